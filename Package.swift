@@ -1,0 +1,166 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// The consumer systems that octetd serves. Each has `Protos/octet/<domain>/v1`, a generated `<Domain>API`
+/// module, `Sources/Domains/<Domain>` and `Tests/<Domain>Tests`.
+let domains = ["Identity", "Chat", "Rides"]
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// Everything but the wrappers of C libraries: no unsafe construct passes unmarked.
+let memorySafe: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+/// A system library behind a module map, with the Debian package that brings it.
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+/// The generated code of one proto package: the C that protoc-gen-c makes and the Swift that protoc-gen-octet makes.
+func generated(
+  _ name: String, uses modules: [String] = [], services: Bool = false, options: Bool = false
+) -> [Target] {
+  [
+    .target(
+      name: "C\(name)",
+      dependencies: ["CProtobufC"] + (options ? ["COptions", "CDescriptor"] : [])
+        + modules.map { .target(name: "C\($0)") },
+      path: "Sources/Generated/C\(name)"),
+    .target(
+      name: name,
+      dependencies: [.target(name: "C\(name)"), "CProtobufC", "ProtobufRuntime"] + (services ? ["RPC"] : [])
+        + modules.flatMap { [Target.Dependency.target(name: $0), .target(name: "C\($0)")] },
+      path: "Sources/Generated/\(name)",
+      swiftSettings: strict),
+  ]
+}
+
+func library(
+  _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = memorySafe
+) -> Target {
+  .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, path: "Tests/\(name)Tests",
+    swiftSettings: strict)
+}
+
+let systemLibraries: [Target] = [
+  .systemLibrary(name: "CLinux", path: "Sources/C/CLinux"),
+  system("CNghttp2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
+  system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+  system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+  system("CProtobufC", pkgConfig: "libprotobuf-c", apt: "libprotobuf-c-dev"),
+  system("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
+]
+
+let generatedModules: [Target] =
+  [
+    .target(name: "CDescriptor", dependencies: ["CProtobufC"], path: "Sources/Generated/CDescriptor"),
+    .target(
+      name: "COptions", dependencies: ["CProtobufC", "CDescriptor", "CWellKnownTypes"],
+      path: "Sources/Generated/COptions"),
+  ]
+  + generated("WellKnownTypes")
+  + generated("GoogleRPC", uses: ["WellKnownTypes"])
+  + generated("OctetTypes", uses: ["WellKnownTypes"], options: true)
+  + generated("StandardServicesAPI", services: true)
+  + generated("BenchAPI", services: true)
+  + generated("InteropAPI", services: true)
+  + generated("RoundTripAPI", uses: ["WellKnownTypes"])
+  + domains.flatMap { domain in
+    generated(
+      "\(domain)API",
+      uses: ["WellKnownTypes", "GoogleRPC", "OctetTypes"] + (domain == "Rides" ? ["ChatAPI"] : []),
+      services: true, options: true)
+  }
+
+let rpcStack: [Target] = [
+  library("Base", ["CLinux"], settings: strict),
+  library("Cryptography", ["Base", "CSodium"], settings: strict),
+  library("ProtobufRuntime", ["Base", "CProtobufC", "CDescriptor"], settings: strict),
+  library("RPC", ["Base", "ProtobufRuntime", "WellKnownTypes", "GoogleRPC"]),
+  library("StandardServices", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI"]),
+  library("HTTP2", ["Base", "RPC", "CNghttp2", "COpenSSL", "CLinux"], settings: strict),
+]
+
+let houseTargets: [Target] = [
+  library("Storage", ["Base"]),
+  library("StorageSQLite", ["Base", "Storage", "CSQLite"], settings: strict),
+  library("Streaming", ["Base", "Storage", "Cryptography"]),
+  library(
+    "DomainKit",
+    [
+      "Base", "ProtobufRuntime", "RPC", "Storage", "Streaming", "Cryptography", "WellKnownTypes", "GoogleRPC",
+      "OctetTypes",
+    ]),
+]
+
+let domainTargets: [Target] = domains.map { domain in
+  library(
+    domain, path: "Sources/Domains/\(domain)",
+    [
+      "Base", "ProtobufRuntime", "RPC", "Storage", "Streaming", "DomainKit", "Cryptography", "WellKnownTypes",
+      "GoogleRPC", "OctetTypes", .target(name: "\(domain)API"),
+    ] + (domain == "Rides" ? ["ChatAPI"] : []))
+}
+
+let programs: [Target] = [
+  program("protoc-gen-octet", ["ProtobufRuntime", "CDescriptor", "COptions", "CProtobufC"]),
+  program(
+    "octetd",
+    [
+      "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2", "Storage",
+      "StorageSQLite", "Streaming", "DomainKit",
+    ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
+  program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2", "StandardServicesAPI"]),
+  program(
+    "octet-interop",
+    ["Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2", "BenchAPI", "InteropAPI"]),
+  program("roundtrip", ["ProtobufRuntime", "RoundTripAPI", "WellKnownTypes", "GoogleRPC", "OctetTypes",
+    "StandardServicesAPI", "BenchAPI", "InteropAPI"] + domains.map { .target(name: "\($0)API") }),
+]
+
+let testTargets: [Target] = [
+  tests("Base", []),
+  tests("Cryptography", ["Base"]),
+  tests("ProtobufRuntime", ["Base", "RoundTripAPI", "WellKnownTypes", "OctetTypes"]),
+  tests("RPC", ["Base", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "StandardServices", "StandardServicesAPI"]),
+  tests("HTTP2", ["Base", "ProtobufRuntime", "RPC", "BenchAPI"]),
+  tests("Storage", ["Base", "StorageSQLite"]),
+  tests("Streaming", ["Base", "Storage", "StorageSQLite"]),
+  tests("DomainKit", ["Base", "ProtobufRuntime", "RPC", "Storage", "StorageSQLite", "Streaming", "OctetTypes"]),
+]
+
+let domainTests: [Target] = domains.map { domain in
+  tests(
+    domain,
+    [
+      "Base", "Cryptography", "ProtobufRuntime", "RPC", "Storage", "StorageSQLite", "Streaming", "DomainKit",
+      "WellKnownTypes", "GoogleRPC", "OctetTypes", .target(name: "\(domain)API"),
+    ] + (domain == "Rides" ? ["ChatAPI", "Chat"] : []))
+}
+
+let package = Package(
+  name: "octet",
+  products: [
+    .executable(name: "octetd", targets: ["octetd"]),
+    .executable(name: "octet", targets: ["octet"]),
+    .executable(name: "octet-interop", targets: ["octet-interop"]),
+    .executable(name: "protoc-gen-octet", targets: ["protoc-gen-octet"]),
+    .library(name: "OctetRPC", targets: ["RPC", "HTTP2", "ProtobufRuntime", "StandardServices"]),
+  ],
+  targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + testTargets
+    + domainTests
+)

@@ -1,0 +1,44 @@
+public import Base
+public import ProtobufRuntime
+
+/// Something that carries requests to a server: a connection, a channel of several, or the in-process pair.
+public protocol ClientTransport: Sendable {
+  /// An executor for a new call. Handlers that call out use it so that request and reply stay on one thread.
+  func executor() -> any CallExecutor
+
+  /// Starts a request. Call it on `executor`, which came from `executor()`; `handler` is called there as well.
+  /// A transport that is not connected queues the request until it is, or closes it with `.refused`.
+  func open(_ head: RequestHead, on executor: any CallExecutor, handler: any ClientStreamHandler)
+    -> any ClientStream
+
+  /// Refuses new requests, waits for those under way, then closes.
+  func shutdown() async
+}
+
+/// The client's end of one request, given by the transport to the core. On the call's executor only.
+public protocol ClientStream: AnyObject {
+  /// Queues body bytes; the array is shared, not copied.
+  func write(_ bytes: [UInt8])
+  /// Half-closes after what is queued.
+  func finish()
+  /// Resets the stream. Harmless after the end.
+  func reset(_ code: ResetCode)
+  /// See `ServerStream.queuedBytes`.
+  var queuedBytes: Int { get }
+  /// See `ServerStream.consumed`.
+  func consumed(_ count: Int)
+}
+
+/// The core's end of one request, called by the transport on the call's executor.
+public protocol ClientStreamHandler: AnyObject {
+  /// The head of the response. With `endStream` nothing follows but `closed`.
+  func receiveHead(status: Int, headers: HeaderList, endStream: Bool)
+  /// Body bytes, valid during the call only.
+  func receive(_ bytes: RawSpan)
+  /// The end of the response; the trailers are empty if there were none.
+  func receiveEnd(trailers: HeaderList)
+  /// See `ServerStreamHandler.drained`.
+  func drained()
+  /// The stream is gone; nil after a regular end. Called exactly once, and nothing after it.
+  func closed(_ reason: StreamClosure?)
+}

@@ -1,0 +1,108 @@
+public import Base
+public import ProtobufRuntime
+
+/// The seam between the RPC core and whatever carries it: HTTP semantics (head, body, trailers), no frames, no
+/// sockets. gRPC's own framing lives above it, so that other protocols over HTTP can use the same transports.
+///
+/// Everything here happens on the stream's executor.
+
+/// The head of a request.
+public struct RequestHead: Sendable {
+  public var method: String
+  public var path: String
+  public var scheme: String
+  public var authority: String
+  public var headers: HeaderList
+
+  public init(method: String, path: String, scheme: String, authority: String, headers: HeaderList) {
+    self.method = method
+    self.path = path
+    self.scheme = scheme
+    self.authority = authority
+    self.headers = headers
+  }
+}
+
+/// Who is on the other side of a connection.
+public struct PeerInfo: Sendable, Equatable {
+  /// `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711`, `unix:/path` or `inprocess:`.
+  public var address: String
+  public var isEncrypted: Bool
+
+  public init(address: String, isEncrypted: Bool) {
+    self.address = address
+    self.isEncrypted = isEncrypted
+  }
+}
+
+/// Why a stream ended before its regular end. The values are HTTP/2's error codes (RFC 9113 §7).
+public enum ResetCode: UInt32, Sendable {
+  case noError = 0x0
+  case protocolError = 0x1
+  case internalError = 0x2
+  case flowControlError = 0x3
+  case streamClosed = 0x5
+  case frameSizeError = 0x6
+  case refusedStream = 0x7
+  case cancel = 0x8
+  case compressionError = 0x9
+  case enhanceYourCalm = 0xb
+  case inadequateSecurity = 0xc
+}
+
+/// The server's end of one request, given by the transport to the core.
+public protocol ServerStream: AnyObject {
+  var executor: any CallExecutor { get }
+  var peer: PeerInfo { get }
+
+  /// Sends the head of the response, once. With `endStream`, the response has neither body nor trailers, which is
+  /// how gRPC's trailers-only answers look.
+  func respond(status: Int, headers: HeaderList, endStream: Bool)
+
+  /// Queues body bytes. The array is shared, not copied, so one encoded event can go to many streams.
+  func write(_ bytes: [UInt8])
+
+  /// Ends the response after what is queued; nil ends it without trailers.
+  func finish(trailers: HeaderList?)
+
+  /// Drops what is queued and resets the stream. Harmless after the end.
+  func reset(_ code: ResetCode)
+
+  /// Body bytes queued and not yet taken by the connection. The core stops writing above its high-water mark and
+  /// goes on when `ServerStreamHandler.drained` is called.
+  var queuedBytes: Int { get }
+
+  /// Gives the peer `count` more bytes of window: they were received and are no longer held.
+  func consumed(_ count: Int)
+}
+
+/// The core's end of one request, called by the transport.
+public protocol ServerStreamHandler: AnyObject {
+  /// Body bytes. They are valid during the call only.
+  func receive(_ bytes: RawSpan)
+  /// The peer has sent everything.
+  func receiveEnd()
+  /// `queuedBytes` fell to the transport's low-water mark.
+  func drained()
+  /// The stream is gone: after a regular end (nil), a reset by the peer, or the loss of the connection. Called
+  /// exactly once, and nothing after it.
+  func closed(_ reason: StreamClosure?)
+}
+
+/// How a stream ended irregularly.
+public enum StreamClosure: Error, Sendable, Equatable {
+  /// The peer reset the stream.
+  case reset(ResetCode)
+  /// The connection went away; nothing is known of what the peer did.
+  case connectionLost(String)
+  /// The peer certainly did not process the request (GOAWAY below its id, REFUSED_STREAM): safe to retry.
+  case refused
+  /// This side is shutting down and the time for draining is over.
+  case shutdown
+}
+
+/// The core of a server, as transports see it.
+public protocol RequestAcceptor: Sendable {
+  /// A request has begun. Called on the stream's executor. The handler may respond during the call.
+  func accept(_ head: RequestHead, on stream: any ServerStream) -> any ServerStreamHandler
+}
