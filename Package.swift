@@ -128,8 +128,12 @@ let programs: [Target] = [
   program(
     "octet-interop",
     ["Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2", "BenchAPI", "InteropAPI"]),
-  program("roundtrip", ["ProtobufRuntime", "RoundTripAPI", "WellKnownTypes", "GoogleRPC", "OctetTypes",
-    "StandardServicesAPI", "BenchAPI", "InteropAPI"] + domains.map { .target(name: "\($0)API") }),
+  program(
+    "roundtrip",
+    [
+      "ProtobufRuntime", "RoundTripAPI", "WellKnownTypes", "GoogleRPC", "OctetTypes",
+      "StandardServicesAPI", "BenchAPI", "InteropAPI",
+    ] + domains.map { .target(name: "\($0)API") }),
 ]
 
 let testTargets: [Target] = [

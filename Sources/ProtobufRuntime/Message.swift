@@ -14,8 +14,8 @@ public protocol Message: Sendable, Equatable, CustomDebugStringConvertible {
   /// Deterministic: map entries are sorted by key, fields by number, unknown fields come last.
   func encoded(headroom: Int) -> [UInt8]
 
-  /// Appends what breaks the rules declared in the proto, with paths below `path` (`stops[1].latitude`).
-  func validate(at path: FieldPath, into violations: inout [FieldViolation])
+  /// Collects what breaks the rules declared in the proto.
+  func validate(into violations: inout Violations)
 }
 
 extension Message {
@@ -29,9 +29,9 @@ extension Message {
 
   /// What breaks the rules declared in the proto; empty for a valid message.
   public func violations() -> [FieldViolation] {
-    var violations: [FieldViolation] = []
-    validate(at: .root, into: &violations)
-    return violations
+    var violations = Violations()
+    validate(into: &violations)
+    return violations.found
   }
 }
 
@@ -48,6 +48,54 @@ public struct FieldViolation: Sendable, Equatable {
     self.field = field
     self.description = description
     self.reason = reason
+  }
+}
+
+/// Collects violations while validation walks a message. The path costs nothing until something is wrong.
+public struct Violations: Sendable {
+  enum Step: Sendable {
+    case field(StaticString)
+    case index(Int)
+    case key(String)
+  }
+
+  /// What was found so far, in the order of the walk.
+  public private(set) var found: [FieldViolation] = []
+  private var path: [Step] = []
+
+  public init() {}
+
+  /// Validates what lies in the field `name` inside `body`.
+  public mutating func descend(_ name: StaticString, _ body: (inout Violations) -> Void) {
+    path.append(.field(name))
+    body(&self)
+    path.removeLast()
+  }
+
+  /// Validates the item at `index` of the field that was descended into.
+  public mutating func descend(index: Int, _ body: (inout Violations) -> Void) {
+    path.append(.index(index))
+    body(&self)
+    path.removeLast()
+  }
+
+  /// Validates the map value under `key` of the field that was descended into.
+  public mutating func descend(key: String, _ body: (inout Violations) -> Void) {
+    path.append(.key(key))
+    body(&self)
+    path.removeLast()
+  }
+
+  /// Records that the field `name` of the present message breaks a rule.
+  public mutating func add(_ name: StaticString, _ description: String, reason: String? = nil) {
+    let text = (path + [.field(name)]).reduce(into: "") { text, step in
+      switch step {
+      case .field(let name): text += text.isEmpty ? "\(name)" : ".\(name)"
+      case .index(let index): text += "[\(index)]"
+      case .key(let key): text += "[\(key)]"
+      }
+    }
+    found.append(FieldViolation(field: text, description: description, reason: reason))
   }
 }
 

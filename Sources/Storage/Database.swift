@@ -1,5 +1,3 @@
-public import Base
-
 /// Durable storage as domains see it. SQLite and PostgreSQL implement it; one conformance suite runs on both.
 ///
 /// Bodies are synchronous: a transaction holds locks, so nothing in it can wait for anything but the database, and

@@ -1,5 +1,3 @@
-public import Base
-
 /// The one thread that a connection, its streams and their handlers live on.
 ///
 /// A transport's event loop implements it. Handlers run as tasks that prefer this executor, so there is no hop
@@ -12,7 +10,7 @@ public protocol CallExecutor: TaskExecutor {
   func execute(_ work: @escaping @Sendable () -> Void)
 
   /// Runs `work` on this executor once `delay` has passed. From any thread.
-  func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> ScheduledWork
+  func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> any ScheduledWork
 }
 
 /// Work that waits for its time.

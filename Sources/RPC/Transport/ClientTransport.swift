@@ -1,6 +1,3 @@
-public import Base
-public import ProtobufRuntime
-
 /// Something that carries requests to a server: a connection, a channel of several, or the in-process pair.
 public protocol ClientTransport: Sendable {
   /// An executor for a new call. Handlers that call out use it so that request and reply stay on one thread.

@@ -1,6 +1,3 @@
-public import Base
-public import ProtobufRuntime
-
 /// The seam between the RPC core and whatever carries it: HTTP semantics (head, body, trailers), no frames, no
 /// sockets. gRPC's own framing lives above it, so that other protocols over HTTP can use the same transports.
 ///
