@@ -20,4 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+// SIG_IGN is a cast of an integer to a function pointer, which Swift does not import.
+static inline void octet_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+
 #endif
