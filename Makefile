@@ -1,0 +1,47 @@
+# Every command a person or CI needs. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup generate build run demo test unit-test client-test lint format bench scale docs clean
+
+PYTHON := .venv/bin/python
+DATA ?= var
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing (Debian packages, PyPI in .venv)
+	@scripts/setup
+
+generate: setup ## make the C and Swift code from Protos
+	@scripts/skeleton
+	@scripts/generate
+
+build: generate ## build the release programs into .build/release
+	swift build -c release
+
+run: build ## serve on 127.0.0.1:8443 (TLS) and :8080 (cleartext) with demo data under ./var
+	scripts/dev-certificate $(DATA)/tls
+	.build/release/octetd --listen 127.0.0.1:8080 --tls-listen 127.0.0.1:8443 \
+	  --tls-certificate $(DATA)/tls/cert.pem --tls-key $(DATA)/tls/key.pem --data $(DATA) --seed-demo
+
+demo: build ## play a whole ride with two clients over TLS, and audit it
+	scripts/demo
+
+test: lint build unit-test client-test ## run everything that CI runs
+
+unit-test: generate ## the Swift tests (debug build)
+	swift test
+
+client-test: build ## the tests that drive the built programs from outside, with foreign clients
+	$(PYTHON) -m pytest -q Tests
+
+lint: generate ## formatting, proto lint, house rules; warnings are errors in every build
+	scripts/lint
+
+format: setup ## format Swift and protos in place
+	swift format format -i -r Package.swift Sources/Base $(filter-out Sources/Generated Sources/C Sources/Base,$(wildcard Sources/*)) Tests
+	.venv/bin/buf format -w
+
+clean: ## remove what was built and generated
+	rm -rf .build Sources/Generated

@@ -1,0 +1,82 @@
+"""Rules of this code base that no other linter knows. Prints each breach and exits with 1 if there is one."""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MAX_LINES = 400
+
+# Which targets may import a C module: those that wrap it, so that pointers go no further.
+WRAPPERS = {
+    "CLinux": {"Base", "HTTP2"},
+    "CNghttp2": {"HTTP2"},
+    "COpenSSL": {"HTTP2"},
+    "CSQLite": {"StorageSQLite"},
+    "CSodium": {"Cryptography"},
+    "CProtobufC": {"ProtobufRuntime", "protoc-gen-octet"},
+    "CDescriptor": {"ProtobufRuntime", "protoc-gen-octet"},
+    "COptions": {"protoc-gen-octet"},
+}
+# Constructs that need their reason in a comment on the line or just above.
+NEEDS_REASON = re.compile(r"@unchecked Sendable|nonisolated\(unsafe\)|\btry!|[\w)\]]!(?=[.\s),\[]|$)")
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+IMPORT = re.compile(r"^\s*(?:@\w+\s+)?(?:(?:public|internal|private|fileprivate|package)\s+)?import\s+(\w+)", re.M)
+
+
+def swift_files():
+    for top in ("Sources", "Tests"):
+        for path in sorted((ROOT / top).rglob("*.swift")):
+            if "Generated" not in path.parts and path.name != "Placeholder.swift":
+                yield path
+
+
+def target_of(path):
+    parts = path.relative_to(ROOT).parts
+    return parts[2] if parts[:2] == ("Sources", "Domains") else parts[1]
+
+
+def code_of(line):
+    """The line without its comment and string literals, so that prose is not taken for code."""
+    return re.sub(r'"(?:\\.|[^"\\])*"', '""', line).split("//")[0]
+
+
+def breaches(path):
+    text = path.read_text()
+    lines = text.splitlines()
+    if len(lines) > MAX_LINES:
+        yield f"{len(lines)} lines; {MAX_LINES} at most"
+    is_test = path.relative_to(ROOT).parts[0] == "Tests"
+    for module in IMPORT.findall(text):
+        allowed = WRAPPERS.get(module)
+        if allowed is not None and target_of(path) not in allowed and not is_test:
+            yield f"imports {module}, which only {', '.join(sorted(allowed))} may"
+        if module == "XCTest":
+            yield "uses XCTest; tests are written with Swift Testing"
+    in_multiline_string = False
+    for number, line in enumerate(lines, start=1):
+        if line.count('"""') % 2 == 1:
+            in_multiline_string = not in_multiline_string
+            continue
+        if in_multiline_string:
+            continue
+        if UNFINISHED.search(line):
+            yield f"{number}: unfinished work"
+        if is_test or not NEEDS_REASON.search(code_of(line)):
+            continue
+        around = lines[max(0, number - 4) : number + 2]
+        if not any("//" in near for near in around):
+            yield f"{number}: {NEEDS_REASON.search(code_of(line)).group(0)} without its reason in a comment"
+
+
+def main():
+    found = 0
+    for path in swift_files():
+        for breach in breaches(path):
+            print(f"{path.relative_to(ROOT)}: {breach}")
+            found += 1
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()
