@@ -28,10 +28,11 @@ public protocol ClientStream: AnyObject {
 
 /// The core's end of one request, called by the transport on the call's executor.
 public protocol ClientStreamHandler: AnyObject {
-  /// The head of the response. With `endStream` nothing follows but `closed`.
+  /// The head of the final response; informational ones (1xx) stay with the transport. With `endStream` nothing
+  /// follows but `closed`.
   func receiveHead(status: Int, headers: HeaderList, endStream: Bool)
   /// Body bytes, valid during the call only.
-  func receive(_ bytes: RawSpan)
+  func receive(_ bytes: Span<UInt8>)
   /// The end of the response; the trailers are empty if there were none.
   func receiveEnd(trailers: HeaderList)
   /// See `ServerStreamHandler.drained`.

@@ -4,6 +4,9 @@
 /// Everything here happens on the stream's executor.
 
 /// The head of a request.
+///
+/// A transport that sees the same path again and again on a connection should give the same string again, rather
+/// than allocate another one.
 public struct RequestHead: Sendable {
   public var method: String
   public var path: String
@@ -32,19 +35,23 @@ public struct PeerInfo: Sendable, Equatable {
   }
 }
 
-/// Why a stream ended before its regular end. The values are HTTP/2's error codes (RFC 9113 §7).
+/// Why a stream ended before its regular end. The values are HTTP/2's error codes (RFC 9113 §7). Codes that are not
+/// here, known or not, are passed as `.internalError`.
 public enum ResetCode: UInt32, Sendable {
   case noError = 0x0
   case protocolError = 0x1
   case internalError = 0x2
   case flowControlError = 0x3
+  case settingsTimeout = 0x4
   case streamClosed = 0x5
   case frameSizeError = 0x6
   case refusedStream = 0x7
   case cancel = 0x8
   case compressionError = 0x9
+  case connectError = 0xa
   case enhanceYourCalm = 0xb
   case inadequateSecurity = 0xc
+  case http11Required = 0xd
 }
 
 /// The server's end of one request, given by the transport to the core.
@@ -59,14 +66,15 @@ public protocol ServerStream: AnyObject {
   /// Queues body bytes. The array is shared, not copied, so one encoded event can go to many streams.
   func write(_ bytes: [UInt8])
 
-  /// Ends the response after what is queued; nil ends it without trailers.
+  /// Ends the response after what is queued; nil ends it without trailers. If the peer has not finished its side, it
+  /// is then told to stop (RST_STREAM with NO_ERROR, RFC 9113 §8.1); the same holds for `respond` with `endStream`.
   func finish(trailers: HeaderList?)
 
   /// Drops what is queued and resets the stream. Harmless after the end.
   func reset(_ code: ResetCode)
 
   /// Body bytes queued and not yet taken by the connection. The core stops writing above its high-water mark and
-  /// goes on when `ServerStreamHandler.drained` is called.
+  /// goes on when `ServerStreamHandler.drained` is called. See `StreamWaterMarks`.
   var queuedBytes: Int { get }
 
   /// Gives the peer `count` more bytes of window: they were received and are no longer held.
@@ -76,10 +84,10 @@ public protocol ServerStream: AnyObject {
 /// The core's end of one request, called by the transport.
 public protocol ServerStreamHandler: AnyObject {
   /// Body bytes. They are valid during the call only.
-  func receive(_ bytes: RawSpan)
+  func receive(_ bytes: Span<UInt8>)
   /// The peer has sent everything.
   func receiveEnd()
-  /// `queuedBytes` fell to the transport's low-water mark.
+  /// `queuedBytes` fell from above `StreamWaterMarks.low` to it or below.
   func drained()
   /// The stream is gone: after a regular end (nil), a reset by the peer, or the loss of the connection. Called
   /// exactly once, and nothing after it.
