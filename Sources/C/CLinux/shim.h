@@ -2,23 +2,30 @@
 #define OCTET_CLINUX_H
 
 // What the Glibc module of the toolchain leaves out: epoll, eventfd, accept4 and friends.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
+//
+// _GNU_SOURCE is not defined here: it would change structures that the toolchain's own Glibc module has built
+// without it, and the compiler refuses programs that see both. The few functions that hide behind it are declared
+// below instead.
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+extern int pthread_setname_np(pthread_t thread, const char *name);
 
 // SIG_IGN is a cast of an integer to a function pointer, which Swift does not import.
 static inline void octet_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }

@@ -1,0 +1,63 @@
+import Base
+
+/// What a server is started with, checked.
+struct Configuration: Sendable {
+  var listen: [String]
+  var tlsListen: [String]
+  var tlsCertificate: String?
+  var tlsKey: String?
+  var data: String
+  /// Names of the domains to serve; nil for all.
+  var services: Set<String>?
+  /// Event loops; nil for one a core.
+  var loops: Int?
+  var drainTimeout: Duration
+  var logLevel: LogLevel
+  var seedDemo: Bool
+
+  init(_ values: SettingValues) throws(UsageError) {
+    listen = values.list(.listen)
+    tlsListen = values.list(.tlsListen)
+    tlsCertificate = values[.tlsCertificate]
+    tlsKey = values[.tlsKey]
+    if !tlsListen.isEmpty && (tlsCertificate == nil || tlsKey == nil) {
+      throw UsageError("--tls-listen needs --tls-certificate and --tls-key")
+    }
+    data = values[.data] ?? "var"
+    let services = values.list(.services)
+    self.services = services.isEmpty ? nil : Set(services)
+    loops = try values.integer(.loops, in: 1...1024)
+    drainTimeout = .seconds(try values.integer(.drainTimeout, in: 0...86_400) ?? 10)
+    guard let level = LogLevel(rawValue: values[.logLevel] ?? "info") else {
+      throw UsageError("log-level: \(values[.logLevel] ?? "") is not debug, info, warning or error")
+    }
+    logLevel = level
+    seedDemo = try values.isOn(.seedDemo)
+  }
+
+  /// The text of `octetd --help`.
+  static var help: String {
+    var text = """
+      octetd serves Octet's domains as gRPC services.
+
+      Usage: octetd [FLAGS]                        serve until SIGTERM
+             octetd grant-role HANDLE ROLE [FLAGS] give a user a role: how the first admin comes to be
+
+      Each flag can also be an environment variable (OCTET_TLS_LISTEN for --tls-listen) or a line of the
+      configuration file (tls-listen = …). A flag beats a variable, which beats the file.
+
+
+      """
+    for setting in Setting.all {
+      let flag = "--\(setting.name)" + (setting.placeholder.map { " \($0)" } ?? "")
+      text += "  " + flag + String(repeating: " ", count: max(1, 28 - flag.count)) + setting.help
+      if let fallback = setting.fallback { text += " Default: \(fallback)." }
+      text += "\n"
+    }
+    text += "\nExit codes:\n"
+    for code in ExitCode.allCases {
+      text += "  \(code.rawValue)\(code.rawValue < 10 ? " " : "")  \(code.meaning)\n"
+    }
+    return text
+  }
+}

@@ -1,0 +1,52 @@
+/// One thing that can be configured: as a flag, as an environment variable, and as a line of the configuration file.
+struct Setting: Sendable {
+  /// The flag without dashes, which is also the key in the file: `tls-listen`.
+  let name: String
+  /// What the value stands for in the help text; nil for a switch.
+  let placeholder: String?
+  /// The value when nothing else says so.
+  let fallback: String?
+  /// One sentence for the help text.
+  let help: String
+
+  /// `OCTET_TLS_LISTEN` for `tls-listen`.
+  var variable: String {
+    "OCTET_" + name.uppercased().replacing("-", with: "_")
+  }
+}
+
+extension Setting {
+  static let listen = Setting(
+    name: "listen", placeholder: "ADDR:PORT", fallback: nil,
+    help: "Serve cleartext HTTP/2 here; several, separated by commas. Port 0 lets the system choose.")
+  static let tlsListen = Setting(
+    name: "tls-listen", placeholder: "ADDR:PORT", fallback: nil,
+    help: "Serve TLS here; needs --tls-certificate and --tls-key.")
+  static let tlsCertificate = Setting(
+    name: "tls-certificate", placeholder: "FILE", fallback: nil,
+    help: "The certificate chain, PEM. Read again on SIGHUP.")
+  static let tlsKey = Setting(
+    name: "tls-key", placeholder: "FILE", fallback: nil, help: "The certificate's private key, PEM.")
+  static let data = Setting(
+    name: "data", placeholder: "DIR", fallback: "var", help: "Where the database and the server's keys are kept.")
+  static let services = Setting(
+    name: "services", placeholder: "A,B", fallback: nil,
+    help: "Serve only these domains, such as identity,rides. All of them by default.")
+  static let loops = Setting(
+    name: "loops", placeholder: "N", fallback: nil, help: "Event loops; one for each core by default.")
+  static let drainTimeout = Setting(
+    name: "drain-timeout", placeholder: "SECONDS", fallback: "10",
+    help: "How long SIGTERM waits for calls under way before it ends them.")
+  static let logLevel = Setting(
+    name: "log-level", placeholder: "LEVEL", fallback: "info", help: "debug, info, warning or error.")
+  static let seedDemo = Setting(
+    name: "seed-demo", placeholder: nil, fallback: nil,
+    help: "Fill an empty database with demo accounts and a demo city. Never in production: passwords are known.")
+  static let config = Setting(
+    name: "config", placeholder: "FILE", fallback: nil,
+    help: "Read settings from FILE: a line each, `name = value`; # begins a comment.")
+
+  static let all = [
+    listen, tlsListen, tlsCertificate, tlsKey, data, services, loops, drainTimeout, logLevel, seedDemo, config,
+  ]
+}
