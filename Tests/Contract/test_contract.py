@@ -1,0 +1,160 @@
+"""What must hold for every method that the protos declare, whoever adds one."""
+
+import random
+
+import grpc
+import pytest
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from support import stubs
+from support.people import Person, outcome
+
+SEED = 20_260_101
+POLICY = "octet.options.v1.policy"
+
+
+def services():
+    for file in stubs.descriptor_set().file:
+        if file.package.startswith("octet."):
+            for service in file.service:
+                yield f"{file.package}.{service.name}", service
+
+
+def methods():
+    return [(service, method) for service, descriptor in services() for method in descriptor.method]
+
+
+METHODS = methods()
+assert METHODS, "the descriptors name no method, so nothing would be tested"
+NAMES = [f"{service}/{method.name}" for service, method in METHODS]
+
+
+def policy_of(path):
+    service, name = path.split("/")
+    method = stubs.pool().FindServiceByName(service).methods_by_name[name]
+    extension = stubs.pool().FindExtensionByName(POLICY)
+    # The options class of this pool knows the extension; parse the raw options with it.
+    options = stubs.message_class("google.protobuf.MethodOptions")
+    parsed = options.FromString(method.GetOptions().SerializeToString())
+    return parsed.Extensions[extension]
+
+
+def invoke(person, path, request):
+    """Calls a method of any kind with one message and returns its status."""
+    method = person._method(path)
+    if method.client_streaming or method.server_streaming:
+        argument = iter([request]) if method.client_streaming else request
+
+        def call():
+            responses = person.stream(path, argument, timeout=3)
+            return responses if not method.server_streaming else next(iter(responses), None)
+
+        return outcome(call)
+    return outcome(lambda: person.call(path, request))
+
+
+def random_message(full_name, rng):
+    message = stubs.message_class(full_name)()
+    try:
+        message.ParseFromString(bytes([0x0A, 4]) + bytes(rng.randrange(32, 127) for _ in range(4)))
+    except Exception:
+        # The first field is not of a length-delimited kind: an unknown field does as well.
+        message.ParseFromString(bytes([0xFA, 0x7F, 1, 0]))
+    for field in message.DESCRIPTOR.fields:
+        if field.is_repeated or rng.random() < 0.3:
+            continue
+        if field.cpp_type == field.CPPTYPE_STRING and field.type == field.TYPE_STRING:
+            setattr(message, field.name, "".join(rng.choice("aé_0\u0000x-") for _ in range(rng.randrange(0, 12))))
+        elif field.cpp_type in (field.CPPTYPE_INT32, field.CPPTYPE_INT64):
+            setattr(message, field.name, rng.randrange(-(2**31), 2**31))
+        elif field.cpp_type in (field.CPPTYPE_UINT32, field.CPPTYPE_UINT64):
+            setattr(message, field.name, rng.randrange(2**32))
+        elif field.cpp_type == field.CPPTYPE_DOUBLE:
+            setattr(message, field.name, rng.choice([float("nan"), float("inf"), -0.0, 1e308]))
+        elif field.cpp_type == field.CPPTYPE_BOOL:
+            setattr(message, field.name, True)
+        elif field.cpp_type == field.CPPTYPE_MESSAGE:
+            getattr(message, field.name).SetInParent()
+    return message
+
+
+@pytest.fixture(scope="module")
+def stranger(server):
+    """A caller without credentials."""
+    person = Person.__new__(Person)
+    person.channel, person.token = server.channel(), None
+    return person
+
+
+@pytest.fixture(scope="module")
+def user(server):
+    return Person(server.channel(), "contract_user")
+
+
+def test_server_lists_every_service(server):
+    listed = set(ProtoReflectionDescriptorDatabase(server.channel()).get_services())
+    assert {service for service, _ in services()} <= listed
+    assert {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"} <= listed
+
+
+@pytest.mark.parametrize("path", NAMES)
+def test_has_a_policy(path):
+    assert policy_of(path).access != 0
+
+
+@pytest.mark.parametrize("path", NAMES)
+def test_refuses_a_stranger_unless_public(path, stranger):
+    method = stranger._method(path)
+    code, _, _ = invoke(stranger, path, stubs.message_class(method.input_type.full_name)())
+    if policy_of(path).access == 1:
+        assert code not in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED)
+    else:
+        assert code == grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("path", NAMES)
+def test_answers_an_empty_and_a_random_message_properly(path, user):
+    method = user._method(path)
+    rng = random.Random(f"{SEED}/{path}")
+    refused = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNIMPLEMENTED}
+    requests = [stubs.message_class(method.input_type.full_name)()]
+    requests += [random_message(method.input_type.full_name, rng) for _ in range(5)]
+    if path.endswith("SessionService/EndAllSessions"):
+        requests = requests[:1]  # a valid one would end the session that the other tests use
+    for request in requests:
+        code, reason, _ = invoke(user, path, request)
+        assert code not in refused, f"seed {SEED}: {path} answered {code} ({reason}) to\n{request}"
+
+
+def commented_elements(file):
+    """(path, name) of everything that needs a comment, by the numbers that descriptor.proto gives."""
+    for i, service in enumerate(file.service):
+        yield (6, i), service.name
+        for j, method in enumerate(service.method):
+            yield (6, i, 2, j), f"{service.name}.{method.name}"
+    for i, enum in enumerate(file.enum_type):
+        yield (5, i), enum.name
+        for j, value in enumerate(enum.value):
+            yield (5, i, 2, j), value.name
+    for i, message in enumerate(file.message_type):
+        yield from commented_messages(message, (4, i))
+
+
+def commented_messages(message, path):
+    if message.options.map_entry:
+        return
+    yield path, message.name
+    for i, field in enumerate(message.field):
+        yield (*path, 2, i), f"{message.name}.{field.name}"
+    for i, nested in enumerate(message.nested_type):
+        yield from commented_messages(nested, (*path, 3, i))
+
+
+OWN_FILES = [file for file in stubs.descriptor_set().file if file.package.startswith("octet.")]
+
+
+@pytest.mark.parametrize("file", OWN_FILES, ids=lambda file: file.name)
+def test_everything_is_commented(file):
+    comments = {tuple(location.path): location.leading_comments for location in file.source_code_info.location}
+    missing = [name for path, name in commented_elements(file) if not comments.get(path, "").strip()]
+    assert missing == []

@@ -1,0 +1,22 @@
+"""Fixtures of the tests that drive the built programs from outside."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from support.server import Server, make_certificate  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory):
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, tls):
+    """One octetd with demo data for all tests of a module."""
+    with Server(tmp_path_factory.mktemp("data"), "--seed-demo", tls=tls) as server:
+        yield server

@@ -1,0 +1,190 @@
+"""octetd as a process: how it starts, what it says, how it ends."""
+
+import json
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from support.server import BUILD, Server, make_certificate
+
+
+def run(*arguments, env=None):
+    return subprocess.run(
+        [BUILD / "octetd", *map(str, arguments)], capture_output=True, text=True, timeout=30, env=env
+    )
+
+
+def last_event(stderr):
+    return json.loads(stderr.strip().splitlines()[-1])
+
+
+def check_health(channel, service=""):
+    request = health_pb2.HealthCheckRequest(service=service)
+    return health_pb2_grpc.HealthStub(channel).Check(request, timeout=10).status
+
+
+def peer_certificate(server):
+    context = ssl.create_default_context(cafile=server.tls / "ca.pem")
+    context.set_alpn_protocols(["h2"])
+    host, port = server.tls_address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        with context.wrap_socket(raw, server_hostname="localhost") as connection:
+            assert connection.selected_alpn_protocol() == "h2"
+            return connection.getpeercert(binary_form=True)
+
+
+def test_help_names_every_flag_and_exit_code():
+    result = run("--help")
+    assert result.returncode == 0
+    for flag in ("--listen", "--tls-listen", "--data", "--services", "--loops", "--config", "--seed-demo"):
+        assert flag in result.stdout
+    assert "Exit codes" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nonsense"], "unknown flag --nonsense"),
+        (["--listen"], "--listen needs a value"),
+        (["--loops", "0"], "loops"),
+        (["--loops", "many"], "loops"),
+        (["--tls-listen", "127.0.0.1:0"], "--tls-certificate"),
+        (["--services", "rides,nonsense"], "nonsense"),
+        (["--seed-demo=perhaps"], "seed-demo"),
+        (["--log-level", "loud"], "log-level"),
+        (["--config", "/nonexistent/file"], "/nonexistent/file"),
+        (["frobnicate"], "frobnicate"),
+        ([], "listen"),
+    ],
+)
+def test_refuses_a_wrong_command_line(arguments, message, tmp_path):
+    result = run("--data", tmp_path, *arguments)
+    assert result.returncode == 64, result.stderr
+    assert message in result.stderr
+
+
+def test_reads_the_environment_and_the_file_and_flags_win(tmp_path):
+    config = tmp_path / "octetd.conf"
+    config.write_text("# for the test\nloops = nonsense-from-file\nlog-level = debug\n")
+    environment = {"OCTET_CONFIG": str(config), "OCTET_DATA": str(tmp_path / "data")}
+    assert "nonsense-from-file" in run("--listen", "127.0.0.1:0", env=environment).stderr
+    environment["OCTET_LOOPS"] = "nonsense-from-environment"
+    assert "nonsense-from-environment" in run("--listen", "127.0.0.1:0", env=environment).stderr
+    assert "nonsense-from-flag" in run("--loops", "nonsense-from-flag", env=environment).stderr
+
+
+def test_serves_health_on_cleartext_and_tls(tmp_path, tls):
+    with Server(tmp_path, tls=tls) as server:
+        for channel in (server.channel(), server.secure_channel()):
+            assert check_health(channel) == health_pb2.HealthCheckResponse.SERVING
+            assert check_health(channel, "octet.rides.v1.RideService") == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_serves_only_the_chosen_domains(tmp_path):
+    with Server(tmp_path, "--services", "identity") as server:
+        assert check_health(server.channel(), "octet.identity.v1.SessionService") == 1
+        with pytest.raises(grpc.RpcError) as error:
+            check_health(server.channel(), "octet.rides.v1.RideService")
+        assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_logs_one_json_object_a_line(tmp_path):
+    with Server(tmp_path) as server:
+        pass
+    assert server.log
+    for line in server.log:
+        assert {"time", "level", "event"} <= json.loads(line).keys()
+
+
+def test_an_address_in_use_is_a_clear_error(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run("--listen", address, "--data", tmp_path)
+    assert result.returncode == 69
+    assert address in last_event(result.stderr)["message"]
+
+
+def test_an_unusable_data_directory_is_a_clear_error(tmp_path):
+    (tmp_path / "file").write_text("not a directory")
+    result = run("--listen", "127.0.0.1:0", "--data", tmp_path / "file")
+    assert result.returncode == 74
+    assert str(tmp_path / "file") in last_event(result.stderr)["message"]
+
+
+def test_a_second_server_on_the_same_data_is_refused(tmp_path):
+    with Server(tmp_path):
+        result = run("--listen", "127.0.0.1:0", "--data", tmp_path)
+    assert result.returncode == 74
+    assert "in use" in last_event(result.stderr)["message"]
+
+
+def test_sigterm_ends_watches_and_exits_in_time(tmp_path):
+    server = Server(tmp_path, "--drain-timeout", "1")
+    stub = health_pb2_grpc.HealthStub(server.channel())
+    watch = stub.Watch(health_pb2.HealthCheckRequest(service=""), timeout=60)
+    assert next(iter(watch)).status == health_pb2.HealthCheckResponse.SERVING
+    ended = threading.Event()
+
+    def drain_watch():
+        try:
+            for _ in watch:
+                pass
+        except grpc.RpcError:
+            pass
+        ended.set()
+
+    threading.Thread(target=drain_watch, daemon=True).start()
+    assert server.stop(timeout=10) == 0
+    assert ended.wait(10)
+
+
+def test_sighup_reloads_the_certificate(tmp_path):
+    tls = make_certificate(tmp_path / "tls")
+    with Server(tmp_path / "data", tls=tls) as server:
+        before = peer_certificate(server)
+        for name in ("cert.pem", "key.pem", "ca.pem"):
+            (tls / name).unlink()
+        make_certificate(tls)
+        server.process.send_signal(signal.SIGHUP)
+        # The log line says when the new certificate is in force, so the test waits for it and not for a time.
+        deadline = threading.Event()
+        timer = threading.Timer(10, deadline.set)
+        timer.start()
+        while not any("certificate reloaded" in line for line in server.log):
+            assert not deadline.is_set(), server.log
+        timer.cancel()
+        assert peer_certificate(server) != before
+
+
+def test_a_broken_certificate_keeps_the_old_one_on_sighup(tmp_path):
+    tls = make_certificate(tmp_path / "tls")
+    with Server(tmp_path / "data", tls=tls) as server:
+        before = peer_certificate(server)
+        (tls / "cert.pem").write_text("not a certificate")
+        server.process.send_signal(signal.SIGHUP)
+        deadline = threading.Event()
+        timer = threading.Timer(10, deadline.set)
+        timer.start()
+        while not any("certificate not reloaded" in line for line in server.log):
+            assert not deadline.is_set(), server.log
+        timer.cancel()
+        assert peer_certificate(server) == before
+
+
+def test_a_request_that_is_not_grpc_gets_a_proper_answer(tmp_path):
+    with Server(tmp_path) as server:
+        result = subprocess.run(
+            ["curl", "-s", "--http2-prior-knowledge", "-i", "-d", "{}", "-H", "content-type: text/plain",
+             f"http://{server.address}/octet.rides.v1.RideService/GetRide"],
+            capture_output=True, text=True, timeout=20,
+        )  # fmt: skip
+    head, _, body = result.stdout.replace("\r\n", "\n").partition("\n\n")
+    assert head.splitlines()[0].split()[1] == "415"
+    assert body.strip()

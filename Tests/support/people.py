@@ -1,0 +1,87 @@
+"""Accounts on a server: registering, logging in, and calling with the access token."""
+
+import uuid
+
+import grpc
+
+from . import stubs
+
+PASSWORD = "correct horse battery staple"
+DEADLINE_SECONDS = 20
+
+
+def request_id():
+    return str(uuid.uuid4())
+
+
+class Person:
+    """A signed-in user with typed stubs for the services it calls."""
+
+    def __init__(self, channel, handle, password=PASSWORD, register=True):
+        self.channel = channel
+        self.handle = handle
+        accounts = stubs.module("octet.identity.v1.account_service_pb2")
+        sessions = stubs.module("octet.identity.v1.session_service_pb2")
+        self.token = None
+        if register:
+            self.call(
+                "octet.identity.v1.AccountService/Register",
+                accounts.RegisterRequest(request_id=request_id(), handle=handle, password=password),
+            )
+        self.login = self.call(
+            "octet.identity.v1.SessionService/Login",
+            sessions.LoginRequest(request_id=request_id(), login_name=handle, password=password),
+        )
+        self.token = self.login.tokens.access_token
+        self.user_id = self.login.user.id
+
+    @property
+    def metadata(self):
+        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
+    def _method(self, path):
+        service, name = path.split("/")
+        return stubs.pool().FindServiceByName(service).methods_by_name[name]
+
+    def _callable(self, path):
+        method = self._method(path)
+        kinds = {
+            (False, False): self.channel.unary_unary,
+            (False, True): self.channel.unary_stream,
+            (True, False): self.channel.stream_unary,
+            (True, True): self.channel.stream_stream,
+        }
+        return kinds[method.client_streaming, method.server_streaming](
+            f"/{path}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=stubs.message_class(method.output_type.full_name).FromString,
+        )
+
+    def call(self, path, request, timeout=DEADLINE_SECONDS, metadata=()):
+        """A unary call."""
+        return self._callable(path)(request, timeout=timeout, metadata=(*self.metadata, *metadata))
+
+    def stream(self, path, request, timeout=DEADLINE_SECONDS, metadata=()):
+        """A call whose response, or whose both sides, are streams; `request` is a message or an iterator."""
+        return self._callable(path)(request, timeout=timeout, metadata=(*self.metadata, *metadata))
+
+
+def reason_of(error):
+    """The reason in a grpc.RpcError's ErrorInfo, or None."""
+    status_pb2 = stubs.module("google.rpc.status_pb2")
+    details = stubs.module("google.rpc.error_details_pb2")
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            for any_value in status_pb2.Status.FromString(value).details:
+                info = details.ErrorInfo()
+                if any_value.Is(details.ErrorInfo.DESCRIPTOR) and any_value.Unpack(info):
+                    return info.reason
+    return None
+
+
+def outcome(call):
+    """Runs `call` and returns (code, reason, result)."""
+    try:
+        return grpc.StatusCode.OK, None, call()
+    except grpc.RpcError as error:
+        return error.code(), reason_of(error), None

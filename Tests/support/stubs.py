@@ -1,0 +1,67 @@
+"""Python stubs of the project's protos, made once by grpcio-tools, and the descriptors with their comments."""
+
+import functools
+import importlib
+import pathlib
+import sys
+import tempfile
+
+import grpc_tools
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from grpc_tools import protoc
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROTOS = ROOT / "Protos"
+WELL_KNOWN = pathlib.Path(grpc_tools.__file__).parent / "_proto"
+
+# grpc/ is left out: its Python package is grpcio's own, which has these stubs in packages of its own.
+FOLDERS = ("octet", "google/rpc", "bench")
+
+
+def proto_files():
+    for folder in FOLDERS:
+        yield from sorted(str(path.relative_to(PROTOS)) for path in (PROTOS / folder).rglob("*.proto"))
+
+
+def run_protoc(*arguments):
+    command = ["protoc", f"-I{PROTOS}", f"-I{WELL_KNOWN}", *arguments, *proto_files()]
+    if protoc.main(command) != 0:
+        raise RuntimeError(f"protoc failed: {' '.join(command)}")
+
+
+@functools.cache
+def stub_folder():
+    folder = tempfile.TemporaryDirectory(prefix="octet-stubs-")
+    run_protoc(f"--python_out={folder.name}", f"--grpc_python_out={folder.name}")
+    sys.path.insert(0, folder.name)
+    # google is a namespace package that was perhaps imported already: let it see the generated part.
+    import google
+
+    google.__path__.append(f"{folder.name}/google")
+    return folder  # kept by the cache until the process ends
+
+
+def module(name):
+    """The generated module `octet.identity.v1.account_service_pb2`, say."""
+    stub_folder()
+    return importlib.import_module(name)
+
+
+@functools.cache
+def descriptor_set():
+    """All files with their comments."""
+    with tempfile.NamedTemporaryFile(suffix=".binpb") as out:
+        run_protoc(f"--descriptor_set_out={out.name}", "--include_imports", "--include_source_info")
+        return descriptor_pb2.FileDescriptorSet.FromString(out.read())
+
+
+@functools.cache
+def pool():
+    pool = descriptor_pool.DescriptorPool()
+    for file in descriptor_set().file:
+        pool.Add(file) if hasattr(pool, "Add") else pool.AddSerializedFile(file.SerializeToString())
+    return pool
+
+
+def message_class(full_name):
+    return message_factory.GetMessageClass(pool().FindMessageTypeByName(full_name))
