@@ -7,7 +7,7 @@ import pytest
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from support import stubs
-from support.people import Person, outcome
+from support.people import Person, Stranger, outcome
 
 SEED = 20_260_101
 POLICY = "octet.options.v1.policy"
@@ -41,7 +41,7 @@ def policy_of(path):
 
 def invoke(person, path, request):
     """Calls a method of any kind with one message and returns its status."""
-    method = person._method(path)
+    method = person.method(path)
     if method.client_streaming or method.server_streaming:
         argument = iter([request]) if method.client_streaming else request
 
@@ -81,9 +81,7 @@ def random_message(full_name, rng):
 @pytest.fixture(scope="module")
 def stranger(server):
     """A caller without credentials."""
-    person = Person.__new__(Person)
-    person.channel, person.token = server.channel(), None
-    return person
+    return Stranger(server.channel())
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +102,7 @@ def test_has_a_policy(path):
 
 @pytest.mark.parametrize("path", NAMES)
 def test_refuses_a_stranger_unless_public(path, stranger):
-    method = stranger._method(path)
+    method = stranger.method(path)
     code, _, _ = invoke(stranger, path, stubs.message_class(method.input_type.full_name)())
     if policy_of(path).access == 1:
         assert code not in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED)
@@ -114,7 +112,7 @@ def test_refuses_a_stranger_unless_public(path, stranger):
 
 @pytest.mark.parametrize("path", NAMES)
 def test_answers_an_empty_and_a_random_message_properly(path, user):
-    method = user._method(path)
+    method = user.method(path)
     rng = random.Random(f"{SEED}/{path}")
     refused = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNIMPLEMENTED}
     requests = [stubs.message_class(method.input_type.full_name)()]

@@ -14,37 +14,24 @@ def request_id():
     return str(uuid.uuid4())
 
 
-class Person:
-    """A signed-in user with typed stubs for the services it calls."""
+class Stranger:
+    """A caller without credentials."""
 
-    def __init__(self, channel, handle, password=PASSWORD, register=True):
+    def __init__(self, channel):
         self.channel = channel
-        self.handle = handle
-        accounts = stubs.module("octet.identity.v1.account_service_pb2")
-        sessions = stubs.module("octet.identity.v1.session_service_pb2")
         self.token = None
-        if register:
-            self.call(
-                "octet.identity.v1.AccountService/Register",
-                accounts.RegisterRequest(request_id=request_id(), handle=handle, password=password),
-            )
-        self.login = self.call(
-            "octet.identity.v1.SessionService/Login",
-            sessions.LoginRequest(request_id=request_id(), login_name=handle, password=password),
-        )
-        self.token = self.login.tokens.access_token
-        self.user_id = self.login.user.id
 
     @property
     def metadata(self):
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
-    def _method(self, path):
+    def method(self, path):
+        """The descriptor of `octet.rides.v1.RideService/GetRide`, say."""
         service, name = path.split("/")
         return stubs.pool().FindServiceByName(service).methods_by_name[name]
 
     def _callable(self, path):
-        method = self._method(path)
+        method = self.method(path)
         kinds = {
             (False, False): self.channel.unary_unary,
             (False, True): self.channel.unary_stream,
@@ -61,9 +48,34 @@ class Person:
         """A unary call."""
         return self._callable(path)(request, timeout=timeout, metadata=(*self.metadata, *metadata))
 
+    def begin(self, path, request, timeout=DEADLINE_SECONDS):
+        """A unary call that goes on in the background; returns a grpc.Future."""
+        return self._callable(path).future(request, timeout=timeout, metadata=self.metadata)
+
     def stream(self, path, request, timeout=DEADLINE_SECONDS, metadata=()):
         """A call whose response, or whose both sides, are streams; `request` is a message or an iterator."""
         return self._callable(path)(request, timeout=timeout, metadata=(*self.metadata, *metadata))
+
+
+class Person(Stranger):
+    """A signed-in user."""
+
+    def __init__(self, channel, handle, password=PASSWORD, register=True):
+        super().__init__(channel)
+        self.handle = handle
+        accounts = stubs.module("octet.identity.v1.account_service_pb2")
+        sessions = stubs.module("octet.identity.v1.session_service_pb2")
+        if register:
+            self.call(
+                "octet.identity.v1.AccountService/Register",
+                accounts.RegisterRequest(request_id=request_id(), handle=handle, password=password),
+            )
+        self.login = self.call(
+            "octet.identity.v1.SessionService/Login",
+            sessions.LoginRequest(request_id=request_id(), login_name=handle, password=password),
+        )
+        self.token = self.login.tokens.access_token
+        self.user_id = self.login.user.id
 
 
 def reason_of(error):

@@ -1,0 +1,89 @@
+"""kill -9 of the server in the middle of concurrent ride requests, over and over.
+
+After each restart every acknowledged request is there, replays its reply under the same request_id, and nothing is
+doubled. OCTET_KILL_ROUNDS sets the number of rounds (50 by default).
+"""
+
+import concurrent.futures
+import os
+import random
+import threading
+
+import grpc
+
+from support.people import request_id
+from support.rides import RIDES, Rider, check_invariants, rides, staff
+from support.server import Server
+
+ROUNDS = int(os.environ.get("OCTET_KILL_ROUNDS", "50"))
+RIDERS = 200
+SEED = 7
+
+
+def request_all(riders, requests, kill, kill_after):
+    """Sends all requests at once and kills the server after `kill_after` replies; returns the replies by rider."""
+    enough = threading.Event()
+    replies = {}
+
+    def note(index):
+        def done(future):
+            # A call that the kill cut off is not acknowledged; list and dict operations are atomic in CPython.
+            if future.code() == grpc.StatusCode.OK:
+                replies[index] = future.result()
+                if len(replies) >= kill_after:
+                    enough.set()
+
+        return done
+
+    futures = []
+    for index, (rider, request) in enumerate(zip(riders, requests)):
+        futures.append(rider.begin(f"{RIDES}.RideService/RequestRide", request))
+        futures[-1].add_done_callback(note(index))
+    assert enough.wait(30), "the server did not answer enough requests"
+    kill()
+    for future in futures:
+        future.exception(timeout=30)
+    return dict(replies)
+
+
+def listed_rides(rider):
+    service = rides("ride_service")
+    request = service.ListRidesRequest(side=service.RIDE_SIDE_RIDER, page_size=500)
+    return rider.call(f"{RIDES}.RideService/ListRides", request).rides
+
+
+def test_no_acknowledged_request_is_lost_or_doubled(tmp_path):
+    rng = random.Random(SEED)
+    print(f"seed {SEED}")
+    server = Server(tmp_path, "--seed-demo")
+    channel = server.channel()
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        riders = list(pool.map(lambda number: Rider(channel, f"kill_rider_{number}"), range(RIDERS)))
+    expected = [0] * RIDERS
+    for _ in range(ROUNDS):
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            requests = list(pool.map(lambda rider: rider.request_for(rider.quote()), riders))
+        acknowledged = request_all(riders, requests, server.kill, rng.randrange(1, RIDERS))
+        channel.close()
+
+        server = Server(tmp_path, "--seed-demo")
+        channel = server.channel()
+        for rider in riders:
+            rider.channel = channel
+
+        def verify(index):
+            """Replays the request; the ride is the acknowledged one, or a first and only one."""
+            rider = riders[index]
+            reply = rider.request_ride(requests[index])
+            if index in acknowledged:
+                assert reply == acknowledged[index], "a replay must give the same reply"
+            expected[index] += 1
+            found = listed_rides(rider)
+            assert len(found) == expected[index], "each round makes exactly one ride for each rider"
+            assert sum(ride.id == reply.id for ride in found) == 1
+            rider.ride_call("CancelRide", reply.id, request_id=request_id())
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            list(pool.map(verify, range(RIDERS)))
+    assert check_invariants(staff(channel)) == []
+    assert server.stop() == 0

@@ -1,0 +1,179 @@
+"""Riders and drivers of a server with demo data, as foreign clients see them."""
+
+import datetime
+import queue
+import threading
+
+from . import stubs
+from .people import Person, request_id
+
+RIDES = "octet.rides.v1"
+# In the demo city: the railway station of Helsinki and Töölö bay's opera, a kilometre north of it.
+STATION = (60.1719, 24.9414)
+OPERA = (60.1817, 24.9297)
+DEMO_PASSWORD = "octet-demo-2026"
+WAIT_SECONDS = 20
+
+
+def rides(name):
+    return stubs.module(f"{RIDES}.{name}_pb2")
+
+
+def types():
+    return stubs.module("octet.type.v1.types_pb2")
+
+
+def place(point):
+    return types().LatLng(latitude=point[0], longitude=point[1])
+
+
+def demo_city(person):
+    zone = rides("zone_service")
+    zones = person.call(f"{RIDES}.ZoneService/ListZones", zone.ListZonesRequest(kind=zone.ZONE_KIND_CITY)).zones
+    return zones[0].city_id
+
+
+class Rider(Person):
+    """A user who requests rides."""
+
+    def quote(self, start=STATION, end=OPERA):
+        pricing = rides("pricing_service")
+        request = pricing.EstimateFareRequest(request_id=request_id(), stops=[place(start), place(end)])
+        return self.call(f"{RIDES}.PricingService/EstimateFare", request).quotes[0]
+
+    def request_for(self, quote):
+        return rides("ride_service").RequestRideRequest(
+            request_id=request_id(), quote_id=quote.id, method=rides("pricing").PAYMENT_METHOD_CASH
+        )
+
+    def request_ride(self, request=None):
+        return self.call(f"{RIDES}.RideService/RequestRide", request or self.request_for(self.quote()))
+
+    def ride_call(self, method, ride_id, **fields):
+        """A RideService method that takes a ride and, if it mutates, a request_id."""
+        service = rides("ride_service")
+        request = getattr(service, f"{method}Request")(ride_id=ride_id, **fields)
+        if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
+            request.request_id = request_id()
+        return self.call(f"{RIDES}.RideService/{method}", request)
+
+
+def staff(channel):
+    """The demo data's account with the role rides.ops."""
+    return Rider(channel, "demo_ops", password=DEMO_PASSWORD, register=False)
+
+
+class Driver(Rider):
+    """A user who became a driver: registered, with a linked vehicle and verified documents."""
+
+    def __init__(self, channel, handle, operator, city):
+        super().__init__(channel, handle)
+        service, driver = rides("driver_service"), rides("driver")
+        prefix = f"{RIDES}.DriverService"
+        self.call(
+            f"{prefix}/RegisterDriver",
+            service.RegisterDriverRequest(request_id=request_id(), city_id=city, display_name=handle),
+        )
+        categories = self.call(
+            f"{prefix}/ListVehicleCategories", service.ListVehicleCategoriesRequest(city_id=city)
+        ).categories
+        vehicle = self.call(
+            f"{prefix}/RegisterVehicle",
+            service.RegisterVehicleRequest(
+                request_id=request_id(), plate=request_id()[:8], category=categories[0].code, seats=4, model="Saab 900"
+            ),
+        )
+        self.call(f"{prefix}/LinkVehicle", service.LinkVehicleRequest(request_id=request_id(), vehicle_id=vehicle.id))
+        year = datetime.date.today().year + 1
+        for kind in driver.DocumentKind.values()[1:]:
+            document = self.call(
+                f"{prefix}/SubmitDocument",
+                service.SubmitDocumentRequest(
+                    request_id=request_id(), kind=kind, blob="scan.pdf",
+                    expires_on=types().Date(year=year, month=1, day=31),
+                ),
+            )  # fmt: skip
+            operator.call(
+                f"{prefix}/ReviewDocument",
+                service.ReviewDocumentRequest(request_id=request_id(), document_id=document.id, verified=True),
+            )
+        self.sequence = 0
+
+    def session(self):
+        return DriverSession(self)
+
+
+class Conversation:
+    """A bidirectional call: frames are sent at will, responses are read in another thread."""
+
+    def __init__(self, person, path, timeout=300):
+        self._outgoing = queue.Queue()
+        self.received = queue.Queue()
+        self.error = None
+        self.call = person.stream(path, iter(self._outgoing.get, None), timeout=timeout)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        try:
+            for response in self.call:
+                self.received.put(response)
+        except Exception as error:  # grpc.RpcError, kept for the test to look at
+            self.error = error
+        self.received.put(None)
+
+    def send(self, frame):
+        self._outgoing.put(frame)
+
+    def next(self, wanted=lambda response: True):
+        """The next response that `wanted` accepts; others before it are dropped."""
+        while True:
+            response = self.received.get(timeout=WAIT_SECONDS)
+            if response is None:
+                raise EOFError(f"the stream ended: {self.error}")
+            if wanted(response):
+                return response
+
+    def finish(self):
+        self._outgoing.put(None)
+
+    def cancel(self):
+        self.call.cancel()
+
+
+class DriverSession(Conversation):
+    """A driver at work."""
+
+    def __init__(self, driver):
+        super().__init__(driver, f"{RIDES}.DriverService/DriverSession")
+        self.driver = driver
+
+    def command(self, **frame):
+        """Sends a frame and returns the ack or refusal that answers it."""
+        request = rides("driver_session").DriverSessionRequest(request_id=request_id(), **frame)
+        self.send(request)
+        return self.next(lambda response: response.request_id == request.request_id)
+
+    def go_online(self):
+        return self.command(go_online=rides("driver_session").GoOnline())
+
+    def report(self, point):
+        session = rides("driver_session")
+        self.driver.sequence += 1
+        position = session.DriverPosition(
+            sequence=self.driver.sequence, latitude=point[0], longitude=point[1], accuracy_m=5
+        )
+        return self.command(positions=session.ReportPositions(positions=[position]))
+
+    def next_offer(self):
+        return self.next(lambda response: response.WhichOneof("event") == "offer").offer
+
+    def accept(self, offer):
+        return self.command(accept=rides("driver_session").AcceptOffer(offer_id=offer.id))
+
+
+def check_invariants(operator):
+    """Every violation that the rides audit finds; empty for a clean one."""
+    audit = rides("audit_service")
+    reports = operator.call(f"{RIDES}.AuditService/CheckInvariants", audit.CheckInvariantsRequest()).invariants
+    assert reports, "the audit checked nothing"
+    return [report for report in reports if report.violations]
