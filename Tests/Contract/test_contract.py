@@ -32,11 +32,7 @@ NAMES = [f"{service}/{method.name}" for service, method in METHODS]
 def policy_of(path):
     service, name = path.split("/")
     method = stubs.pool().FindServiceByName(service).methods_by_name[name]
-    extension = stubs.pool().FindExtensionByName(POLICY)
-    # The options class of this pool knows the extension; parse the raw options with it.
-    options = stubs.message_class("google.protobuf.MethodOptions")
-    parsed = options.FromString(method.GetOptions().SerializeToString())
-    return parsed.Extensions[extension]
+    return method.GetOptions().Extensions[stubs.pool().FindExtensionByName(POLICY)]
 
 
 def invoke(person, path, request):

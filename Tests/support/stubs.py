@@ -57,10 +57,10 @@ def descriptor_set():
 
 @functools.cache
 def pool():
-    pool = descriptor_pool.DescriptorPool()
-    for file in descriptor_set().file:
-        pool.Add(file) if hasattr(pool, "Add") else pool.AddSerializedFile(file.SerializeToString())
-    return pool
+    """The default pool with every stub imported, so that its messages are the stubs' own classes."""
+    for file in proto_files():
+        module(file.removesuffix(".proto").replace("/", ".") + "_pb2")
+    return descriptor_pool.Default()
 
 
 def message_class(full_name):
