@@ -36,6 +36,7 @@ public final class MessageDescriptor: Sendable {
   public let file: String
   private let indexByNumber: [Int32: Int]
   private let indexByName: [String: Int]
+  private let indexByJSONName: [String: Int]
 
   init(_ proto: Google__Protobuf__DescriptorProto, _ source: DescriptorSource) throws(DescriptorError) {
     name = ProtobufRuntime.text(proto.name) ?? ""
@@ -67,6 +68,8 @@ public final class MessageDescriptor: Sendable {
     file = source.file
     indexByNumber = Dictionary(fields.enumerated().map { ($1.number, $0) }, uniquingKeysWith: { first, _ in first })
     indexByName = Dictionary(fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    indexByJSONName = Dictionary(
+      fields.enumerated().map { ($1.jsonName, $0) }, uniquingKeysWith: { first, _ in first })
     guard indexByNumber.count == fields.count, indexByName.count == fields.count else {
       throw .malformed(file: source.file, why: "\(fullName) has two fields of one number or name")
     }
@@ -86,6 +89,11 @@ public final class MessageDescriptor: Sendable {
   /// The field of that name in the proto.
   public func field(named name: String) -> FieldDescriptor? {
     indexByName[name].map { fields[$0] }
+  }
+
+  /// The field that a key in JSON stands for: its JSON name or its name in the proto.
+  public func field(jsonKey key: String) -> FieldDescriptor? {
+    (indexByJSONName[key] ?? indexByName[key]).map { fields[$0] }
   }
 
   /// The entry message of a map field of this message; nil for any other field.

@@ -88,6 +88,20 @@ package struct WireReader: Sendable {
     return text
   }
 
+  /// A reader of the group that `tag` has begun, up to its end tag, which is passed over.
+  package mutating func group(_ tag: WireTag) throws(DecodeError) -> WireReader {
+    let start = position
+    while true {
+      let inside = position
+      guard let inner = try self.tag() else { throw .malformed }
+      if inner.type == .endGroup {
+        guard inner.number == tag.number else { throw .malformed }
+        return WireReader(bytes, start..<inside)
+      }
+      try skip(inner)
+    }
+  }
+
   /// Passes over the value that follows `tag`.
   package mutating func skip(_ tag: WireTag) throws(DecodeError) {
     try skip(tag, depth: 0)
@@ -102,14 +116,14 @@ package struct WireReader: Sendable {
     case .endGroup: throw .malformed
     case .startGroup:
       guard depth < Self.deepestGroup else { throw .tooDeep }
-      while true {
-        guard let inner = try self.tag() else { throw .malformed }
+      while let inner = try self.tag() {
         if inner.type == .endGroup {
           guard inner.number == tag.number else { throw .malformed }
           return
         }
         try skip(inner, depth: depth + 1)
       }
+      throw .malformed
     }
   }
 }
