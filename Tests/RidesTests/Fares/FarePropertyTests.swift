@@ -115,7 +115,8 @@ import Testing
       metered: TripMeasure(distanceM: 7, durationS: 8, startMinuteOfDay: 9), stopsChanged: true, waitingS: 11,
       tolls: 12, coupon: .portion(basisPoints: 14, atMost: -2), paysCash: true)
     let numbers: [UInt8] = [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3, 11, 12, 2, 14]
-    let expected = numbers.flatMap { [0, 0, 0, 0, 0, 0, 0, $0] } + [255, 255, 255, 255, 255, 255, 255, 254]
+    let expected =
+      numbers.flatMap { [UInt8](repeating: 0, count: 7) + [$0] } + [UInt8](repeating: 255, count: 7) + [254]
     #expect(inputs.canonicalBytes == expected)
   }
 
