@@ -1,3 +1,5 @@
+public import ProtobufRuntime
+
 /// How much a stream may hold of what is on its way out. One pair of marks for all transports, because the core and
 /// the transport must agree on them.
 public enum StreamWaterMarks {
@@ -6,4 +8,44 @@ public enum StreamWaterMarks {
   /// A transport calls `drained` when the queue has fallen to this. Far below `high`, so that a writer wakes up for a
   /// good piece of work.
   public static let low = 16 << 10
+}
+
+/// What a peer can make the core hold or do. How many bytes of a stream may be in flight is the transport's limit; the
+/// core holds unread messages only within it.
+public struct RPCLimits: Sendable {
+  /// The greatest length of a received message in bytes; 4 MiB is what all gRPC libraries choose.
+  public var messageBytes: Int
+  /// What decoding one message may cost. Memory is a multiple of `messageBytes`, because small fields grow when they
+  /// are decoded.
+  public var decoding: DecodeLimits
+  /// The deadline of a call that has none from its client or its method; nil leaves it without.
+  public var defaultDeadline: Duration?
+  /// The longest deadline that a client can ask for; an hour is longer than any call but a watch makes sense, and
+  /// watches are resumed. nil for no bound.
+  public var longestDeadline: Duration?
+  /// How long a call that ended at its deadline may wait for the peer to take the status, before the stream is reset.
+  public var closingGrace: Duration
+
+  public init(
+    messageBytes: Int = 4 << 20, decoding: DecodeLimits = .default, defaultDeadline: Duration? = nil,
+    longestDeadline: Duration? = nil, closingGrace: Duration = .seconds(2)
+  ) {
+    self.messageBytes = messageBytes
+    self.decoding = decoding
+    self.defaultDeadline = defaultDeadline
+    self.longestDeadline = longestDeadline
+    self.closingGrace = closingGrace
+  }
+
+  /// A receive buffer of up to this size is kept for the next messages; a greater one is freed when it is empty. Four
+  /// of HTTP/2's default windows.
+  static let retainedBufferBytes = 256 << 10
+  /// Window is given back to the peer in pieces of at least this size while messages are waiting: less would cost a
+  /// WINDOW_UPDATE for every small message, more could starve HTTP/2's smallest usual window of 64 KiB.
+  static let windowReturnBytes = 8 << 10
+  /// The longest status message sent, in bytes: with its percent-encoding it must fit the peer's header limit, which
+  /// is often 8 KiB.
+  static let statusMessageBytes = 1 << 10
+  /// The most bytes of status details sent, before base 64: more than peers accept in their header lists is left out.
+  static let statusDetailsBytes = 4 << 10
 }

@@ -15,6 +15,7 @@ public protocol CallExecutor: TaskExecutor {
 
 /// Work that waits for its time.
 public protocol ScheduledWork: Sendable {
-  /// Prevents the work from running if it has not begun. From any thread; harmless when repeated.
+  /// Prevents the work from running if it has not begun, and releases what it holds: most deadlines are cancelled long
+  /// before they are due. From any thread; harmless when repeated.
   func cancel()
 }

@@ -1,0 +1,123 @@
+public import Base
+internal import Synchronization
+
+/// The core of a server: gives each request of a transport to the handler that is registered for its path.
+///
+/// ```swift
+/// var registry = ServiceRegistry()
+/// Greeter().register(in: &registry)
+/// let server = RPCServer(registry: registry)
+/// // HTTP2Server(acceptor: server, …), InProcessTransport(acceptor: server)
+/// ```
+public final class RPCServer: RequestAcceptor {
+  let registry: ServiceRegistry
+  let interceptors: [any ServerInterceptor]
+  let enclosing: [any EnclosingServerInterceptor]
+  let limits: RPCLimits
+  let clock: any WallClock
+  private let random: any RandomSource
+  private let log: any RPCLog
+  private let isDraining = Atomic(false)
+
+  /// - Parameters:
+  ///   - interceptors: in the order in which a call passes them.
+  ///   - random: makes the ids that join an INTERNAL status to its line in the log.
+  public init(
+    registry: ServiceRegistry, interceptors: [any ServerInterceptor] = [], limits: RPCLimits = RPCLimits(),
+    clock: any WallClock = SystemClock(), random: any RandomSource = SystemRandomSource(),
+    log: any RPCLog = SilentRPCLog()
+  ) {
+    self.registry = registry
+    self.interceptors = interceptors
+    enclosing = interceptors.compactMap { $0 as? any EnclosingServerInterceptor }
+    self.limits = limits
+    self.clock = clock
+    self.random = random
+    self.log = log
+  }
+
+  /// Refuses new calls with UNAVAILABLE from now on; those under way go on. From any thread.
+  public func beginDraining() {
+    isDraining.store(true, ordering: .relaxed)
+  }
+
+  public func accept(_ head: RequestHead, on stream: any ServerStream) -> any ServerStreamHandler {
+    let fields = RequestFields(head.headers)
+    guard fields.isGRPC, head.method == "POST" else { return refuse(nonGRPC: head, on: stream) }
+    guard let route = registry.routes[head.path] else {
+      return RefusedRequest(stream, unknownMethod(head.path))
+    }
+    guard !fields.hasMalformedTimeout else {
+      return RefusedRequest(stream, RPCError(.invalidArgument, "grpc-timeout is malformed"))
+    }
+    guard !isDraining.load(ordering: .relaxed) else {
+      return RefusedRequest(stream, RPCError(.unavailable, "the server is shutting down").retryAfter(.seconds(1)))
+    }
+    let call = route.makeCall(
+      ServerCallSetup(server: self, method: route.method, head: head, fields: fields, stream: stream))
+    call.begin()
+    return call
+  }
+
+  private func refuse(nonGRPC head: RequestHead, on stream: any ServerStream) -> any ServerStreamHandler {
+    if head.method == "POST" {
+      return RefusedRequest(stream, httpStatus: 415, "this server speaks gRPC: content-type must be application/grpc\n")
+    }
+    return RefusedRequest(
+      stream, httpStatus: 405, "this server speaks gRPC: the method must be POST\n", headers: ["allow": "POST"])
+  }
+
+  private func unknownMethod(_ path: String) -> RPCError {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0].isEmpty else { return RPCError(.unimplemented, "malformed method path") }
+    return registry.hasService(parts[1])
+      ? RPCError(.unimplemented, "unknown method \(parts[2]) of service \(parts[1])")
+      : RPCError(.unimplemented, "unknown service \(parts[1])")
+  }
+
+  /// The status that an error of a handler or an interceptor becomes.
+  func status(for error: any Error, of call: ServerCall) -> RPCError {
+    switch error {
+    case let error as RPCError: return error
+    case let error as any RPCErrorConvertible: return error.rpcError
+    case is CancellationError: return RPCError(.cancelled, "the call was cancelled")
+    default:
+      let digits = String(random.next(), radix: 16)
+      let id = String(repeating: "0", count: 16 - digits.count) + digits
+      log.unexpected(error, id: id, method: call.method)
+      return RPCError(.internal, "internal error \(id)")
+    }
+  }
+}
+
+/// A request that was answered when its head came: what follows is thrown away.
+final class RefusedRequest: ServerStreamHandler {
+  private let stream: any ServerStream
+  private var isClosed = false
+
+  /// Answers with a gRPC status.
+  init(_ stream: any ServerStream, _ error: RPCError) {
+    self.stream = stream
+    var headers = StatusHeaders.head
+    headers.append(contentsOf: StatusHeaders.failure(error))
+    stream.respond(status: 200, headers: headers, endStream: true)
+  }
+
+  /// Answers in plain HTTP.
+  init(_ stream: any ServerStream, httpStatus: Int, _ body: String, headers: HeaderList = HeaderList()) {
+    self.stream = stream
+    var headers = headers
+    headers.append("content-type", "text/plain; charset=utf-8")
+    headers.append("content-length", String(body.utf8.count))
+    stream.respond(status: httpStatus, headers: headers, endStream: false)
+    stream.write(Array(body.utf8))
+    stream.finish(trailers: nil)
+  }
+
+  func receive(_ bytes: Span<UInt8>) {
+    if !isClosed { stream.consumed(bytes.count) }
+  }
+  func receiveEnd() {}
+  func drained() {}
+  func closed(_ reason: StreamClosure?) { isClosed = true }
+}

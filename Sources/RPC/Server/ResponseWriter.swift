@@ -1,0 +1,62 @@
+public import ProtobufRuntime
+
+/// Sends the messages of a streaming answer, in order. Safe to use from several tasks; their messages then interleave.
+public struct ResponseWriter<Element: Message>: Sendable {
+  let call: ServerCall
+
+  /// Queues a message, after waiting for the peer to take enough of those before it.
+  /// - Throws: `CancellationError` when the call is over.
+  public func write(_ message: Element) async throws {
+    try await call.write(EncodedMessage(message).bytes)
+  }
+
+  /// Queues a message that was encoded before, perhaps for many streams. It must be of this stream's type.
+  /// - Throws: `CancellationError` when the call is over.
+  public func write(encoded message: EncodedMessage) async throws {
+    try await call.write(message.bytes)
+  }
+
+  /// The same stream for a publisher that cannot wait for one reader.
+  public var sink: ResponseSink { ResponseSink(call: call) }
+}
+
+/// A streaming answer as a publisher to many sees it: nothing here suspends.
+///
+/// A publisher keeps the sinks of each executor together, visits the executor once for all of them, and offers each
+/// the same encoded message.
+public struct ResponseSink: Sendable {
+  let call: ServerCall
+
+  /// What became of a message that was offered.
+  public enum Outcome: Sendable, Hashable {
+    case queued
+    /// The reader is slow: the queue is above its high-water mark. The message was not taken.
+    case full
+    /// The call is over; forget the sink.
+    case ended
+  }
+
+  /// The executor on which `offer` and `queuedBytes` may be used.
+  public var executor: any CallExecutor { call.executor }
+
+  /// Bytes queued that the connection has not taken. On the executor only.
+  public var queuedBytes: Int { call.queuedBytes }
+
+  /// Queues a message if there is room. On the executor only.
+  public func offer(_ message: EncodedMessage) -> Outcome {
+    precondition(call.executor.isCurrent, "a sink belongs to its executor")
+    if call.state.hasEnded { return .ended }
+    if call.queuedBytes > StreamWaterMarks.high { return .full }
+    do {
+      try call.send(message.bytes)
+      return .queued
+    } catch {
+      return .ended
+    }
+  }
+
+  /// Sets what to call, on the executor, whenever the queue has drained after it was full. From any thread.
+  public func onDrained(_ body: @escaping @Sendable () -> Void) {
+    call.observeDrain(body)
+  }
+}

@@ -1,0 +1,64 @@
+public import Base
+
+/// A handle to one call, for its handler and the interceptors. Safe to use from any thread, also after the call.
+public struct ServerContext: Sendable {
+  let call: ServerCall
+
+  /// The method called.
+  public var method: MethodDescriptor { call.method }
+  /// What the client sent before its messages.
+  public var metadata: Metadata { Metadata(received: call.head.headers) }
+  /// The host that the client called.
+  public var authority: String { call.head.authority }
+  /// Who is on the other side of the connection.
+  public var peer: PeerInfo { call.peer }
+  /// When the call ends with DEADLINE_EXCEEDED by itself; nil if it has no deadline.
+  public var deadline: Instant? { call.deadline }
+  /// The executor that the handler runs on.
+  public var executor: any CallExecutor { call.executor }
+
+  /// Metadata for the head of the response. It goes out with the first message at the latest; later changes are lost.
+  public var initialMetadata: Metadata {
+    get { call.withAnnotations { $0.initialMetadata } }
+    nonmutating set { call.withAnnotations { $0.initialMetadata = newValue } }
+  }
+
+  /// Metadata that goes out with the status.
+  public var trailingMetadata: Metadata {
+    get { call.withAnnotations { $0.trailingMetadata } }
+    nonmutating set { call.withAnnotations { $0.trailingMetadata = newValue } }
+  }
+
+  /// What an interceptor attached to the call.
+  public subscript<Key: CallKey>(_ key: Key.Type) -> Key.Value? {
+    get { call.withAnnotations { $0[key] } }
+    nonmutating set { call.withAnnotations { $0[key] = newValue } }
+  }
+
+  /// Sends the head of the response without waiting for the first message, for clients that wait for it.
+  public func sendInitialMetadata() {
+    call.onExecutor { $0.sendHead() }
+  }
+
+  /// Suspends until the call is over or the current task is cancelled. For handlers whose messages come from
+  /// elsewhere, by way of a `ResponseSink`.
+  public func waitUntilCancelled() async {
+    await call.waitUntilEnded()
+  }
+}
+
+/// Names a value that interceptors attach to calls.
+///
+/// ```swift
+/// enum CallerKey: CallKey { typealias Value = Caller }
+/// context[CallerKey.self] = caller
+/// ```
+public protocol CallKey {
+  associatedtype Value: Sendable
+}
+
+/// The call that the current task works for.
+public enum CurrentCall {
+  /// The deadline of the call whose handler runs in this task; calls that it makes end then at the latest.
+  @TaskLocal public static var deadline: Instant?
+}

@@ -1,0 +1,21 @@
+/// Work for every call, whatever its method: authentication, limits, metrics.
+public protocol ServerInterceptor: Sendable {
+  /// Runs in the call's task before the request is validated and handled, in the order of the interceptors. Throw to
+  /// refuse the call.
+  func before(_ context: ServerContext) async throws
+
+  /// Called once on the call's executor when the status is decided, in the reverse order. A call that the client gave
+  /// up ends with `.cancelled`.
+  func ended(_ context: ServerContext, _ status: StatusCode)
+}
+
+extension ServerInterceptor {
+  public func before(_ context: ServerContext) async throws {}
+  public func ended(_ context: ServerContext, _ status: StatusCode) {}
+}
+
+/// An interceptor that encloses the handler, to set task-local values, say. It costs more than the plain form.
+public protocol EnclosingServerInterceptor: ServerInterceptor {
+  /// Must call `body` once and pass on what it throws (or throw something else).
+  func around(_ context: ServerContext, _ body: () async throws -> Void) async throws
+}
