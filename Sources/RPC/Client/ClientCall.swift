@@ -1,0 +1,280 @@
+internal import Base
+internal import ProtobufRuntime
+
+/// One call on the client, whatever its kind.
+///
+/// Confined to the call's executor like `CallStream`; `start`, `sendOnly`, `finish` and `cancel` come from any thread.
+final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
+  private let channel: RPCChannel
+  private let method: MethodDescriptor
+  private let deadline: Instant?
+  private var stream: (any ClientStream)?
+  /// What is written before the interceptors are done and the stream is open.
+  private var pending: [[UInt8]] = []
+  private var hasFinished = false
+  private var httpStatus = 0
+  private var head: HeaderList?
+  private var encodingDeclared = false
+  private var outcome: Outcome?
+  private var timer: (any ScheduledWork)?
+  private var waiters: [CheckedContinuation<Void, Never>] = []
+
+  private struct Outcome {
+    var trailers: HeaderList
+    var error: RPCError?
+  }
+
+  init(_ channel: RPCChannel, _ method: MethodDescriptor, _ options: CallOptions) {
+    self.channel = channel
+    self.method = method
+    deadline = options.deadline(channel.clock.now())
+    super.init(
+      executor: channel.transport.executor(), messageBytes: options.messageBytes, decoding: channel.decoding)
+  }
+
+  // What CallStream asks for.
+
+  override var queuedBytes: Int {
+    if let stream { return outcome == nil ? stream.queuedBytes : 0 }
+    return pending.reduce(0) { $0 + $1.count }
+  }
+
+  override var declaresEncoding: Bool { encodingDeclared }
+
+  override func returnWindow(_ count: Int) {
+    if outcome == nil { stream?.consumed(count) }
+  }
+
+  override func send(_ bytes: [UInt8]) throws {
+    if let outcome { throw outcome.error ?? RPCError(.cancelled, "the server has ended the call") }
+    precondition(!hasFinished, "a message is written after the last")
+    if let stream { stream.write(bytes) } else { pending.append(bytes) }
+  }
+
+  // What the transport says.
+
+  func receiveHead(status: Int, headers: HeaderList, endStream: Bool) {
+    httpStatus = status
+    head = headers
+    for field in headers where headers.matches(field, "grpc-encoding") {
+      encodingDeclared = !headers.holds(field.value, "identity")
+    }
+    wakeWaiters()
+    if endStream {
+      over(trailers: headers, StatusHeaders.outcome(trailers: headers, httpStatus: status))
+    } else if !isGRPC(status, headers) {
+      // Whatever the body is, it is no message.
+      let error = RPCError(StatusCode(httpStatus: status), "HTTP status \(status) and a body that is not gRPC")
+      over(trailers: HeaderList(), error, reset: .cancel)
+    }
+  }
+
+  private func isGRPC(_ status: Int, _ headers: HeaderList) -> Bool {
+    status == 200
+      && headers.contains { headers.matches($0, "content-type") && ContentType.isGRPC(headers, $0.value) }
+  }
+
+  func receive(_ bytes: Span<UInt8>) {
+    if outcome == nil { buffer(bytes) }
+  }
+
+  func receiveEnd(trailers: HeaderList) {
+    over(trailers: trailers, StatusHeaders.outcome(trailers: trailers, httpStatus: httpStatus))
+  }
+
+  func drained() { wakeWriters() }
+
+  func closed(_ reason: StreamClosure?) {
+    let error = reason.map { RPCError($0) } ?? RPCError(.internal, "the stream ended without a status")
+    over(trailers: HeaderList(), error)
+    stream = nil
+  }
+}
+
+// MARK: - Starting and ending
+
+extension ClientCall {
+  /// Sends the head, once the interceptors have had their say.
+  func start(_ options: CallOptions) {
+    if channel.interceptors.isEmpty {
+      onExecutor { $0.open(options) }
+      return
+    }
+    Task(executorPreference: executor) {
+      var options = options
+      do {
+        for interceptor in self.channel.interceptors { try await interceptor.before(self.method, &options) }
+        self.open(options)
+      } catch {
+        self.over(trailers: HeaderList(), Self.callError(error))
+      }
+    }
+    if let deadline { onExecutor { $0.armTimer(deadline) } }
+  }
+
+  private func open(_ options: CallOptions) {
+    guard outcome == nil else { return }
+    var headers: HeaderList = ["te": "trailers", "content-type": ContentType.grpc]
+    headers.append("user-agent", channel.userAgent)
+    if let deadline {
+      let left = deadline - channel.clock.now()
+      guard left > .zero else { return deadlineExceeded() }
+      headers.append("grpc-timeout", TimeoutHeader.format(left))
+      armTimer(deadline)
+    }
+    headers.append(contentsOf: options.metadata.headers)
+    let head = RequestHead(
+      method: "POST", path: method.path, scheme: channel.scheme, authority: channel.authority, headers: headers)
+    let stream = channel.transport.open(head, on: executor, handler: self)
+    guard outcome == nil else { return }
+    self.stream = stream
+    for bytes in pending { stream.write(bytes) }
+    pending = []
+    if hasFinished { stream.finish() }
+    if stream.queuedBytes <= StreamWaterMarks.high { wakeWriters() }
+  }
+
+  private func armTimer(_ deadline: Instant) {
+    guard timer == nil, outcome == nil else { return }
+    timer = executor.schedule(after: max(deadline - channel.clock.now(), .zero)) { self.deadlineExceeded() }
+  }
+
+  private func deadlineExceeded() {
+    over(trailers: HeaderList(), RPCError(.deadlineExceeded, "the deadline has passed"), reset: .cancel)
+  }
+
+  /// The status is known: nothing more comes.
+  private func over(trailers: HeaderList, _ error: RPCError?, reset: ResetCode? = nil) {
+    guard outcome == nil else { return }
+    // A server may answer before it has read everything; what this side would send yet is of no use then.
+    if let reset { stream?.reset(reset) } else if !hasFinished { stream?.reset(.cancel) }
+    outcome = Outcome(trailers: trailers, error: error)
+    timer?.cancel()
+    timer = nil
+    pending = []
+    endInput(error.map { .failed($0) } ?? .finished)
+    wakeWriters()
+    wakeWaiters()
+    for interceptor in channel.interceptors.reversed() { interceptor.ended(method, error?.code ?? .ok) }
+  }
+
+  /// Any error as the caller sees it.
+  static func callError(_ error: any Error) -> RPCError {
+    switch error {
+    case let error as RPCError: error
+    case let error as any RPCErrorConvertible: error.rpcError
+    case is CancellationError: RPCError(.cancelled, "the caller cancelled the call")
+    default: RPCError(.unknown, "\(error)")
+    }
+  }
+}
+
+// MARK: - From any thread
+
+extension ClientCall {
+  private func onExecutor(_ body: @escaping @Sendable (ClientCall) -> Void) {
+    if executor.isCurrent {
+      body(self)
+    } else {
+      executor.execute { body(self) }
+    }
+  }
+
+  /// Sends the one message of a request.
+  func sendOnly(_ message: EncodedMessage) {
+    onExecutor { call in
+      // It throws only if the call is over, and then the reader learns why.
+      try? call.send(message.bytes)
+      call.finishNow()
+    }
+  }
+
+  /// Half-closes after what was written.
+  func finish() {
+    onExecutor { $0.finishNow() }
+  }
+
+  private func finishNow() {
+    guard !hasFinished else { return }
+    hasFinished = true
+    if outcome == nil { stream?.finish() }
+  }
+
+  /// Gives the call up.
+  func cancel() {
+    onExecutor {
+      $0.over(trailers: HeaderList(), RPCError(.cancelled, "the caller cancelled the call"), reset: .cancel)
+    }
+  }
+
+  /// The next message of the answer; nil after the last if the status is OK. A cancelled reader cancels the call.
+  func nextResponse<M: Message>(_ type: M.Type) async throws(RPCError) -> M? {
+    do {
+      return try await next(type)
+    } catch {
+      // After a malformed message, or when the reader was cancelled, the server need not go on.
+      cancel()
+      throw Self.callError(error)
+    }
+  }
+
+  /// The only message of an answer.
+  func soleResponse<M: Message>(_ type: M.Type) async throws(RPCError) -> M {
+    guard let message = try await nextResponse(type) else {
+      throw RPCError(.internal, "the server sent a status and no message")
+    }
+    guard try await nextResponse(type) == nil else {
+      cancel()
+      throw RPCError(.internal, "the server sent more than one message")
+    }
+    return message
+  }
+
+  /// What the server sent before its messages. Waits for it.
+  func initialMetadata() async throws(RPCError) -> Metadata {
+    try await wait { $0.head != nil || $0.outcome != nil }
+    return try await read { call in
+      if let head = call.head { return Metadata(received: head) }
+      throw call.outcome?.error ?? RPCError(.internal, "no head")
+    }
+  }
+
+  /// What the server sent with its status. Waits for it, also when the status is an error.
+  func trailingMetadata() async throws(RPCError) -> Metadata {
+    try await wait { $0.outcome != nil }
+    return try await read { Metadata(received: $0.outcome?.trailers ?? HeaderList()) }
+  }
+
+  private func read<Result: Sendable>(
+    _ body: @escaping @Sendable (ClientCall) throws -> Result
+  ) async throws(RPCError) -> Result {
+    do {
+      return executor.isCurrent ? try body(self) : try await executor.hop { try body(self) }
+    } catch {
+      throw Self.callError(error)
+    }
+  }
+
+  private func wait(_ isDone: @escaping @Sendable (ClientCall) -> Bool) async throws(RPCError) {
+    do {
+      while true {
+        guard executor.isCurrent else { return try await executor.hop { try await self.wait(isDone) } }
+        if isDone(self) { return }
+        try Task.checkCancellation()
+        await withTaskCancellationHandler {
+          await withCheckedContinuation { waiters.append($0) }
+        } onCancel: {
+          executor.execute { self.wakeWaiters() }
+        }
+      }
+    } catch {
+      throw Self.callError(error)
+    }
+  }
+
+  private func wakeWaiters() {
+    let waiting = waiters
+    waiters = []
+    for waiter in waiting { waiter.resume() }
+  }
+}

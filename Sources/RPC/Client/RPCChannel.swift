@@ -1,0 +1,80 @@
+public import Base
+public import ProtobufRuntime
+
+/// The client's side of a server: makes calls over a transport. Generated clients wrap it; `RawMessage` makes calls
+/// without generated code.
+///
+/// ```swift
+/// let channel = RPCChannel(transport: transport, authority: "localhost")
+/// let reply = try await GreeterClient(channel).greet(request)
+/// ```
+public struct RPCChannel: Sendable {
+  let transport: any ClientTransport
+  let authority: String
+  let scheme: String
+  let userAgent: String
+  let interceptors: [any ClientInterceptor]
+  let decoding: DecodeLimits
+  let clock: any WallClock
+
+  /// - Parameters:
+  ///   - authority: the host (and port) that calls name.
+  ///   - scheme: `https` over TLS.
+  ///   - interceptors: in the order in which a call passes them; `CallCredentials` is one.
+  public init(
+    transport: any ClientTransport, authority: String, scheme: String = "http",
+    userAgent: String = "octet-rpc", interceptors: [any ClientInterceptor] = [], decoding: DecodeLimits = .default,
+    clock: any WallClock = SystemClock()
+  ) {
+    self.transport = transport
+    self.authority = authority
+    self.scheme = scheme
+    self.userAgent = userAgent
+    self.interceptors = interceptors
+    self.decoding = decoding
+    self.clock = clock
+  }
+
+  /// Calls a unary method. Cancelling the task cancels the call.
+  /// - Throws: `RPCError`, whatever goes wrong.
+  public func unary<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, _ request: Request, as type: Response.Type = Response.self,
+    options: CallOptions = CallOptions()
+  ) async throws -> Response {
+    let call = open(method, options)
+    call.sendOnly(EncodedMessage(request))
+    return try await call.soleResponse(type)
+  }
+
+  /// Calls a server-streaming method.
+  public func serverStreaming<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, _ request: Request, as type: Response.Type = Response.self,
+    options: CallOptions = CallOptions()
+  ) -> ServerStreamingCall<Response> {
+    let call = open(method, options)
+    call.sendOnly(EncodedMessage(request))
+    return ServerStreamingCall(call)
+  }
+
+  /// Calls a client-streaming method.
+  public func clientStreaming<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, sending: Request.Type = Request.self, as type: Response.Type = Response.self,
+    options: CallOptions = CallOptions()
+  ) -> ClientStreamingCall<Request, Response> {
+    ClientStreamingCall(open(method, options))
+  }
+
+  /// Calls a bidirectional method.
+  public func bidirectional<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, sending: Request.Type = Request.self, as type: Response.Type = Response.self,
+    options: CallOptions = CallOptions()
+  ) -> BidirectionalCall<Request, Response> {
+    BidirectionalCall(open(method, options))
+  }
+
+  private func open(_ method: MethodDescriptor, _ options: CallOptions) -> ClientCall {
+    let call = ClientCall(self, method, options)
+    call.start(options)
+    return call
+  }
+}
