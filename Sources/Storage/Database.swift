@@ -1,24 +1,41 @@
 /// Durable storage as domains see it. SQLite and PostgreSQL implement it; one conformance suite runs on both.
 ///
 /// Bodies are synchronous: a transaction holds locks, so nothing in it can wait for anything but the database, and
-/// an engine may run a body on a thread of its own without hops between statements. A body may run more than once
-/// (an engine retries lost races), so it must not have effects outside of the transaction.
+/// an engine may run a body on a thread of its own without hops between statements (docs/adr/0002). A body may run
+/// more than once (an engine retries lost races), so it must not have effects outside of the transaction.
 public protocol Database: Sendable {
-  /// Runs `body` on a consistent snapshot.
+  /// Runs `body` on a consistent snapshot that contains every write acknowledged before the call.
+  /// - Throws: what `body` throws, or a `StorageError`.
   func read<Result: Sendable>(
     _ body: @escaping @Sendable (any Reader) throws -> Result
   ) async throws -> Result
 
   /// Runs `body` in a transaction and returns once it is on disk. If `body` throws, nothing of it remains.
+  ///
+  /// A statement that fails ends its transaction, on every engine: even if `body` catches the error, further
+  /// statements throw it again and nothing is written. Use `ON CONFLICT` where a conflict is expected.
+  /// - Throws: what `body` throws, or a `StorageError`. When that is about the commit itself, the outcome is unknown
+  ///   to the caller; a retry under the same idempotency key settles it.
   func write<Result: Sendable>(
     _ body: @escaping @Sendable (any Writer) throws -> Result
   ) async throws -> Result
+
+  /// The whole schema as text in a stable order, for golden files.
+  func schemaText() async throws -> String
+
+  /// Finishes what was accepted, refuses more, and lets go of all files or connections.
+  func close() async
 }
 
 /// Statements that read. Arguments are `$1`, `$2`, … in the SQL text, which is the same for all engines.
+///
+/// Valid only inside the body that received it, on that body's thread.
 public protocol Reader {
-  /// Calls `row` for each row of the result.
-  func query(_ sql: String, _ arguments: [SQLValue], row: (any Row) throws -> Void) throws
+  /// Which engine runs the statements, for the few that cannot be the same text.
+  var dialect: SQLDialect { get }
+
+  /// Calls `row` for each row of the result until it returns false.
+  func forEachRow(_ sql: String, _ arguments: [SQLValue], _ row: (any Row) throws -> Bool) throws
 }
 
 /// Statements that read and write, in one transaction.
@@ -27,11 +44,19 @@ public protocol Writer: Reader {
   @discardableResult
   func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int
 
+  /// Runs one statement that changes the schema, written in the common dialect that `Migration` describes.
+  func define(_ statement: String) throws
+
   /// Calls `action` after the transaction has become durable, in commit order; never if it rolls back.
+  ///
+  /// It runs on the engine's thread and holds up the commits behind it: hand over work, do not do it there.
   func afterCommit(_ action: @escaping @Sendable () -> Void)
 }
 
 /// One row of a result, valid inside the closure that receives it. Columns are numbered from 0.
+///
+/// Asking for another type than the column holds is a bug; the statement then fails with `.typeMismatch`.
+/// Prefer the subscript, which takes the type from its use: `let id: Identifier = row[0]`.
 public protocol Row {
   func isNull(_ column: Int) -> Bool
   func integer(_ column: Int) -> Int64
@@ -40,11 +65,21 @@ public protocol Row {
   func blob(_ column: Int) -> [UInt8]
 }
 
-/// A value bound to a statement.
-public enum SQLValue: Sendable, Hashable {
-  case null
-  case integer(Int64)
-  case double(Double)
-  case text(String)
-  case blob([UInt8])
+/// The engines that a statement can run on.
+public enum SQLDialect: Sendable, Equatable {
+  case sqlite
+  case postgreSQL
+
+  /// Ends a SELECT that takes its rows for itself until the transaction ends. SQLite admits one writer at a time,
+  /// so there the rows are taken already.
+  public var forUpdate: String { self == .postgreSQL ? " FOR UPDATE" : "" }
+
+  /// Like `forUpdate`, but leaves out the rows that others hold.
+  public var forUpdateSkippingLocked: String { self == .postgreSQL ? " FOR UPDATE SKIP LOCKED" : "" }
+}
+
+/// Thrown by a body that has lost a race it can win by starting over: the engine rolls back and runs it again, a few
+/// times; then the caller sees `StorageError` with code `.conflict`.
+public struct RetryTransaction: Error {
+  public init() {}
 }

@@ -1,0 +1,78 @@
+internal import Base
+internal import Storage
+
+/// Copies the write-ahead log back into the database file, away from the commits.
+///
+/// A thread of its own copies while commits go on (PASSIVE blocks nobody). Under load it never quite catches up, and
+/// the log starts over only when it has been copied to its last page. So when little is left, the writer's thread
+/// copies the rest between two commits.
+final class Checkpointer: @unchecked Sendable {
+  // Unchecked because `logPages` belongs to the writer's thread and the rest is immutable or locked.
+  private let logPages: UnsafeMutablePointer<Int32>
+  private let requests = BlockingQueue<Void>(limit: 1)
+  private let finishing = Locked(false)
+
+  init() {
+    logPages = .allocate(capacity: 1)
+    logPages.initialize(to: 0)
+  }
+
+  deinit {
+    logPages.deallocate()
+  }
+
+  /// Watches the commits of the writer's connection. The checkpointer must outlive it.
+  func watch(_ writer: SQLiteConnection) {
+    writer.reportLogSize(to: logPages)
+  }
+
+  /// Called by the writer's thread after each commit.
+  func committed(on writer: SQLiteConnection) {
+    guard logPages.pointee >= SQLiteLimits.checkpointPages else { return }
+    let finishes = finishing.withLock { finishing in
+      defer { finishing = false }
+      return finishing
+    }
+    if finishes {
+      // A failure here is not the writers' business: nothing is lost, the log stays, the next attempt reports it.
+      _ = try? writer.checkpoint()
+      logPages.pointee = 0
+    } else {
+      // Full means that the thread has been told already.
+      try? requests.push(())
+    }
+  }
+
+  /// Serves the requests until `stop`, on the checkpointing thread.
+  fileprivate func run(_ connection: SQLiteConnection) {
+    while !requests.pop(atMost: 1).isEmpty {
+      for _ in 0..<SQLiteLimits.checkpointRounds {
+        // A failed checkpoint loses nothing; a disk that fails shows in the next commit.
+        guard let progress = try? connection.checkpoint() else { break }
+        if progress.logged - progress.copied < SQLiteLimits.checkpointRemainder { break }
+      }
+      finishing.withLock { $0 = true }
+    }
+  }
+
+  /// Ends the thread's body.
+  func stop() {
+    requests.close()
+  }
+}
+
+/// The checkpointing thread's connection and body.
+final class CheckpointWorker: @unchecked Sendable {
+  // Unchecked because the connection belongs to the checkpointing thread.
+  private let connection: SQLiteConnection
+  private let checkpointer: Checkpointer
+
+  init(_ connection: SQLiteConnection, _ checkpointer: Checkpointer) {
+    self.connection = connection
+    self.checkpointer = checkpointer
+  }
+
+  func run() {
+    checkpointer.run(connection)
+  }
+}

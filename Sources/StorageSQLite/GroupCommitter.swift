@@ -1,0 +1,110 @@
+internal import Base
+internal import Storage
+
+/// The one thread that writes. It takes whatever transactions are waiting, runs each in a savepoint of its own, and
+/// makes all of them durable with one COMMIT. Nobody is told of success before that.
+///
+/// No timer: while one batch is being synced to disk, the next one gathers. A lone transaction does not wait.
+final class GroupCommitter: @unchecked Sendable {
+  // Unchecked because everything but the queue belongs to the writer's thread.
+  private let connection: SQLiteConnection
+  private let checkpointer: Checkpointer
+  private let runsBodiesTwice: Bool
+
+  init(_ connection: SQLiteConnection, checkpointer: Checkpointer, runsBodiesTwice: Bool) {
+    self.connection = connection
+    self.checkpointer = checkpointer
+    self.runsBodiesTwice = runsBodiesTwice
+  }
+
+  /// Serves the queue until it is closed and empty.
+  func run(_ queue: BlockingQueue<TransactionJob>) {
+    while true {
+      let jobs = queue.pop(atMost: SQLiteLimits.transactionsPerCommit)
+      if jobs.isEmpty { return }
+      commit(jobs)
+      checkpointer.committed(on: connection)
+    }
+  }
+
+  private func commit(_ jobs: [TransactionJob]) {
+    do {
+      try connection.run("BEGIN IMMEDIATE")
+    } catch {
+      return fail(jobs, error)
+    }
+    var succeeded: [(job: TransactionJob, actions: [@Sendable () -> Void])] = []
+    for (index, job) in jobs.enumerated() {
+      do {
+        succeeded.append((job, try attempt(job)))
+      } catch {
+        job.finish(error)
+        if connection.isAutocommit {
+          // SQLite gave the whole transaction up (disk full, I/O error): the others lost their effects with it.
+          // They are repeatable, so each gets a transaction of its own.
+          return commitSingly(succeeded.map(\.job) + jobs[(index + 1)...])
+        }
+      }
+    }
+    do {
+      try connection.run("COMMIT")
+    } catch {
+      rollBack()
+      return fail(succeeded.map(\.job), error)
+    }
+    for (job, actions) in succeeded {
+      for action in actions { action() }
+      job.finish(nil)
+    }
+  }
+
+  private func commitSingly(_ jobs: [TransactionJob]) {
+    for job in jobs { commit([job]) }
+  }
+
+  private func fail(_ jobs: [TransactionJob], _ error: any Error) {
+    for job in jobs { job.finish(error) }
+  }
+
+  private func rollBack() {
+    guard !connection.isAutocommit else { return }
+    do {
+      try connection.run("ROLLBACK")
+    } catch {
+      // Whether the handle is still in a transaction decides, not the statement's own result.
+      precondition(connection.isAutocommit, "SQLite refuses to roll back: \(error)")
+    }
+  }
+
+  /// Runs one body in a savepoint, again if it asks for it.
+  private func attempt(_ job: TransactionJob) throws -> [@Sendable () -> Void] {
+    if runsBodiesTwice {
+      try connection.run("SAVEPOINT body")
+      try? job.run(SQLiteTransaction(connection))
+      try undo()
+    }
+    for _ in 0..<SQLiteLimits.attempts {
+      try connection.run("SAVEPOINT body")
+      let transaction = SQLiteTransaction(connection)
+      do {
+        try job.run(transaction)
+        try connection.run("RELEASE body")
+        return transaction.actions
+      } catch is RetryTransaction {
+        try undo()
+      } catch {
+        try undo()
+        throw error
+      }
+    }
+    throw StorageError(.conflict, operation: "write", message: "lost a race \(SQLiteLimits.attempts) times")
+  }
+
+  /// Takes back what the body of the open savepoint did.
+  private func undo() throws {
+    // After some errors SQLite has taken back everything already, savepoints included.
+    guard !connection.isAutocommit else { return }
+    try connection.run("ROLLBACK TO body")
+    try connection.run("RELEASE body")
+  }
+}

@@ -1,0 +1,93 @@
+internal import CSQLite
+internal import Storage
+
+/// One SQLite handle with its prepared statements. Confined to one thread at a time.
+final class SQLiteConnection {
+  /// How many statements stay prepared; the program has far fewer texts than this.
+  static let preparedStatementLimit = 1024
+
+  private let handle: OpaquePointer
+  private var statements: [String: SQLiteStatement] = [:]
+
+  /// Opens the database file at `path`, which must exist, or an error says why not.
+  init(path: String, settings: [String]) throws(StorageError) {
+    var handle: OpaquePointer?
+    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
+    let result = sqlite3_open_v2(path, &handle, flags, nil)
+    guard result == SQLITE_OK, let handle else {
+      let error = SQLiteError.make(result, operation: "open", connection: handle)
+      sqlite3_close(handle)
+      throw error
+    }
+    self.handle = handle
+    for setting in settings {
+      try run(setting)
+    }
+  }
+
+  deinit {
+    statements = [:]
+    let result = sqlite3_close(handle)
+    precondition(result == SQLITE_OK, "a connection was closed while a statement of it was alive")
+  }
+
+  /// Whether no transaction is open. SQLite ends a transaction by itself after some errors.
+  var isAutocommit: Bool { sqlite3_get_autocommit(handle) != 0 }
+
+  /// How many rows the last statement changed.
+  var changes: Int { Int(sqlite3_changes64(handle)) }
+
+  /// Runs a statement without arguments and results, through the cache.
+  func run(_ sql: String) throws(StorageError) {
+    do {
+      try forEachRow(sql, []) { _ in true }
+    } catch let error as StorageError {
+      throw error
+    } catch {
+      preconditionFailure("a closure that throws nothing threw \(error)")
+    }
+  }
+
+  /// Runs a statement and calls `row` for each row until it returns false.
+  func forEachRow(_ sql: String, _ arguments: [SQLValue], _ row: (any Row) throws -> Bool) throws {
+    try statement(sql).run(arguments, row: row)
+  }
+
+  /// Copies as much of the log into the database file as readers allow, without blocking anybody.
+  /// - Returns: pages in the log and pages of them that have been copied; nil if another checkpoint runs.
+  func checkpoint() throws(StorageError) -> (logged: Int, copied: Int)? {
+    var logged: Int32 = 0
+    var copied: Int32 = 0
+    let result = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, &logged, &copied)
+    if result & 0xff == SQLITE_BUSY { return nil }
+    guard result == SQLITE_OK else {
+      throw SQLiteError.make(result, operation: "checkpoint", connection: handle)
+    }
+    return (Int(logged), Int(copied))
+  }
+
+  /// Has SQLite store the size of the log, in pages, at `pages` after each commit of this connection. The memory must
+  /// outlive the connection. It takes the place of SQLite's own automatic checkpoint.
+  func reportLogSize(to pages: UnsafeMutablePointer<Int32>) {
+    sqlite3_wal_hook(
+      handle,
+      { context, _, _, pages in
+        // The context is the pointer given below.
+        context!.assumingMemoryBound(to: Int32.self).pointee = pages
+        return SQLITE_OK
+      }, pages)
+  }
+
+  private func statement(_ sql: String) throws(StorageError) -> SQLiteStatement {
+    if let cached = statements[sql] {
+      // The same text inside its own loop: a second statement, for this once.
+      return cached.isRunning ? try SQLiteStatement(sql, connection: handle, isLasting: false) : cached
+    }
+    if statements.count >= Self.preparedStatementLimit {
+      statements = statements.filter { $0.value.isRunning }
+    }
+    let statement = try SQLiteStatement(sql, connection: handle, isLasting: true)
+    statements[sql] = statement
+    return statement
+  }
+}

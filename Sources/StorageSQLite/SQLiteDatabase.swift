@@ -1,0 +1,120 @@
+public import Base
+public import Storage
+
+/// The SQLite engine: one file, one writing thread with group commit, several reading threads.
+///
+/// An acknowledged write is on disk (`PRAGMA synchronous = FULL`). Bodies run on the engine's threads, results come
+/// back on the caller's executor.
+public final class SQLiteDatabase: Database {
+  private let writes = BlockingQueue<TransactionJob>(limit: SQLiteLimits.waitingWrites)
+  private let reads = BlockingQueue<TransactionJob>(limit: SQLiteLimits.waitingReads)
+  private let checkpointer = Checkpointer()
+  private let files: SQLiteFiles
+  private let threads = Locked<Threads?>(nil)
+
+  private struct Threads {
+    var writer: OSThread
+    var readers: [OSThread]
+    var checkpointer: OSThread
+  }
+
+  /// Opens or creates a database and brings its schema up to date.
+  /// - Parameters:
+  ///   - path: of the file; missing directories are created. One process at a time may have it open.
+  ///   - migrations: of the components on top; those of the storage layer come first by themselves.
+  ///   - clock: for the record of when a migration was applied.
+  /// - Throws: `StorageError`, e.g. `.inUse`, `.corrupt`, `.schemaMismatch`.
+  public static func open(
+    path: String, migrations: [Migration], clock: any WallClock, options: SQLiteOptions = SQLiteOptions()
+  ) async throws -> SQLiteDatabase {
+    let database = try await OSThread.run(name: "sqlite-open") {
+      try SQLiteDatabase(path: path, options: options)
+    }
+    do {
+      try await Migrator(StorageSchema.migrations + migrations, clock: clock).migrate(database)
+    } catch {
+      await database.close()
+      throw error
+    }
+    return database
+  }
+
+  private init(path: String, options: SQLiteOptions) throws {
+    files = try SQLiteFiles(path: path)
+    do {
+      try start(path: path, options: options)
+    } catch {
+      files.unlock()
+      throw error
+    }
+  }
+
+  /// Blocks: opens all connections and starts their threads.
+  private func start(path: String, options: SQLiteOptions) throws {
+    let writer = try SQLiteConnection(path: path, settings: options.writerSettings)
+    try SQLiteCheck.verify(writer, quickly: files.wasLeftOpen && options.checksAfterCrash)
+    checkpointer.watch(writer)
+    let committer = GroupCommitter(writer, checkpointer: checkpointer, runsBodiesTwice: options.runsBodiesTwice)
+    let workers = try (0..<options.readers).map { _ in
+      ReaderWorker(try SQLiteConnection(path: path, settings: options.readerSettings), readers: options.readers)
+    }
+    let copying = CheckpointWorker(try SQLiteConnection(path: path, settings: options.checkpointSettings), checkpointer)
+    let (reads, writes) = (reads, writes)
+    threads.withLock {
+      $0 = Threads(
+        writer: OSThread(name: "sqlite-write") { committer.run(writes) },
+        readers: workers.map { worker in OSThread(name: "sqlite-read") { worker.run(reads) } },
+        checkpointer: OSThread(name: "sqlite-check") { copying.run() })
+    }
+  }
+
+  public func read<Result: Sendable>(
+    _ body: @escaping @Sendable (any Reader) throws -> Result
+  ) async throws -> Result {
+    try await enqueue(body, on: reads, operation: "read")
+  }
+
+  public func write<Result: Sendable>(
+    _ body: @escaping @Sendable (any Writer) throws -> Result
+  ) async throws -> Result {
+    try await enqueue(body, on: writes, operation: "write")
+  }
+
+  public func schemaText() async throws -> String {
+    try await read { try SQLiteSchema.text($0) }
+  }
+
+  public func close() async {
+    let running = threads.withLock { threads in
+      defer { threads = nil }
+      return threads
+    }
+    guard let running else { return }
+    writes.close()
+    reads.close()
+    checkpointer.stop()
+    let files = files
+    // Joining blocks; nothing in the closure can throw.
+    try? await OSThread.run(name: "sqlite-close") {
+      for reader in running.readers { reader.join() }
+      running.checkpointer.join()
+      running.writer.join()
+      files.unlock()
+    }
+  }
+
+  private func enqueue<Result: Sendable>(
+    _ body: @escaping @Sendable (SQLiteTransaction) throws -> Result,
+    on queue: BlockingQueue<TransactionJob>, operation: String
+  ) async throws -> Result {
+    try Task.checkCancellation()
+    return try await withUnsafeThrowingContinuation { continuation in
+      do throws(QueueRefusal) {
+        try queue.push(BodyJob(body, continuation))
+      } catch {
+        let code: StorageError.Code = error == .full ? .overloaded : .closed
+        continuation.resume(throwing: StorageError(code, operation: operation, message: "the queue is \(error)"))
+      }
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/// The engine's limits, with their reasons (figures: order-shaped transactions on a two-core machine).
+enum SQLiteLimits {
+  /// Transactions that share one COMMIT. Above 256 the rate still rises a little, but the last one waits for all.
+  static let transactionsPerCommit = 256
+
+  /// Transactions that may wait for the writer: about a second's worth at the slowest measured rate.
+  static let waitingWrites = 16_384
+
+  /// Reads that may wait for a reader.
+  static let waitingReads = 16_384
+
+  /// Reads that share one snapshot. Long snapshots hold up checkpoints.
+  static let readsPerSnapshot = 32
+
+  /// How often a body that throws `RetryTransaction` is run.
+  static let attempts = 5
+
+  /// Pages of 4 KiB in the write-ahead log that start a checkpoint: 40 MiB.
+  static let checkpointPages: Int32 = 10_000
+
+  /// How often the checkpointing thread copies before it leaves the rest to the writer.
+  static let checkpointRounds = 4
+
+  /// Pages that the writer may be asked to copy between two commits.
+  static let checkpointRemainder = 500
+
+  /// How long a connection waits for a lock before it reports `.busy`. Only recovery and foreign tools hold any.
+  static let busyMilliseconds = 5_000
+}

@@ -1,0 +1,136 @@
+internal import CSQLite
+internal import Storage
+
+/// A prepared statement and the connection it belongs to. Confined to the connection's thread.
+final class SQLiteStatement {
+  let sql: String
+  private let handle: OpaquePointer
+  private let connection: OpaquePointer
+  private let parameterCount: Int
+  private(set) var isRunning = false
+  private var mismatch: StorageError?
+
+  /// - Parameter sql: with `$n` parameters.
+  init(_ sql: String, connection: OpaquePointer, isLasting: Bool) throws(StorageError) {
+    var handle: OpaquePointer?
+    let flags = isLasting ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0
+    let result = sqlite3_prepare_v3(connection, SQLText.withNumberedParameters(sql), -1, flags, &handle, nil)
+    guard result == SQLITE_OK else {
+      throw SQLiteError.make(result, operation: "prepare", connection: connection, sql: sql)
+    }
+    guard let handle else {
+      throw StorageError(.invalidStatement, operation: "prepare", message: "an empty statement", sql: sql)
+    }
+    self.sql = sql
+    self.handle = handle
+    self.connection = connection
+    parameterCount = Int(sqlite3_bind_parameter_count(handle))
+  }
+
+  deinit {
+    sqlite3_finalize(handle)
+  }
+
+  /// Binds the arguments and calls `row` for each row until it returns false or there is no more.
+  func run(_ arguments: [SQLValue], row: (SQLiteStatement) throws -> Bool) throws {
+    precondition(!isRunning, "a prepared statement runs once at a time")
+    isRunning = true
+    defer {
+      // The result repeats the error of the last step, which has been thrown.
+      sqlite3_reset(handle)
+      if parameterCount > 0 { sqlite3_clear_bindings(handle) }
+      isRunning = false
+    }
+    try bind(arguments)
+    while true {
+      let result = sqlite3_step(handle)
+      switch result {
+      case SQLITE_DONE: return
+      case SQLITE_ROW:
+        let goesOn = try row(self)
+        if let mismatch {
+          self.mismatch = nil
+          throw mismatch
+        }
+        if !goesOn { return }
+      default: throw SQLiteError.make(result, operation: "step", connection: connection, sql: sql)
+      }
+    }
+  }
+
+  private func bind(_ arguments: [SQLValue]) throws(StorageError) {
+    guard arguments.count == parameterCount else {
+      throw StorageError(
+        .invalidStatement, operation: "bind",
+        message: "\(arguments.count) arguments for \(parameterCount) parameters", sql: sql)
+    }
+    for (offset, argument) in arguments.enumerated() {
+      let index = Int32(offset + 1)
+      let result =
+        switch argument {
+        case .null: sqlite3_bind_null(handle, index)
+        case .integer(let value): sqlite3_bind_int64(handle, index, value)
+        case .double(let value): sqlite3_bind_double(handle, index, value)
+        case .text(var value):
+          value.withUTF8 { utf8 in
+            utf8.withMemoryRebound(to: CChar.self) {
+              octet_sqlite_bind_text(handle, index, $0.baseAddress ?? emptyText, UInt64($0.count))
+            }
+          }
+        case .blob(let value):
+          value.withUnsafeBytes { octet_sqlite_bind_blob(handle, index, $0.baseAddress, UInt64($0.count)) }
+        }
+      if result != SQLITE_OK {
+        throw SQLiteError.make(result, operation: "bind", connection: connection, sql: sql)
+      }
+    }
+  }
+}
+
+/// An empty text needs a pointer that is not null: SQLite takes null for NULL. Never freed: one byte for good.
+private nonisolated(unsafe) let emptyText: UnsafePointer<CChar> = {
+  let byte = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
+  byte.initialize(to: 0)
+  return UnsafePointer(byte)
+}()
+
+/// The statement itself shows its present row.
+extension SQLiteStatement: Row {
+  func isNull(_ column: Int) -> Bool {
+    type(of: column) == SQLITE_NULL
+  }
+
+  func integer(_ column: Int) -> Int64 {
+    expect(SQLITE_INTEGER, column) ? sqlite3_column_int64(handle, Int32(column)) : 0
+  }
+
+  func double(_ column: Int) -> Double {
+    // An aggregate over no REAL value, such as total(), may come as an integer.
+    if type(of: column) == SQLITE_INTEGER { return Double(sqlite3_column_int64(handle, Int32(column))) }
+    return expect(SQLITE_FLOAT, column) ? sqlite3_column_double(handle, Int32(column)) : 0
+  }
+
+  func text(_ column: Int) -> String {
+    guard expect(SQLITE_TEXT, column), let bytes = sqlite3_column_text(handle, Int32(column)) else { return "" }
+    let count = Int(sqlite3_column_bytes(handle, Int32(column)))
+    return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+  }
+
+  func blob(_ column: Int) -> [UInt8] {
+    guard expect(SQLITE_BLOB, column), let bytes = sqlite3_column_blob(handle, Int32(column)) else { return [] }
+    return Array(UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, Int32(column)))))
+  }
+
+  private func type(of column: Int) -> Int32 {
+    sqlite3_column_type(handle, Int32(column))
+  }
+
+  private func expect(_ type: Int32, _ column: Int) -> Bool {
+    let found = self.type(of: column)
+    if found == type { return true }
+    mismatch = StorageError(
+      .typeMismatch, operation: "column",
+      message: "column \(column) of \(sqlite3_column_count(handle)) has type \(found), read as \(type)", sql: sql)
+    return false
+  }
+}
