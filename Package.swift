@@ -143,7 +143,7 @@ let testTargets: [Target] = [
   tests("RPC", ["Base", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "StandardServices", "StandardServicesAPI"]),
   tests("HTTP2", ["Base", "ProtobufRuntime", "RPC", "BenchAPI"]),
   tests("Storage", ["Base", "StorageSQLite"]),
-  tests("Streaming", ["Base", "Storage", "StorageSQLite"]),
+  tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),
   tests("DomainKit", ["Base", "ProtobufRuntime", "RPC", "Storage", "StorageSQLite", "Streaming", "OctetTypes"]),
 ]
 

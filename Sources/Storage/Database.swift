@@ -16,6 +16,7 @@ public protocol Database: Sendable {
   /// statements throw it again and nothing is written. Use `ON CONFLICT` where a conflict is expected.
   /// - Throws: what `body` throws, or a `StorageError`. When that is about the commit itself, the outcome is unknown
   ///   to the caller; a retry under the same idempotency key settles it.
+  @discardableResult
   func write<Result: Sendable>(
     _ body: @escaping @Sendable (any Writer) throws -> Result
   ) async throws -> Result

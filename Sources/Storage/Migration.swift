@@ -5,7 +5,8 @@ internal import Base
 /// The SQL is in the dialect that all engines understand or translate:
 /// - Columns are `INTEGER` (64 bits), `REAL` (double), `TEXT` or `BLOB`; instants are INTEGER nanoseconds, booleans
 ///   INTEGER 0 or 1. SQLite checks the types too (its tables become STRICT).
-/// - `INTEGER PRIMARY KEY` alone is the row's own number, given by the engine when left out. A table with another
+/// - `INTEGER PRIMARY KEY` is the row's own number, given by the engine when left out; with `AUTOINCREMENT`, a deleted
+///   row's number never comes back. A table with another
 ///   primary key ends in `WITHOUT ROWID`: its rows are stored in the order of the key.
 /// - No DEFERRABLE constraints (they would fail at the commit, which many transactions share), no triggers.
 ///

@@ -40,8 +40,9 @@ public enum StorageSchema {
           died_at INTEGER NOT NULL
         );
 
+        -- AUTOINCREMENT, because rows come and go and an id must not come back.
         CREATE TABLE octet_outbox (
-          id INTEGER PRIMARY KEY,
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
           channel TEXT NOT NULL,
           payload BLOB NOT NULL,
           created_at INTEGER NOT NULL

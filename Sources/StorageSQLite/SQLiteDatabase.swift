@@ -11,6 +11,7 @@ public final class SQLiteDatabase: Database {
   private let checkpointer = Checkpointer()
   private let files: SQLiteFiles
   private let threads = Locked<Threads?>(nil)
+  private let removesFiles: Bool
 
   private struct Threads {
     var writer: OSThread
@@ -28,8 +29,24 @@ public final class SQLiteDatabase: Database {
     path: String, migrations: [Migration], clock: any WallClock, options: SQLiteOptions = SQLiteOptions()
   ) async throws -> SQLiteDatabase {
     let database = try await OSThread.run(name: "sqlite-open") {
-      try SQLiteDatabase(path: path, options: options)
+      try SQLiteDatabase(path: path, options: options, removesFiles: false)
     }
+    return try await migrated(database, migrations, clock)
+  }
+
+  /// Opens a new database in a new directory for temporary files, which goes away with `close`. For tests and tools.
+  public static func openTemporary(
+    migrations: [Migration], clock: any WallClock, options: SQLiteOptions = SQLiteOptions()
+  ) async throws -> SQLiteDatabase {
+    let database = try await OSThread.run(name: "sqlite-open") {
+      try SQLiteDatabase(path: SQLiteFiles.temporaryPath(), options: options, removesFiles: true)
+    }
+    return try await migrated(database, migrations, clock)
+  }
+
+  private static func migrated(
+    _ database: SQLiteDatabase, _ migrations: [Migration], _ clock: any WallClock
+  ) async throws -> SQLiteDatabase {
     do {
       try await Migrator(StorageSchema.migrations + migrations, clock: clock).migrate(database)
     } catch {
@@ -39,7 +56,8 @@ public final class SQLiteDatabase: Database {
     return database
   }
 
-  private init(path: String, options: SQLiteOptions) throws {
+  private init(path: String, options: SQLiteOptions, removesFiles: Bool) throws {
+    self.removesFiles = removesFiles
     files = try SQLiteFiles(path: path)
     do {
       try start(path: path, options: options)
@@ -74,6 +92,7 @@ public final class SQLiteDatabase: Database {
     try await enqueue(body, on: reads, operation: "read")
   }
 
+  @discardableResult
   public func write<Result: Sendable>(
     _ body: @escaping @Sendable (any Writer) throws -> Result
   ) async throws -> Result {
@@ -93,13 +112,14 @@ public final class SQLiteDatabase: Database {
     writes.close()
     reads.close()
     checkpointer.stop()
-    let files = files
+    let (files, removesFiles) = (files, removesFiles)
     // Joining blocks; nothing in the closure can throw.
     try? await OSThread.run(name: "sqlite-close") {
       for reader in running.readers { reader.join() }
       running.checkpointer.join()
       running.writer.join()
       files.unlock()
+      if removesFiles { files.remove() }
     }
   }
 

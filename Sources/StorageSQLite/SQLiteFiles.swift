@@ -11,11 +11,14 @@ struct SQLiteFiles {
   /// Whether the last process to use the database did not close it.
   let wasLeftOpen: Bool
 
+  private let path: String
+
   /// Holds the lock until it is closed.
   private let lockDescriptor: Int32
 
   /// Creates what is missing at `path` and locks it.
   init(path: String) throws(StorageError) {
+    self.path = path
     try Self.createDirectory(Self.parent(of: path))
     let lockPath = path + ".lock"
     lockDescriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, Self.fileMode)
@@ -38,6 +41,20 @@ struct SQLiteFiles {
   /// Lets go of the lock.
   func unlock() {
     Glibc.close(lockDescriptor)
+  }
+
+  /// Deletes the database and its directory, which must hold nothing else. For temporary ones.
+  func remove() {
+    for suffix in ["", "-wal", "-shm", ".lock"] { unlink(path + suffix) }
+    rmdir(Self.parent(of: path))
+  }
+
+  /// A path for a database in a new directory of its own.
+  static func temporaryPath() throws(StorageError) -> String {
+    let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var template = Array("\(base)/octet-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw error(.cannotOpen, "mkdtemp", base) }
+    return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self) + "/octet.db"
   }
 
   private static func createFile(_ path: String) throws(StorageError) {

@@ -1,0 +1,73 @@
+public import Base
+internal import CSodium
+
+/// How much work one password check is: Argon2id's memory and passes.
+public struct PasswordCost: Sendable, Equatable {
+  public var memoryMiB: Int
+  public var passes: Int
+
+  /// - Parameters:
+  ///   - memoryMiB: at least 1.
+  ///   - passes: at least 1.
+  public init(memoryMiB: Int, passes: Int) {
+    precondition(memoryMiB >= 1 && passes >= 1, "Argon2id needs memory and a pass")
+    self.memoryMiB = memoryMiB
+    self.passes = passes
+  }
+
+  /// What passwords of people get: 64 MiB, 3 passes (about 0.1 s of one core).
+  public static let standard = PasswordCost(memoryMiB: 64, passes: 3)
+}
+
+/// Hashes and checks passwords with Argon2id, on threads of its own: never on an event loop.
+public struct PasswordHasher: Sendable {
+  private let pool: BlockingPool
+  private let cost: PasswordCost
+
+  /// - Parameters:
+  ///   - pool: its number of threads bounds both the processor time and the memory that checks take together.
+  ///   - cost: of new hashes; old ones are checked at the cost they were made with.
+  public init(pool: BlockingPool, cost: PasswordCost = .standard) {
+    Sodium.prepare()
+    self.pool = pool
+    self.cost = cost
+  }
+
+  /// Hashes a password with a new salt.
+  /// - Returns: the hash with salt and cost, as text (`$argon2id$v=19$…`), at most 127 characters.
+  /// - Throws: `QueueRefusal` when too many checks are waiting, `CryptographyError.outOfMemory`.
+  public func hash(_ password: String) async throws -> String {
+    let cost = cost
+    return try await pool.run { try Self.hash(password, cost) }
+  }
+
+  /// Whether a password fits a hash.
+  /// - Throws: `QueueRefusal` when too many checks are waiting.
+  public func verify(_ password: String, against hash: String) async throws -> Bool {
+    try await pool.run { Self.verify(password, hash) }
+  }
+
+  /// Whether a hash was made at another cost than new ones are, so that it should be made again at the next login.
+  /// - Throws: `CryptographyError.malformedHash`.
+  public func needsRehash(_ hash: String) throws(CryptographyError) -> Bool {
+    let result = crypto_pwhash_str_needs_rehash(hash, UInt64(cost.passes), cost.memoryMiB << 20)
+    guard result >= 0 else { throw .malformedHash }
+    return result == 1
+  }
+
+  private static func hash(_ password: String, _ cost: PasswordCost) throws(CryptographyError) -> String {
+    var bytes = password.utf8.map(CChar.init(bitPattern:))
+    defer { wipe(&bytes) }
+    var text = [CChar](repeating: 0, count: Int(crypto_pwhash_STRBYTES))
+    let result = crypto_pwhash_str_alg(
+      &text, bytes, UInt64(bytes.count), UInt64(cost.passes), cost.memoryMiB << 20, crypto_pwhash_ALG_ARGON2ID13)
+    guard result == 0 else { throw .outOfMemory }
+    return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  private static func verify(_ password: String, _ hash: String) -> Bool {
+    var bytes = password.utf8.map(CChar.init(bitPattern:))
+    defer { wipe(&bytes) }
+    return crypto_pwhash_str_verify(hash, bytes, UInt64(bytes.count)) == 0
+  }
+}

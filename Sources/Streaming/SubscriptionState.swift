@@ -1,0 +1,129 @@
+/// What one subscriber has been given and what it waits for. A pure state machine; a lock around it makes it safe.
+///
+/// Order and completeness rest on the sequence numbers alone: live events that repeat are dropped, and at a gap the
+/// subscriber goes back to reading from the database, so it does not matter how events reach it.
+struct SubscriptionState {
+  enum Mode: Equatable {
+    /// Reads pages from the database. Goes to `live` when a page was the last and nothing newer has been announced,
+    /// or to `ended`.
+    case replaying
+    /// Takes events as they are committed. Goes to `replaying` at a gap, or to `ended`.
+    case live
+    /// Final.
+    case ended(TopicError)
+  }
+
+  /// What the reader does next.
+  enum Step {
+    case take(TopicEvent)
+    case load(after: UInt64)
+    case wait
+    case end(TopicError)
+  }
+
+  let limits: TopicLimits
+  private(set) var mode = Mode.replaying
+  /// The last event that the reader has taken.
+  private(set) var taken: UInt64
+  /// The next event that belongs at the end of `queue`.
+  private var expected: UInt64
+  /// The newest event that is known to be committed.
+  private var announced: UInt64 = 0
+  private var queue: [TopicEvent] = []
+  private var head = 0
+  private var queuedBytes = 0
+
+  init(after sequence: UInt64, limits: TopicLimits) {
+    taken = sequence
+    expected = sequence + 1
+    self.limits = limits
+  }
+
+  /// Starts at a sequence number that is known to be the present end, so that nothing has to be read.
+  mutating func start(after sequence: UInt64) {
+    taken = sequence
+    expected = sequence + 1
+    if mode == .replaying, announced < expected { mode = .live }
+  }
+
+  /// A committed event comes in.
+  mutating func announce(_ event: TopicEvent, lastToken: (UInt64) -> String) {
+    announced = max(announced, event.sequence)
+    guard mode == .live, event.sequence >= expected else { return }
+    guard event.sequence == expected else {
+      mode = .replaying
+      return
+    }
+    append(event)
+    if queue.count - head > limits.queuedEvents || queuedBytes > limits.queuedBytes {
+      end(.slowReader(lastToken: lastToken(taken)))
+    }
+  }
+
+  /// A page asked for by `load` comes in.
+  mutating func loaded(_ page: [TopicEvent]) {
+    guard mode == .replaying else { return }
+    for event in page {
+      // A hole means that compaction was faster than this reader.
+      guard event.sequence == expected else { return end(.resumeTokenTooOld) }
+      append(event)
+    }
+    if page.count < limits.pageEvents, announced < expected { mode = .live }
+  }
+
+  /// Whether an event can be taken at once.
+  var hasQueued: Bool { head < queue.count }
+
+  mutating func next() -> Step {
+    if head < queue.count {
+      let event = queue[head]
+      head += 1
+      if head == queue.count {
+        queue.removeAll(keepingCapacity: true)
+        head = 0
+      }
+      queuedBytes -= event.payload.count
+      taken = event.sequence
+      return .take(event)
+    }
+    switch mode {
+    case .replaying: return .load(after: expected - 1)
+    case .live: return .wait
+    case .ended(let error): return .end(error)
+    }
+  }
+
+  /// Ends the subscription; what was queued is let go.
+  mutating func end(_ error: TopicError) {
+    if case .ended = mode { return }
+    mode = .ended(error)
+    queue = []
+    head = 0
+    queuedBytes = 0
+  }
+
+  private mutating func append(_ event: TopicEvent) {
+    // What has been taken is let go once it is half of the array.
+    if head > 32, head * 2 > queue.count {
+      queue.removeFirst(head)
+      head = 0
+    }
+    queue.append(event)
+    queuedBytes += event.payload.count
+    expected += 1
+  }
+}
+
+/// How much a subscriber may hold up.
+public struct TopicLimits: Sendable, Equatable {
+  /// Events that wait for a live subscriber before it counts as slow.
+  public var queuedEvents = 1024
+
+  /// Bytes of payload that wait for a live subscriber before it counts as slow.
+  public var queuedBytes = 1 << 20
+
+  /// Events that are read from the database at a time during a replay.
+  public var pageEvents = 256
+
+  public init() {}
+}

@@ -1,0 +1,183 @@
+public import Base
+public import Cryptography
+public import Storage
+
+/// Lossless topics: published in a transaction, replayed from the database, delivered live after the commit.
+///
+/// Whatever has committed reaches every subscriber, in order and once, across reconnects and restarts; nothing is
+/// published before its transaction has committed. Safe to share between threads.
+public final class TopicHub: Sendable {
+  /// Makes the tokens that `resume` reads.
+  public let tokens: ResumeTokens
+
+  private let database: any Database
+  private let clock: any WallClock
+  private let limits: TopicLimits
+  private let state = Locked(State())
+
+  private struct State {
+    var subscribers: [Topic: [SubscriberCore]] = [:]
+    var isClosed = false
+  }
+
+  /// - Parameter key: from which the key of resume tokens is derived.
+  public init(database: any Database, clock: any WallClock, key: SecretKey, limits: TopicLimits = TopicLimits()) {
+    self.database = database
+    self.clock = clock
+    self.limits = limits
+    tokens = ResumeTokens(key: key)
+  }
+
+  // MARK: Publishing
+
+  /// Appends an event to a topic in the caller's transaction.
+  /// - Returns: its sequence number: dense within the topic, from 1.
+  @discardableResult
+  public func publish(_ topic: Topic, _ payload: [UInt8], in writer: any Writer) throws -> UInt64 {
+    try publish(topic, in: writer) { _, _ in payload }
+  }
+
+  /// Appends an event whose payload contains its own place, so that it is encoded once for all subscribers.
+  /// - Parameter payload: is given the event's sequence number and resume token.
+  @discardableResult
+  public func publish(
+    _ topic: Topic, in writer: any Writer, payload: (_ sequence: UInt64, _ token: String) throws -> [UInt8]
+  ) throws -> UInt64 {
+    let sequence = try TopicStore.takeSequence(topic, writer)
+    let event = TopicEvent(sequence: sequence, payload: try payload(sequence, tokens.make(topic, sequence)))
+    try writer.execute(
+      "INSERT INTO octet_topic_events (topic, sequence, payload, published_at) VALUES ($1, $2, $3, $4)",
+      topic.name, sequence, event.payload, clock.now())
+    writer.afterCommit { [self] in deliver(event, topic) }
+    return sequence
+  }
+
+  // MARK: Subscribing
+
+  /// Subscribes to everything after a sequence number; 0 is from the beginning.
+  /// - Throws: `TopicError.resumeTokenTooOld` if what follows is gone; `.invalidResumeToken` if the topic never was
+  ///   that far; `.closed`.
+  public func subscribe(_ topic: Topic, after sequence: UInt64) async throws -> TopicSubscription {
+    let subscription = try register(topic, after: sequence)
+    let limits = limits
+    // A first page that is also the check: what follows the position must be there.
+    let (last, page) = try await database.read { reader in
+      (
+        try TopicStore.lastSequence(topic, reader),
+        try TopicStore.events(topic, after: sequence, limit: limits.pageEvents, reader)
+      )
+    }
+    guard sequence <= last else { throw TopicError.invalidResumeToken }
+    guard sequence == last || page.first?.sequence == sequence + 1 else { throw TopicError.resumeTokenTooOld }
+    subscription.core.loaded(page)
+    return subscription
+  }
+
+  /// Continues where a client left off.
+  /// - Parameter token: of the last event that it has processed.
+  /// - Throws: `TopicError.invalidResumeToken`, `.resumeTokenTooOld`, `.closed`.
+  public func resume(_ topic: Topic, token: String) async throws -> TopicSubscription {
+    try await subscribe(topic, after: try tokens.read(token, topic))
+  }
+
+  /// Snapshot, then everything after it: `snapshot` reads the present state in the same transaction that sees how
+  /// far the topic is.
+  /// - Returns: the snapshot, the token that stands for it, and a subscription to all that follows.
+  public func watch<Snapshot: Sendable>(
+    _ topic: Topic, snapshot: @escaping @Sendable (any Reader) throws -> Snapshot
+  ) async throws -> (snapshot: Snapshot, token: String, subscription: TopicSubscription) {
+    let subscription = try register(topic, after: 0)
+    let (sequence, state) = try await database.read { reader in
+      (try TopicStore.lastSequence(topic, reader), try snapshot(reader))
+    }
+    subscription.core.start(after: sequence)
+    return (state, tokens.make(topic, sequence), subscription)
+  }
+
+  // MARK: Keeping
+
+  /// Deletes the events up to `sequence`: their readers get `resumeTokenTooOld`. The numbering goes on.
+  /// - Returns: how many were deleted.
+  @discardableResult
+  public func compact(_ topic: Topic, through sequence: UInt64, in writer: any Writer) throws -> Int {
+    try writer.execute("DELETE FROM octet_topic_events WHERE topic = $1 AND sequence <= $2", topic.name, sequence)
+  }
+
+  /// Deletes a topic's events that were published before `instant`.
+  /// - Returns: how many were deleted.
+  @discardableResult
+  public func compact(_ topic: Topic, before instant: Instant, in writer: any Writer) throws -> Int {
+    // Sequence and time rise together, so the first event to be kept marks the end.
+    let first: UInt64? = try writer.first(
+      """
+      SELECT sequence FROM octet_topic_events WHERE topic = $1 AND published_at >= $2 ORDER BY sequence LIMIT 1
+      """, topic.name, instant
+    ) { $0[0] }
+    let last = try first.map { $0 - 1 } ?? TopicStore.lastSequence(topic, writer)
+    return try compact(topic, through: last, in: writer)
+  }
+
+  /// Ends all subscriptions with `closed` and refuses new ones.
+  public func close() {
+    let subscribers = state.withLock { state in
+      state.isClosed = true
+      defer { state.subscribers = [:] }
+      return state.subscribers
+    }
+    for core in subscribers.values.joined() { core.end(.closed) }
+  }
+
+  // MARK: Inside
+
+  /// Subscribers are registered before the database is read: what commits in between is announced or read, or both.
+  private func register(_ topic: Topic, after sequence: UInt64) throws(TopicError) -> TopicSubscription {
+    let core = SubscriberCore(topic, after: sequence, limits: limits, tokens: tokens)
+    let isOpen = state.withLock { state in
+      if state.isClosed { return false }
+      state.subscribers[topic, default: []].append(core)
+      return true
+    }
+    guard isOpen else { throw .closed }
+    return TopicSubscription(core, hub: self)
+  }
+
+  func unregister(_ core: SubscriberCore) {
+    core.abandon()
+    state.withLock { state in
+      guard var others = state.subscribers.removeValue(forKey: core.topic) else { return }
+      others.removeAll { $0 === core }
+      if !others.isEmpty { state.subscribers[core.topic] = others }
+    }
+  }
+
+  /// Reads the page that a subscriber asked for.
+  func load(_ core: SubscriberCore, after sequence: UInt64) async throws {
+    let limits = limits
+    core.loaded(
+      try await database.read { reader in
+        try TopicStore.events(core.topic, after: sequence, limit: limits.pageEvents, reader)
+      })
+  }
+
+  /// Called after the commit, on the committing thread.
+  private func deliver(_ event: TopicEvent, _ topic: Topic) {
+    let subscribers = state.withLock { $0.subscribers[topic] ?? [] }
+    for core in subscribers {
+      guard let sink = core.announce(event) else { continue }
+      Task { await closeGap(core, sink) }
+    }
+  }
+
+  /// Brings a sink up to date from the database and gives it its live events back.
+  private func closeGap(_ core: SubscriberCore, _ sink: any TopicSink) async {
+    do {
+      while case .load(let after) = core.attach(sink) {
+        try await load(core, after: after)
+      }
+    } catch {
+      // The reader comes back with its token; nothing is lost.
+      core.end(.closed)
+      _ = core.attach(sink)
+    }
+  }
+}
