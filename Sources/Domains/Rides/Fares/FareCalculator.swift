@@ -20,18 +20,18 @@ struct FareCalculator: Sendable {
     self.rates = rates
   }
 
-  /// The fare of a trip that is yet to be driven: no waiting, no tolls, not rounded to coins. It never falls when the
-  /// distance or the duration grows.
+  /// The fare of a trip that is yet to be driven: no waiting and no tolls. It never falls when the distance or
+  /// the duration grows.
   /// - Throws: `.outOfRange` naming a bad figure, or `.overflow`.
   func quote(
     for trip: TripMeasure, surgeBasisPoints: Int64 = BasisPoints.whole, coupon: FareCoupon? = nil
   ) throws(FareError) -> Fare {
     try fare(
-      of: trip, surgeBasisPoints: surgeBasisPoints, waitingS: 0, tolls: 0, coupon: coupon, paysCash: false)
+      of: trip, surgeBasisPoints: surgeBasisPoints, waitingS: 0, tolls: 0, coupon: coupon)
   }
 
-  /// The fare of a trip that was driven. If the quote binds, it is the quote plus waiting and tolls; otherwise the same
-  /// rates and surge on what was metered.
+  /// The fare of a trip that was driven. If the quote binds, it is the quote plus waiting and tolls, rounded
+  /// anew; otherwise the same rates and surge on what was metered.
   /// - Throws: `.wrongRates` if the inputs name another version, `.outOfRange` naming a bad figure, or `.overflow`.
   func receipt(for inputs: MeterInputs) throws(FareError) -> Fare {
     guard inputs.ratesVersion == rates.version else { throw .wrongRates }
@@ -39,11 +39,11 @@ struct FareCalculator: Sendable {
     for trip in [inputs.quoted, inputs.metered] { try Self.validate(trip) }
     return try fare(
       of: inputs.quoteBinds ? inputs.quoted : inputs.metered, surgeBasisPoints: inputs.surgeBasisPoints,
-      waitingS: inputs.waitingS, tolls: inputs.tolls, coupon: inputs.coupon, paysCash: inputs.paysCash)
+      waitingS: inputs.waitingS, tolls: inputs.tolls, coupon: inputs.coupon)
   }
 
   private func fare(
-    of trip: TripMeasure, surgeBasisPoints: Int64, waitingS: Int64, tolls: Int64, coupon: FareCoupon?, paysCash: Bool
+    of trip: TripMeasure, surgeBasisPoints: Int64, waitingS: Int64, tolls: Int64, coupon: FareCoupon?
   ) throws(FareError) -> Fare {
     try Self.validate(trip)
     guard surgeBasisPoints >= BasisPoints.whole else { throw .outOfRange(.basisPoints) }
@@ -75,9 +75,7 @@ struct FareCalculator: Sendable {
     ] as [(Fare.Line.Kind, Int64)] {
       try fare.append(kind, amount)
     }
-    if paysCash {
-      try fare.append(.rounding, try rounding(of: fare.total))
-    }
+    try fare.append(.rounding, try rounding(of: fare.total))
     return fare
   }
 

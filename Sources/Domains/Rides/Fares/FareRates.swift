@@ -42,7 +42,7 @@ struct FareRates: Sendable, Equatable {
   /// Tax on everything but waiting and tolls, which carry their own; in basis points, 0 to 10,000.
   var taxBasisPoints: Int64 = 0
 
-  /// Totals paid in cash are multiples of this, the smallest coin in use; at least 1.
+  /// Totals are multiples of this, the smallest coin in use; at least 1.
   var cashUnit: Int64 = 1
 
   static let minutesOfDay = 0..<1_440

@@ -46,9 +46,6 @@ struct MeterInputs: Sendable, Equatable {
 
   var coupon: FareCoupon?
 
-  /// Whether the total is rounded to the smallest coin.
-  var paysCash = false
-
   /// Whether the quote binds: same stops, and a distance of at most 1.2 times the quoted one plus 500 metres.
   var quoteBinds: Bool {
     !stopsChanged && 10 * Int128(metered.distanceM) <= 12 * Int128(quoted.distanceM) + 10 * 500
@@ -72,8 +69,7 @@ extension MeterInputs {
         Self.formatVersion, ratesVersion, surgeVersion, surgeBasisPoints,
         quoted.distanceM, quoted.durationS, Int64(quoted.startMinuteOfDay),
         metered.distanceM, metered.durationS, Int64(metered.startMinuteOfDay),
-        // Two flags share a number.
-        (stopsChanged ? 1 : 0) | (paysCash ? 2 : 0), waitingS, tolls,
+        stopsChanged ? 1 : 0, waitingS, tolls,
       ] + couponFields
     return fields.flatMap { field in
       stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: field >> Int64($0)) }
@@ -87,7 +83,7 @@ extension MeterInputs {
     let fields = stride(from: 0, to: bytes.count, by: 8).map { start in
       bytes[start..<start + 8].reduce(Int64(0)) { $0 << 8 | Int64($1) }
     }
-    guard fields[0] == Self.formatVersion, (0...3).contains(fields[10]) else { throw .malformedInputs }
+    guard fields[0] == Self.formatVersion, (0...1).contains(fields[10]) else { throw .malformedInputs }
     switch (fields[13], fields[14], fields[15]) {
     case (0, 0, 0): coupon = nil
     case (1, let amount, 0): coupon = .amount(amount)
@@ -99,8 +95,7 @@ extension MeterInputs {
     surgeBasisPoints = fields[3]
     quoted = TripMeasure(distanceM: fields[4], durationS: fields[5], startMinuteOfDay: Int(fields[6]))
     metered = TripMeasure(distanceM: fields[7], durationS: fields[8], startMinuteOfDay: Int(fields[9]))
-    stopsChanged = fields[10] & 1 != 0
-    paysCash = fields[10] & 2 != 0
+    stopsChanged = fields[10] == 1
     waitingS = fields[11]
     tolls = fields[12]
   }

@@ -41,7 +41,7 @@ struct Matcher {
     }
     return index.nearest(to: ride.pickup, where: isWanted).compactMap { hit in
       guard let driver = idleDrivers[hit.driver], let etaS = secondsToArrival(hit.coordinate, ride.pickup),
-        etaS <= MatchCandidate.longestEtaS
+        (0...MatchCandidate.longestEtaS).contains(etaS)
       else { return nil }
       return MatchCandidate(ride: ride, driver: driver, etaS: etaS)
     }

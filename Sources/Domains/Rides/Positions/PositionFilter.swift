@@ -67,8 +67,12 @@ struct PositionFilter: Sendable, Equatable {
     guard position.sequence > 0 else { throw .old }
 
     guard let last else { return accept(position, replacesPrevious: false) }
-    let replacesPrevious = beforeLast.map { position.time - $0.time < Self.rateSpan } ?? false
-    let predecessor = replacesPrevious ? beforeLast ?? last : last
+    // The point that this one will follow in the trail.
+    var predecessor = last
+    var replacesPrevious = false
+    if let beforeLast, position.time - beforeLast.time < Self.rateSpan {
+      (predecessor, replacesPrevious) = (beforeLast, true)
+    }
     let isConfirmed = aside.map { Self.isPlausible(from: $0, to: position) } ?? false
     guard Self.isPlausible(from: predecessor, to: position) || isConfirmed else {
       aside = position
