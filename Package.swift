@@ -23,13 +23,12 @@ func system(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 /// The generated code of one proto package: the C that protoc-gen-c makes and the Swift that protoc-gen-octet makes.
 func generated(
-  _ name: String, uses modules: [String] = [], services: Bool = false, options: Bool = false
+  _ name: String, uses modules: [String] = [], services: Bool = false
 ) -> [Target] {
   [
     .target(
       name: "C\(name)",
-      dependencies: ["CProtobufC"] + (options ? ["COptions", "CDescriptor"] : [])
-        + modules.map { .target(name: "C\($0)") },
+      dependencies: ["CProtobufC"] + modules.map { .target(name: "C\($0)") },
       path: "Sources/Generated/C\(name)"),
     .target(
       name: name,
@@ -67,14 +66,11 @@ let systemLibraries: [Target] = [
 
 let generatedModules: [Target] =
   [
-    .target(name: "CDescriptor", dependencies: ["CProtobufC"], path: "Sources/Generated/CDescriptor"),
-    .target(
-      name: "COptions", dependencies: ["CProtobufC", "CDescriptor", "CWellKnownTypes"],
-      path: "Sources/Generated/COptions"),
+    .target(name: "CDescriptor", dependencies: ["CProtobufC"], path: "Sources/Generated/CDescriptor")
   ]
   + generated("WellKnownTypes")
   + generated("GoogleRPC", uses: ["WellKnownTypes"])
-  + generated("OctetTypes", uses: ["WellKnownTypes"], options: true)
+  + generated("OctetTypes", uses: ["WellKnownTypes"])
   + generated("StandardServicesAPI", services: true)
   + generated("BenchAPI", services: true)
   + generated("InteropAPI", services: true)
@@ -83,7 +79,7 @@ let generatedModules: [Target] =
     generated(
       "\(domain)API",
       uses: ["WellKnownTypes", "GoogleRPC", "OctetTypes"] + (domain == "Rides" ? ["ChatAPI"] : []),
-      services: true, options: true)
+      services: true)
   }
 
 let rpcStack: [Target] = [
@@ -117,7 +113,7 @@ let domainTargets: [Target] = domains.map { domain in
 }
 
 let programs: [Target] = [
-  program("protoc-gen-octet", ["ProtobufRuntime", "CDescriptor", "COptions", "CProtobufC"]),
+  program("protoc-gen-octet", ["ProtobufRuntime", "CDescriptor", "CProtobufC"]),
   program(
     "octetd",
     [

@@ -35,68 +35,10 @@ extension Message {
   }
 }
 
-/// One field that breaks a rule of its proto.
-public struct FieldViolation: Sendable, Equatable {
-  /// The path in proto names: `stops[1].place.latitude`.
-  public var field: String
-  /// What is wrong, in a sentence that does not repeat the value.
-  public var description: String
-  /// An error reason such as `WRONG_ID_KIND`; nil for the general one.
-  public var reason: String?
-
-  public init(field: String, description: String, reason: String? = nil) {
-    self.field = field
-    self.description = description
-    self.reason = reason
-  }
-}
-
-/// Collects violations while validation walks a message. The path costs nothing until something is wrong.
-public struct Violations: Sendable {
-  enum Step: Sendable {
-    case field(StaticString)
-    case index(Int)
-    case key(String)
-  }
-
-  /// What was found so far, in the order of the walk.
-  public private(set) var found: [FieldViolation] = []
-  private var path: [Step] = []
-
-  public init() {}
-
-  /// Validates what lies in the field `name` inside `body`.
-  public mutating func descend(_ name: StaticString, _ body: (inout Violations) -> Void) {
-    path.append(.field(name))
-    body(&self)
-    path.removeLast()
-  }
-
-  /// Validates the item at `index` of the field that was descended into.
-  public mutating func descend(index: Int, _ body: (inout Violations) -> Void) {
-    path.append(.index(index))
-    body(&self)
-    path.removeLast()
-  }
-
-  /// Validates the map value under `key` of the field that was descended into.
-  public mutating func descend(key: String, _ body: (inout Violations) -> Void) {
-    path.append(.key(key))
-    body(&self)
-    path.removeLast()
-  }
-
-  /// Records that the field `name` of the present message breaks a rule.
-  public mutating func add(_ name: StaticString, _ description: String, reason: String? = nil) {
-    let text = (path + [.field(name)]).reduce(into: "") { text, step in
-      switch step {
-      case .field(let name): text += text.isEmpty ? "\(name)" : ".\(name)"
-      case .index(let index): text += "[\(index)]"
-      case .key(let key): text += "[\(key)]"
-      }
-    }
-    found.append(FieldViolation(field: text, description: description, reason: reason))
-  }
+/// The request of a mutating method: it carries the UUID under which the effect happens once.
+public protocol MutatingRequest: Message {
+  /// The client's UUID for this request; empty if it sent none.
+  var requestID: String { get }
 }
 
 /// How much an input may cost. A peer drives all of these.

@@ -1,0 +1,163 @@
+import ProtobufRuntime
+
+/// Writes the protocol that a service's implementation conforms to, its methods with their policies, its
+/// registration, and its client.
+struct ServiceWriter {
+  let descriptor: ServiceDescriptor
+  let module: String
+  let typePrefix: String
+  let names: TypeNames
+
+  private var name: String { typePrefix + descriptor.name }
+
+  /// A method as the writer needs it.
+  private struct Method {
+    let definition: MethodDefinition
+    let name: String
+    let request: String
+    let response: String
+
+    /// Its kind in the RPC stack, which is also the name of what registers and calls it.
+    var kind: String {
+      switch (definition.isClientStreaming, definition.isServerStreaming) {
+      case (false, false): "unary"
+      case (false, true): "serverStreaming"
+      case (true, false): "clientStreaming"
+      case (true, true): "bidirectional"
+      }
+    }
+
+    var requestParameter: String {
+      definition.isClientStreaming ? "_ requests: RequestReader<\(request)>" : "_ request: \(request)"
+    }
+
+    /// The declaration in the service's protocol.
+    var handler: String {
+      definition.isServerStreaming
+        ? "func \(name)(\(requestParameter), responses: ResponseWriter<\(response)>, context: ServerContext) async throws"
+        : "func \(name)(\(requestParameter), context: ServerContext) async throws -> \(response)"
+    }
+  }
+
+  func write(to out: inout SourceText) throws(GeneratorError) {
+    let methods = descriptor.methods.map { method in
+      Method(
+        definition: method, name: Naming.method(method.name),
+        request: names.reference(to: method.inputType, in: [], module: module),
+        response: names.reference(to: method.outputType, in: [], module: module))
+    }
+    out.documentation(descriptor.comment, isDeprecated: descriptor.isDeprecated)
+    out.block("public protocol \(name): Sendable") { out in
+      for method in methods {
+        out.documentation(method.definition.comment, isDeprecated: method.definition.isDeprecated)
+        out.line(method.handler)
+      }
+    }
+    out.line()
+    try writeDescriptors(methods, to: &out)
+    out.line()
+    writeRegistration(methods, to: &out)
+    out.line()
+    writeClient(methods, to: &out)
+    out.line()
+  }
+
+  private func writeDescriptors(_ methods: [Method], to out: inout SourceText) throws(GeneratorError) {
+    let policies = try methods.map { method throws(GeneratorError) in try policy(method.definition) }
+    out.line("/// The methods of `\(descriptor.fullName)` with their policies.")
+    out.block("public enum \(name)Methods") { out in
+      out.line("public static var service: String { \"\(descriptor.fullName)\" }")
+      for (method, policy) in zip(methods, policies) {
+        out.documentation(method.definition.comment)
+        out.line("public static let \(method.name) = MethodDescriptor(")
+        out.line("  service: service, name: \"\(method.definition.name)\", kind: .\(method.kind), policy: \(policy))")
+      }
+      out.line()
+      out.line("/// All methods in the order of the proto.")
+      out.line("public static var all: [MethodDescriptor] { [\(methods.map(\.name).joined(separator: ", "))] }")
+    }
+  }
+
+  private func writeRegistration(_ methods: [Method], to out: inout SourceText) {
+    out.block("extension \(name)") { out in
+      out.line("/// Makes this implementation answer for `\(descriptor.fullName)`.")
+      out.block("public func register(in registry: inout ServiceRegistry)") { out in
+        for method in methods {
+          let (parameters, arguments) =
+            switch (method.definition.isClientStreaming, method.definition.isServerStreaming) {
+            case (false, false): ("request, context", "request, context: context")
+            case (false, true): ("request, responses, context", "request, responses: responses, context: context")
+            case (true, false): ("requests, context", "requests, context: context")
+            case (true, true): ("requests, responses, context", "requests, responses: responses, context: context")
+            }
+          out.block("registry.\(method.kind)(\(name)Methods.\(method.name))") { out in
+            out.line("\(parameters) in")
+            out.line("try await self.\(method.name)(\(arguments))")
+          }
+        }
+      }
+    }
+  }
+
+  private func writeClient(_ methods: [Method], to out: inout SourceText) {
+    out.line("/// Calls `\(descriptor.fullName)`.")
+    out.block("public struct \(name)Client: Sendable") { out in
+      out.line("private let channel: RPCChannel")
+      out.line()
+      out.block("public init(_ channel: RPCChannel)") { $0.line("self.channel = channel") }
+      for method in methods {
+        out.line()
+        out.documentation(method.definition.comment, isDeprecated: method.definition.isDeprecated)
+        let options = "options: CallOptions = CallOptions()"
+        let call = "channel.\(method.kind)(\(name)Methods.\(method.name)"
+        switch (method.definition.isClientStreaming, method.definition.isServerStreaming) {
+        case (false, false):
+          let head = "public func \(method.name)(_ request: \(method.request), \(options)) async throws"
+          out.block("\(head) -> \(method.response)") { $0.line("try await \(call), request, options: options)") }
+        case (false, true):
+          let head = "public func \(method.name)(_ request: \(method.request), \(options))"
+          out.block("\(head) -> ServerStreamingCall<\(method.response)>") {
+            $0.line("\(call), request, options: options)")
+          }
+        case (true, false):
+          let type = "ClientStreamingCall<\(method.request), \(method.response)>"
+          out.block("public func \(method.name)(\(options)) -> \(type)") { $0.line("\(call), options: options)") }
+        case (true, true):
+          let type = "BidirectionalCall<\(method.request), \(method.response)>"
+          out.block("public func \(method.name)(\(options)) -> \(type)") { $0.line("\(call), options: options)") }
+        }
+      }
+    }
+  }
+
+  /// The policy in Swift. Without a declared default a unary call has 30 seconds, a stream all the time it wants.
+  private func policy(_ method: MethodDefinition) throws(GeneratorError) -> String {
+    let declared: DeclaredPolicy?
+    do {
+      declared = try method.declaredPolicy()
+    } catch {
+      throw GeneratorError("\(method.fullName): the policy cannot be read")
+    }
+    guard let declared else { return "MethodPolicy()" }
+    var parts = ["access: .\(declared.access)"]
+    if !declared.roles.isEmpty {
+      parts.append("roles: [\(declared.roles.map { "\"\($0)\"" }.joined(separator: ", "))]")
+    }
+    if declared.mutates { parts.append("mutates: true") }
+    let isUnary = !method.isClientStreaming && !method.isServerStreaming
+    if let deadline = declared.defaultDeadline ?? (isUnary ? .seconds(30) : nil) {
+      parts.append("defaultDeadline: \(duration(deadline))")
+    }
+    if let deadline = declared.longestDeadline { parts.append("longestDeadline: \(duration(deadline))") }
+    if declared.rateClass != .unspecified, declared.rateClass != .standard {
+      parts.append("rateClass: .\(declared.rateClass)")
+    }
+    return "MethodPolicy(\(parts.joined(separator: ", ")))"
+  }
+
+  private func duration(_ duration: Duration) -> String {
+    let (seconds, attoseconds) = duration.components
+    return attoseconds == 0
+      ? ".seconds(\(seconds))" : ".nanoseconds(\(seconds * 1_000_000_000 + attoseconds / 1_000_000_000))"
+  }
+}
