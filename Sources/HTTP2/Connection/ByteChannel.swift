@@ -1,0 +1,68 @@
+internal import CLinux
+
+/// A connected socket, in the clear or under TLS. Confined to a loop.
+final class ByteChannel {
+  enum Outcome: Equatable {
+    case moved(Int)
+    case wouldBlock
+    /// The peer has closed its direction.
+    case end
+  }
+
+  let descriptor: Descriptor
+  let tls: TLSSession?
+
+  init(_ descriptor: consuming Descriptor, tls context: TLSContext?, serverName: String? = nil) throws(TLSError) {
+    let number = descriptor.number
+    self.descriptor = descriptor
+    tls = if let context { try TLSSession(context, descriptor: number, serverName: serverName) } else { nil }
+  }
+
+  /// Receives into `buffer`; under TLS as many records as fit and are there.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws(ChannelError) -> Outcome {
+    if let tls { return try tls.read(into: buffer) }
+    do throws(SystemError) {
+      let number = descriptor.number
+      let count = try syscallOrWouldBlock("recv") { recv(number, buffer.baseAddress, buffer.count, 0) }
+      guard let count else { return .wouldBlock }
+      return count == 0 ? .end : .moved(count)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// Sends what the socket takes now of `bytes`, which are not empty.
+  func write(_ bytes: UnsafeRawBufferPointer) throws(ChannelError) -> Outcome {
+    if let tls { return try tls.write(bytes) }
+    do throws(SystemError) {
+      let number = descriptor.number
+      let count = try syscallOrWouldBlock("send") {
+        send(number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+      }
+      guard let count else { return .wouldBlock }
+      return .moved(count)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// Says that nothing more will be sent.
+  func finishWriting() {
+    tls?.sendCloseNotify()
+    // Fails if the peer is gone, which is just as well.
+    _ = shutdown(descriptor.number, Int32(SHUT_WR))
+  }
+}
+
+/// Why a channel broke.
+enum ChannelError: Error, CustomStringConvertible {
+  case system(SystemError)
+  case tls(TLSError)
+
+  var description: String {
+    switch self {
+    case .system(let error): error.description
+    case .tls(let error): error.description
+    }
+  }
+}

@@ -1,0 +1,368 @@
+internal import CLinux
+internal import RPC
+
+/// One connection: moves octets between its socket and its session, keeps its streams, and ends both. What differs
+/// between server and client is in the subclasses. Confined to its loop.
+class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked Sendable {
+  // Unchecked because the compiler cannot see the confinement: work for the loop captures connections.
+
+  enum State {
+    /// TLS is being negotiated. → open, closed
+    case handshaking
+    /// → lingering, closed
+    case open
+    /// Everything is said and the streams are gone; the peer's end is awaited. → closed
+    case lingering
+    case closed
+  }
+
+  final let loop: EventLoop
+  final let channel: ByteChannel
+  final let limits: HTTP2Limits
+  // Not nil after init; set late because the session wants this object as delegate.
+  final private(set) var session: (any SessionEngine)!
+  final private(set) var state: State
+  final var streams: [HTTP2Stream] = []
+
+  /// Output that the socket did not take, and how much of it is sent since.
+  private var pending: [UInt8] = []
+  private var pendingOffset = 0
+  private var interest: Readiness = .read
+  private var isFlushQueued = false
+  private var drained: [HTTP2Stream] = []
+  private var deadline: (any ScheduledWork)?
+  private var headerDeadline: (any ScheduledWork)?
+  /// Why the streams will be told that they end, once the last words are sent.
+  private var failure: StreamClosure?
+
+  init(loop: EventLoop, channel: ByteChannel, role: NghttpSession.Role, limits: HTTP2Limits) {
+    self.loop = loop
+    self.channel = channel
+    self.limits = limits
+    state = channel.tls == nil ? .open : .handshaking
+    session = NghttpSession(role: role, limits: limits, memory: loop.sessionMemory, delegate: self)
+  }
+
+  /// Begins to read and write. The peer must have sent SETTINGS within `timeout`.
+  final func start(timeout: Duration) throws(SystemError) {
+    try loop.register(channel.descriptor, interest, self)
+    deadline = loop.schedule(after: timeout) { [weak self] in
+      self?.close(.connectionLost("the handshake took too long"))
+    }
+    if state == .handshaking { handshake() } else if speaksFirst { needsFlush() }
+  }
+
+  /// Whether the session's first frames go out before the peer has said anything.
+  var speaksFirst: Bool { true }
+
+  // MARK: Reading
+
+  final func ready(_ readiness: Readiness) {
+    switch state {
+    case .handshaking:
+      handshake()
+    case .open:
+      if !readiness.isDisjoint(with: [.read, .error, .hangUp]) { readAvailable() }
+      if readiness.contains(.write), state == .open { flush() }
+    case .lingering:
+      swallow()
+    case .closed:
+      break
+    }
+  }
+
+  private func handshake() {
+    do {
+      // Only a channel with TLS starts in this state.
+      switch try channel.tls!.handshake() {
+      case .done:
+        state = .open
+        setInterest(.read)
+        needsFlush()
+        readAvailable()
+      case .wantsRead:
+        setInterest(.read)
+      case .wantsWrite:
+        setInterest([.read, .write])
+      }
+    } catch {
+      close(.connectionLost("\(error)"))
+    }
+  }
+
+  private func readAvailable() {
+    var rounds = 0
+    while state == .open, failure == nil {
+      let outcome: ByteChannel.Outcome
+      do {
+        outcome = try channel.read(into: loop.readBuffer)
+      } catch {
+        return close(.connectionLost("\(error)"))
+      }
+      switch outcome {
+      case .wouldBlock:
+        return
+      case .end:
+        return close(.connectionLost("closed by the peer"))
+      case .moved(let count):
+        let isUsedUp = count < loop.readBuffer.count && channel.tls == nil
+        take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
+        rounds += 1
+        if isUsedUp { return }
+        if rounds == HTTP2Limits.readsPerTick {
+          // OpenSSL may hold octets that epoll does not know of.
+          return loop.execute { self.ready(.read) }
+        }
+      }
+    }
+  }
+
+  private func take(_ bytes: UnsafeRawBufferPointer) {
+    guard received(bytes) else { return }
+    do {
+      try session.receive(bytes)
+    } catch {
+      fail(.connectionLost(error.description))
+    }
+    if session.queuedFrames > limits.maxQueuedFrames, !pending.isEmpty {
+      return close(.connectionLost("the peer does not read"))
+    }
+    watchHeaderBlock()
+    needsFlush()
+  }
+
+  private func watchHeaderBlock() {
+    if session.isInsideHeaderBlock {
+      guard headerDeadline == nil else { return }
+      headerDeadline = loop.schedule(after: limits.headerTimeout) { [weak self] in
+        self?.close(.connectionLost("a header block took too long"))
+      }
+    } else if let timer = headerDeadline {
+      timer.cancel()
+      headerDeadline = nil
+    }
+  }
+
+  /// A look at octets before the session sees them; false if they are not for it.
+  func received(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
+
+  // MARK: Writing
+
+  /// Has output written at the end of this tick.
+  @inline(__always)
+  final func needsFlush() {
+    guard !isFlushQueued else { return }
+    isFlushQueued = true
+    loop.flushLater(self)
+  }
+
+  final func flush() {
+    isFlushQueued = false
+    guard state == .open else { return }
+    var mayHaveMore = true
+    var writes = 0
+    let output = loop.output
+    while mayHaveMore {
+      guard writePending() else { return }
+      if writes == HTTP2Limits.writesPerTick {
+        needsFlush()
+        break
+      }
+      writes += 1
+      output.removeAll()
+      do {
+        mayHaveMore = try session.produce(into: output, limit: HTTP2Limits.outputBatchSize)
+      } catch {
+        return close(.connectionLost(error.description))
+      }
+      guard output.count > 0 else { break }
+      guard write(output.bytes) else { return }
+    }
+    if pending.isEmpty, interest.contains(.write) { setInterest(.read) }
+    callDrained()
+    if failure != nil || session.isFinished, pending.isEmpty { finish() }
+  }
+
+  /// Returns false if the connection is closed meanwhile.
+  private func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var rest = bytes
+    do {
+      while !rest.isEmpty, case .moved(let count) = try channel.write(rest) {
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      }
+    } catch {
+      close(.connectionLost("\(error)"))
+      return false
+    }
+    if !rest.isEmpty {
+      pending = [UInt8](rest)
+      pendingOffset = 0
+      setInterest([.read, .write])
+    }
+    return true
+  }
+
+  /// Returns false if there is still something, or the connection is closed.
+  private func writePending() -> Bool {
+    guard !pending.isEmpty else { return true }
+    do {
+      while pendingOffset < pending.count {
+        let outcome = try pending.withUnsafeBytes { bytes throws(ChannelError) in
+          try channel.write(UnsafeRawBufferPointer(rebasing: bytes[pendingOffset...]))
+        }
+        guard case .moved(let count) = outcome else { return false }
+        pendingOffset += count
+      }
+    } catch {
+      close(.connectionLost("\(error)"))
+      return false
+    }
+    pending = []
+    return true
+  }
+
+  private func callDrained() {
+    guard !drained.isEmpty else { return }
+    let batch = drained
+    drained.removeAll(keepingCapacity: true)
+    for stream in batch {
+      stream.isDrainPending = false
+      if stream.connection != nil { stream.drained() }
+    }
+  }
+
+  private func setInterest(_ new: Readiness) {
+    guard new != interest else { return }
+    interest = new
+    loop.update(channel.descriptor, new)
+  }
+
+  // MARK: Streams
+
+  final func add(_ stream: HTTP2Stream) {
+    stream.index = streams.count
+    streams.append(stream)
+  }
+
+  private func remove(_ stream: HTTP2Stream) {
+    let last = streams.removeLast()
+    if last !== stream {
+      streams[stream.index] = last
+      last.index = stream.index
+    }
+  }
+
+  final func reset(_ stream: HTTP2Stream, _ code: ResetCode) {
+    session.reset(stream.id, code)
+    needsFlush()
+  }
+
+  /// Nothing is left to do for a stream; subclasses look whether the connection should end.
+  func streamRemoved() {}
+
+  // MARK: The end
+
+  /// Ends the connection because of an error, after the session's last words.
+  final func fail(_ reason: StreamClosure) {
+    if failure == nil { failure = reason }
+    needsFlush()
+  }
+
+  /// All is said: says so, and waits for the peer's end, so that a reset does not overtake the last octets.
+  final func finish() {
+    guard state == .open else { return }
+    state = .lingering
+    cancelDeadlines()
+    endStreams(failure ?? .connectionLost("the connection has ended"))
+    channel.finishWriting()
+    setInterest(.read)
+    deadline = loop.schedule(after: limits.lingerTimeout) { [weak self] in
+      self?.close(.connectionLost("the connection has ended"))
+    }
+    ended()
+    swallow()
+  }
+
+  private func swallow() {
+    do {
+      while true {
+        switch try channel.read(into: loop.readBuffer) {
+        case .moved: continue
+        case .wouldBlock: return
+        case .end: return close(.connectionLost("the connection has ended"))
+        }
+      }
+    } catch {
+      close(.connectionLost("\(error)"))
+    }
+  }
+
+  /// Ends the connection at once. Harmless when repeated.
+  final func close(_ reason: StreamClosure) {
+    guard state != .closed else { return }
+    let wasOpen = state != .lingering
+    state = .closed
+    cancelDeadlines()
+    loop.deregister(channel.descriptor)
+    endStreams(failure ?? reason)
+    if wasOpen { ended() }
+    closed()
+  }
+
+  /// The streams are gone and nothing more will be sent: not of use any more. Called once.
+  func ended() {}
+
+  /// The socket is closed when this object goes. Called once.
+  func closed() {}
+
+  /// nghttp2 does not report the streams that its session takes along.
+  private func endStreams(_ reason: StreamClosure) {
+    let orphans = streams
+    streams = []
+    for stream in orphans {
+      stream.connection = nil
+      stream.outbound.removeAll()
+      stream.closed(reason)
+    }
+  }
+
+  private func cancelDeadlines() {
+    deadline?.cancel()
+    deadline = nil
+    headerDeadline?.cancel()
+    headerDeadline = nil
+  }
+
+  // MARK: SessionDelegate
+
+  func receivedSettings() {
+    deadline?.cancel()
+    deadline = nil
+  }
+
+  func receivedRequest(_ streamID: Int32, _ block: inout HeaderBlock, endStream: Bool) -> HTTP2Stream? { nil }
+  func receivedGoAway(lastStreamID: Int32, code: UInt32) {}
+  func receivedPong(_ payload: UInt64) {}
+
+  final func streamClosed(_ stream: HTTP2Stream, code: UInt32) {
+    remove(stream)
+    stream.connection = nil
+    stream.outbound.removeAll()
+    stream.closed(closure(of: stream, code))
+    streamRemoved()
+  }
+
+  private func closure(of stream: HTTP2Stream, _ code: UInt32) -> StreamClosure? {
+    if code == 0, isComplete(stream) { return nil }
+    if code == ResetCode.refusedStream.rawValue { return .refused }
+    // A code that nobody knows counts as an internal error (RFC 9113 §7).
+    return .reset(ResetCode(rawValue: code) ?? .internalError)
+  }
+
+  /// Whether the response was whole, from this side's view.
+  func isComplete(_ stream: HTTP2Stream) -> Bool { stream.receivedEnd && stream.sentEnd }
+
+  final func streamDrained(_ stream: HTTP2Stream) {
+    drained.append(stream)
+  }
+}

@@ -1,0 +1,102 @@
+internal import RPC
+
+/// One stream of a connection, in what server and client have in common. Confined to its loop.
+///
+/// States: open (`connection` is set) → closed (it is nil); there is no way back. The two directions end on their own:
+/// `isFinished`/`sentEnd` and `receivedEnd`.
+class HTTP2Stream {
+  /// nil after the end; then everything that the core asks for is ignored.
+  final var connection: Connection?
+  final var id: Int32
+  /// The place in the connection's list of streams.
+  final var index = 0
+
+  /// Body bytes that wait.
+  final var outbound = OutboundQueue()
+  /// What ends the body, if `isFinished`.
+  final var trailers: HeaderList?
+  /// The core has nothing more to send.
+  final var isFinished = false
+  /// The last frame of our direction has been handed to the session.
+  final var sentEnd = false
+  /// The session asked for bytes when there were none; it must be told of new ones.
+  final var isDeferred = false
+  /// Whether `drained` will be called at the end of this tick.
+  final var isDrainPending = false
+
+  /// The peer has sent everything.
+  final var receivedEnd = false
+  /// Received body bytes whose window the peer does not have back yet.
+  final var unconsumed = 0
+  /// The core itself asked for the end.
+  final var isResetByCore = false
+
+  init(connection: Connection, id: Int32) {
+    self.connection = connection
+    self.id = id
+  }
+
+  // MARK: From the session
+
+  /// A header section other than the head of a request.
+  func receiveHeaders(_ block: inout HeaderBlock, endStream: Bool) {}
+  func receive(_ bytes: UnsafeRawBufferPointer) {}
+  func receiveEnd() {}
+  func drained() {}
+  /// The last call, with `connection` already nil.
+  func closed(_ reason: StreamClosure?) {}
+
+  // MARK: For the core
+
+  final var queuedBytes: Int { outbound.count }
+
+  final func write(_ bytes: [UInt8]) {
+    guard let connection, !isResetByCore else { return }
+    precondition(!isFinished, "write after finish")
+    outbound.append(bytes)
+    resume(connection)
+  }
+
+  final func finish(trailers: HeaderList?) {
+    guard let connection, !isResetByCore, !isFinished else { return }
+    self.trailers = trailers
+    isFinished = true
+    resume(connection)
+  }
+
+  final func reset(_ code: ResetCode) {
+    guard let connection, !isResetByCore else { return }
+    isResetByCore = true
+    outbound.removeAll()
+    connection.reset(self, code)
+  }
+
+  final func consumed(_ count: Int) {
+    guard let connection, count > 0 else { return }
+    precondition(count <= unconsumed, "more bytes consumed than received")
+    unconsumed -= count
+    connection.session.consume(id, count)
+    connection.needsFlush()
+  }
+
+  @inline(__always)
+  private func resume(_ connection: Connection) {
+    if isDeferred {
+      isDeferred = false
+      connection.session.resume(self)
+    }
+    connection.needsFlush()
+  }
+
+  /// Moves body bytes to the output, and asks for more in time.
+  @inline(__always)
+  final func take(_ length: Int, into output: OutputBuffer, delegate: any SessionDelegate) {
+    let before = outbound.count
+    outbound.move(length, to: output)
+    let after = outbound.count
+    if before > StreamWaterMarks.low, after <= StreamWaterMarks.low, !isFinished, !isDrainPending {
+      isDrainPending = true
+      delegate.streamDrained(self)
+    }
+  }
+}

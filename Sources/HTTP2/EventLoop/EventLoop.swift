@@ -1,0 +1,346 @@
+internal import Base
+internal import CLinux
+public import RPC
+
+/// One thread that waits for sockets, timers and work, and runs what became possible, in ticks: read everything,
+/// run everything, then write once per connection.
+///
+/// Connections, streams and their handlers live on one loop for their whole life, so none of them needs a lock. The
+/// loop is the task executor of the handlers and can be the serial executor of an actor. Nothing on it may block.
+public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable {
+  // Unchecked because the compiler cannot see that everything below `mailbox` is touched on the loop's thread only.
+
+  /// What other threads reach.
+  private struct Mailbox {
+    var work: [Work] = []
+    /// Whether the loop waits, or is about to, and must be woken.
+    var isAsleep = false
+    var isStopped = false
+  }
+
+  enum Work {
+    case job(UnownedJob)
+    case closure(@Sendable () -> Void)
+  }
+
+  private struct Registration {
+    var handler: (any ReadinessHandler)?
+    var generation: UInt32
+  }
+
+  private let mailbox = Locked(Mailbox())
+  private let epoll: Descriptor
+  private let wakeUp: Descriptor
+  /// Set by the thread itself before anybody else can see the loop.
+  private var thread = pthread_t()
+
+  private var local: [Work] = []
+  private var running: [Work] = []
+  private var timers = TimerHeap()
+  /// By descriptor number.
+  private var registrations: [Registration] = []
+  private var unflushed: [any TickFlushable] = []
+  private var isStopping = false
+  private var stopped: (@Sendable () -> Void)?
+  private let events: UnsafeMutablePointer<epoll_event>
+
+  /// Where received bytes land first; shared by all connections of the loop, so that an idle one holds no buffer.
+  let readBuffer: UnsafeMutableRawBufferPointer
+  /// Where frames are gathered before a write; likewise.
+  let output = OutputBuffer()
+  /// The memory of the loop's HTTP/2 sessions.
+  let sessionMemory = SessionMemory()
+
+  /// Starts the thread.
+  /// - Parameter name: the thread's name, at most 15 octets.
+  public init(name: String = "octet-loop") throws(SystemError) {
+    epoll = Descriptor(try syscall("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
+    wakeUp = Descriptor(
+      try syscall("eventfd") { eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK)) })
+    events = .allocate(capacity: HTTP2Limits.eventsPerPoll)
+    readBuffer = .allocate(byteCount: HTTP2Limits.readBufferSize, alignment: 64)
+    var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data(u64: Self.wakeUpToken))
+    try syscall("epoll_ctl") { epoll_ctl(epoll.number, EPOLL_CTL_ADD, wakeUp.number, &event) }
+    try Thread.start(name: name) { started in
+      self.thread = pthread_self()
+      started()
+      self.run()
+    }
+  }
+
+  deinit {
+    events.deallocate()
+    readBuffer.deallocate()
+  }
+
+  private static let wakeUpToken = UInt64.max
+
+  public var isCurrent: Bool { pthread_equal(pthread_self(), thread) != 0 }
+
+  /// Ends the thread after the work that is queued, then calls `completion` on it. Work given later is dropped.
+  func stop(completion: @escaping @Sendable () -> Void) {
+    execute {
+      self.isStopping = true
+      self.stopped = completion
+    }
+  }
+
+  // MARK: - The thread
+
+  private func run() {
+    while !isStopping {
+      poll()
+      runDueTimers()
+      takeMail()
+      runLocalWork()
+      flush()
+    }
+    mailbox.withLock { $0.isStopped = true }
+    takeMail()
+    runLocalWork()
+    stopped?()
+  }
+
+  /// Waits for events, not at all if there is work, and at most until the next timer.
+  private func poll() {
+    var timeout: Int32 = 0
+    if local.isEmpty, unflushed.isEmpty {
+      let mayWait = mailbox.withLock { mailbox in
+        mailbox.isAsleep = mailbox.work.isEmpty
+        return mailbox.isAsleep
+      }
+      if mayWait { timeout = timers.nextDeadline.map(Self.milliseconds(until:)) ?? -1 }
+    }
+    let count: Int32
+    do {
+      count = try syscall("epoll_wait") {
+        epoll_wait(epoll.number, events, Int32(HTTP2Limits.eventsPerPoll), timeout)
+      }
+    } catch {
+      preconditionFailure("\(error)")
+    }
+    for index in 0..<Int(count) {
+      let token = events[index].data.u64
+      if token == Self.wakeUpToken {
+        var counter: UInt64 = 0
+        _ = read(wakeUp.number, &counter, MemoryLayout<UInt64>.size)
+      } else {
+        dispatch(token, Readiness(rawValue: events[index].events))
+      }
+    }
+  }
+
+  /// An event may be stale: the descriptor was closed, perhaps even taken anew, earlier in this tick.
+  private func dispatch(_ token: UInt64, _ readiness: Readiness) {
+    let registration = registrations[Int(token & 0xffff_ffff)]
+    guard registration.generation == UInt32(token >> 32) else { return }
+    registration.handler?.ready(readiness)
+  }
+
+  private func runDueTimers() {
+    guard timers.count > 0 else { return }
+    let now = Self.now()
+    while let work = timers.popDue(now: now) { work() }
+  }
+
+  private func takeMail() {
+    let mail = mailbox.withLock { mailbox in
+      mailbox.isAsleep = false
+      guard !mailbox.work.isEmpty else { return [Work]() }
+      let work = mailbox.work
+      mailbox.work = []
+      return work
+    }
+    local.append(contentsOf: mail)
+  }
+
+  /// Runs what is queued and what that queues, for a bounded number of rounds, so that sockets get their turn.
+  private func runLocalWork() {
+    var rounds = 0
+    while !local.isEmpty, rounds < HTTP2Limits.workRoundsPerTick {
+      rounds += 1
+      swap(&local, &running)
+      for work in running {
+        switch work {
+        case .job(let job):
+          job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+        case .closure(let body):
+          body()
+        }
+      }
+      running.removeAll(keepingCapacity: true)
+    }
+  }
+
+  private func flush() {
+    guard !unflushed.isEmpty else { return }
+    let batch = unflushed
+    unflushed.removeAll(keepingCapacity: true)
+    for connection in batch { connection.flush() }
+  }
+}
+
+// MARK: - Work
+
+extension EventLoop {
+  public func enqueue(_ job: consuming ExecutorJob) {
+    submit(.job(UnownedJob(job)))
+  }
+
+  public func execute(_ work: @escaping @Sendable () -> Void) {
+    submit(.closure(work))
+  }
+
+  /// Work from the loop itself costs no system call; other threads write to the event descriptor if the loop sleeps.
+  private func submit(_ work: Work) {
+    if isCurrent {
+      local.append(work)
+      return
+    }
+    let mustWake = mailbox.withLock { mailbox in
+      if mailbox.isStopped { return false }
+      mailbox.work.append(work)
+      defer { mailbox.isAsleep = false }
+      return mailbox.isAsleep
+    }
+    if mustWake {
+      var one: UInt64 = 1
+      _ = write(wakeUp.number, &one, MemoryLayout<UInt64>.size)
+    }
+  }
+
+  public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+  public func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
+
+  public func checkIsolated() {
+    precondition(isCurrent, "not on the event loop's thread")
+  }
+
+  public func isIsolatingCurrentContext() -> Bool? { isCurrent }
+}
+
+// MARK: - Time
+
+extension EventLoop {
+  public func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> any ScheduledWork {
+    let deadline = Self.now() + max(delay.inNanoseconds, 0)
+    if isCurrent { return LoopTimer(loop: self, key: timers.insert(deadline: deadline, work)) }
+    let timer = RemoteTimer(loop: self)
+    execute { timer.arm(self.timers.insert(deadline: deadline, work)) }
+    return timer
+  }
+
+  fileprivate func cancel(_ key: TimerHeap.Key) {
+    if isCurrent {
+      _ = timers.remove(key)
+    } else {
+      execute { _ = self.timers.remove(key) }
+    }
+  }
+
+  /// The monotonic clock in nanoseconds.
+  static func now() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
+  /// For epoll_wait, rounded up: a timer must not find itself early and spin.
+  private static func milliseconds(until deadline: Int64) -> Int32 {
+    Int32(clamping: (max(deadline - now(), 0) + 999_999) / 1_000_000)
+  }
+}
+
+/// A timer made on its loop; fits into an existential without an allocation.
+private struct LoopTimer: ScheduledWork, @unchecked Sendable {
+  // Unchecked because the key is only a name: the timer itself is touched on the loop.
+  let loop: EventLoop
+  let key: TimerHeap.Key
+
+  func cancel() { loop.cancel(key) }
+}
+
+/// A timer made on another thread: it is cancelled perhaps before the loop has seen it.
+private final class RemoteTimer: ScheduledWork {
+  private enum State {
+    case travelling
+    case armed(TimerHeap.Key)
+    case cancelled
+  }
+
+  private let loop: EventLoop
+  private let state = Locked(State.travelling)
+
+  init(loop: EventLoop) {
+    self.loop = loop
+  }
+
+  func arm(_ key: TimerHeap.Key) {
+    let isCancelled = state.withLock { state in
+      if case .cancelled = state { return true }
+      state = .armed(key)
+      return false
+    }
+    if isCancelled { loop.cancel(key) }
+  }
+
+  func cancel() {
+    let key: TimerHeap.Key? = state.withLock { state in
+      defer { state = .cancelled }
+      if case .armed(let key) = state { return key }
+      return nil
+    }
+    if let key { loop.cancel(key) }
+  }
+}
+
+// MARK: - Sockets
+
+extension EventLoop {
+  /// Calls `handler` whenever the descriptor is ready in the sense of `interest`. On the loop only.
+  func register(
+    _ descriptor: borrowing Descriptor, _ interest: Readiness, _ handler: any ReadinessHandler
+  ) throws(SystemError) {
+    assert(isCurrent)
+    let number = Int(descriptor.number)
+    while registrations.count <= number { registrations.append(Registration(handler: nil, generation: 0)) }
+    registrations[number].generation &+= 1
+    registrations[number].handler = handler
+    try control(EPOLL_CTL_ADD, descriptor.number, interest)
+  }
+
+  /// Changes what is waited for. On the loop only.
+  func update(_ descriptor: borrowing Descriptor, _ interest: Readiness) {
+    assert(isCurrent)
+    do {
+      try control(EPOLL_CTL_MOD, descriptor.number, interest)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  /// Ends the calls; to be called before the descriptor is closed. On the loop only.
+  func deregister(_ descriptor: borrowing Descriptor) {
+    assert(isCurrent)
+    let number = Int(descriptor.number)
+    registrations[number].generation &+= 1
+    registrations[number].handler = nil
+    do {
+      try control(EPOLL_CTL_DEL, descriptor.number, [])
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  /// Has `connection.flush()` called at the end of this tick. On the loop only; once per tick is the caller's care.
+  func flushLater(_ connection: any TickFlushable) {
+    assert(isCurrent)
+    unflushed.append(connection)
+  }
+
+  private func control(_ operation: Int32, _ number: Int32, _ interest: Readiness) throws(SystemError) {
+    let token = UInt64(registrations[Int(number)].generation) << 32 | UInt64(number)
+    var event = epoll_event(events: interest.rawValue, data: epoll_data(u64: token))
+    try syscall("epoll_ctl") { epoll_ctl(epoll.number, operation, number, &event) }
+  }
+}

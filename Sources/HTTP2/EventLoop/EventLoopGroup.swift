@@ -1,0 +1,52 @@
+internal import Base
+internal import CLinux
+
+/// The event loops of a program, as a rule one for each core.
+public final class EventLoopGroup: Sendable {
+  /// The loops, at least one.
+  public let loops: [EventLoop]
+  private let turn = Locked(0)
+
+  /// Starts the loops.
+  /// - Parameter loops: how many; nil makes one for each processor that the process may use.
+  public init(loops count: Int? = nil) throws(SystemError) {
+    let count = count ?? Self.availableProcessors()
+    precondition(count > 0, "a group has at least one loop")
+    var loops: [EventLoop] = []
+    for index in 0..<count { loops.append(try EventLoop(name: "octet-loop-\(index)")) }
+    self.loops = loops
+  }
+
+  /// The loop of the calling thread if it is one of this group, else the loops in turn.
+  public func next() -> EventLoop {
+    if let current { return current }
+    return rotate()
+  }
+
+  /// The loops in turn, wherever the caller runs.
+  func rotate() -> EventLoop {
+    loops[turn.withLock { turn in
+      turn = (turn + 1) % loops.count
+      return turn
+    }]
+  }
+
+  /// The loop of the calling thread.
+  var current: EventLoop? { loops.first { $0.isCurrent } }
+
+  /// Ends the threads, once everything that uses them is closed. Not to be called on one of them.
+  public func shutdown() async {
+    for loop in loops {
+      await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+        loop.stop { done.resume() }
+      }
+    }
+  }
+
+  private static func availableProcessors() -> Int {
+    var set = cpu_set_t()
+    guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else { return 1 }
+    let count = withUnsafeBytes(of: set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
+    return max(count, 1)
+  }
+}

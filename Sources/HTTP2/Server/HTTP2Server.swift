@@ -1,0 +1,148 @@
+internal import Base
+public import RPC
+
+/// An HTTP/2 server: listens, and hands each request to an acceptor on the loop of its connection.
+///
+/// ```swift
+/// let server = try HTTP2Server(acceptor: rpcServer, listen: [.cleartext("127.0.0.1:8080")!], group: group)
+/// try await server.start()
+/// print(server.boundAddresses)
+/// …
+/// await server.drain(within: .seconds(30))
+/// ```
+/// All methods may be called from any thread but those of the loops.
+public final class HTTP2Server: Sendable {
+  private struct State {
+    var isDraining = false
+    var connections: [ObjectIdentifier: ServerConnection] = [:]
+    var whenEmpty: CheckedContinuation<Void, Never>?
+  }
+
+  private let acceptor: any RequestAcceptor
+  private let group: EventLoopGroup
+  private let tls: TLSServerConfiguration?
+  private let limits: HTTP2Limits
+  private let listeners: [(listener: Listener, loop: EventLoop)]
+  private let state: Locked<State>
+
+  /// Binds the addresses; nothing is accepted before `start`.
+  /// - Parameter tls: needed if one of the addresses is encrypted.
+  /// - Throws: `SystemError` if an address cannot be bound.
+  public init(
+    acceptor: any RequestAcceptor, listen addresses: [ListenAddress], tls: TLSServerConfiguration? = nil,
+    limits: HTTP2Limits = HTTP2Limits(), group: EventLoopGroup
+  ) throws(SystemError) {
+    precondition(tls != nil || !addresses.contains { $0.isEncrypted }, "an encrypted address needs a certificate")
+    self.acceptor = acceptor
+    self.group = group
+    self.tls = tls
+    self.limits = limits
+    let state = Locked(State())
+    self.state = state
+    var listeners: [(Listener, EventLoop)] = []
+    for (index, address) in addresses.enumerated() {
+      let loop = group.loops[index % group.loops.count]
+      let context: @Sendable () -> TLSContext? = { address.isEncrypted ? tls?.context : nil }
+      let listener = try Listener(address, loop: loop) { accepted in
+        HTTP2Server.accepted(accepted, context(), state, acceptor, limits, group.rotate())
+      }
+      listeners.append((listener, loop))
+    }
+    self.listeners = listeners
+  }
+
+  /// Where the server listens, in the order of `listen`, with the ports that the kernel chose.
+  public var boundAddresses: [ListenAddress] { listeners.map(\.listener.address) }
+
+  /// The number of open connections.
+  public var connectionCount: Int { state.withLock { $0.connections.count } }
+
+  /// Begins to accept.
+  public func start() async throws {
+    for (listener, loop) in listeners {
+      try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
+        loop.execute { done.resume(with: Result { try listener.start() }) }
+      }
+    }
+  }
+
+  /// Reads the certificate again; see `TLSServerConfiguration.reload()`.
+  public func reloadCertificate() throws(TLSError) {
+    try tls?.reload()
+  }
+
+  /// Ends the service: no new connections, GOAWAY on those that are open, idle ones closed at once, the others when
+  /// their requests have ended. What is left after `limit` is closed, and its handlers hear `.shutdown`.
+  /// Returns when all connections are closed.
+  public func drain(within limit: Duration) async {
+    let isFirst = state.withLock { state in
+      defer { state.isDraining = true }
+      return !state.isDraining
+    }
+    precondition(isFirst, "a server is drained once")
+    for (listener, loop) in listeners {
+      await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+        loop.execute {
+          listener.stop()
+          done.resume()
+        }
+      }
+    }
+    let connections = state.withLock { Array($0.connections.values) }
+    for connection in connections { connection.loop.execute { connection.startDrain() } }
+    // Also catches a connection whose client lingers beyond the limit.
+    let timer = group.loops[0].schedule(after: limit) { [state] in
+      let rest = state.withLock { Array($0.connections.values) }
+      for connection in rest { connection.loop.execute { connection.close(.shutdown) } }
+    }
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      let isEmpty = state.withLock { state in
+        if state.connections.isEmpty { return true }
+        state.whenEmpty = done
+        return false
+      }
+      if isEmpty { done.resume() }
+    }
+    timer.cancel()
+  }
+
+  // MARK: Connections
+
+  private static func accepted(
+    _ accepted: consuming Socket.Accepted, _ context: TLSContext?, _ state: Locked<State>,
+    _ acceptor: any RequestAcceptor, _ limits: HTTP2Limits, _ loop: EventLoop
+  ) {
+    let peer = PeerInfo(address: accepted.address.peerText, isEncrypted: context != nil)
+    guard let channel = try? ByteChannel(accepted.socket, tls: context) else { return }
+    let handover = Handover(channel: channel)
+    loop.execute {
+      let connection = ServerConnection(
+        loop: loop, channel: handover.channel, peer: peer, acceptor: acceptor, limits: limits
+      ) { closed in
+        let whenEmpty: CheckedContinuation<Void, Never>? = state.withLock { state in
+          state.connections[ObjectIdentifier(closed)] = nil
+          guard state.connections.isEmpty else { return nil }
+          defer { state.whenEmpty = nil }
+          return state.whenEmpty
+        }
+        whenEmpty?.resume()
+      }
+      let isWelcome = state.withLock { state in
+        guard !state.isDraining, state.connections.count < limits.maxConnections else { return false }
+        state.connections[ObjectIdentifier(connection)] = connection
+        return true
+      }
+      guard isWelcome else { return }
+      do {
+        try connection.start(timeout: limits.handshakeTimeout)
+      } catch {
+        state.withLock { $0.connections[ObjectIdentifier(connection)] = nil }
+      }
+    }
+  }
+
+  /// Carries a channel from the accepting loop to its own; nobody else has it meanwhile.
+  private struct Handover: @unchecked Sendable {
+    let channel: ByteChannel
+  }
+}

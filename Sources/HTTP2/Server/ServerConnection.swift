@@ -1,0 +1,122 @@
+internal import RPC
+
+/// A connection that a client has made to us.
+final class ServerConnection: Connection, @unchecked Sendable {
+  // Unchecked for the reason of its superclass.
+
+  let peer: PeerInfo
+  private let acceptor: any RequestAcceptor
+  private let onClose: @Sendable (ServerConnection) -> Void
+  private var hasSeenOctets = false
+  private var drain = Drain.none
+  private var drainTimer: (any ScheduledWork)?
+
+  private enum Drain {
+    case none
+    /// The first GOAWAY is out: requests on their way are still taken. → final
+    case announced
+    /// The second is out: the connection ends with its last stream.
+    case final
+  }
+
+  /// - Parameter onClose: called on the loop when the connection is gone.
+  init(
+    loop: EventLoop, channel: ByteChannel, peer: PeerInfo, acceptor: any RequestAcceptor, limits: HTTP2Limits,
+    onClose: @escaping @Sendable (ServerConnection) -> Void
+  ) {
+    self.peer = peer
+    self.acceptor = acceptor
+    self.onClose = onClose
+    super.init(loop: loop, channel: channel, role: .server, limits: limits)
+  }
+
+  // MARK: Requests
+
+  override func receivedRequest(_ streamID: Int32, _ block: inout HeaderBlock, endStream: Bool) -> HTTP2Stream? {
+    if block.isTooLarge {
+      refuseHeaders(streamID, endStream)
+      return nil
+    }
+    let stream = ServerHTTP2Stream(connection: self, id: streamID)
+    stream.receivedEnd = endStream
+    add(stream)
+    let handler = acceptor.accept(block.takeRequestHead(), on: stream)
+    stream.handler = handler
+    if endStream { handler.receiveEnd() }
+    return stream
+  }
+
+  /// The request never becomes a stream of ours.
+  private func refuseHeaders(_ streamID: Int32, _ endStream: Bool) {
+    let stream = HTTP2Stream(connection: self, id: streamID)
+    stream.receivedEnd = endStream
+    session.respond(stream, status: 431, headers: HeaderList(), endStream: true)
+  }
+
+  override func isComplete(_ stream: HTTP2Stream) -> Bool { stream.sentEnd }
+
+  // MARK: Drain
+
+  /// Ends the connection when its streams have ended: at once if there are none, otherwise after two GOAWAYs, so that
+  /// requests on their way are served.
+  func startDrain() {
+    guard drain == .none, state == .open else {
+      if state == .handshaking { close(.shutdown) }
+      return
+    }
+    if streams.isEmpty { return finalGoAway() }
+    drain = .announced
+    session.announceShutdown()
+    session.ping(Self.drainPing)
+    needsFlush()
+    drainTimer = loop.schedule(after: limits.drainNoticeTimeout) { [weak self] in self?.finalGoAway() }
+  }
+
+  override func receivedPong(_ payload: UInt64) {
+    if payload == Self.drainPing, drain == .announced { finalGoAway() }
+  }
+
+  private func finalGoAway() {
+    guard drain != .final, state == .open else { return }
+    drain = .final
+    drainTimer?.cancel()
+    drainTimer = nil
+    session.refuseNewStreams()
+    needsFlush()
+    endIfDrained()
+  }
+
+  override func streamRemoved() {
+    if drain == .final { endIfDrained() }
+  }
+
+  private func endIfDrained() {
+    if streams.isEmpty { fail(.shutdown) }
+  }
+
+  override func closed() {
+    drainTimer?.cancel()
+    onClose(self)
+  }
+
+  private static let drainPing: UInt64 = 0x6f63_7465_7464_7261
+
+  // MARK: HTTP/1
+
+  /// In the clear the first word is the client's: an HTTP/1 client could not read a SETTINGS frame.
+  override var speaksFirst: Bool { channel.tls != nil }
+
+  /// The first octets of an HTTP/1 client get an answer that its user can read.
+  override func received(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    if hasSeenOctets { return true }
+    hasSeenOctets = true
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8
+    if zip(bytes, preface).allSatisfy({ $0 == $1 }) { return true }
+    if bytes.first.map({ (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) == true {
+      answerHTTP1()
+    } else {
+      close(.connectionLost("not HTTP/2"))
+    }
+    return false
+  }
+}

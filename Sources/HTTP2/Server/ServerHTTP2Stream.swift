@@ -1,0 +1,46 @@
+internal import RPC
+
+/// A stream on which a request came.
+final class ServerHTTP2Stream: HTTP2Stream, ServerStream {
+  var handler: (any ServerStreamHandler)?
+  private let loop: EventLoop
+  let peer: PeerInfo
+
+  init(connection: ServerConnection, id: Int32) {
+    loop = connection.loop
+    peer = connection.peer
+    super.init(connection: connection, id: id)
+  }
+
+  var executor: any CallExecutor { loop }
+
+  func respond(status: Int, headers: HeaderList, endStream: Bool) {
+    guard let connection, !isResetByCore else { return }
+    if endStream { isFinished = true }
+    connection.session.respond(self, status: status, headers: headers, endStream: endStream)
+    connection.needsFlush()
+  }
+
+  /// The client's trailers have no meaning for us; they end the request.
+  override func receiveHeaders(_ block: inout HeaderBlock, endStream: Bool) {
+    if endStream { handler?.receiveEnd() }
+  }
+
+  override func receive(_ bytes: UnsafeRawBufferPointer) {
+    handler?.receive(bytes.assumingMemoryBound(to: UInt8.self).span)
+  }
+
+  override func receiveEnd() {
+    handler?.receiveEnd()
+  }
+
+  override func drained() {
+    handler?.drained()
+  }
+
+  override func closed(_ reason: StreamClosure?) {
+    let handler = handler
+    self.handler = nil
+    handler?.closed(reason)
+  }
+}

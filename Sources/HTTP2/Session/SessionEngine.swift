@@ -1,0 +1,89 @@
+internal import RPC
+
+/// An HTTP/2 session without a socket: octets in, octets out, and calls to and from streams between them.
+///
+/// All that the connections need of nghttp2 stands here, so that another implementation can take its place. Confined
+/// to the connection's loop. None of the methods calls the delegate or a stream's handler but `receive` and `produce`.
+protocol SessionEngine: AnyObject {
+  /// Takes received octets; calls the delegate and the streams with what they mean.
+  /// - Throws: when the session cannot go on. Its last words, as a GOAWAY, are still to be sent.
+  func receive(_ bytes: UnsafeRawBufferPointer) throws(SessionFailure)
+
+  /// Appends frames to `output` until there are no more or `limit` octets are reached.
+  /// - Returns: whether there may be more.
+  func produce(into output: OutputBuffer, limit: Int) throws(SessionFailure) -> Bool
+
+  /// Whether the session has nothing more to say nor to hear.
+  var isFinished: Bool { get }
+
+  /// Frames that wait, without DATA.
+  var queuedFrames: Int { get }
+
+  /// Whether a header block has begun and not ended.
+  var isInsideHeaderBlock: Bool { get }
+
+  /// What the peer allows us to have open.
+  var peerMaxConcurrentStreams: Int { get }
+
+  // MARK: Streams
+
+  /// Opens a stream with a request whose body comes from `stream`; sets its id.
+  /// - Returns: false if the connection's stream ids are used up.
+  func open(_ head: RequestHead, _ stream: HTTP2Stream) -> Bool
+
+  /// Sends the head of a response. Without `endStream`, the body comes from `stream`.
+  func respond(_ stream: HTTP2Stream, status: Int, headers: HeaderList, endStream: Bool)
+
+  /// Tells that a stream which had nothing to send has something now.
+  func resume(_ stream: HTTP2Stream)
+
+  /// Resets a stream.
+  func reset(_ streamID: Int32, _ code: ResetCode)
+
+  /// Gives window back for bytes of a stream, and for the connection as well.
+  func consume(_ streamID: Int32, _ count: Int)
+
+  /// Gives window back for the connection alone: the stream is gone.
+  func consumeConnection(_ count: Int)
+
+  // MARK: Connection
+
+  /// Asks the peer for a sign of life; the delegate hears the answer.
+  func ping(_ payload: UInt64)
+
+  /// Announces the end without naming a last stream: requests on their way will be served.
+  func announceShutdown()
+
+  /// Accepts no more streams than have been seen.
+  func refuseNewStreams()
+
+  /// Ends the session with an error; only a GOAWAY is sent after this.
+  func terminate(_ code: ResetCode)
+}
+
+/// Why a session ended.
+struct SessionFailure: Error, CustomStringConvertible {
+  /// The engine's words, for logs.
+  let description: String
+}
+
+/// The connection, as its session sees it.
+protocol SessionDelegate: AnyObject {
+  /// The peer's SETTINGS have arrived.
+  func receivedSettings()
+
+  /// The head of a request is complete. Returns the stream that goes with it, or nil to ignore what follows.
+  func receivedRequest(_ streamID: Int32, _ block: inout HeaderBlock, endStream: Bool) -> HTTP2Stream?
+
+  /// The peer will take no streams above `lastStreamID`.
+  func receivedGoAway(lastStreamID: Int32, code: UInt32)
+
+  /// The answer to `ping`.
+  func receivedPong(_ payload: UInt64)
+
+  /// A stream is gone. Called exactly once for each stream of the session, except when the session itself ends.
+  func streamClosed(_ stream: HTTP2Stream, code: UInt32)
+
+  /// A stream needs more body bytes, or its handler should know that there is room.
+  func streamDrained(_ stream: HTTP2Stream)
+}

@@ -1,0 +1,112 @@
+internal import CLinux
+
+/// The system calls on sockets, typed. All sockets are non-blocking and closed on exec.
+enum Socket {
+  /// A socket that listens at `address`. A stale Unix socket file that nobody serves is replaced.
+  static func listen(at address: SocketAddress, backlog: Int) throws(SystemError) -> Descriptor {
+    let socket = try make(family: address.family)
+    if case .unix(let path) = address {
+      try removeStaleSocket(at: path, address)
+    } else {
+      try set(socket, SOL_SOCKET, SO_REUSEADDR, 1)
+    }
+    if case .ipv6 = address { try set(socket, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+    _ = try address.withSockaddr { (pointer, length) throws(SystemError) in
+      try syscall("bind") { CLinux.bind(socket.number, pointer, length) }
+    }
+    try syscall("listen") { CLinux.listen(socket.number, Int32(clamping: backlog)) }
+    return socket
+  }
+
+  /// A socket whose connection to `address` is under way: it becomes writable when the outcome is known.
+  static func connect(to address: SocketAddress) throws(SystemError) -> Descriptor {
+    let socket = try make(family: address.family)
+    try tune(socket, address)
+    _ = try address.withSockaddr { (pointer, length) throws(SystemError) in
+      try syscallOrWouldBlock("connect") { CLinux.connect(socket.number, pointer, length) }
+    }
+    return socket
+  }
+
+  /// A connection that a listener took.
+  struct Accepted: ~Copyable {
+    let socket: Descriptor
+    let address: SocketAddress
+  }
+
+  /// The next connection of a listening socket, or nil if there is none now.
+  static func accept(_ listener: borrowing Descriptor) throws(SystemError) -> Accepted? {
+    let number = listener.number
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let accepted = try withUnsafeMutablePointer(to: &storage) { pointer throws(SystemError) in
+      try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer throws(SystemError) in
+        try syscallOrWouldBlock("accept4") {
+          accept4(number, pointer, &length, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+        }
+      }
+    }
+    guard let accepted else { return nil }
+    let socket = Descriptor(accepted)
+    let address = SocketAddress(storage) ?? .unix(path: "")
+    try tune(socket, address)
+    return Accepted(socket: socket, address: address)
+  }
+
+  /// The address that the socket is bound to; tells the port that the kernel chose for port 0.
+  static func boundAddress(of socket: borrowing Descriptor) throws(SystemError) -> SocketAddress {
+    let number = socket.number
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    try withUnsafeMutablePointer(to: &storage) { pointer throws(SystemError) in
+      _ = try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer throws(SystemError) in
+        try syscall("getsockname") { getsockname(number, pointer, &length) }
+      }
+    }
+    guard let address = SocketAddress(storage) else {
+      throw SystemError(operation: "getsockname", code: EAFNOSUPPORT)
+    }
+    return address
+  }
+
+  /// The outcome of a connect, once the socket is writable.
+  static func connectOutcome(_ socket: borrowing Descriptor) throws(SystemError) {
+    let number = socket.number
+    var code: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    try syscall("getsockopt") { getsockopt(number, SOL_SOCKET, SO_ERROR, &code, &length) }
+    if code != 0 { throw SystemError(operation: "connect", code: code) }
+  }
+
+  private static func make(family: Int32) throws(SystemError) -> Descriptor {
+    Descriptor(
+      try syscall("socket") {
+        socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+      })
+  }
+
+  /// Frames are gathered into one write per tick already: Nagle's algorithm would only delay them.
+  private static func tune(_ socket: borrowing Descriptor, _ address: SocketAddress) throws(SystemError) {
+    if case .unix = address { return }
+    try set(socket, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+  }
+
+  private static func set(
+    _ socket: borrowing Descriptor, _ level: Int32, _ option: Int32, _ value: Int32
+  ) throws(SystemError) {
+    let number = socket.number
+    var value = value
+    try syscall("setsockopt") { setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size)) }
+  }
+
+  private static func removeStaleSocket(at path: String, _ address: SocketAddress) throws(SystemError) {
+    let probe = try make(family: AF_UNIX)
+    do throws(SystemError) {
+      _ = try address.withSockaddr { (pointer, length) throws(SystemError) in
+        try syscallOrWouldBlock("connect") { CLinux.connect(probe.number, pointer, length) }
+      }
+    } catch {
+      if error.code == ECONNREFUSED { try syscall("unlink") { unlink(path) } }
+    }
+  }
+}
