@@ -4,7 +4,7 @@ public protocol ClientTransport: Sendable {
   func executor() -> any CallExecutor
 
   /// Starts a request. Call it on `executor`, which came from `executor()`; `handler` is called there as well.
-  /// A transport that is not connected queues the request until it is, or closes it with `.refused`.
+  /// A transport that is not connected queues the request until it is, or closes it with `.unreachable`.
   func open(_ head: RequestHead, on executor: any CallExecutor, handler: any ClientStreamHandler)
     -> any ClientStream
 

@@ -102,6 +102,8 @@ public enum StreamClosure: Error, Sendable, Equatable {
   case connectionLost(String)
   /// The peer certainly did not process the request (GOAWAY below its id, REFUSED_STREAM): safe to retry.
   case refused
+  /// No connection could be made, for the reason given: the peer has seen nothing.
+  case unreachable(String)
   /// This side is shutting down and the time for draining is over.
   case shutdown
 }
