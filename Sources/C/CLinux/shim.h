@@ -15,11 +15,13 @@
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
@@ -30,5 +32,14 @@ extern int pthread_setname_np(pthread_t thread, const char *name);
 
 // SIG_IGN is a cast of an integer to a function pointer, which Swift does not import.
 static inline void octet_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+
+// The processors that the process may use; sysconf counts those of the machine.
+static inline int octet_available_processors(void) {
+  unsigned long set[16] = {0};
+  long size = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
+  int count = 0;
+  for (long index = 0; index < size / (long)sizeof(set[0]); index++) count += __builtin_popcountl(set[index]);
+  return count > 0 ? count : 1;
+}
 
 #endif

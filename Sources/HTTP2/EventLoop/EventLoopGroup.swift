@@ -10,7 +10,7 @@ public final class EventLoopGroup: Sendable {
   /// Starts the loops.
   /// - Parameter loops: how many; nil makes one for each processor that the process may use.
   public init(loops count: Int? = nil) throws(SystemError) {
-    let count = count ?? Self.availableProcessors()
+    let count = count ?? Int(octet_available_processors())
     precondition(count > 0, "a group has at least one loop")
     var loops: [EventLoop] = []
     for index in 0..<count { loops.append(try EventLoop(name: "octet-loop-\(index)")) }
@@ -41,12 +41,5 @@ public final class EventLoopGroup: Sendable {
         loop.stop { done.resume() }
       }
     }
-  }
-
-  private static func availableProcessors() -> Int {
-    var set = cpu_set_t()
-    guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else { return 1 }
-    let count = withUnsafeBytes(of: set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
-    return max(count, 1)
   }
 }

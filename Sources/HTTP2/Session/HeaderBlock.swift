@@ -56,7 +56,7 @@ struct HeaderBlock {
 
   /// Takes the next field.
   mutating func add(
-    _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, limits: borrowing HTTP2Limits
+    _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, limits: HTTP2Limits
   ) -> Outcome {
     size += name.count + value.count + 32
     count += 1

@@ -42,6 +42,7 @@ extension RPCError {
     case .reset(let code): self = RPCError(StatusCode(reset: code), "the peer reset the stream (\(code))")
     case .connectionLost(let why): self = RPCError(.unavailable, "the connection was lost: \(why)")
     case .refused: self = RPCError(.unavailable, "the peer did not take the request")
+    case .unreachable(let why): self = RPCError(.unavailable, "no connection: \(why)")
     case .shutdown: self = RPCError(.unavailable, "this side is shutting down")
     }
   }
