@@ -7,6 +7,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   // Unchecked because the compiler cannot see the confinement: work for the loop captures connections.
 
   enum State {
+    /// The socket is being connected (a client's only). → handshaking, open, closed
+    case connecting
     /// TLS is being negotiated. → open, closed
     case handshaking
     /// → lingering, closed
@@ -27,7 +29,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   /// Output that the socket did not take, and how much of it is sent since.
   private var pending: [UInt8] = []
   private var pendingOffset = 0
-  private var interest: Readiness = .read
+  private var interest: Readiness
   private var isFlushQueued = false
   private var drained: [HTTP2Stream] = []
   private var deadline: (any ScheduledWork)?
@@ -35,11 +37,13 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   /// Why the streams will be told that they end, once the last words are sent.
   private var failure: StreamClosure?
 
-  init(loop: EventLoop, channel: ByteChannel, role: NghttpSession.Role, limits: HTTP2Limits) {
+  /// - Parameter isConnected: false for a socket whose connect is under way.
+  init(loop: EventLoop, channel: ByteChannel, role: NghttpSession.Role, limits: HTTP2Limits, isConnected: Bool) {
     self.loop = loop
     self.channel = channel
     self.limits = limits
-    state = channel.tls == nil ? .open : .handshaking
+    state = isConnected ? (channel.tls == nil ? .open : .handshaking) : .connecting
+    interest = isConnected ? .read : .write
     session = NghttpSession(role: role, limits: limits, memory: loop.sessionMemory, delegate: self)
   }
 
@@ -49,7 +53,15 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     deadline = loop.schedule(after: timeout) { [weak self] in
       self?.close(.connectionLost("the handshake took too long"))
     }
-    if state == .handshaking { handshake() } else if speaksFirst { needsFlush() }
+    if state != .connecting { connected() }
+  }
+
+  private func connected() {
+    if channel.tls != nil {
+      handshake()
+    } else if speaksFirst {
+      needsFlush()
+    }
   }
 
   /// Whether the session's first frames go out before the peer has said anything.
@@ -59,6 +71,15 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   final func ready(_ readiness: Readiness) {
     switch state {
+    case .connecting:
+      do {
+        try Socket.connectOutcome(channel.descriptor)
+        state = channel.tls == nil ? .open : .handshaking
+        setInterest(.read)
+        connected()
+      } catch {
+        close(.connectionLost("\(error)"))
+      }
     case .handshaking:
       handshake()
     case .open:
@@ -227,7 +248,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     drained.removeAll(keepingCapacity: true)
     for stream in batch {
       stream.isDrainPending = false
-      if stream.connection != nil { stream.drained() }
+      if !stream.isClosed { stream.drained() }
     }
   }
 
@@ -273,13 +294,14 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     guard state == .open else { return }
     state = .lingering
     cancelDeadlines()
-    endStreams(failure ?? .connectionLost("the connection has ended"))
+    let reason = failure ?? .connectionLost("the connection has ended")
+    endStreams(reason)
     channel.finishWriting()
     setInterest(.read)
     deadline = loop.schedule(after: limits.lingerTimeout) { [weak self] in
       self?.close(.connectionLost("the connection has ended"))
     }
-    ended()
+    ended(reason)
     swallow()
   }
 
@@ -305,12 +327,12 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     cancelDeadlines()
     loop.deregister(channel.descriptor)
     endStreams(failure ?? reason)
-    if wasOpen { ended() }
+    if wasOpen { ended(failure ?? reason) }
     closed()
   }
 
   /// The streams are gone and nothing more will be sent: not of use any more. Called once.
-  func ended() {}
+  func ended(_ reason: StreamClosure) {}
 
   /// The socket is closed when this object goes. Called once.
   func closed() {}
@@ -320,9 +342,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     let orphans = streams
     streams = []
     for stream in orphans {
-      stream.connection = nil
-      stream.outbound.removeAll()
-      stream.closed(reason)
+      stream.close(reason)
     }
   }
 
@@ -346,9 +366,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   final func streamClosed(_ stream: HTTP2Stream, code: UInt32) {
     remove(stream)
-    stream.connection = nil
-    stream.outbound.removeAll()
-    stream.closed(closure(of: stream, code))
+    stream.close(closure(of: stream, code))
     streamRemoved()
   }
 

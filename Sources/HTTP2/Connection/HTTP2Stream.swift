@@ -2,11 +2,12 @@ internal import RPC
 
 /// One stream of a connection, in what server and client have in common. Confined to its loop.
 ///
-/// States: open (`connection` is set) → closed (it is nil); there is no way back. The two directions end on their own:
-/// `isFinished`/`sentEnd` and `receivedEnd`.
+/// States: waiting for a connection (a client's only; `connection` is nil) → open → closed; there is no way back. The
+/// two directions end on their own: `isFinished`/`sentEnd` and `receivedEnd`.
 class HTTP2Stream {
-  /// nil after the end; then everything that the core asks for is ignored.
   final var connection: Connection?
+  /// After the end everything that the core asks for is ignored.
+  final private(set) var isClosed = false
   final var id: Int32
   /// The place in the connection's list of streams.
   final var index = 0
@@ -31,7 +32,7 @@ class HTTP2Stream {
   /// The core itself asked for the end.
   final var isResetByCore = false
 
-  init(connection: Connection, id: Int32) {
+  init(connection: Connection?, id: Int32) {
     self.connection = connection
     self.id = id
   }
@@ -43,32 +44,43 @@ class HTTP2Stream {
   func receive(_ bytes: UnsafeRawBufferPointer) {}
   func receiveEnd() {}
   func drained() {}
-  /// The last call, with `connection` already nil.
+  /// The last call, when everything else is settled.
   func closed(_ reason: StreamClosure?) {}
+  /// The core wants the end of a stream that no connection has yet.
+  func resetWhileWaiting(_ code: ResetCode) {}
+
+  /// Ends the stream and tells its handler.
+  final func close(_ reason: StreamClosure?) {
+    guard !isClosed else { return }
+    isClosed = true
+    connection = nil
+    outbound.removeAll()
+    closed(reason)
+  }
 
   // MARK: For the core
 
   final var queuedBytes: Int { outbound.count }
 
   final func write(_ bytes: [UInt8]) {
-    guard let connection, !isResetByCore else { return }
+    guard !isClosed, !isResetByCore else { return }
     precondition(!isFinished, "write after finish")
     outbound.append(bytes)
-    resume(connection)
+    resume()
   }
 
   final func finish(trailers: HeaderList?) {
-    guard let connection, !isResetByCore, !isFinished else { return }
+    guard !isClosed, !isResetByCore, !isFinished else { return }
     self.trailers = trailers
     isFinished = true
-    resume(connection)
+    resume()
   }
 
   final func reset(_ code: ResetCode) {
-    guard let connection, !isResetByCore else { return }
+    guard !isClosed, !isResetByCore else { return }
     isResetByCore = true
     outbound.removeAll()
-    connection.reset(self, code)
+    if let connection { connection.reset(self, code) } else { resetWhileWaiting(code) }
   }
 
   final func consumed(_ count: Int) {
@@ -80,7 +92,8 @@ class HTTP2Stream {
   }
 
   @inline(__always)
-  private func resume(_ connection: Connection) {
+  private func resume() {
+    guard let connection else { return }
     if isDeferred {
       isDeferred = false
       connection.session.resume(self)

@@ -27,7 +27,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     self.peer = peer
     self.acceptor = acceptor
     self.onClose = onClose
-    super.init(loop: loop, channel: channel, role: .server, limits: limits)
+    super.init(loop: loop, channel: channel, role: .server, limits: limits, isConnected: true)
   }
 
   // MARK: Requests

@@ -15,7 +15,7 @@ final class ServerHTTP2Stream: HTTP2Stream, ServerStream {
   var executor: any CallExecutor { loop }
 
   func respond(status: Int, headers: HeaderList, endStream: Bool) {
-    guard let connection, !isResetByCore else { return }
+    guard !isClosed, !isResetByCore, let connection else { return }
     if endStream { isFinished = true }
     connection.session.respond(self, status: status, headers: headers, endStream: endStream)
     connection.needsFlush()

@@ -1,0 +1,83 @@
+internal import RPC
+
+/// A connection that we make to a server.
+final class ClientConnection: Connection, @unchecked Sendable {
+  // Unchecked for the reason of its superclass.
+
+  private weak var subchannel: ClientSubchannel?
+  private let tls: TLSClientConfiguration?
+  /// Whether the server has sent SETTINGS, so that it certainly is one.
+  private(set) var isReady = false
+  /// Whether no more streams are to be opened.
+  private(set) var isRetiring = false
+
+  init(
+    loop: EventLoop, channel: ByteChannel, subchannel: ClientSubchannel, tls: TLSClientConfiguration?,
+    limits: HTTP2Limits
+  ) {
+    self.subchannel = subchannel
+    self.tls = tls
+    super.init(loop: loop, channel: channel, role: .client, limits: limits, isConnected: false)
+    if let session = tls?.takeSession() { channel.tls?.resume(session) }
+  }
+
+  /// How many more streams the server allows now.
+  var room: Int { isReady && !isRetiring && state == .open ? session.peerMaxConcurrentStreams - streams.count : 0 }
+
+  /// - Returns: false if the connection cannot take one more.
+  func open(_ stream: ClientHTTP2Stream) -> Bool {
+    guard session.open(stream.head, stream) else {
+      retire()
+      return false
+    }
+    stream.connection = self
+    add(stream)
+    needsFlush()
+    return true
+  }
+
+  /// Opens no more streams, and ends with the last.
+  func retire() {
+    isRetiring = true
+    endIfUnused()
+  }
+
+  private func endIfUnused() {
+    guard isRetiring, streams.isEmpty else { return }
+    if state == .open, isReady {
+      session.terminate(.noError)
+      fail(.shutdown)
+    } else {
+      close(.shutdown)
+    }
+  }
+
+  /// The end of the response is the end of the exchange, whatever became of the request.
+  override func isComplete(_ stream: HTTP2Stream) -> Bool { stream.receivedEnd }
+
+  override func receivedSettings() {
+    super.receivedSettings()
+    isReady = true
+    subchannel?.connectionHasRoom(self)
+  }
+
+  override func receivedGoAway(lastStreamID: Int32, code: UInt32) {
+    isRetiring = true
+    subchannel?.connectionRetires(self)
+    needsFlush()
+  }
+
+  override func streamRemoved() {
+    if isRetiring {
+      // Not at once: the session is in the middle of its work.
+      if streams.isEmpty { loop.execute { self.endIfUnused() } }
+    } else {
+      subchannel?.connectionHasRoom(self)
+    }
+  }
+
+  override func ended(_ reason: StreamClosure) {
+    if let session = channel.tls?.resumableSession() { tls?.store(session) }
+    subchannel?.connectionEnded(self, reason)
+  }
+}
