@@ -25,10 +25,11 @@ public final class EventLoopGroup: Sendable {
 
   /// The loops in turn, wherever the caller runs.
   func rotate() -> EventLoop {
-    loops[turn.withLock { turn in
-      turn = (turn + 1) % loops.count
-      return turn
-    }]
+    loops[
+      turn.withLock { turn in
+        turn = (turn + 1) % loops.count
+        return turn
+      }]
   }
 
   /// The loop of the calling thread.
