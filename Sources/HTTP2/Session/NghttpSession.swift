@@ -26,6 +26,8 @@ final class NghttpSession: SessionEngine {
   /// Why a callback stopped nghttp2.
   var violation: ResetCode?
   var isInsideHeaderBlock = false
+  /// Streams whose answer was complete before the request was.
+  private var answeredEarly: [Int32] = []
 
   init(role: Role, limits: HTTP2Limits, memory: SessionMemory, delegate: any SessionDelegate) {
     self.role = role
@@ -99,9 +101,21 @@ final class NghttpSession: SessionEngine {
       var chunk: UnsafePointer<UInt8>?
       let count = nghttp2_session_mem_send(session, &chunk)
       guard count >= 0 else { throw Self.failure(Int32(count)) }
-      guard count > 0, let chunk else { return false }
-      output.append(chunk, count)
+      if count > 0, let chunk {
+        output.append(chunk, count)
+      } else if !stopEarlyRequests() {
+        return false
+      }
     }
+    return true
+  }
+
+  /// Tells the peer not to go on with requests that are answered. Only when the answers are out: nghttp2 sends nothing
+  /// on a stream once a reset is submitted.
+  private func stopEarlyRequests() -> Bool {
+    guard !answeredEarly.isEmpty else { return false }
+    for id in answeredEarly where nghttp2_session_find_stream(session, id) != nil { reset(id, .noError) }
+    answeredEarly.removeAll(keepingCapacity: true)
     return true
   }
 
@@ -169,7 +183,7 @@ final class NghttpSession: SessionEngine {
   /// want the rest of it (RFC 9113 §8.1).
   func ended(_ stream: HTTP2Stream) {
     stream.sentEnd = true
-    if role == .server, !stream.receivedEnd { reset(stream.id, .noError) }
+    if role == .server, !stream.receivedEnd { answeredEarly.append(stream.id) }
   }
 
   // MARK: Connection
