@@ -132,6 +132,12 @@ let programs: [Target] = [
     ] + domains.map { .target(name: "\($0)API") }),
 ]
 
+let benchmarks: [Target] = [
+  .executableTarget(
+    name: "ride-load", dependencies: ["Base", "RPC", "HTTP2", "IdentityAPI", "RidesAPI", "OctetTypes"],
+    path: "Tests/Benchmarks/RideLoad", swiftSettings: strict)
+]
+
 let testTargets: [Target] = [
   tests("Base", []),
   tests("Cryptography", ["Base"]),
@@ -163,6 +169,6 @@ let package = Package(
     .executable(name: "protoc-gen-octet", targets: ["protoc-gen-octet"]),
     .library(name: "OctetRPC", targets: ["RPC", "HTTP2", "ProtobufRuntime", "StandardServices"]),
   ],
-  targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + testTargets
+  targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + benchmarks + testTargets
     + domainTests
 )
