@@ -48,4 +48,6 @@ public struct RPCLimits: Sendable {
   static let statusMessageBytes = 1 << 10
   /// The most bytes of status details sent, before base 64: more than peers accept in their header lists is left out.
   static let statusDetailsBytes = 4 << 10
+  /// How many violations the text of an INVALID_ARGUMENT names; the details have them all.
+  static let violationsInMessage = 3
 }
