@@ -99,7 +99,7 @@ let houseTargets: [Target] = [
     "DomainKit",
     [
       "Base", "ProtobufRuntime", "RPC", "Storage", "Streaming", "Cryptography", "WellKnownTypes", "GoogleRPC",
-      "OctetTypes",
+      "OctetTypes", "ChatAPI",
     ]),
 ]
 

@@ -30,6 +30,9 @@
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 
+// Variadic functions are not imported.
+static inline int octet_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+
 // SIG_IGN is a cast of an integer to a function pointer, which Swift does not import.
 static inline void octet_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 

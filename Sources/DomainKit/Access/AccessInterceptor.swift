@@ -1,0 +1,93 @@
+public import Base
+public import RPC
+
+/// Decides before each call who makes it and whether they may: credentials, the method's policy, rate limits. No
+/// handler writes any of this by hand.
+public final class AccessInterceptor: ServerInterceptor {
+  /// How many verified tokens are remembered: checking a signature costs ten times what the rest of a short call does.
+  private static let verifiedLimit = 32_768
+
+  private let authority: any Authority
+  private let keys: ServerKeys
+  private let clock: any WallClock
+  private let limiter: RateLimiter
+  private let verified: Locked<BoundedCache<String, AccessToken>>
+  private let openServices: Set<String>
+
+  /// - Parameter openServices: full names of services without policies that anybody may call: health, reflection.
+  public init(
+    authority: any Authority, keys: ServerKeys, clock: any WallClock, limits: RateLimits = RateLimits(),
+    openServices: Set<String> = []
+  ) {
+    self.authority = authority
+    self.keys = keys
+    self.clock = clock
+    self.openServices = openServices
+    limiter = RateLimiter(limits: limits, clock: clock)
+    verified = Locked(BoundedCache(capacity: Self.verifiedLimit))
+  }
+
+  public func before(_ context: ServerContext) async throws {
+    if openServices.contains(context.method.service) { return }
+    let policy = context.method.policy
+    guard policy.access != .unspecified else { throw KitError.noPolicy }
+    let caller = try await authenticate(context)
+    context.caller = caller
+    try limiter.admit(
+      caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
+    try Self.judge(caller, by: policy)
+  }
+
+  /// Who calls; nil without credentials. Bad credentials are refused even where none are needed, because a client that
+  /// sends them believes it is somebody.
+  private func authenticate(_ context: ServerContext) async throws -> Caller? {
+    guard let header = context.metadata["authorization"] else { return nil }
+    guard let text = Self.bearerToken(header), let token = token(text), token.isValid(at: clock.now()) else {
+      // Checking a forged signature is not free either.
+      try limiter.admit(.address(context.peer.host), .standard)
+      throw KitError.unauthenticated
+    }
+    if authority.hasEnded(token.session) { throw KitError.sessionEnded }
+    let roles = try await authority.roles(of: token.user, epoch: token.epoch)
+    return Caller(user: token.user, session: token.session, roles: roles)
+  }
+
+  private func token(_ text: String) -> AccessToken? {
+    if let known = verified.withLock({ $0[text] }) { return known }
+    guard let token = AccessToken(text, keys: keys) else { return nil }
+    verified.withLock { $0[text] = token }
+    return token
+  }
+
+  /// What follows `Bearer `, in any case (RFC 9110 §11.1).
+  private static func bearerToken(_ header: String) -> String? {
+    let parts = header.split(separator: " ", maxSplits: 1)
+    guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+    return String(parts[1])
+  }
+
+  /// - Throws: `KitError.unauthenticated`, `KitError.permissionDenied`.
+  static func judge(_ caller: Caller?, by policy: MethodPolicy) throws(KitError) {
+    switch policy.access {
+    case .unspecified: throw .noPolicy
+    case .public: return
+    // Who owns what, only the handler knows; to strangers it answers NOT_FOUND.
+    case .user, .owner: if caller == nil { throw .unauthenticated }
+    case .role:
+      guard let caller else { throw .unauthenticated }
+      guard caller.roles.holds(anyOf: policy.roles) else { throw .permissionDenied }
+    }
+  }
+}
+
+extension PeerInfo {
+  /// The address without scheme and port: `127.0.0.1`, `::1`; a Unix socket's whole path.
+  public var host: String {
+    guard let colon = address.firstIndex(of: ":") else { return address }
+    let scheme = address[..<colon]
+    var rest = address[address.index(after: colon)...]
+    guard scheme == "ipv4" || scheme == "ipv6", let port = rest.lastIndex(of: ":") else { return String(rest) }
+    rest = rest[..<port]
+    return rest.first == "[" && rest.last == "]" ? String(rest.dropFirst().dropLast()) : String(rest)
+  }
+}

@@ -1,0 +1,29 @@
+public import Base
+public import Storage
+
+/// Who may still do what: the part of the identity domain that every call needs.
+public protocol Authority: Sendable {
+  /// Whether the session is known to have ended. Answers from memory, at most a second late.
+  func hasEnded(_ session: Identifier) -> Bool
+
+  /// The user's grants, at least as new as `epoch`: from memory, or from the database when memory is older.
+  func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet
+
+  /// Judges the caller inside a transaction, so that no change commits for an ended session or an expired grant.
+  /// Notes that the session was used.
+  /// - Throws: `KitError.sessionEnded`, `KitError.accountSuspended`.
+  func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing
+
+  /// The grants of a user that are in force now, from the rows.
+  func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet
+}
+
+/// What a transaction needs to know about its caller.
+public struct Standing: Sendable {
+  /// When the caller last proved the password.
+  public let provedAt: Instant
+
+  public init(provedAt: Instant) {
+    self.provedAt = provedAt
+  }
+}

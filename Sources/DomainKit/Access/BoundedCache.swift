@@ -1,0 +1,42 @@
+/// A map that never holds more than a given number of entries and forgets those that were not used for longest.
+///
+/// Two generations: an entry that is used moves to the young one; when that is full, it becomes the old one and what
+/// the old one still held is forgotten. So each operation costs one or two look-ups and no list has to be kept.
+package struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+  private let generationSize: Int
+  private var young: [Key: Value] = [:]
+  private var old: [Key: Value] = [:]
+
+  /// - Parameter capacity: greatest number of entries; the last `capacity` / 2 used ones are sure to be there.
+  package init(capacity: Int) {
+    precondition(capacity >= 2, "two generations need an entry each")
+    generationSize = capacity / 2
+  }
+
+  package var count: Int { young.count + old.count }
+
+  package subscript(key: Key) -> Value? {
+    mutating get {
+      if let value = young[key] { return value }
+      guard let value = old.removeValue(forKey: key) else { return nil }
+      insert(value, key)
+      return value
+    }
+    set {
+      old.removeValue(forKey: key)
+      if let newValue {
+        insert(newValue, key)
+      } else {
+        young.removeValue(forKey: key)
+      }
+    }
+  }
+
+  private mutating func insert(_ value: Value, _ key: Key) {
+    if young.count >= generationSize && young[key] == nil {
+      old = young
+      young = [:]
+    }
+    young[key] = value
+  }
+}

@@ -1,0 +1,56 @@
+public import Base
+
+/// A role that somebody has, on the whole platform or on one resource.
+public struct RoleGrant: Sendable, Hashable {
+  /// A staff role (`admin`, `ops`, `support`, `moderator`) or one of a domain, such as `rides.ops`.
+  public var role: String
+  /// The printed id of the resource that it covers; nil for the whole platform.
+  public var resource: String?
+  /// When it ends by itself; nil for never.
+  public var expiresAt: Instant?
+
+  public init(role: String, resource: String? = nil, expiresAt: Instant? = nil) {
+    self.role = role
+    self.resource = resource
+    self.expiresAt = expiresAt
+  }
+}
+
+/// What a user is allowed, as of one moment.
+public struct RoleSet: Sendable, Equatable {
+  /// The grants, those that have expired since included.
+  public private(set) var grants: [RoleGrant]
+
+  public init(_ grants: [RoleGrant] = []) {
+    self.grants = grants
+  }
+
+  /// Those that are in force at `now`.
+  public func inForce(at now: Instant) -> RoleSet {
+    // The common case, nothing expires, must not copy: this runs in every call.
+    guard grants.contains(where: { $0.expiresAt != nil }) else { return self }
+    return RoleSet(grants.filter { $0.expiresAt.map { now < $0 } ?? true })
+  }
+
+  /// Whether the role is held on the whole platform. A bare staff role covers the role of that name in each domain:
+  /// `ops` covers `rides.ops`.
+  public func holds(_ role: String) -> Bool {
+    grants.contains { $0.resource == nil && Self.covers($0.role, role) }
+  }
+
+  /// Whether the role is held on the resource, or on the whole platform.
+  public func holds(_ role: String, on resource: String) -> Bool {
+    grants.contains { ($0.resource == nil || $0.resource == resource) && Self.covers($0.role, role) }
+  }
+
+  /// Whether one of `roles` is held on the whole platform.
+  public func holds(anyOf roles: [String]) -> Bool {
+    roles.contains { holds($0) }
+  }
+
+  private static func covers(_ held: String, _ wanted: String) -> Bool {
+    if held == wanted { return true }
+    guard let dot = wanted.utf8.lastIndex(of: UInt8(ascii: ".")) else { return false }
+    return wanted.utf8[wanted.utf8.index(after: dot)...].elementsEqual(held.utf8)
+  }
+}

@@ -1,0 +1,90 @@
+import Base
+public import ProtobufRuntime
+public import RPC
+public import Storage
+
+/// By what the repeats of a request are recognised, beside the method and the request_id.
+public enum RequestScope: Sendable {
+  /// The caller, who must be signed in.
+  case caller
+  /// What identifies the client of a public method: the name it logs in with, say. Only a keyed hash is kept.
+  case client([UInt8])
+}
+
+extension Kit {
+  /// Does what a request asks in one transaction: checks, effects, and the row that makes a repeat harmless.
+  ///
+  /// The same request_id with the same body gets the same reply, however late, without `body` being run again; with
+  /// another body it is `REQUEST_ID_REUSED`. What `body` throws leaves nothing behind, not even the request_id, so a
+  /// retry is judged afresh. Inside the transaction the caller's session and the roles that the method's policy asks
+  /// for are judged again: no change commits for an ended session or an expired grant.
+  ///
+  /// `body` may run more than once, on the engine's thread; it must have no effects outside of the transaction but
+  /// through `afterCommit`.
+  ///
+  /// - Parameters:
+  ///   - scope: the caller; or for public methods, what identifies the client.
+  ///   - complete: adds to the reply what must not be stored: tokens and codes, which it derives again from their row.
+  ///     It runs in the transaction for the first reply and for each repeat alike.
+  ///   - body: checks and effects; returns the reply, without secrets.
+  /// - Throws: what `body` throws; `KitError`.
+  public func mutate<Request: MutatingRequest, Reply: Message>(
+    _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
+    complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
+    _ body: @escaping @Sendable (any Writer) throws -> Reply
+  ) async throws -> Reply {
+    try await mutate(request, context, scope: scope, complete: complete) { writer, _ in try body(writer) }
+  }
+
+  /// The same for a body that wants to know about its caller; nil for a public method without credentials.
+  public func mutate<Request: MutatingRequest, Reply: Message>(
+    _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
+    complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
+    _ body: @escaping @Sendable (any Writer, Standing?) throws -> Reply
+  ) async throws -> Reply {
+    let method = context.method
+    let caller = context.caller
+    let key = try requestKey(request, method, caller, scope)
+    let hash = keys.requestHash(request.encoded())
+    return try await database.write { [self] writer in
+      let standing = try caller.map { try confirm($0, method.policy, writer) }
+      var reply: Reply
+      if let stored = try writer.storedReply(for: key, hash: hash) {
+        reply = try Reply(decoding: stored)
+      } else {
+        reply = try body(writer, standing)
+        try writer.storeReply(reply.encoded(), for: key, hash: hash, now: clock.now())
+      }
+      try complete?(&reply, writer)
+      return reply
+    }
+  }
+
+  private func confirm(_ caller: Caller, _ policy: MethodPolicy, _ writer: any Writer) throws -> Standing {
+    let standing = try authority.confirm(caller, in: writer)
+    if policy.access == .role {
+      let roles = try authority.roles(of: caller.user, in: writer)
+      guard roles.holds(anyOf: policy.roles) else { throw KitError.permissionDenied }
+    }
+    return standing
+  }
+
+  private func requestKey(
+    _ request: some MutatingRequest, _ method: MethodDescriptor, _ caller: Caller?, _ scope: RequestScope
+  ) throws(KitError) -> RequestKey {
+    let who: Identifier
+    switch scope {
+    case .caller:
+      guard let caller else { throw .unauthenticated }
+      who = caller.user
+    case .client(let bytes):
+      // Negative, so that it is no user's id.
+      who = Identifier(rawValue: Int64(bigEndian: keys.clientHash(bytes)[..<8]) | .min)
+    }
+    let name = method.path.dropFirst()
+    guard let key = RequestKey(caller: who, method: String(name), requestID: request.requestID) else {
+      throw .invalid(FieldViolation(field: "request_id", description: "not a UUID"))
+    }
+    return key
+  }
+}

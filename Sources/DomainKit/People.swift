@@ -1,0 +1,47 @@
+public import Base
+public import Storage
+
+/// What other domains may know of people and do to their rights. The identity domain implements it; all of it runs
+/// in the caller's transaction.
+public protocol People: Sendable {
+  /// How a person is shown; nil for an unknown or erased user.
+  func person(_ user: Identifier, in reader: any Reader) throws -> Person?
+
+  /// What a user is allowed now.
+  func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet
+
+  /// Gives a user a role; a repeat changes nothing.
+  func grant(_ role: String, to user: Identifier, on resource: String?, in writer: any Writer) throws
+
+  /// Takes a role back; a repeat changes nothing.
+  func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws
+}
+
+/// How a person is shown to others.
+public struct Person: Sendable, Equatable {
+  public let user: Identifier
+  public let handle: String
+  public let displayName: String
+
+  public init(user: Identifier, handle: String, displayName: String) {
+    self.user = user
+    self.handle = handle
+    self.displayName = displayName
+  }
+}
+
+/// A role that exists. Each domain declares its own; the identity domain refuses to grant others.
+public struct RoleDefinition: Sendable, Hashable {
+  /// `rides.ops`, or a bare word for a platform-wide staff role.
+  public let name: String
+  /// The kind prefix of the resources that it is granted on, such as `store`; nil for a role on the whole platform.
+  public let resourceKind: String?
+  /// Whether somebody must always hold it once somebody did: the last grant cannot be revoked.
+  public let keepsLast: Bool
+
+  public init(_ name: String, resourceKind: String? = nil, keepsLast: Bool = false) {
+    self.name = name
+    self.resourceKind = resourceKind
+    self.keepsLast = keepsLast
+  }
+}

@@ -1,0 +1,131 @@
+public import Base
+public import DomainKit
+public import Storage
+
+/// Knows which sessions have ended and what users are allowed: from memory for reads, from the rows for changes.
+///
+/// Memory learns of changes on this node as they commit, and of those on other nodes by `catchUp`.
+public final class IdentityAuthority: Authority {
+  /// How many users' grants are kept in memory.
+  private static let rolesLimit = 65_536
+  /// How much older than the last look a change may be: the clocks of two nodes differ, and a commit takes time.
+  private static let overlap = Duration.seconds(10)
+
+  private static let firstSweep = 1024
+
+  private struct State {
+    /// Sessions that ended within the life of an access token. Not bounded by a number, because forgetting one would
+    /// let a thief in; but each was opened by a password hash, of which a node makes a few dozen a second.
+    var ended: [Identifier: Instant] = [:]
+    /// How many may be there before those that no token can name any more are removed.
+    var sweepAt = IdentityAuthority.firstSweep
+    var roles = BoundedCache<Identifier, LoadedRoles>(capacity: IdentityAuthority.rolesLimit)
+    /// Counts what was noted, so that a load which began before a change is not kept after it.
+    var changes = 0
+    /// When other nodes' changes were last looked for.
+    var lookedAt: Instant
+  }
+
+  private struct LoadedRoles {
+    let epoch: Int64
+    let roles: RoleSet
+  }
+
+  private let database: any Database
+  private let clock: any WallClock
+  private let state: Locked<State>
+
+  /// Knows nothing of the time before its first `catchUp`, which must therefore precede the first call.
+  public init(database: any Database, clock: any WallClock) {
+    self.database = database
+    self.clock = clock
+    state = Locked(State(lookedAt: clock.now() - AccessToken.lifetime))
+  }
+
+  /// Learns what other nodes (or this one, before it was started) have changed. Called on start, and each second where
+  /// several nodes share a database.
+  public func catchUp() async throws {
+    let now = clock.now()
+    let since = state.withLock { $0.lookedAt } - Self.overlap
+    let (ended, changed) = try await database.read { reader in
+      (
+        try reader.rows("SELECT id, ended_at FROM identity_sessions WHERE ended_at >= $1", since) {
+          (session: $0[0] as Identifier, at: $0[1] as Instant)
+        },
+        try reader.rows("SELECT DISTINCT user_id FROM identity_grants WHERE changed_at >= $1", since) {
+          $0[0] as Identifier
+        }
+      )
+    }
+    state.withLock { state in
+      for (session, at) in ended { state.ended[session] = at }
+      for user in changed { state.roles[user] = nil }
+      state.changes += 1
+      state.lookedAt = now
+    }
+  }
+
+  public func hasEnded(_ session: Identifier) -> Bool {
+    state.withLock { $0.ended[session] != nil }
+  }
+
+  public func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet {
+    let (known, changes) = state.withLock { ($0.roles[user], $0.changes) }
+    if let known, known.epoch >= epoch { return known.roles.inForce(at: clock.now()) }
+    let loaded = try await database.read { reader in
+      LoadedRoles(
+        epoch: try reader.first("SELECT grants_epoch FROM identity_users WHERE id = $1", user) { $0[0] } ?? 0,
+        roles: try GrantRow.roles(of: user, in: reader))
+    }
+    state.withLock { state in
+      if state.changes == changes { state.roles[user] = loaded }
+    }
+    return loaded.roles.inForce(at: clock.now())
+  }
+
+  public func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
+    let now = clock.now()
+    let found: (session: SessionRow, state: UserRow.State?)? = try writer.first(
+      """
+      SELECT \(SessionRow.columns), u.state
+      FROM identity_sessions s JOIN identity_users u ON u.id = s.user_id WHERE s.id = $1 AND s.user_id = $2
+      """, caller.session, caller.user
+    ) { (SessionRow($0), UserRow.State(rawValue: $0[11])) }
+    guard let found, found.session.isLive(at: now) else { throw KitError.sessionEnded }
+    if found.state == .suspended { throw KitError.accountSuspended }
+    if now - found.session.lastUsedAt >= SessionRow.useGrain {
+      try writer.execute("UPDATE identity_sessions SET last_used_at = $2 WHERE id = $1", caller.session, now)
+    }
+    return Standing(provedAt: found.session.provedAt)
+  }
+
+  public func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {
+    try GrantRow.roles(of: user, in: reader).inForce(at: clock.now())
+  }
+
+  /// Notes that sessions end with the transaction.
+  func noteEnded(_ sessions: [Identifier], at now: Instant, in writer: any Writer) {
+    guard !sessions.isEmpty else { return }
+    writer.afterCommit { [self] in
+      state.withLock { state in
+        for session in sessions { state.ended[session] = now }
+        if state.ended.count >= state.sweepAt {
+          // Tokens of sessions that ended before then have expired by themselves.
+          state.ended = state.ended.filter { now - $0.value < AccessToken.lifetime + Self.overlap }
+          state.sweepAt = max(Self.firstSweep, 2 * state.ended.count)
+        }
+      }
+    }
+  }
+
+  /// Notes that a user's grants change with the transaction, and raises the epoch that new access tokens carry.
+  func noteGrantsChanged(of user: Identifier, in writer: any Writer) throws {
+    try writer.execute("UPDATE identity_users SET grants_epoch = grants_epoch + 1 WHERE id = $1", user)
+    writer.afterCommit { [self] in
+      state.withLock { state in
+        state.roles[user] = nil
+        state.changes += 1
+      }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import Base
+import Cryptography
+import DomainKit
+
+/// What the services of the identity domain share.
+struct IdentityCore: Sendable {
+  /// How long ago the password may have been given for changes of rights.
+  static let freshProof = Duration.seconds(15 * 60)
+
+  let kit: Kit
+  let authority: IdentityAuthority
+  let passwords: PasswordDesk
+  let grants: GrantBook
+  let roles: RoleCatalog
+  let refreshKey: SecretKey
+  /// Seals the users' own keys.
+  private let userKeys: SealingKey
+  private let contactKey: SecretKey
+  private let deviceKey: SecretKey
+  private let loginNameKey: SecretKey
+
+  init(kit: Kit, authority: IdentityAuthority, passwords: PasswordDesk, roles: RoleCatalog) throws {
+    self.kit = kit
+    self.authority = authority
+    self.passwords = passwords
+    self.roles = roles
+    grants = GrantBook(authority: authority, identifiers: kit.identifiers, clock: kit.clock, roles: roles)
+    refreshKey = kit.keys.derived(for: "identity refresh tokens 1")
+    userKeys = try SealingKey(kit.keys.derived(for: "identity user keys 1"))
+    contactKey = kit.keys.derived(for: "identity contacts 1")
+    deviceKey = kit.keys.derived(for: "identity devices 1")
+    loginNameKey = kit.keys.derived(for: "identity login names 1")
+  }
+
+  /// What a contact is found by.
+  func lookup(_ contact: Contact) -> [UInt8] {
+    Hash.blake2b([UInt8(contact.kind)] + Array(contact.address.utf8), key: contactKey)
+  }
+
+  /// What a device is known by.
+  func deviceHash(_ publicKey: [UInt8]) -> [UInt8] {
+    Hash.blake2b(publicKey, key: deviceKey)
+  }
+
+  /// What failed logins are counted by.
+  func loginNameHash(_ name: LoginName) -> [UInt8] {
+    Hash.blake2b(Array(name.text.utf8), key: loginNameKey, length: 16)
+  }
+
+  /// A new user's own key, sealed for its row: what is sealed with it becomes unreadable when the row forgets it.
+  func newUserKey(for user: Identifier) throws -> (key: SealingKey, sealed: [UInt8]) {
+    var bytes = RandomBytes.make(SecretKey.standardLength)
+    defer { wipe(&bytes) }
+    return (
+      try SealingKey(SecretKey(bytes)), userKeys.seal(bytes, context: user.rawValue.bigEndianBytes)
+    )
+  }
+}
+
+/// What somebody logs in with.
+enum LoginName: Sendable {
+  case contact(Contact)
+  case handle(String)
+
+  init(_ text: String) {
+    if let contact = Contact.email(parsing: text) ?? Contact.phone(parsing: text) {
+      self = .contact(contact)
+    } else {
+      self = .handle(text.lowercased())
+    }
+  }
+
+  /// The normalised name.
+  var text: String {
+    switch self {
+    case .contact(let contact): contact.address
+    case .handle(let key): key
+    }
+  }
+}

@@ -1,0 +1,96 @@
+public import Base
+public import DomainKit
+import IdentityAPI
+public import RPC
+public import Storage
+
+/// People: their accounts, sessions and rights.
+///
+///     let authority = IdentityAuthority(database: database, clock: clock)
+///     let kit = Kit(…, authority: authority, …)
+///     let identity = try await IdentityDomain(
+///       kit: kit, authority: authority, passwords: PasswordHasher(pool: pool), roles: RidesDomain.roles)
+///     try await authority.catchUp()
+///     identity.register(in: &registry)
+public struct IdentityDomain: Sendable {
+  private let core: IdentityCore
+
+  /// - Parameters:
+  ///   - passwords: hashes and checks passwords, at the cost that all hashes are made with.
+  ///   - roles: those that the other domains declare.
+  public init(
+    kit: Kit, authority: IdentityAuthority, passwords: any PasswordWork, roles: [RoleDefinition] = []
+  ) async throws {
+    core = try IdentityCore(
+      kit: kit, authority: authority, passwords: try await PasswordDesk(passwords),
+      roles: RoleCatalog(domains: roles))
+  }
+
+  /// The tables of this domain.
+  public static var migrations: [Migration] { IdentitySchema.migrations }
+
+  /// What other domains may know of people and do to their rights.
+  public var people: any People { IdentityPeople(authority: core.authority, grants: core.grants) }
+
+  /// Registers AccountService, SessionService and RoleService.
+  public func register(in registry: inout ServiceRegistry) {
+    AccountHandlers(core: core).register(in: &registry)
+    SessionHandlers(core: core).register(in: &registry)
+    RoleHandlers(core: core).register(in: &registry)
+  }
+
+  /// Grants a platform-wide role without asking who wants it: for the server's own command line, which makes the first
+  /// admin. A running server learns of it by `IdentityAuthority.catchUp`.
+  /// - Throws: `CommandError`.
+  public func grantRole(handle: String, role: String) async throws {
+    let core = core
+    try await core.kit.database.write { writer in
+      guard let user = try UserRow.find(handleKey: handle.lowercased(), in: writer) else {
+        throw CommandError.unknownHandle
+      }
+      do {
+        _ = try core.grants.grant(role, to: user.id, on: "", until: nil, by: nil, in: writer)
+      } catch IdentityError.unknownRole {
+        throw CommandError.unknownRole
+      }
+    }
+  }
+
+  /// Makes an account unless the handle is taken, and gives it the roles: for demo data.
+  /// - Throws: what registering throws for a bad handle or a weak password.
+  /// - Returns: the user.
+  @discardableResult
+  public func ensureUser(
+    handle: String, displayName: String, password: String, roles: [String] = []
+  ) async throws -> Identifier {
+    guard let valid = Handle(handle) else { throw IdentityError.badHandle }
+    if let lack = PasswordRules.weakness(of: password, handle: valid, contact: nil) {
+      throw IdentityError.weakPassword(lack)
+    }
+    let core = core
+    let hash = try await core.passwords.hash(password)
+    return try await core.kit.database.write { writer in
+      let account = NewAccount(handle: valid, displayName: displayName, contact: nil)
+      let user =
+        try UserRow.find(handleKey: valid.key, in: writer)
+        ?? core.register(account, passwordHash: hash, in: writer)
+      for role in roles {
+        _ = try core.grants.grant(role, to: user.id, on: "", until: nil, by: nil, in: writer)
+      }
+      return user.id
+    }
+  }
+}
+
+/// Why the command line cannot grant a role.
+public enum CommandError: Error, Equatable, CustomStringConvertible {
+  case unknownHandle
+  case unknownRole
+
+  public var description: String {
+    switch self {
+    case .unknownHandle: "nobody has this handle"
+    case .unknownRole: "no such role, or it is granted on a resource only"
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import DomainKit
+import ProtobufRuntime
+import RPC
+
+/// The errors of the identity domain.
+enum IdentityError: DomainError {
+  case handleTaken
+  /// What the password lacks, in words that do not repeat it.
+  case weakPassword(String)
+  case badPhoneNumber
+  case badEmail
+  case badHandle
+  /// Name or password are wrong; which of them, nobody is told.
+  case wrongCredentials
+  /// The device's signature does not fit its key.
+  case badSignature
+  /// No such role, or not on such a resource.
+  case unknownRole
+  /// The last owner of a resource, or the last admin, must stay.
+  case lastOwner
+  /// An expiry that has passed already.
+  case expiryPassed
+
+  var mapping: ErrorMapping {
+    switch self {
+    case .handleTaken:
+      ErrorMapping("HANDLE_TAKEN", .alreadyExists, "somebody else has this handle")
+    case .weakPassword(let lack):
+      Self.invalid("WEAK_PASSWORD", "password", lack)
+    case .badPhoneNumber:
+      Self.invalid("BAD_PHONE_NUMBER", "phone", "not an E.164 phone number")
+    case .badEmail:
+      Self.invalid("INVALID_ARGUMENT", "email", "not an e-mail address")
+    case .badHandle:
+      Self.invalid("INVALID_ARGUMENT", "handle", "not 3 to 30 letters, digits, dots and underscores")
+    case .wrongCredentials:
+      ErrorMapping("WRONG_CREDENTIALS", .unauthenticated, "the name or the password is wrong")
+    case .badSignature:
+      ErrorMapping("BAD_SIGNATURE", .permissionDenied, "the signature does not fit the device's key")
+    case .unknownRole:
+      Self.invalid("UNKNOWN_ROLE", "role", "no such role, or not on such a resource")
+    case .lastOwner:
+      ErrorMapping("LAST_OWNER", "somebody must keep this role")
+    case .expiryPassed:
+      Self.invalid("INVALID_ARGUMENT", "expire_time", "has passed")
+    }
+  }
+
+  private static func invalid(_ reason: String, _ field: String, _ description: String) -> ErrorMapping {
+    ErrorMapping(
+      reason, .invalidArgument, "the request is not valid",
+      violations: [FieldViolation(field: field, description: description, reason: reason)])
+  }
+
+  /// One sample of each case, for the golden test of the table.
+  static let samples: [IdentityError] = [
+    .handleTaken, .weakPassword("too short"), .badPhoneNumber, .badEmail, .badHandle, .wrongCredentials, .badSignature,
+    .unknownRole, .lastOwner, .expiryPassed,
+  ]
+}

@@ -1,0 +1,27 @@
+import Base
+import DomainKit
+import Storage
+
+/// What other domains may know of people and do to their rights.
+struct IdentityPeople: People {
+  let authority: IdentityAuthority
+  let grants: GrantBook
+
+  func person(_ user: Identifier, in reader: any Reader) throws -> Person? {
+    guard let row = try UserRow.find(user, in: reader), row.state != .erased else { return nil }
+    return Person(user: user, handle: row.handle, displayName: row.displayName)
+  }
+
+  func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {
+    try authority.roles(of: user, in: reader)
+  }
+
+  func grant(_ role: String, to user: Identifier, on resource: String?, in writer: any Writer) throws {
+    _ = try grants.grant(role, to: user, on: resource ?? "", until: nil, by: nil, in: writer)
+  }
+
+  func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws {
+    guard let grant = try GrantRow.held(role, on: resource ?? "", by: user, in: writer) else { return }
+    try grants.revoke(grant, in: writer)
+  }
+}

@@ -1,0 +1,88 @@
+import Storage
+
+/// The tables of the identity domain.
+enum IdentitySchema {
+  static let migrations = [
+    Migration(
+      "identity", 1, "users, contacts, devices, sessions, grants, failed logins",
+      sql: """
+        -- handle_key is the handle in lower case; null once the account is erased, so that the name is free again.
+        CREATE TABLE identity_users (
+          id INTEGER PRIMARY KEY,
+          handle TEXT NOT NULL,
+          handle_key TEXT UNIQUE,
+          display_name TEXT NOT NULL,
+          password_hash TEXT NOT NULL,
+          state INTEGER NOT NULL,
+          level INTEGER NOT NULL,
+          grants_epoch INTEGER NOT NULL,
+          sealing_key BLOB NOT NULL,
+          created_at INTEGER NOT NULL
+        );
+
+        -- The address is sealed with the user's key; lookup is its keyed hash. Many may claim a contact, one proves it.
+        CREATE TABLE identity_contacts (
+          user_id INTEGER NOT NULL,
+          kind INTEGER NOT NULL,
+          sealed BLOB NOT NULL,
+          lookup BLOB NOT NULL,
+          claimed_at INTEGER NOT NULL,
+          proved_at INTEGER,
+          PRIMARY KEY (user_id, kind)
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX identity_contacts_proved ON identity_contacts (kind, lookup) WHERE proved_at IS NOT NULL;
+
+        CREATE TABLE identity_devices (
+          user_id INTEGER NOT NULL,
+          device_hash BLOB NOT NULL,
+          id INTEGER NOT NULL,
+          first_seen_at INTEGER NOT NULL,
+          PRIMARY KEY (user_id, device_hash)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE identity_sessions (
+          id INTEGER PRIMARY KEY,
+          user_id INTEGER NOT NULL,
+          device_id INTEGER,
+          device_name TEXT NOT NULL,
+          known_device INTEGER NOT NULL,
+          address TEXT NOT NULL,
+          generation INTEGER NOT NULL,
+          signed_in_at INTEGER NOT NULL,
+          proved_at INTEGER NOT NULL,
+          last_used_at INTEGER NOT NULL,
+          renewed_at INTEGER NOT NULL,
+          ended_at INTEGER,
+          end_reason INTEGER
+        );
+        CREATE INDEX identity_sessions_live ON identity_sessions (user_id, id) WHERE ended_at IS NULL;
+        CREATE INDEX identity_sessions_ended ON identity_sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+        -- resource is empty for the whole platform. changed_at is when the grant was given, prolonged or revoked: how
+        -- other nodes learn of it.
+        CREATE TABLE identity_grants (
+          id INTEGER PRIMARY KEY,
+          user_id INTEGER NOT NULL,
+          role TEXT NOT NULL,
+          resource TEXT NOT NULL,
+          granted_by INTEGER,
+          created_at INTEGER NOT NULL,
+          expires_at INTEGER,
+          revoked_at INTEGER,
+          changed_at INTEGER NOT NULL
+        );
+        CREATE UNIQUE INDEX identity_grants_held ON identity_grants (user_id, role, resource) WHERE revoked_at IS NULL;
+        CREATE INDEX identity_grants_holders ON identity_grants (resource, role) WHERE revoked_at IS NULL;
+        CREATE INDEX identity_grants_changed ON identity_grants (changed_at);
+
+        CREATE TABLE identity_login_failures (
+          name_hash BLOB NOT NULL,
+          device_id INTEGER NOT NULL,
+          failures INTEGER NOT NULL,
+          last_at INTEGER NOT NULL,
+          PRIMARY KEY (name_hash, device_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX identity_login_failures_last ON identity_login_failures (last_at);
+        """)
+  ]
+}

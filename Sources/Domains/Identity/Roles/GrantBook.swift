@@ -1,0 +1,88 @@
+import Base
+import DomainKit
+import Storage
+
+/// Gives and takes roles, in somebody else's transaction. Whether the one who asks may do so is judged before.
+struct GrantBook: Sendable {
+  let authority: IdentityAuthority
+  let identifiers: IdentifierGenerator
+  let clock: any WallClock
+  let roles: RoleCatalog
+
+  /// Gives a role. What is held already stays, with the later expiry of the two.
+  /// - Throws: `IdentityError.unknownRole`.
+  func grant(
+    _ role: String, to user: Identifier, on resource: String, until expiresAt: Instant?, by granter: Identifier?,
+    in writer: any Writer
+  ) throws -> GrantRow {
+    try roles.check(role, on: resource)
+    let now = clock.now()
+    let held = try GrantRow.held(role, on: resource, by: user, in: writer)
+    if let held, let heldUntil = held.expiresAt {
+      if expiresAt.map({ heldUntil < $0 }) ?? true {
+        try writer.execute(
+          "UPDATE identity_grants SET expires_at = $2, changed_at = $3 WHERE id = $1", held.id, expiresAt, now)
+        try authority.noteGrantsChanged(of: user, in: writer)
+      }
+    } else if held == nil {
+      try writer.execute(
+        """
+        INSERT INTO identity_grants
+          (id, user_id, role, resource, granted_by, created_at, expires_at, revoked_at, changed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $6)
+        """, identifiers.next(), user, role, resource, granter, now, expiresAt)
+      try authority.noteGrantsChanged(of: user, in: writer)
+    }
+    guard let grant = try GrantRow.held(role, on: resource, by: user, in: writer) else {
+      preconditionFailure("a grant was written and is not there")
+    }
+    return grant
+  }
+
+  /// Takes a grant back; a revoked one stays as it is.
+  /// - Throws: `IdentityError.lastOwner`.
+  func revoke(_ grant: GrantRow, in writer: any Writer) throws {
+    guard grant.revokedAt == nil else { return }
+    let now = clock.now()
+    if roles.keepsLast(grant.role), try grant.otherHolders(at: now, in: writer) == 0 { throw IdentityError.lastOwner }
+    try writer.execute("UPDATE identity_grants SET revoked_at = $2, changed_at = $2 WHERE id = $1", grant.id, now)
+    try authority.noteGrantsChanged(of: grant.user, in: writer)
+  }
+}
+
+/// The roles that exist: those of the platform's staff and those that the domains declare.
+struct RoleCatalog: Sendable {
+  static let admin = "admin"
+
+  /// Roles of the whole platform. An admin must always be left, or nobody could grant anything.
+  static let staff = [
+    RoleDefinition(admin, keepsLast: true), RoleDefinition("ops"), RoleDefinition("support"),
+    RoleDefinition("moderator"),
+  ]
+
+  private let byName: [String: RoleDefinition]
+
+  /// - Parameter domains: the roles that the domains declare; a name is declared once.
+  init(domains: [RoleDefinition]) {
+    byName = Dictionary(uniqueKeysWithValues: (Self.staff + domains).map { ($0.name, $0) })
+  }
+
+  /// - Throws: `IdentityError.unknownRole` for an unknown role, and for a resource of a kind that it is not granted on.
+  func check(_ role: String, on resource: String) throws(IdentityError) {
+    guard let definition = byName[role] else { throw .unknownRole }
+    if let kind = definition.resourceKind {
+      guard (try? Identifier.parse(resource, kind: kind)) != nil else { throw .unknownRole }
+    } else if !resource.isEmpty {
+      throw .unknownRole
+    }
+  }
+
+  func keepsLast(_ role: String) -> Bool { byName[role]?.keepsLast ?? false }
+
+  /// The role whose holders give out the other roles on a resource: `stays.owner` for `stays.clerk`.
+  func owner(of role: String) -> String? {
+    guard let dot = role.lastIndex(of: ".") else { return nil }
+    let name = String(role[...dot]) + "owner"
+    return byName[name]?.resourceKind == nil ? nil : name
+  }
+}

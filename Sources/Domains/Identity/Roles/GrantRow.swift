@@ -1,0 +1,63 @@
+import Base
+import DomainKit
+import Storage
+
+/// A row of `identity_grants`.
+struct GrantRow: Sendable {
+  let id: Identifier
+  let user: Identifier
+  let role: String
+  /// Empty for the whole platform.
+  let resource: String
+  let createdAt: Instant
+  let expiresAt: Instant?
+  let revokedAt: Instant?
+
+  static let columns = "id, user_id, role, resource, created_at, expires_at, revoked_at"
+
+  init(_ row: any Row) {
+    id = row[0]
+    user = row[1]
+    role = row[2]
+    resource = row[3]
+    createdAt = row[4]
+    expiresAt = row[5]
+    revokedAt = row[6]
+  }
+
+  static func find(_ grant: Identifier, in reader: any Reader) throws -> GrantRow? {
+    try reader.first("SELECT \(columns) FROM identity_grants WHERE id = $1", grant, make: GrantRow.init)
+  }
+
+  /// The grant of a role that has not been revoked; it may have expired.
+  static func held(
+    _ role: String, on resource: String, by user: Identifier, in reader: any Reader
+  ) throws -> GrantRow? {
+    try reader.first(
+      """
+      SELECT \(columns) FROM identity_grants
+      WHERE user_id = $1 AND role = $2 AND resource = $3 AND revoked_at IS NULL
+      """, user, role, resource, make: GrantRow.init)
+  }
+
+  /// What a user has been granted, what has expired included.
+  static func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {
+    RoleSet(
+      try reader.rows(
+        "SELECT role, resource, expires_at FROM identity_grants WHERE user_id = $1 AND revoked_at IS NULL", user
+      ) { row in
+        let resource: String = row[1]
+        return RoleGrant(role: row[0], resource: resource.isEmpty ? nil : resource, expiresAt: row[2])
+      })
+  }
+
+  /// How many others hold the role on the resource at `now`.
+  func otherHolders(at now: Instant, in reader: any Reader) throws -> Int {
+    try reader.first(
+      """
+      SELECT COUNT(*) FROM identity_grants
+      WHERE resource = $1 AND role = $2 AND revoked_at IS NULL AND id <> $3 AND (expires_at IS NULL OR expires_at > $4)
+      """, resource, role, id, now
+    ) { $0[0] } ?? 0
+  }
+}

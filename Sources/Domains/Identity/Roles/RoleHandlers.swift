@@ -1,0 +1,99 @@
+import Base
+import DomainKit
+import IdentityAPI
+import RPC
+import Storage
+import WellKnownTypes
+
+/// octet.identity.v1.RoleService.
+struct RoleHandlers: RoleService {
+  let core: IdentityCore
+
+  private var kit: Kit { core.kit }
+
+  func grantRole(_ request: GrantRoleRequest, context: ServerContext) async throws -> Grant {
+    let caller = try context.requireCaller()
+    let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
+    return try await kit.mutate(request, context) { writer, standing in
+      try core.roles.check(request.role, on: request.resourceID)
+      guard try mayGive(request.role, on: request.resourceID, caller, in: writer) else {
+        throw request.resourceID.isEmpty ? KitError.permissionDenied : KitError.notFound("resource")
+      }
+      guard try UserRow.find(user, in: writer) != nil else { throw KitError.notFound("user") }
+      try requireFreshProof(standing)
+      let expiresAt = try request.expireTime.map(expiry)
+      return Grant(
+        try core.grants.grant(
+          request.role, to: user, on: request.resourceID, until: expiresAt, by: caller.user, in: writer))
+    }
+  }
+
+  func revokeRole(_ request: RevokeRoleRequest, context: ServerContext) async throws -> Grant {
+    let caller = try context.requireCaller()
+    let id = try Identifier(request.grantID, kind: IDKind.grant, field: "grant_id")
+    return try await kit.mutate(request, context) { writer, standing in
+      guard let grant = try GrantRow.find(id, in: writer),
+        try mayGive(grant.role, on: grant.resource, caller, in: writer)
+      else { throw KitError.notFound("grant") }
+      try requireFreshProof(standing)
+      try core.grants.revoke(grant, in: writer)
+      guard let revoked = try GrantRow.find(id, in: writer) else { preconditionFailure("a grant is never deleted") }
+      return Grant(revoked)
+    }
+  }
+
+  func listRoles(_ request: ListRolesRequest, context: ServerContext) async throws -> ListRolesResponse {
+    let caller = try context.requireCaller()
+    let user =
+      try request.userID.isEmpty ? caller.user : Identifier(request.userID, kind: IDKind.user, field: "user_id")
+    guard user == caller.user || caller.roles.holds(anyOf: context.method.policy.roles) else {
+      throw KitError.notFound("user")
+    }
+    let page = try kit.page(
+      context, size: request.pageSize, token: request.pageToken, filters: [user.sqlValue])
+    let now = kit.clock.now()
+    let rows = try await kit.database.read { reader in
+      try reader.rows(
+        """
+        SELECT \(GrantRow.columns) FROM identity_grants
+        WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND id < $3
+        ORDER BY id DESC LIMIT $4
+        """, user, now, page.before, page.fetch, make: GrantRow.init)
+    }
+    let (items, next) = page.cut(rows) { [$0.id.sqlValue] }
+    var response = ListRolesResponse()
+    response.grants = items.map { Grant($0) }
+    response.nextPageToken = next
+    return response
+  }
+
+  /// Admins give any role, owners of a resource the roles on it.
+  private func mayGive(_ role: String, on resource: String, _ caller: Caller, in reader: any Reader) throws -> Bool {
+    let held = try core.authority.roles(of: caller.user, in: reader)
+    if held.holds(RoleCatalog.admin) { return true }
+    guard !resource.isEmpty, let owner = core.roles.owner(of: role) else { return false }
+    return held.holds(owner, on: resource)
+  }
+
+  private func requireFreshProof(_ standing: Standing?) throws(KitError) {
+    guard let standing, kit.clock.now() - standing.provedAt <= IdentityCore.freshProof else { throw .stepUpRequired }
+  }
+
+  private func expiry(_ timestamp: Timestamp) throws(IdentityError) -> Instant {
+    guard let instant = Instant(timestamp), instant > kit.clock.now() else { throw .expiryPassed }
+    return instant
+  }
+}
+
+extension Grant {
+  init(_ row: GrantRow) {
+    self.init()
+    id = row.id.text(kind: IDKind.grant)
+    userID = row.user.text(kind: IDKind.user)
+    role = row.role
+    resourceID = row.resource
+    createTime = Timestamp(row.createdAt)
+    expireTime = row.expiresAt.map { Timestamp($0) }
+    revokeTime = row.revokedAt.map { Timestamp($0) }
+  }
+}

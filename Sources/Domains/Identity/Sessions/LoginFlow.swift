@@ -1,0 +1,141 @@
+import Base
+import Cryptography
+import DomainKit
+import IdentityAPI
+import RPC
+import Storage
+
+/// SessionService.Login.
+///
+/// Nothing that can be seen from outside depends on whether somebody has the name, until the password was right: the
+/// same statements run, the same work is done, the same failures are counted.
+struct LoginFlow: Sendable {
+  let core: IdentityCore
+
+  private var kit: Kit { core.kit }
+
+  private struct Attempt: Sendable {
+    let name: LoginName
+    let nameHash: [UInt8]
+    let device: ProvedDevice?
+    let address: String
+  }
+
+  private struct Candidate: Sendable {
+    let user: UserRow?
+    let throttle: LoginThrottle
+    /// How long to wait; nil if the attempt may go on.
+    let wait: Duration?
+  }
+
+  func login(_ request: LoginRequest, _ context: ServerContext) async throws -> LoginResponse {
+    let name = LoginName(request.loginName)
+    let attempt = Attempt(
+      name: name, nameHash: core.loginNameHash(name), device: try ProvedDevice(request, core),
+      address: context.peer.host)
+    let candidate = try await begin(attempt)
+    if let wait = candidate.wait { throw KitError.rateLimited(after: wait) }
+    let fits = try await core.passwords.verify(request.password, against: candidate.user?.passwordHash)
+    guard fits, let user = candidate.user else { throw IdentityError.wrongCredentials }
+    let core = core
+    return try await kit.mutate(
+      request, context, scope: .client(attempt.nameHash),
+      complete: { reply, writer in
+        try reply.user?.addPersonalData(in: writer)
+        try reply.session?.addPersonalData(in: writer)
+        reply.tokens?.sign(core)
+      }
+    ) { writer in
+      try candidate.throttle.succeed(in: writer)
+      return try open(for: user, attempt, in: writer)
+    }
+  }
+
+  /// Finds who may be meant, and counts the attempt before it is judged.
+  private func begin(_ attempt: Attempt) async throws -> Candidate {
+    let core = core
+    return try await kit.database.write { writer in
+      let user =
+        switch attempt.name {
+        case .handle(let key): try UserRow.find(handleKey: key, in: writer)
+        case .contact(let contact):
+          try UserRow.find(contactKind: contact.kind, lookup: core.lookup(contact), in: writer)
+        }
+      let known = try attempt.device?.known(to: user?.id, in: writer)
+      let throttle = LoginThrottle(name: attempt.nameHash, knownDevice: known)
+      return Candidate(
+        user: user, throttle: throttle, wait: try throttle.begin(now: core.kit.clock.now(), in: writer))
+    }
+  }
+
+  /// Opens a session for somebody who has given the right password.
+  private func open(for seen: UserRow, _ attempt: Attempt, in writer: any Writer) throws -> LoginResponse {
+    // Between the check of the password and this transaction the account may have changed.
+    guard let user = try UserRow.find(seen.id, in: writer), user.passwordHash == seen.passwordHash else {
+      throw IdentityError.wrongCredentials
+    }
+    guard user.state != .suspended else { throw KitError.accountSuspended }
+    let now = kit.clock.now()
+    let id = kit.identifiers.next()
+    let known = try attempt.device?.known(to: user.id, in: writer)
+    let device = try known ?? attempt.device?.remember(for: user.id, kit, in: writer)
+    try writer.execute(
+      """
+      INSERT INTO identity_sessions
+        (id, user_id, device_id, device_name, known_device, address, generation, signed_in_at, proved_at, last_used_at,
+         renewed_at, ended_at, end_reason)
+      VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $7, $7, $7, NULL, NULL)
+      """, id, user.id, device, attempt.device?.name ?? "", known != nil, attempt.address, now)
+    let live = try core.liveSessions(of: user.id, in: writer)
+    try core.endSessions(Array(live.dropLast(SessionRow.perUserLimit)), .tooMany, in: writer)
+    guard let row = try SessionRow.find(id, in: writer) else {
+      preconditionFailure("a session was written and is gone")
+    }
+    var response = LoginResponse()
+    response.user = User(stored: user)
+    response.session = Session(stored: row, at: now, current: true)
+    response.tokens = SessionTokens(unsigned: user, session: id, generation: row.generation, now: now)
+    return response
+  }
+}
+
+/// A device that has proved its key.
+struct ProvedDevice: Sendable {
+  let name: String
+  private let hash: [UInt8]?
+
+  /// Nil for a login without a device.
+  /// - Throws: `IdentityError.badSignature`.
+  init?(_ request: LoginRequest, _ core: IdentityCore) throws(IdentityError) {
+    guard let device = request.device else { return nil }
+    name = device.name
+    guard !device.publicKey.isEmpty || !device.signature.isEmpty else {
+      hash = nil
+      return
+    }
+    guard
+      SigningKey.isValid(device.signature, of: Array(request.requestID.utf8), publicKey: device.publicKey)
+    else { throw .badSignature }
+    hash = core.deviceHash(device.publicKey)
+  }
+
+  /// The device's id if the user has signed in on it before.
+  func known(to user: Identifier?, in reader: any Reader) throws -> Identifier? {
+    guard let hash else { return nil }
+    // Nobody's id is 0: an unknown name costs the same look-up.
+    return try reader.first(
+      "SELECT id FROM identity_devices WHERE user_id = $1 AND device_hash = $2",
+      user ?? Identifier(rawValue: 0), hash
+    ) { $0[0] }
+  }
+
+  /// Makes the device known to the user; nil if it has no key to be known by.
+  func remember(for user: Identifier, _ kit: Kit, in writer: any Writer) throws -> Identifier? {
+    guard let hash else { return nil }
+    let id = kit.identifiers.next()
+    try writer.execute(
+      "INSERT INTO identity_devices (user_id, device_hash, id, first_seen_at) VALUES ($1, $2, $3, $4)",
+      user, hash, id, kit.clock.now())
+    return id
+  }
+}

@@ -1,0 +1,65 @@
+import Base
+import DomainKit
+import IdentityAPI
+import RPC
+import Storage
+
+/// SessionService.RefreshSession.
+struct RefreshFlow: Sendable {
+  let core: IdentityCore
+
+  private var kit: Kit { core.kit }
+
+  /// The token was spent before, under another request_id.
+  private struct SpentToken: Error {}
+
+  func refresh(_ request: RefreshSessionRequest, _ context: ServerContext) async throws -> RefreshSessionResponse {
+    guard let token = RefreshToken(request.refreshToken, key: core.refreshKey) else { throw KitError.sessionEnded }
+    let core = core
+    do {
+      return try await kit.mutate(
+        request, context, scope: .client(token.session.rawValue.bigEndianBytes),
+        complete: { reply, writer in
+          try reply.session?.addPersonalData(in: writer)
+          reply.tokens?.sign(core)
+        }
+      ) { writer in
+        try renew(token, in: writer)
+      }
+    } catch is SpentToken {
+      try await endFamily(of: token)
+      throw KitError.sessionEnded
+    }
+  }
+
+  /// Spends the token and makes the next pair.
+  private func renew(_ token: RefreshToken, in writer: any Writer) throws -> RefreshSessionResponse {
+    let now = kit.clock.now()
+    guard let row = try SessionRow.find(token.session, in: writer), row.isLive(at: now),
+      let user = try UserRow.find(row.user, in: writer)
+    else { throw KitError.sessionEnded }
+    guard user.state != .suspended else { throw KitError.accountSuspended }
+    guard row.generation == token.generation else { throw SpentToken() }
+    let spent = try writer.execute(
+      """
+      UPDATE identity_sessions SET generation = generation + 1, renewed_at = $3, last_used_at = $3
+      WHERE id = $1 AND generation = $2 AND ended_at IS NULL
+      """, row.id, token.generation, now)
+    // Somebody else was faster; run again, the row will show it.
+    guard spent == 1, let renewed = try SessionRow.find(row.id, in: writer) else { throw RetryTransaction() }
+    var response = RefreshSessionResponse()
+    response.session = Session(stored: renewed, at: now, current: true)
+    response.tokens = SessionTokens(unsigned: user, session: row.id, generation: renewed.generation, now: now)
+    return response
+  }
+
+  /// One of two who hold the same token is a thief, and nobody knows which: neither goes on. The refusal itself leaves
+  /// nothing behind, so this is a transaction of its own; a spent token stays spent, so nothing can happen in between.
+  private func endFamily(of token: RefreshToken) async throws {
+    let core = core
+    try await kit.database.write { writer in
+      try core.endSessions([token.session], .tokenReused, in: writer)
+    }
+    kit.log.warning("refresh_token_reused", ["session": .text(token.session.text(kind: IDKind.session))])
+  }
+}

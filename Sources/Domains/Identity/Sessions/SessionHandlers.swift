@@ -1,0 +1,102 @@
+import Base
+import DomainKit
+import IdentityAPI
+import RPC
+import Storage
+
+/// octet.identity.v1.SessionService. Login and refresh have files of their own.
+struct SessionHandlers: SessionService {
+  let core: IdentityCore
+
+  private var kit: Kit { core.kit }
+
+  func login(_ request: LoginRequest, context: ServerContext) async throws -> LoginResponse {
+    try await LoginFlow(core: core).login(request, context)
+  }
+
+  func refreshSession(
+    _ request: RefreshSessionRequest, context: ServerContext
+  ) async throws -> RefreshSessionResponse {
+    try await RefreshFlow(core: core).refresh(request, context)
+  }
+
+  func logout(_ request: LogoutRequest, context: ServerContext) async throws -> LogoutResponse {
+    let caller = try context.requireCaller()
+    return try await kit.mutate(request, context) { writer in
+      try core.endSessions([caller.session], .logout, in: writer)
+      return LogoutResponse()
+    }
+  }
+
+  func listSessions(_ request: ListSessionsRequest, context: ServerContext) async throws -> ListSessionsResponse {
+    let caller = try context.requireCaller()
+    let page = try kit.page(context, size: request.pageSize, token: request.pageToken)
+    let renewedAfter = kit.clock.now() - SessionRow.idleLimit
+    let rows = try await kit.database.read { reader in
+      try reader.rows(
+        """
+        SELECT \(SessionRow.columns) FROM identity_sessions s
+        WHERE s.user_id = $1 AND s.ended_at IS NULL AND s.renewed_at > $2 AND s.id < $3 ORDER BY s.id DESC LIMIT $4
+        """, caller.user, renewedAfter, page.before, page.fetch, make: SessionRow.init)
+    }
+    let (items, next) = page.cut(rows) { [$0.id.sqlValue] }
+    var response = ListSessionsResponse()
+    response.sessions = items.map { row in
+      var session = Session(stored: row, at: kit.clock.now(), current: row.id == caller.session)
+      session.addPersonalData(row)
+      return session
+    }
+    response.nextPageToken = next
+    return response
+  }
+
+  func endSession(_ request: EndSessionRequest, context: ServerContext) async throws -> Session {
+    let caller = try context.requireCaller()
+    let id = try Identifier(request.sessionID, kind: IDKind.session, field: "session_id")
+    return try await kit.mutate(request, context, complete: { try $0.addPersonalData(in: $1) }) { writer in
+      guard let row = try SessionRow.find(id, in: writer), row.user == caller.user else {
+        throw KitError.notFound("session")
+      }
+      if row.endedAt == nil { try core.endSessions([id], .endedByUser, in: writer) }
+      var session = Session(stored: row, at: kit.clock.now(), current: id == caller.session)
+      session.state = .ended
+      return session
+    }
+  }
+
+  func endAllSessions(
+    _ request: EndAllSessionsRequest, context: ServerContext
+  ) async throws -> EndAllSessionsResponse {
+    let caller = try context.requireCaller()
+    return try await kit.mutate(request, context) { writer in
+      let live = try core.liveSessions(of: caller.user, in: writer)
+      let ending = request.keepCurrent ? live.filter { $0 != caller.session } : live
+      try core.endSessions(ending, .endedByUser, in: writer)
+      var response = EndAllSessionsResponse()
+      response.endedCount = Int32(ending.count)
+      return response
+    }
+  }
+}
+
+extension IdentityCore {
+  /// The live sessions of a user, oldest first.
+  func liveSessions(of user: Identifier, in reader: any Reader) throws -> [Identifier] {
+    try reader.rows(
+      """
+      SELECT id FROM identity_sessions WHERE user_id = $1 AND ended_at IS NULL AND renewed_at > $2 ORDER BY id
+      """, user, kit.clock.now() - SessionRow.idleLimit
+    ) { $0[0] }
+  }
+
+  /// Ends sessions with the transaction; ended ones stay as they are.
+  func endSessions(_ sessions: [Identifier], _ reason: SessionRow.EndReason, in writer: any Writer) throws {
+    let now = kit.clock.now()
+    for session in sessions {
+      try writer.execute(
+        "UPDATE identity_sessions SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
+        session, now, reason)
+    }
+    authority.noteEnded(sessions, at: now, in: writer)
+  }
+}
