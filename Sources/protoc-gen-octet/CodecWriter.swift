@@ -102,10 +102,13 @@ struct CodecWriter {
       out.line("\(member) = \(writeValue(type, value))")
     case .optional:
       out.line(writePresent("c.pointee", "if let value = \(value)", field.descriptor, "value", model.cType))
-    case .message:
-      out.line("\(member) = target.message(\(value))")
-    case .boxed:
-      out.line("\(member) = target.message(self.\(field.boxName)?.value)")
+    case .message, .boxed:
+      let message = if case .boxed = field.shape { "self.\(field.boxName)?.value" } else { value }
+      if field.descriptor.isProto3Optional {
+        out.line(writePresent("c.pointee", "if let value = \(message)", field.descriptor, "value", model.cType))
+      } else {
+        out.line("\(member) = target.message(\(message))")
+      }
     case .repeated:
       let function =
         switch type {

@@ -5,7 +5,11 @@ import ProtobufRuntime
 /// Swift the addresses of protobuf-c's descriptors.
 struct DescriptorsWriter {
   let module: String
+  /// All files that the module describes.
   let files: [FileDescriptor]
+  /// Those of them that have types in Swift and C.
+  let typedFiles: [FileDescriptor]
+  let names: TypeNames
 
   func output() -> [Generator.OutputFile] {
     [
@@ -46,9 +50,9 @@ struct DescriptorsWriter {
   }
 
   private func header() -> String {
-    let messages = files.flatMap(\.messages).flatMap { Self.withNested($0) }
+    let messages = typedFiles.flatMap(\.messages).flatMap { Self.withNested($0) }
     var text = "#pragma once\n\n"
-    for file in files where !file.messages.isEmpty { text += "#include \"\(Self.headerPath(file))\"\n" }
+    for file in typedFiles where !file.messages.isEmpty { text += "#include \"\(Self.headerPath(file))\"\n" }
     text += "\n// The serialized FileDescriptorSet, \(descriptorSet().count) bytes.\n"
     text += "const void *_Nonnull \(module)_descriptors(void);\n"
     for message in messages {
@@ -61,25 +65,38 @@ struct DescriptorsWriter {
 
   private func moduleMap() -> String {
     var text = "module C\(module) {\n"
-    for file in files where !file.messages.isEmpty { text += "  header \"\(Self.headerPath(file))\"\n" }
+    for file in typedFiles where !file.messages.isEmpty { text += "  header \"\(Self.headerPath(file))\"\n" }
     return text + "  header \"\(module)Descriptors.h\"\n  export *\n}\n"
   }
 
   private func swift() -> String {
-    """
-    // Made by protoc-gen-octet. Changes belong into the protos.
-
-    internal import C\(module)
-
-    /// The descriptors of this module's protos.
-    public enum \(module)Descriptors {
-      /// A serialized google.protobuf.FileDescriptorSet of this module's files, without their imports, with comments.
-      public static var serializedFileDescriptorSet: [UInt8] {
-        [UInt8](UnsafeRawBufferPointer(start: \(module)_descriptors(), count: \(descriptorSet().count)))
+    var out = SourceText()
+    out.line("// Made by protoc-gen-octet. Changes belong into the protos.")
+    out.line()
+    out.line("internal import C\(module)")
+    out.line("public import ProtobufRuntime")
+    out.line()
+    out.line("/// What the protos of this module say.")
+    out.block("public enum \(module)Descriptors") { out in
+      out.line(
+        "/// A serialized google.protobuf.FileDescriptorSet of this module's files, without those that they import")
+      out.line("/// from other modules, with comments.")
+      out.block("public static var serializedFileDescriptorSet: [UInt8]") { out in
+        let start = "\(module)_descriptors()"
+        out.line("[UInt8](UnsafeRawBufferPointer(start: \(start), count: \(descriptorSet().count)))")
+      }
+      out.line()
+      out.line("/// All message types of this module.")
+      out.block("public static var messageTypes: [any Message.Type]") { out in
+        out.line("var types: [any Message.Type] = []")
+        // One statement each: the compiler is slow with long literals.
+        for message in typedFiles.flatMap(\.messages).flatMap({ Self.withNested($0) }) where !message.isMapEntry {
+          out.line("types.append(\(names.reference(to: message.fullName, in: [], module: module)).self)")
+        }
+        out.line("return types")
       }
     }
-
-    """
+    return out.trimmed
   }
 
   private static func withNested(_ message: MessageDescriptor) -> [MessageDescriptor] {

@@ -25,7 +25,6 @@ struct Generator {
     var modules: [String: [FileDescriptor]] = [:]
     for path in paths {
       guard let file = pool.file(named: path) else { throw GeneratorError("\(path) is not among the descriptors") }
-      guard file.syntax == "proto3" else { throw GeneratorError("\(path): only proto3 is supported") }
       guard let module = options.module(ofFile: path) else {
         throw GeneratorError("no module for \(path): say --octet_opt=module=NAME or --octet_opt=map=PREFIX=NAME")
       }
@@ -34,7 +33,8 @@ struct Generator {
     var output: [OutputFile] = []
     for (module, files) in modules.sorted(by: { $0.key < $1.key }) {
       let files = files.sorted { $0.name < $1.name }
-      for file in files {
+      let typed = files.filter { $0.syntax == "proto3" && !options.described.contains($0.name) }
+      for file in typed {
         if !file.messages.isEmpty || !file.enums.isEmpty {
           output.append(try messages(of: file, module))
         }
@@ -42,7 +42,7 @@ struct Generator {
           output.append(try services(of: file, module))
         }
       }
-      output += DescriptorsWriter(module: module, files: files).output()
+      output += DescriptorsWriter(module: module, files: files, typedFiles: typed, names: names).output()
     }
     return output
   }

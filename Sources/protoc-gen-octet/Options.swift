@@ -3,6 +3,8 @@
 /// - `module=NAME`: all files that are generated belong to this Swift module.
 /// - `map=PREFIX=NAME`: files whose path begins with PREFIX belong to the module NAME. The longest prefix counts.
 ///   `NAME+X` puts X before the names of their top-level types, for modules in which two packages use one name.
+/// - `descriptors=FILE`: this file is described, for reflection, but no types are made of it: options, say. The same
+///   holds for all proto2 files.
 /// - `services=false`: no service code, for modules that must not depend on the RPC stack.
 struct Options {
   struct Module: Equatable {
@@ -14,6 +16,8 @@ struct Options {
   private var modules: [String: Module] = ["google/protobuf/": Module(name: "WellKnownTypes")]
   private var defaultModule: Module?
   private(set) var makesServices = true
+  /// Files that are only described.
+  private(set) var described: Set<String> = []
 
   /// - Throws: `GeneratorError` for an option that does not exist.
   init(parameter: String) throws(GeneratorError) {
@@ -22,8 +26,11 @@ struct Options {
       switch (parts[0], parts.count) {
       case ("module", 2): defaultModule = Self.module(parts[1])
       case ("map", 3): modules[parts[1]] = Self.module(parts[2])
+      case ("descriptors", 2): described.insert(parts[1])
       case ("services", 2): makesServices = parts[1] == "true"
-      default: throw GeneratorError("unknown option '\(option)': module=NAME, map=PREFIX=NAME or services=false")
+      default:
+        throw GeneratorError(
+          "unknown option '\(option)': module=NAME, map=PREFIX=NAME, descriptors=FILE or services=false")
       }
     }
   }
