@@ -1,0 +1,38 @@
+import BenchAPI
+import RPC
+
+/// `bench.v1.Bench`: the four kinds of method with next to nothing to do.
+struct BenchService: Bench {
+  func echo(_ request: EchoRequest, context: ServerContext) async throws -> EchoReply {
+    var reply = EchoReply()
+    reply.payload = request.payload
+    reply.tag = request.tag
+    return reply
+  }
+
+  func download(_ request: StreamRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
+    for sequence in 0..<request.count {
+      var chunk = Chunk()
+      chunk.seq = sequence
+      chunk.payload = Array(repeating: UInt8(ascii: "x"), count: Int(request.size))
+      try await responses.write(chunk)
+    }
+  }
+
+  func upload(_ requests: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk {
+    var count: UInt32 = 0
+    var total = 0
+    while let chunk = try await requests.next() {
+      count += 1
+      total += chunk.payload.count
+    }
+    var reply = Chunk()
+    reply.seq = count
+    reply.payload = Array(String(total).utf8)
+    return reply
+  }
+
+  func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
+    while let chunk = try await requests.next() { try await responses.write(chunk) }
+  }
+}
