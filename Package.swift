@@ -118,7 +118,7 @@ let programs: [Target] = [
     "octetd",
     [
       "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2", "Storage",
-      "StorageSQLite", "Streaming", "DomainKit",
+      "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes", "GoogleRPC", "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
   program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2", "StandardServicesAPI"]),
   program(

@@ -25,6 +25,9 @@ struct Configuration: Sendable {
     }
     data = values[.data] ?? "var"
     let services = values.list(.services)
+    if let unknown = services.first(where: { !Front.domains.contains($0) }) {
+      throw UsageError("services: there is no domain \(unknown); there are \(Front.domains.joined(separator: ", "))")
+    }
     self.services = services.isEmpty ? nil : Set(services)
     loops = try values.integer(.loops, in: 1...1024)
     drainTimeout = .seconds(try values.integer(.drainTimeout, in: 0...86_400) ?? 10)
@@ -33,6 +36,11 @@ struct Configuration: Sendable {
     }
     logLevel = level
     seedDemo = try values.isOn(.seedDemo)
+  }
+
+  /// Whether the services of a domain are to be served.
+  func serves(_ domain: String) -> Bool {
+    services?.contains(domain) ?? true
   }
 
   /// The text of `octetd --help`.

@@ -1,19 +1,113 @@
 import Base
 import FoundationEssentials
 import Glibc
+import Identity
 
 @main
 struct Octetd {
   static func main() async {
-    exit(await run().rawValue)
+    let (signals, arrived) = AsyncStream.makeStream(of: Int32.self)
+    Signals.handle([Signals.terminate, Signals.interrupt, Signals.hangUp]) { arrived.yield($0) }
+    exit(await run(signals).rawValue)
   }
 
-  private static func run() async -> ExitCode {
+  private static func run(_ signals: AsyncStream<Int32>) async -> ExitCode {
     let arguments = Array(CommandLine.arguments.dropFirst())
     if arguments.contains("--help") || arguments.contains("-h") {
       print(Configuration.help, terminator: "")
       return .success
     }
-    return .success
+    do {
+      let values = try SettingValues(arguments: arguments, environment: ProcessInfo.processInfo.environment)
+      let configuration = try Configuration(values)
+      let log = Log(level: configuration.logLevel)
+      do throws(StartFailure) {
+        try await dispatch(values.operands, configuration, log, signals)
+      } catch {
+        log.error("start_failed", ["message": .text(error.message)])
+        return error.code
+      }
+      return .success
+    } catch let error as UsageError {
+      complain("octetd: \(error.message)\nTry octetd --help.\n")
+    } catch {
+      complain("octetd: \(error)\n")
+    }
+    return .usage
+  }
+
+  /// Writes to standard error, before there is a configured log.
+  private static func complain(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+  }
+
+  private static func dispatch(
+    _ operands: [String], _ configuration: Configuration, _ log: Log, _ signals: AsyncStream<Int32>
+  ) async throws(StartFailure) {
+    switch (operands.first, operands.count) {
+    case (nil, _): try await serve(configuration, log, signals)
+    case ("grant-role", 3): try await grantRole(handle: operands[1], role: operands[2], configuration, log)
+    case ("grant-role", _): throw StartFailure(.usage, "usage: octetd grant-role HANDLE ROLE")
+    case (.some(let word), _): throw StartFailure(.usage, "unknown subcommand \(word)")
+    }
+  }
+
+  private static func grantRole(
+    handle: String, role: String, _ configuration: Configuration, _ log: Log
+  ) async throws(StartFailure) {
+    let house = try await House(data: configuration.data, log: log)
+    do {
+      try await house.identity.grantRole(handle: handle, role: role)
+    } catch {
+      await house.close()
+      throw error is CommandError
+        ? StartFailure(.noSuchObject, "\(error)") : StartFailure(error, opening: configuration.data)
+    }
+    await house.close()
+  }
+
+  private static func serve(
+    _ configuration: Configuration, _ log: Log, _ signals: AsyncStream<Int32>
+  ) async throws(StartFailure) {
+    guard !configuration.listen.isEmpty || !configuration.tlsListen.isEmpty else {
+      throw StartFailure(.usage, "nothing to listen on: give --listen or --tls-listen")
+    }
+    let house = try await House(data: configuration.data, log: log)
+    let front: Front
+    do {
+      front = try Front(configuration, house: house, log: log)
+      if configuration.seedDemo { try await house.seedDemo() }
+      try await house.start()
+      try await front.server.start()
+    } catch {
+      await house.close()
+      throw StartFailure(error, opening: configuration.data)
+    }
+    print(front.readyLine)
+    fflush(nil)
+    log.info("started", ["data": .text(configuration.data)])
+
+    for await signal in signals {
+      if signal == Signals.hangUp {
+        reloadCertificate(of: front, log)
+      } else {
+        break
+      }
+    }
+    log.info("draining", ["within_s": .integer(configuration.drainTimeout.components.seconds)])
+    house.hub.close()
+    await front.drain(within: configuration.drainTimeout)
+    await house.stop()
+    log.info("stopped")
+  }
+
+  private static func reloadCertificate(of front: Front, _ log: Log) {
+    do {
+      try front.server.reloadCertificate()
+      log.info("certificate_reloaded")
+    } catch {
+      log.error("certificate_not_reloaded", ["message": .text("\(error)")])
+    }
   }
 }

@@ -157,7 +157,7 @@ def test_sighup_reloads_the_certificate(tmp_path):
         deadline = threading.Event()
         timer = threading.Timer(10, deadline.set)
         timer.start()
-        while not any("certificate reloaded" in line for line in server.log):
+        while not any("certificate_reloaded" in line for line in server.log):
             assert not deadline.is_set(), server.log
         timer.cancel()
         assert peer_certificate(server) != before
@@ -172,7 +172,7 @@ def test_a_broken_certificate_keeps_the_old_one_on_sighup(tmp_path):
         deadline = threading.Event()
         timer = threading.Timer(10, deadline.set)
         timer.start()
-        while not any("certificate not reloaded" in line for line in server.log):
+        while not any("certificate_not_reloaded" in line for line in server.log):
             assert not deadline.is_set(), server.log
         timer.cancel()
         assert peer_certificate(server) == before

@@ -1,0 +1,118 @@
+import Base
+import ChatAPI
+import DomainKit
+import GoogleRPC
+import HTTP2
+import IdentityAPI
+import OctetTypes
+import RPC
+import RidesAPI
+import StandardServices
+import StandardServicesAPI
+import WellKnownTypes
+
+/// The side that clients see: the registered services, the RPC core, and the HTTP/2 server that carries it.
+struct Front: Sendable {
+  /// Names that `--services` may hold.
+  static let domains = ["identity", "rides"]
+  /// Anybody may ask whether the server is well and what it can do.
+  private static let openServices: Set = [
+    HealthMethods.service, ServerReflectionMethods.service, V1AlphaServerReflectionMethods.service,
+  ]
+
+  let core: RPCServer
+  let server: HTTP2Server
+  let health: ServiceHealth
+  let group: EventLoopGroup
+
+  /// Registers the services and binds the addresses; nothing is accepted before `start`.
+  init(_ configuration: Configuration, house: House, log: Log) throws(StartFailure) {
+    var registry = ServiceRegistry()
+    if configuration.serves("identity") { house.identity.register(in: &registry) }
+    if configuration.serves("rides") { house.rides.register(in: &registry) }
+    health = ServiceHealth(services: registry.serviceNames)
+    health.register(in: &registry)
+    do {
+      try Reflection.register(
+        in: &registry,
+        serializedFileDescriptorSets: [
+          WellKnownTypesDescriptors.serializedFileDescriptorSet, GoogleRPCDescriptors.serializedFileDescriptorSet,
+          OctetTypesDescriptors.serializedFileDescriptorSet, IdentityAPIDescriptors.serializedFileDescriptorSet,
+          ChatAPIDescriptors.serializedFileDescriptorSet, RidesAPIDescriptors.serializedFileDescriptorSet,
+        ])
+    } catch {
+      preconditionFailure("the descriptors that this program is built with do not fit together: \(error)")
+    }
+    let access = AccessInterceptor(
+      authority: house.authority, keys: house.kit.keys, clock: house.kit.clock, openServices: Self.openServices)
+    core = RPCServer(
+      registry: registry, interceptors: [access], clock: house.kit.clock, random: house.kit.random,
+      log: UnexpectedErrors(log: log))
+
+    do {
+      group = try EventLoopGroup(loops: configuration.loops)
+    } catch {
+      throw StartFailure(error, opening: "the event loops")
+    }
+    let addresses = try Self.addresses(configuration)
+    let tls = try Self.certificate(configuration)
+    do {
+      server = try HTTP2Server(acceptor: core, listen: addresses, tls: tls, group: group)
+    } catch {
+      let wanted = (configuration.listen + configuration.tlsListen).joined(separator: ", ")
+      throw StartFailure(error, opening: "cannot listen on \(wanted)")
+    }
+  }
+
+  /// `ready listen=127.0.0.1:8080 tls=127.0.0.1:8443`, with the ports that the kernel chose.
+  var readyLine: String {
+    func joined(encrypted: Bool) -> String {
+      server.boundAddresses.filter { $0.isEncrypted == encrypted }.map { "\($0.address)" }.joined(separator: ",")
+    }
+    let parts = [("listen", joined(encrypted: false)), ("tls", joined(encrypted: true))]
+    return "ready" + parts.filter { !$0.1.isEmpty }.map { " \($0.0)=\($0.1)" }.joined()
+  }
+
+  /// Refuses new calls, lets those under way finish, and closes all connections at the latest after `limit`.
+  func drain(within limit: Duration) async {
+    health.stopServing()
+    core.beginDraining()
+    await server.drain(within: limit)
+    await group.shutdown()
+  }
+
+  private static func addresses(_ configuration: Configuration) throws(StartFailure) -> [ListenAddress] {
+    var addresses: [ListenAddress] = []
+    for text in configuration.listen {
+      guard let address = ListenAddress.cleartext(text) else {
+        throw StartFailure(.usage, "listen: \(text) is not ADDR:PORT or unix:PATH")
+      }
+      addresses.append(address)
+    }
+    for text in configuration.tlsListen {
+      guard let address = ListenAddress.tls(text) else {
+        throw StartFailure(.usage, "tls-listen: \(text) is not ADDR:PORT or unix:PATH")
+      }
+      addresses.append(address)
+    }
+    return addresses
+  }
+
+  private static func certificate(_ configuration: Configuration) throws(StartFailure) -> TLSServerConfiguration? {
+    guard let certificate = configuration.tlsCertificate, let key = configuration.tlsKey else { return nil }
+    do {
+      return try TLSServerConfiguration(certificateFile: certificate, keyFile: key)
+    } catch {
+      throw StartFailure(error, opening: certificate)
+    }
+  }
+}
+
+/// Logs what handlers throw and nobody foresaw; the client only gets the id.
+private struct UnexpectedErrors: RPCLog {
+  let log: Log
+
+  func unexpected(_ error: any Error, id: String, method: MethodDescriptor) {
+    log.error("unexpected_error", ["id": .text(id), "method": .text(method.path), "error": .text("\(error)")])
+  }
+}

@@ -1,0 +1,20 @@
+import Identity
+import Rides
+
+extension House {
+  /// The password of all demo accounts.
+  private static let demoPassword = "octet-demo-2026"
+
+  /// Makes the accounts and the city that the README's tour and the tests use. Harmless when repeated.
+  func seedDemo() async throws {
+    try await identity.ensureUser(
+      handle: "demo_admin", displayName: "Demo administrator", password: Self.demoPassword, roles: ["admin"])
+    try await identity.ensureUser(
+      handle: "demo_ops", displayName: "Demo operator", password: Self.demoPassword,
+      roles: ["rides.ops", "rides.support"])
+    for (handle, name) in [("demo_rider", "Demo rider"), ("demo_driver", "Demo driver")] {
+      try await identity.ensureUser(handle: handle, displayName: name, password: Self.demoPassword)
+    }
+    try await rides.seedDemo()
+  }
+}
