@@ -124,6 +124,7 @@ let programs: [Target] = [
   program(
     "octet-interop",
     ["Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2", "BenchAPI", "InteropAPI"]),
+  program("storage-bench", ["Base", "Cryptography", "Storage", "StorageSQLite", "Streaming"]),
   program(
     "roundtrip",
     [
@@ -144,7 +145,7 @@ let testTargets: [Target] = [
   tests("ProtobufRuntime", ["Base", "RoundTripAPI", "WellKnownTypes", "OctetTypes"]),
   tests("RPC", ["Base", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "StandardServices", "StandardServicesAPI"]),
   tests("HTTP2", ["Base", "ProtobufRuntime", "RPC", "BenchAPI"]),
-  tests("Storage", ["Base", "StorageSQLite"]),
+  tests("Storage", ["Base", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),
   tests("DomainKit", ["Base", "ProtobufRuntime", "RPC", "Storage", "StorageSQLite", "Streaming", "OctetTypes"]),
 ]

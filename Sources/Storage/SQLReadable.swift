@@ -7,59 +7,59 @@ public protocol SQLReadable {
 
 extension Row {
   /// The column as the type that the context asks for: `let id: Identifier = row[0]`, `let name: String? = row[1]`.
-  public subscript<Value: SQLReadable>(column: Int) -> Value { Value(row: self, column: column) }
+  @inlinable public subscript<Value: SQLReadable>(column: Int) -> Value { Value(row: self, column: column) }
 }
 
 extension Int64: SQLReadable {
-  public init(row: any Row, column: Int) { self = row.integer(column) }
+  @inlinable public init(row: any Row, column: Int) { self = row.integer(column) }
 }
 
 /// Traps on a number that does not fit: only the program itself writes the column.
 extension Int32: SQLReadable {
-  public init(row: any Row, column: Int) { self = Int32(row.integer(column)) }
+  @inlinable public init(row: any Row, column: Int) { self = Int32(row.integer(column)) }
 }
 
 /// Traps on a number that does not fit: only the program itself writes the column.
 extension UInt32: SQLReadable {
-  public init(row: any Row, column: Int) { self = UInt32(row.integer(column)) }
+  @inlinable public init(row: any Row, column: Int) { self = UInt32(row.integer(column)) }
 }
 
 extension Int: SQLReadable {
-  public init(row: any Row, column: Int) { self = Int(row.integer(column)) }
+  @inlinable public init(row: any Row, column: Int) { self = Int(row.integer(column)) }
 }
 
 /// Traps on a negative number: only the program itself writes the column.
 extension UInt64: SQLReadable {
-  public init(row: any Row, column: Int) { self = UInt64(row.integer(column)) }
+  @inlinable public init(row: any Row, column: Int) { self = UInt64(row.integer(column)) }
 }
 
 extension Bool: SQLReadable {
-  public init(row: any Row, column: Int) { self = row.integer(column) != 0 }
+  @inlinable public init(row: any Row, column: Int) { self = row.integer(column) != 0 }
 }
 
 extension Double: SQLReadable {
-  public init(row: any Row, column: Int) { self = row.double(column) }
+  @inlinable public init(row: any Row, column: Int) { self = row.double(column) }
 }
 
 extension String: SQLReadable {
-  public init(row: any Row, column: Int) { self = row.text(column) }
+  @inlinable public init(row: any Row, column: Int) { self = row.text(column) }
 }
 
 extension [UInt8]: SQLReadable {
-  public init(row: any Row, column: Int) { self = row.blob(column) }
+  @inlinable public init(row: any Row, column: Int) { self = row.blob(column) }
 }
 
 extension Instant: SQLReadable {
-  public init(row: any Row, column: Int) { self.init(nanoseconds: row.integer(column)) }
+  @inlinable public init(row: any Row, column: Int) { self.init(nanoseconds: row.integer(column)) }
 }
 
 extension Identifier: SQLReadable {
-  public init(row: any Row, column: Int) { self.init(rawValue: row.integer(column)) }
+  @inlinable public init(row: any Row, column: Int) { self.init(rawValue: row.integer(column)) }
 }
 
 /// NULL is nil.
 extension Optional: SQLReadable where Wrapped: SQLReadable {
-  public init(row: any Row, column: Int) {
+  @inlinable public init(row: any Row, column: Int) {
     self = row.isNull(column) ? nil : Wrapped(row: row, column: column)
   }
 }

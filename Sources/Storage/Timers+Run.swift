@@ -48,7 +48,7 @@ extension Timers {
   }
 
   /// Takes due timers for this node: they are not due again before the lease ends.
-  private func lease() async throws -> [DueTimer] {
+  func lease() async throws -> [DueTimer] {
     let handlers = handlers
     if handlers.isEmpty { return [] }
     let kinds = handlers.keys.sorted()
@@ -79,7 +79,7 @@ extension Timers {
     }
   }
 
-  private func run(_ timer: DueTimer) async -> Bool {
+  func run(_ timer: DueTimer) async -> Bool {
     guard let registration = handlers[timer.kind] else { return false }
     do {
       return try await database.write { writer in

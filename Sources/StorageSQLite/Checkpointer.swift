@@ -11,8 +11,11 @@ final class Checkpointer: @unchecked Sendable {
   private let logPages: UnsafeMutablePointer<Int32>
   private let requests = BlockingQueue<Void>(limit: 1)
   private let finishing = Locked(false)
+  private let startingPages: Int32
 
-  init() {
+  /// - Parameter startingPages: how long the log may get before it is copied.
+  init(startingPages: Int) {
+    self.startingPages = Int32(clamping: startingPages)
     logPages = .allocate(capacity: 1)
     logPages.initialize(to: 0)
   }
@@ -28,7 +31,7 @@ final class Checkpointer: @unchecked Sendable {
 
   /// Called by the writer's thread after each commit.
   func committed(on writer: SQLiteConnection) {
-    guard logPages.pointee >= SQLiteLimits.checkpointPages else { return }
+    guard logPages.pointee >= startingPages else { return }
     let finishes = finishing.withLock { finishing in
       defer { finishing = false }
       return finishing

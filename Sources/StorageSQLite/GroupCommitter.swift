@@ -50,7 +50,10 @@ final class GroupCommitter: @unchecked Sendable {
       try connection.run("COMMIT")
     } catch {
       rollBack()
-      return fail(succeeded.map(\.job), error)
+      let jobs = succeeded.map(\.job)
+      // A constraint that was deferred to the commit is one transaction's fault, not that of all.
+      if error.code == .foreignKeyViolation && jobs.count > 1 { return commitSingly(jobs) }
+      return fail(jobs, error)
     }
     for (job, actions) in succeeded {
       for action in actions { action() }
@@ -80,7 +83,13 @@ final class GroupCommitter: @unchecked Sendable {
   private func attempt(_ job: TransactionJob) throws -> [@Sendable () -> Void] {
     if runsBodiesTwice {
       try connection.run("SAVEPOINT body")
-      try? job.run(SQLiteTransaction(connection))
+      do {
+        try job.run(SQLiteTransaction(connection))
+      } catch  where connection.isAutocommit {
+        throw error
+      } catch {
+        // The run that counts will say it again.
+      }
       try undo()
     }
     for _ in 0..<SQLiteLimits.attempts {

@@ -9,8 +9,13 @@ final class SQLiteConnection {
   private let handle: OpaquePointer
   private var statements: [String: SQLiteStatement] = [:]
 
+  /// Once per process, before the first connection. Fails if another part of the program has started SQLite already;
+  /// then the accounting stays, which costs a little time.
+  private static let isSetUp: Bool = octet_sqlite_stop_memory_accounting() == SQLITE_OK
+
   /// Opens the database file at `path`, which must exist, or an error says why not.
   init(path: String, settings: [String]) throws(StorageError) {
+    _ = Self.isSetUp
     var handle: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
     let result = sqlite3_open_v2(path, &handle, flags, nil)

@@ -8,7 +8,7 @@ public import Storage
 public final class SQLiteDatabase: Database {
   private let writes = BlockingQueue<TransactionJob>(limit: SQLiteLimits.waitingWrites)
   private let reads = BlockingQueue<TransactionJob>(limit: SQLiteLimits.waitingReads)
-  private let checkpointer = Checkpointer()
+  private let checkpointer: Checkpointer
   private let files: SQLiteFiles
   private let threads = Locked<Threads?>(nil)
   private let removesFiles: Bool
@@ -58,6 +58,7 @@ public final class SQLiteDatabase: Database {
 
   private init(path: String, options: SQLiteOptions, removesFiles: Bool) throws {
     self.removesFiles = removesFiles
+    checkpointer = Checkpointer(startingPages: options.checkpointPages)
     files = try SQLiteFiles(path: path)
     do {
       try start(path: path, options: options)

@@ -15,9 +15,6 @@ enum SQLiteLimits {
   /// How often a body that throws `RetryTransaction` is run.
   static let attempts = 5
 
-  /// Pages of 4 KiB in the write-ahead log that start a checkpoint: 40 MiB.
-  static let checkpointPages: Int32 = 10_000
-
   /// How often the checkpointing thread copies before it leaves the rest to the writer.
   static let checkpointRounds = 4
 

@@ -9,6 +9,10 @@ public struct SQLiteOptions: Sendable {
   /// The page cache of each reader.
   public var readerCacheMiB = 64
 
+  /// Pages of 4 KiB in the write-ahead log that start a checkpoint. 40 MiB by default: rare enough that a page that
+  /// changes often is copied once for many changes.
+  public var checkpointPages = 10_000
+
   /// Whether a database that was not closed is looked through before it is used. Takes time in proportion to its
   /// size; damage is found by the checks of each page otherwise, but later.
   public var checksAfterCrash = true

@@ -9,6 +9,10 @@ final class SQLiteStatement {
   private let parameterCount: Int
   private(set) var isRunning = false
   private var mismatch: StorageError?
+  /// Where the bytes of bound texts and blobs stay while the statement runs, so that SQLite need not copy them.
+  private var scratch = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  /// The scratch memory that a statement keeps between runs.
+  private static let keptScratch = 16 << 10
 
   /// - Parameter sql: with `$n` parameters.
   init(_ sql: String, connection: OpaquePointer, isLasting: Bool) throws(StorageError) {
@@ -29,6 +33,7 @@ final class SQLiteStatement {
 
   deinit {
     sqlite3_finalize(handle)
+    scratch.deallocate()
   }
 
   /// Binds the arguments and calls `row` for each row until it returns false or there is no more.
@@ -64,6 +69,7 @@ final class SQLiteStatement {
         .invalidStatement, operation: "bind",
         message: "\(arguments.count) arguments for \(parameterCount) parameters", sql: sql)
     }
+    var free = makeScratch(for: arguments)
     for (offset, argument) in arguments.enumerated() {
       let index = Int32(offset + 1)
       let result =
@@ -73,26 +79,49 @@ final class SQLiteStatement {
         case .double(let value): sqlite3_bind_double(handle, index, value)
         case .text(var value):
           value.withUTF8 { utf8 in
-            utf8.withMemoryRebound(to: CChar.self) {
-              octet_sqlite_bind_text(handle, index, $0.baseAddress ?? emptyText, UInt64($0.count))
-            }
+            // No destructor is SQLITE_STATIC: the bytes outlive the run.
+            sqlite3_bind_text64(
+              handle, index, store(UnsafeRawBufferPointer(utf8), &free).assumingMemoryBound(to: CChar.self),
+              UInt64(utf8.count), nil, UInt8(SQLITE_UTF8))
           }
         case .blob(let value):
-          value.withUnsafeBytes { octet_sqlite_bind_blob(handle, index, $0.baseAddress, UInt64($0.count)) }
+          value.withUnsafeBytes { sqlite3_bind_blob64(handle, index, store($0, &free), UInt64($0.count), nil) }
         }
       if result != SQLITE_OK {
         throw SQLiteError.make(result, operation: "bind", connection: connection, sql: sql)
       }
     }
   }
-}
 
-/// An empty text needs a pointer that is not null: SQLite takes null for NULL. Never freed: one byte for good.
-private nonisolated(unsafe) let emptyText: UnsafePointer<CChar> = {
-  let byte = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
-  byte.initialize(to: 0)
-  return UnsafePointer(byte)
-}()
+  /// Makes room for the bytes of all arguments.
+  /// - Returns: the start of the room; never null, which SQLite would take for NULL.
+  private func makeScratch(for arguments: [SQLValue]) -> UnsafeMutableRawPointer {
+    var needed = 1
+    for argument in arguments {
+      switch argument {
+      case .text(let text): needed += text.utf8.count
+      case .blob(let bytes): needed += bytes.count
+      default: break
+      }
+    }
+    if scratch.count < needed || scratch.count > max(needed, Self.keptScratch) {
+      scratch.deallocate()
+      scratch = .allocate(byteCount: needed, alignment: 1)
+    }
+    // It has at least one byte.
+    return scratch.baseAddress!
+  }
+
+  /// Copies bytes to the free part of the scratch memory and moves its start behind them.
+  private func store(
+    _ bytes: UnsafeRawBufferPointer, _ free: inout UnsafeMutableRawPointer
+  ) -> UnsafeMutableRawPointer {
+    let start = free
+    if let source = bytes.baseAddress { start.copyMemory(from: source, byteCount: bytes.count) }
+    free += bytes.count
+    return start
+  }
+}
 
 /// The statement itself shows its present row.
 extension SQLiteStatement: Row {

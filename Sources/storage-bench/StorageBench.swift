@@ -1,0 +1,50 @@
+import Base
+import Storage
+import StorageSQLite
+import Streaming
+
+/// Measures the storage layer, and lets itself be killed for the test of durability.
+///
+///     storage-bench orders --callers 256 --seconds 5 --rows 0 --path /data/bench.db
+///     storage-bench crash --path /data/crash.db
+@main
+struct StorageBench {
+  static func main() async throws {
+    var arguments = Arguments(CommandLine.arguments.dropFirst())
+    switch arguments.takeCommand() {
+    case "orders":
+      try await OrderBenchmark(
+        path: arguments.take("path") ?? "bench.db", callers: arguments.takeNumber("callers") ?? 256,
+        seconds: arguments.takeNumber("seconds") ?? 5, rows: arguments.takeNumber("rows") ?? 0
+      ).run()
+    case "crash":
+      try await CrashWriter(path: arguments.take("path") ?? "crash.db", callers: arguments.takeNumber("callers") ?? 32)
+        .run()
+    default:
+      print("usage: storage-bench orders|crash [--path FILE] [--callers N] [--seconds N] [--rows N]")
+    }
+  }
+}
+
+/// A command followed by `--name value` pairs.
+struct Arguments {
+  private var rest: [String]
+
+  init(_ arguments: some Sequence<String>) {
+    rest = Array(arguments)
+  }
+
+  mutating func takeCommand() -> String {
+    rest.isEmpty ? "" : rest.removeFirst()
+  }
+
+  mutating func take(_ name: String) -> String? {
+    guard let index = rest.firstIndex(of: "--" + name), index + 1 < rest.count else { return nil }
+    defer { rest.removeSubrange(index...(index + 1)) }
+    return rest[index + 1]
+  }
+
+  mutating func takeNumber(_ name: String) -> Int? {
+    take(name).flatMap { Int($0) }
+  }
+}
