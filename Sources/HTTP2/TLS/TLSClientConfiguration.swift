@@ -1,7 +1,8 @@
 internal import Base
 internal import COpenSSL
 
-/// Whom a client trusts. Verification of the chain and of the server's name cannot be switched off.
+/// Whom a client trusts. Users of the library cannot switch off the verification of the chain and of the server's
+/// name; the command-line client can, where a person asks for it with `--insecure`.
 public final class TLSClientConfiguration: Sendable {
   let context: TLSContext
   /// The name or address that the certificate must be for; nil takes the target's host.
@@ -15,6 +16,13 @@ public final class TLSClientConfiguration: Sendable {
   public init(authorityFile: String? = nil, serverName: String? = nil) throws(TLSError) {
     context = try TLSContext.client(authorityFile: authorityFile)
     self.serverName = serverName
+  }
+
+  /// Trusts whoever answers: for a person who tries a server out, never for a program.
+  /// - Parameter unverifiedServerName: the name to ask for; nil takes the target's host.
+  package init(unverifiedServerName: String?) throws(TLSError) {
+    context = try TLSContext.client(authorityFile: nil, verifiesServer: false)
+    serverName = unverifiedServerName
   }
 
   func store(_ new: TLSClientSession) {

@@ -36,8 +36,9 @@ final class TLSContext: @unchecked Sendable {
     return context
   }
 
-  /// For a client that trusts the authorities of a PEM file, or else those of the system.
-  static func client(authorityFile: String?) throws(TLSError) -> TLSContext {
+  /// For a client that trusts the authorities of a PEM file, or else those of the system; or, without
+  /// `verifiesServer`, whoever answers.
+  static func client(authorityFile: String?, verifiesServer: Bool = true) throws(TLSError) -> TLSContext {
     let context = try TLSContext(isServer: false)
     if let authorityFile {
       guard SSL_CTX_load_verify_file(context.handle, authorityFile) == 1 else {
@@ -46,7 +47,7 @@ final class TLSContext: @unchecked Sendable {
     } else {
       guard SSL_CTX_set_default_verify_paths(context.handle) == 1 else { throw .take("authorities") }
     }
-    SSL_CTX_set_verify(context.handle, SSL_VERIFY_PEER, nil)
+    SSL_CTX_set_verify(context.handle, verifiesServer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
     guard octet_ssl_ctx_offer_h2(context.handle) != 0 else { throw .take("ALPN") }
     octet_ssl_ctx_keep_client_sessions(context.handle)
     return context
