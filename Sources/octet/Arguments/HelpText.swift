@@ -1,0 +1,54 @@
+/// Lays out help texts.
+enum HelpText {
+  private static let width = 100
+  private static let indent = 2
+
+  /// A table of names and what they mean, as wide as a terminal.
+  static func table(_ rows: [(name: String, text: String)]) -> String {
+    let longestColumn = 34
+    let column = min(rows.map(\.name.count).max() ?? 0, longestColumn)
+    return rows.map { name, text in
+      let lines = wrap(text, width - indent - column - 2)
+      let blank = String(repeating: " ", count: indent)
+      let hang = String(repeating: " ", count: indent + column + 2)
+      let head =
+        name.count > column
+        ? blank + name + "\n" + hang : blank + name + String(repeating: " ", count: column - name.count + 2)
+      return (head + lines.joined(separator: "\n" + hang)).trimmingEnd
+    }.joined(separator: "\n")
+  }
+
+  static func table(_ options: [Option]) -> String {
+    table(options.map { ($0.usage, $0.help) })
+  }
+
+  /// Breaks a text into lines at blanks. Empty lines separate paragraphs.
+  static func wrap(_ text: String, _ width: Int = width) -> [String] {
+    var lines: [String] = []
+    var line = ""
+    for word in text.split(whereSeparator: { $0 == " " || $0 == "\n" }) {
+      if !line.isEmpty, line.count + 1 + word.count > width {
+        lines.append(line)
+        line = ""
+      }
+      line += line.isEmpty ? String(word) : " " + word
+    }
+    return lines + [line]
+  }
+
+  /// The first sentence of a comment.
+  static func firstSentence(_ comment: String) -> String {
+    let text = comment.split(separator: "\n").joined(separator: " ")
+    guard let end = text.firstRange(of: ". ") else { return text }
+    return String(text[..<end.lowerBound]) + "."
+  }
+}
+
+extension String {
+  /// Without blanks at the end.
+  var trimmingEnd: String {
+    var text = self[...]
+    while text.last == " " || text.last == "\n" { text.removeLast() }
+    return String(text)
+  }
+}

@@ -1,0 +1,58 @@
+import Base
+import Glibc
+import HTTP2
+import RPC
+
+/// Where a server is and how it is spoken to.
+struct ConnectionTarget: Sendable {
+  /// `HOST:PORT` or `unix:/path`.
+  let address: String
+  private let isPlaintext: Bool
+  private let isInsecure: Bool
+  private let caFile: String?
+  private let authority: String?
+
+  private static let defaultAddress = "127.0.0.1:8443"
+  private static let defaultPort = "8443"
+  /// Where `make run` puts the authority of its development certificate.
+  private static let developmentCA = "./var/tls/ca.pem"
+
+  /// What the command line says, then the profile if it is of the same address, then the defaults.
+  init(_ global: GlobalOptions, profile: Profile?) {
+    var address = global.address ?? profile.map(\.address) ?? Self.defaultAddress
+    if address.isEmpty { address = Self.defaultAddress }
+    if !address.contains(":") || address.hasSuffix("]") { address += ":" + Self.defaultPort }
+    self.address = address
+    let stored = profile?.address == address ? profile : nil
+    isPlaintext = global.isPlaintext || stored?.isPlaintext == true
+    isInsecure = global.isInsecure
+    let storedCA = stored?.caFile.isEmpty == false ? stored?.caFile : nil
+    let development = access(Self.developmentCA, R_OK) == 0 ? Self.developmentCA : nil
+    caFile = global.caFile ?? storedCA ?? development
+    authority = global.authority
+  }
+
+  /// A channel over a connection of its own, which is made by the first call, and the executor of its calls.
+  func connect() throws -> (channel: RPCChannel, executor: any CallExecutor) {
+    guard let target = ClientTarget(address) else {
+      throw UsageError("\(address) is no address such as 127.0.0.1:8443")
+    }
+    let group = try EventLoopGroup(loops: 1)
+    var tls: TLSClientConfiguration?
+    if !isPlaintext {
+      do {
+        tls =
+          isInsecure
+          ? try TLSClientConfiguration(unverifiedServerName: authority)
+          : try TLSClientConfiguration(authorityFile: caFile, serverName: authority)
+      } catch {
+        throw LocalError("TLS cannot be set up\(caFile.map { " with \($0)" } ?? ""): \(error)")
+      }
+    }
+    let transport = HTTP2ClientTransport(target: target, tls: tls, group: group)
+    let channel = RPCChannel(
+      transport: transport, authority: authority ?? transport.authority, scheme: isPlaintext ? "http" : "https",
+      userAgent: "octet-cli")
+    return (channel, transport.executor())
+  }
+}

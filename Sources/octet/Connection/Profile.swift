@@ -1,0 +1,155 @@
+import Base
+import Dispatch
+import Glibc
+
+/// A login that is kept between runs: which server, who, and the tokens. One file a profile, readable by its owner
+/// only.
+struct Profile {
+  /// `HOST:PORT`. Tokens go to this address and to no other.
+  var address = ""
+  var isPlaintext = false
+  var caFile = ""
+  /// Who is logged in, for people to read.
+  var user = ""
+  var accessToken = ""
+  /// When the access token ends, in seconds since 1970.
+  var accessExpiry: Int64 = 0
+  var refreshToken = ""
+  /// The request_id to refresh with. It is made together with the token, so that a refresh whose answer was lost is
+  /// repeated instead of spending the token twice, which would end the session.
+  var refreshRequestID = ""
+
+  private var lines: [(key: String, value: String)] {
+    [
+      ("address", address), ("plaintext", isPlaintext ? "true" : ""), ("cacert", caFile), ("user", user),
+      ("access-token", accessToken), ("access-expiry", String(accessExpiry)),
+      ("refresh-token", refreshToken), ("refresh-request-id", refreshRequestID),
+    ]
+  }
+
+  /// The file's text: a `key: value` on each line.
+  var text: String {
+    lines.filter { !$0.value.isEmpty }.map { "\($0.key): \($0.value)\n" }.joined()
+  }
+
+  init() {}
+
+  init(text: String) {
+    for line in text.split(separator: "\n") {
+      guard let colon = line.firstRange(of: ": ") else { continue }
+      let value = String(line[colon.upperBound...])
+      switch line[..<colon.lowerBound] {
+      case "address": address = value
+      case "plaintext": isPlaintext = value == "true"
+      case "cacert": caFile = value
+      case "user": user = value
+      case "access-token": accessToken = value
+      case "access-expiry": accessExpiry = Int64(value) ?? 0
+      case "refresh-token": refreshToken = value
+      case "refresh-request-id": refreshRequestID = value
+      default: break
+      }
+    }
+  }
+}
+
+/// The folder of profiles: `OCTET_CONFIG`, or `~/.config/octet`.
+struct ProfileStore {
+  private let folder: String
+  private let path: String
+
+  /// - Parameter name: letters, digits, `-`, `_` and `.`, because it becomes a file name.
+  init(name: String, environment: Environment) throws(UsageError) {
+    let isPlain = name.utf8.allSatisfy {
+      ($0 | 0x20 >= UInt8(ascii: "a") && $0 | 0x20 <= UInt8(ascii: "z")) || (0x30...0x39).contains($0)
+        || "-_.".utf8.contains($0)
+    }
+    guard isPlain, !name.isEmpty, name.first != "." else { throw UsageError("\(name) is no name for a profile") }
+    if let folder = environment["OCTET_CONFIG"] {
+      self.folder = folder
+    } else if let base = environment["XDG_CONFIG_HOME"] {
+      folder = base + "/octet"
+    } else {
+      folder = (environment["HOME"] ?? "/root") + "/.config/octet"
+    }
+    path = folder + "/" + name + ".profile"
+  }
+
+  /// The stored profile; nil if there is none.
+  func load() async throws -> Profile? {
+    guard access(path, F_OK) == 0 else { return nil }
+    return Profile(text: String(decoding: try await InputFile(path: path).readAll(), as: UTF8.self))
+  }
+
+  /// Stores a profile in place of the one before, all of it or nothing.
+  func save(_ profile: Profile) throws(LocalError) {
+    try makeFolder()
+    let draft = path + ".\(getpid())"
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode_t(0o600))
+    guard descriptor >= 0 else { throw failure("writing", draft) }
+    let bytes = Array(profile.text.utf8)
+    let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    let isWritten = written == bytes.count && fsync(descriptor) == 0
+    close(descriptor)
+    guard isWritten, rename(draft, path) == 0 else {
+      let error = failure("writing", path)
+      unlink(draft)
+      throw error
+    }
+  }
+
+  /// Forgets the profile.
+  func remove() throws(LocalError) {
+    guard unlink(path) == 0 || errno == ENOENT else { throw failure("removing", path) }
+  }
+
+  /// Waits until no other run changes the profile, and keeps others from it until the result goes away.
+  func lock() async throws -> FileLock {
+    try makeFolder()
+    let path = path + ".lock"
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o600))
+    guard descriptor >= 0 else { throw failure("opening", path) }
+    let lock = FileLock(descriptor)
+    await lock.acquire()
+    return lock
+  }
+
+  private func makeFolder() throws(LocalError) {
+    var made = ""
+    for part in folder.split(separator: "/", omittingEmptySubsequences: false) {
+      made += (made.isEmpty && part.isEmpty ? "/" : made.isEmpty || made.hasSuffix("/") ? "" : "/") + part
+      guard mkdir(made, mode_t(0o700)) == 0 || errno == EEXIST || errno == EISDIR else {
+        throw failure("making", made)
+      }
+    }
+  }
+
+  private func failure(_ what: String, _ path: String) -> LocalError {
+    LocalError("\(what) \(path): \(String(cString: strerror(errno)))")
+  }
+}
+
+/// A lock between processes, on an open file.
+final class FileLock: Sendable {
+  private let descriptor: Int32
+
+  /// Takes over the descriptor.
+  init(_ descriptor: Int32) {
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    // Closing the file releases the lock.
+    close(descriptor)
+  }
+
+  /// Waits for the lock, on a thread that may block.
+  func acquire() async {
+    await withCheckedContinuation { continuation in
+      DispatchQueue.global().async { [descriptor] in
+        while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
+        continuation.resume()
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import Base
+import ProtobufRuntime
+import RPC
+
+/// Logging in, staying logged in, logging out, by octet.identity.v1.SessionService as the server's own descriptors
+/// describe it.
+extension Client {
+  private static let sessionService = "octet.identity.v1.SessionService"
+  /// A token is renewed when it has less than this left: a call that takes its time must not outlive it.
+  private static let renewalMargin = Duration.seconds(30)
+
+  /// The access token of the login, renewed if it is about to end; nil without a login for this address.
+  func accessToken() async throws -> String? {
+    guard let profile, profile.address == address, !profile.accessToken.isEmpty else { return nil }
+    if isFresh(profile) || profile.refreshToken.isEmpty { return profile.accessToken }
+    let lock = try await store.lock()
+    defer { withExtendedLifetime(lock) {} }
+    // Another run may have renewed it, or logged out, while this one waited.
+    self.profile = try await store.load()
+    guard let profile = self.profile, profile.address == address else { return nil }
+    if !isFresh(profile) { try await renew(profile) }
+    return self.profile?.accessToken
+  }
+
+  private func isFresh(_ profile: Profile) -> Bool {
+    profile.accessExpiry == 0 || clock.now() + Self.renewalMargin < Instant(seconds: profile.accessExpiry)
+  }
+
+  private func renew(_ profile: Profile) async throws {
+    do {
+      let reply = try await callSession(
+        "RefreshSession",
+        JSONText.object([
+          ("requestId", .string(profile.refreshRequestID)), ("refreshToken", .string(profile.refreshToken)),
+        ]))
+      try keep(reply, user: profile.user)
+    } catch let error as RPCError where error.code == .unauthenticated {
+      throw RPCError(.unauthenticated, "the login has ended; run octet login", details: error.details)
+    }
+  }
+
+  /// Logs in and keeps the tokens.
+  func logIn(name: String, password: String, device: String) async throws {
+    let reply = try await callSession(
+      "Login",
+      JSONText.object([
+        ("requestId", .string(RequestID.make())), ("loginName", .string(name)), ("password", .string(password)),
+        ("device", .object([("name", .string(device))])),
+      ]))
+    try keep(reply, user: reply.message("user")?.text("handle") ?? name)
+  }
+
+  /// Ends the session and forgets the tokens, also if the server does not answer.
+  func logOut() async throws {
+    guard profile != nil else { return }
+    defer { profile = nil }
+    do {
+      let options = try await callOptions()
+      _ = try await callSession(
+        "Logout", JSONText.object([("requestId", .string(RequestID.make()))]), options: options)
+    } catch {
+      try store.remove()
+      throw error
+    }
+    try store.remove()
+  }
+
+  private func callSession(
+    _ name: String, _ request: JSONText, options: CallOptions? = nil
+  ) async throws -> DynamicMessage {
+    let service = try await service(Self.sessionService)
+    guard let method = service.method(named: name) else {
+      throw RPCError(.unimplemented, "the server has no \(Self.sessionService).\(name)")
+    }
+    let wire = try JSONCodec(pool).wire(fromJSON: Array(request.text.utf8), type: method.inputType)
+    let callOptions: CallOptions
+    if let options { callOptions = options } else { callOptions = try await self.callOptions(authenticated: false) }
+    let reply = try await channel.unary(
+      MethodDescriptor(service: service.fullName, name: name, kind: .unary), RawMessage(wire), as: RawMessage.self,
+      options: callOptions)
+    guard let message = DynamicMessage(reply.bytes, type: method.outputType, pool: pool) else {
+      throw RPCError(.internal, "the server does not describe \(method.outputType)")
+    }
+    return message
+  }
+
+  /// Keeps the tokens of a reply.
+  private func keep(_ reply: DynamicMessage, user: String) throws {
+    guard let tokens = reply.message("tokens") else { throw RPCError(.internal, "the server sent no tokens") }
+    var profile = Profile()
+    profile.address = address
+    profile.isPlaintext = global.isPlaintext || self.profile?.isPlaintext == true && self.profile?.address == address
+    profile.caFile = global.caFile ?? (self.profile?.address == address ? self.profile?.caFile : nil) ?? ""
+    profile.user = user
+    profile.accessToken = tokens.text("access_token")
+    profile.accessExpiry = tokens.message("access_expire_time")?.integer("seconds") ?? 0
+    profile.refreshToken = tokens.text("refresh_token")
+    profile.refreshRequestID = RequestID.make()
+    self.profile = profile
+    try store.save(profile)
+  }
+}

@@ -1,0 +1,128 @@
+"""Commands made from descriptors, against a foreign server; completion."""
+
+import re
+
+import pytest
+from client import Octet
+from zoo import Zoo
+
+
+@pytest.fixture(scope="module")
+def zoo():
+    with Zoo() as zoo:
+        yield zoo
+
+
+@pytest.fixture
+def octet(zoo, tmp_path):
+    return Octet(tmp_path, zoo.address, "--plaintext")
+
+
+def test_first_word_is_the_resource(octet):
+    assert octet("animals", "get-animal", "cat").json()["name"] == "Tom"
+    assert octet("animals", "get", "cat").json()["name"] == "Tom"
+    assert octet("animals", "get", "--animal-id", "cat").json()["name"] == "Tom"
+    assert octet("animals", "get", "dog").code == 5
+
+
+def test_flags_are_fields(octet):
+    result = octet(
+        "animals", "feed", "cat", "--hunger", "very-hungry", "--is-gentle", "--foods", "fish", "--foods", "milk",
+        "--counts", "a=1", "--counts", "b=2", "--place", "48.2,-16.5", "--price", "-1250 EUR", "--day", "2026-01-31",
+        "--at", "2026-01-01T00:00:00Z", "--patience", "1.5s", "--keeper.name", "Ada \"the\" keeper",
+        "--keeper.age", "36", "--field-deadline", "noon",
+    )  # fmt: skip
+    assert result.code == 0, result.error
+    request = result.json()["request"]
+    uuid = request.pop("requestId")
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", uuid)
+    assert request == {
+        "animalId": "cat",
+        "hunger": "HUNGER_VERY_HUNGRY",
+        "isGentle": True,
+        "foods": ["fish", "milk"],
+        "counts": {"a": 1, "b": 2},
+        "place": {"latitude": 48.2, "longitude": -16.5},
+        "price": {"currencyCode": "EUR", "minorUnits": "-1250"},
+        "day": {"year": 2026, "month": 1, "day": 31},
+        "at": "2026-01-01T00:00:00Z",
+        "patience": "1.500s",
+        "keeper": {"name": 'Ada "the" keeper', "age": 36},
+        "deadline": "noon",
+    }
+
+
+def test_a_given_request_id_is_kept_and_data_gets_one(octet):
+    assert octet("animals", "feed", "cat", "--request-id", "mine").json()["request"]["requestId"] == "mine"
+    request = octet("animals", "feed", "-d", '{"animalId": "cat"}').json()["request"]
+    assert request["animalId"] == "cat" and len(request["requestId"]) == 36
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--hunger", "huge"], "--hunger: huge is none of unspecified, none, very-hungry"),
+        (["--place", "here"], "--place: here is no place such as 48.2082,16.3738"),
+        (["--price", "12.50"], "--price: 12.50 is no amount in minor units"),
+        (["--day", "tomorrow"], "--day: tomorrow is no date"),
+        (["--counts", "a"], "--counts: a is not KEY=VALUE"),
+        (["--is-gentle=perhaps"], "--is-gentle: perhaps is neither true nor false"),
+        (["--nope", "x"], "unknown option --nope"),
+        (["dog"], "dog is one word too many"),
+        (["-d", "{}"], "from flags or from --data, not from both"),
+    ],
+)
+def test_wrong_flags_are_told(octet, arguments, message):
+    result = octet("animals", "feed", "cat", *arguments)
+    assert result.code == 64 and message in result.error
+
+
+def test_streams_take_flags_first_then_standard_input(octet):
+    counted = octet("animals", "count", "--legs", "2", stdin='{"legs": 4}\n{"legs": 6}')
+    assert counted.json() == {"count": 3, "legs": "12"}
+    assert octet("animals", "watch", "--count", "2").lines() == [
+        {"id": "0", "name": "animal 0"},
+        {"id": "1", "name": "animal 1"},
+    ]
+
+
+def test_help_comes_from_the_comments(octet):
+    # Python's reflection strips comments, so only names show here; octetd's own show in the contract tests.
+    domain = octet("animals", "--help")
+    assert domain.code == 0 and "\n  feed\n" in domain.out
+    command = octet("animals", "feed", "--help").out
+    assert "usage: octet animals feed ANIMAL_ID" in command
+    assert "calls: zoo.animals.v1.AnimalService/FeedAnimal" in command
+    assert "--hunger HUNGER" in command and "One of none, very-hungry." in command
+    assert "--place LATITUDE,LONGITUDE" in command and "--keeper.name NAME" in command
+    assert octet("animals").code == 64 and octet("animals", "nope").code == 64
+
+
+def complete(octet, *words):
+    # The address comes from the environment; the flag must stand before the words that are completed.
+    result = octet("__complete", "--plaintext", *words)
+    assert result.code == 0
+    return result.out.split()
+
+
+def test_completes_commands_services_methods_and_flags(zoo, tmp_path):
+    octet = Octet(tmp_path, zoo.address)
+    assert complete(octet, "c") == ["call", "completion"]
+    assert "animals" in complete(octet, "")
+    assert complete(octet, "call", "zoo") == ["zoo.animals.v1.AnimalService/"]
+    assert "AnimalService/GetAnimal" in complete(octet, "call", "AnimalService/G")
+    assert complete(octet, "animals", "f") == ["feed"]
+    assert complete(octet, "animals", "feed", "--hu") == ["--hunger"]
+    assert complete(octet, "animals", "feed", "--hunger", "v") == ["very-hungry"]
+    assert complete(octet, "call", "--dat") == ["--data"]
+
+
+def test_completion_is_silent_without_a_server(tmp_path):
+    octet = Octet(tmp_path, "127.0.0.1:1")
+    assert complete(octet, "animals", "") == []
+    assert complete(octet, "l") == ["list", "login", "logout"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_prints_completion_scripts(octet, shell):
+    assert "octet __complete" in octet("completion", shell).out

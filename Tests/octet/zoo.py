@@ -1,0 +1,172 @@
+"""A Python gRPC server with reflection, and a session service with short-lived tokens: what the client is tested on."""
+
+import concurrent.futures
+import importlib
+import pathlib
+import sys
+import tempfile
+import threading
+import time
+
+import grpc
+import grpc_tools
+from google.protobuf import duration_pb2
+from grpc_reflection.v1alpha import reflection
+from grpc_tools import protoc
+from support import stubs
+
+TEST_PROTOS = stubs.ROOT / "Tests" / "Protos"
+
+
+def load(name):
+    """The stubs of a proto of the tests."""
+    stubs.stub_folder()  # those of the project, which it imports
+    out = tempfile.mkdtemp(prefix="octet-zoo-")
+    well_known = pathlib.Path(grpc_tools.__file__).parent / "_proto"
+    command = ["protoc", f"-I{TEST_PROTOS}", f"-I{stubs.PROTOS}", f"-I{well_known}"]
+    assert protoc.main([*command, f"--python_out={out}", f"--grpc_python_out={out}", name + ".proto"]) == 0
+    sys.path.insert(0, out)
+    return importlib.import_module(name + "_pb2"), importlib.import_module(name + "_pb2_grpc")
+
+
+animals_pb2, animals_grpc = load("animals")
+error_details_pb2 = stubs.module("google.rpc.error_details_pb2")
+session_pb2 = stubs.module("octet.identity.v1.session_service_pb2")
+session_grpc = stubs.module("octet.identity.v1.session_service_pb2_grpc")
+
+
+def abort(context, code, message, *details):
+    """Ends the call with a status and details."""
+    status_pb2 = stubs.module("google.rpc.status_pb2")
+    status = status_pb2.Status(code=code.value[0], message=message)
+    for detail in details:
+        status.details.add().Pack(detail)
+    context.set_trailing_metadata([("grpc-status-details-bin", status.SerializeToString())])
+    context.abort(code, message)
+
+
+class Animals(animals_grpc.AnimalServiceServicer):
+    def GetAnimal(self, request, context):
+        if request.animal_id == "bad":
+            abort(
+                context,
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "the request is invalid",
+                error_details_pb2.ErrorInfo(reason="BAD_ANIMAL", domain="zoo", metadata={"kind": "unicorn"}),
+                error_details_pb2.BadRequest(
+                    field_violations=[
+                        {"field": "animal_id", "description": "is no animal"},
+                        {"field": "stops[1]", "description": "is too far"},
+                    ]
+                ),
+                error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1, nanos=500_000_000)),
+            )
+        if request.animal_id != "cat":
+            abort(context, grpc.StatusCode.NOT_FOUND, "no such animal")
+        return animals_pb2.Animal(id="cat", name="Tom", legs=4)
+
+    def FeedAnimal(self, request, context):
+        return animals_pb2.FeedAnimalResponse(request=request)
+
+    def WatchAnimals(self, request, context):
+        for index in range(request.count):
+            yield animals_pb2.Animal(id=str(index), name=f"animal {index}")
+        if request.fails:
+            abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "no more animals")
+
+    def CountAnimals(self, requests, context):
+        animals = list(requests)
+        return animals_pb2.CountAnimalsResponse(count=len(animals), legs=sum(animal.legs for animal in animals))
+
+    def ShoutAnimals(self, requests, context):
+        for animal in requests:
+            yield animals_pb2.Animal(name=animal.name.upper())
+
+    def Inspect(self, request, context):
+        remaining = context.time_remaining()
+        metadata = {
+            key: value.hex() if isinstance(value, bytes) else value for key, value in context.invocation_metadata()
+        }
+        context.send_initial_metadata([("x-initial", "one")])
+        context.set_trailing_metadata([("x-trailing", "two")])
+        return animals_pb2.InspectResponse(
+            metadata=metadata, deadline_ms=int(remaining * 1000) if remaining and remaining < 1e6 else 0
+        )
+
+
+class Sessions(session_grpc.SessionServiceServicer):
+    """Hands out tokens that say their generation, and remembers what it was asked."""
+
+    def __init__(self, lifetime):
+        self.lifetime = lifetime
+        self.lock = threading.Lock()
+        self.generation = 0
+        self.replies = {}
+        self.spent = set()
+        self.refreshes = []
+        self.live = False
+
+    def tokens(self):
+        self.generation += 1
+        tokens = session_pb2.SessionTokens(
+            access_token=f"access-{self.generation}", refresh_token=f"refresh-{self.generation}"
+        )
+        tokens.access_expire_time.FromSeconds(int(time.time() + self.lifetime))
+        return tokens
+
+    def Login(self, request, context):
+        if (request.login_name, request.password) != ("ada", "correct horse"):
+            abort(
+                context,
+                grpc.StatusCode.UNAUTHENTICATED,
+                "wrong name or password",
+                error_details_pb2.ErrorInfo(reason="WRONG_CREDENTIALS", domain="octet"),
+            )
+        self.live = True
+        return session_pb2.LoginResponse(user={"handle": "Ada"}, tokens=self.tokens())
+
+    def RefreshSession(self, request, context):
+        with self.lock:
+            self.refreshes.append((request.request_id, request.refresh_token))
+            if request.request_id in self.replies:
+                return self.replies[request.request_id]
+            if not self.live or request.refresh_token in self.spent:
+                self.live = False
+                abort(context, grpc.StatusCode.UNAUTHENTICATED, "the session has ended")
+            self.spent.add(request.refresh_token)
+            reply = session_pb2.RefreshSessionResponse(tokens=self.tokens())
+            self.replies[request.request_id] = reply
+            return reply
+
+    def Logout(self, request, context):
+        self.live = False
+        return session_pb2.LogoutResponse()
+
+
+class Zoo:
+    """Serves in this process, in the clear or with the certificate in `tls`."""
+
+    def __init__(self, tls=None, lifetime=600):
+        self.sessions = Sessions(lifetime)
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(16))
+        animals_grpc.add_AnimalServiceServicer_to_server(Animals(), self.server)
+        session_grpc.add_SessionServiceServicer_to_server(self.sessions, self.server)
+        names = [
+            animals_pb2.DESCRIPTOR.services_by_name["AnimalService"].full_name,
+            session_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
+            reflection.SERVICE_NAME,
+        ]
+        reflection.enable_server_reflection(names, self.server)
+        if tls is None:
+            self.port = self.server.add_insecure_port("127.0.0.1:0")
+        else:
+            pair = ((tls / "key.pem").read_bytes(), (tls / "cert.pem").read_bytes())
+            self.port = self.server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+        self.address = f"127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        self.server.start()
+        return self
+
+    def __exit__(self, *error):
+        self.server.stop(None).wait()
