@@ -147,7 +147,12 @@ let testTargets: [Target] = [
   tests("HTTP2", ["Base", "ProtobufRuntime", "RPC", "BenchAPI"]),
   tests("Storage", ["Base", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),
-  tests("DomainKit", ["Base", "ProtobufRuntime", "RPC", "Storage", "StorageSQLite", "Streaming", "OctetTypes"]),
+  tests(
+    "DomainKit",
+    [
+      "Base", "Cryptography", "ProtobufRuntime", "RPC", "Storage", "StorageSQLite", "Streaming", "WellKnownTypes",
+      "GoogleRPC", "OctetTypes", "ChatAPI",
+    ]),
 ]
 
 let domainTests: [Target] = domains.map { domain in

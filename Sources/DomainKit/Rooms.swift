@@ -74,6 +74,9 @@ public enum RoomAccess: Sendable {
   case visitor
 }
 
+/// A row of a stream is a request of its own; the generator knows only those of whole calls as such.
+extension Post: MutatingRequest {}
+
 /// How a domain's own method carries chat frames: its messages wrap them.
 public struct ChatFrames: Sendable {
   /// The client's next frame; nil when it has half-closed.

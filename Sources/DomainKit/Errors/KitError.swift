@@ -76,7 +76,7 @@ public enum KitError: DomainError {
         violations: [FieldViolation(field: field, description: "another kind of id", reason: "WRONG_ID_KIND")])
     case .invalid(let violation):
       ErrorMapping(
-        violation.reason ?? "INVALID_ARGUMENT", .invalidArgument, "the request is not valid", violations: [violation])
+        violation.reason ?? "INVALID_REQUEST", .invalidArgument, "the request is not valid", violations: [violation])
     case .wrongState(let state):
       ErrorMapping("WRONG_STATE", "the present state forbids it", metadata: ["state": state])
     case .etagMismatch:

@@ -5,9 +5,6 @@ public import RPC
 /// Sends a heartbeat on a stream whenever nothing else was sent for a while, so that proxies keep it open. It has no
 /// task: a timer of the stream's executor offers the message, and a stream that is full needs none.
 public final class Heart<Response: Message>: Sendable {
-  /// How long a stream is silent at most. Proxies commonly close what is idle for 60 seconds.
-  public static var interval: Duration { .seconds(20) }
-
   private struct State {
     var wasSilent = false
     var isStopped = false
@@ -15,11 +12,17 @@ public final class Heart<Response: Message>: Sendable {
   }
 
   private let sink: ResponseSink
+  private let interval: Duration
   private let beat: @Sendable () -> Response
   private let state = Locked(State())
 
-  public init(_ sink: ResponseSink, beat: @escaping @Sendable () -> Response) {
+  /// - Parameter interval: how often it looks whether something was sent. Proxies commonly close what is idle for 60
+  ///   seconds, so the default lets no stream be silent for more than 40.
+  public init(
+    _ sink: ResponseSink, interval: Duration = .seconds(20), beat: @escaping @Sendable () -> Response
+  ) {
     self.sink = sink
+    self.interval = interval
     self.beat = beat
   }
 
@@ -44,7 +47,7 @@ public final class Heart<Response: Message>: Sendable {
   }
 
   private func schedule() {
-    let work = sink.executor.schedule(after: Self.interval) { [weak self] in self?.tick() }
+    let work = sink.executor.schedule(after: interval) { [weak self] in self?.tick() }
     let isStopped = state.withLock { state in
       state.work = work
       return state.isStopped

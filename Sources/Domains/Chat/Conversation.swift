@@ -127,9 +127,6 @@ struct Conversation: Sendable {
   }
 }
 
-/// A row of a stream is a request of its own; only top-level requests are known as such to the generator.
-extension Post: MutatingRequest {}
-
 extension PostRefused {
   init(_ post: Post, _ mapping: ErrorMapping) {
     self.init()

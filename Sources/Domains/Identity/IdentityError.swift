@@ -30,9 +30,9 @@ enum IdentityError: DomainError {
     case .badPhoneNumber:
       Self.invalid("BAD_PHONE_NUMBER", "phone", "not an E.164 phone number")
     case .badEmail:
-      Self.invalid("INVALID_ARGUMENT", "email", "not an e-mail address")
+      Self.invalid("INVALID_REQUEST", "email", "not an e-mail address")
     case .badHandle:
-      Self.invalid("INVALID_ARGUMENT", "handle", "not 3 to 30 letters, digits, dots and underscores")
+      Self.invalid("INVALID_REQUEST", "handle", "not 3 to 30 letters, digits, dots and underscores")
     case .wrongCredentials:
       ErrorMapping("WRONG_CREDENTIALS", .unauthenticated, "the name or the password is wrong")
     case .badSignature:
@@ -42,7 +42,7 @@ enum IdentityError: DomainError {
     case .lastOwner:
       ErrorMapping("LAST_OWNER", "somebody must keep this role")
     case .expiryPassed:
-      Self.invalid("INVALID_ARGUMENT", "expire_time", "has passed")
+      Self.invalid("INVALID_REQUEST", "expire_time", "has passed")
     }
   }
 

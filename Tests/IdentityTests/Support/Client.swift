@@ -1,0 +1,122 @@
+import Cryptography
+import IdentityAPI
+import RPC
+
+/// The generated clients, with the requests that most tests make.
+struct Client: Sendable {
+  let accounts: AccountServiceClient
+  let sessions: SessionServiceClient
+  let roles: RoleServiceClient
+
+  init(channel: RPCChannel) {
+    accounts = AccountServiceClient(channel)
+    sessions = SessionServiceClient(channel)
+    roles = RoleServiceClient(channel)
+  }
+
+  @discardableResult
+  func register(
+    _ handle: String, password: String = House.password, contact: RegisterRequest.Contact? = nil,
+    requestID: String = newRequestID()
+  ) async throws -> User {
+    var request = RegisterRequest()
+    request.requestID = requestID
+    request.handle = handle
+    request.password = password
+    request.contact = contact
+    return try await accounts.register(request)
+  }
+
+  func login(
+    _ name: String, password: String = House.password, device: DeviceKey? = nil, requestID: String = newRequestID()
+  ) async throws -> LoginResponse {
+    var request = LoginRequest()
+    request.requestID = requestID
+    request.loginName = name
+    request.password = password
+    request.device = device?.proof(of: requestID)
+    return try await sessions.login(request)
+  }
+
+  func refresh(_ token: String, requestID: String = newRequestID()) async throws -> SessionTokens {
+    var request = RefreshSessionRequest()
+    request.requestID = requestID
+    request.refreshToken = token
+    return try await sessions.refreshSession(request).tokens ?? SessionTokens()
+  }
+
+  func logout() async throws {
+    var request = LogoutRequest()
+    request.requestID = newRequestID()
+    _ = try await sessions.logout(request)
+  }
+
+  func list(pageSize: Int32 = 0, pageToken: String = "") async throws -> ListSessionsResponse {
+    var request = ListSessionsRequest()
+    request.pageSize = pageSize
+    request.pageToken = pageToken
+    return try await sessions.listSessions(request)
+  }
+
+  func end(_ session: String) async throws -> Session {
+    var request = EndSessionRequest()
+    request.requestID = newRequestID()
+    request.sessionID = session
+    return try await sessions.endSession(request)
+  }
+
+  func endAll(keepCurrent: Bool) async throws -> Int32 {
+    var request = EndAllSessionsRequest()
+    request.requestID = newRequestID()
+    request.keepCurrent = keepCurrent
+    return try await sessions.endAllSessions(request).endedCount
+  }
+
+  func grant(
+    _ role: String, to user: String, on resource: String = "", requestID: String = newRequestID()
+  ) async throws -> Grant {
+    var request = GrantRoleRequest()
+    request.requestID = requestID
+    request.userID = user
+    request.role = role
+    request.resourceID = resource
+    return try await roles.grantRole(request)
+  }
+
+  func revoke(_ grant: String) async throws -> Grant {
+    var request = RevokeRoleRequest()
+    request.requestID = newRequestID()
+    request.grantID = grant
+    return try await roles.revokeRole(request)
+  }
+
+  func grants(of user: String = "") async throws -> [Grant] {
+    var request = ListRolesRequest()
+    request.userID = user
+    return try await roles.listRoles(request).grants
+  }
+}
+
+extension LoginResponse {
+  var accessToken: String { tokens?.accessToken ?? "" }
+  var refreshToken: String { tokens?.refreshToken ?? "" }
+}
+
+/// A device's key pair.
+struct DeviceKey: Sendable {
+  let name: String
+  private let key: SigningKey
+
+  init(_ name: String) throws {
+    self.name = name
+    key = try SigningKey(seed: .random())
+  }
+
+  func proof(of requestID: String) -> Device {
+    var device = Device()
+    device.name = name
+    device.publicKey = key.publicKey
+    device.signature = key.sign(Array(requestID.utf8))
+    return device
+  }
+}

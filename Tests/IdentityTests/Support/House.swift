@@ -1,0 +1,91 @@
+import Base
+import Cryptography
+import DomainKit
+import Foundation
+import Identity
+import IdentityAPI
+import RPC
+import Storage
+import StorageSQLite
+import Streaming
+
+/// A whole server in one process: SQLite, the RPC core with its interceptors, the identity domain.
+final class House: Sendable {
+  static let password = "correct horse battery"
+  static let roles = [
+    RoleDefinition("shop.ops"), RoleDefinition("shop.owner", resourceKind: "store", keepsLast: true),
+    RoleDefinition("shop.clerk", resourceKind: "store"),
+  ]
+
+  let clock: ManualClock
+  let database: SQLiteDatabase
+  let path: String
+  let passwords = CountingPasswords()
+  let kit: Kit
+  let authority: IdentityAuthority
+  let identity: IdentityDomain
+  private let transport: InProcessTransport
+
+  static func open(limits: RateLimits = RateLimits(expensive: Rate(perSecond: 1000, burst: 1000))) async throws -> House
+  {
+    let clock = ManualClock()
+    let path = NSTemporaryDirectory() + "octet-identity-\(UUID().uuidString)/octet.db"
+    var options = SQLiteOptions()
+    options.runsBodiesTwice = true
+    let database = try await SQLiteDatabase.open(
+      path: path, migrations: TopicStore.migrations + IdentityDomain.migrations, clock: clock, options: options)
+    return try await House(clock: clock, database: database, path: path, limits: limits)
+  }
+
+  private init(clock: ManualClock, database: SQLiteDatabase, path: String, limits: RateLimits) async throws {
+    self.clock = clock
+    self.database = database
+    self.path = path
+    let root = SecretKey.random()
+    let keys = try ServerKeys(root: root)
+    authority = IdentityAuthority(database: database, clock: clock)
+    kit = Kit(
+      database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
+      identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1), keys: keys,
+      authority: authority, log: Log(level: .error))
+    identity = try await IdentityDomain(kit: kit, authority: authority, passwords: passwords, roles: Self.roles)
+    var registry = ServiceRegistry()
+    identity.register(in: &registry)
+    let access = AccessInterceptor(authority: authority, keys: keys, clock: clock, limits: limits)
+    transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
+  }
+
+  func close() async {
+    await database.close()
+    try? FileManager.default.removeItem(atPath: String(path.dropLast("/octet.db".count)))
+  }
+
+  /// A client with a token, or without credentials.
+  func client(_ token: String? = nil) -> Client {
+    let credentials = CallCredentials { _ in
+      var metadata = Metadata()
+      if let token { try metadata.add("authorization", "Bearer \(token)") }
+      return metadata
+    }
+    return Client(
+      channel: RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock))
+  }
+
+  /// Every byte that is on disk.
+  func bytesOnDisk() -> Data {
+    ["", "-wal"].reduce(into: Data()) { bytes, suffix in
+      bytes += (try? Data(contentsOf: URL(filePath: path + suffix))) ?? Data()
+    }
+  }
+
+  func execute(_ sql: String, _ arguments: [SQLValue]) async throws {
+    _ = try await database.write { try $0.execute(sql, arguments) }
+  }
+
+  func count(_ sql: String) async throws -> Int {
+    try await database.read { reader in try reader.first(sql) { $0[0] } ?? 0 }
+  }
+}
+
+/// A new request_id.
+func newRequestID() -> String { UUID().uuidString.lowercased() }
