@@ -69,7 +69,7 @@ extension IdentityCore {
       INSERT INTO identity_users
         (id, handle, handle_key, display_name, password_hash, state, level, grants_epoch, sealing_key, created_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9) ON CONFLICT (handle_key) DO NOTHING
-      """, id, account.handle.text, account.handle.key, account.displayName, passwordHash, UserRow.State.new,
+      """, id, account.handle.text, account.handle.key, account.displayName, passwordHash, UserRow.State.new.rawValue,
       UserLevel.none.rawValue, sealedKey, now)
     guard inserted == 1 else { throw IdentityError.handleTaken }
     if let contact = account.contact {

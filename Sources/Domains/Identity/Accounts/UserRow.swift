@@ -4,7 +4,7 @@ import Storage
 /// A row of `identity_users`.
 struct UserRow: Sendable {
   /// As in octet.identity.v1.UserState.
-  enum State: Int64, SQLBindable, Sendable {
+  enum State: Int64, Sendable {
     case new = 1
     case active = 2
     case suspended = 3

@@ -95,7 +95,7 @@ extension IdentityCore {
     for session in sessions {
       try writer.execute(
         "UPDATE identity_sessions SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
-        session, now, reason)
+        session, now, reason.rawValue)
     }
     authority.noteEnded(sessions, at: now, in: writer)
   }

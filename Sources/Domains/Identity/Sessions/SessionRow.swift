@@ -11,7 +11,7 @@ struct SessionRow: Sendable {
   static let useGrain = Duration.seconds(60)
 
   /// Why a session ended.
-  enum EndReason: Int64, SQLBindable, Sendable {
+  enum EndReason: Int64, Sendable {
     case logout = 1
     case endedByUser = 2
     case tokenReused = 3
