@@ -8,7 +8,7 @@
 
 #include "bench/v1/bench.grpc.pb.h"
 
-class Echo final : public bench::v1::Bench::CallbackService {
+class EchoService final : public bench::v1::Bench::CallbackService {
   grpc::ServerUnaryReactor *Echo(grpc::CallbackServerContext *context, const bench::v1::EchoRequest *request,
                                  bench::v1::EchoReply *reply) override {
     reply->set_payload(request->payload());
@@ -24,7 +24,7 @@ int main(int argc, char **argv) {
     std::cerr << "usage: grpc_cpp_echo PORT\n";
     return EXIT_FAILURE;
   }
-  class Echo service;
+  EchoService service;
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(std::string("127.0.0.1:") + argv[1], grpc::InsecureServerCredentials(), &port);
