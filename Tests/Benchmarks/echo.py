@@ -51,8 +51,11 @@ class Measured:
 
     def __init__(self, command):
         self.process = subprocess.Popen(["taskset", "-c", "0", *map(str, command)], stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        self.address = re.search(r"listen=(\S+)", line).group(1)
+        found = re.search(r"127\.0\.0\.1:\d+", self.process.stdout.readline())
+        if not found:
+            self.stop()
+            sys.exit(f"{command[0]} did not say where it listens")
+        self.address = found.group()
 
     def cpu_seconds(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
