@@ -16,7 +16,7 @@ struct RideLoad {
     let riders = arguments.count > 2 ? Int(arguments[2]) ?? 64 : 64
     let seconds = arguments.count > 3 ? Int(arguments[3]) ?? 5 : 5
 
-    let group = EventLoopGroup(loops: 1)
+    let group = try EventLoopGroup(loops: 1)
     let transport = HTTP2ClientTransport(target: target, group: group)
     let channel = RPCChannel(transport: transport, authority: transport.authority)
     let signedIn = try await signIn(riders, channel)
@@ -26,7 +26,9 @@ struct RideLoad {
       for rider in signedIn {
         tasks.addTask { try await rider.ride(until: end) }
       }
-      return try await tasks.reduce(into: Tally()) { $0.add($1) }
+      var sum = Tally()
+      for try await tally in tasks { sum.add(tally) }
+      return sum
     }
     print(tallies.json(seconds: seconds, riders: riders))
     await transport.shutdown()
