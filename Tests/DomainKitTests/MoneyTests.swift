@@ -20,10 +20,11 @@ import Testing
     #expect(throws: MoneyError.unknownCurrency) { try Money(1, "EURO") }
   }
 
-  @Test(arguments: [
-    (1050, 1500, 10_000, 158), (-1050, 1500, 10_000, -158), (1049, 1500, 10_000, 157), (5, 1, 3, 2), (4, 1, 3, 1),
-    (Int64.max, 3, 3, Int64.max), (0, 7, 9, 0),
-  ] as [(Int64, Int64, Int64, Int64)])
+  @Test(
+    arguments: [
+      (1050, 1500, 10_000, 158), (-1050, 1500, 10_000, -158), (1049, 1500, 10_000, 157), (5, 1, 3, 2), (4, 1, 3, 1),
+      (Int64.max, 3, 3, Int64.max), (0, 7, 9, 0),
+    ] as [(Int64, Int64, Int64, Int64)])
   func `rates are exact and rounded once, half away from zero`(
     amount: Int64, numerator: Int64, denominator: Int64, result: Int64
   ) throws {
@@ -34,10 +35,12 @@ import Testing
     #expect(throws: MoneyError.overflow) { try Money(.max, "EUR").scaled(by: 2, over: 1) }
   }
 
-  @Test(arguments: [
-    (100, [1, 1, 1], [34, 33, 33]), (-100, [1, 1, 1], [-34, -33, -33]), (10, [1, 2, 3], [2, 3, 5]), (1, [0, 1], [0, 1]),
-    (0, [3, 5], [0, 0]), (7, [1], [7]), (2, [1, 1, 1], [1, 1, 0]),
-  ] as [(Int64, [Int64], [Int64])])
+  @Test(
+    arguments: [
+      (100, [1, 1, 1], [34, 33, 33]), (-100, [1, 1, 1], [-34, -33, -33]), (10, [1, 2, 3], [2, 3, 5]),
+      (1, [0, 1], [0, 1]),
+      (0, [3, 5], [0, 0]), (7, [1], [7]), (2, [1, 1, 1], [1, 1, 0]),
+    ] as [(Int64, [Int64], [Int64])])
   func `parts add up to the whole`(amount: Int64, weights: [Int64], parts: [Int64]) throws {
     #expect(try Money(amount, "EUR").split(by: weights).map(\.minorUnits) == parts)
   }

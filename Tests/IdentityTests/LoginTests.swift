@@ -46,7 +46,7 @@ import WellKnownTypes
     await house.close()
   }
 
-  @Test func `a thousand guesses at once are not a thousand free ones`() async throws {
+  @Test func `many guesses at once are not as many free ones`() async throws {
     let house = try await House.open()
     try await house.client().register("ada")
     let hashed = house.passwords.invocations
@@ -72,7 +72,7 @@ import WellKnownTypes
     }
     house.clock.advance(by: .seconds(60))
     let error = await expectRefusal(.resourceExhausted, "RATE_LIMITED") { try await house.client().login("ada") }
-    #expect(error.details.compactMap { $0.unpack(RetryInfo.self) }.first?.retryDelay?.seconds == 14 * 60)
+    #expect(error.details.compactMap { $0.unpack(RetryInfo.self) }.first?.retryDelay?.seconds == 840)
     let login = try await house.client().login("ada", device: own)
     #expect(login.session?.knownDevice == true && login.session?.deviceName == "Ada's phone")
     house.clock.advance(by: .seconds(14 * 60))

@@ -5,7 +5,7 @@ import Storage
 ///
 /// Failures are counted per name and device: each device that the account has been used on has its own count, all
 /// others share one. Names that nobody has are counted like those that somebody has. An attempt counts as failed from
-/// its beginning, so that a thousand attempts at once are not a thousand free guesses; success takes it back.
+/// its beginning, so that many attempts at once are not as many free guesses; success takes it back.
 struct LoginThrottle: Sendable {
   /// From the fifth failure on, attempts must keep this distance.
   static let pauseAfter = 5

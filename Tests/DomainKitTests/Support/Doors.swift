@@ -1,0 +1,44 @@
+import Base
+import DomainKit
+import Storage
+
+/// Knows sessions and roles from memory. A user's session has the user's own number.
+final class Doors: Authority {
+  private struct State {
+    var ended: Set<Identifier> = []
+    /// Ended in the rows, which memory has not heard of yet.
+    var endedInRows: Set<Identifier> = []
+    var roles: [Identifier: RoleSet] = [:]
+    var rolesInRows: [Identifier: RoleSet] = [:]
+  }
+
+  private let state = Locked(State())
+
+  func end(_ session: Identifier) { _ = state.withLock { $0.ended.insert(session) } }
+
+  func endInRows(_ session: Identifier) { _ = state.withLock { $0.endedInRows.insert(session) } }
+
+  /// - Parameter inRows: what the rows say; nil for the same.
+  func setRoles(_ user: Identifier, _ roles: RoleSet, inRows: RoleSet? = nil) {
+    state.withLock { state in
+      state.roles[user] = roles
+      state.rolesInRows[user] = inRows ?? roles
+    }
+  }
+
+  func hasEnded(_ session: Identifier) -> Bool { state.withLock { $0.ended.contains(session) } }
+
+  func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet {
+    state.withLock { $0.roles[user] ?? RoleSet() }
+  }
+
+  func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {
+    state.withLock { $0.rolesInRows[user] ?? RoleSet() }
+  }
+
+  func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
+    let hasEnded = state.withLock { !$0.ended.union($0.endedInRows).isDisjoint(with: [caller.session]) }
+    if hasEnded { throw KitError.sessionEnded }
+    return Standing(provedAt: Instant(seconds: 0))
+  }
+}

@@ -1,0 +1,59 @@
+import Base
+import ChatAPI
+import Cryptography
+import DomainKit
+import ProtobufRuntime
+import RPC
+import Storage
+import StorageSQLite
+import Streaming
+
+/// A server with methods of a test's own, over the in-process transport.
+final class Workshop: Sendable {
+  let clock = ManualClock()
+  let doors = Doors()
+  let database: SQLiteDatabase
+  let kit: Kit
+
+  static let user = Identifier(rawValue: 1)
+
+  init(topicLimits: TopicLimits = TopicLimits()) async throws {
+    var options = SQLiteOptions()
+    options.runsBodiesTwice = true
+    database = try await SQLiteDatabase.openTemporary(
+      migrations: TopicStore.migrations + [
+        Migration("test", 1, "notes", sql: "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+      ], clock: clock, options: options)
+    let root = SecretKey.random()
+    kit = Kit(
+      database: database, hub: TopicHub(database: database, clock: clock, key: root, limits: topicLimits),
+      clock: clock, identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
+      keys: try ServerKeys(root: root), authority: doors, log: Log(level: .error))
+  }
+
+  /// A channel to the methods that `register` adds.
+  func channel(
+    limits: RateLimits = RateLimits(), openServices: Set<String> = [], _ register: (inout ServiceRegistry) -> Void
+  ) -> RPCChannel {
+    var registry = ServiceRegistry()
+    register(&registry)
+    let access = AccessInterceptor(
+      authority: doors, keys: kit.keys, clock: clock, limits: limits, openServices: openServices)
+    return RPCChannel(
+      transport: InProcessTransport(
+        acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock)),
+      authority: "in-process", clock: clock)
+  }
+
+  /// Credentials of a user.
+  func credentials(_ user: Identifier = Workshop.user) throws -> CallOptions {
+    let token = AccessToken(user: user, session: user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
+    var options = CallOptions()
+    try options.metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: kit.keys))
+    return options
+  }
+
+  var notes: [String] {
+    get async throws { try await database.read { try $0.rows("SELECT text FROM notes ORDER BY id") { $0[0] } } }
+  }
+}
