@@ -33,6 +33,11 @@ animals_pb2, animals_grpc = load("animals")
 error_details_pb2 = stubs.module("google.rpc.error_details_pb2")
 session_pb2 = stubs.module("octet.identity.v1.session_service_pb2")
 session_grpc = stubs.module("octet.identity.v1.session_service_pb2_grpc")
+frames_pb2 = stubs.module("octet.chat.v1.frames_pb2")
+ride_service_pb2 = stubs.module("octet.rides.v1.ride_service_pb2")
+ride_service_grpc = stubs.module("octet.rides.v1.ride_service_pb2_grpc")
+tracking_pb2 = stubs.module("octet.rides.v1.tracking_service_pb2")
+tracking_grpc = stubs.module("octet.rides.v1.tracking_service_pb2_grpc")
 
 
 def abort(context, code, message, *details):
@@ -143,6 +148,50 @@ class Sessions(session_grpc.SessionServiceServicer):
         return session_pb2.LogoutResponse()
 
 
+class Tracking(tracking_grpc.TrackingServiceServicer):
+    """A ride that comes nearer, without waiting in between."""
+
+    def TrackRide(self, request, context):
+        yield tracking_pb2.TrackRideResponse(state="RIDE_STATE_OFFERING")
+        for step in range(4):
+            yield tracking_pb2.TrackRideResponse(
+                state="RIDE_STATE_ASSIGNED" if step < 3 else "RIDE_STATE_ARRIVED",
+                place={"latitude": 48.2 + step / 1000, "longitude": 16.37},
+                measured_at={"seconds": 1_767_225_600 + step},
+                speed_mps=10.0,
+                eta_s=90 - 30 * step,
+                distance_left_m=1500 - 500 * step,
+                route_left=[
+                    {"latitude": 48.2 + step / 1000, "longitude": 16.37},
+                    {"latitude": 48.203, "longitude": 16.38},
+                ],
+            )
+
+
+class Rides(ride_service_grpc.RideServiceServicer):
+    """A chat in which somebody echoes."""
+
+    def RideChat(self, requests, context):
+        first = next(requests)
+        assert first.ride_id.startswith("ride_") and first.frame.WhichOneof("frame") == "join"
+
+        def says(author, text):
+            message = frames_pb2.ChatMessage(author_name=author, text=text)
+            return ride_service_pb2.RideChatResponse(frame={"message": message})
+
+        joined = frames_pb2.Joined(messages=[frames_pb2.ChatMessage(author_name="Bob", text="I wait\x1b[2J outside")])
+        yield ride_service_pb2.RideChatResponse(frame={"joined": joined})
+        for request in requests:
+            post = request.frame.post
+            assert post.request_id
+            if post.text == "rude":
+                refused = frames_pb2.PostRefused(reason="TEXT_REFUSED", message="no")
+                yield ride_service_pb2.RideChatResponse(frame={"post_refused": refused})
+            else:
+                yield says("Ada", post.text)
+        yield ride_service_pb2.RideChatResponse(frame={"closed": frames_pb2.Closed()})
+
+
 class Zoo:
     """Serves in this process, in the clear or with the certificate in `tls`."""
 
@@ -151,9 +200,13 @@ class Zoo:
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(16))
         animals_grpc.add_AnimalServiceServicer_to_server(Animals(), self.server)
         session_grpc.add_SessionServiceServicer_to_server(self.sessions, self.server)
+        tracking_grpc.add_TrackingServiceServicer_to_server(Tracking(), self.server)
+        ride_service_grpc.add_RideServiceServicer_to_server(Rides(), self.server)
         names = [
             animals_pb2.DESCRIPTOR.services_by_name["AnimalService"].full_name,
             session_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
+            tracking_pb2.DESCRIPTOR.services_by_name["TrackingService"].full_name,
+            ride_service_pb2.DESCRIPTOR.services_by_name["RideService"].full_name,
             reflection.SERVICE_NAME,
         ]
         reflection.enable_server_reflection(names, self.server)
