@@ -30,13 +30,17 @@ enum JSONToken: Equatable {
 /// Splits JSON (RFC 8259, UTF-8) into tokens. A value type: a copy is a place to come back to.
 struct JSONLexer {
   private let bytes: [UInt8]
-  private var position = 0
+  /// Where the next token is looked for.
+  private(set) var position = 0
   /// Where the last token began.
   private(set) var tokenStart = 0
 
   init(_ bytes: [UInt8]) {
     self.bytes = bytes
   }
+
+  /// Length of the whole text.
+  var count: Int { bytes.count }
 
   mutating func next() throws(JSONFailure) -> JSONToken {
     while let byte = current, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 { position += 1 }

@@ -145,8 +145,12 @@ extension JSONParser {
     return writer.bytes
   }
 
+  /// How many times its length a text may be looked through in search of `@type`: an Any in an Any in an Any, each
+  /// with its type at the end, would cost the square of its length.
+  private static let mostLookingAhead = 8
+
   /// Looks ahead for `@type`, which may stand anywhere in the object; nil for an empty object.
-  private func typeURL(depth: Int) throws -> String? {
+  private mutating func typeURL(depth: Int) throws -> String? {
     var ahead = self
     try ahead.begin(.beginObject, for: "an Any")
     var url: String?
@@ -159,6 +163,8 @@ extension JSONParser {
         try ahead.lexer.skipValue(depth: depth, limit: depthLimit)
       }
     }
+    lookedAhead += ahead.lexer.position - lexer.position
+    guard lookedAhead <= Self.mostLookingAhead * lexer.count else { throw JSONFailure(.tooDeep) }
     if let url { return url }
     guard isFirst else { throw JSONFailure.value("an Any needs \"@type\"") }
     return nil

@@ -5,6 +5,8 @@ struct JSONParser {
   let depthLimit: Int
   var lexer: JSONLexer
   var path = JSONPath()
+  /// Octets that were read ahead of their turn, in search of `@type`.
+  var lookedAhead = 0
 
   init(_ json: [UInt8], pool: DescriptorPool, options: JSONReadOptions, depthLimit: Int) {
     self.pool = pool

@@ -54,6 +54,8 @@ extension FieldType {
 /// messages merge, the members of a oneof displace each other, packed and single values mix.
 struct FieldValues {
   private var values: [Int32: [WireValue]] = [:]
+  /// The member that each oneof has now.
+  private var members: [Int: Int32] = [:]
 
   /// Values of a wire type that the field does not have are unknown fields, and passed over as those are.
   init(_ message: MessageDescriptor, extensions: [FieldDescriptor], from reader: WireReader) throws(DecodeError) {
@@ -73,33 +75,37 @@ struct FieldValues {
         let value: WireValue =
           tag.type == .startGroup
           ? .bytes(try reader.group(tag)) : try WireValue(tag.type, from: &reader)
-        add(value, to: field, of: message)
+        add(value, to: field)
       } else {
         try reader.skip(tag)
       }
     }
   }
 
-  private mutating func add(_ value: WireValue, to field: FieldDescriptor, of message: MessageDescriptor) {
-    if field.isRepeated {
-      values[field.number, default: []].append(value)
-      return
-    }
+  private mutating func add(_ value: WireValue, to field: FieldDescriptor) {
     if let oneof = field.realOneofIndex, field.extendee == nil {
-      for other in message.fields where other.realOneofIndex == oneof && other.number != field.number {
-        values[other.number] = nil
-      }
+      let before = members.updateValue(field.number, forKey: oneof)
+      if let before, before != field.number { values[before] = nil }
     }
-    if field.type == .message || field.type == .group, case .bytes(let more) = value,
-      case .bytes(let before)? = values[field.number]?.first
-    {
-      // The concatenation of two encodings is the encoding of the merged message.
-      values[field.number] = [.bytes(WireReader(before.remaining + more.remaining))]
+    if field.isRepeated || field.isMessage {
+      values[field.number, default: []].append(value)
     } else {
       values[field.number] = [value]
     }
   }
 
   /// The values of a field: at most one unless it is repeated.
-  subscript(_ field: FieldDescriptor) -> [WireValue] { values[field.number] ?? [] }
+  subscript(_ field: FieldDescriptor) -> [WireValue] {
+    let found = values[field.number] ?? []
+    guard field.isMessage, !field.isRepeated, found.count > 1 else { return found }
+    // The concatenation of encodings is the encoding of the merged message.
+    let merged = found.reduce(into: [UInt8]()) { bytes, value in
+      if case .bytes(let reader) = value { bytes += reader.remaining }
+    }
+    return [.bytes(WireReader(merged))]
+  }
+}
+
+extension FieldDescriptor {
+  fileprivate var isMessage: Bool { type == .message || type == .group }
 }

@@ -26,6 +26,9 @@ struct ErrorReport {
     case let error as DescriptorError:
       lines = ["the server's descriptors cannot be used: \(error)"]
       exitCode = Int32(StatusCode.internal.rawValue)
+    case is DecodeError:
+      lines = ["the server sent a malformed message"]
+      exitCode = Int32(StatusCode.internal.rawValue)
     case let error as any RPCErrorConvertible:
       let error = error.rpcError
       lines = [error.description] + error.details.flatMap(Self.lines(of:)).map { "  " + $0 }

@@ -69,8 +69,10 @@ struct ProfileStore {
       self.folder = folder
     } else if let base = environment["XDG_CONFIG_HOME"] {
       folder = base + "/octet"
+    } else if let home = environment["HOME"] {
+      folder = home + "/.config/octet"
     } else {
-      folder = (environment["HOME"] ?? "/root") + "/.config/octet"
+      throw UsageError("neither OCTET_CONFIG nor HOME says where profiles are")
     }
     path = folder + "/" + name + ".profile"
   }
@@ -115,12 +117,9 @@ struct ProfileStore {
   }
 
   private func makeFolder() throws(LocalError) {
-    var made = ""
-    for part in folder.split(separator: "/", omittingEmptySubsequences: false) {
-      made += (made.isEmpty && part.isEmpty ? "/" : made.isEmpty || made.hasSuffix("/") ? "" : "/") + part
-      guard mkdir(made, mode_t(0o700)) == 0 || errno == EEXIST || errno == EISDIR else {
-        throw failure("making", made)
-      }
+    for end in folder.indices.dropFirst() + [folder.endIndex] where end == folder.endIndex || folder[end] == "/" {
+      let part = String(folder[..<end])
+      guard mkdir(part, mode_t(0o700)) == 0 || errno == EEXIST else { throw failure("making", part) }
     }
   }
 

@@ -83,6 +83,16 @@ import Testing
     #expect(throws: JSONError.self) { try json(nested) }
   }
 
+  @Test func boundsTheSearchForTheTypesOfAnys() throws {
+    let nested = { (levels: Int) in
+      let type = #""@type":"x/everything.v1.Everything""#
+      return String(repeating: #"{"any":"#, count: levels) + "{\(type)}"
+        + String(repeating: ",\(type)}", count: levels - 1) + "}"
+    }
+    #expect(error(nested(5)) == nil)
+    #expect(error(nested(60))?.reason == .tooDeep)
+  }
+
   // MARK: Wire forms that other writers make
 
   @Test func takesTheLastOfAScalarAndMergesMessages() throws {
@@ -90,6 +100,9 @@ import Testing
     // child { an_int32: 1 } and child { a_bool: true }
     #expect(
       try json([0x8a, 1, 2, 0x18, 1, 0x8a, 1, 2, 0x68, 1]) == #"{"child":{"anInt32":1,"aBool":true}}"#)
+    // chosen_child { an_int32: 1 }, chosen_string: "x", chosen_child { a_bool: true }: only the last is left.
+    #expect(
+      try json([0xaa, 3, 2, 0x18, 1, 0xa2, 3, 1, 0x78, 0xaa, 3, 2, 0x68, 1]) == #"{"chosenChild":{"aBool":true}}"#)
   }
 
   @Test func takesTheLastMemberOfAOneof() throws {
