@@ -1,0 +1,79 @@
+import Base
+import DomainKit
+import RidesAPI
+import Storage
+
+/// What all parts of rides work with: the services, the session, the matcher, the timers. Its methods in other files
+/// run inside a transaction that the caller has opened, unless they are `async`.
+struct RidesCore: Sendable {
+  let kit: Kit
+  let timers: Timers
+  let rooms: any Rooms
+  let limits: RidesLimits
+  let fleet: Fleet
+  let timeZones: TimeZones
+  let pinKey: SecretKey
+
+  var now: Instant { kit.clock.now() }
+}
+
+/// The kinds of timers that rides set, by the id of the ride.
+enum RideTimer {
+  /// The offers of a ride's epoch expire.
+  static let offers = "rides.offers"
+  /// The search for a driver has taken too long.
+  static let search = "rides.search"
+  /// The chat of a ride that is over closes.
+  static let chat = "rides.chat"
+}
+
+extension RidesCore {
+  /// The PIN of a ride in an epoch.
+  func pin(of ride: Identifier, epoch: Int64) -> String {
+    RidePIN.derive(ride: ride, epoch: epoch) { Hash.blake2b($0, key: pinKey) }
+  }
+
+  /// Adds the PIN to what the rider is shown, as long as it is of use.
+  func reveal(_ ride: inout Ride, to user: Identifier) {
+    guard ride.state.precedesStart, ride.riderID == user.text(kind: IDKind.user),
+      let id = try? Identifier.parse(ride.id, kind: IDKind.ride)
+    else { return }
+    ride.pin = pin(of: id, epoch: ride.epoch)
+  }
+
+  /// The driver that a user is.
+  /// - Throws: `RidesError.notEligible` for a user who is none.
+  func requireDriver(_ user: Identifier, in reader: any Reader) throws -> DriverRecord {
+    guard let driver = try reader.driver(ofUser: user) else {
+      throw RidesError.notEligible("the caller is no driver")
+    }
+    return driver
+  }
+
+  /// A ride that the user drives now or drove, held by this transaction.
+  /// - Throws: `KitError.notFound` for a user who does not.
+  func rideForUpdate(_ id: Identifier, drivenBy user: Identifier, in writer: any Writer) throws -> RideRecord {
+    guard let ride = try writer.rideForUpdate(id), let driver = try writer.driver(ofUser: user),
+      ride.driverID == driver.id
+    else { throw KitError.notFound("ride") }
+    return ride
+  }
+
+  /// On which side of a ride a user is; nil for a stranger.
+  func side(of user: Identifier, on ride: RideRecord, in reader: any Reader) throws -> RideSide? {
+    if ride.riderID == user { return .rider }
+    guard let driverID = ride.driverID, try reader.driver(ofUser: user)?.id == driverID else { return nil }
+    return .driver
+  }
+
+  /// A ride that the caller is a party to, or may see as staff.
+  /// - Throws: `KitError.notFound` for strangers.
+  func visibleRide(
+    _ id: Identifier, to caller: Caller, roles: [String], in reader: any Reader
+  ) throws -> RideRecord {
+    guard let ride = try reader.ride(id) else { throw KitError.notFound("ride") }
+    let isStaff = caller.roles.holds(anyOf: roles)
+    guard try isStaff || side(of: caller.user, on: ride, in: reader) != nil else { throw KitError.notFound("ride") }
+    return ride
+  }
+}

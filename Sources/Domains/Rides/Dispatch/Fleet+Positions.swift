@@ -1,0 +1,128 @@
+import Base
+
+/// What became of a report of positions.
+struct PositionVerdict: Sendable {
+  /// The newest position that was accepted; nil if none was.
+  var newest: AcceptedPosition?
+  var refused: [(sequence: Int64, error: RidesError)] = []
+  /// The ride that the positions belong to.
+  var assignment: Assignment?
+  var acceptedSequence: Int64 = 0
+  var durableSequence: Int64 = 0
+  /// How many points of the trail wait to become durable.
+  var waiting = 0
+}
+
+extension Fleet {
+  /// Judges the positions of one report, in order. Accepted ones move the driver in the index, and on a ride join the
+  /// trail.
+  func report(_ readings: [PositionReading], by driver: Identifier, city: Identifier, now: Instant) -> PositionVerdict {
+    state.withLock { state in
+      var member = state.members[driver] ?? Member(city: city, presence: .offline, lastHeard: now)
+      member.lastHeard = now
+      var verdict = PositionVerdict()
+      for reading in readings {
+        do throws(PositionRefusal) {
+          switch try member.filter.admit(reading, now: now) {
+          case .accepted(let position, let replacesPrevious):
+            verdict.newest = position
+            member.accept(position, replacesPrevious: replacesPrevious)
+          case .keptAside: break
+          }
+        } catch {
+          verdict.refused.append((reading.sequence, RidesError(error)))
+        }
+      }
+      verdict.assignment = member.assignment
+      verdict.acceptedSequence = member.filter.last?.sequence ?? 0
+      verdict.durableSequence = member.assignment == nil ? 0 : member.durableSequence
+      verdict.waiting = member.trail.count
+      state.members[driver] = member
+      if verdict.newest != nil { state.place(driver) }
+      return verdict
+    }
+  }
+
+  /// Takes the points that wait to become durable: of one driver, or of all.
+  func takeTrails(of driver: Identifier? = nil) -> [TrailBatch] {
+    state.withLock { state in
+      var batches: [TrailBatch] = []
+      for id in driver.map({ [$0] }) ?? state.members.keys.sorted() {
+        guard var member = state.members[id], let assignment = member.assignment, !member.trail.isEmpty else { continue }
+        batches.append(TrailBatch(driver: id, assignment: assignment, points: member.trail))
+        member.trail = []
+        state.members[id] = member
+      }
+      return batches
+    }
+  }
+
+  /// The points of a batch are durable. Returns the durable sequence, nil if the driver is on another ride by now.
+  func noteDurable(_ batch: TrailBatch) -> Int64? {
+    state.withLock { state in
+      guard let last = batch.points.last, var member = state.members[batch.driver],
+        member.assignment == batch.assignment
+      else { return nil }
+      member.durableSequence = max(member.durableSequence, last.sequence)
+      state.members[batch.driver] = member
+      return member.durableSequence
+    }
+  }
+
+  /// The points of a batch could not be stored: they wait again.
+  func putBack(_ batch: TrailBatch) {
+    state.withLock { state in
+      guard var member = state.members[batch.driver], member.assignment == batch.assignment else { return }
+      member.trail = batch.points + member.trail
+      state.members[batch.driver] = member
+    }
+  }
+
+  /// The accepted and the durable sequence of a driver.
+  func sequences(of driver: Identifier) -> (accepted: Int64, durable: Int64) {
+    state.withLock { state in
+      guard let member = state.members[driver] else { return (0, 0) }
+      return (member.filter.last?.sequence ?? 0, member.assignment == nil ? 0 : member.durableSequence)
+    }
+  }
+
+  /// The last positions that are newer than the last checkpoint, which this call is.
+  func takeCheckpoint() -> [(driver: Identifier, position: AcceptedPosition)] {
+    state.withLock { state in
+      var result: [(driver: Identifier, position: AcceptedPosition)] = []
+      for (id, member) in state.members where member.needsCheckpoint {
+        if let last = member.filter.last { result.append((id, last)) }
+        state.members[id]?.needsCheckpoint = false
+      }
+      return result.sorted { $0.driver < $1.driver }
+    }
+  }
+}
+
+extension Fleet.Member {
+  fileprivate mutating func accept(_ position: AcceptedPosition, replacesPrevious: Bool) {
+    needsCheckpoint = true
+    guard assignment != nil else { return }
+    // At more than two a second the newest counts; the one before gives way unless it is stored already.
+    if replacesPrevious, !trail.isEmpty { trail.removeLast() }
+    trail.append(position)
+  }
+}
+
+extension RidesError {
+  init(_ refusal: PositionRefusal) {
+    switch refusal {
+    case .old: self = .positionOld
+    case .rejected(let fields):
+      self = .positionRejected(
+        fields.map { field in
+          switch field {
+          case .age: "age_ms"
+          case .latitude: "latitude"
+          case .longitude: "longitude"
+          case .accuracy: "accuracy_m"
+          }
+        })
+    }
+  }
+}

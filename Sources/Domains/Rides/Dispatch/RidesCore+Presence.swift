@@ -1,0 +1,123 @@
+import Base
+import DomainKit
+import RidesAPI
+import Storage
+
+extension RidesCore {
+  /// Does to a presence what `event` does by the table of states, and tells the fleet once that is durable.
+  /// - Parameters:
+  ///   - presence: as this transaction read it.
+  ///   - offer: the open offer from now on.
+  ///   - ride: the ride from now on.
+  /// - Throws: `RetryTransaction` if the event cannot happen to it: ride and presence were read at different instants.
+  func change(
+    _ presence: PresenceRecord, _ event: PresenceEvent, offer: Identifier? = nil, ride: RideRecord? = nil,
+    in writer: any Writer
+  ) throws {
+    guard let changed = try writer.apply(event, to: presence, offer: offer, ride: ride?.id, now: now) else {
+      throw RetryTransaction()
+    }
+    let assignment = ride.map { Assignment(ride: $0.id, epoch: $0.epoch) }
+    let now = now
+    writer.afterCommit { [fleet] in fleet.note(changed, assignment: assignment, now: now) }
+  }
+
+  /// A driver starts to take offers; harmless while online.
+  /// - Throws: `RidesError.notEligible` unless the driver may work.
+  func goOnline(_ driver: DriverRecord, in writer: any Writer) throws {
+    guard let presence = try writer.presenceForUpdate(driver.id) else { throw KitError.notFound("driver") }
+    guard presence.state == .offline else { return }
+    if let obstacle = try writer.obstacle(toWork: driver, now: now) { throw RidesError.notEligible(obstacle) }
+    try change(presence, .wentOnline, in: writer)
+  }
+
+  /// A driver stops taking offers; an open one counts as turned down. Harmless while offline.
+  /// - Throws: `RidesError.wrongState` on a ride.
+  func goOffline(_ driver: Identifier, in writer: any Writer) throws {
+    guard let presence = try writer.presence(of: driver) else { throw KitError.notFound("driver") }
+    switch presence.state {
+    case .idle:
+      guard let held = try writer.presenceForUpdate(driver), held == presence else { throw RetryTransaction() }
+      try change(held, .wentOffline, in: writer)
+    case .offered:
+      try leaveOffered(presence, in: writer)
+    case .enRoute, .onTrip:
+      let ride = try presence.rideID.flatMap { try writer.ride($0) }
+      throw RidesError.wrongState(ride?.state ?? .unspecified)
+    default: break
+    }
+  }
+
+  /// An OFFERED driver goes OFFLINE: the offer is withdrawn.
+  private func leaveOffered(_ presence: PresenceRecord, in writer: any Writer) throws {
+    guard let id = presence.offerID, let found = try writer.offer(id),
+      let ride = try writer.rideForUpdate(found.rideID), let offer = try writer.offer(id), offer.state == .open
+    else { throw RetryTransaction() }
+    try closeOffer(offer, as: .superseded, reason: .withdrawn, andGoOffline: true, in: writer)
+    try endRoundIfExhausted(ride, in: writer)
+  }
+
+  /// Judges the drivers that were not heard from for too long: free ones go OFFLINE, rides that have not begun are
+  /// offered to others.
+  func judgeSilence() async throws {
+    let now = now
+    let silent = fleet.silent(
+      freeSince: now - limits.silenceWhenFree, onRideSince: now - limits.silenceOnRide)
+    for driver in silent {
+      try await kit.database.write { writer in try dropSilent(driver, in: writer) }
+    }
+  }
+
+  private func dropSilent(_ driver: Identifier, in writer: any Writer) throws {
+    guard let presence = try writer.presence(of: driver) else { return }
+    switch presence.state {
+    case .idle, .offered:
+      try goOffline(driver, in: writer)
+      try tellState(of: driver, in: writer)
+    case .enRoute:
+      guard let id = presence.rideID, let ride = try writer.rideForUpdate(id), ride.driverID == driver else { return }
+      try loseDriver(of: ride, note: "the driver could not be reached", goesOffline: true, in: writer)
+    default: break
+    }
+  }
+
+  /// A ride that has not begun loses its driver: it is offered to others, and not to this one again.
+  /// - Returns: the ride as it is now.
+  @discardableResult
+  func loseDriver(
+    of ride: RideRecord, note: String, goesOffline: Bool = false, in writer: any Writer
+  ) throws -> RideRecord {
+    guard let driver = ride.driverID, let offer = ride.offerID else { throw RidesError.wrongState(ride.state) }
+    let searchEndsAt = now + limits.searchTime
+    let lost = try writer.apply(.driverLost, to: ride) {
+      $0.driverID = nil
+      $0.offerID = nil
+      $0.assignedAt = nil
+      $0.pickupDueAt = nil
+      $0.arrivedAt = nil
+      $0.pinTries = 0
+      $0.searchEndsAt = searchEndsAt
+      $0.note = note
+    }
+    try writer.supersedeAccepted(offer)
+    try writer.exclude(driver, from: ride.id)
+    try freeDriver(driver, from: ride, by: .rideCancelled, in: writer)
+    if goesOffline, let presence = try writer.presenceForUpdate(driver) {
+      try change(presence, .wentOffline, in: writer)
+    }
+    try timers.set(RideTimer.search, key: key(ride.id), due: searchEndsAt, in: writer)
+    try publish(lost, in: writer)
+    try tellState(of: driver, in: writer)
+    return lost
+  }
+
+  /// The driver of a ride is IDLE again.
+  func freeDriver(
+    _ driver: Identifier, from ride: RideRecord, by event: PresenceEvent, in writer: any Writer
+  ) throws {
+    guard let presence = try writer.presenceForUpdate(driver), presence.rideID == ride.id else {
+      throw RetryTransaction()
+    }
+    try change(presence, event, in: writer)
+  }
+}
