@@ -1,7 +1,9 @@
 import Base
+import Cryptography
 import DomainKit
 import RidesAPI
 import Storage
+import Streaming
 
 /// What all parts of rides work with: the services, the session, the matcher, the timers. Its methods in other files
 /// run inside a transaction that the caller has opened, unless they are `async`.
@@ -13,6 +15,10 @@ struct RidesCore: Sendable {
   let fleet: Fleet
   let timeZones: TimeZones
   let pinKey: SecretKey
+  /// Where the driver of a ride is, by `trackTopic`.
+  let tracks: ConflatingTopics<TrackPoint>
+  /// What the sessions of a driver must know beside their events, by `driverTopic`.
+  let signals: ConflatingTopics<SessionSignal>
 
   var now: Instant { kit.clock.now() }
 }

@@ -1,0 +1,134 @@
+import Base
+import Cryptography
+import DomainKit
+import OctetTypes
+import ProtobufRuntime
+import RidesAPI
+import Storage
+
+extension RidesCore {
+  /// The driver waits at the pickup.
+  func markArrived(_ id: Identifier, by user: Identifier, in writer: any Writer) throws -> Ride {
+    let now = now
+    let ride = try rideForUpdate(id, drivenBy: user, in: writer)
+    guard ride.state == .assigned, let driver = ride.driverID else { throw RidesError.wrongState(ride.state) }
+    guard let pickup = try writer.quote(ride.quoteID)?.quote.stops.first.flatMap(Coordinate.init),
+      let position = fleet.position(of: driver), now - position.time <= limits.silenceWhenFree,
+      position.coordinate.distance(to: pickup) <= limits.arrivalRadiusM
+    else { throw RidesError.tooFar }
+    return try publish(try writer.apply(.arrived, to: ride) { $0.arrivedAt = now }, in: writer)
+  }
+
+  /// What a try at the PIN is answered with, before anything else is.
+  ///
+  /// The try is spent first, in a transaction of its own, so that no number of simultaneous guesses gets more than the
+  /// allowed ones judged. Only a right PIN gets the try back, in the transaction that starts the ride.
+  /// - Returns: whether a try was spent; if not, the ride is not in the state for one, and `start` says why.
+  /// - Throws: `RidesError.wrongPIN`, `RidesError.tooManyAttempts`.
+  func spendPINTry(_ id: Identifier, pin typed: String, by user: Identifier) async throws -> Bool {
+    let tries = limits.pinTries
+    let epoch: Int64? = try await kit.database.write { writer in
+      guard let ride = try writer.rideForUpdate(id), ride.state == .arrived, let driver = ride.driverID,
+        try writer.driver(ofUser: user)?.id == driver
+      else { return nil }
+      let isSpent = try writer.execute(
+        "UPDATE rides_rides SET pin_tries = pin_tries + 1 WHERE id = $1 AND epoch = $2 AND state = $3 AND pin_tries < $4",
+        id, ride.epoch, ride.state.rawValue, tries)
+      if isSpent == 0 { throw RidesError.tooManyAttempts }
+      return ride.epoch
+    }
+    guard let epoch else { return false }
+    guard isEqualInConstantTime(Array(typed.utf8), Array(pin(of: id, epoch: epoch).utf8)) else {
+      throw RidesError.wrongPIN
+    }
+    return true
+  }
+
+  /// The rider is on board, as the PIN has proved.
+  func start(_ id: Identifier, pin typed: String, by user: Identifier, in writer: any Writer) throws -> Ride {
+    let now = now
+    let ride = try rideForUpdate(id, drivenBy: user, in: writer)
+    guard let driver = ride.driverID, ride.state == .arrived else { throw RidesError.wrongState(ride.state) }
+    // The proof was for the epoch it was made in.
+    guard isEqualInConstantTime(Array(typed.utf8), Array(pin(of: id, epoch: ride.epoch).utf8)) else {
+      throw RidesError.wrongPIN
+    }
+    let started = try writer.apply(.started, to: ride) {
+      $0.startedAt = now
+      $0.pinTries = max(0, ride.pinTries - 1)
+    }
+    guard let presence = try writer.presenceForUpdate(driver), presence.rideID == id else { throw RetryTransaction() }
+    try change(presence, .rideStarted, ride: started, in: writer)
+    return try publish(started, in: writer)
+  }
+
+  /// The ride is over; its receipt is fixed. The trail has been made durable before.
+  func complete(_ id: Identifier, by user: Identifier, in writer: any Writer) throws -> Ride {
+    let now = now
+    let ride = try rideForUpdate(id, drivenBy: user, in: writer)
+    guard ride.state == .inProgress, let driver = ride.driverID, let startedAt = ride.startedAt else {
+      throw RidesError.wrongState(ride.state)
+    }
+    guard let quote = try writer.quote(ride.quoteID), let city = try writer.city(ride.cityID),
+      let table = try writer.fareTable(ofCity: ride.cityID, version: quote.quote.tableVersion)
+    else { throw StorageError(.corrupt, operation: "read", message: "the quote of a ride is missing") }
+    let trail = try writer.trail(of: id, epoch: ride.epoch, from: startedAt)
+    let inputs = meterInputs(of: ride, quote: quote, trail: trail, city: city, startedAt: startedAt, now: now)
+    var over = ride
+    over.endedAt = now
+    let receipt = try ReceiptMaker.receipt(of: over, inputs: inputs, table: table)
+    let completed = try writer.apply(.completed, to: ride) {
+      $0.endedAt = now
+      $0.meter = inputs.canonicalBytes
+      $0.receipt = receipt.encoded()
+      $0.total = receipt.total?.minorUnits
+    }
+    try freeDriver(driver, from: ride, by: .rideEnded, in: writer)
+    try closeChatLater(completed, in: writer)
+    return try publish(completed, in: writer)
+  }
+
+  private func meterInputs(
+    of ride: RideRecord, quote: QuoteRecord, trail: [AcceptedPosition], city: CityRecord, startedAt: Instant,
+    now: Instant
+  ) -> MeterInputs {
+    let distance = zip(trail, trail.dropFirst()).reduce(0.0) { $0 + $1.0.coordinate.distance(to: $1.1.coordinate) }
+    let metered = TripMeasure(
+      distanceM: Int64(distance.rounded()), durationS: max(0, (now - startedAt).inMilliseconds / 1000),
+      startMinuteOfDay: Int(timeZones.table(of: city).minuteOfDay(at: startedAt)))
+    var inputs = MeterInputs(
+      ratesVersion: quote.quote.tableVersion, surgeVersion: quote.quote.surgeVersion,
+      surgeBasisPoints: Int64(quote.quote.surgeBp),
+      quoted: TripMeasure(
+        distanceM: quote.quote.distanceM, durationS: quote.quote.durationS, startMinuteOfDay: quote.startMinute),
+      metered: metered)
+    inputs.waitingS = ride.arrivedAt.map { max(0, (startedAt - $0).inMilliseconds / 1000) } ?? 0
+    inputs.paysCash = ride.method == .cash
+    return inputs
+  }
+
+  /// The driver has received cash.
+  func confirmCash(_ id: Identifier, received: Money, by user: Identifier, in writer: any Writer) throws -> Ride {
+    let ride = try rideForUpdate(id, drivenBy: user, in: writer)
+    if ride.state == .paid { throw RidesError.alreadyPaid }
+    guard ride.state == .completed || ride.state == .paymentDue, let outstanding = ride.outstanding else {
+      throw RidesError.wrongState(ride.state)
+    }
+    guard received.currencyCode == ride.currency else { throw KitError.currencyMismatch }
+    // A ride that costs nothing is confirmed with nothing.
+    guard received.minorUnits <= outstanding, received.minorUnits > 0 || outstanding == 0 else {
+      throw KitError.invalid(
+        FieldViolation(field: "received.minor_units", description: "more than 0, at most what is outstanding"))
+    }
+    let sum = ride.received + received.minorUnits
+    let changed: RideRecord
+    if sum == ride.total {
+      changed = try writer.apply(.paid, to: ride) { $0.received = sum }
+    } else if ride.state == .completed {
+      changed = try writer.apply(.paidShort, to: ride) { $0.received = sum }
+    } else {
+      changed = try writer.updateReceived(ride, to: sum)
+    }
+    return try publish(changed, in: writer)
+  }
+}

@@ -1,0 +1,107 @@
+import Base
+import OctetTypes
+import RidesAPI
+import Storage
+import Streaming
+import WellKnownTypes
+
+/// Where the driver of a ride is.
+struct TrackPoint: Sendable {
+  let position: AcceptedPosition
+}
+
+extension RidesCore {
+  /// Takes a report of positions in: the index, the watchers, and on a ride the trail, which becomes durable at once
+  /// when enough points wait, and else with `flushTrails`.
+  func report(
+    _ readings: [PositionReading], by driver: DriverRecord
+  ) async throws -> PositionVerdict {
+    var verdict = fleet.report(readings, by: driver.id, city: driver.cityID, now: now)
+    if let assignment = verdict.assignment, let newest = verdict.newest {
+      tracks.publish(trackTopic(assignment.ride), TrackPoint(position: newest))
+    }
+    if verdict.waiting >= limits.trailBatch {
+      try await flushTrails(of: driver.id)
+      verdict.durableSequence = fleet.sequences(of: driver.id).durable
+    }
+    return verdict
+  }
+
+  /// Makes the points that wait durable, of one driver or of all, and tells the drivers.
+  func flushTrails(of driver: Identifier? = nil) async throws {
+    let batches = fleet.takeTrails(of: driver)
+    guard !batches.isEmpty else { return }
+    do {
+      try await kit.database.write { writer in
+        for batch in batches {
+          try writer.append(batch.points, toTrailOf: batch.assignment.ride, epoch: batch.assignment.epoch)
+        }
+      }
+    } catch {
+      for batch in batches { fleet.putBack(batch) }
+      throw error
+    }
+    for batch in batches {
+      guard let durable = fleet.noteDurable(batch) else { continue }
+      let topic = driverTopic(batch.driver)
+      let session = signals.newest(topic)?.session
+      signals.publish(topic, SessionSignal(session: session, durableSequence: durable))
+    }
+  }
+
+  /// Stores the last positions of all drivers that moved since the last time.
+  func checkpointPositions() async throws {
+    let positions = fleet.takeCheckpoint()
+    guard !positions.isEmpty else { return }
+    try await kit.database.write { writer in
+      for (driver, position) in positions { try writer.checkpoint(position, of: driver) }
+    }
+    fleet.forgetOffline()
+  }
+
+  /// Puts the drivers at work back into memory, after a start.
+  func restoreFleet() async throws {
+    let now = now
+    let members = try await kit.database.read { reader in
+      let checkpoints = Dictionary(
+        try reader.checkpoints().map { ($0.driver, $0.position) }, uniquingKeysWith: { first, _ in first })
+      return try reader.presencesOnline().map { presence in
+        let ride = try presence.rideID.flatMap { try reader.ride($0) }
+        let trail = try ride.flatMap { try reader.lastTrailPoint(of: $0.id, epoch: $0.epoch) }
+        return RestoredMember(
+          presence: presence, assignment: ride.map { Assignment(ride: $0.id, epoch: $0.epoch) },
+          // On a ride the trail decides: what came after its last point has to be sent again.
+          last: ride == nil ? checkpoints[presence.driverID] : trail, durableSequence: trail?.sequence ?? 0)
+      }
+    }
+    for member in members {
+      fleet.restore(
+        member.presence, assignment: member.assignment, last: member.last, durableSequence: member.durableSequence,
+        now: now)
+    }
+  }
+
+  /// What watchers of a ride are shown.
+  func trackResponse(_ ride: RideRecord, stops: [LatLng], point: TrackPoint?) -> TrackRideResponse {
+    var response = TrackRideResponse()
+    response.state = ride.state
+    guard let position = point?.position else { return response }
+    response.place = position.coordinate.message
+    response.measuredAt = Timestamp(position.time)
+    response.speedMps = position.speedMetresPerSecond
+    let ahead = ride.state == .inProgress ? Array(stops.dropFirst()) : Array(stops.prefix(1))
+    let way = [position.coordinate] + ahead.compactMap(Coordinate.init)
+    let left = StraightLineRoute.estimate(through: way)
+    response.etaS = left.durationS
+    response.distanceLeftM = left.distanceM
+    response.routeLeft = way.map(\.message)
+    return response
+  }
+}
+
+private struct RestoredMember: Sendable {
+  let presence: PresenceRecord
+  let assignment: Assignment?
+  let last: AcceptedPosition?
+  let durableSequence: Int64
+}
