@@ -40,10 +40,10 @@ public struct RidesLimits: Sendable {
   public var checkpointInterval: Duration = .seconds(5)
   /// Rides of one city that one matching looks at; older ones first.
   public var matchedRides = 1000
-  /// Rows that wait for a driver's session to read them.
-  public var sessionBacklog = 1024
   /// Unused quotes are kept for this long after they expired.
   public var quoteRetention: Duration = .seconds(86_400)
+  /// How often unused quotes are looked for.
+  public var sweepInterval: Duration = .seconds(60)
   /// Rows that one sweep deletes.
   public var sweepBatch: Int64 = 1000
 

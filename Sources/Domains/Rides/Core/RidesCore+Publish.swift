@@ -4,14 +4,6 @@ import RidesAPI
 import Storage
 import Streaming
 
-/// What the sessions of one driver must know beside their events.
-struct SessionSignal: Sendable {
-  /// The session that counts; an older one ends.
-  var session: Identifier?
-  /// See `SessionAck.durable_sequence`.
-  var durableSequence: Int64
-}
-
 extension RidesCore {
   /// The key of a ride's timers.
   func key(_ ride: Identifier) -> String { String(ride.rawValue) }
@@ -36,11 +28,18 @@ extension RidesCore {
       response.event = .change(view)
       return response.encoded()
     }
-    if !ride.state.isLive {
-      let topic = trackTopic(ride.id)
-      writer.afterCommit { [tracks] in tracks.end(topic) }
-    }
+    writer.afterCommit { [self] in track(ride) }
     return view
+  }
+
+  /// Shows the new state of a ride to those who track it.
+  private func track(_ ride: RideRecord) {
+    let topic = trackTopic(ride.id)
+    guard ride.state.isLive else { return tracks.end(topic) }
+    let driver = ride.state.hasDriver ? ride.driverID : nil
+    if let driver { fleet.note(ride.state, ofRide: ride.id, drivenBy: driver) }
+    tracks.publish(
+      topic, TrackPoint(state: ride.state, driver: driver, position: driver.flatMap { fleet.position(of: $0) }))
   }
 
   /// Tells a driver something that the driver did not ask for.

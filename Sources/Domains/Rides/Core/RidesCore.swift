@@ -17,8 +17,10 @@ struct RidesCore: Sendable {
   let pinKey: SecretKey
   /// Where the driver of a ride is, by `trackTopic`.
   let tracks: ConflatingTopics<TrackPoint>
-  /// What the sessions of a driver must know beside their events, by `driverTopic`.
-  let signals: ConflatingTopics<SessionSignal>
+  /// Up to where the trail of a driver's ride is durable, by `driverTopic`.
+  let durables: ConflatingTopics<Int64>
+  /// The session of a driver that counts, by `driverTopic`; an older one ends.
+  let sessions: ConflatingTopics<Identifier>
 
   var now: Instant { kit.clock.now() }
 }

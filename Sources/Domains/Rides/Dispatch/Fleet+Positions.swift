@@ -1,4 +1,5 @@
 import Base
+import RidesAPI
 
 /// What became of a report of positions.
 struct PositionVerdict: Sendable {
@@ -7,6 +8,8 @@ struct PositionVerdict: Sendable {
   var refused: [(sequence: Int64, error: RidesError)] = []
   /// The ride that the positions belong to.
   var assignment: Assignment?
+  var rideState = RideState.unspecified
+  var presence = Presence.offline
   var acceptedSequence: Int64 = 0
   var durableSequence: Int64 = 0
   /// How many points of the trail wait to become durable.
@@ -34,6 +37,8 @@ extension Fleet {
         }
       }
       verdict.assignment = member.assignment
+      verdict.rideState = member.rideState
+      verdict.presence = member.presence
       verdict.acceptedSequence = member.filter.last?.sequence ?? 0
       verdict.durableSequence = member.assignment == nil ? 0 : member.durableSequence
       verdict.waiting = member.trail.count

@@ -23,6 +23,8 @@ final class Fleet: Sendable {
     let city: Identifier
     var presence: Presence
     var assignment: Assignment?
+    /// The state of the ride of `assignment`.
+    var rideState = RideState.unspecified
     var filter = PositionFilter()
     var lastHeard: Instant
     var trail: [AcceptedPosition] = []
@@ -57,14 +59,22 @@ final class Fleet: Sendable {
     }
   }
 
+  /// Takes over the state of a ride that became durable.
+  func note(_ state: RideState, ofRide ride: Identifier, drivenBy driver: Identifier) {
+    self.state.withLock { fleet in
+      if fleet.members[driver]?.assignment?.ride == ride { fleet.members[driver]?.rideState = state }
+    }
+  }
+
   /// Takes over a driver from storage, after a start. The time of silence begins anew.
   func restore(
-    _ presence: PresenceRecord, assignment: Assignment?, last: AcceptedPosition?, durableSequence: Int64, now: Instant
+    _ presence: PresenceRecord, assignment: Assignment?, rideState: RideState, last: AcceptedPosition?,
+    durableSequence: Int64, now: Instant
   ) {
     state.withLock { state in
       var member = Member(
         city: presence.cityID, presence: presence.state, assignment: assignment,
-        filter: PositionFilter(resumingAfter: last), lastHeard: now)
+        rideState: rideState, filter: PositionFilter(resumingAfter: last), lastHeard: now)
       member.durableSequence = durableSequence
       state.members[presence.driverID] = member
       state.place(presence.driverID)
@@ -88,6 +98,11 @@ final class Fleet: Sendable {
         }
       }.keys.sorted()
     }
+  }
+
+  /// What a driver does, as far as this node knows.
+  func presence(of driver: Identifier) -> Presence {
+    state.withLock { $0.members[driver]?.presence ?? .offline }
   }
 
   /// The last accepted position of a driver.

@@ -102,6 +102,7 @@ extension RidesCore {
     try writer.supersedeAccepted(offer)
     try writer.exclude(driver, from: ride.id)
     try freeDriver(driver, from: ride, by: .rideCancelled, in: writer)
+    try leaveChat(of: ride, in: writer)
     if goesOffline, let presence = try writer.presenceForUpdate(driver) {
       try change(presence, .wentOffline, in: writer)
     }

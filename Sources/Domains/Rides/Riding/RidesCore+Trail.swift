@@ -5,9 +5,12 @@ import Storage
 import Streaming
 import WellKnownTypes
 
-/// Where the driver of a ride is.
+/// Where a ride stands and its driver is.
 struct TrackPoint: Sendable {
-  let position: AcceptedPosition
+  let state: RideState
+  let driver: Identifier?
+  /// Nil until it is known.
+  let position: AcceptedPosition?
 }
 
 extension RidesCore {
@@ -18,7 +21,8 @@ extension RidesCore {
   ) async throws -> PositionVerdict {
     var verdict = fleet.report(readings, by: driver.id, city: driver.cityID, now: now)
     if let assignment = verdict.assignment, let newest = verdict.newest {
-      tracks.publish(trackTopic(assignment.ride), TrackPoint(position: newest))
+      tracks.publish(
+        trackTopic(assignment.ride), TrackPoint(state: verdict.rideState, driver: driver.id, position: newest))
     }
     if verdict.waiting >= limits.trailBatch {
       try await flushTrails(of: driver.id)
@@ -43,9 +47,7 @@ extension RidesCore {
     }
     for batch in batches {
       guard let durable = fleet.noteDurable(batch) else { continue }
-      let topic = driverTopic(batch.driver)
-      let session = signals.newest(topic)?.session
-      signals.publish(topic, SessionSignal(session: session, durableSequence: durable))
+      durables.publish(driverTopic(batch.driver), durable)
     }
   }
 
@@ -70,26 +72,27 @@ extension RidesCore {
         let trail = try ride.flatMap { try reader.lastTrailPoint(of: $0.id, epoch: $0.epoch) }
         return RestoredMember(
           presence: presence, assignment: ride.map { Assignment(ride: $0.id, epoch: $0.epoch) },
+          rideState: ride?.state ?? .unspecified,
           // On a ride the trail decides: what came after its last point has to be sent again.
           last: ride == nil ? checkpoints[presence.driverID] : trail, durableSequence: trail?.sequence ?? 0)
       }
     }
     for member in members {
       fleet.restore(
-        member.presence, assignment: member.assignment, last: member.last, durableSequence: member.durableSequence,
-        now: now)
+        member.presence, assignment: member.assignment, rideState: member.rideState, last: member.last,
+        durableSequence: member.durableSequence, now: now)
     }
   }
 
   /// What watchers of a ride are shown.
-  func trackResponse(_ ride: RideRecord, stops: [LatLng], point: TrackPoint?) -> TrackRideResponse {
+  func trackResponse(_ point: TrackPoint, stops: [LatLng]) -> TrackRideResponse {
     var response = TrackRideResponse()
-    response.state = ride.state
-    guard let position = point?.position else { return response }
+    response.state = point.state
+    guard let position = point.position else { return response }
     response.place = position.coordinate.message
     response.measuredAt = Timestamp(position.time)
     response.speedMps = position.speedMetresPerSecond
-    let ahead = ride.state == .inProgress ? Array(stops.dropFirst()) : Array(stops.prefix(1))
+    let ahead = point.state == .inProgress ? Array(stops.dropFirst()) : Array(stops.prefix(1))
     let way = [position.coordinate] + ahead.compactMap(Coordinate.init)
     let left = StraightLineRoute.estimate(through: way)
     response.etaS = left.durationS
@@ -102,6 +105,7 @@ extension RidesCore {
 private struct RestoredMember: Sendable {
   let presence: PresenceRecord
   let assignment: Assignment?
+  let rideState: RideState
   let last: AcceptedPosition?
   let durableSequence: Int64
 }

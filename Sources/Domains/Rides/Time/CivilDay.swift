@@ -2,6 +2,9 @@ import OctetTypes
 
 /// Days of the proleptic Gregorian calendar, counted from 1970-01-01.
 enum CivilDay {
+  /// 2200-01-01. Instants reach little further; no document is valid for so long.
+  static let last: Int64 = 84_006
+
   /// The day of a date; nil if the calendar has no such date.
   static func number(_ date: Date) -> Int64? {
     let (year, month, day) = (Int64(date.year), Int64(date.month), Int64(date.day))

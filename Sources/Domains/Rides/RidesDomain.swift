@@ -1,0 +1,122 @@
+public import Base
+public import DomainKit
+public import RPC
+public import Storage
+import RidesAPI
+import Streaming
+
+/// Rides: riders book, track and pay them; drivers go online, take offers and drive.
+///
+///     let rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms)      // before timers.start()
+///     rides.register(in: &registry)
+///     try await rides.start()                                                   // after the migrations
+///     …
+///     await rides.stop()
+public final class RidesDomain: Sendable {
+  /// The tables; after those of storage and streaming.
+  public static var migrations: [Migration] { RidesSchema.migrations }
+
+  /// The roles that staff can be granted.
+  public static var roles: [RoleDefinition] { [RoleDefinition("rides.ops"), RoleDefinition("rides.support")] }
+
+  let core: RidesCore
+  private let loops = Locked<[Task<Void, Never>]>([])
+
+  /// Sets the handlers of its timers, so `timers` must not have been started.
+  public init(kit: Kit, timers: Timers, rooms: any Rooms, limits: RidesLimits = RidesLimits()) {
+    core = RidesCore(
+      kit: kit, timers: timers, rooms: rooms, limits: limits, fleet: Fleet(), timeZones: TimeZones(),
+      pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: ConflatingTopics(), durables: ConflatingTopics(),
+      sessions: ConflatingTopics())
+    core.handleTimers()
+  }
+
+  /// Registers the services of the domain.
+  public func register(in registry: inout ServiceRegistry) {
+    DriverHandlers(core: core).register(in: &registry)
+    PricingHandlers(core: core).register(in: &registry)
+    RideHandlers(core: core).register(in: &registry)
+    TrackingHandlers(core: core).register(in: &registry)
+    ZoneHandlers(core: core).register(in: &registry)
+    AuditHandlers(core: core).register(in: &registry)
+  }
+
+  /// Takes up the drivers at work from storage and begins to match, in the background.
+  public func start() async throws {
+    try await core.restoreFleet()
+    loops.withLock { loops in
+      precondition(loops.isEmpty, "rides were started twice")
+      loops = [
+        loop(every: core.limits.matchInterval) { [core] in try await core.matchOnce() },
+        loop(every: core.limits.trailInterval) { [core] in try await core.flushTrails() },
+        loop(every: core.limits.checkpointInterval) { [core] in try await core.checkpointPositions() },
+        loop(every: core.limits.sweepInterval) { [core] in try await core.sweepQuotes() },
+      ]
+    }
+  }
+
+  /// Ends the background work, and makes durable what is still in memory.
+  public func stop() async {
+    let running = loops.withLock { loops in
+      defer { loops = [] }
+      return loops
+    }
+    for loop in running { loop.cancel() }
+    for loop in running { await loop.value }
+    do {
+      try await core.flushTrails()
+      try await core.checkpointPositions()
+    } catch {
+      core.kit.log.error("rides_flush_failed", ["error": .text(String(describing: error))])
+    }
+  }
+
+  /// One round of matching in every city, for tests that move the clock.
+  /// - Returns: how many offers were made.
+  @discardableResult
+  public func matchOnce() async throws -> Int { try await core.matchOnce() }
+
+  /// Makes the points of trails that wait durable, for tests.
+  public func flushTrails() async throws { try await core.flushTrails() }
+
+  private func loop(
+    every interval: Duration, _ body: @escaping @Sendable () async throws -> Void
+  ) -> Task<Void, Never> {
+    let log = core.kit.log
+    return Task {
+      while true {
+        do {
+          try await Task.sleep(for: interval)
+          try await body()
+        } catch is CancellationError {
+          return
+        } catch {
+          // A busy database: the next round does the work.
+          log.warning("rides_round_failed", ["error": .text(String(describing: error))])
+        }
+      }
+    }
+  }
+}
+
+extension RidesCore {
+  fileprivate func handleTimers() {
+    timers.handle(RideTimer.offers) { [self] writer, timer in
+      let epoch = Int64(String(decoding: timer.payload, as: UTF8.self)) ?? 0
+      try expireOffers(of: ride(of: timer), epoch: epoch, in: writer)
+    }
+    timers.handle(RideTimer.search) { [self] writer, timer in try endSearch(of: ride(of: timer), in: writer) }
+    timers.handle(RideTimer.chat) { [self] writer, timer in try closeChat(of: ride(of: timer), in: writer) }
+  }
+
+  private func ride(of timer: DueTimer) -> Identifier {
+    Identifier(rawValue: Int64(timer.key) ?? 0)
+  }
+
+  /// Deletes quotes that were never used.
+  func sweepQuotes() async throws {
+    let limit = now - limits.quoteRetention
+    let batch = limits.sweepBatch
+    _ = try await kit.database.write { try $0.deleteQuotes(expiredBefore: limit, limit: batch) }
+  }
+}

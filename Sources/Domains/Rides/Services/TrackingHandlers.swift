@@ -1,0 +1,42 @@
+import Base
+import DomainKit
+import OctetTypes
+import RPC
+import RidesAPI
+import Storage
+
+/// `TrackingService`.
+struct TrackingHandlers: TrackingService {
+  let core: RidesCore
+
+  func trackRide(
+    _ request: TrackRideRequest, responses: ResponseWriter<TrackRideResponse>, context: ServerContext
+  ) async throws {
+    let caller = try context.requireCaller()
+    let id = try Identifier(request.rideID, kind: IDKind.ride, field: "ride_id")
+    let roles = context.method.policy.roles
+    // Subscribed before the ride is read: its end is either read or heard of.
+    let subscription = core.tracks.subscribe(core.trackTopic(id))
+    let (first, stops, side) = try await core.kit.database.read { [core] reader in
+      let ride = try core.visibleRide(id, to: caller, roles: roles, in: reader)
+      guard ride.state.isLive else { throw KitError.notFound("ride") }
+      let driver = ride.state.hasDriver ? ride.driverID : nil
+      let point = TrackPoint(
+        state: ride.state, driver: driver, position: driver.flatMap { core.fleet.position(of: $0) })
+      return (
+        point, try reader.quote(ride.quoteID)?.quote.stops ?? [], try core.side(of: caller.user, on: ride, in: reader)
+      )
+    }
+    let heart = Heart(responses.sink) { TrackRideResponse() }
+    defer { heart.stop() }
+    try await responses.write(core.trackResponse(first, stops: stops))
+    heart.start()
+    while let point = try await subscription.next() {
+      if core.kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      // A driver who gave the ride back has no business with the next one's positions.
+      if side == .driver, point.driver != first.driver { return }
+      try await responses.write(core.trackResponse(point, stops: stops))
+      heart.wasHeard()
+    }
+  }
+}
