@@ -103,7 +103,6 @@ extension RidesCore {
         distanceM: quote.quote.distanceM, durationS: quote.quote.durationS, startMinuteOfDay: quote.startMinute),
       metered: metered)
     inputs.waitingS = ride.arrivedAt.map { max(0, (startedAt - $0).inMilliseconds / 1000) } ?? 0
-    inputs.paysCash = ride.method == .cash
     return inputs
   }
 
