@@ -1,4 +1,5 @@
 import Base
+import DomainKit
 import OctetTypes
 import RidesAPI
 import Storage

@@ -1,4 +1,4 @@
-public import Base
+import Base
 public import DomainKit
 public import RPC
 public import Storage

@@ -24,8 +24,6 @@ public struct RidesLimits: Sendable {
   public var freeCancelTime: Duration = .seconds(120)
   /// Cancelling is free once the driver is this late.
   public var lateDriver: Duration = .seconds(300)
-  /// Wrong PINs before the ride is locked.
-  public var pinTries: Int64 = 5
   /// Stops of a ride, pickup and drop-off included.
   public var stops = 5
   /// The straight line between neighbouring stops, in metres, beyond which there is no route.

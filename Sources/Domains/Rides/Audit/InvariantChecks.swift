@@ -1,4 +1,6 @@
 import Base
+import OctetTypes
+import ProtobufRuntime
 import RidesAPI
 import Storage
 
@@ -109,11 +111,11 @@ extension InvariantReport {
   private static let exampleLimit = 20
 
   fileprivate init(_ number: Int32, _ statement: String, checked: Int64, violations found: [Identifier]) {
-    self.init()
+    self = InvariantReport()
     self.number = number
     self.statement = statement
     rowsChecked = checked
-    violations = Int64(found.count)
+    violations_ = Int64(found.count)
     examples = found.prefix(Self.exampleLimit).map { $0.text(kind: IDKind.ride) }
   }
 }

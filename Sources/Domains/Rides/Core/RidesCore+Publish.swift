@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import ProtobufRuntime
 import RidesAPI
 import Storage
 import Streaming

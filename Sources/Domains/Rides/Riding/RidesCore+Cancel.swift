@@ -14,14 +14,12 @@ enum Canceller: Sendable {
 extension RidesCore {
   /// Who a caller is to a ride that is to be cancelled.
   /// - Throws: `KitError.notFound` for strangers.
-  func canceller(
-    _ user: Identifier, roles: RoleSet, of ride: RideRecord, in reader: any Reader
-  ) throws -> Canceller {
+  func canceller(_ user: Identifier, of ride: RideRecord, in reader: any Reader) throws -> Canceller {
     switch try side(of: user, on: ride, in: reader) {
     case .rider: return .rider
     case .driver: return .driver
     default:
-      guard roles.holds("rides.support") else { throw KitError.notFound("ride") }
+      guard try kit.authority.roles(of: user, in: reader).holds("rides.support") else { throw KitError.notFound("ride") }
       return .staff
     }
   }
@@ -35,10 +33,10 @@ extension RidesCore {
 
   /// Cancels a ride before it begins.
   func cancel(
-    _ id: Identifier, by user: Identifier, roles: RoleSet, expectedFee: Money?, note: String, in writer: any Writer
+    _ id: Identifier, by user: Identifier, expectedFee: Money?, note: String, in writer: any Writer
   ) throws -> Ride {
     guard let ride = try writer.rideForUpdate(id) else { throw KitError.notFound("ride") }
-    let canceller = try canceller(user, roles: roles, of: ride, in: writer)
+    let canceller = try canceller(user, of: ride, in: writer)
     let fee = try cancelFee(of: ride, for: canceller, in: writer)
     if let expectedFee {
       guard expectedFee.currencyCode == ride.currency else { throw KitError.currencyMismatch }

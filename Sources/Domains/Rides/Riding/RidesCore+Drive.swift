@@ -1,5 +1,4 @@
 import Base
-import Cryptography
 import DomainKit
 import OctetTypes
 import ProtobufRuntime
@@ -19,44 +18,46 @@ extension RidesCore {
     return try publish(try writer.apply(.arrived, to: ride) { $0.arrivedAt = now }, in: writer)
   }
 
-  /// What a try at the PIN is answered with, before anything else is.
-  ///
-  /// The try is spent first, in a transaction of its own, so that no number of simultaneous guesses gets more than the
-  /// allowed ones judged. Only a right PIN gets the try back, in the transaction that starts the ride.
-  /// - Returns: whether a try was spent; if not, the ride is not in the state for one, and `start` says why.
-  /// - Throws: `RidesError.wrongPIN`, `RidesError.tooManyAttempts`.
-  func spendPINTry(_ id: Identifier, pin typed: String, by user: Identifier) async throws -> Bool {
-    let tries = limits.pinTries
-    let epoch: Int64? = try await kit.database.write { writer in
+  /// Judges a PIN before anything else is done, and counts it if it is wrong: in a transaction of its own, because the
+  /// one that is refused leaves nothing behind. The row is held meanwhile, so simultaneous guesses are judged one by
+  /// one, and no more of them than are allowed.
+  /// - Throws: `RidesError.wrongPIN`, `RidesError.tooManyAttempts`; nothing if the ride is not in the state for a PIN,
+  ///   as `start` then says why.
+  func judgePIN(_ typed: String, ofRide id: Identifier, by user: Identifier) async throws {
+    let verdict: PINTries.Verdict? = try await kit.database.write { writer in
       guard let ride = try writer.rideForUpdate(id), ride.state == .arrived, let driver = ride.driverID,
         try writer.driver(ofUser: user)?.id == driver
       else { return nil }
-      let isSpent = try writer.execute(
-        "UPDATE rides_rides SET pin_tries = pin_tries + 1 WHERE id = $1 AND epoch = $2 AND state = $3 AND pin_tries < $4",
-        id, ride.epoch, ride.state.rawValue, tries)
-      if isSpent == 0 { throw RidesError.tooManyAttempts }
-      return ride.epoch
+      var tries = PINTries(failed: Int(ride.pinTries))
+      let verdict = tries.judge(typed, against: pin(of: id, epoch: ride.epoch))
+      if tries.failed != Int(ride.pinTries) {
+        let count = try writer.execute(
+          "UPDATE rides_rides SET pin_tries = $1 WHERE id = $2 AND epoch = $3 AND pin_tries = $4", tries.failed, id,
+          ride.epoch, ride.pinTries)
+        if count == 0 { throw RetryTransaction() }
+      }
+      return verdict
     }
-    guard let epoch else { return false }
-    guard isEqualInConstantTime(Array(typed.utf8), Array(pin(of: id, epoch: epoch).utf8)) else {
-      throw RidesError.wrongPIN
+    switch verdict {
+    case .wrong: throw RidesError.wrongPIN
+    case .locked: throw RidesError.tooManyAttempts
+    case .right, nil: return
     }
-    return true
   }
 
-  /// The rider is on board, as the PIN has proved.
+  /// The rider is on board, as the PIN proves.
   func start(_ id: Identifier, pin typed: String, by user: Identifier, in writer: any Writer) throws -> Ride {
     let now = now
     let ride = try rideForUpdate(id, drivenBy: user, in: writer)
     guard let driver = ride.driverID, ride.state == .arrived else { throw RidesError.wrongState(ride.state) }
-    // The proof was for the epoch it was made in.
-    guard isEqualInConstantTime(Array(typed.utf8), Array(pin(of: id, epoch: ride.epoch).utf8)) else {
-      throw RidesError.wrongPIN
+    // Judged once more, as the ride may have changed since `judgePIN`.
+    var tries = PINTries(failed: Int(ride.pinTries))
+    switch tries.judge(typed, against: pin(of: id, epoch: ride.epoch)) {
+    case .right: break
+    case .wrong: throw RidesError.wrongPIN
+    case .locked: throw RidesError.tooManyAttempts
     }
-    let started = try writer.apply(.started, to: ride) {
-      $0.startedAt = now
-      $0.pinTries = max(0, ride.pinTries - 1)
-    }
+    let started = try writer.apply(.started, to: ride) { $0.startedAt = now }
     guard let presence = try writer.presenceForUpdate(driver), presence.rideID == id else { throw RetryTransaction() }
     try change(presence, .rideStarted, ride: started, in: writer)
     return try publish(started, in: writer)

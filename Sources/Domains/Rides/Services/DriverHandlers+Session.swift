@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import ProtobufRuntime
 import RPC
 import RidesAPI
 import Storage
@@ -203,6 +204,6 @@ extension SessionRefusal {
     code = Int32(mapping.code.rawValue)
     reason = mapping.reason
     message = mapping.message
-    retryAfter = mapping.retryAfter.map { WellKnownTypes.Duration($0) }
+    retryAfter = mapping.retryAfter.map { ProtoDuration($0) }
   }
 }

@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import ProtobufRuntime
 import RPC
 import RidesAPI
 import Storage

@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import ProtobufRuntime
 import RPC
 import RidesAPI
 import Storage
@@ -68,13 +69,16 @@ struct RideHandlers: RideService {
       let ride = try core.visibleRide(id, to: caller, roles: roles, in: reader)
       return (try core.openRoom(of: ride, in: reader), try core.side(of: caller.user, on: ride, in: reader) != nil)
     }
-    let frames = ChatFrames(
-      receive: { try await requests.next()?.frame },
-      send: { frame in
-        var response = RideChatResponse()
-        response.frame = frame
-        try await responses.write(response)
-      })
+    let frames = ChatFrames(requests, responses) { request in
+      guard let frame = request.frame else {
+        throw KitError.invalid(FieldViolation(field: "frame", description: "required"))
+      }
+      return frame
+    } wrap: { frame in
+      var response = RideChatResponse()
+      response.frame = frame
+      return response
+    }
     try await core.rooms.converse(
       in: room, access: isParty ? .member : .visitor, first: frame, over: frames, context)
   }
@@ -86,7 +90,7 @@ struct RideHandlers: RideService {
     let id = try rideID(request.rideID)
     return try await core.kit.database.read { [core] reader in
       guard let ride = try reader.ride(id) else { throw KitError.notFound("ride") }
-      let canceller = try core.canceller(caller.user, roles: caller.roles, of: ride, in: reader)
+      let canceller = try core.canceller(caller.user, of: ride, in: reader)
       let fee = try core.cancelFee(of: ride, for: canceller, in: reader)
       var response = QuoteCancelFeeResponse()
       response.fee = .init(minor: fee.total, of: ride.currency)
@@ -102,10 +106,8 @@ struct RideHandlers: RideService {
   func cancelRide(_ request: CancelRideRequest, context: ServerContext) async throws -> Ride {
     let user = try context.requireCaller().user
     let id = try rideID(request.rideID)
-    return try await core.kit.mutate(request, context) { [core] writer, standing in
-      try core.cancel(
-        id, by: user, roles: standing?.roles ?? RoleSet(), expectedFee: request.expectedFee, note: request.note,
-        in: writer)
+    return try await core.kit.mutate(request, context) { [core] writer in
+      try core.cancel(id, by: user, expectedFee: request.expectedFee, note: request.note, in: writer)
     }
   }
 
@@ -120,7 +122,7 @@ struct RideHandlers: RideService {
   func startRide(_ request: StartRideRequest, context: ServerContext) async throws -> Ride {
     let user = try context.requireCaller().user
     let id = try rideID(request.rideID)
-    try await core.spendPINTry(id, pin: request.pin, by: user)
+    try await core.judgePIN(request.pin, ofRide: id, by: user)
     return try await core.kit.mutate(request, context) { [core] writer in
       try core.start(id, pin: request.pin, by: user, in: writer)
     }

@@ -4,6 +4,7 @@ import OctetTypes
 import RPC
 import RidesAPI
 import Storage
+import Streaming
 
 /// `TrackingService`.
 struct TrackingHandlers: TrackingService {

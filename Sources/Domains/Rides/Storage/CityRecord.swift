@@ -1,5 +1,6 @@
 import Base
 import OctetTypes
+import ProtobufRuntime
 import RidesAPI
 import Storage
 

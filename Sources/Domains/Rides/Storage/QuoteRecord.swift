@@ -1,4 +1,5 @@
 import Base
+import ProtobufRuntime
 import RidesAPI
 import Storage
 
