@@ -1,0 +1,145 @@
+import Base
+import Chat
+import Cryptography
+import DomainKit
+import OctetTypes
+import RPC
+import RidesAPI
+import Storage
+import StorageSQLite
+import Streaming
+
+@testable import Rides
+
+/// A whole server of rides in one process: SQLite, the RPC core, real clients over the in-process transport, and a clock
+/// that the test moves. Background loops do not run; a test calls `match()` and `runTimers()`.
+final class RidesWorld: Sendable {
+  let clock: ManualClock
+  let database: SQLiteDatabase
+  let people = TestPeople()
+  let identifiers: IdentifierGenerator
+  let keys: ServerKeys
+  private let limits: RidesLimits
+  private let node: Locked<Node>
+
+  /// What a restart makes anew.
+  struct Node: Sendable {
+    let rides: RidesDomain
+    let timers: Timers
+    let transport: InProcessTransport
+    let kit: Kit
+  }
+
+  /// 2026-01-01T12:00:00Z, by default.
+  static let noon = Instant(seconds: 1_767_268_800)
+
+  init(limits: RidesLimits = RidesLimits(), start: Instant = RidesWorld.noon) async throws {
+    let clock = ManualClock(start)
+    self.clock = clock
+    self.limits = limits
+    database = try await SQLiteDatabase.openTemporary(
+      migrations: TopicStore.migrations + ChatRooms.migrations + RidesDomain.migrations, clock: clock)
+    identifiers = IdentifierGenerator(clock: clock)
+    keys = try ServerKeys(root: SecretKey([UInt8](repeating: 7, count: ServerKeys.rootLength)))
+    node = Locked(
+      try Self.makeNode(
+        limits: limits, clock: clock, database: database, people: people, identifiers: identifiers, keys: keys))
+    try await rides.seedDemo()
+  }
+
+  var rides: RidesDomain { node.withLock { $0.rides } }
+  var core: RidesCore { rides.core }
+  var hub: TopicHub { node.withLock { $0.kit.hub } }
+
+  /// Loses all that is in memory, as a crash would, and starts again on the same database.
+  func restart() async throws {
+    let fresh = try Self.makeNode(
+      limits: limits, clock: clock, database: database, people: people, identifiers: identifiers, keys: keys)
+    node.withLock { $0 = fresh }
+    try await rides.core.restoreFleet()
+  }
+
+  /// One round of matching. Returns how many offers were made.
+  @discardableResult
+  func match() async throws -> Int { try await rides.matchOnce() }
+
+  /// Moves the clock, then does what has become due.
+  func advance(by duration: Duration) async throws {
+    clock.advance(by: duration)
+    try await runTimers()
+  }
+
+  func runTimers() async throws {
+    let timers = node.withLock { $0.timers }
+    try await timers.runDue()
+    let dead = try await database.read { try timers.dead(limit: 1, in: $0) }
+    precondition(dead.isEmpty, "a timer failed for good: \(dead)")
+  }
+
+  /// A channel whose calls are made by a user.
+  func channel(_ user: Identifier, session: Identifier? = nil) -> RPCChannel {
+    let keys = keys
+    let clock = clock
+    let session = session ?? user
+    let credentials = CallCredentials { _ in
+      let token = AccessToken(
+        user: user, session: session, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
+      var metadata = Metadata()
+      metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: keys))
+      return metadata
+    }
+    return RPCChannel(
+      transport: node.withLock { $0.transport }, authority: "test", interceptors: [credentials], clock: clock)
+  }
+
+  /// A new user.
+  func user(_ roles: String...) -> Identifier {
+    let user = identifiers.next()
+    for role in roles { people.give(role, to: user) }
+    return user
+  }
+
+  /// The demo city.
+  func city() async throws -> CityRecord {
+    guard let city = try await database.read({ try $0.cities().first }) else { throw RidesError.noService }
+    return city
+  }
+
+  private static func makeNode(
+    limits: RidesLimits, clock: ManualClock, database: SQLiteDatabase, people: TestPeople,
+    identifiers: IdentifierGenerator, keys: ServerKeys
+  ) throws -> Node {
+    let random = SeededRandomSource(seed: 1)
+    let kit = Kit(
+      database: database, hub: TopicHub(database: database, clock: clock, key: keys.derived(for: "hub")), clock: clock,
+      identifiers: identifiers, random: random, keys: keys, authority: people, log: Log(level: .error, clock: clock))
+    let timers = Timers(database: database, clock: clock, random: random)
+    let rides = RidesDomain(kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: people), limits: limits)
+    var registry = ServiceRegistry()
+    rides.register(in: &registry)
+    let unlimited = Rate(perSecond: 1_000_000, burst: 1_000_000)
+    let access = AccessInterceptor(
+      authority: people, keys: keys, clock: clock,
+      limits: RateLimits(standard: unlimited, expensive: unlimited, telemetry: unlimited))
+    let server = RPCServer(registry: registry, interceptors: [access], clock: clock)
+    return Node(rides: rides, timers: timers, transport: InProcessTransport(acceptor: server), kit: kit)
+  }
+}
+
+/// Makes UUIDs for requests.
+func newRequestID() -> String {
+  let bytes = SystemRandomSource().bytes(16)
+  let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  let parts = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { range in
+    String(Array(digits)[range])
+  }
+  return parts.joined(separator: "-")
+}
+
+/// A place in the demo city, some metres north and east of the railway station.
+func place(north: Double = 0, east: Double = 0) -> LatLng {
+  var place = LatLng()
+  place.latitude = 60.1719 + north / 111_195
+  place.longitude = 24.9414 + east / 55_300
+  return place
+}
