@@ -85,7 +85,7 @@ final class RidesWorld: Sendable {
       let token = AccessToken(
         user: user, session: session, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
       var metadata = Metadata()
-      metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: keys))
+      try metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: keys))
       return metadata
     }
     return RPCChannel(
