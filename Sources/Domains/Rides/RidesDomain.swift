@@ -1,8 +1,8 @@
 import Base
 public import DomainKit
 public import RPC
-public import Storage
 import RidesAPI
+public import Storage
 import Streaming
 
 /// Rides: riders book, track and pay them; drivers go online, take offers and drive.

@@ -38,10 +38,11 @@ struct TimeZoneTests {
 }
 
 struct CivilDayTests {
-  @Test(arguments: [
-    (date(1970, 1, 1), 0), (date(1969, 12, 31), -1), (date(2000, 2, 29), 11_016), (date(2026, 1, 1), 20_454),
-    (date(2200, 1, 1), CivilDay.last), (date(1, 1, 1), -719_162),
-  ] as [(Date, Int64)])
+  @Test(
+    arguments: [
+      (date(1970, 1, 1), 0), (date(1969, 12, 31), -1), (date(2000, 2, 29), 11_016), (date(2026, 1, 1), 20_454),
+      (date(2200, 1, 1), CivilDay.last), (date(1, 1, 1), -719_162),
+    ] as [(Date, Int64)])
   func `counts days from 1970`(date: Date, number: Int64) {
     #expect(CivilDay.number(date) == number)
   }

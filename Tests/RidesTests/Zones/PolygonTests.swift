@@ -34,10 +34,11 @@ struct PolygonTests {
     #expect(Polygon(coordinates([(0, 0), (0, 1), (1, 1), (0, 0)])) != nil)
   }
 
-  @Test(arguments: [
-    [], [(0, 0), (0, 1)], [(0, 0), (0, 1), (0, 2)], [(0, 0), (1, 1), (0, 1), (1, 0)],
-    [(0, 0), (0, 0), (1, 1), (1, 0)], [(80, 0), (80, 90), (80, 180), (80, -90)],
-  ] as [[(Double, Double)]])
+  @Test(
+    arguments: [
+      [], [(0, 0), (0, 1)], [(0, 0), (0, 1), (0, 2)], [(0, 0), (1, 1), (0, 1), (1, 0)],
+      [(0, 0), (0, 0), (1, 1), (1, 0)], [(80, 0), (80, 90), (80, 180), (80, -90)],
+    ] as [[(Double, Double)]])
   func `refuses what is no simple area`(corners: [(Double, Double)]) {
     #expect(Polygon(coordinates(corners)) == nil)
   }

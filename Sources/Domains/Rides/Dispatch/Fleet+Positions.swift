@@ -53,7 +53,9 @@ extension Fleet {
     state.withLock { state in
       var batches: [TrailBatch] = []
       for id in driver.map({ [$0] }) ?? state.members.keys.sorted() {
-        guard var member = state.members[id], let assignment = member.assignment, !member.trail.isEmpty else { continue }
+        guard var member = state.members[id], let assignment = member.assignment, !member.trail.isEmpty else {
+          continue
+        }
         batches.append(TrailBatch(driver: id, assignment: assignment, points: member.trail))
         member.trail = []
         state.members[id] = member

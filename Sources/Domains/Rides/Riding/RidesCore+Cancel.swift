@@ -19,7 +19,9 @@ extension RidesCore {
     case .rider: return .rider
     case .driver: return .driver
     default:
-      guard try kit.authority.roles(of: user, in: reader).holds("rides.support") else { throw KitError.notFound("ride") }
+      guard try kit.authority.roles(of: user, in: reader).holds("rides.support") else {
+        throw KitError.notFound("ride")
+      }
       return .staff
     }
   }

@@ -36,6 +36,7 @@ private struct WorkingSession: Sendable {
 
   func run(_ requests: RequestReader<DriverSessionRequest>) async throws {
     let topic = core.driverTopic(driver.id)
+    core.fleet.hear(driver.id, now: core.now)
     let newest = core.sessions.subscribe(topic)
     core.sessions.publish(topic, id)
     let durable = core.durables.subscribe(topic)

@@ -118,7 +118,8 @@ struct DriverHandlers: DriverService {
 
   func getDriver(_ request: GetDriverRequest, context: ServerContext) async throws -> Driver {
     let caller = try context.requireCaller()
-    let id = try request.driverID.isEmpty
+    let id =
+      try request.driverID.isEmpty
       ? nil : Identifier(request.driverID, kind: IDKind.driver, field: "driver_id")
     let roles = context.method.policy.roles
     return try await core.kit.database.read { [core] reader in

@@ -42,9 +42,10 @@ struct RideHandlers: RideService {
       let rows: [RideRecord]
       if request.side == .driver {
         let driver = try reader.driver(ofUser: user)
-        rows = try driver.map {
-          try reader.rides(asDriver: $0.id, state: request.state, before: page.before, limit: page.fetch)
-        } ?? []
+        rows =
+          try driver.map {
+            try reader.rides(asDriver: $0.id, state: request.state, before: page.before, limit: page.fetch)
+          } ?? []
       } else {
         rows = try reader.rides(asRider: user, state: request.state, before: page.before, limit: page.fetch)
       }
