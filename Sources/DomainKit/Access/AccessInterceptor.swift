@@ -4,7 +4,7 @@ public import RPC
 /// Decides before each call who makes it and whether they may: credentials, the method's policy, rate limits. No
 /// handler writes any of this by hand.
 public final class AccessInterceptor: ServerInterceptor {
-  /// How many verified tokens are remembered: checking a signature costs ten times what the rest of a short call does.
+  /// How many verified headers are remembered: checking a signature costs ten times what the rest of a short call does.
   private static let verifiedLimit = 32_768
 
   private let authority: any Authority
@@ -42,7 +42,7 @@ public final class AccessInterceptor: ServerInterceptor {
   /// sends them believes it is somebody.
   private func authenticate(_ context: ServerContext) async throws -> Caller? {
     guard let header = context.metadata["authorization"] else { return nil }
-    guard let text = Self.bearerToken(header), let token = token(text), token.isValid(at: clock.now()) else {
+    guard let token = token(header), token.isValid(at: clock.now()) else {
       // Checking a forged signature is not free either.
       try limiter.admit(.address(context.peer.host), .standard)
       throw KitError.unauthenticated
@@ -52,10 +52,10 @@ public final class AccessInterceptor: ServerInterceptor {
     return Caller(user: token.user, session: token.session, roles: roles)
   }
 
-  private func token(_ text: String) -> AccessToken? {
-    if let known = verified.withLock({ $0[text] }) { return known }
-    guard let token = AccessToken(text, keys: keys) else { return nil }
-    verified.withLock { $0[text] = token }
+  private func token(_ header: String) -> AccessToken? {
+    if let known = verified.withLock({ $0[header] }) { return known }
+    guard let text = Self.bearerToken(header), let token = AccessToken(text, keys: keys) else { return nil }
+    verified.withLock { $0[header] = token }
     return token
   }
 

@@ -39,6 +39,12 @@ public struct IdentityDomain: Sendable {
     RoleHandlers(core: core).register(in: &registry)
   }
 
+  /// Checks the invariants of the domain on one snapshot.
+  public func checkInvariants() async throws -> [InvariantReport] {
+    let now = core.kit.clock.now()
+    return try await core.kit.database.read { try IdentityAudit(reader: $0, now: now).reports() }
+  }
+
   /// Grants a platform-wide role without asking who wants it: for the server's own command line, which makes the first
   /// admin. A running server learns of it by `IdentityAuthority.catchUp`.
   /// - Throws: `CommandError`.

@@ -1,0 +1,62 @@
+import Base
+import DomainKit
+import Storage
+
+/// Looks whether what must always hold does hold. The statements count and compare rows; no secret is opened.
+struct IdentityAudit {
+  let reader: any Reader
+  let now: Instant
+
+  func reports() throws -> [InvariantReport] {
+    [
+      try report(
+        1, "a handle belongs to one live user, and is looked up in lower case", over: "identity_users",
+        kind: IDKind.user,
+        violations: """
+          SELECT id FROM identity_users
+          WHERE (state <> 5 AND (handle_key IS NULL OR handle_key <> LOWER(handle))) OR (state = 5 AND handle_key IS NOT NULL)
+          """),
+      try report(
+        1, "a proved contact belongs to one live user", over: "identity_contacts", kind: IDKind.user,
+        violations: """
+          SELECT MIN(c.user_id) FROM identity_contacts c JOIN identity_users u ON u.id = c.user_id
+          WHERE c.proved_at IS NOT NULL AND u.state <> 5 GROUP BY c.kind, c.lookup HAVING COUNT(*) > 1
+          """),
+      try report(
+        2, "a session belongs to a user, and an ended one says when and why", over: "identity_sessions",
+        kind: IDKind.session,
+        violations: """
+          SELECT s.id FROM identity_sessions s LEFT JOIN identity_users u ON u.id = s.user_id
+          WHERE u.id IS NULL OR (s.ended_at IS NULL) <> (s.end_reason IS NULL) OR s.ended_at < s.signed_in_at
+          """),
+      try report(
+        2, "a user has at most \(SessionRow.perUserLimit) live sessions", over: "identity_sessions", kind: IDKind.user,
+        violations: """
+          SELECT user_id FROM identity_sessions WHERE ended_at IS NULL AND renewed_at > $1
+          GROUP BY user_id HAVING COUNT(*) > $2
+          """, (now - SessionRow.idleLimit).sqlValue, SessionRow.perUserLimit.sqlValue),
+      try report(
+        2, "a user holds a role on a resource once", over: "identity_grants", kind: IDKind.user,
+        violations: """
+          SELECT MIN(user_id) FROM identity_grants WHERE revoked_at IS NULL
+          GROUP BY user_id, role, resource HAVING COUNT(*) > 1
+          """),
+      try report(
+        4, "passwords are kept as Argon2id hashes, contacts sealed", over: "identity_users", kind: IDKind.user,
+        violations: """
+          SELECT id FROM identity_users WHERE state <> 5 AND password_hash NOT LIKE '$argon2id$%'
+          UNION SELECT user_id FROM identity_contacts WHERE LENGTH(lookup) <> 32 OR LENGTH(sealed) < 41
+          """),
+    ]
+  }
+
+  private func report(
+    _ number: Int, _ statement: String, over table: String, kind: String, violations sql: String,
+    _ arguments: SQLValue...
+  ) throws -> InvariantReport {
+    InvariantReport(
+      number: number, statement: statement,
+      rowsChecked: try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0,
+      violations: try reader.rows(sql, arguments) { ($0[0] as Identifier).text(kind: kind) })
+  }
+}

@@ -1,0 +1,24 @@
+/// What an audit found out about one invariant, on one snapshot of the database.
+public struct InvariantReport: Sendable, Equatable {
+  /// How many violations a report lists at most.
+  public static let shownLimit = 20
+
+  /// The number on the domain's page.
+  public let number: Int
+  /// The invariant, in a sentence.
+  public let statement: String
+  /// How many rows were looked at.
+  public let rowsChecked: Int
+  /// What breaks it, by printed id; at most `shownLimit`.
+  public let violations: [String]
+
+  public init(number: Int, statement: String, rowsChecked: Int, violations: [String]) {
+    self.number = number
+    self.statement = statement
+    self.rowsChecked = rowsChecked
+    self.violations = Array(violations.prefix(Self.shownLimit))
+  }
+
+  /// Whether the invariant holds.
+  public var holds: Bool { violations.isEmpty }
+}
