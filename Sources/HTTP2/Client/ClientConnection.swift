@@ -4,6 +4,7 @@ internal import RPC
 final class ClientConnection: Connection, @unchecked Sendable {
   // Unchecked for the reason of its superclass.
 
+  let address: SocketAddress
   private weak var subchannel: ClientSubchannel?
   private let tls: TLSClientConfiguration?
   /// Whether the server has sent SETTINGS, so that it certainly is one.
@@ -12,9 +13,10 @@ final class ClientConnection: Connection, @unchecked Sendable {
   private(set) var isRetiring = false
 
   init(
-    loop: EventLoop, channel: ByteChannel, subchannel: ClientSubchannel, tls: TLSClientConfiguration?,
-    limits: HTTP2Limits
+    to address: SocketAddress, loop: EventLoop, channel: ByteChannel, subchannel: ClientSubchannel,
+    tls: TLSClientConfiguration?, limits: HTTP2Limits
   ) {
+    self.address = address
     self.subchannel = subchannel
     self.tls = tls
     super.init(loop: loop, channel: channel, role: .client, limits: limits, isConnected: false)

@@ -123,7 +123,8 @@ final class ClientSubchannel: @unchecked Sendable {
       do {
         let socket = try Socket.connect(to: address)
         let channel = try ByteChannel(socket, tls: tls?.context, serverName: tls?.serverName ?? target.host)
-        let connection = ClientConnection(loop: loop, channel: channel, subchannel: self, tls: tls, limits: limits)
+        let connection = ClientConnection(
+          to: address, loop: loop, channel: channel, subchannel: self, tls: tls, limits: limits)
         state = .connecting(connection, rest: Array(rest))
         try connection.start(timeout: limits.connectTimeout)
         return
@@ -173,7 +174,7 @@ final class ClientSubchannel: @unchecked Sendable {
     switch state {
     case .connecting(let pending, let rest) where pending === connection:
       let why = if case .connectionLost(let why) = reason { why } else { "\(reason)" }
-      tryNext(rest, why: why)
+      tryNext(rest, why: "\(connection.address): \(why)")
     case .ready(let current) where current === connection:
       state = .idle
       if !waiting.isEmpty { loop.execute { self.reconnect() } }

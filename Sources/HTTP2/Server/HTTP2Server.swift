@@ -15,7 +15,7 @@ public final class HTTP2Server: Sendable {
   private struct State {
     var isDraining = false
     var connections: [ObjectIdentifier: ServerConnection] = [:]
-    var whenEmpty: CheckedContinuation<Void, Never>?
+    var whenEmpty: [CheckedContinuation<Void, Never>] = []
   }
 
   private let acceptor: any RequestAcceptor
@@ -73,13 +73,9 @@ public final class HTTP2Server: Sendable {
 
   /// Ends the service: no new connections, GOAWAY on those that are open, idle ones closed at once, the others when
   /// their requests have ended. What is left after `limit` is closed, and its handlers hear `.shutdown`.
-  /// Returns when all connections are closed.
+  /// Returns when all connections are closed. May be called again, say with a shorter limit.
   public func drain(within limit: Duration) async {
-    let isFirst = state.withLock { state in
-      defer { state.isDraining = true }
-      return !state.isDraining
-    }
-    precondition(isFirst, "a server is drained once")
+    state.withLock { $0.isDraining = true }
     for (listener, loop) in listeners {
       await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
         loop.execute {
@@ -98,7 +94,7 @@ public final class HTTP2Server: Sendable {
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       let isEmpty = state.withLock { state in
         if state.connections.isEmpty { return true }
-        state.whenEmpty = done
+        state.whenEmpty.append(done)
         return false
       }
       if isEmpty { done.resume() }
@@ -119,13 +115,13 @@ public final class HTTP2Server: Sendable {
       let connection = ServerConnection(
         loop: loop, channel: handover.channel, peer: peer, acceptor: acceptor, limits: limits
       ) { closed in
-        let whenEmpty: CheckedContinuation<Void, Never>? = state.withLock { state in
+        let whenEmpty: [CheckedContinuation<Void, Never>] = state.withLock { state in
           state.connections[ObjectIdentifier(closed)] = nil
-          guard state.connections.isEmpty else { return nil }
-          defer { state.whenEmpty = nil }
+          guard state.connections.isEmpty else { return [] }
+          defer { state.whenEmpty = [] }
           return state.whenEmpty
         }
-        whenEmpty?.resume()
+        for waiter in whenEmpty { waiter.resume() }
       }
       let isWelcome = state.withLock { state in
         guard !state.isDraining, state.connections.count < limits.maxConnections else { return false }

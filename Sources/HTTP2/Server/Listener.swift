@@ -7,52 +7,65 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   // Unchecked because the compiler cannot see the confinement to `loop`.
   let address: ListenAddress
   private let loop: EventLoop
-  private let socket: Descriptor
+  /// nil once the server has stopped listening.
+  private var socket: ListeningSocket?
+  private var isRegistered = false
   private let onAccept: @Sendable (consuming Socket.Accepted) -> Void
-  private var isOpen = false
 
   /// Binds; connections are taken from `start` on.
   init(
     _ address: ListenAddress, loop: EventLoop,
     onAccept: @escaping @Sendable (consuming Socket.Accepted) -> Void
   ) throws(SystemError) {
-    socket = try Socket.listen(at: address.address, backlog: HTTP2Limits.backlog)
-    self.address = ListenAddress(try Socket.boundAddress(of: socket), isEncrypted: address.isEncrypted)
+    let descriptor = try Socket.listen(at: address.address, backlog: HTTP2Limits.backlog)
+    self.address = ListenAddress(try Socket.boundAddress(of: descriptor), isEncrypted: address.isEncrypted)
+    socket = ListeningSocket(descriptor)
     self.loop = loop
     self.onAccept = onAccept
   }
 
   /// On the loop.
   func start() throws(SystemError) {
-    try loop.register(socket, .read, self)
-    isOpen = true
+    guard let socket else { return }
+    try loop.register(socket.descriptor, .read, self)
+    isRegistered = true
   }
 
-  /// Stops listening, on the loop; connections that were not accepted yet are refused when this object goes.
+  /// Stops listening, on the loop; connections that were not accepted yet are refused.
   func stop() {
-    guard isOpen else { return }
-    isOpen = false
-    loop.deregister(socket)
+    if let socket, isRegistered { loop.deregister(socket.descriptor) }
+    isRegistered = false
+    socket = nil
   }
 
   func ready(_ readiness: Readiness) {
+    guard let socket else { return }
     for _ in 0..<HTTP2Limits.acceptsPerTick {
       do {
-        guard let accepted = try Socket.accept(socket) else { return }
+        guard let accepted = try Socket.accept(socket.descriptor) else { return }
         onAccept(accepted)
       } catch {
         // A connection that died while it waited is nobody's concern.
-        if error.isExhaustion { return pause() }
+        if error.isExhaustion { return pause(socket) }
       }
     }
   }
 
   /// Without a free descriptor epoll would report the waiting connection again and again.
-  private func pause() {
-    loop.update(socket, [])
+  private func pause(_ socket: ListeningSocket) {
+    loop.update(socket.descriptor, [])
     _ = loop.schedule(after: HTTP2Limits.acceptPause) { [weak self] in
-      guard let self, self.isOpen else { return }
-      self.loop.update(self.socket, .read)
+      guard let self, let socket = self.socket else { return }
+      self.loop.update(socket.descriptor, .read)
+    }
+  }
+
+  /// A class, so that closing is letting go of it.
+  private final class ListeningSocket {
+    let descriptor: Descriptor
+
+    init(_ descriptor: consuming Descriptor) {
+      self.descriptor = descriptor
     }
   }
 }

@@ -43,7 +43,8 @@ final class NghttpSession: SessionEngine {
     nghttp2_option_set_no_auto_window_update(option, 1)
     nghttp2_option_set_max_outbound_ack(option, limits.maxQueuedAcknowledgements)
     nghttp2_option_set_max_continuations(option, limits.maxContinuations)
-    nghttp2_option_set_stream_reset_rate_limit(option, UInt64(limits.resetBurst), UInt64(limits.resetsPerSecond))
+    // Resets are counted here, ours as well as the peer's.
+    nghttp2_option_set_stream_reset_rate_limit(option, UInt64(Int64.max), 0)
     if role == .client {
       nghttp2_option_set_peer_max_concurrent_streams(option, UInt32(HTTP2Limits.assumedConcurrentStreams))
     }
@@ -89,7 +90,9 @@ final class NghttpSession: SessionEngine {
       throw SessionFailure(description: "the peer broke the protocol: \(violation)")
     }
     guard result >= 0 else {
-      nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR.rawValue)
+      let isFlood = result == Int(NGHTTP2_ERR_FLOODED.rawValue)
+      nghttp2_session_terminate_session(
+        session, isFlood ? NGHTTP2_ENHANCE_YOUR_CALM.rawValue : NGHTTP2_PROTOCOL_ERROR.rawValue)
       throw Self.failure(Int32(result))
     }
   }

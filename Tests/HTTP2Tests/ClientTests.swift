@@ -1,0 +1,124 @@
+import Base
+import HTTP2
+import RPC
+import Testing
+
+/// How the client finds its server, loses it and finds it again.
+@Suite struct ClientTests {
+  private func withTransport(
+    _ target: String, limits: HTTP2Limits = HTTP2Limits(), _ body: (HTTP2ClientTransport) async throws -> Void
+  ) async throws {
+    let group = try EventLoopGroup(loops: 1)
+    let transport = HTTP2ClientTransport(target: ClientTarget(target)!, limits: limits, group: group)
+    try await body(transport)
+    await transport.shutdown()
+    await group.shutdown()
+  }
+
+  /// A port of 127.0.0.1 that nobody listens on.
+  private func closedPort() async throws -> UInt16 {
+    let group = try EventLoopGroup(loops: 1)
+    let server = try HTTP2Server(
+      acceptor: ExchangeTests.echo, listen: [.cleartext("127.0.0.1:0")!], group: group)
+    let port = try #require(server.boundAddresses[0].address.port)
+    await group.shutdown()
+    return port
+  }
+
+  @Test func `a server that is not there is unreachable, with the reason`() async throws {
+    let port = try await closedPort()
+    try await withTransport("127.0.0.1:\(port)") { transport in
+      let exchanges = (0..<3).map { _ in Exchange.start(transport) }
+      for exchange in exchanges {
+        #expect(
+          await exchange.response().closure == .unreachable("127.0.0.1:\(port): connect: Connection refused"))
+      }
+      // During the backoff the answer comes at once.
+      guard case .unreachable = await Exchange.start(transport).response().closure else {
+        Issue.record("not unreachable")
+        return
+      }
+    }
+  }
+
+  @Test func `after the backoff the client connects`() async throws {
+    var limits = HTTP2Limits()
+    limits.backoffBase = .milliseconds(5)
+    let port = try await closedPort()
+    try await withTransport("127.0.0.1:\(port)", limits: limits) { transport in
+      guard case .unreachable = await Exchange.start(transport).response().closure else {
+        Issue.record("not unreachable")
+        return
+      }
+      try await Fixture.run(ExchangeTests.echo, listen: .cleartext("127.0.0.1:\(port)")!) { _ in
+        while await Exchange.start(transport, body: [[1]]).response().body != [1] {}
+      }
+    }
+  }
+
+  @Test func `a name is resolved`() async throws {
+    try await Fixture.run(ExchangeTests.echo) { fixture in
+      let port = try #require(fixture.server.boundAddresses[0].address.port)
+      try await withTransport("localhost:\(port)") { transport in
+        #expect(await Exchange.start(transport, body: [[1]]).response().body == [1])
+      }
+    }
+  }
+
+  @Test func `a name that does not exist is unreachable`() async throws {
+    try await withTransport("does-not-exist.invalid:1") { transport in
+      guard case .unreachable(let why) = await Exchange.start(transport).response().closure else {
+        Issue.record("not unreachable")
+        return
+      }
+      #expect(why.contains("does-not-exist.invalid"))
+    }
+  }
+
+  @Test func `a lost connection is made again`() async throws {
+    let acceptor = ScriptedAcceptor { head, stream in
+      if head.path == "/hold" { return HoldingHandler(stream) }
+      return EchoHandler(stream)
+    }
+    let port = try await closedPort()
+    let address = ListenAddress.cleartext("127.0.0.1:\(port)")!
+    try await withTransport("127.0.0.1:\(port)") { transport in
+      var held: Exchange?
+      try await Fixture.run(acceptor, listen: address) { _ in
+        held = Exchange.start(transport, path: "/hold", finish: false)
+        #expect(await Exchange.start(transport, body: [[1]]).response().body == [1])
+      }
+      guard case .connectionLost = await held?.response().closure else {
+        Issue.record("not lost")
+        return
+      }
+      try await Fixture.run(acceptor, listen: address) { _ in
+        #expect(await Exchange.start(transport, body: [[2]]).response().body == [2])
+      }
+    }
+  }
+
+  @Test func `a request that waits for its connection can be given up`() async throws {
+    // This listener never says SETTINGS: the client stays in the handshake.
+    try await Fixture.run(ExchangeTests.echo) { fixture in
+      let exchange = Exchange.start(fixture.transport, body: [[1]])
+      exchange.reset(.cancel)
+      let response = await exchange.response()
+      #expect(response.closure == .reset(.cancel))
+      #expect(response.closeCalls == 1)
+    }
+  }
+
+  @Test(arguments: [
+    ("127.0.0.1:80", "127.0.0.1:80"), ("[::1]:80", "[::1]:80"), ("example.org:443", "example.org:443"),
+    ("unix:/run/x", "localhost"),
+  ])
+  func `targets know their authority`(text: String, authority: String) {
+    #expect(ClientTarget(text)?.authority == authority)
+  }
+
+  @Test(arguments: ["", "host", "host:", ":80", "host:70000", "::1:80", "unix:"])
+  func `what is no target is refused`(text: String) {
+    #expect(ClientTarget(text) == nil)
+  }
+}
