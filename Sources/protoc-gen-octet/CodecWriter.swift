@@ -133,8 +133,8 @@ struct CodecWriter {
     let entry = field.descriptor.typeName ?? ""
     let layout = "MessageLayout(\(CNaming.lower(entry))__layout())"
     out.line("c.pointee.n_f\(number) = self.\(field.name).count")
-    out.block("c.pointee.f\(number) = target.map(self.\(field.name), \(layout))") { out in
-      out.line("key, value, entry in")
+    out.block("c.pointee.f\(number) = target.map(self.\(field.name), \(layout))", parameters: "key, value, entry") {
+      out in
       out.line("entry.f1 = \(writeValue(key.type, "key"))")
       if value.type == .float || value.type == .double {
         out.line(writePresent("entry", "if value.bitPattern != 0", value, "value", CNaming.type(entry)))

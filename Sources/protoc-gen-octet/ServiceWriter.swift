@@ -70,7 +70,8 @@ struct ServiceWriter {
       for (method, policy) in zip(methods, policies) {
         out.documentation(method.definition.comment)
         out.line("public static let \(method.name) = MethodDescriptor(")
-        out.line("  service: service, name: \"\(method.definition.name)\", kind: .\(method.kind), policy: \(policy))")
+        out.line("  service: service, name: \"\(method.definition.name)\", kind: .\(method.kind),")
+        out.line("  policy: \(policy))")
       }
       out.line()
       out.line("/// All methods in the order of the proto.")
@@ -90,8 +91,7 @@ struct ServiceWriter {
             case (true, false): ("requests, context", "requests, context: context")
             case (true, true): ("requests, responses, context", "requests, responses: responses, context: context")
             }
-          out.block("registry.\(method.kind)(\(name)Methods.\(method.name))") { out in
-            out.line("\(parameters) in")
+          out.block("registry.\(method.kind)(\(name)Methods.\(method.name))", parameters: parameters) { out in
             out.line("try await self.\(method.name)(\(arguments))")
           }
         }

@@ -9,9 +9,9 @@ struct SourceText {
     text += "\n"
   }
 
-  /// Adds `head {`, the lines that `body` adds, and `}`.
-  mutating func block(_ head: String, _ body: (inout SourceText) -> Void) {
-    line(head + " {")
+  /// Adds `head {`, the lines that `body` adds, and `}`. With `parameters` it is the head of a closure.
+  mutating func block(_ head: String, parameters: String? = nil, _ body: (inout SourceText) -> Void) {
+    line(head + " {" + (parameters.map { " \($0) in" } ?? ""))
     level += 1
     body(&self)
     level -= 1
