@@ -21,11 +21,17 @@ struct RoundTrip {
   private static func serve() {
     var types: [String: any Message.Type] = [:]
     for type in allModules.flatMap(\.types) { types[type.fullName] = type }
+    let codec: JSONCodec
+    do {
+      codec = JSONCodec(try DescriptorPool(serializedFileDescriptorSets: allModules.map(\.descriptors)))
+    } catch {
+      preconditionFailure("the descriptors of the project are broken: \(error)")
+    }
     while let operation = Pipe.read(1)?.first {
       guard let name = Pipe.readCounted(), let payload = Pipe.readCounted() else { return }
       do {
         guard let type = types[String(decoding: name, as: UTF8.self)] else { throw Failure.unknownType }
-        answer(0, try perform(operation, type, payload))
+        answer(0, try perform(operation, type, payload, codec))
       } catch {
         answer(1, Array("\(error)".utf8))
       }
@@ -33,10 +39,12 @@ struct RoundTrip {
   }
 
   private static func perform(
-    _ operation: UInt8, _ type: any Message.Type, _ payload: [UInt8]
+    _ operation: UInt8, _ type: any Message.Type, _ payload: [UInt8], _ codec: JSONCodec
   ) throws -> [UInt8] {
     switch operation {
     case UInt8(ascii: "w"): return try type.init(decoding: payload).encoded()
+    case UInt8(ascii: "j"): return try codec.json(fromWire: payload, type: type.fullName)
+    case UInt8(ascii: "p"): return try codec.wire(fromJSON: payload, type: type.fullName)
     case UInt8(ascii: "d"): return Array(try type.init(decoding: payload).debugDescription.utf8)
     default: throw Failure.unknownOperation
     }

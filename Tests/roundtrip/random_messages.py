@@ -23,10 +23,10 @@ BITS = {F.CPPTYPE_INT32: (32, True), F.CPPTYPE_INT64: (64, True), F.CPPTYPE_UINT
 def fill(message, rng: random.Random, *, json: bool = False, depth: int = 0):
     """Sets random fields of `message`. With `json`, only values that JSON can tell apart and must accept."""
     name = message.DESCRIPTOR.full_name
-    if depth and rng.random() < 0.15:
-        return message
     if json and name in JSON_VALUES:
         JSON_VALUES[name](message, rng)
+        return message
+    if depth and rng.random() < 0.15:
         return message
     chosen = {oneof.name: rng.choice([None, *oneof.fields]) for oneof in message.DESCRIPTOR.oneofs}
     for field in message.DESCRIPTOR.fields:
@@ -78,6 +78,8 @@ def scalar(field, rng, json):
     if kind == F.CPPTYPE_BOOL:
         return rng.random() < 0.5
     if kind == F.CPPTYPE_ENUM:
+        if json and field.enum_type.full_name == "google.protobuf.NullValue":
+            return 0
         known = [value.number for value in field.enum_type.values]
         # Of unknown numbers JSON has the number, which Python reads back.
         return rng.choice(known) if rng.random() < 0.8 else rng.choice([99, -99, 2**31 - 1, -(2**31)])
@@ -87,7 +89,9 @@ def scalar(field, rng, json):
         return rng.choice(TEXTS)
     if kind in (F.CPPTYPE_FLOAT, F.CPPTYPE_DOUBLE):
         if rng.random() < 0.5:
-            return rng.choice(INTERESTING[kind])
+            # Python reads the JSON number -0 as an integer, and refuses the greatest float that it writes itself.
+            excluded = (0.0, INTERESTING[F.CPPTYPE_FLOAT][4]) if json else ()
+            return rng.choice([value for value in INTERESTING[kind] if value not in excluded])
         value = rng.uniform(-1e6, 1e6)
         return struct.unpack("<f", struct.pack("<f", value))[0] if kind == F.CPPTYPE_FLOAT else value
     if rng.random() < 0.5:
