@@ -75,7 +75,7 @@ import WellKnownTypes
   @Test func `the Swift copies of empty messages count as well`() throws {
     let items = [UInt8](repeating: 0, count: 50_000).flatMap { [0x22, $0] as [UInt8] }
     // The C structs alone would fit.
-    #expect(throws: DecodeError.overBudget) { try Tree(decoding: items, limits: DecodeLimits(memory: 10 << 20)) }
+    #expect(throws: DecodeError.overBudget) { try Tree(decoding: items, limits: DecodeLimits(memory: 7 << 20)) }
     #expect(try Tree(decoding: items).others.count == 50_000)
   }
 
