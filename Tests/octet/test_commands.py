@@ -1,10 +1,16 @@
 """Commands made from descriptors, against a foreign server; completion."""
 
+import os
+import pathlib
 import re
+import subprocess
 
 import pytest
 from client import Octet
+from support.server import BUILD
 from zoo import Zoo
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +132,31 @@ def test_completion_is_silent_without_a_server(tmp_path):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_prints_completion_scripts(octet, shell):
     assert "octet __complete" in octet("completion", shell).out
+
+
+def test_bash_completes_with_the_script(octet):
+    script = "source <(octet completion bash); COMP_WORDS=(octet c); COMP_CWORD=1; _octet; echo ${COMPREPLY[*]}"
+    environment = octet.environment | {"PATH": f"{BUILD.resolve()}:{os.environ['PATH']}"}
+    shell = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=30)
+    assert shell.stdout.split() == ["call", "completion"], shell.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, golden",
+    [
+        (["--help"], "help.txt"),
+        (["call", "--help"], "help-call.txt"),
+        (["login", "--help"], "help-login.txt"),
+        (["animals", "feed", "--help"], "help-animals-feed.txt"),
+        (["describe", "zoo.animals.v1.FeedAnimalRequest"], "describe-message.txt"),
+        (["describe", "AnimalService/WatchAnimals"], "describe-method.txt"),
+    ],
+)
+def test_texts_are_as_they_were_approved(octet, arguments, golden):
+    """After a wanted change: OCTET_UPDATE_GOLDEN=1."""
+    text = octet(*arguments).out
+    path = GOLDEN / golden
+    if os.environ.get("OCTET_UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()

@@ -19,7 +19,7 @@ enum HelpText {
   }
 
   static func table(_ options: [Option]) -> String {
-    table(options.map { ($0.usage, $0.help) })
+    table(options.map { ($0.usage, $0.help + ($0.repeats ? " May be given several times." : "")) })
   }
 
   /// Breaks a text into lines at blanks. Empty lines separate paragraphs.

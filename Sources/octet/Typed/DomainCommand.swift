@@ -78,7 +78,7 @@ enum DomainCommand {
     if !entry.method.comment.isEmpty {
       text += "\n" + HelpText.wrap(entry.method.comment).joined(separator: "\n") + "\n"
     }
-    text += "\nfields of the request:\n" + HelpText.table(flags.options) + "\n" + HelpText.table([Command.dataOption])
+    text += "\nfields of the request:\n" + HelpText.table(flags.options + [Command.dataOption])
     return text + "\n\noptions of all commands:\n" + HelpText.table(GlobalOptions.options)
   }
 }

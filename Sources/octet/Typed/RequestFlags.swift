@@ -61,6 +61,8 @@ struct RequestFlags {
     }
     if field.name == requestID, path.count == 1 { help = "Default: a new UUID." }
     if isRequired { help = "Required. " + help }
+    // Other users of the machine see a running program's command line.
+    if (try? field.declaredRules())??.isSecret == true { help += " A secret: safer in --data @FILE." }
     return Option(name, value: placeholder, repeats: field.isRepeated, help)
   }
 
