@@ -3,9 +3,11 @@ import ChatAPI
 import DomainKit
 import GoogleRPC
 import HTTP2
+import Identity
 import IdentityAPI
 import OctetTypes
 import RPC
+import Rides
 import RidesAPI
 import StandardServices
 import StandardServicesAPI

@@ -1,7 +1,9 @@
 import Base
 import FoundationEssentials
 import Glibc
+import HTTP2
 import Identity
+import Streaming
 
 @main
 struct Octetd {
@@ -17,23 +19,23 @@ struct Octetd {
       print(Configuration.help, terminator: "")
       return .success
     }
-    do {
-      let values = try SettingValues(arguments: arguments, environment: ProcessInfo.processInfo.environment)
-      let configuration = try Configuration(values)
-      let log = Log(level: configuration.logLevel)
-      do throws(StartFailure) {
-        try await dispatch(values.operands, configuration, log, signals)
-      } catch {
-        log.error("start_failed", ["message": .text(error.message)])
-        return error.code
-      }
-      return .success
-    } catch let error as UsageError {
-      complain("octetd: \(error.message)\nTry octetd --help.\n")
+    let values: SettingValues
+    let configuration: Configuration
+    do throws(UsageError) {
+      values = try SettingValues(arguments: arguments, environment: ProcessInfo.processInfo.environment)
+      configuration = try Configuration(values)
     } catch {
-      complain("octetd: \(error)\n")
+      complain("octetd: \(error.message)\nTry octetd --help.\n")
+      return .usage
     }
-    return .usage
+    let log = Log(level: configuration.logLevel)
+    do throws(StartFailure) {
+      try await dispatch(values.operands, configuration, log, signals)
+    } catch {
+      log.error("start_failed", ["message": .text(error.message)])
+      return error.code
+    }
+    return .success
   }
 
   /// Writes to standard error, before there is a configured log.
