@@ -7,10 +7,14 @@ import Streaming
 
 @main
 struct Octetd {
-  static func main() async {
+  /// Not async: signals have to be blocked in the first thread before there is another, and the body of an async
+  /// `main` may already run on a second one.
+  static func main() {
     let (signals, arrived) = AsyncStream.makeStream(of: Int32.self)
     Signals.handle([Signals.terminate, Signals.interrupt, Signals.hangUp]) { arrived.yield($0) }
-    exit(await run(signals).rawValue)
+    // Detached, as `main` belongs to the main actor, whose thread waits below.
+    Task.detached { exit(await run(signals).rawValue) }
+    while true { pause() }
   }
 
   private static func run(_ signals: AsyncStream<Int32>) async -> ExitCode {
@@ -91,11 +95,8 @@ struct Octetd {
     log.info("started", ["data": .text(configuration.data)])
 
     for await signal in signals {
-      if signal == Signals.hangUp {
-        reloadCertificate(of: front, log)
-      } else {
-        break
-      }
+      guard signal == Signals.hangUp else { break }
+      if !configuration.tlsListen.isEmpty { reloadCertificate(of: front, log) }
     }
     log.info("draining", ["within_s": .integer(configuration.drainTimeout.components.seconds)])
     house.hub.close()
