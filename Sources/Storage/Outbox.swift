@@ -25,11 +25,12 @@ public final class Outbox: Sendable {
   private struct State {
     var channels: [String: Delivery] = [:]
     var loop: Task<Void, Never>?
+    var isStopping = false
   }
 
   /// Entries that are read and removed with one transaction.
   private static let batch = 128
-  /// How long the loop sleeps when nothing wakes it, and after a failure.
+  /// How long the loop sleeps when nothing wakes it.
   private static let longestSleep: Duration = .seconds(1)
 
   public init(database: any Database, clock: any WallClock) {
@@ -75,6 +76,7 @@ public final class Outbox: Sendable {
   public func start() {
     state.withLock { state in
       precondition(state.loop == nil, "the outbox was started twice")
+      state.isStopping = false
       state.loop = Task { await loop() }
     }
   }
@@ -82,22 +84,20 @@ public final class Outbox: Sendable {
   /// Ends the background work; the delivery under way is finished first.
   public func stop() async {
     let loop = state.withLock { state in
+      state.isStopping = true
       defer { state.loop = nil }
       return state.loop
     }
-    loop?.cancel()
+    wakeUp.unpark()
     await loop?.value
   }
 
   private func loop() async {
-    while !Task.isCancelled {
-      do {
-        try await deliverWaiting()
-        try await wakeUp.park(atMost: Self.longestSleep)
-      } catch {
-        // What failed is still in the outbox. Cancellation ends the sleep at once.
-        try? await Task.sleep(for: Self.longestSleep)
-      }
+    while !state.withLock({ $0.isStopping }) {
+      // What fails stays in the outbox, and is tried again after the sleep or with the next message.
+      _ = try? await deliverWaiting()
+      // Nobody cancels the loop's task; stopping wakes it up.
+      try? await wakeUp.park(atMost: Self.longestSleep)
     }
   }
 

@@ -14,6 +14,7 @@ public final class Timers: Sendable {
   struct State {
     var handlers: [String: Registration] = [:]
     var loop: Task<Void, Never>?
+    var isStopping = false
     /// Until when the loop sleeps; a timer due earlier has to wake it.
     var sleepsUntil: Instant?
   }
@@ -81,6 +82,7 @@ public final class Timers: Sendable {
   public func start() {
     state.withLock { state in
       precondition(state.loop == nil, "timers were started twice")
+      state.isStopping = false
       state.loop = Task { await loop() }
     }
   }
@@ -88,25 +90,27 @@ public final class Timers: Sendable {
   /// Ends the background work; timers under way are finished first.
   public func stop() async {
     let loop = state.withLock { state in
+      state.isStopping = true
       defer { state.loop = nil }
       return state.loop
     }
-    loop?.cancel()
+    wakeUp.unpark()
     await loop?.value
   }
 
   var handlers: [String: Registration] { state.withLock { $0.handlers } }
 
   private func loop() async {
-    while !Task.isCancelled {
+    while !state.withLock({ $0.isStopping }) {
+      var wait = Self.longestSleep
       do {
         try await runDue()
-        let wait = try await timeToNextDue()
-        try await wakeUp.park(atMost: wait)
+        wait = try await timeToNextDue()
       } catch {
-        // A database that is busy or closing: what is due stays due. Cancellation ends the sleep at once.
-        try? await Task.sleep(for: Self.longestSleep)
+        // A database that is busy or closing: what is due stays due.
       }
+      // Nobody cancels the loop's task; stopping wakes it up.
+      try? await wakeUp.park(atMost: wait)
       state.withLock { $0.sleepsUntil = nil }
     }
   }

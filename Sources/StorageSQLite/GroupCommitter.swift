@@ -33,31 +33,32 @@ final class GroupCommitter: @unchecked Sendable {
     } catch {
       return fail(jobs, error)
     }
-    var succeeded: [(job: TransactionJob, actions: [@Sendable () -> Void])] = []
+    var outcomes: [(job: TransactionJob, outcome: Result<[@Sendable () -> Void], any Error>)] = []
+    outcomes.reserveCapacity(jobs.count)
     for (index, job) in jobs.enumerated() {
-      do {
-        succeeded.append((job, try attempt(job)))
-      } catch {
-        job.finish(error)
-        if connection.isAutocommit {
-          // SQLite gave the whole transaction up (disk full, I/O error): the others lost their effects with it.
-          // They are repeatable, so each gets a transaction of its own.
-          return commitSingly(succeeded.map(\.job) + jobs[(index + 1)...])
-        }
+      let outcome = Result { try attempt(job) }
+      if connection.isAutocommit {
+        // SQLite gave the whole transaction up (disk full, I/O error): the others lost their effects with it.
+        // They are repeatable, so each gets a transaction of its own.
+        job.finish(outcome.error)
+        return commitSingly(outcomes.map(\.job) + jobs[(index + 1)...])
       }
+      outcomes.append((job, outcome))
     }
     do {
       try connection.run("COMMIT")
     } catch {
       rollBack()
-      let jobs = succeeded.map(\.job)
       // A constraint that was deferred to the commit is one transaction's fault, not that of all.
       if error.code == .foreignKeyViolation && jobs.count > 1 { return commitSingly(jobs) }
       return fail(jobs, error)
     }
-    for (job, actions) in succeeded {
-      for action in actions { action() }
-      job.finish(nil)
+    // Refusals come last too: they may rest on what others of the batch wrote, which is true only now.
+    for (job, outcome) in outcomes {
+      if case .success(let actions) = outcome {
+        for action in actions { action() }
+      }
+      job.finish(outcome.error)
     }
   }
 
@@ -115,5 +116,11 @@ final class GroupCommitter: @unchecked Sendable {
     guard !connection.isAutocommit else { return }
     try connection.run("ROLLBACK TO body")
     try connection.run("RELEASE body")
+  }
+}
+
+extension Result {
+  fileprivate var error: Failure? {
+    if case .failure(let error) = self { error } else { nil }
   }
 }

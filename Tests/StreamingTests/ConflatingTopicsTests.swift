@@ -1,0 +1,79 @@
+import Base
+import Streaming
+import Testing
+
+@Suite struct ConflatingTopicsTests {
+  private let topics = ConflatingTopics<Int>()
+  private let topic = Topic("position", "1")
+
+  @Test func `a slow reader gets the newest value only`() async throws {
+    let subscription = topics.subscribe(topic)
+    for value in 1...100 { topics.publish(topic, value) }
+    #expect(try await subscription.next() == 100)
+    topics.publish(topic, 101)
+    #expect(try await subscription.next() == 101)
+  }
+
+  @Test func `a new reader starts with the newest value`() async throws {
+    topics.publish(topic, 1)
+    topics.publish(topic, 2)
+    #expect(try await topics.subscribe(topic).next() == 2)
+    #expect(topics.newest(topic) == 2)
+  }
+
+  @Test func `readers of one topic do not disturb each other or other topics`() async throws {
+    let (first, second) = (topics.subscribe(topic), topics.subscribe(topic))
+    let other = topics.subscribe(Topic("position", "2"))
+    topics.publish(topic, 1)
+    #expect(try await first.next() == 1)
+    topics.publish(topic, 2)
+    #expect(try await first.next() == 2)
+    #expect(try await second.next() == 2)
+    topics.publish(Topic("position", "2"), 9)
+    #expect(try await other.next() == 9)
+  }
+
+  @Test func `the end comes after the newest value, and the topic is forgotten`() async throws {
+    let subscription = topics.subscribe(topic)
+    topics.publish(topic, 1)
+    topics.end(topic)
+    #expect(try await subscription.next() == 1)
+    #expect(try await subscription.next() == nil)
+    #expect(topics.newest(topic) == nil)
+  }
+
+  @Test func `a waiting reader wakes up for a value, for the end and when it is cancelled`() async throws {
+    let subscription = topics.subscribe(topic)
+    async let value = subscription.next()
+    topics.publish(topic, 1)
+    #expect(try await value == 1)
+    async let end = subscription.next()
+    topics.end(topic)
+    #expect(try await end == nil)
+    let other = topics.subscribe(topic)
+    let reader = Task { try await other.next() }
+    reader.cancel()
+    await #expect(throws: CancellationError.self) { try await reader.value }
+  }
+
+  @Test func `values rise for every reader while others publish`() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        let subscription = topics.subscribe(topic)
+        group.addTask {
+          var last = 0
+          while let value = try await subscription.next() {
+            #expect(value > last)
+            last = value
+          }
+          #expect(last == 10_000)
+        }
+      }
+      group.addTask {
+        for value in 1...10_000 { topics.publish(topic, value) }
+        topics.end(topic)
+      }
+      try await group.waitForAll()
+    }
+  }
+}
