@@ -10,14 +10,9 @@ public final class SQLiteDatabase: Database {
   private let reads = BlockingQueue<TransactionJob>(limit: SQLiteLimits.waitingReads)
   private let checkpointer: Checkpointer
   private let files: SQLiteFiles
-  private let threads = Locked<Threads?>(nil)
+  /// The writer's thread, which ends after all others.
+  private let thread = Locked<OSThread?>(nil)
   private let removesFiles: Bool
-
-  private struct Threads {
-    var writer: OSThread
-    var readers: [OSThread]
-    var checkpointer: OSThread
-  }
 
   /// Opens or creates a database and brings its schema up to date.
   /// - Parameters:
@@ -68,6 +63,13 @@ public final class SQLiteDatabase: Database {
     }
   }
 
+  deinit {
+    // Without `close` the threads end as well, but the file stays locked until the process ends.
+    writes.close()
+    reads.close()
+    checkpointer.stop()
+  }
+
   /// Blocks: opens all connections and starts their threads.
   private func start(path: String, options: SQLiteOptions) throws {
     let writer = try SQLiteConnection(path: path, settings: options.writerSettings)
@@ -79,12 +81,15 @@ public final class SQLiteDatabase: Database {
     }
     let copying = CheckpointWorker(try SQLiteConnection(path: path, settings: options.checkpointSettings), checkpointer)
     let (reads, writes) = (reads, writes)
-    threads.withLock {
-      $0 = Threads(
-        writer: OSThread(name: "sqlite-write") { committer.run(writes) },
-        readers: workers.map { worker in OSThread(name: "sqlite-read") { worker.run(reads) } },
-        checkpointer: OSThread(name: "sqlite-check") { copying.run() })
+    let others =
+      workers.map { worker in OSThread(name: "sqlite-read") { worker.run(reads) } }
+      + [OSThread(name: "sqlite-check") { copying.run() }]
+    let writing = OSThread(name: "sqlite-write") {
+      committer.run(writes)
+      // The last connection to close folds the log into the file; two that close at once keep each other from it.
+      for other in others { other.join() }
     }
+    thread.withLock { $0 = writing }
   }
 
   public func read<Result: Sendable>(
@@ -105,9 +110,9 @@ public final class SQLiteDatabase: Database {
   }
 
   public func close() async {
-    let running = threads.withLock { threads in
-      defer { threads = nil }
-      return threads
+    let running = thread.withLock { thread in
+      defer { thread = nil }
+      return thread
     }
     guard let running else { return }
     writes.close()
@@ -116,9 +121,7 @@ public final class SQLiteDatabase: Database {
     let (files, removesFiles) = (files, removesFiles)
     // Joining blocks; nothing in the closure can throw.
     try? await OSThread.run(name: "sqlite-close") {
-      for reader in running.readers { reader.join() }
-      running.checkpointer.join()
-      running.writer.join()
+      running.join()
       files.unlock()
       if removesFiles { files.remove() }
     }

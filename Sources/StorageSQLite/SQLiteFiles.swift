@@ -40,6 +40,8 @@ struct SQLiteFiles {
 
   /// Lets go of the lock.
   func unlock() {
+    // A child process that is just being started may share the descriptor, so closing it might not be enough.
+    flock(lockDescriptor, LOCK_UN)
     Glibc.close(lockDescriptor)
   }
 
