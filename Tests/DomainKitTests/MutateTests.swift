@@ -29,9 +29,10 @@ private func post(_ text: String, _ requestID: String = UUID().uuidString) -> Po
   private func note(
     _ kit: Kit, _ post: Post, _ context: ServerContext, _ scope: RequestScope = .caller
   ) async throws -> ChatMessage {
-    try await kit.mutate(
-      post, context, scope: scope, complete: { reply, _ in reply.authorName = "secret of \(reply.number)" }
-    ) { writer in
+    let complete: @Sendable (inout ChatMessage, any Writer) throws -> Void = { reply, _ in
+      reply.authorName = "secret of \(reply.number)"
+    }
+    return try await kit.mutate(post, context, scope: scope, complete: complete) { writer in
       if post.text == "refuse" { throw KitError.wrongState("REFUSING") }
       try writer.execute("INSERT INTO notes (text) VALUES ($1)", post.text)
       var reply = ChatMessage()

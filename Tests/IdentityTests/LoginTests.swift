@@ -118,7 +118,8 @@ import WellKnownTypes
     let id = newRequestID()
     let first = try await house.client().login("ada", requestID: id)
     house.clock.advance(by: .seconds(3))
-    #expect(try await house.client().login("ada", requestID: id) == first)
+    // Repeats count as attempts that succeeded, however many there are.
+    for _ in 0..<6 { #expect(try await house.client().login("ada", requestID: id) == first) }
     await expectRefusal(.unauthenticated, "WRONG_CREDENTIALS") {
       try await house.client().login("ada", password: "something else", requestID: id)
     }

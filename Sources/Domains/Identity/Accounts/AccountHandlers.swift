@@ -15,8 +15,7 @@ struct AccountHandlers: AccountService {
     // Also when the handle is taken: a repeat of a request that succeeded looks like that until its row is read.
     let passwordHash = try await core.passwords.hash(request.password)
     return try await core.kit.mutate(
-      request, context, scope: .client(Array(account.handle.key.utf8)),
-      complete: { try $0.addPersonalData(in: $1) }
+      request, context, scope: .client(Array(account.handle.key.utf8)), complete: User.addPersonalData
     ) { writer in
       User(stored: try core.register(account, passwordHash: passwordHash, in: writer))
     }
@@ -93,6 +92,11 @@ extension User {
     state = UserState(rawValue: Int32(row.state.rawValue))
     level = UserLevel(rawValue: row.level)
     createTime = Timestamp(row.createdAt)
+  }
+
+  /// Completes a stored reply.
+  @Sendable static func addPersonalData(_ user: inout User, in reader: any Reader) throws {
+    try user.addPersonalData(in: reader)
   }
 
   /// Adds the names from the user's row.

@@ -38,16 +38,15 @@ struct LoginFlow: Sendable {
     let fits = try await core.passwords.verify(request.password, against: candidate.user?.passwordHash)
     guard fits, let user = candidate.user else { throw IdentityError.wrongCredentials }
     let core = core
-    return try await kit.mutate(
-      request, context, scope: .client(attempt.nameHash),
-      complete: { reply, writer in
-        try reply.user?.addPersonalData(in: writer)
-        try reply.session?.addPersonalData(in: writer)
-        reply.tokens?.sign(core)
-      }
-    ) { writer in
+    let complete: @Sendable (inout LoginResponse, any Writer) throws -> Void = { reply, writer in
+      // A repeat was counted like any other attempt.
       try candidate.throttle.succeed(in: writer)
-      return try open(for: user, attempt, in: writer)
+      try reply.user?.addPersonalData(in: writer)
+      try reply.session?.addPersonalData(in: writer)
+      reply.tokens?.sign(core)
+    }
+    return try await kit.mutate(request, context, scope: .client(attempt.nameHash), complete: complete) { writer in
+      try open(for: user, attempt, in: writer)
     }
   }
 

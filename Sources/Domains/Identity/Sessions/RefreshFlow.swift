@@ -16,14 +16,13 @@ struct RefreshFlow: Sendable {
   func refresh(_ request: RefreshSessionRequest, _ context: ServerContext) async throws -> RefreshSessionResponse {
     guard let token = RefreshToken(request.refreshToken, key: core.refreshKey) else { throw KitError.sessionEnded }
     let core = core
+    let complete: @Sendable (inout RefreshSessionResponse, any Writer) throws -> Void = { reply, writer in
+      try reply.session?.addPersonalData(in: writer)
+      reply.tokens?.sign(core)
+    }
+    let scope = RequestScope.client(token.session.rawValue.bigEndianBytes)
     do {
-      return try await kit.mutate(
-        request, context, scope: .client(token.session.rawValue.bigEndianBytes),
-        complete: { reply, writer in
-          try reply.session?.addPersonalData(in: writer)
-          reply.tokens?.sign(core)
-        }
-      ) { writer in
+      return try await kit.mutate(request, context, scope: scope, complete: complete) { writer in
         try renew(token, in: writer)
       }
     } catch is SpentToken {

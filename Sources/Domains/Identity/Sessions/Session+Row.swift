@@ -23,6 +23,11 @@ extension Session {
     signInAddress = row.address
   }
 
+  /// Completes a stored reply.
+  @Sendable static func addPersonalData(_ session: inout Session, in reader: any Reader) throws {
+    try session.addPersonalData(in: reader)
+  }
+
   /// The same from the session's row.
   mutating func addPersonalData(in reader: any Reader) throws {
     guard let row = try SessionRow.find(Identifier(id, kind: IDKind.session, field: "id"), in: reader) else { return }

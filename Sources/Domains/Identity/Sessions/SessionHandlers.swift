@@ -53,7 +53,7 @@ struct SessionHandlers: SessionService {
   func endSession(_ request: EndSessionRequest, context: ServerContext) async throws -> Session {
     let caller = try context.requireCaller()
     let id = try Identifier(request.sessionID, kind: IDKind.session, field: "session_id")
-    return try await kit.mutate(request, context, complete: { try $0.addPersonalData(in: $1) }) { writer in
+    return try await kit.mutate(request, context, complete: Session.addPersonalData) { writer in
       guard let row = try SessionRow.find(id, in: writer), row.user == caller.user else {
         throw KitError.notFound("session")
       }
