@@ -30,7 +30,10 @@ struct TrackingHandlers: TrackingService {
     }
     let heart = Heart(responses.sink) { TrackRideResponse() }
     defer { heart.stop() }
-    try await responses.write(core.trackResponse(first, stops: stops))
+    // Where the topic has a value, the subscription begins with it.
+    if core.tracks.newest(core.trackTopic(id)) == nil {
+      try await responses.write(core.trackResponse(first, stops: stops))
+    }
     heart.start()
     while let point = try await subscription.next() {
       if core.kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
