@@ -19,6 +19,10 @@ extension Kit {
   /// retry is judged afresh. Inside the transaction the caller's session and the roles that the method's policy asks
   /// for are judged again: no change commits for an ended session or an expired grant.
   ///
+  /// The stored reply is sealed with the caller's own key, so that nothing personal is left of it once the account is
+  /// erased. Without a caller there is no such key: the reply that `body` returns must then hold nothing personal;
+  /// `complete` adds it.
+  ///
   /// `body` may run more than once, on the engine's thread; it must have no effects outside of the transaction but
   /// through `afterCommit`.
   ///
@@ -48,12 +52,13 @@ extension Kit {
     let hash = keys.requestHash(request.encoded())
     return try await database.write { [self] writer in
       let standing = try caller.map { try confirm($0, method.policy, writer) }
+      let vault = ReplyVault(scope, standing, key)
       var reply: Reply
       if let stored = try writer.storedReply(for: key, hash: hash) {
-        reply = try Reply(decoding: stored)
+        reply = try Reply(decoding: try vault.open(stored))
       } else {
         reply = try body(writer, standing)
-        try writer.storeReply(reply.encoded(), for: key, hash: hash, now: clock.now())
+        try writer.storeReply(vault.seal(reply.encoded()), for: key, hash: hash, now: clock.now())
       }
       try complete?(&reply, writer)
       return reply

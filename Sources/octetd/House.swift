@@ -40,7 +40,7 @@ struct House: Sendable {
       let keys = try KeyStore.open(folder: data)
       hub = TopicHub(database: database, clock: clock, key: keys.derived(for: "topic resume tokens 1"))
       timers = Timers(database: database, clock: clock, random: random)
-      authority = IdentityAuthority(database: database, clock: clock)
+      authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
       kit = Kit(
         database: database, hub: hub, clock: clock, identifiers: IdentifierGenerator(clock: clock), random: random,
         keys: keys, authority: authority, log: log)

@@ -1,5 +1,6 @@
 import Base
 import ChatAPI
+import Cryptography
 import DomainKit
 import Foundation
 import ProtobufRuntime
@@ -64,15 +65,28 @@ private func post(_ text: String, _ requestID: String = UUID().uuidString) -> Po
 
   @Test func `what completes a reply is not stored, and the same each time`() async throws {
     let shop = try await Workshop()
-    let channel = shop.channel { $0.unary(put) { try await note(shop.kit, $0, $1) } }
+    let open = method("Open", MethodPolicy(access: .public, mutates: true))
+    let channel = shop.channel { $0.unary(open) { try await note(shop.kit, $0, $1, .client([])) } }
     let request = post("first")
     for _ in 0..<2 {
-      let reply: ChatMessage = try await channel.unary(put, request, options: try shop.credentials())
+      let reply: ChatMessage = try await channel.unary(open, request)
       #expect(reply.authorName == "secret of 1")
     }
     let stored: [[UInt8]] = try await shop.database.read { try $0.rows("SELECT reply FROM octet_requests") { $0[0] } }
     #expect(stored.count == 1)
     #expect(try ChatMessage(decoding: stored[0]).authorName.isEmpty)
+    await shop.database.close()
+  }
+
+  @Test func `the stored reply of a caller opens with the caller's own key only`() async throws {
+    let shop = try await Workshop()
+    let channel = shop.channel { $0.unary(put) { try await note(shop.kit, $0, $1) } }
+    let reply: ChatMessage = try await channel.unary(put, post("first"), options: try shop.credentials())
+    let stored: [[UInt8]] = try await shop.database.read { try $0.rows("SELECT reply FROM octet_requests") { $0[0] } }
+    var plain = reply
+    plain.authorName = ""
+    #expect(stored.count == 1 && stored[0].count == plain.encoded().count + SealingKey.overhead)
+    #expect(throws: (any Error).self) { try SealingKey(.random()).open(stored[0]) }
     await shop.database.close()
   }
 

@@ -1,4 +1,5 @@
 public import Base
+public import Cryptography
 public import Storage
 
 /// Who may still do what: the part of the identity domain that every call needs.
@@ -22,8 +23,12 @@ public protocol Authority: Sendable {
 public struct Standing: Sendable {
   /// When the caller last proved the password.
   public let provedAt: Instant
+  /// The user's own key, which closing the account destroys: what is sealed with it is then unreadable. Stored replies
+  /// are. Nil where there is nothing to be destroyed.
+  public let sealingKey: SealingKey?
 
-  public init(provedAt: Instant) {
+  public init(provedAt: Instant, sealingKey: SealingKey? = nil) {
     self.provedAt = provedAt
+    self.sealingKey = sealingKey
   }
 }

@@ -1,4 +1,5 @@
 public import Base
+import Cryptography
 public import DomainKit
 public import Storage
 
@@ -11,6 +12,8 @@ public final class IdentityAuthority: Authority {
   /// How much older than the last look a change may be: the clocks of two nodes differ, and a commit takes time.
   private static let overlap = Duration.seconds(10)
 
+  /// How many users' sealing keys are kept in memory, a page each.
+  private static let sealingKeysLimit = 1024
   private static let firstSweep = 1024
 
   private struct State {
@@ -20,6 +23,8 @@ public final class IdentityAuthority: Authority {
     /// How many may be there before those that no token can name any more are removed.
     var sweepAt = IdentityAuthority.firstSweep
     var roles = BoundedCache<Identifier, LoadedRoles>(capacity: IdentityAuthority.rolesLimit)
+    /// Opened keys: guarded memory is dear to get, and a user who changes one thing often changes another.
+    var sealingKeys = BoundedCache<Identifier, SealingKey>(capacity: IdentityAuthority.sealingKeysLimit)
     /// Counts what was noted, so that a load which began before a change is not kept after it.
     var changes = 0
     /// When other nodes' changes were last looked for.
@@ -33,10 +38,13 @@ public final class IdentityAuthority: Authority {
 
   private let database: any Database
   private let clock: any WallClock
+  private let userKeys: UserKeys
   private let state: Locked<State>
 
   /// Knows nothing of the time before its first `catchUp`, which must therefore precede the first call.
-  public init(database: any Database, clock: any WallClock) {
+  /// - Throws: `CryptographyError` for unusable keys.
+  public init(database: any Database, clock: any WallClock, keys: ServerKeys) throws {
+    userKeys = try UserKeys(keys)
     self.database = database
     self.clock = clock
     state = Locked(State(lookedAt: clock.now() - AccessToken.lifetime))
@@ -85,18 +93,26 @@ public final class IdentityAuthority: Authority {
 
   public func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
     let now = clock.now()
-    let found: (session: SessionRow, state: UserRow.State?)? = try writer.first(
+    let found: (session: SessionRow, state: UserRow.State?, sealedKey: [UInt8])? = try writer.first(
       """
-      SELECT \(SessionRow.columns), u.state
+      SELECT \(SessionRow.columns), u.state, u.sealing_key
       FROM identity_sessions s JOIN identity_users u ON u.id = s.user_id WHERE s.id = $1 AND s.user_id = $2
       """, caller.session, caller.user
-    ) { (SessionRow($0), UserRow.State(rawValue: $0[11])) }
+    ) { (SessionRow($0), UserRow.State(rawValue: $0[11]), $0[12]) }
     guard let found, found.session.isLive(at: now) else { throw KitError.sessionEnded }
     if found.state == .suspended { throw KitError.accountSuspended }
     if now - found.session.lastUsedAt >= SessionRow.useGrain {
       try writer.execute("UPDATE identity_sessions SET last_used_at = $2 WHERE id = $1", caller.session, now)
     }
-    return Standing(provedAt: found.session.provedAt)
+    return Standing(
+      provedAt: found.session.provedAt, sealingKey: try sealingKey(of: caller.user, found.sealedKey))
+  }
+
+  private func sealingKey(of user: Identifier, _ sealed: [UInt8]) throws -> SealingKey {
+    if let known = state.withLock({ $0.sealingKeys[user] }) { return known }
+    let key = try userKeys.open(sealed, of: user)
+    state.withLock { $0.sealingKeys[user] = key }
+    return key
   }
 
   public func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {

@@ -13,8 +13,7 @@ struct IdentityCore: Sendable {
   let grants: GrantBook
   let roles: RoleCatalog
   let refreshKey: SecretKey
-  /// Seals the users' own keys.
-  private let userKeys: SealingKey
+  let userKeys: UserKeys
   private let contactKey: SecretKey
   private let deviceKey: SecretKey
   private let loginNameKey: SecretKey
@@ -26,7 +25,7 @@ struct IdentityCore: Sendable {
     self.roles = roles
     grants = GrantBook(authority: authority, identifiers: kit.identifiers, clock: kit.clock, roles: roles)
     refreshKey = kit.keys.derived(for: "identity refresh tokens 1")
-    userKeys = try SealingKey(kit.keys.derived(for: "identity user keys 1"))
+    userKeys = try UserKeys(kit.keys)
     contactKey = kit.keys.derived(for: "identity contacts 1")
     deviceKey = kit.keys.derived(for: "identity devices 1")
     loginNameKey = kit.keys.derived(for: "identity login names 1")
@@ -45,15 +44,6 @@ struct IdentityCore: Sendable {
   /// What failed logins are counted by.
   func loginNameHash(_ name: LoginName) -> [UInt8] {
     Hash.blake2b(Array(name.text.utf8), key: loginNameKey, length: 16)
-  }
-
-  /// A new user's own key, sealed for its row: what is sealed with it becomes unreadable when the row forgets it.
-  func newUserKey(for user: Identifier) throws -> (key: SealingKey, sealed: [UInt8]) {
-    var bytes = RandomBytes.make(SecretKey.standardLength)
-    defer { wipe(&bytes) }
-    return (
-      try SealingKey(SecretKey(bytes)), userKeys.seal(bytes, context: user.rawValue.bigEndianBytes)
-    )
   }
 }
 

@@ -6,7 +6,7 @@ public import Storage
 
 /// People: their accounts, sessions and rights.
 ///
-///     let authority = IdentityAuthority(database: database, clock: clock)
+///     let authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
 ///     let kit = Kit(…, authority: authority, …)
 ///     let identity = try await IdentityDomain(
 ///       kit: kit, authority: authority, passwords: PasswordHasher(pool: pool), roles: RidesDomain.roles)

@@ -1,4 +1,5 @@
 import Base
+import Cryptography
 import DomainKit
 import Storage
 
@@ -13,6 +14,11 @@ final class Doors: Authority {
   }
 
   private let state = Locked(State())
+  private let sealingKey: SealingKey
+
+  init() throws {
+    sealingKey = try SealingKey(.random())
+  }
 
   func end(_ session: Identifier) { _ = state.withLock { $0.ended.insert(session) } }
 
@@ -39,6 +45,6 @@ final class Doors: Authority {
   func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
     let hasEnded = state.withLock { !$0.ended.union($0.endedInRows).isDisjoint(with: [caller.session]) }
     if hasEnded { throw KitError.sessionEnded }
-    return Standing(provedAt: Instant(seconds: 0))
+    return Standing(provedAt: Instant(seconds: 0), sealingKey: sealingKey)
   }
 }

@@ -11,13 +11,14 @@ import Streaming
 /// A server with methods of a test's own, over the in-process transport.
 final class Workshop: Sendable {
   let clock = ManualClock()
-  let doors = Doors()
+  let doors: Doors
   let database: SQLiteDatabase
   let kit: Kit
 
   static let user = Identifier(rawValue: 1)
 
   init(topicLimits: TopicLimits = TopicLimits()) async throws {
+    doors = try Doors()
     var options = SQLiteOptions()
     options.runsBodiesTwice = true
     database = try await SQLiteDatabase.openTemporary(

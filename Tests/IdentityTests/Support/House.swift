@@ -43,7 +43,7 @@ final class House: Sendable {
     self.path = path
     let root = SecretKey.random()
     let keys = try ServerKeys(root: root)
-    authority = IdentityAuthority(database: database, clock: clock)
+    authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1), keys: keys,

@@ -62,7 +62,7 @@ extension IdentityCore {
   func register(_ account: NewAccount, passwordHash: String, in writer: any Writer) throws -> UserRow {
     let now = kit.clock.now()
     let id = kit.identifiers.next()
-    let (userKey, sealedKey) = try newUserKey(for: id)
+    let (userKey, sealedKey) = try userKeys.make(for: id)
     let inserted = try writer.execute(
       """
       INSERT INTO identity_users
