@@ -12,9 +12,10 @@ extension House {
     try await identity.ensureUser(
       handle: "demo_ops", displayName: "Demo operator", password: Self.demoPassword,
       roles: ["rides.ops", "rides.support"])
-    for (handle, name) in [("demo_rider", "Demo rider"), ("demo_driver", "Demo driver")] {
-      try await identity.ensureUser(handle: handle, displayName: name, password: Self.demoPassword)
-    }
+    try await identity.ensureUser(handle: "demo_rider", displayName: "Demo rider", password: Self.demoPassword)
+    let driver = try await identity.ensureUser(
+      handle: "demo_driver", displayName: "Demo driver", password: Self.demoPassword)
     try await rides.seedDemo()
+    try await rides.seedDemoDriver(driver, displayName: "Dana")
   }
 }
