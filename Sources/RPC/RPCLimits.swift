@@ -37,6 +37,12 @@ public struct RPCLimits: Sendable {
     self.closingGrace = closingGrace
   }
 
+  /// How long a call may take whose client asks for `requested`; nil for no bound.
+  func timeout(_ policy: MethodPolicy, requested: Duration?) -> Duration? {
+    guard let timeout = policy.timeout(requested: requested) ?? defaultDeadline else { return longestDeadline }
+    return longestDeadline.map { min($0, timeout) } ?? timeout
+  }
+
   /// A receive buffer of up to this size is kept for the next messages; a greater one is freed when it is empty. Four
   /// of HTTP/2's default windows.
   static let retainedBufferBytes = 256 << 10

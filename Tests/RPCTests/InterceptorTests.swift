@@ -39,7 +39,7 @@ struct InterceptorTests {
     #expect(reply.bytes == Array("ab".utf8))
     #expect(
       events.withLock { $0 } == [
-        "enter a", "enter b", "before a", "before b", "handler", "ended b OK", "ended a OK", "leave b", "leave a",
+        "enter a", "enter b", "before a", "before b", "handler", "leave b", "leave a", "ended b OK", "ended a OK",
       ])
   }
 

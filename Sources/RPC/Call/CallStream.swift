@@ -1,9 +1,8 @@
-internal import ProtobufRuntime
-
 /// What both ends of a call have in common: messages that come in and who waits for them, messages that go out and who
 /// waits for room.
 ///
 /// Confined to `executor`, hence unchecked: every method is called there, but for those that say otherwise.
+@usableFromInline
 class CallStream: @unchecked Sendable {
   /// Whether more messages can come in.
   enum InboundEnd {
@@ -15,14 +14,14 @@ class CallStream: @unchecked Sendable {
   }
 
   /// What is there for a reader.
-  enum Input<M> {
-    case message(M)
+  enum Input {
+    /// The wire form of a message.
+    case message(ArraySlice<UInt8>)
     case end
     case nothingYet
   }
 
   final let executor: any CallExecutor
-  final let decoding: DecodeLimits
   final var deframer: MessageDeframer
   final private(set) var inboundEnd = InboundEnd.open
   /// Bytes received whose window the peer has not got back.
@@ -30,9 +29,8 @@ class CallStream: @unchecked Sendable {
   private final var reader: CheckedContinuation<Void, Never>?
   private final var writers: [CheckedContinuation<Void, Never>] = []
 
-  init(executor: any CallExecutor, messageBytes: Int, decoding: DecodeLimits) {
+  init(executor: any CallExecutor, messageBytes: Int) {
     self.executor = executor
-    self.decoding = decoding
     deframer = MessageDeframer(limit: messageBytes)
   }
 
@@ -76,12 +74,15 @@ extension CallStream {
     wakeReader()
   }
 
-  /// The next message, waiting for it; nil at the end. From any thread, but one reader at a time.
-  final func next<M: Message>(_ type: M.Type) async throws -> M? {
+  /// The wire form of the next message, waiting for it; nil at the end. From any thread, but one reader at a time.
+  ///
+  /// It shares the receive buffer: decode it at once, or the next bytes that come in cost a copy.
+  @usableFromInline
+  final func nextPayload() async throws -> ArraySlice<UInt8>? {
     while true {
-      guard executor.isCurrent else { return try await executor.hop { try await self.next(type) } }
-      switch try take(type) {
-      case .message(let message): return message
+      guard executor.isCurrent else { return try await executor.hop { try await self.nextPayload() } }
+      switch try takePayload() {
+      case .message(let payload): return payload
       case .end: return nil
       case .nothingYet:
         await waitForInput()
@@ -90,44 +91,27 @@ extension CallStream {
     }
   }
 
-  /// The next message if it is there.
-  final func take<M: Message>(_ type: M.Type) throws -> Input<M> {
-    do {
+  /// The wire form of the next message if it is there.
+  final func takePayload() throws -> Input {
+    do throws(FramingError) {
       if let frame = try deframer.next() {
-        if frame.isCompressed { throw compressionError }
-        let message = try decode(type, deframer.buffer.span.extracting(frame.payload))
+        if frame.isCompressed { throw .compressed(encodingIsDeclared: declaresEncoding) }
+        let payload = deframer.buffer[frame.payload]
         settleWindow()
-        return .message(message)
+        return .message(payload)
       }
       switch inboundEnd {
       case .open: return .nothingYet
       case .finished:
         try deframer.finish()
         return .end
-      case .failed(let error): throw error
+      case .failed: break
       }
-    } catch let error as FramingError {
-      dropInput(error.rpcError)
-      throw error.rpcError
-    }
-  }
-
-  /// Decodes one message.
-  final func decode<M: Message>(_ type: M.Type, _ bytes: Span<UInt8>) throws(RPCError) -> M {
-    do throws(DecodeError) {
-      // `bytes` of a span is unsafe only for elements with padding, which octets are without.
-      return try unsafe M(decoding: bytes.bytes, limits: decoding)
     } catch {
-      throw RPCError(decoding: error, of: M.fullName)
+      dropInput(error.rpcError)
     }
-  }
-
-  /// What a compressed message is answered with while no compression is known: a compressed message without an
-  /// encoding breaks the protocol, one with an encoding asks for what is not there.
-  final var compressionError: RPCError {
-    declaresEncoding
-      ? RPCError(.unimplemented, "the message encoding is not supported")
-      : RPCError(.internal, "a message is compressed, but the call declares no encoding")
+    guard case .failed(let error) = inboundEnd else { preconditionFailure("the input has failed") }
+    throw error
   }
 
   /// Whether the reader would get anything but `.nothingYet`.
@@ -168,6 +152,7 @@ extension CallStream {
 
 extension CallStream {
   /// Queues an encoded message once the queue is at or below its high-water mark. From any thread.
+  @usableFromInline
   final func write(_ bytes: [UInt8]) async throws {
     while true {
       guard executor.isCurrent else { return try await executor.hop { try await self.write(bytes) } }
@@ -190,18 +175,6 @@ extension CallStream {
       await withCheckedContinuation { writers.append($0) }
     } onCancel: {
       executor.execute { self.wakeWriters() }
-    }
-  }
-}
-
-extension RPCError {
-  /// The error for a message that cannot be decoded.
-  init(decoding error: DecodeError, of name: String) {
-    switch error {
-    case .malformed: self.init(.invalidArgument, "not a valid \(name)")
-    case .tooDeep: self.init(.invalidArgument, "the \(name) is nested too deeply")
-    case .overBudget: self.init(.resourceExhausted, "decoding the \(name) takes too much memory")
-    case .invalidUTF8(let field): self.init(.invalidArgument, "\(field) is not valid UTF-8")
     }
   }
 }

@@ -1,9 +1,11 @@
 public import ProtobufRuntime
 
 /// Keeps a call alive: when the last part of it that the caller holds goes, the call is cancelled.
+@usableFromInline
 final class ClientCallHandle: Sendable {
-  let call: ClientCall
+  @usableFromInline let call: ClientCall
 
+  @usableFromInline
   init(_ call: ClientCall) {
     self.call = call
   }
@@ -15,10 +17,11 @@ final class ClientCallHandle: Sendable {
 
 /// The messages of a streaming answer, in order. One task may read at a time.
 public struct ResponseReader<Element: Message>: Sendable {
-  let handle: ClientCallHandle
+  @usableFromInline let handle: ClientCallHandle
 
   /// The next message, waiting for it; nil after the last. Cancelling the task cancels the call.
   /// - Throws: the status, if it is not OK, after the messages that came before it.
+  @inlinable
   public func next() async throws(RPCError) -> Element? {
     try await handle.call.nextResponse(Element.self)
   }
@@ -26,11 +29,12 @@ public struct ResponseReader<Element: Message>: Sendable {
 
 /// Sends the messages of a streaming request, in order.
 public struct RequestWriter<Element: Message>: Sendable {
-  let handle: ClientCallHandle
+  @usableFromInline let handle: ClientCallHandle
 
   /// Queues a message, after waiting for the server to take enough of those before it.
   /// - Throws: the status if the call has ended; `.cancelled` if the server ended it without an error or the task was
   ///   cancelled.
+  @inlinable
   public func write(_ message: Element) async throws(RPCError) {
     do {
       try await handle.call.write(EncodedMessage(message).bytes)
@@ -47,8 +51,9 @@ public struct RequestWriter<Element: Message>: Sendable {
 
 /// A call with a streaming answer.
 public struct ServerStreamingCall<Response: Message>: Sendable {
-  private let handle: ClientCallHandle
+  @usableFromInline let handle: ClientCallHandle
 
+  @usableFromInline
   init(_ call: ClientCall) {
     handle = ClientCallHandle(call)
   }
@@ -64,14 +69,16 @@ public struct ServerStreamingCall<Response: Message>: Sendable {
 
 /// A call with a streaming request.
 public struct ClientStreamingCall<Request: Message, Response: Message>: Sendable {
-  private let handle: ClientCallHandle
+  @usableFromInline let handle: ClientCallHandle
 
+  @usableFromInline
   init(_ call: ClientCall) {
     handle = ClientCallHandle(call)
   }
 
   public var requests: RequestWriter<Request> { RequestWriter(handle: handle) }
   /// The answer. Call it once, usually after `requests.finish()`.
+  @inlinable
   public func response() async throws(RPCError) -> Response {
     try await handle.call.soleResponse(Response.self)
   }
@@ -85,8 +92,9 @@ public struct ClientStreamingCall<Request: Message, Response: Message>: Sendable
 
 /// A call with streams both ways.
 public struct BidirectionalCall<Request: Message, Response: Message>: Sendable {
-  private let handle: ClientCallHandle
+  @usableFromInline let handle: ClientCallHandle
 
+  @usableFromInline
   init(_ call: ClientCall) {
     handle = ClientCallHandle(call)
   }

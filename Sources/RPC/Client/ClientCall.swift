@@ -1,9 +1,10 @@
 internal import Base
-internal import ProtobufRuntime
+public import ProtobufRuntime
 
 /// One call on the client, whatever its kind.
 ///
 /// Confined to the call's executor like `CallStream`; `start`, `sendOnly`, `finish` and `cancel` come from any thread.
+@usableFromInline
 final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   private let channel: RPCChannel
   private let method: MethodDescriptor
@@ -28,9 +29,11 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
     self.channel = channel
     self.method = method
     deadline = options.deadline(channel.clock.now())
-    super.init(
-      executor: channel.transport.executor(), messageBytes: options.messageBytes, decoding: channel.decoding)
+    super.init(executor: channel.transport.executor(), messageBytes: options.messageBytes)
   }
+
+  /// What decoding one message may cost.
+  @usableFromInline var decodeLimits: DecodeLimits { channel.decoding }
 
   // What CallStream asks for.
 
@@ -53,6 +56,7 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
 
   // What the transport says.
 
+  @usableFromInline
   func receiveHead(status: Int, headers: HeaderList, endStream: Bool) {
     httpStatus = status
     head = headers
@@ -74,16 +78,20 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
       && headers.contains { headers.matches($0, "content-type") && ContentType.isGRPC(headers, $0.value) }
   }
 
+  @usableFromInline
   func receive(_ bytes: Span<UInt8>) {
     if outcome == nil { buffer(bytes) }
   }
 
+  @usableFromInline
   func receiveEnd(trailers: HeaderList) {
     over(trailers: trailers, StatusHeaders.outcome(trailers: trailers, httpStatus: httpStatus))
   }
 
+  @usableFromInline
   func drained() { wakeWriters() }
 
+  @usableFromInline
   func closed(_ reason: StreamClosure?) {
     let error = reason.map { RPCError($0) } ?? RPCError(.internal, "the stream ended without a status")
     over(trailers: HeaderList(), error)
@@ -159,6 +167,7 @@ extension ClientCall {
   }
 
   /// Any error as the caller sees it.
+  @usableFromInline
   static func callError(_ error: any Error) -> RPCError {
     switch error {
     case let error as RPCError: error
@@ -181,6 +190,7 @@ extension ClientCall {
   }
 
   /// Sends the one message of a request.
+  @usableFromInline
   func sendOnly(_ message: EncodedMessage) {
     onExecutor { call in
       // It throws only if the call is over, and then the reader learns why.
@@ -190,6 +200,7 @@ extension ClientCall {
   }
 
   /// Half-closes after what was written.
+  @usableFromInline
   func finish() {
     onExecutor { $0.finishNow() }
   }
@@ -201,6 +212,7 @@ extension ClientCall {
   }
 
   /// Gives the call up.
+  @usableFromInline
   func cancel() {
     onExecutor {
       $0.over(trailers: HeaderList(), RPCError(.cancelled, "the caller cancelled the call"), reset: .cancel)
@@ -208,9 +220,11 @@ extension ClientCall {
   }
 
   /// The next message of the answer; nil after the last if the status is OK. A cancelled reader cancels the call.
+  @inlinable
   func nextResponse<M: Message>(_ type: M.Type) async throws(RPCError) -> M? {
     do {
-      return try await next(type)
+      guard let payload = try await nextPayload() else { return nil }
+      return try M(received: payload, limits: decodeLimits)
     } catch {
       // After a malformed message, or when the reader was cancelled, the server need not go on.
       cancel()
@@ -219,6 +233,7 @@ extension ClientCall {
   }
 
   /// The only message of an answer.
+  @inlinable
   func soleResponse<M: Message>(_ type: M.Type) async throws(RPCError) -> M {
     guard let message = try await nextResponse(type) else {
       throw RPCError(.internal, "the server sent a status and no message")

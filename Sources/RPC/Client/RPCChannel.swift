@@ -37,6 +37,7 @@ public struct RPCChannel: Sendable {
 
   /// Calls a unary method. Cancelling the task cancels the call.
   /// - Throws: `RPCError`, whatever goes wrong.
+  @inlinable
   public func unary<Request: Message, Response: Message>(
     _ method: MethodDescriptor, _ request: Request, as type: Response.Type = Response.self,
     options: CallOptions = CallOptions()
@@ -47,6 +48,7 @@ public struct RPCChannel: Sendable {
   }
 
   /// Calls a server-streaming method.
+  @inlinable
   public func serverStreaming<Request: Message, Response: Message>(
     _ method: MethodDescriptor, _ request: Request, as type: Response.Type = Response.self,
     options: CallOptions = CallOptions()
@@ -57,6 +59,7 @@ public struct RPCChannel: Sendable {
   }
 
   /// Calls a client-streaming method.
+  @inlinable
   public func clientStreaming<Request: Message, Response: Message>(
     _ method: MethodDescriptor, sending: Request.Type = Request.self, as type: Response.Type = Response.self,
     options: CallOptions = CallOptions()
@@ -65,6 +68,7 @@ public struct RPCChannel: Sendable {
   }
 
   /// Calls a bidirectional method.
+  @inlinable
   public func bidirectional<Request: Message, Response: Message>(
     _ method: MethodDescriptor, sending: Request.Type = Request.self, as type: Response.Type = Response.self,
     options: CallOptions = CallOptions()
@@ -72,7 +76,8 @@ public struct RPCChannel: Sendable {
     BidirectionalCall(open(method, options))
   }
 
-  private func open(_ method: MethodDescriptor, _ options: CallOptions) -> ClientCall {
+  @usableFromInline
+  func open(_ method: MethodDescriptor, _ options: CallOptions) -> ClientCall {
     let call = ClientCall(self, method, options)
     call.start(options)
     return call

@@ -89,6 +89,8 @@ enum FramingError: Error, Equatable {
   case tooLarge(length: Int, limit: Int)
   case invalidFlag
   case truncated
+  /// No compression is known (yet).
+  case compressed(encodingIsDeclared: Bool)
 }
 
 extension FramingError: RPCErrorConvertible {
@@ -98,6 +100,9 @@ extension FramingError: RPCErrorConvertible {
       RPCError(.resourceExhausted, "a message of \(length) bytes is longer than the limit of \(limit)")
     case .invalidFlag: RPCError(.internal, "a message prefix has an invalid compressed-flag")
     case .truncated: RPCError(.internal, "the body ended within a message")
+    case .compressed(encodingIsDeclared: true): RPCError(.unimplemented, "the message encoding is not supported")
+    case .compressed(encodingIsDeclared: false):
+      RPCError(.internal, "a message is compressed, but the call declares no encoding")
     }
   }
 }

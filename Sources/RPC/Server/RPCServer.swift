@@ -53,9 +53,8 @@ public final class RPCServer: RequestAcceptor {
     guard !isDraining.load(ordering: .relaxed) else {
       return RefusedRequest(stream, RPCError(.unavailable, "the server is shutting down").retryAfter(.seconds(1)))
     }
-    let call = route.makeCall(
-      ServerCallSetup(server: self, method: route.method, head: head, fields: fields, stream: stream))
-    call.begin()
+    let call = ServerCall(self, route, head, fields, stream)
+    if !route.method.kind.hasSingleRequest { call.start() }
     return call
   }
 
@@ -84,7 +83,7 @@ public final class RPCServer: RequestAcceptor {
     default:
       let digits = String(random.next(), radix: 16)
       let id = String(repeating: "0", count: 16 - digits.count) + digits
-      log.unexpected(error, id: id, method: call.method)
+      log.unexpected(error, id: id, method: call.route.method)
       return RPCError(.internal, "internal error \(id)")
     }
   }

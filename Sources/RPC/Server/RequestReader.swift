@@ -5,13 +5,20 @@ public import ProtobufRuntime
 /// At most as many bytes wait here as the transport's window allows; reading gives the client room for more. One task
 /// may read at a time.
 public struct RequestReader<Element: Message>: Sendable {
-  let call: CallStream
+  @usableFromInline let call: ServerCall
+
+  @usableFromInline
+  init(_ context: ServerContext) {
+    call = context.call
+  }
 
   /// The next message, waiting for it; nil after the last.
   /// - Throws: `CancellationError` when the call is over; `RPCError` for a message that is too long, malformed or breaks
   ///   a rule of its proto. Let it pass to end the call with that status.
+  @inlinable
   public func next() async throws -> Element? {
-    guard let message = try await call.next(Element.self) else { return nil }
+    guard let payload = try await call.nextPayload() else { return nil }
+    let message = try Element(received: payload, limits: call.decodeLimits)
     try message.requireValid()
     return message
   }

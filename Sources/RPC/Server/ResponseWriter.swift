@@ -2,16 +2,23 @@ public import ProtobufRuntime
 
 /// Sends the messages of a streaming answer, in order. Safe to use from several tasks; their messages then interleave.
 public struct ResponseWriter<Element: Message>: Sendable {
-  let call: ServerCall
+  @usableFromInline let call: ServerCall
+
+  @usableFromInline
+  init(_ context: ServerContext) {
+    call = context.call
+  }
 
   /// Queues a message, after waiting for the peer to take enough of those before it.
   /// - Throws: `CancellationError` when the call is over.
+  @inlinable
   public func write(_ message: Element) async throws {
     try await call.write(EncodedMessage(message).bytes)
   }
 
   /// Queues a message that was encoded before, perhaps for many streams. It must be of this stream's type.
   /// - Throws: `CancellationError` when the call is over.
+  @inlinable
   public func write(encoded message: EncodedMessage) async throws {
     try await call.write(message.bytes)
   }

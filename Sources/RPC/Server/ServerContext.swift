@@ -2,16 +2,16 @@ public import Base
 
 /// A handle to one call, for its handler and the interceptors. Safe to use from any thread, also after the call.
 public struct ServerContext: Sendable {
-  let call: ServerCall
+  @usableFromInline let call: ServerCall
 
   /// The method called.
-  public var method: MethodDescriptor { call.method }
+  public var method: MethodDescriptor { call.route.method }
   /// What the client sent before its messages.
-  public var metadata: Metadata { Metadata(received: call.head.headers) }
+  public var metadata: Metadata { Metadata(received: call.headers) }
   /// The host that the client called.
-  public var authority: String { call.head.authority }
+  public var authority: String { call.authority }
   /// Who is on the other side of the connection.
-  public var peer: PeerInfo { call.peer }
+  public var peer: PeerInfo { call.stream.peer }
   /// When the call ends with DEADLINE_EXCEEDED by itself; nil if it has no deadline.
   public var deadline: Instant? { call.deadline }
   /// The executor that the handler runs on.
@@ -19,20 +19,20 @@ public struct ServerContext: Sendable {
 
   /// Metadata for the head of the response. It goes out with the first message at the latest; later changes are lost.
   public var initialMetadata: Metadata {
-    get { call.withAnnotations { $0.initialMetadata } }
-    nonmutating set { call.withAnnotations { $0.initialMetadata = newValue } }
+    get { call.attached?.with { $0.initialMetadata } ?? Metadata() }
+    nonmutating set { call.attach().with { $0.initialMetadata = newValue } }
   }
 
   /// Metadata that goes out with the status.
   public var trailingMetadata: Metadata {
-    get { call.withAnnotations { $0.trailingMetadata } }
-    nonmutating set { call.withAnnotations { $0.trailingMetadata = newValue } }
+    get { call.attached?.with { $0.trailingMetadata } ?? Metadata() }
+    nonmutating set { call.attach().with { $0.trailingMetadata = newValue } }
   }
 
   /// What an interceptor attached to the call.
   public subscript<Key: CallKey>(_ key: Key.Type) -> Key.Value? {
-    get { call.withAnnotations { $0[key] } }
-    nonmutating set { call.withAnnotations { $0[key] = newValue } }
+    get { call.attached?.with { $0[key] } }
+    nonmutating set { call.attach().with { $0[key] = newValue } }
   }
 
   /// Sends the head of the response without waiting for the first message, for clients that wait for it.

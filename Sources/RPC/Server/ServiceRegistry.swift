@@ -2,9 +2,25 @@ public import ProtobufRuntime
 
 /// The methods that a server answers. Generated `register(in:)` functions fill it.
 public struct ServiceRegistry: Sendable {
-  struct Route: Sendable {
+  /// What to do with a call of one method.
+  final class Route: Sendable {
     let method: MethodDescriptor
-    let makeCall: @Sendable (ServerCallSetup) -> ServerCall
+    let handler: Handler
+
+    init(_ method: MethodDescriptor, _ handler: Handler) {
+      self.method = method
+      self.handler = handler
+    }
+  }
+
+  /// A handler in terms of bytes. It returns the only message of an answer, or nil if the answer is a stream, whose
+  /// messages it has written.
+  @usableFromInline
+  enum Handler: Sendable {
+    /// For one request, given in wire form.
+    case single(@Sendable (ArraySlice<UInt8>, ServerContext) async throws -> EncodedMessage?)
+    /// For a stream of requests.
+    case streamed(@Sendable (ServerContext) async throws -> EncodedMessage?)
   }
 
   private(set) var routes: [String: Route] = [:]
@@ -22,58 +38,70 @@ public struct ServiceRegistry: Sendable {
   func hasService(_ name: some StringProtocol) -> Bool { services.contains(String(name)) }
 
   /// Registers a method that answers one message with one message.
+  @inlinable
   public mutating func unary<Request: Message, Response: Message>(
     _ method: MethodDescriptor,
     _ handler: @escaping @Sendable (Request, ServerContext) async throws -> Response
   ) {
-    add(method) { setup in
-      SingleRequestCall<Request>(setup) { request, call in
-        call.reply(EncodedMessage(try await handler(request, call.context)))
-      }
-    }
+    add(
+      method,
+      .single { payload, context in
+        let request = try Request(received: payload, limits: context.call.decodeLimits)
+        try request.requireValid()
+        return EncodedMessage(try await handler(request, context))
+      })
   }
 
   /// Registers a method that answers one message with a stream, which ends when the handler returns.
+  @inlinable
   public mutating func serverStreaming<Request: Message, Response: Message>(
     _ method: MethodDescriptor,
     _ handler: @escaping @Sendable (Request, ResponseWriter<Response>, ServerContext) async throws -> Void
   ) {
-    add(method) { setup in
-      SingleRequestCall<Request>(setup) { request, call in
-        try await handler(request, ResponseWriter(call: call), call.context)
-      }
-    }
+    add(
+      method,
+      .single { payload, context in
+        let request = try Request(received: payload, limits: context.call.decodeLimits)
+        try request.requireValid()
+        try await handler(request, ResponseWriter(context), context)
+        return nil
+      })
   }
 
   /// Registers a method that answers a stream with one message. It may answer before the stream has ended.
+  @inlinable
   public mutating func clientStreaming<Request: Message, Response: Message>(
     _ method: MethodDescriptor,
     _ handler: @escaping @Sendable (RequestReader<Request>, ServerContext) async throws -> Response
   ) {
-    add(method) { setup in
-      StreamedRequestCall(setup) { call in
-        call.reply(EncodedMessage(try await handler(RequestReader(call: call), call.context)))
-      }
-    }
+    add(
+      method,
+      .streamed { context in EncodedMessage(try await handler(RequestReader(context), context)) })
   }
 
   /// Registers a method that answers a stream with a stream, which ends when the handler returns.
+  @inlinable
   public mutating func bidirectional<Request: Message, Response: Message>(
     _ method: MethodDescriptor,
     _ handler:
       @escaping @Sendable (RequestReader<Request>, ResponseWriter<Response>, ServerContext) async throws -> Void
   ) {
-    add(method) { setup in
-      StreamedRequestCall(setup) { call in
-        try await handler(RequestReader(call: call), ResponseWriter(call: call), call.context)
-      }
-    }
+    add(
+      method,
+      .streamed { context in
+        try await handler(RequestReader(context), ResponseWriter(context), context)
+        return nil
+      })
   }
 
-  private mutating func add(
-    _ method: MethodDescriptor, _ makeCall: @escaping @Sendable (ServerCallSetup) -> ServerCall
-  ) {
-    let previous = routes.updateValue(Route(method: method, makeCall: makeCall), forKey: method.path)
+  @usableFromInline
+  mutating func add(_ method: MethodDescriptor, _ handler: Handler) {
+    if case .single = handler {
+      precondition(method.kind.hasSingleRequest, "\(method.path) takes a stream")
+    } else {
+      precondition(!method.kind.hasSingleRequest, "\(method.path) takes one message")
+    }
+    let previous = routes.updateValue(Route(method, handler), forKey: method.path)
     precondition(previous == nil, "\(method.path) is registered twice")
     services.insert(method.service)
   }

@@ -50,6 +50,7 @@ extension RPCError {
 
   /// INVALID_ARGUMENT for a message that breaks rules of its proto. The reason is that of the first violation that
   /// has one.
+  @usableFromInline
   static func invalid(_ violations: [ProtobufRuntime.FieldViolation]) -> RPCError {
     let shown = violations.prefix(RPCLimits.violationsInMessage).map { "\($0.field): \($0.description)" }
     let reason = violations.lazy.compactMap(\.reason).first ?? "INVALID_REQUEST"

@@ -107,13 +107,10 @@ extension HeaderList {
 
   /// Whether `range` of the buffer has the octets of `text`.
   func holds(_ range: Range<Int>, _ text: String) -> Bool {
-    let wanted = text.utf8
+    let wanted = text.utf8.span
     guard range.count == wanted.count else { return false }
-    var position = range.lowerBound
-    for octet in wanted {
-      if octets[position] != octet { return false }
-      position += 1
-    }
+    let found = octets.span.extracting(range)
+    for index in wanted.indices where found[index] != wanted[index] { return false }
     return true
   }
 }

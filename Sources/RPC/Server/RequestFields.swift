@@ -1,21 +1,3 @@
-/// What a call on the server begins with.
-struct ServerCallSetup {
-  let server: RPCServer
-  let method: MethodDescriptor
-  let head: RequestHead
-  let fields: RequestFields
-  let stream: any ServerStream
-
-  /// How long the call may take, from what the client, the method and the server's limits say.
-  var timeout: Duration? {
-    let limits = server.limits
-    guard let timeout = method.policy.timeout(requested: fields.timeout) ?? limits.defaultDeadline else {
-      return limits.longestDeadline
-    }
-    return limits.longestDeadline.map { min($0, timeout) } ?? timeout
-  }
-}
-
 /// What the core reads in the head of a request, found in one pass.
 struct RequestFields {
   private(set) var isGRPC = false

@@ -1,0 +1,52 @@
+extension ServerCall {
+  /// Sends the only message of an answer, and its status, in one go.
+  func reply(_ message: EncodedMessage) {
+    switch state.write() {
+    case .headFirst: stream.respond(status: 200, headers: responseHead, endStream: false)
+    case .plain: break
+    case .refused: return
+    }
+    stream.write(message.bytes)
+    end()
+  }
+
+  /// Ends the call in good order.
+  func end() {
+    let ending = state.end(failed: false)
+    guard ending != .nothing else { return }
+    if ending == .headFirst { stream.respond(status: 200, headers: responseHead, endStream: false) }
+    let trailing = attached?.with { $0.trailingMetadata } ?? Metadata()
+    stream.finish(trailers: trailing.isEmpty ? StatusHeaders.ok : StatusHeaders.ok(adding: trailing))
+    over(.ok)
+  }
+
+  /// Ends the call with an error; nothing happens if it has ended.
+  func end(failing error: RPCError) {
+    let ending = state.end(failed: true)
+    guard ending != .nothing else { return }
+    let trailing = attached?.with { $0.trailingMetadata } ?? Metadata()
+    let trailers = StatusHeaders.failure(error, adding: trailing)
+    if ending == .trailersOnly {
+      var headers = responseHead
+      headers.append(contentsOf: trailers)
+      stream.respond(status: 200, headers: headers, endStream: true)
+    } else {
+      stream.finish(trailers: trailers)
+    }
+    over(error.code)
+  }
+
+  /// Sends the head if it was not sent yet.
+  func sendHead() {
+    if !state.hasEnded, state.write() == .headFirst {
+      stream.respond(status: 200, headers: responseHead, endStream: false)
+    }
+  }
+
+  var responseHead: HeaderList {
+    guard let initial = attached?.with({ $0.initialMetadata }), !initial.isEmpty else {
+      return StatusHeaders.head
+    }
+    return StatusHeaders.head(adding: initial)
+  }
+}
