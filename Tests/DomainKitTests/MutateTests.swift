@@ -129,6 +129,21 @@ private func post(_ text: String, _ requestID: String = UUID().uuidString) -> Po
     await shop.database.close()
   }
 
+  @Test func `staff who may touch what they do not own are judged again, too; owners need no role`() async throws {
+    let shop = try await Workshop()
+    let owned = method("Owned", MethodPolicy(access: .owner, roles: ["shop.support"], mutates: true))
+    let channel = shop.channel { $0.unary(owned) { try await note(shop.kit, $0, $1) } }
+    let options = try shop.credentials()
+    shop.doors.setRoles(Workshop.user, RoleSet([RoleGrant(role: "support")]), inRows: RoleSet())
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") {
+      try await channel.unary(owned, post("role lost"), as: ChatMessage.self, options: options)
+    }
+    shop.doors.setRoles(Workshop.user, RoleSet())
+    _ = try await channel.unary(owned, post("as owner"), as: ChatMessage.self, options: options)
+    #expect(try await shop.notes == ["as owner"])
+    await shop.database.close()
+  }
+
   @Test func `clients of a public method do not see each other's requests`() async throws {
     let shop = try await Workshop()
     let open = method("Open", MethodPolicy(access: .public, mutates: true))

@@ -51,7 +51,8 @@ struct NewAccount: Sendable {
       throw .weakPassword(lack)
     }
     let name = request.displayName
-    self.init(handle: handle, displayName: name.isEmpty ? handle.text : name, contact: contact)
+    let hasName = name.unicodeScalars.contains { !$0.properties.isWhitespace }
+    self.init(handle: handle, displayName: hasName ? name : handle.text, contact: contact)
   }
 }
 
