@@ -3,18 +3,19 @@ import ProtobufRuntime
 
 /// Decodes and encodes again what a test in another language sends, for every message type of the project.
 ///
-/// `roundtrip descriptors` writes the FileDescriptorSet of all modules to standard output. `roundtrip` alone serves:
+/// `roundtrip descriptors` writes the FileDescriptorSet of all modules to standard output, `roundtrip measure` times
+/// the codec. `roundtrip` alone serves:
 /// it reads requests from standard input and answers each on standard output. A request is one octet for the
 /// operation, then the full name of a message and a payload, each after its length in four octets, least first.
 /// Operations: `w` wire form to wire form; `j` wire form to JSON; `p` JSON to wire form; `d` wire form to debug text.
 /// An answer is one octet, 0 for success, and a payload after its length; for a failure the payload says why.
 @main
 struct RoundTrip {
-  static func main() {
-    if CommandLine.arguments.dropFirst() == ["descriptors"] {
-      for module in allModules { Pipe.write(module.descriptors) }
-    } else {
-      serve()
+  static func main() throws {
+    switch CommandLine.arguments.dropFirst() {
+    case ["descriptors"]: for module in allModules { Pipe.write(module.descriptors) }
+    case ["measure"]: try Measurement.run()
+    default: serve()
     }
   }
 
@@ -69,7 +70,9 @@ enum Pipe {
     var result = [UInt8](repeating: 0, count: count)
     var filled = 0
     while filled < count {
-      let added = result.withUnsafeMutableBytes { Glibc.read(STDIN_FILENO, $0.baseAddress! + filled, count - filled) }
+      let added = result.withUnsafeMutableBytes {
+        Glibc.read(STDIN_FILENO, UnsafeMutableRawBufferPointer(rebasing: $0[filled...]).baseAddress, count - filled)
+      }
       if added < 0, errno == EINTR { continue }
       guard added > 0 else { return nil }
       filled += added

@@ -1,5 +1,5 @@
-internal import CLinux
 internal import CProtobufC
+internal import Glibc
 
 /// The memory in which protobuf-c builds one message: blocks that are filled from the bottom and emptied at once.
 ///
@@ -7,8 +7,10 @@ internal import CProtobufC
 /// out against a budget, because a small input can ask for much memory (an empty map entry of two bytes takes
 /// dozens). Confined to the thread that got it.
 struct Arena {
-  /// How much of each thread's arena stays allocated between messages.
+  /// What a thread's first block begins with.
   static let firstBlockSize = 64 << 10
+  /// The greatest block that a thread keeps between messages, so that a stream of long ones does not allocate either.
+  static let greatestKeptBlock = 1 << 20
   /// Arrays longer than this are lent to protobuf-c instead of copied into the arena.
   static let longestCopy = 1 << 10
   /// protobuf-c's structs hold nothing that needs a stricter alignment.
@@ -22,16 +24,19 @@ struct Arena {
   var failure: DecodeError?
   /// Keeps the storage of lent arrays alive until the arena is emptied.
   var lent: [[UInt8]] = []
-  private let firstBlock: UnsafeMutableRawPointer
-  private var moreBlocks: [UnsafeMutableRawPointer] = []
+  private var firstBlock: UnsafeMutableRawBufferPointer
+  private var moreBlocks: [UnsafeMutableRawBufferPointer] = []
   private var isInUse = false
+  /// Whether it stays with its thread.
+  private var isKept = false
   /// What protobuf-c calls to allocate here.
   var allocator: ProtobufCAllocator
 
   private init(owner: UnsafeMutablePointer<Arena>) {
-    firstBlock = .allocate(byteCount: Self.firstBlockSize, alignment: 16)
-    next = firstBlock
-    end = firstBlock + Self.firstBlockSize
+    let (block, start) = Self.makeBlock(Self.firstBlockSize)
+    firstBlock = block
+    next = start
+    end = start + block.count
     budget = 0
     allocator = ProtobufCAllocator(
       alloc: { owner, size in owner?.assumingMemoryBound(to: Arena.self).pointee.allocate(size) },
@@ -52,23 +57,34 @@ struct Arena {
     return next
   }
 
+  private static func makeBlock(_ size: Int) -> (UnsafeMutableRawBufferPointer, start: UnsafeMutableRawPointer) {
+    let start = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
+    return (UnsafeMutableRawBufferPointer(start: start, count: size), start)
+  }
+
   private mutating func grow(for size: Int) {
-    let blockSize = max(size, Self.firstBlockSize << min(moreBlocks.count, 4))
-    let block = UnsafeMutableRawPointer.allocate(byteCount: blockSize, alignment: 16)
+    let (block, start) = Self.makeBlock(max(size, Self.firstBlockSize << min(moreBlocks.count, 4)))
     moreBlocks.append(block)
-    next = block
-    end = block + blockSize
+    next = start
+    end = start + block.count
   }
 
   private mutating func empty() {
-    next = firstBlock
-    end = firstBlock + Self.firstBlockSize
-    failure = nil
     isInUse = false
+    if failure != nil { failure = nil }
     if !lent.isEmpty { lent.removeAll() }
     if !moreBlocks.isEmpty {
-      for block in moreBlocks { block.deallocate() }
+      for block in moreBlocks {
+        let isBetter = block.count > firstBlock.count && block.count <= Self.greatestKeptBlock
+        let other = isBetter ? firstBlock : block
+        if isBetter { firstBlock = block }
+        other.deallocate()
+      }
       moreBlocks.removeAll()
+    }
+    if let start = firstBlock.baseAddress {
+      next = start
+      end = start + firstBlock.count
     }
   }
 }
@@ -81,7 +97,7 @@ extension Arena {
       arena = kept
     } else {
       arena = create()
-      if pthread_getspecific(key) == nil { pthread_setspecific(key, arena) }
+      arena.pointee.isKept = pthread_getspecific(key) == nil && pthread_setspecific(key, arena) == 0
     }
     arena.pointee.isInUse = true
     arena.pointee.budget = budget
@@ -91,7 +107,7 @@ extension Arena {
   /// Empties the arena. Whatever was allocated in it is gone.
   static func release(_ arena: UnsafeMutablePointer<Arena>) {
     arena.pointee.empty()
-    if pthread_getspecific(key) != UnsafeMutableRawPointer(arena) { destroy(arena) }
+    if !arena.pointee.isKept { destroy(arena) }
   }
 
   private static func create() -> UnsafeMutablePointer<Arena> {

@@ -3,6 +3,9 @@ public import CProtobufC
 /// A message whose code protoc-gen-octet made: it knows how to copy itself out of and into the C struct that
 /// protobuf-c unpacks and packs. The requirements are for generated code; everybody else uses `Message`.
 public protocol GeneratedMessage: Message {
+  /// What the decoded message had that its proto does not know.
+  var unknownFields: UnknownFields { get set }
+
   /// How protobuf-c lays the message out.
   static var layout: MessageLayout { get }
 

@@ -63,10 +63,13 @@ extension UnpackedMessage {
     /// - Parameter field: the full name of the field, for the error.
     public func string(_ data: ProtobufCBinaryData, _ field: StaticString) -> String {
       guard data.len > 0 else { return "" }
-      let bytes = UnsafeBufferPointer(start: data.data, count: data.len)
-      if let text = String(validating: bytes, as: UTF8.self) { return text }
-      fail(.invalidUTF8(field: "\(field)"))
-      return ""
+      do {
+        let bytes = UnsafeBufferPointer(start: data.data, count: data.len)
+        return String(copying: try UTF8Span(validating: bytes.span))
+      } catch {
+        fail(.invalidUTF8(field: "\(field)"))
+        return ""
+      }
     }
 
     /// The value of a bytes field.

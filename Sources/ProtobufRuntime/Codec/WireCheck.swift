@@ -21,10 +21,10 @@ struct WireCheck {
     var cursor = WireCursor(bytes)
     // One bit for each of the first 64 fields.
     var seen: UInt64 = 0
-    while let record = try cursor.next() {
-      guard let index = descriptor.pointee.index(ofField: record.number) else { continue }
+    while try cursor.advance() {
+      guard let index = fieldIndex(of: cursor.number, in: descriptor) else { continue }
       let field = descriptor.pointee.fields + index
-      guard field.pointee.accepts(record.wireType) else { throw .malformed }
+      guard accepts(cursor.wireType, field) else { throw .malformed }
       guard field.pointee.type == PROTOBUF_C_TYPE_MESSAGE else { continue }
       if field.pointee.label != PROTOBUF_C_LABEL_REPEATED {
         // Beyond 64 the second part is not recognized, so the first one counts as such.
@@ -32,60 +32,71 @@ struct WireCheck {
         if bit == 0 || seen & bit != 0 { hasRepeatedParts = true }
         seen |= bit
       }
-      try message(record.payload(in: bytes), field.pointee.messageDescriptor, depth: depth + 1)
+      try message(cursor.payload, messageDescriptor(of: field), depth: depth + 1)
     }
   }
 }
 
-/// One field's value on the wire.
-struct WireRecord {
-  var number: UInt32
-  var wireType: WireType
-  /// Where the record begins with its tag, and where it ends.
-  var range: Range<Int>
-  /// Where the value begins; for a length-delimited one after its length.
-  var payloadStart: Int
-
-  func payload(in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: bytes[payloadStart..<range.upperBound])
-  }
-}
-
-/// Walks over the records of one message.
+/// Walks over the records of one message: after each `advance` it describes one of them.
+///
+/// Works on pointers without copies, because every message that comes in passes through it.
 struct WireCursor {
   private let bytes: UnsafeRawBufferPointer
   private var position = 0
+  /// The number of the record's field.
+  private(set) var number: UInt32 = 0
+  private(set) var wireType = WireType.varint
+  /// Where the record begins with its tag.
+  private(set) var start = 0
+  /// Where the value begins; for a length-delimited one after its length.
+  private(set) var payloadStart = 0
 
   init(_ bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
   }
 
-  /// The next record; nil at the end.
-  mutating func next() throws(DecodeError) -> WireRecord? {
-    let start = position
-    guard start < bytes.count else { return nil }
+  /// The record with its tag.
+  var record: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[start..<position]) }
+
+  /// The value, without the length of a length-delimited one.
+  var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[payloadStart..<position]) }
+
+  /// Goes to the next record; false at the end.
+  @inline(__always)
+  mutating func advance() throws(DecodeError) -> Bool {
+    start = position
+    guard start < bytes.count else { return false }
     let tag = try varint(longest: 5)
-    guard tag <= UInt64(UInt32.max), tag >> 3 != 0 else { throw .malformed }
-    var payloadStart = position
-    guard let wireType = WireType(rawValue: UInt32(tag & 7)) else { throw .malformed }
+    guard tag <= UInt64(UInt32.max), tag >> 3 != 0, let wireType = WireType(rawValue: UInt32(tag & 7)) else {
+      throw .malformed
+    }
+    number = UInt32(truncatingIfNeeded: tag >> 3)
+    self.wireType = wireType
+    payloadStart = position
     switch wireType {
-    case .varint: try skipVarint()
+    case .varint: _ = try varint(longest: 10)
     case .fixed64: try skip(8)
     case .fixed32: try skip(4)
     case .lengthDelimited:
       // protobuf-c reads no more than five bytes of a length.
       let length = try varint(longest: 5)
       payloadStart = position
-      guard length <= UInt64(bytes.count - position) else { throw .malformed }
-      position += Int(length)
+      try skip(length)
     case .startGroup, .endGroup: throw .malformed
     }
-    return WireRecord(
-      number: UInt32(truncatingIfNeeded: tag >> 3), wireType: wireType,
-      range: start..<position, payloadStart: payloadStart)
+    return true
   }
 
+  @inline(__always)
   private mutating func varint(longest: Int) throws(DecodeError) -> UInt64 {
+    if position < bytes.count, bytes[position] < 0x80 {
+      position += 1
+      return UInt64(bytes[position - 1])
+    }
+    return try longVarint(longest: longest)
+  }
+
+  private mutating func longVarint(longest: Int) throws(DecodeError) -> UInt64 {
     var value: UInt64 = 0
     var shift: UInt64 = 0
     let end = min(bytes.count, position + longest)
@@ -99,50 +110,48 @@ struct WireCursor {
     throw .malformed
   }
 
-  private mutating func skipVarint() throws(DecodeError) {
-    let end = min(bytes.count, position + 10)
-    while position < end {
-      let byte = bytes[position]
-      position += 1
-      if byte < 0x80 { return }
-    }
-    throw .malformed
-  }
-
-  private mutating func skip(_ count: Int) throws(DecodeError) {
-    guard count <= bytes.count - position else { throw .malformed }
-    position += count
+  @inline(__always)
+  private mutating func skip(_ count: UInt64) throws(DecodeError) {
+    guard count <= UInt64(bytes.count - position) else { throw .malformed }
+    position += Int(count)
   }
 }
 
-extension ProtobufCMessageDescriptor {
-  /// Where the field of that number stands among `fields`, which are sorted by number.
-  func index(ofField number: UInt32) -> Int? {
-    let guess = Int(number) - 1
-    if guess < n_fields, fields[guess].id == number { return guess }
-    var low = 0
-    var high = Int(n_fields)
-    while low < high {
-      let middle = (low + high) / 2
-      if fields[middle].id < number { low = middle + 1 } else { high = middle }
-    }
-    return low < n_fields && fields[low].id == number ? low : nil
+/// Where the field of that number stands among the descriptor's fields, which are sorted by number.
+@inline(__always)
+func fieldIndex(of number: UInt32, in descriptor: UnsafePointer<ProtobufCMessageDescriptor>) -> Int? {
+  let count = Int(descriptor.pointee.n_fields)
+  guard count > 0, let fields = descriptor.pointee.fields else { return nil }
+  // Most messages number their fields without gaps.
+  let guess = Int(number) - 1
+  if guess < count, fields[guess].id == number { return guess }
+  var low = 0
+  var high = count
+  while low < high {
+    let middle = (low + high) / 2
+    if fields[middle].id < number { low = middle + 1 } else { high = middle }
   }
+  return low < count && fields[low].id == number ? low : nil
 }
 
-extension ProtobufCFieldDescriptor {
-  /// Whether protobuf-c can read the field from a value of that wire type.
-  func accepts(_ wireType: WireType) -> Bool {
-    switch type {
-    case PROTOBUF_C_TYPE_MESSAGE, PROTOBUF_C_TYPE_BYTES, PROTOBUF_C_TYPE_STRING:
-      return wireType == .lengthDelimited
-    case PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_SFIXED32, PROTOBUF_C_TYPE_FLOAT:
-      if wireType == .fixed32 { return true }
-    case PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_SFIXED64, PROTOBUF_C_TYPE_DOUBLE:
-      if wireType == .fixed64 { return true }
-    default:
-      if wireType == .varint { return true }
+/// Whether protobuf-c can read the field from a value of that wire type.
+@inline(__always)
+private func accepts(_ wireType: WireType, _ field: UnsafePointer<ProtobufCFieldDescriptor>) -> Bool {
+  let expected: WireType =
+    switch field.pointee.type {
+    case PROTOBUF_C_TYPE_MESSAGE, PROTOBUF_C_TYPE_BYTES, PROTOBUF_C_TYPE_STRING: .lengthDelimited
+    case PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_SFIXED32, PROTOBUF_C_TYPE_FLOAT: .fixed32
+    case PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_SFIXED64, PROTOBUF_C_TYPE_DOUBLE: .fixed64
+    default: .varint
     }
-    return label == PROTOBUF_C_LABEL_REPEATED && wireType == .lengthDelimited
-  }
+  // Whether packed is declared or not, both forms are read.
+  return wireType == expected || (wireType == .lengthDelimited && field.pointee.label == PROTOBUF_C_LABEL_REPEATED)
+}
+
+/// The descriptor of a message field's type.
+@inline(__always)
+func messageDescriptor(
+  of field: UnsafePointer<ProtobufCFieldDescriptor>
+) -> UnsafePointer<ProtobufCMessageDescriptor> {
+  field.pointee.descriptor.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)
 }

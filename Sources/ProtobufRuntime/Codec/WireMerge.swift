@@ -30,33 +30,32 @@ struct WireMerge {
     /// By index of field: the parts that count so far.
     var parts: [Int: [UInt8]] = [:]
     var cursor = WireCursor(bytes)
-    while let record = try cursor.next() {
-      guard let index = descriptor.pointee.index(ofField: record.number) else {
-        writer.raw(bytes[record.range])
+    while try cursor.advance() {
+      guard let index = fieldIndex(of: cursor.number, in: descriptor) else {
+        writer.raw(cursor.record)
         continue
       }
-      let field = descriptor.pointee.fields[index]
-      if field.isInOneof {
+      let field = descriptor.pointee.fields + index
+      if field.pointee.isInOneof {
         // Another member of the oneof ends what came before.
-        parts = parts.filter { $0.key == index || !descriptor.pointee.fields[$0.key].isInSameOneof(as: field) }
+        parts = parts.filter {
+          $0.key == index || !descriptor.pointee.fields[$0.key].isInSameOneof(as: field.pointee)
+        }
       }
-      guard field.type == PROTOBUF_C_TYPE_MESSAGE else {
-        writer.raw(bytes[record.range])
-        continue
-      }
-      let payload = record.payload(in: bytes)
-      if field.label == PROTOBUF_C_LABEL_REPEATED {
-        write(record.number, try merge(payload, field.messageDescriptor), to: &writer)
+      if field.pointee.type != PROTOBUF_C_TYPE_MESSAGE {
+        writer.raw(cursor.record)
+      } else if field.pointee.label == PROTOBUF_C_LABEL_REPEATED {
+        write(cursor.number, try merge(cursor.payload, messageDescriptor(of: field)), to: &writer)
       } else {
-        parts[index, default: []].append(contentsOf: payload)
+        parts[index, default: []].append(contentsOf: cursor.payload)
       }
     }
     for (index, payload) in parts.sorted(by: { $0.key < $1.key }) {
-      let field = descriptor.pointee.fields[index]
+      let field = descriptor.pointee.fields + index
       let whole = try payload.span.bytes.withUnsafeBytes { bytes throws(DecodeError) in
-        try merge(bytes, field.messageDescriptor)
+        try merge(bytes, messageDescriptor(of: field))
       }
-      write(field.id, whole, to: &writer)
+      write(field.pointee.id, whole, to: &writer)
     }
     return writer.bytes
   }
@@ -68,10 +67,6 @@ struct WireMerge {
 }
 
 extension ProtobufCFieldDescriptor {
-  var messageDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
-    descriptor.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)
-  }
-
   var isInOneof: Bool { flags & PROTOBUF_C_FIELD_FLAG_ONEOF.rawValue != 0 }
 
   /// The members of a oneof share the place that says which of them is set.
