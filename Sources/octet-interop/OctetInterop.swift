@@ -14,33 +14,40 @@ struct OctetInterop {
   /// What sysexits.h calls EX_USAGE.
   private static let usageExitCode: Int32 = 64
 
-  static func main() async {
+  /// Not async: signals have to be blocked in the first thread before there is another, and the body of an async
+  /// `main` may already run on a second one.
+  static func main() {
     let arguments = CommandLine.arguments.dropFirst()
     if arguments.contains("--help") {
       print(Options.usage, terminator: "")
       return
     }
-    do {
-      try await serve(try Options(arguments))
-    } catch let error as UsageError {
-      fail("\(error)\n\(Options.usage)", usageExitCode)
-    } catch {
-      fail("\(error)\n", EXIT_FAILURE)
+    let (signals, arrived) = AsyncStream.makeStream(of: Int32.self)
+    Signals.handle([Signals.terminate, Signals.interrupt]) { arrived.yield($0) }
+    // Detached, as `main` belongs to the main actor, whose thread waits below.
+    Task.detached {
+      do {
+        try await serve(try Options(arguments), until: signals)
+        exit(EXIT_SUCCESS)
+      } catch let error as UsageError {
+        fail("\(error)\n\(Options.usage)", usageExitCode)
+      } catch {
+        fail("\(error)\n", EXIT_FAILURE)
+      }
     }
+    while true { pause() }
   }
 
-  private static func serve(_ options: Options) async throws {
-    let (stopped, stop) = AsyncStream.makeStream(of: Int32.self)
-    Signals.handle([Signals.terminate, Signals.interrupt]) { stop.yield($0) }
+  private static func serve(_ options: Options, until signals: AsyncStream<Int32>) async throws {
     let health = ServiceHealth()
     let rpc = RPCServer(registry: try registry(options, health))
     let group = try EventLoopGroup(loops: options.loops)
     let (address, tls) = try options.listenAddress()
     let server = try HTTP2Server(acceptor: rpc, listen: [address], tls: tls, group: group)
     try await server.start()
-    print("ready \(server.boundAddresses.map(\.description).joined(separator: " "))")
+    print("ready \(tls == nil ? "listen" : "tls")=\(server.boundAddresses[0].address)")
     fflush(nil)
-    for await _ in stopped { break }
+    for await _ in signals { break }
     health.stopServing()
     rpc.beginDraining()
     await server.drain(within: drainTimeout)

@@ -1,0 +1,34 @@
+"""Stubs of grpc.testing, under another name than grpc/testing: the Python package `grpc` is grpcio itself."""
+
+import importlib
+import pathlib
+import sys
+
+import grpc
+import pytest
+from grpc_tools import protoc
+from support.server import Server
+from support.stubs import PROTOS
+
+
+@pytest.fixture(scope="session")
+def messages(tmp_path_factory):
+    """The module with the messages of grpc.testing."""
+    source, out = tmp_path_factory.mktemp("protos"), tmp_path_factory.mktemp("stubs")
+    for path in (PROTOS / "grpc" / "testing").glob("*.proto"):
+        text = path.read_text().replace('import "grpc/testing/', 'import "interop_testing/')
+        target = source / "interop_testing" / path.name
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(text)
+    files = [str(path.relative_to(source)) for path in sorted(pathlib.Path(source).rglob("*.proto"))]
+    assert protoc.main(["protoc", f"-I{source}", f"--python_out={out}", *files]) == 0
+    sys.path.insert(0, str(out))
+    return importlib.import_module("interop_testing.messages_pb2")
+
+
+@pytest.fixture(scope="module")
+def interop(tmp_path_factory):
+    """A channel to an octet-interop of its own."""
+    with Server(tmp_path_factory.mktemp("unused"), "--loops", "1", program="octet-interop") as server:
+        with grpc.insecure_channel(server.address) as channel:
+            yield channel
