@@ -6,6 +6,7 @@ import Streaming
 /// Measures the storage layer, and lets itself be killed for the test of durability.
 ///
 ///     storage-bench orders --callers 256 --seconds 5 --rows 0 --path /data/bench.db
+///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
 ///     storage-bench crash --path /data/crash.db
 @main
 struct StorageBench {
@@ -17,11 +18,18 @@ struct StorageBench {
         path: arguments.take("path") ?? "bench.db", callers: arguments.takeNumber("callers") ?? 256,
         seconds: arguments.takeNumber("seconds") ?? 5, rows: arguments.takeNumber("rows") ?? 0
       ).run()
+    case "fanout":
+      try await FanOutBenchmark(
+        path: arguments.take("path") ?? "bench.db", subscribers: arguments.takeNumber("subscribers") ?? 1000,
+        events: arguments.takeNumber("events") ?? 2000
+      ).run()
     case "crash":
       try await CrashWriter(path: arguments.take("path") ?? "crash.db", callers: arguments.takeNumber("callers") ?? 32)
         .run()
     default:
-      print("usage: storage-bench orders|crash [--path FILE] [--callers N] [--seconds N] [--rows N]")
+      print(
+        "usage: storage-bench orders|fanout|crash [--path FILE] [--callers N] [--seconds N] [--rows N] [--subscribers N] [--events N]"
+      )
     }
   }
 }

@@ -2,6 +2,7 @@ import Base
 import Foundation
 import Storage
 import StorageSQLite
+import Streaming
 import Testing
 
 @Suite struct SQLiteDatabaseTests {
@@ -228,6 +229,30 @@ import Testing
     let rows: Int? = try await database.read { try $0.first("SELECT count(*) FROM samples") { $0[0] } }
     #expect(rows == 17_000 - refused.withLock { $0 })
     #expect(refused.withLock { $0 } > 0)
+    await database.close()
+  }
+
+  @Test(arguments: [
+    (
+      "SELECT kind FROM octet_timers WHERE due <= $1 AND (kind || '') IN ($2) ORDER BY due LIMIT 64", "octet_timers_due"
+    ),
+    (
+      "SELECT hash, reply FROM octet_requests WHERE request_id = $1 AND caller = $2 AND method = $3",
+      "PRIMARY KEY"
+    ),
+    (
+      "SELECT payload FROM octet_topic_events WHERE topic = $1 AND sequence > $2 ORDER BY sequence LIMIT 256",
+      "PRIMARY KEY"
+    ),
+  ])
+  func `the statements that must stay quick go by an index`(sql: String, index: String) async throws {
+    let database = try await SQLiteDatabase.openTemporary(migrations: TopicStore.migrations, clock: ManualClock())
+    let count = SQLText.parameterCount(sql)
+    let plan = try await database.read { reader in
+      try reader.rows("EXPLAIN QUERY PLAN " + sql, Array(repeating: SQLValue.null, count: count)) { $0[3] as String }
+    }
+    #expect(plan.count == 1 && plan[0].hasPrefix("SEARCH"))
+    #expect(plan[0].contains(index))
     await database.close()
   }
 }
