@@ -17,8 +17,10 @@ struct RideHandlers: RideService {
 
   func requestRide(_ request: RequestRideRequest, context: ServerContext) async throws -> Ride {
     let user = try context.requireCaller().user
-    return try await core.kit.mutate(request, context, complete: { [core] ride, _ in core.reveal(&ride, to: user) }) {
-      [core] writer in try core.requestRide(request, by: user, in: writer)
+    // The PIN is not stored with the reply, but worked out again for each repeat.
+    let reveal: @Sendable (inout Ride, any Writer) -> Void = { [core] ride, _ in core.reveal(&ride, to: user) }
+    return try await core.kit.mutate(request, context, complete: reveal) { [core] writer in
+      try core.requestRide(request, by: user, in: writer)
     }
   }
 
