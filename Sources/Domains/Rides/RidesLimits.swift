@@ -38,6 +38,10 @@ public struct RidesLimits: Sendable {
   public var checkpointInterval: Duration = .seconds(5)
   /// Rides of one city that one matching looks at; older ones first.
   public var matchedRides = 1000
+  /// How many of them are offered at the same time, so that they share a commit.
+  public var offersAtOnce = 64
+  /// What a driver was told is kept for this long.
+  public var eventRetention: Duration = .seconds(3600)
   /// Unused quotes are kept for this long after they expired.
   public var quoteRetention: Duration = .seconds(86_400)
   /// How often unused quotes are looked for.

@@ -35,14 +35,20 @@ extension RidesCore {
       index: index,
       idleDrivers: Dictionary(uniqueKeysWithValues: idle.filter { heard.contains($0.id) }.map { ($0.id, $0) }))
     let matches = Dictionary(grouping: matcher.matches(for: rides.map(\.waiting), fanOut: limits.fanOut), by: \.ride)
-    var offers = 0
-    for ride in rides {
-      guard let chosen = matches[ride.waiting.id] else { continue }
-      offers += try await kit.database.write { writer in
-        try makeOffers(ride.waiting.id, epoch: ride.epoch, to: chosen, in: writer)
+    let matched = rides.compactMap { ride in matches[ride.waiting.id].map { (ride: ride, drivers: $0) } }
+    return try await withThrowingTaskGroup(of: Int.self) { group in
+      var offers = 0
+      for (index, match) in matched.enumerated() {
+        if index >= limits.offersAtOnce { offers += try await group.next() ?? 0 }
+        group.addTask {
+          try await kit.database.write { writer in
+            try makeOffers(match.ride.waiting.id, epoch: match.ride.epoch, to: match.drivers, in: writer)
+          }
+        }
       }
+      for try await made in group { offers += made }
+      return offers
     }
-    return offers
   }
 }
 

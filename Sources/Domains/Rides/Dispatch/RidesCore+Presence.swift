@@ -2,6 +2,7 @@ import Base
 import DomainKit
 import RidesAPI
 import Storage
+import Streaming
 
 extension RidesCore {
   /// Does to a presence what `event` does by the table of states, and tells the fleet once that is durable.
@@ -29,6 +30,8 @@ extension RidesCore {
     guard presence.state == .offline else { return }
     if let obstacle = try writer.obstacle(toWork: driver, now: now) { throw RidesError.notEligible(obstacle) }
     try change(presence, .wentOnline, in: writer)
+    // A session begins with a snapshot, so nobody comes back for what was said in an earlier one.
+    try kit.hub.compact(driverTopic(driver.id), before: now - limits.eventRetention, in: writer)
   }
 
   /// A driver stops taking offers; an open one counts as turned down. Harmless while offline.
@@ -64,7 +67,12 @@ extension RidesCore {
     let silent = fleet.silent(
       freeSince: now - limits.silenceWhenFree, onRideSince: now - limits.silenceOnRide)
     for driver in silent {
-      try await kit.database.write { writer in try dropSilent(driver, in: writer) }
+      do {
+        try await kit.database.write { writer in try dropSilent(driver, in: writer) }
+      } catch is RidesError {
+        // The driver has just taken a ride, which is judged by its own limit.
+        continue
+      }
     }
   }
 

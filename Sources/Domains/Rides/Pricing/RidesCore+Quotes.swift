@@ -104,7 +104,7 @@ extension Reader {
   /// The city whose area a pickup lies in; nil if there is none, or no ride may begin there.
   func city(serving pickup: Coordinate) throws -> CityRecord? {
     let around = try zones().filter { zone in
-      Polygon(zone.corners.compactMap(Coordinate.init))?.contains(pickup) ?? false
+      Polygon(checked: zone.corners.compactMap(Coordinate.init)).contains(pickup)
     }
     guard !around.contains(where: { $0.kind == .noPickup }),
       let zone = around.first(where: { $0.kind == .city })

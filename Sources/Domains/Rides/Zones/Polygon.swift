@@ -11,6 +11,20 @@ struct Polygon: Sendable, Equatable {
   /// Nil unless there are three distinct corners or more, no edges that cross or touch, and an area that does not
   /// span a pole.
   init?(_ coordinates: [Coordinate]) {
+    let corners = Self.unrolled(coordinates)
+    guard corners.count >= 3, let first = corners.first, let last = corners.last,
+      abs(first.x - last.x) <= 180, Self.area(corners) != 0, !Self.crossesItself(corners)
+    else { return nil }
+    self.corners = corners
+  }
+
+  /// Corners that passed the other initializer before: stored ones need not be judged again.
+  init(checked coordinates: [Coordinate]) {
+    corners = Self.unrolled(coordinates)
+  }
+
+  /// Longitudes that go on beyond ±180, without the repetition of the first corner at the end.
+  private static func unrolled(_ coordinates: [Coordinate]) -> [Point] {
     var corners: [Point] = []
     for coordinate in coordinates {
       var x = coordinate.longitude
@@ -18,10 +32,7 @@ struct Polygon: Sendable, Equatable {
       corners.append(Point(x: x, y: coordinate.latitude))
     }
     if corners.count > 3, corners.first == corners.last { corners.removeLast() }
-    guard corners.count >= 3, let first = corners.first, let last = corners.last,
-      abs(first.x - last.x) <= 180, Self.area(corners) != 0, !Self.crossesItself(corners)
-    else { return nil }
-    self.corners = corners
+    return corners
   }
 
   /// Whether the place lies inside, or on a southern or western edge.
