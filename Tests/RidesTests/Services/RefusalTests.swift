@@ -271,11 +271,57 @@ struct RefusalTests {
     #expect(try await slow.send(.goOnline(GoOnline())).refusalReason == nil)
   }
 
-  @Test func `an empty frame is refused by a row, and the session goes on`() async throws {
+  @Test func `what does not exist is NOT_FOUND, whatever names it`() async throws {
+    let world = try await RidesWorld()
+    let rider = TestRider(world)
+    let notFound = Failure(.notFound, "NOT_FOUND")
+    var register = RegisterDriverRequest()
+    register.requestID = newRequestID()
+    register.cityID = "city_0000000000001"
+    register.displayName = "Driver"
+    let registration = register
+    let drivers = DriverServiceClient(rider.channel)
+    #expect(await failure { _ = try await drivers.registerDriver(registration) } == notFound)
+    var list = ListVehicleCategoriesRequest()
+    list.cityID = "city_0000000000001"
+    let categories = list
+    #expect(await failure { _ = try await drivers.listVehicleCategories(categories) } == notFound)
+    #expect(await failure { _ = try await drivers.getDriver(GetDriverRequest()) } == notFound)
+    #expect(await failure { _ = try await rider.ride("ride_0000000000001") } == notFound)
+    #expect(await failure { try await rider.cancel("ride_0000000000001") } == notFound)
+    #expect(await failure { _ = try await rider.receipt("ride_0000000000001") } == notFound)
+
+    let staff = world.user("rides.ops")
+    var put = PutZoneRequest()
+    put.requestID = newRequestID()
+    put.kind = .service
+    put.name = "Part"
+    put.corners = [place(), place(north: 10), place(east: 10)]
+    put.cityID = "city_0000000000001"
+    let zone = put
+    #expect(await failure { _ = try await ZoneServiceClient(world.channel(staff)).putZone(zone) } == notFound)
+    put.kind = .city
+    put.cityID = ""
+    put.timeZone = "Europe/Helsinki"
+    put.currencyCode = "XXX"
+    let city = put
+    #expect(
+      await failure { _ = try await ZoneServiceClient(world.channel(staff)).putZone(city) }?.code == .invalidArgument)
+  }
+
+  @Test func `without credentials only the public methods answer`() async throws {
+    let world = try await RidesWorld()
+    let stranger = RPCChannel(transport: world.transport, authority: "test", clock: world.clock)
+    #expect(try await ZoneServiceClient(stranger).listZones(ListZonesRequest()).zones.count == 1)
+    let refused = Failure(.unauthenticated, "UNAUTHENTICATED")
+    #expect(await failure { _ = try await RideServiceClient(stranger).listRides(ListRidesRequest()) } == refused)
+    #expect(await failure { _ = try await DriverServiceClient(stranger).driverSession().responses.next() } == refused)
+  }
+
+  @Test func `a refused frame is answered by a row, and the session goes on`() async throws {
     let world = try await RidesWorld()
     let driver = try await TestDriver.online(world)
-    var request = DriverSessionRequest()
-    request.requestID = newRequestID()
+    #expect(try await driver.send(nil).refusalReason == "INVALID_ARGUMENT")
     var arrived = ArriveAtPickup()
     arrived.rideID = "ride_0000000000001"
     #expect(try await driver.send(.arrived(arrived)).refusalReason == "NOT_FOUND")

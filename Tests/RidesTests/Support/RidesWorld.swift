@@ -37,8 +37,12 @@ final class RidesWorld: Sendable {
     let clock = ManualClock(start)
     self.clock = clock
     self.limits = limits
+    var options = SQLiteOptions()
+    // Finds bodies of transactions that have effects outside of them.
+    options.runsBodiesTwice = true
     database = try await SQLiteDatabase.openTemporary(
-      migrations: TopicStore.migrations + ChatRooms.migrations + RidesDomain.migrations, clock: clock)
+      migrations: TopicStore.migrations + ChatRooms.migrations + RidesDomain.migrations, clock: clock,
+      options: options)
     identifiers = IdentifierGenerator(clock: clock)
     keys = try ServerKeys(root: SecretKey([UInt8](repeating: 7, count: ServerKeys.rootLength)))
     node = Locked(
@@ -50,6 +54,7 @@ final class RidesWorld: Sendable {
   var rides: RidesDomain { node.withLock { $0.rides } }
   var core: RidesCore { rides.core }
   var hub: TopicHub { node.withLock { $0.kit.hub } }
+  var transport: InProcessTransport { node.withLock { $0.transport } }
 
   /// Loses all that is in memory, as a crash would, and starts again on the same database.
   func restart() async throws {
@@ -89,7 +94,7 @@ final class RidesWorld: Sendable {
       return metadata
     }
     return RPCChannel(
-      transport: node.withLock { $0.transport }, authority: "test", interceptors: [credentials], clock: clock)
+      transport: transport, authority: "test", interceptors: [credentials], clock: clock)
   }
 
   /// A new user.

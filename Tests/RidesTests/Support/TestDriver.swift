@@ -106,7 +106,7 @@ final class TestDriver {
 
   /// Sends a frame and returns the row that answers it; other rows are kept for `next(where:)`.
   func send(
-    _ frame: DriverSessionRequest.Frame, requestID: String = newRequestID()
+    _ frame: DriverSessionRequest.Frame?, requestID: String = newRequestID()
   ) async throws -> DriverSessionResponse {
     var request = DriverSessionRequest()
     request.requestID = requestID
