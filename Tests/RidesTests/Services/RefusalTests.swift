@@ -303,7 +303,7 @@ struct RefusalTests {
     put.kind = .city
     put.cityID = ""
     put.timeZone = "Europe/Helsinki"
-    put.currencyCode = "XXX"
+    put.currencyCode = "ZZZ"
     let city = put
     #expect(
       await failure { _ = try await ZoneServiceClient(world.channel(staff)).putZone(city) }?.code == .invalidArgument)
