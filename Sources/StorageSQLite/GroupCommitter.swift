@@ -1,15 +1,27 @@
 internal import Base
 internal import Storage
 
-/// The one thread that writes. It takes whatever transactions are waiting, runs each in a savepoint of its own, and
-/// makes all of them durable with one COMMIT. Nobody is told of success before that.
+/// The one thread that writes. It takes whatever transactions are waiting, runs them one after the other, and makes
+/// all of them durable with one COMMIT. Nobody is told of success before that.
 ///
 /// No timer: while one batch is being synced to disk, the next one gathers. A lone transaction does not wait.
+///
+/// A savepoint for each body costs as much as two of its statements. So a batch begins without: most bodies succeed,
+/// and those that refuse have mostly written nothing yet. When one fails after it has written, the batch is rolled
+/// back and run again with savepoints, and so are the next few.
 final class GroupCommitter: @unchecked Sendable {
   // Unchecked because everything but the queue belongs to the writer's thread.
   private let connection: SQLiteConnection
   private let checkpointer: Checkpointer
   private let runsBodiesTwice: Bool
+
+  /// How many of the coming batches get savepoints from the start.
+  private var cautiousBatches = 0
+
+  private typealias Actions = [@Sendable () -> Void]
+
+  /// A body has failed after it has written, and there is no savepoint to go back to.
+  private struct NeedsSavepoints: Error {}
 
   init(_ connection: SQLiteConnection, checkpointer: Checkpointer, runsBodiesTwice: Bool) {
     self.connection = connection
@@ -28,12 +40,20 @@ final class GroupCommitter: @unchecked Sendable {
   }
 
   private func commit(_ jobs: [TransactionJob]) {
+    if runsBodiesTwice || cautiousBatches > 0 {
+      cautiousBatches = max(0, cautiousBatches - 1)
+      return commit(jobs, attempt: attemptInSavepoint)
+    }
+    commit(jobs, attempt: attemptPlainly)
+  }
+
+  private func commit(_ jobs: [TransactionJob], attempt: (TransactionJob) throws -> Actions) {
     do {
       try connection.run("BEGIN IMMEDIATE")
     } catch {
       return fail(jobs, error)
     }
-    var outcomes: [(job: TransactionJob, outcome: Result<[@Sendable () -> Void], any Error>)] = []
+    var outcomes: [(job: TransactionJob, outcome: Result<Actions, any Error>)] = []
     outcomes.reserveCapacity(jobs.count)
     for (index, job) in jobs.enumerated() {
       let outcome = Result { try attempt(job) }
@@ -42,6 +62,11 @@ final class GroupCommitter: @unchecked Sendable {
         // They are repeatable, so each gets a transaction of its own.
         job.finish(outcome.error)
         return commitSingly(outcomes.map(\.job) + jobs[(index + 1)...])
+      }
+      if outcome.error is NeedsSavepoints {
+        rollBack()
+        cautiousBatches = SQLiteLimits.cautiousBatches
+        return commit(jobs, attempt: attemptInSavepoint)
       }
       outcomes.append((job, outcome))
     }
@@ -80,8 +105,22 @@ final class GroupCommitter: @unchecked Sendable {
     }
   }
 
+  /// Runs one body and lets what it did stand.
+  private func attemptPlainly(_ job: TransactionJob) throws -> Actions {
+    let transaction = SQLiteTransaction(connection)
+    let changes = connection.totalChanges
+    do {
+      try job.run(transaction)
+      return transaction.actions
+    } catch {
+      let hasWritten = connection.totalChanges != changes || transaction.hasDefined
+      if connection.isAutocommit || !(hasWritten || error is RetryTransaction) { throw error }
+      throw NeedsSavepoints()
+    }
+  }
+
   /// Runs one body in a savepoint, again if it asks for it.
-  private func attempt(_ job: TransactionJob) throws -> [@Sendable () -> Void] {
+  private func attemptInSavepoint(_ job: TransactionJob) throws -> Actions {
     if runsBodiesTwice {
       try connection.run("SAVEPOINT body")
       do {

@@ -42,6 +42,9 @@ final class SQLiteConnection {
   /// How many rows the last statement changed.
   var changes: Int { Int(sqlite3_changes64(handle)) }
 
+  /// How many rows all statements so far have changed; those of failed statements do not count.
+  var totalChanges: Int { Int(sqlite3_total_changes64(handle)) }
+
   /// Runs a statement without arguments and results, through the cache.
   func run(_ sql: String) throws(StorageError) {
     do {

@@ -18,6 +18,9 @@ enum SQLiteLimits {
   /// How often the checkpointing thread copies before it leaves the rest to the writer.
   static let checkpointRounds = 4
 
+  /// Batches that get savepoints from the start after one had to be run again.
+  static let cautiousBatches = 32
+
   /// Pages that the writer may be asked to copy between two commits.
   static let checkpointRemainder = 500
 

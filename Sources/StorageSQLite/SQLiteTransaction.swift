@@ -9,6 +9,9 @@ final class SQLiteTransaction: Writer {
   /// What to do after the commit, in order.
   private(set) var actions: [@Sendable () -> Void] = []
 
+  /// Whether the schema was changed, which does not count as changed rows.
+  private(set) var hasDefined = false
+
   init(_ connection: SQLiteConnection) {
     self.connection = connection
   }
@@ -32,6 +35,7 @@ final class SQLiteTransaction: Writer {
   }
 
   func define(_ statement: String) throws {
+    hasDefined = true
     _ = try execute(SQLiteSchema.translated(statement), [])
   }
 
