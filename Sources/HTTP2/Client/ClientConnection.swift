@@ -5,7 +5,8 @@ final class ClientConnection: Connection, @unchecked Sendable {
   // Unchecked for the reason of its superclass.
 
   let address: SocketAddress
-  private weak var subchannel: ClientSubchannel?
+  // A cycle while the connection lives; the subchannel lets go of it at its end.
+  private let subchannel: ClientSubchannel
   private let tls: TLSClientConfiguration?
   /// Whether the server has sent SETTINGS, so that it certainly is one.
   private(set) var isReady = false
@@ -60,12 +61,12 @@ final class ClientConnection: Connection, @unchecked Sendable {
   override func receivedSettings() {
     super.receivedSettings()
     isReady = true
-    subchannel?.connectionHasRoom(self)
+    subchannel.connectionHasRoom(self)
   }
 
   override func receivedGoAway(lastStreamID: Int32, code: UInt32) {
     isRetiring = true
-    subchannel?.connectionRetires(self)
+    subchannel.connectionRetires(self)
     needsFlush()
   }
 
@@ -74,12 +75,12 @@ final class ClientConnection: Connection, @unchecked Sendable {
       // Not at once: the session is in the middle of its work.
       if streams.isEmpty { loop.execute { self.endIfUnused() } }
     } else {
-      subchannel?.connectionHasRoom(self)
+      subchannel.connectionHasRoom(self)
     }
   }
 
   override func ended(_ reason: StreamClosure) {
     if let session = channel.tls?.resumableSession() { tls?.store(session) }
-    subchannel?.connectionEnded(self, reason)
+    subchannel.connectionEnded(self, reason)
   }
 }

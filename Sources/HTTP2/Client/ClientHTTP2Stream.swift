@@ -4,7 +4,7 @@ internal import RPC
 final class ClientHTTP2Stream: HTTP2Stream, ClientStream {
   let head: RequestHead
   private var handler: (any ClientStreamHandler)?
-  private unowned let subchannel: ClientSubchannel
+  private let subchannel: ClientSubchannel
 
   init(_ head: RequestHead, subchannel: ClientSubchannel, handler: any ClientStreamHandler) {
     self.head = head

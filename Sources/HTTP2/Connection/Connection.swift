@@ -32,6 +32,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   private var interest: Readiness
   private var isFlushQueued = false
   private var drained: [HTTP2Stream] = []
+  // The timers hold the connection until they are cancelled, at its end. Not weakly: an object that was ever referred
+  // to weakly counts its references in a side table for the rest of its life, at several times the price.
   private var deadline: (any ScheduledWork)?
   private var headerDeadline: (any ScheduledWork)?
   /// Why the streams will be told that they end, once the last words are sent.
@@ -50,8 +52,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   /// Begins to read and write. The peer must have sent SETTINGS within `timeout`.
   final func start(timeout: Duration) throws(SystemError) {
     try loop.register(channel.descriptor, interest, self)
-    deadline = loop.schedule(after: timeout) { [weak self] in
-      self?.close(.connectionLost("the handshake took too long"))
+    deadline = loop.schedule(after: timeout) {
+      self.close(.connectionLost("the handshake took too long"))
     }
     if state != .connecting { connected() }
   }
@@ -155,8 +157,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   private func watchHeaderBlock() {
     if session.isInsideHeaderBlock {
       guard headerDeadline == nil else { return }
-      headerDeadline = loop.schedule(after: limits.headerTimeout) { [weak self] in
-        self?.close(.connectionLost("a header block took too long"))
+      headerDeadline = loop.schedule(after: limits.headerTimeout) {
+        self.close(.connectionLost("a header block took too long"))
       }
     } else if let timer = headerDeadline {
       timer.cancel()
@@ -298,8 +300,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     endStreams(reason)
     channel.finishWriting()
     setInterest(.read)
-    deadline = loop.schedule(after: limits.lingerTimeout) { [weak self] in
-      self?.close(.connectionLost("the connection has ended"))
+    deadline = loop.schedule(after: limits.lingerTimeout) {
+      self.close(.connectionLost("the connection has ended"))
     }
     ended(reason)
     swallow()

@@ -12,8 +12,8 @@ class HTTP2Stream {
   /// The place in the connection's list of streams.
   final var index = 0
 
-  /// Body bytes that wait.
-  final var outbound = OutboundQueue()
+  /// Body bytes that wait. Exclusive access is not checked at run time: the queue's methods call nothing of ours.
+  @exclusivity(unchecked) final var outbound = OutboundQueue()
   /// What ends the body, if `isFinished`.
   final var trailers: HeaderList?
   /// The core has nothing more to send.

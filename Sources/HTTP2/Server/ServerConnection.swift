@@ -69,7 +69,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     session.announceShutdown()
     session.ping(Self.drainPing)
     needsFlush()
-    drainTimer = loop.schedule(after: limits.drainNoticeTimeout) { [weak self] in self?.finalGoAway() }
+    drainTimer = loop.schedule(after: limits.drainNoticeTimeout) { self.finalGoAway() }
   }
 
   override func receivedPong(_ payload: UInt64) {

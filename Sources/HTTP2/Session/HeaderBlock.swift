@@ -1,3 +1,4 @@
+internal import CLinux
 internal import RPC
 
 /// One header section as it arrives, field by field. Sections do not interleave on a connection (RFC 9113 §4.3), so
@@ -25,8 +26,27 @@ struct HeaderBlock {
   private var size = 0
   private var count = 0
   // The paths and authorities of consecutive requests are mostly the same: an equal one is not made again.
-  private var lastPath = ""
-  private var lastAuthority = ""
+  private var lastPath = Remembered()
+  private var lastAuthority = Remembered()
+
+  private struct Remembered {
+    private(set) var text = ""
+    private var octets: [UInt8] = []
+
+    /// The string of these octets.
+    mutating func text(_ new: UnsafeBufferPointer<UInt8>) -> String {
+      let isSame = octets.withUnsafeBufferPointer { old in
+        // An empty buffer may have no address; nothing is remembered then.
+        old.count == new.count && old.count > 0
+          && memcmp(old.baseAddress.unsafelyUnwrapped, new.baseAddress.unsafelyUnwrapped, new.count) == 0
+      }
+      if !isSame {
+        octets = [UInt8](new)
+        text = String(decoding: new, as: UTF8.self)
+      }
+      return text
+    }
+  }
 
   /// Forgets the last section and starts one.
   mutating func begin() {
@@ -77,24 +97,18 @@ struct HeaderBlock {
   private mutating func addPseudoHeader(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
     switch (name.count, name[1]) {
     case (5, UInt8(ascii: "p")):  // :path
-      if !Self.equal(lastPath, value) { lastPath = String(decoding: value, as: UTF8.self) }
-      path = lastPath
+      path = lastPath.text(value)
     case (7, UInt8(ascii: "m")):  // :method
-      method = Self.equal("POST", value) ? "POST" : String(decoding: value, as: UTF8.self)
+      method = String(decoding: value, as: UTF8.self)
     case (7, UInt8(ascii: "s")) where name[2] == UInt8(ascii: "c"):  // :scheme
-      scheme = Self.equal("http", value) ? "http" : String(decoding: value, as: UTF8.self)
+      scheme = String(decoding: value, as: UTF8.self)
     case (7, UInt8(ascii: "s")):  // :status
       status = value.reduce(0) { $0 * 10 + Int($1 &- UInt8(ascii: "0")) }
     case (10, UInt8(ascii: "a")):  // :authority
-      if !Self.equal(lastAuthority, value) { lastAuthority = String(decoding: value, as: UTF8.self) }
-      authority = lastAuthority
+      authority = lastAuthority.text(value)
     default:
       break
     }
-  }
-
-  private static func equal(_ text: String, _ octets: UnsafeBufferPointer<UInt8>) -> Bool {
-    text.utf8.count == octets.count && text.utf8.elementsEqual(octets)
   }
 
   /// Room made for the fields of a usual gRPC request, so that the list grows once.

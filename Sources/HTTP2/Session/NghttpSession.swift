@@ -13,16 +13,20 @@ final class NghttpSession: SessionEngine {
 
   let role: Role
   let limits: HTTP2Limits
-  unowned let delegate: any SessionDelegate
+  // Unsafe because the check of a plain `unowned` is paid at each event: the delegate owns this object, and nghttp2
+  // calls only inside of our methods.
+  unowned(unsafe) let delegate: any SessionDelegate
   // Not nil after init; set late because nghttp2 wants this object as user data.
   private var session: OpaquePointer!
 
+  // Exclusive access is not checked at run time where it would be for each field or frame: these are values of this
+  // file's parts alone, and none of their methods calls out.
   /// The header section that is arriving.
-  var block = HeaderBlock()
+  @exclusivity(unchecked) var block = HeaderBlock()
   /// Where DATA goes while `produce` runs.
   var output: OutputBuffer?
-  var guardian: FloodGuard
-  var streamIDs: StreamIDHistory
+  @exclusivity(unchecked) var guardian: FloodGuard
+  @exclusivity(unchecked) var streamIDs: StreamIDHistory
   /// Why a callback stopped nghttp2.
   var violation: ResetCode?
   var isInsideHeaderBlock = false
