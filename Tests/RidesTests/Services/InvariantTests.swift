@@ -140,6 +140,23 @@ struct InvariantTests {
     #expect(world.core.fleet.snapshot(of: city, heardAfter: Instant(seconds: 0)).index.count == 0)
   }
 
+  @Test func `invariant 4: sequences go on rising across sessions, a long absence and a restart`() async throws {
+    let world = try await RidesWorld()
+    let driver = try await TestDriver.online(world)
+    world.clock.advance(by: .seconds(5))
+    #expect(try await driver.report(sequence: 50, place()).acceptedSequence == 50)
+    try await driver.goOffline()
+    driver.close()
+    world.clock.advance(by: .seconds(600))
+    try await world.core.checkpointPositions()
+    #expect(try await driver.open().acceptedSequence == 50)
+    try await world.restart()
+    let again = TestDriver(world, user: driver.user)
+    #expect(try await again.open().acceptedSequence == 50)
+    #expect(try await again.report(sequence: 50, place()).refused.map(\.reason) == ["POSITION_OLD"])
+    #expect(try await again.report(sequence: 51, place()).refused.isEmpty)
+  }
+
   @Test func `invariant 5: the lines sum to the total, and the fare computed again is equal to the byte`() async throws
   {
     let world = try await RidesWorld()

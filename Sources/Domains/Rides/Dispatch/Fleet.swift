@@ -81,9 +81,22 @@ final class Fleet: Sendable {
     }
   }
 
-  /// The driver was heard from.
-  func hear(_ driver: Identifier, now: Instant) {
-    state.withLock { $0.members[driver]?.lastHeard = now }
+  /// The driver was heard from. False for one that is not in memory.
+  @discardableResult
+  func hear(_ driver: Identifier, now: Instant) -> Bool {
+    state.withLock { state in
+      state.members[driver]?.lastHeard = now
+      return state.members[driver] != nil
+    }
+  }
+
+  /// Takes an offline driver into memory, who goes on after a known position.
+  func meet(_ driver: Identifier, city: Identifier, last: AcceptedPosition?, now: Instant) {
+    state.withLock { state in
+      guard state.members[driver] == nil else { return }
+      state.members[driver] = Member(
+        city: city, presence: .offline, filter: PositionFilter(resumingAfter: last), lastHeard: now)
+    }
   }
 
   /// The drivers that were not heard from since an instant, by id: one for free drivers, one for those on the way to a
@@ -118,10 +131,12 @@ final class Fleet: Sendable {
     }
   }
 
-  /// Forgets drivers who are offline and have nothing that waits to be stored.
-  func forgetOffline() {
+  /// Forgets drivers who are offline, were not heard from since an instant and have nothing that waits to be stored.
+  func forgetOffline(unheardSince instant: Instant) {
     state.withLock { state in
-      state.members = state.members.filter { $0.value.presence != .offline || $0.value.needsCheckpoint }
+      state.members = state.members.filter { _, member in
+        member.presence != .offline || member.needsCheckpoint || member.lastHeard > instant
+      }
     }
   }
 }

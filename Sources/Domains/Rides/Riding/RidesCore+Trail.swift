@@ -59,7 +59,14 @@ extension RidesCore {
     try await kit.database.write { writer in
       for (driver, position) in positions { try writer.checkpoint(position, of: driver) }
     }
-    fleet.forgetOffline()
+    fleet.forgetOffline(unheardSince: now - limits.silenceOnRide)
+  }
+
+  /// A driver was heard from: positions go on after the last one that is known, from memory or from storage.
+  func meet(_ driver: DriverRecord) async throws {
+    if fleet.hear(driver.id, now: now) { return }
+    let last = try await kit.database.read { try $0.checkpoint(of: driver.id) }
+    fleet.meet(driver.id, city: driver.cityID, last: last, now: now)
   }
 
   /// Puts the drivers at work back into memory, after a start.

@@ -36,9 +36,10 @@ private struct WorkingSession: Sendable {
 
   func run(_ requests: RequestReader<DriverSessionRequest>) async throws {
     let topic = core.driverTopic(driver.id)
-    core.fleet.hear(driver.id, now: core.now)
+    try await core.meet(driver)
     let newest = core.sessions.subscribe(topic)
     core.sessions.publish(topic, id)
+    defer { forgetTopics(topic) }
     let durable = core.durables.subscribe(topic)
     let (state, _, events) = try await core.kit.hub.watch(topic) { [core, driver] reader in
       try core.sessionState(of: driver.id, in: reader)
@@ -51,8 +52,8 @@ private struct WorkingSession: Sendable {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await answerFrames(requests) }
       group.addTask { try await tellEvents(events, heart) }
-      group.addTask { try await tellDurable(durable) }
-      group.addTask { try await waitForNewer(newest) }
+      group.addTask { try await tellDurable(topic, durable) }
+      group.addTask { try await waitForNewer(topic, newest) }
       defer { group.cancelAll() }
       try await group.next()
     }
@@ -61,7 +62,7 @@ private struct WorkingSession: Sendable {
   private func answerFrames(_ requests: RequestReader<DriverSessionRequest>) async throws {
     while let frame = try await requests.next() {
       if core.kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
-      core.fleet.hear(driver.id, now: core.now)
+      try await core.meet(driver)
       try await responses.write(try await answer(frame))
     }
   }
@@ -75,16 +76,32 @@ private struct WorkingSession: Sendable {
     }
   }
 
-  private func tellDurable(_ durable: ConflatingSubscription<Int64>) async throws {
-    while try await durable.next() != nil {
-      try await say(.ack(ack(core.fleet.presence(of: driver.id))))
+  private func tellDurable(_ topic: Topic, _ first: ConflatingSubscription<Int64>) async throws {
+    var durable = first
+    while true {
+      while try await durable.next() != nil {
+        try await say(.ack(ack(core.fleet.presence(of: driver.id))))
+      }
+      durable = core.durables.subscribe(topic)
     }
   }
 
-  private func waitForNewer(_ newest: ConflatingSubscription<Identifier>) async throws {
-    while let session = try await newest.next() {
-      if session > id { throw RidesError.sessionReplaced }
+  private func waitForNewer(_ topic: Topic, _ first: ConflatingSubscription<Identifier>) async throws {
+    var newest = first
+    while true {
+      while let session = try await newest.next() {
+        if session > id { throw RidesError.sessionReplaced }
+      }
+      newest = core.sessions.subscribe(topic)
     }
+  }
+
+  /// The last session of a driver takes the topics with it, so that they do not gather in memory. One that has begun in
+  /// this moment finds its subscriptions ended, and subscribes again.
+  private func forgetTopics(_ topic: Topic) {
+    guard core.sessions.newest(topic) == id else { return }
+    core.sessions.end(topic)
+    core.durables.end(topic)
   }
 
   private func say(_ event: DriverSessionResponse.Event) async throws {

@@ -21,6 +21,15 @@ extension Reader {
     ) { (driver: $0[6], position: try AcceptedPosition(row: $0)) }
   }
 
+  /// The last checkpointed position of a driver.
+  func checkpoint(of driver: Identifier) throws -> AcceptedPosition? {
+    try first(
+      """
+      SELECT sequence, measured_at, latitude, longitude, 0.0, CAST(NULL AS REAL) FROM rides_positions
+      WHERE driver_id = $1
+      """, driver, make: AcceptedPosition.init(row:))
+  }
+
   /// The newest durable point of a ride's trail in an epoch.
   func lastTrailPoint(of ride: Identifier, epoch: Int64) throws -> AcceptedPosition? {
     try first(
