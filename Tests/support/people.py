@@ -1,5 +1,6 @@
 """Accounts on a server: registering, logging in, and calling with the access token."""
 
+import functools
 import uuid
 
 import grpc
@@ -12,6 +13,28 @@ DEADLINE_SECONDS = 20
 
 def request_id():
     return str(uuid.uuid4())
+
+
+def method_descriptor(path):
+    service, name = path.split("/")
+    return stubs.pool().FindServiceByName(service).methods_by_name[name]
+
+
+@functools.lru_cache(maxsize=1024)
+def callable_of(channel, path):
+    """grpc's callable for a method of any kind."""
+    method = method_descriptor(path)
+    kinds = {
+        (False, False): channel.unary_unary,
+        (False, True): channel.unary_stream,
+        (True, False): channel.stream_unary,
+        (True, True): channel.stream_stream,
+    }
+    return kinds[method.client_streaming, method.server_streaming](
+        f"/{path}",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=stubs.message_class(method.output_type.full_name).FromString,
+    )
 
 
 class Stranger:
@@ -27,22 +50,10 @@ class Stranger:
 
     def method(self, path):
         """The descriptor of `octet.rides.v1.RideService/GetRide`, say."""
-        service, name = path.split("/")
-        return stubs.pool().FindServiceByName(service).methods_by_name[name]
+        return method_descriptor(path)
 
     def _callable(self, path):
-        method = self.method(path)
-        kinds = {
-            (False, False): self.channel.unary_unary,
-            (False, True): self.channel.unary_stream,
-            (True, False): self.channel.stream_unary,
-            (True, True): self.channel.stream_stream,
-        }
-        return kinds[method.client_streaming, method.server_streaming](
-            f"/{path}",
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=stubs.message_class(method.output_type.full_name).FromString,
-        )
+        return callable_of(self.channel, path)
 
     def call(self, path, request, timeout=DEADLINE_SECONDS, metadata=()):
         """A unary call."""

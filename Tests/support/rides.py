@@ -33,13 +33,15 @@ def demo_city(person):
     return zones[0].city_id
 
 
+def estimate(start=STATION, end=OPERA):
+    return rides("pricing_service").EstimateFareRequest(request_id=request_id(), stops=[place(start), place(end)])
+
+
 class Rider(Person):
     """A user who requests rides."""
 
     def quote(self, start=STATION, end=OPERA):
-        pricing = rides("pricing_service")
-        request = pricing.EstimateFareRequest(request_id=request_id(), stops=[place(start), place(end)])
-        return self.call(f"{RIDES}.PricingService/EstimateFare", request).quotes[0]
+        return self.call(f"{RIDES}.PricingService/EstimateFare", estimate(start, end)).quotes[0]
 
     def request_for(self, quote):
         return rides("ride_service").RequestRideRequest(

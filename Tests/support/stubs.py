@@ -29,8 +29,7 @@ def run_protoc(*arguments):
         raise RuntimeError(f"protoc failed: {' '.join(command)}")
 
 
-@functools.cache
-def stub_folder():
+def make_stubs():
     folder = tempfile.TemporaryDirectory(prefix="octet-stubs-")
     run_protoc(f"--python_out={folder.name}", f"--grpc_python_out={folder.name}")
     sys.path.insert(0, folder.name)
@@ -38,12 +37,15 @@ def stub_folder():
     import google
 
     google.__path__.append(f"{folder.name}/google")
-    return folder  # kept by the cache until the process ends
+    return folder
+
+
+# Made when this module is first imported, not when a stub is first asked for: tests ask from several threads.
+STUB_FOLDER = make_stubs()
 
 
 def module(name):
     """The generated module `octet.identity.v1.account_service_pb2`, say."""
-    stub_folder()
     return importlib.import_module(name)
 
 
