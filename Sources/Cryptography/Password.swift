@@ -1,5 +1,6 @@
 public import Base
 internal import CSodium
+internal import Glibc
 
 /// How much work one password check is: Argon2id's memory and passes.
 public struct PasswordCost: Sendable, Equatable {
@@ -42,9 +43,9 @@ public struct PasswordHasher: Sendable {
   }
 
   /// Whether a password fits a hash.
-  /// - Throws: `QueueRefusal` when too many checks are waiting.
+  /// - Throws: `QueueRefusal` when too many checks are waiting, `CryptographyError.outOfMemory`.
   public func verify(_ password: String, against hash: String) async throws -> Bool {
-    try await pool.run { Self.verify(password, hash) }
+    try await pool.run { try Self.verify(password, hash) }
   }
 
   /// Whether a hash was made at another cost than new ones are, so that it should be made again at the next login.
@@ -65,9 +66,13 @@ public struct PasswordHasher: Sendable {
     return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
-  private static func verify(_ password: String, _ hash: String) -> Bool {
+  private static func verify(_ password: String, _ hash: String) throws(CryptographyError) -> Bool {
     var bytes = password.utf8.map(CChar.init(bitPattern:))
     defer { wipe(&bytes) }
-    return crypto_pwhash_str_verify(hash, bytes, UInt64(bytes.count)) == 0
+    errno = 0
+    if crypto_pwhash_str_verify(hash, bytes, UInt64(bytes.count)) == 0 { return true }
+    // A lack of memory must not count as a wrong password.
+    if errno == ENOMEM { throw .outOfMemory }
+    return false
   }
 }
