@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build run demo test unit-test client-test lint format bench scale docs clean
+.PHONY: help setup generate build run demo test unit-test client-test lint format bench scale clean
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -35,6 +35,16 @@ unit-test: generate ## the Swift tests (debug build)
 
 client-test: build ## the tests that drive the built programs from outside, with foreign clients
 	$(PYTHON) -m pytest -q Tests
+
+bench: build ## measure against gRPC C++ and plain figures; see docs/benchmarks.md
+	@scripts/setup --benchmarks
+	$(PYTHON) Tests/Benchmarks/echo.py
+	$(PYTHON) Tests/Benchmarks/server_figures.py
+	.build/release/storage-bench orders --callers 256
+	.build/release/storage-bench fanout --subscribers 1000
+
+scale: setup ## time the build of a synthetic project of full size
+	scripts/synthetic --measure
 
 lint: generate ## formatting, proto lint, house rules; warnings are errors in every build
 	scripts/lint

@@ -175,6 +175,6 @@ let package = Package(
     .executable(name: "protoc-gen-octet", targets: ["protoc-gen-octet"]),
     .library(name: "OctetRPC", targets: ["RPC", "HTTP2", "ProtobufRuntime", "StandardServices"]),
   ],
-  targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + benchmarks + testTargets
-    + domainTests
+  targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + benchmarks
+    + testTargets + domainTests
 )
