@@ -50,7 +50,7 @@ lint: generate ## formatting, proto lint, house rules; warnings are errors in ev
 	scripts/lint
 
 format: setup ## format Swift and protos in place
-	swift format format -i -r Package.swift Sources/Base $(filter-out Sources/Generated Sources/C Sources/Base,$(wildcard Sources/*)) Tests
+	swift format format -i -r Package.swift $(filter-out Sources/Generated Sources/C,$(wildcard Sources/*)) Tests
 	.venv/bin/buf format -w
 
 clean: ## remove what was built and generated
