@@ -31,6 +31,9 @@ final class ByteChannel {
     }
   }
 
+  /// Whether octets have left the socket that `read` has not given out yet: epoll does not tell of them.
+  var hasPending: Bool { tls?.hasPending ?? false }
+
   /// Sends what the socket takes now of `bytes`, which are not empty.
   func write(_ bytes: UnsafeRawBufferPointer) throws(ChannelError) -> Outcome {
     if let tls { return try tls.write(bytes) }

@@ -27,17 +27,18 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final var streams: [HTTP2Stream] = []
 
   /// Output that the socket did not take, and how much of it is sent since.
-  private var pending: [UInt8] = []
-  private var pendingOffset = 0
+  final var pending: [UInt8] = []
+  final var pendingOffset = 0
+  final var isFlushQueued = false
+  /// Streams whose handlers are to hear that there is room.
+  final var drained: [HTTP2Stream] = []
   private var interest: Readiness
-  private var isFlushQueued = false
-  private var drained: [HTTP2Stream] = []
   // The timers hold the connection until they are cancelled, at its end. Not weakly: an object that was ever referred
   // to weakly counts its references in a side table for the rest of its life, at several times the price.
   private var deadline: (any ScheduledWork)?
   private var headerDeadline: (any ScheduledWork)?
   /// Why the streams will be told that they end, once the last words are sent.
-  private var failure: StreamClosure?
+  final private(set) var failure: StreamClosure?
 
   /// - Parameter isConnected: false for a socket whose connect is under way.
   init(loop: EventLoop, channel: ByteChannel, role: NghttpSession.Role, limits: HTTP2Limits, isConnected: Bool) {
@@ -77,7 +78,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
       do {
         try Socket.connectOutcome(channel.descriptor)
         state = channel.tls == nil ? .open : .handshaking
-        setInterest(.read)
+        updateInterest()
         connected()
       } catch {
         close(.connectionLost("\(error)"))
@@ -85,6 +86,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     case .handshaking:
       handshake()
     case .open:
+      if failure != nil, !readiness.isDisjoint(with: [.error, .hangUp]) {
+        return close(.connectionLost("closed by the peer"))
+      }
       if !readiness.isDisjoint(with: [.read, .error, .hangUp]) { readAvailable() }
       if readiness.contains(.write), state == .open { flush() }
     case .lingering:
@@ -100,7 +104,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
       switch try channel.tls!.handshake() {
       case .done:
         state = .open
-        setInterest(.read)
+        updateInterest()
         needsFlush()
         readAvailable()
       case .wantsRead:
@@ -128,7 +132,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
       case .end:
         return close(.connectionLost("closed by the peer"))
       case .moved(let count):
-        let isUsedUp = count < loop.readBuffer.count && channel.tls == nil
+        let isUsedUp = count < loop.readBuffer.count && !channel.hasPending
         take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
         rounds += 1
         if isUsedUp { return }
@@ -166,91 +170,14 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     }
   }
 
-  /// A look at octets before the session sees them; false if they are not for it.
-  func received(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
-
-  // MARK: Writing
-
-  /// Has output written at the end of this tick.
-  @inline(__always)
-  final func needsFlush() {
-    guard !isFlushQueued else { return }
-    isFlushQueued = true
-    loop.flushLater(self)
-  }
-
-  final func flush() {
-    isFlushQueued = false
-    guard state == .open else { return }
-    var mayHaveMore = true
-    var writes = 0
-    let output = loop.output
-    while mayHaveMore {
-      guard writePending() else { return }
-      if writes == HTTP2Limits.writesPerTick {
-        needsFlush()
-        break
-      }
-      writes += 1
-      output.removeAll()
-      do {
-        mayHaveMore = try session.produce(into: output, limit: HTTP2Limits.outputBatchSize)
-      } catch {
-        return close(.connectionLost(error.description))
-      }
-      guard output.count > 0 else { break }
-      guard write(output.bytes) else { return }
-    }
-    if pending.isEmpty, interest.contains(.write) { setInterest(.read) }
-    callDrained()
-    if failure != nil || session.isFinished, pending.isEmpty { finish() }
-  }
-
-  /// Returns false if the connection is closed meanwhile.
-  private func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    var rest = bytes
-    do {
-      while !rest.isEmpty, case .moved(let count) = try channel.write(rest) {
-        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-      }
-    } catch {
-      close(.connectionLost("\(error)"))
-      return false
-    }
-    if !rest.isEmpty {
-      pending = [UInt8](rest)
-      pendingOffset = 0
-      setInterest([.read, .write])
-    }
-    return true
-  }
-
-  /// Returns false if there is still something, or the connection is closed.
-  private func writePending() -> Bool {
-    guard !pending.isEmpty else { return true }
-    do {
-      while pendingOffset < pending.count {
-        let outcome = try pending.withUnsafeBytes { bytes throws(ChannelError) in
-          try channel.write(UnsafeRawBufferPointer(rebasing: bytes[pendingOffset...]))
-        }
-        guard case .moved(let count) = outcome else { return false }
-        pendingOffset += count
-      }
-    } catch {
-      close(.connectionLost("\(error)"))
-      return false
-    }
-    pending = []
-    return true
-  }
-
-  private func callDrained() {
-    guard !drained.isEmpty else { return }
-    let batch = drained
-    drained.removeAll(keepingCapacity: true)
-    for stream in batch {
-      stream.isDrainPending = false
-      if !stream.isClosed { stream.drained() }
+  /// Waits for what this state can use.
+  final func updateInterest() {
+    switch state {
+    case .connecting: setInterest(.write)
+    case .open where failure == nil: setInterest(pending.isEmpty ? .read : [.read, .write])
+    case .open: setInterest(pending.isEmpty ? [] : .write)
+    case .handshaking, .lingering: setInterest(.read)
+    case .closed: break
     }
   }
 
@@ -259,6 +186,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     interest = new
     loop.update(channel.descriptor, new)
   }
+
+  /// A look at octets before the session sees them; false if they are not for it.
+  func received(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
 
   // MARK: Streams
 
@@ -285,9 +215,14 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   // MARK: The end
 
-  /// Ends the connection because of an error, after the session's last words.
+  /// Ends the connection because of an error, after the session's last words. Nothing is read any more, and a peer
+  /// that does not read them is not waited for.
   final func fail(_ reason: StreamClosure) {
-    if failure == nil { failure = reason }
+    guard failure == nil else { return }
+    failure = reason
+    cancelDeadlines()
+    deadline = loop.schedule(after: limits.lingerTimeout) { self.close(reason) }
+    updateInterest()
     needsFlush()
   }
 
@@ -299,7 +234,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     let reason = failure ?? .connectionLost("the connection has ended")
     endStreams(reason)
     channel.finishWriting()
-    setInterest(.read)
+    updateInterest()
     deadline = loop.schedule(after: limits.lingerTimeout) {
       self.close(.connectionLost("the connection has ended"))
     }
@@ -309,7 +244,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   private func swallow() {
     do {
-      while true {
+      for _ in 0..<HTTP2Limits.readsPerTick {
         switch try channel.read(into: loop.readBuffer) {
         case .moved: continue
         case .wouldBlock: return

@@ -36,7 +36,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
 
   private var local: [Work] = []
   private var running: [Work] = []
-  private var timers = TimerHeap()
+  var timers = TimerHeap()
   /// By descriptor number.
   private var registrations: [Registration] = []
   private var unflushed: [any TickFlushable] = []
@@ -217,81 +217,6 @@ extension EventLoop {
   }
 
   public func isIsolatingCurrentContext() -> Bool? { isCurrent }
-}
-
-// MARK: - Time
-
-extension EventLoop {
-  public func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> any ScheduledWork {
-    let deadline = Self.now() + max(delay.inNanoseconds, 0)
-    if isCurrent { return LoopTimer(loop: self, key: timers.insert(deadline: deadline, work)) }
-    let timer = RemoteTimer(loop: self)
-    execute { timer.arm(self.timers.insert(deadline: deadline, work)) }
-    return timer
-  }
-
-  fileprivate func cancel(_ key: TimerHeap.Key) {
-    if isCurrent {
-      _ = timers.remove(key)
-    } else {
-      execute { _ = self.timers.remove(key) }
-    }
-  }
-
-  /// The monotonic clock in nanoseconds.
-  static func now() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-  }
-
-  /// For epoll_wait, rounded up: a timer must not find itself early and spin.
-  private static func milliseconds(until deadline: Int64) -> Int32 {
-    Int32(clamping: (max(deadline - now(), 0) + 999_999) / 1_000_000)
-  }
-}
-
-/// A timer made on its loop; fits into an existential without an allocation.
-private struct LoopTimer: ScheduledWork, @unchecked Sendable {
-  // Unchecked because the key is only a name: the timer itself is touched on the loop.
-  let loop: EventLoop
-  let key: TimerHeap.Key
-
-  func cancel() { loop.cancel(key) }
-}
-
-/// A timer made on another thread: it is cancelled perhaps before the loop has seen it.
-private final class RemoteTimer: ScheduledWork {
-  private enum State {
-    case travelling
-    case armed(TimerHeap.Key)
-    case cancelled
-  }
-
-  private let loop: EventLoop
-  private let state = Locked(State.travelling)
-
-  init(loop: EventLoop) {
-    self.loop = loop
-  }
-
-  func arm(_ key: TimerHeap.Key) {
-    let isCancelled = state.withLock { state in
-      if case .cancelled = state { return true }
-      state = .armed(key)
-      return false
-    }
-    if isCancelled { loop.cancel(key) }
-  }
-
-  func cancel() {
-    let key: TimerHeap.Key? = state.withLock { state in
-      defer { state = .cancelled }
-      if case .armed(let key) = state { return key }
-      return nil
-    }
-    if let key { loop.cancel(key) }
-  }
 }
 
 // MARK: - Sockets

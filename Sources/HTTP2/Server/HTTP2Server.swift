@@ -1,4 +1,5 @@
 internal import Base
+internal import CLinux
 public import RPC
 
 /// An HTTP/2 server: listens, and hands each request to an acceptor on the loop of its connection.
@@ -16,6 +17,19 @@ public final class HTTP2Server: Sendable {
     var isDraining = false
     var connections: [ObjectIdentifier: ServerConnection] = [:]
     var whenEmpty: [CheckedContinuation<Void, Never>] = []
+    /// Connections closed since memory was last given back.
+    var closedSinceTrim = 0
+
+    /// Forgets a connection. Returns who waits for the last one, and whether many have gone.
+    mutating func remove(_ connection: ServerConnection) -> (waiters: [CheckedContinuation<Void, Never>], trims: Bool) {
+      connections[ObjectIdentifier(connection)] = nil
+      closedSinceTrim += 1
+      let trims = closedSinceTrim >= HTTP2Limits.closedConnectionsPerTrim && closedSinceTrim > connections.count
+      if trims { closedSinceTrim = 0 }
+      guard connections.isEmpty else { return ([], trims) }
+      defer { whenEmpty = [] }
+      return (whenEmpty, trims)
+    }
   }
 
   private let acceptor: any RequestAcceptor
@@ -115,13 +129,9 @@ public final class HTTP2Server: Sendable {
       let connection = ServerConnection(
         loop: loop, channel: handover.channel, peer: peer, acceptor: acceptor, limits: limits
       ) { closed in
-        let whenEmpty: [CheckedContinuation<Void, Never>] = state.withLock { state in
-          state.connections[ObjectIdentifier(closed)] = nil
-          guard state.connections.isEmpty else { return [] }
-          defer { state.whenEmpty = [] }
-          return state.whenEmpty
-        }
-        for waiter in whenEmpty { waiter.resume() }
+        let (waiters, trims) = state.withLock { $0.remove(closed) }
+        for waiter in waiters { waiter.resume() }
+        if trims { giveMemoryBack() }
       }
       let isWelcome = state.withLock { state in
         guard !state.isDraining, state.connections.count < limits.maxConnections else { return false }
@@ -132,8 +142,17 @@ public final class HTTP2Server: Sendable {
       do {
         try connection.start(timeout: limits.handshakeTimeout)
       } catch {
-        state.withLock { $0.connections[ObjectIdentifier(connection)] = nil }
+        for waiter in state.withLock({ $0.remove(connection) }).waiters { waiter.resume() }
       }
+    }
+  }
+
+  /// The C library keeps what is freed for itself; on a thread of its own, because it takes milliseconds.
+  private static func giveMemoryBack() {
+    // If there is no thread to be had, the memory stays where it is.
+    try? Thread.start(name: "octet-trim") { started in
+      started()
+      malloc_trim(0)
     }
   }
 

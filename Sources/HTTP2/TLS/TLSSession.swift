@@ -108,6 +108,8 @@ final class TLSSession {
       let result = SSL_read(handle, buffer.baseAddress.unsafelyUnwrapped + total, Int32(clamping: buffer.count - total))
       if result > 0 {
         total += Int(result)
+        // Another call would ask the socket, mostly in vain.
+        if !hasPending { break }
         continue
       }
       let code = SSL_get_error(handle, result)
@@ -121,6 +123,9 @@ final class TLSSession {
     }
     return .moved(total)
   }
+
+  /// Whether OpenSSL holds octets of the socket.
+  var hasPending: Bool { SSL_has_pending(handle) == 1 }
 
   /// Sends what the socket takes of `bytes`; after `.wouldBlock` the same bytes must come again.
   func write(_ bytes: UnsafeRawBufferPointer) throws(ChannelError) -> ByteChannel.Outcome {
