@@ -54,6 +54,9 @@ public struct RPCLimits: Sendable {
   static let statusMessageBytes = 1 << 10
   /// The most bytes of status details sent, before base 64: more than peers accept in their header lists is left out.
   static let statusDetailsBytes = 4 << 10
+  /// The most bytes of texts in a `google.rpc.BadRequest`: what `statusDetailsBytes` leaves beside an ErrorInfo and the
+  /// framing of each violation.
+  static let violationsBytes = 2 << 10
   /// How many violations the text of an INVALID_ARGUMENT names; the details have them all.
   static let violationsInMessage = 3
 }

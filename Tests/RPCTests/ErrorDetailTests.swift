@@ -33,6 +33,15 @@ struct ErrorDetailTests {
     #expect(trailers.first("grpc-message") == "m")
   }
 
+  @Test func manyViolationsAreCutToWhatTrailersCarry() throws {
+    let violations = (0..<500).map { FieldViolation(field: "items[\($0)].name", description: "must not be empty") }
+    let error = RPCError(.invalidArgument, reason: "INVALID_REQUEST", message: "m").violations(violations)
+    let received = try #require(StatusHeaders.outcome(trailers: StatusHeaders.failure(error), httpStatus: 200))
+    #expect(received.reason == "INVALID_REQUEST")
+    #expect(received.fieldViolations.count > 50)
+    #expect(received.fieldViolations == Array(violations.prefix(received.fieldViolations.count)))
+  }
+
   @Test(arguments: ["!!!", "////", ""])
   func malformedDetailsAreIgnored(_ details: String) {
     let trailers: HeaderList = ["grpc-status": "5", "grpc-status-details-bin": details]

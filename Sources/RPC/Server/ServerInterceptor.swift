@@ -5,7 +5,7 @@ public protocol ServerInterceptor: Sendable {
   func before(_ context: ServerContext) async throws
 
   /// Called once on the call's executor when the status is decided, in the reverse order. A call that the client gave
-  /// up ends with `.cancelled`.
+  /// up ends with `.cancelled`. A call can end before `before` ran, when its request never becomes whole.
   func ended(_ context: ServerContext, _ status: StatusCode)
 }
 

@@ -28,10 +28,16 @@ extension RPCError {
     return adding(ErrorDetail(info))
   }
 
-  /// The same error with a `google.rpc.BadRequest` that lists every offending field.
+  /// The same error with a `google.rpc.BadRequest` that lists every offending field, or as many as trailers can
+  /// carry.
   public func violations(_ violations: [ProtobufRuntime.FieldViolation]) -> RPCError {
     var bad = BadRequest()
-    bad.fieldViolations = violations.map { violation in
+    var room = RPCLimits.violationsBytes
+    let fitting = violations.prefix { violation in
+      room -= violation.field.utf8.count + violation.description.utf8.count + (violation.reason?.utf8.count ?? 0)
+      return room >= 0
+    }
+    bad.fieldViolations = fitting.map { violation in
       var result = BadRequest.FieldViolation()
       result.field = violation.field
       result.description = violation.description

@@ -45,12 +45,6 @@ public struct HeaderList: Sendable, Equatable {
     octets.append(contentsOf: value.utf8)
   }
 
-  /// Appends `field` of `other`.
-  mutating func append(_ field: Field, of other: HeaderList) {
-    octets.append(contentsOf: other.octets[(field.name.lowerBound - Self.prefixLength)..<field.value.upperBound])
-    count += 1
-  }
-
   /// Appends all fields of `other`.
   mutating func append(contentsOf other: HeaderList) {
     octets.append(contentsOf: other.octets)
