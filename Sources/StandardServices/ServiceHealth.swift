@@ -8,16 +8,12 @@ public import StandardServicesAPI
 public final class ServiceHealth: Health {
   public typealias Status = HealthCheckResponse.ServingStatus
 
-  /// Somebody who waits for a service to change.
-  private struct Watcher {
-    let service: String
-    let wake: CheckedContinuation<Void, Never>
-  }
-
   private struct State {
     var statuses: [String: Status] = ["": .serving]
+    /// Counts the changes.
     var version = 0
-    var watchers: [UInt64: Watcher] = [:]
+    /// Those who wait for the next change.
+    var watchers: [UInt64: CheckedContinuation<Void, Never>] = [:]
     var nextWatcher: UInt64 = 0
     var hasStopped = false
   }
@@ -68,7 +64,7 @@ public final class ServiceHealth: Health {
         try await responses.write(Self.response(status))
         last = status
       }
-      await waitForChange(of: request.service, since: version)
+      await waitForChange(since: version)
       try Task.checkCancellation()
     }
   }
@@ -86,10 +82,10 @@ public final class ServiceHealth: Health {
       defer { state.watchers = [:] }
       return Array(state.watchers.values)
     }
-    for watcher in waiting { watcher.wake.resume() }
+    for watcher in waiting { watcher.resume() }
   }
 
-  private func waitForChange(of service: String, since version: Int) async {
+  private func waitForChange(since version: Int) async {
     let id = state.withLock { state in
       state.nextWatcher += 1
       return state.nextWatcher
@@ -98,13 +94,13 @@ public final class ServiceHealth: Health {
       await withCheckedContinuation { continuation in
         let isDue = state.withLock { state in
           if state.version != version || Task.isCancelled { return true }
-          state.watchers[id] = Watcher(service: service, wake: continuation)
+          state.watchers[id] = continuation
           return false
         }
         if isDue { continuation.resume() }
       }
     } onCancel: {
-      state.withLock { $0.watchers.removeValue(forKey: id) }?.wake.resume()
+      state.withLock { $0.watchers.removeValue(forKey: id) }?.resume()
     }
   }
 }
