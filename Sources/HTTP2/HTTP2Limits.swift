@@ -83,6 +83,15 @@ public struct HTTP2Limits: Sendable {
   public init() {}
 }
 
+/// The limits of a server or client, shared by its connections: a copy would make each of them half a KB larger.
+final class SharedLimits: Sendable {
+  let values: HTTP2Limits
+
+  init(_ values: HTTP2Limits) {
+    self.values = values
+  }
+}
+
 extension HTTP2Limits {
   // MARK: Sizes that are nobody's choice
 

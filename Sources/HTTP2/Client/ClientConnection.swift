@@ -15,7 +15,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
 
   init(
     to address: SocketAddress, loop: EventLoop, channel: ByteChannel, subchannel: ClientSubchannel,
-    tls: TLSClientConfiguration?, limits: HTTP2Limits
+    tls: TLSClientConfiguration?, limits: SharedLimits
   ) {
     self.address = address
     self.subchannel = subchannel

@@ -24,7 +24,7 @@ final class ClientSubchannel: @unchecked Sendable {
   let loop: EventLoop
   private let target: ClientTarget
   private let tls: TLSClientConfiguration?
-  private let limits: HTTP2Limits
+  private let sharedLimits: SharedLimits
   private var backoff: ConnectionBackoff
   private var state = State.idle
   private var waiting: [ClientHTTP2Stream] = []
@@ -33,13 +33,13 @@ final class ClientSubchannel: @unchecked Sendable {
   private var whenClosed: [@Sendable () -> Void] = []
 
   init(
-    loop: EventLoop, target: ClientTarget, tls: TLSClientConfiguration?, limits: HTTP2Limits, random: any RandomSource
+    loop: EventLoop, target: ClientTarget, tls: TLSClientConfiguration?, limits: SharedLimits, random: any RandomSource
   ) {
     self.loop = loop
     self.target = target
     self.tls = tls
-    self.limits = limits
-    backoff = ConnectionBackoff(limits: limits, random: random)
+    sharedLimits = limits
+    backoff = ConnectionBackoff(limits: limits.values, random: random)
   }
 
   // MARK: Requests
@@ -63,7 +63,11 @@ final class ClientSubchannel: @unchecked Sendable {
   }
 
   private func wait(_ stream: ClientHTTP2Stream) {
-    if waiting.count < limits.maxQueuedRequests { waiting.append(stream) } else { refuse(stream, .refused) }
+    if waiting.count < sharedLimits.values.maxQueuedRequests {
+      waiting.append(stream)
+    } else {
+      refuse(stream, .refused)
+    }
   }
 
   /// Never inside of `open`: the caller does not have its stream yet.
@@ -124,9 +128,9 @@ final class ClientSubchannel: @unchecked Sendable {
         let socket = try Socket.connect(to: address)
         let channel = try ByteChannel(socket, tls: tls?.context, serverName: tls?.serverName ?? target.host)
         let connection = ClientConnection(
-          to: address, loop: loop, channel: channel, subchannel: self, tls: tls, limits: limits)
+          to: address, loop: loop, channel: channel, subchannel: self, tls: tls, limits: sharedLimits)
         state = .connecting(connection, rest: Array(rest))
-        try connection.start(timeout: limits.connectTimeout)
+        try connection.start(timeout: sharedLimits.values.connectTimeout)
         return
       } catch {
         why = "\(address): \(error)"

@@ -20,7 +20,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   final let loop: EventLoop
   final let channel: ByteChannel
-  final let limits: HTTP2Limits
+  final let sharedLimits: SharedLimits
   // Not nil after init; set late because the session wants this object as delegate.
   final private(set) var session: (any SessionEngine)!
   final private(set) var state: State
@@ -41,14 +41,16 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final private(set) var failure: StreamClosure?
 
   /// - Parameter isConnected: false for a socket whose connect is under way.
-  init(loop: EventLoop, channel: ByteChannel, role: NghttpSession.Role, limits: HTTP2Limits, isConnected: Bool) {
+  init(loop: EventLoop, channel: ByteChannel, role: NghttpSession.Role, limits: SharedLimits, isConnected: Bool) {
     self.loop = loop
     self.channel = channel
-    self.limits = limits
+    sharedLimits = limits
     state = isConnected ? (channel.tls == nil ? .open : .handshaking) : .connecting
     interest = isConnected ? .read : .write
     session = NghttpSession(role: role, limits: limits, memory: loop.sessionMemory, delegate: self)
   }
+
+  final var limits: HTTP2Limits { sharedLimits.values }
 
   /// Begins to read and write. The peer must have sent SETTINGS within `timeout`.
   final func start(timeout: Duration) throws(SystemError) {

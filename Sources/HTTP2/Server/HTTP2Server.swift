@@ -35,7 +35,6 @@ public final class HTTP2Server: Sendable {
   private let acceptor: any RequestAcceptor
   private let group: EventLoopGroup
   private let tls: TLSServerConfiguration?
-  private let limits: HTTP2Limits
   private let listeners: [(listener: Listener, loop: EventLoop)]
   private let state: Locked<State>
 
@@ -50,7 +49,7 @@ public final class HTTP2Server: Sendable {
     self.acceptor = acceptor
     self.group = group
     self.tls = tls
-    self.limits = limits
+    let limits = SharedLimits(limits)
     let state = Locked(State())
     self.state = state
     var listeners: [(Listener, EventLoop)] = []
@@ -120,7 +119,7 @@ public final class HTTP2Server: Sendable {
 
   private static func accepted(
     _ accepted: consuming Socket.Accepted, _ context: TLSContext?, _ state: Locked<State>,
-    _ acceptor: any RequestAcceptor, _ limits: HTTP2Limits, _ loop: EventLoop
+    _ acceptor: any RequestAcceptor, _ limits: SharedLimits, _ loop: EventLoop
   ) {
     let peer = PeerInfo(address: accepted.address.peerText, isEncrypted: context != nil)
     guard let channel = try? ByteChannel(accepted.socket, tls: context) else { return }
@@ -134,13 +133,13 @@ public final class HTTP2Server: Sendable {
         if trims { giveMemoryBack() }
       }
       let isWelcome = state.withLock { state in
-        guard !state.isDraining, state.connections.count < limits.maxConnections else { return false }
+        guard !state.isDraining, state.connections.count < limits.values.maxConnections else { return false }
         state.connections[ObjectIdentifier(connection)] = connection
         return true
       }
       guard isWelcome else { return }
       do {
-        try connection.start(timeout: limits.handshakeTimeout)
+        try connection.start(timeout: limits.values.handshakeTimeout)
       } catch {
         for waiter in state.withLock({ $0.remove(connection) }).waiters { waiter.resume() }
       }

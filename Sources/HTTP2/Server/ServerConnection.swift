@@ -21,7 +21,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   /// - Parameter onClose: called on the loop when the connection is gone.
   init(
-    loop: EventLoop, channel: ByteChannel, peer: PeerInfo, acceptor: any RequestAcceptor, limits: HTTP2Limits,
+    loop: EventLoop, channel: ByteChannel, peer: PeerInfo, acceptor: any RequestAcceptor, limits: SharedLimits,
     onClose: @escaping @Sendable (ServerConnection) -> Void
   ) {
     self.peer = peer

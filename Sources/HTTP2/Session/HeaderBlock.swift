@@ -25,6 +25,9 @@ struct HeaderBlock {
 
   private var size = 0
   private var count = 0
+  private let maxSize: Int
+  private let maxCount: Int
+  private let bombSize: Int
   // The paths and authorities of consecutive requests are mostly the same: an equal one is not made again.
   private var lastPath = Remembered()
   private var lastAuthority = Remembered()
@@ -46,6 +49,12 @@ struct HeaderBlock {
       }
       return text
     }
+  }
+
+  init(limits: HTTP2Limits) {
+    maxSize = limits.maxHeaderListSize
+    maxCount = limits.maxHeaderFields
+    bombSize = limits.maxHeaderListSize * limits.headerBombFactor
   }
 
   /// Forgets the last section and starts one.
@@ -75,14 +84,12 @@ struct HeaderBlock {
   }
 
   /// Takes the next field.
-  mutating func add(
-    _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, limits: HTTP2Limits
-  ) -> Outcome {
+  mutating func add(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Outcome {
     size += name.count + value.count + 32
     count += 1
-    if size > limits.maxHeaderListSize || count > limits.maxHeaderFields {
+    if size > maxSize || count > maxCount {
       isTooLarge = true
-      return size > limits.maxHeaderListSize * limits.headerBombFactor ? .bomb : .dropped
+      return size > bombSize ? .bomb : .dropped
     }
     if name.count > 0, name[0] == UInt8(ascii: ":") {
       addPseudoHeader(name, value)

@@ -102,7 +102,7 @@ extension NghttpSession {
   }
 
   fileprivate func header(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Int32 {
-    block.add(name, value, limits: limits) == .bomb ? stop(.enhanceYourCalm) : 0
+    block.add(name, value) == .bomb ? stop(.enhanceYourCalm) : 0
   }
 
   fileprivate func frame(_ frame: UnsafePointer<nghttp2_frame>, _ handle: OpaquePointer?) -> Int32 {

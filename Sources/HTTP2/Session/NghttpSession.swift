@@ -12,7 +12,6 @@ final class NghttpSession: SessionEngine {
   }
 
   let role: Role
-  let limits: HTTP2Limits
   // Unsafe because the check of a plain `unowned` is paid at each event: the delegate owns this object, and nghttp2
   // calls only inside of our methods.
   unowned(unsafe) let delegate: any SessionDelegate
@@ -22,20 +21,22 @@ final class NghttpSession: SessionEngine {
   // Exclusive access is not checked at run time where it would be for each field or frame: these are values of this
   // file's parts alone, and none of their methods calls out.
   /// The header section that is arriving.
-  @exclusivity(unchecked) var block = HeaderBlock()
+  @exclusivity(unchecked) var block: HeaderBlock
   /// Where DATA goes while `produce` runs.
   var output: OutputBuffer?
   @exclusivity(unchecked) var guardian: FloodGuard
   @exclusivity(unchecked) var streamIDs: StreamIDHistory
   /// Why a callback stopped nghttp2.
   var violation: ResetCode?
+  private var hasEnded = false
   var isInsideHeaderBlock = false
   /// Streams whose answer was complete before the request was.
   private var answeredEarly: [Int32] = []
 
-  init(role: Role, limits: HTTP2Limits, memory: SessionMemory, delegate: any SessionDelegate) {
+  init(role: Role, limits shared: SharedLimits, memory: SessionMemory, delegate: any SessionDelegate) {
     self.role = role
-    self.limits = limits
+    let limits = shared.values
+    block = HeaderBlock(limits: limits)
     self.delegate = delegate
     guardian = FloodGuard(limits: limits, now: EventLoop.now)
     streamIDs = StreamIDHistory(maxRanges: limits.maxSkippedRanges)
@@ -58,14 +59,14 @@ final class NghttpSession: SessionEngine {
     case .server: check(nghttp2_session_server_new3(&session, callbacks, user, option, &memory.hooks))
     case .client: check(nghttp2_session_client_new3(&session, callbacks, user, option, &memory.hooks))
     }
-    submitSettings()
+    submitSettings(limits)
   }
 
   deinit {
     nghttp2_session_del(session)
   }
 
-  private func submitSettings() {
+  private func submitSettings(_ limits: HTTP2Limits) {
     var entries = [
       entry(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.streamWindow),
       entry(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.maxHeaderListSize),
@@ -90,7 +91,7 @@ final class NghttpSession: SessionEngine {
     let result = nghttp2_session_mem_recv(
       session, bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count)
     if let violation {
-      nghttp2_session_terminate_session(session, violation.rawValue)
+      _ = endAfterViolation()
       throw SessionFailure(description: "the peer broke the protocol: \(violation)")
     }
     guard result >= 0 else {
@@ -110,10 +111,19 @@ final class NghttpSession: SessionEngine {
       guard count >= 0 else { throw Self.failure(Int32(count)) }
       if count > 0, let chunk {
         output.append(chunk, count)
-      } else if !stopEarlyRequests() {
+      } else if !endAfterViolation(), !stopEarlyRequests() {
         return false
       }
     }
+    return true
+  }
+
+  /// Submits the GOAWAY for what a callback found, once. Streams are reset while frames are produced, so one can be
+  /// too many there.
+  private func endAfterViolation() -> Bool {
+    guard let violation, !hasEnded else { return false }
+    hasEnded = true
+    terminate(violation)
     return true
   }
 
