@@ -275,7 +275,8 @@ import Testing
 
   @Test func `a connection that breaks in the middle of a request reaches the handler`() async throws {
     let (closures, continuation) = AsyncStream<StreamClosure?>.makeStream()
-    try await run(onClose: { continuation.yield($0) }) { port, _ in
+    let report: @Sendable (StreamClosure?) -> Void = { continuation.yield($0) }
+    try await run(onClose: report) { port, _ in
       var peer: RawPeer? = try RawPeer.greeted(port: port)
       try peer?.send(RawPeer.headers(1) + RawPeer.frame(Frames.data, 0, 1, [1, 2, 3]))
       // The answer to a PING tells that the request has been seen.

@@ -17,7 +17,7 @@ struct NghttpCallbacks: @unchecked Sendable {
     let callbacks = made!
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, user in
       // nghttp2 never passes nil for the frame header, the frame or our user data, here and below.
-      NghttpCallbacks.with(user) { $0.beginFrame(header!.pointee) }
+      NghttpCallbacks.with(user) { $0.beginFrame(header.unsafelyUnwrapped.pointee) }
     }
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, _, user in
       NghttpCallbacks.with(user) { session in
@@ -32,7 +32,7 @@ struct NghttpCallbacks: @unchecked Sendable {
       }
     }
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { handle, frame, user in
-      NghttpCallbacks.with(user) { $0.frame(frame!, handle) }
+      NghttpCallbacks.with(user) { $0.frame(frame.unsafelyUnwrapped, handle) }
     }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { handle, _, streamID, data, length, user in
       NghttpCallbacks.with(user) { session in
@@ -50,7 +50,7 @@ struct NghttpCallbacks: @unchecked Sendable {
     }
     nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, _, header, length, source, user in
       NghttpCallbacks.with(user) { session in
-        session.sendData(header!, length, source!.pointee.ptr)
+        session.sendData(header.unsafelyUnwrapped, length, source.unsafelyUnwrapped.pointee.ptr)
         return 0
       }
     }
@@ -59,7 +59,7 @@ struct NghttpCallbacks: @unchecked Sendable {
 
   /// Tells how many body bytes there are, without copying them: `sendData` follows.
   static let readBody: nghttp2_data_source_read_callback = { _, _, _, length, flags, source, user in
-    NghttpCallbacks.with(user) { $0.readBody(length, flags!, source!.pointee.ptr) }
+    NghttpCallbacks.with(user) { $0.readBody(length, flags.unsafelyUnwrapped, source.unsafelyUnwrapped.pointee.ptr) }
   }
 
   @inline(__always)
