@@ -66,7 +66,7 @@ import Testing
               try await database.write { writer in
                 try writer.execute("INSERT INTO accounts (id, name, balance) VALUES ($1, $2, 0)", n, "a\(n)")
                 if n % 5 == 0 { throw Refused() }
-                if n % 7 == 0 { try writer.execute("INSERT INTO accounts (id, name, balance) VALUES (1, '', 0)") }
+                if n % 7 == 0 { try writer.execute("INSERT INTO accounts (id, name, balance) VALUES ($1, '', 0)", n) }
               }
               return false
             } catch {
