@@ -78,7 +78,7 @@ class Running:
             env=octet.environment,
             cwd=octet.folder,
         )
-        self.watchdog = threading.Timer(60, self.process.kill)
+        self.watchdog = threading.Timer(15, self.process.kill)
         self.watchdog.start()
 
     def line_with(self, wanted):

@@ -134,11 +134,19 @@ extension CallStream {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         precondition(reader == nil, "two tasks read the messages of one call")
-        reader = continuation
+        // The task may have been set aside since it looked, and the loop have received something meanwhile: nobody
+        // would wake a reader for what came before it waited.
+        if hasInput || Task.isCancelled { continuation.resume() } else { reader = continuation }
       }
     } onCancel: {
       executor.execute { self.wakeReader() }
     }
+  }
+
+  /// Whether a message or the end is there.
+  private final var hasInput: Bool {
+    guard case .open = inboundEnd else { return true }
+    return isInputReady
   }
 
   private final func wakeReader() {
@@ -172,7 +180,14 @@ extension CallStream {
 
   private final func waitForRoom() async {
     await withTaskCancellationHandler {
-      await withCheckedContinuation { writers.append($0) }
+      await withCheckedContinuation { continuation in
+        // As in waitForInput.
+        if queuedBytes <= StreamWaterMarks.high || Task.isCancelled {
+          continuation.resume()
+        } else {
+          writers.append(continuation)
+        }
+      }
     } onCancel: {
       executor.execute { self.wakeWriters() }
     }

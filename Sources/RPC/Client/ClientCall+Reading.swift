@@ -60,7 +60,10 @@ extension ClientCall {
         if isDone(self) { return }
         try Task.checkCancellation()
         await withTaskCancellationHandler {
-          await withCheckedContinuation { waiters.append($0) }
+          await withCheckedContinuation { continuation in
+            // As in CallStream.waitForInput.
+            if isDone(self) || Task.isCancelled { continuation.resume() } else { waiters.append(continuation) }
+          }
         } onCancel: {
           executor.execute { self.wakeWaiters() }
         }
