@@ -20,7 +20,6 @@ TEST_PROTOS = stubs.ROOT / "Tests" / "Protos"
 
 def load(name):
     """The stubs of a proto of the tests."""
-    stubs.stub_folder()  # those of the project, which it imports
     out = tempfile.mkdtemp(prefix="octet-zoo-")
     well_known = pathlib.Path(grpc_tools.__file__).parent / "_proto"
     command = ["protoc", f"-I{TEST_PROTOS}", f"-I{stubs.PROTOS}", f"-I{well_known}"]
