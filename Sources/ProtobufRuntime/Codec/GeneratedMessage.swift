@@ -36,7 +36,7 @@ extension GeneratedMessage {
     try unpacked.source.check()
   }
 
-  @inlinable
+  @inlinable @inline(never)
   public func encoded(headroom: Int) -> [UInt8] {
     let packed = PackedMessage(Self.layout)
     write(to: packed.message, packed.target)

@@ -65,7 +65,7 @@ extension PackedMessage {
     }
 
     /// The values of a repeated field of numbers.
-    @inlinable
+    @inlinable @inline(never)
     public func values<Value: BitwiseCopyable>(_ values: [Value]) -> UnsafeMutablePointer<Value>? {
       array(values) { $0 }
     }
@@ -76,13 +76,13 @@ extension PackedMessage {
     }
 
     /// The values of a repeated enum field, which is declared as int32 to protobuf-c.
-    @inlinable
+    @inlinable @inline(never)
     public func enums<Value: ProtobufEnum>(_ values: [Value]) -> UnsafeMutablePointer<Int32>? {
       array(values) { $0.rawValue }
     }
 
     /// The C struct of a message field; null for an absent one.
-    @inlinable
+    @inlinable @inline(never)
     public func message<Value: GeneratedMessage, Struct>(_ value: Value?) -> UnsafeMutablePointer<Struct>? {
       guard let value else { return nil }
       let raw = allocate(Value.layout)
@@ -91,7 +91,7 @@ extension PackedMessage {
     }
 
     /// The C structs of a repeated message field.
-    @inlinable
+    @inlinable @inline(never)
     public func messages<Value: GeneratedMessage, Struct>(
       _ values: [Value]
     ) -> UnsafeMutablePointer<UnsafeMutablePointer<Struct>?>? {
@@ -99,7 +99,7 @@ extension PackedMessage {
     }
 
     /// The C structs of a map field's entries, sorted by key.
-    @inlinable
+    @inlinable @inline(never)
     public func map<Key: Hashable & Comparable, Value, Entry>(
       _ values: [Key: Value], _ layout: MessageLayout, _ fill: (Key, Value, inout Entry) -> Void
     ) -> UnsafeMutablePointer<UnsafeMutablePointer<Entry>?>? {
@@ -107,7 +107,7 @@ extension PackedMessage {
     }
 
     /// The C structs of a map field's entries, false before true.
-    @inlinable
+    @inlinable @inline(never)
     public func map<Value, Entry>(
       _ values: [Bool: Value], _ layout: MessageLayout, _ fill: (Bool, Value, inout Entry) -> Void
     ) -> UnsafeMutablePointer<UnsafeMutablePointer<Entry>?>? {
@@ -142,7 +142,7 @@ extension PackedMessage {
       return ProtobufCBinaryData(len: bytes.count, data: raw.assumingMemoryBound(to: UInt8.self))
     }
 
-    @inlinable
+    @inlinable @inline(never)
     func array<Value, Element>(_ values: [Value], _ convert: (Value) -> Element) -> UnsafeMutablePointer<Element>? {
       guard !values.isEmpty else { return nil }
       let start = allocate(values.count * MemoryLayout<Element>.stride)
@@ -151,7 +151,7 @@ extension PackedMessage {
       return start
     }
 
-    @inlinable
+    @inlinable @inline(never)
     func entries<Key, Value, Entry>(
       _ sorted: [(key: Key, value: Value)], _ layout: MessageLayout, _ fill: (Key, Value, inout Entry) -> Void
     ) -> UnsafeMutablePointer<UnsafeMutablePointer<Entry>?>? {

@@ -92,7 +92,7 @@ extension UnpackedMessage {
     }
 
     /// The values of a repeated field of numbers.
-    @inlinable
+    @inlinable @inline(never)
     public func values<Value: BitwiseCopyable>(_ count: Int, _ items: UnsafeMutablePointer<Value>?) -> [Value] {
       guard afford(count, Value.self), let items else { return [] }
       return [Value](UnsafeBufferPointer(start: items, count: count))
@@ -105,28 +105,28 @@ extension UnpackedMessage {
     }
 
     /// The values of a repeated enum field, which is declared as int32 to protobuf-c.
-    @inlinable
+    @inlinable @inline(never)
     public func enums<Value: ProtobufEnum>(_ count: Int, _ items: UnsafeMutablePointer<Int32>?) -> [Value] {
       guard afford(count, Value.self), let items else { return [] }
       return (0..<count).map { Value(rawValue: items[$0]) }
     }
 
     /// The value of a singular message field.
-    @inlinable
+    @inlinable @inline(never)
     public func message<Value: GeneratedMessage>(_ item: UnsafeRawPointer?) -> Value? {
       guard let item else { return nil }
       return Value(reading: item, self)
     }
 
     /// The value of a recursive message field.
-    @inlinable
+    @inlinable @inline(never)
     public func boxed<Value: GeneratedMessage>(_ item: UnsafeRawPointer?) -> Box<Value>? {
       guard let item else { return nil }
       return Box(Value(reading: item, self))
     }
 
     /// The value of a message in a oneof or a map, where an absent one stands for the empty message.
-    @inlinable
+    @inlinable @inline(never)
     public func member<Value: GeneratedMessage>(_ item: UnsafeRawPointer?) -> Value {
       guard let item else { return Value() }
       return Value(reading: item, self)
@@ -134,7 +134,7 @@ extension UnpackedMessage {
 
     /// The values of a repeated message field.
     /// - Parameter items: an array of pointers to C structs.
-    @inlinable
+    @inlinable @inline(never)
     public func messages<Value: GeneratedMessage>(_ count: Int, _ items: UnsafeRawPointer?) -> [Value] {
       guard afford(count, Value.self), let items else { return [] }
       let pointers = UnsafeBufferPointer(start: items.assumingMemoryBound(to: UnsafeRawPointer.self), count: count)
@@ -146,7 +146,7 @@ extension UnpackedMessage {
 
     /// The entries of a map field; the last one of a key counts.
     /// - Parameter items: an array of pointers to C structs of the entry type.
-    @inlinable
+    @inlinable @inline(never)
     public func map<Key: Hashable, Value, Entry>(
       _ count: Int, _ items: UnsafeMutablePointer<UnsafeMutablePointer<Entry>?>?,
       _ entry: (Entry) -> (Key, Value)

@@ -107,13 +107,13 @@ extension Violations {
   }
 
   /// A message field, if it is there.
-  @inlinable
+  @inlinable @inline(never)
   public mutating func message<Value: Message>(_ name: StaticString, _ value: Value?) {
     if let value { descend(name) { value.validate(into: &$0) } }
   }
 
   /// A repeated message field.
-  @inlinable
+  @inlinable @inline(never)
   public mutating func messages<Value: Message>(_ name: StaticString, _ values: [Value]) {
     if values.isEmpty { return }
     descend(name) { violations in
@@ -124,7 +124,7 @@ extension Violations {
   }
 
   /// The values of a map field.
-  @inlinable
+  @inlinable @inline(never)
   public mutating func messages<Key, Value: Message>(_ name: StaticString, _ values: [Key: Value]) {
     if values.isEmpty { return }
     descend(name) { violations in
