@@ -52,6 +52,7 @@ struct ProtocolTests {
     let call = await RawExchange(fixture.transport, path: path, method: method).end()
     #expect(call.status == 405)
     #expect(call.head.first("allow") == "POST")
+    #expect(call.body.isEmpty == (method == "HEAD"))
   }
 
   @Test(arguments: [

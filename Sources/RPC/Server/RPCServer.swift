@@ -62,8 +62,9 @@ public final class RPCServer: RequestAcceptor {
     if head.method == "POST" {
       return RefusedRequest(stream, httpStatus: 415, "this server speaks gRPC: content-type must be application/grpc\n")
     }
-    return RefusedRequest(
-      stream, httpStatus: 405, "this server speaks gRPC: the method must be POST\n", headers: ["allow": "POST"])
+    // The answer to HEAD has no body (RFC 9110 §9.3.2).
+    let body = head.method == "HEAD" ? "" : "this server speaks gRPC: the method must be POST\n"
+    return RefusedRequest(stream, httpStatus: 405, body, headers: ["allow": "POST"])
   }
 
   private func unknownMethod(_ path: String) -> RPCError {
@@ -105,6 +106,10 @@ final class RefusedRequest: ServerStreamHandler {
   /// Answers in plain HTTP.
   init(_ stream: any ServerStream, httpStatus: Int, _ body: String, headers: HeaderList = HeaderList()) {
     self.stream = stream
+    guard !body.isEmpty else {
+      stream.respond(status: httpStatus, headers: headers, endStream: true)
+      return
+    }
     var headers = headers
     headers.append("content-type", "text/plain; charset=utf-8")
     headers.append("content-length", String(body.utf8.count))
