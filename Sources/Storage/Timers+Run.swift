@@ -83,6 +83,16 @@ extension Timers {
     guard let registration = handlers[timer.kind] else { return false }
     do {
       return try await database.write { writer in
+        if self.clock.now() < timer.scheduledFor {
+          // The clock has stepped back since the lease. A handler that judges by it would find nothing to do yet, and
+          // the timer would be gone.
+          try writer.execute(
+            """
+            UPDATE octet_timers SET due = scheduled_for, attempts = attempts - 1
+            WHERE kind = $1 AND key = $2 AND fence = $3
+            """, timer.kind, timer.key, timer.fence)
+          return false
+        }
         // Also takes the row: whoever sets or cancels this timer meanwhile waits, and decides after the effect.
         let isMine = try writer.execute(
           "DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence = $3", timer.kind, timer.key, timer.fence)
@@ -99,14 +109,17 @@ extension Timers {
   private func note(_ error: any Error, _ timer: DueTimer, _ policy: RetryPolicy) async {
     let retryAt = clock.now() + policy.delay(afterAttempt: timer.attempt, random: random)
     let words = String(describing: error)
+    // A database that cannot keep up is not the timer's fault: such an attempt does not count.
+    let code = (error as? StorageError)?.code
+    let counts = code != .busy && code != .overloaded
     // If this fails too, the end of the lease makes the timer due again.
     try? await database.write { writer in
-      if timer.attempt >= policy.attempts {
+      if counts && timer.attempt >= policy.attempts {
         try self.bury(timer, attempts: timer.attempt, error: words, writer)
       } else {
         try writer.execute(
-          "UPDATE octet_timers SET due = $4 WHERE kind = $1 AND key = $2 AND fence = $3",
-          timer.kind, timer.key, timer.fence, retryAt)
+          "UPDATE octet_timers SET due = $4, attempts = $5 WHERE kind = $1 AND key = $2 AND fence = $3",
+          timer.kind, timer.key, timer.fence, retryAt, counts ? timer.attempt : timer.attempt - 1)
       }
     }
   }

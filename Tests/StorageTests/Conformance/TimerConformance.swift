@@ -139,6 +139,44 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `a clock that steps back between lease and attempt costs no timer`(
+    engine: Engine
+  ) async throws {
+    try await withHouse(engine) { house in
+      house.timers.handle("note", Self.note)
+      try await house.set("note", "a", in: .seconds(10))
+      house.clock.advance(by: .seconds(10))
+      let leased = try await house.timers.lease()
+      house.clock.advance(by: .seconds(-5))
+      for timer in leased { #expect(await !house.timers.run(timer)) }
+      #expect(try await house.total() == 0)
+      house.clock.advance(by: .seconds(5))
+      #expect(try await house.timers.runDue() == 1)
+      #expect(try await house.total() == 1)
+    }
+  }
+
+  @Test(arguments: Engine.all) func `a busy database does not make a timer die`(engine: Engine) async throws {
+    try await withHouse(engine) { house in
+      let failures = Locked(20)
+      house.timers.handle("note") { writer, timer in
+        let fails = failures.withLock { left in
+          left -= 1
+          return left >= 0
+        }
+        if fails { throw StorageError(.busy, operation: "step", message: "busy") }
+        try Self.note(writer, timer)
+      }
+      try await house.set("note", "a", in: .zero)
+      for _ in 0..<30 {
+        try await house.timers.runDue()
+        house.clock.advance(by: .seconds(10))
+      }
+      #expect(try await house.total() == 1)
+      #expect(try await house.database.read { try house.timers.dead(limit: 1, in: $0) }.isEmpty)
+    }
+  }
+
   @Test(arguments: Engine.all) func `a failed attempt waits before the next one`(engine: Engine) async throws {
     try await withHouse(engine) { house in
       let fails = Locked(true)
