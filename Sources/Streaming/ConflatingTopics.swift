@@ -11,6 +11,8 @@ public final class ConflatingTopics<Value: Sendable>: Sendable {
 
   private struct Entry {
     var newest: Value?
+    /// How many values there have been.
+    var version: UInt64 = 0
     var subscribers: [ConflatingCore<Value>] = []
   }
 
@@ -18,11 +20,22 @@ public final class ConflatingTopics<Value: Sendable>: Sendable {
 
   /// Replaces a topic's value and wakes its readers.
   public func publish(_ topic: Topic, _ value: Value) {
-    let subscribers = state.withLock { state in
+    replace(topic, value, ifKnown: false)
+  }
+
+  /// Does the same if the topic has a value or a reader; else nothing is kept. For values that may come after the end.
+  public func update(_ topic: Topic, _ value: Value) {
+    replace(topic, value, ifKnown: true)
+  }
+
+  private func replace(_ topic: Topic, _ value: Value, ifKnown: Bool) {
+    let (subscribers, version): ([ConflatingCore<Value>], UInt64) = state.withLock { state in
+      if ifKnown, state.topics[topic] == nil { return ([], 0) }
       state.topics[topic, default: Entry()].newest = value
-      return state.topics[topic]?.subscribers ?? []
+      state.topics[topic]?.version += 1
+      return (state.topics[topic]?.subscribers ?? [], state.topics[topic]?.version ?? 0)
     }
-    for subscriber in subscribers { subscriber.offer(value) }
+    for subscriber in subscribers { subscriber.offer(value, version: version) }
   }
 
   /// Says that no value will follow: readers take the newest one and then get nil. The topic is forgotten.
@@ -39,12 +52,11 @@ public final class ConflatingTopics<Value: Sendable>: Sendable {
   /// Subscribes to a topic. The first value is the newest one there is.
   public func subscribe(_ topic: Topic) -> ConflatingSubscription<Value> {
     let core = ConflatingCore<Value>(topic)
-    let newest = state.withLock { state in
+    let (newest, version): (Value?, UInt64) = state.withLock { state in
       state.topics[topic, default: Entry()].subscribers.append(core)
-      return state.topics[topic]?.newest
+      return (state.topics[topic]?.newest, state.topics[topic]?.version ?? 0)
     }
-    // A value that was published in between is newer than this one and stays.
-    if let newest { core.offerFirst(newest) }
+    if let newest { core.offer(newest, version: version) }
     return ConflatingSubscription(core, topics: self)
   }
 
@@ -99,7 +111,7 @@ final class ConflatingCore<Value: Sendable>: Sendable {
 
   private struct Slot {
     var newest: Value?
-    var hasHadValue = false
+    var version: UInt64 = 0
     var isEnded = false
   }
 
@@ -107,19 +119,14 @@ final class ConflatingCore<Value: Sendable>: Sendable {
     self.topic = topic
   }
 
-  func offer(_ value: Value) {
+  /// Takes a value in, unless a newer one has overtaken it on the way.
+  func offer(_ value: Value, version: UInt64) {
     slot.withLock { slot in
+      guard version > slot.version else { return }
       slot.newest = value
-      slot.hasHadValue = true
+      slot.version = version
     }
     arrival.unpark()
-  }
-
-  func offerFirst(_ value: Value) {
-    slot.withLock { slot in
-      if !slot.hasHadValue { slot.newest = value }
-      slot.hasHadValue = true
-    }
   }
 
   func end() {

@@ -1,6 +1,7 @@
 import Base
-import Streaming
 import Testing
+
+@testable import Streaming
 
 @Suite struct ConflatingTopicsTests {
   private let topics = ConflatingTopics<Int>()
@@ -12,6 +13,27 @@ import Testing
     #expect(try await subscription.next() == 100)
     topics.publish(topic, 101)
     #expect(try await subscription.next() == 101)
+  }
+
+  @Test func `a value that is overtaken on its way to a reader does not replace the newer one`() {
+    let core = ConflatingCore<Int>(topic)
+    core.offer(2, version: 2)
+    core.offer(1, version: 1)
+    guard case .value(2) = core.take(), case .nothing = core.take() else {
+      Issue.record("the newest value is 2")
+      return
+    }
+  }
+
+  @Test func `an update after the end is not kept`() async throws {
+    topics.update(topic, 1)
+    #expect(topics.newest(topic) == nil)
+    let subscription = topics.subscribe(topic)
+    topics.update(topic, 2)
+    #expect(try await subscription.next() == 2)
+    topics.end(topic)
+    topics.update(topic, 3)
+    #expect(topics.newest(topic) == nil)
   }
 
   @Test func `a new reader starts with the newest value`() async throws {
