@@ -1,11 +1,17 @@
 import Base
-import Storage
+public import Storage
 
-/// A database whose errors clients understand: an engine that is busy is UNAVAILABLE, not a bug.
-struct EdgeDatabase: Database {
-  let engine: any Database
+/// A database whose errors clients understand: an engine that is busy or closed is UNAVAILABLE, not a bug.
+///
+/// For all that calls go through: the kit, the hub, the authority.
+public struct EdgeDatabase: Database {
+  private let engine: any Database
 
-  func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
+  public init(_ engine: any Database) {
+    self.engine = engine
+  }
+
+  public func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
     do {
       return try await engine.read(body)
     } catch {
@@ -13,7 +19,8 @@ struct EdgeDatabase: Database {
     }
   }
 
-  func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result {
+  public func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result
+  {
     do {
       return try await engine.write(body)
     } catch {
@@ -21,14 +28,14 @@ struct EdgeDatabase: Database {
     }
   }
 
-  func schemaText() async throws -> String { try await engine.schemaText() }
+  public func schemaText() async throws -> String { try await engine.schemaText() }
 
-  func close() async { await engine.close() }
+  public func close() async { await engine.close() }
 
   private static func translated(_ error: any Error) -> any Error {
     switch error {
     case IdempotencyError.requestIDReused: KitError.requestIDReused
-    case let error as StorageError where error.isTransient: KitError.overloaded
+    case let error as StorageError where error.isTransient || error.code == .closed: KitError.overloaded
     default: error
     }
   }

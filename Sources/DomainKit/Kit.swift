@@ -18,7 +18,7 @@ public struct Kit: Sendable {
     database: any Database, hub: TopicHub, clock: any WallClock, identifiers: IdentifierGenerator,
     random: any RandomSource, keys: ServerKeys, authority: any Authority, log: Log
   ) {
-    self.database = EdgeDatabase(engine: database)
+    self.database = EdgeDatabase(database)
     self.hub = hub
     self.clock = clock
     self.identifiers = identifiers

@@ -38,9 +38,10 @@ struct House: Sendable {
     }
     do {
       let keys = try KeyStore.open(folder: data)
-      hub = TopicHub(database: database, clock: clock, key: keys.derived(for: "topic resume tokens 1"))
+      let edge = EdgeDatabase(database)
+      hub = TopicHub(database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"))
       timers = Timers(database: database, clock: clock, random: random)
-      authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
+      authority = try IdentityAuthority(database: edge, clock: clock, keys: keys)
       kit = Kit(
         database: database, hub: hub, clock: clock, identifiers: IdentifierGenerator(clock: clock), random: random,
         keys: keys, authority: authority, log: log)

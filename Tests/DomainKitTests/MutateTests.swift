@@ -7,6 +7,7 @@ import ProtobufRuntime
 import RPC
 import Storage
 import StorageSQLite
+import Streaming
 import Testing
 
 /// A method that notes what it is asked to; a post of "refuse" is refused.
@@ -25,6 +26,16 @@ private func post(_ text: String, _ requestID: String = UUID().uuidString) -> Po
 
 @Suite struct MutateTests {
   private let put = method("Put")
+
+  @Test func `a database that has closed is UNAVAILABLE, as the server shuts down`() async throws {
+    let workshop = try await Workshop()
+    await workshop.database.close()
+    await #expect(throws: KitError.overloaded) { try await workshop.kit.database.read { _ in } }
+    await #expect(throws: KitError.overloaded) { try await workshop.kit.database.write { _ in } }
+    await #expect(throws: KitError.overloaded) {
+      _ = try await workshop.kit.hub.subscribe(Topic("test", "1"), after: 0)
+    }
+  }
 
   /// Notes the text. The reply has the note's number, and a secret that is not stored.
   private func note(

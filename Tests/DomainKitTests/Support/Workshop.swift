@@ -27,7 +27,7 @@ final class Workshop: Sendable {
       ], clock: clock, options: options)
     let root = SecretKey.random()
     kit = Kit(
-      database: database, hub: TopicHub(database: database, clock: clock, key: root, limits: topicLimits),
+      database: database, hub: TopicHub(database: EdgeDatabase(database), clock: clock, key: root, limits: topicLimits),
       clock: clock, identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
       keys: try ServerKeys(root: root), authority: doors, log: Log(level: .error))
   }
