@@ -27,6 +27,11 @@ struct UserRow: Sendable {
     try reader.first("SELECT \(columns) FROM identity_users u WHERE u.id = $1", user, make: UserRow.init)
   }
 
+  /// A user, held by this transaction.
+  static func findForUpdate(_ user: Identifier, in writer: any Writer) throws -> UserRow? {
+    try writer.firstForUpdate("SELECT \(columns) FROM identity_users u WHERE u.id = $1", user, make: UserRow.init)
+  }
+
   static func find(handleKey: String, in reader: any Reader) throws -> UserRow? {
     try reader.first("SELECT \(columns) FROM identity_users u WHERE u.handle_key = $1", handleKey, make: UserRow.init)
   }

@@ -25,12 +25,14 @@ struct GrantBook: Sendable {
         try authority.noteGrantsChanged(of: user, in: writer)
       }
     } else if held == nil {
-      try writer.execute(
+      let inserted = try writer.execute(
         """
         INSERT INTO identity_grants
           (id, user_id, role, resource, granted_by, created_at, expires_at, revoked_at, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $6)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $6) ON CONFLICT DO NOTHING
         """, identifiers.next(), user, role, resource, granter, now, expiresAt)
+      // Somebody else was faster; run again, the row will show it.
+      guard inserted == 1 else { throw RetryTransaction() }
       try authority.noteGrantsChanged(of: user, in: writer)
     }
     guard let grant = try GrantRow.held(role, on: resource, by: user, in: writer) else {
@@ -45,7 +47,9 @@ struct GrantBook: Sendable {
     guard grant.revokedAt == nil else { return }
     let now = clock.now()
     if roles.keepsLast(grant.role), try grant.otherHolders(at: now, in: writer) == 0 { throw IdentityError.lastOwner }
-    try writer.execute("UPDATE identity_grants SET revoked_at = $2, changed_at = $2 WHERE id = $1", grant.id, now)
+    let revoked = try writer.execute(
+      "UPDATE identity_grants SET revoked_at = $2, changed_at = $2 WHERE id = $1 AND revoked_at IS NULL", grant.id, now)
+    guard revoked == 1 else { return }
     try authority.noteGrantsChanged(of: grant.user, in: writer)
   }
 }

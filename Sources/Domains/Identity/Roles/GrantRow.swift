@@ -51,13 +51,15 @@ struct GrantRow: Sendable {
       })
   }
 
-  /// How many others hold the role on the resource at `now`.
-  func otherHolders(at now: Instant, in reader: any Reader) throws -> Int {
-    try reader.first(
+  /// How many others hold the role on the resource at `now`. All its grants are held by this transaction, so that two
+  /// who leave at once do not each count the other.
+  func otherHolders(at now: Instant, in writer: any Writer) throws -> Int {
+    let holders: [Identifier] = try writer.rows(
       """
-      SELECT COUNT(*) FROM identity_grants
-      WHERE resource = $1 AND role = $2 AND revoked_at IS NULL AND id <> $3 AND (expires_at IS NULL OR expires_at > $4)
-      """, resource, role, id, now
-    ) { $0[0] } ?? 0
+      SELECT id FROM identity_grants
+      WHERE resource = $1 AND role = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) ORDER BY id
+      """ + writer.dialect.forUpdate, resource, role, now
+    ) { $0[0] }
+    return holders.count { $0 != id }
   }
 }

@@ -69,8 +69,9 @@ struct LoginFlow: Sendable {
 
   /// Opens a session for somebody who has given the right password.
   private func open(for seen: UserRow, _ attempt: Attempt, in writer: any Writer) throws -> LoginResponse {
-    // Between the check of the password and this transaction the account may have changed.
-    guard let user = try UserRow.find(seen.id, in: writer), user.passwordHash == seen.passwordHash else {
+    // Between the check of the password and this transaction the account may have changed. The row is held, so that
+    // logins at once count each other's sessions and know each other's devices.
+    guard let user = try UserRow.findForUpdate(seen.id, in: writer), user.passwordHash == seen.passwordHash else {
       throw IdentityError.wrongCredentials
     }
     guard user.state != .suspended else { throw KitError.accountSuspended }

@@ -25,6 +25,12 @@ struct LoginThrottle: Sendable {
   /// - Returns: nil if it may go on, else how long to wait; then it was not counted.
   func begin(now: Instant, in writer: any Writer) throws -> Duration? {
     try sweep(now: now, in: writer)
+    // There must be a row to hold, or many first attempts at once would all count as the first.
+    try writer.execute(
+      """
+      INSERT INTO identity_login_failures (name_hash, device_id, failures, last_at) VALUES ($1, $2, 0, $3)
+      ON CONFLICT DO NOTHING
+      """, name, device, now)
     let counted: (failures: Int, lastAt: Instant)? = try writer.firstForUpdate(
       "SELECT failures, last_at FROM identity_login_failures WHERE name_hash = $1 AND device_id = $2", name, device
     ) { ($0[0], $0[1]) }
@@ -35,10 +41,8 @@ struct LoginThrottle: Sendable {
       if failures >= Self.pauseAfter && now - counted.lastAt < Self.pause { return counted.lastAt + Self.pause - now }
     }
     try writer.execute(
-      """
-      INSERT INTO identity_login_failures (name_hash, device_id, failures, last_at) VALUES ($1, $2, $3, $4)
-      ON CONFLICT (name_hash, device_id) DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at
-      """, name, device, failures + 1, now)
+      "UPDATE identity_login_failures SET failures = $3, last_at = $4 WHERE name_hash = $1 AND device_id = $2", name,
+      device, failures + 1, now)
     return nil
   }
 
