@@ -113,10 +113,10 @@ extension RidesCore {
     Identifier(rawValue: Int64(timer.key) ?? 0)
   }
 
-  /// Deletes quotes that were never used.
+  /// Deletes quotes that were never used, all of them: a batch a round would not keep up with those who ask for many.
   func sweepQuotes() async throws {
     let limit = now - limits.quoteRetention
     let batch = limits.sweepBatch
-    _ = try await kit.database.write { try $0.deleteQuotes(expiredBefore: limit, limit: batch) }
+    while try await kit.database.write({ try $0.deleteQuotes(expiredBefore: limit, limit: batch) }) == batch {}
   }
 }

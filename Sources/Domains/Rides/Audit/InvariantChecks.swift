@@ -7,7 +7,7 @@ import Storage
 extension Reader {
   /// How many events of rides there are: each change of a ride raises its version, and is one event.
   func rideEvents() throws -> Int64 {
-    try first("SELECT COALESCE(SUM(version), 0) FROM rides_rides") { $0[0] } ?? 0
+    try first("SELECT CAST(COALESCE(SUM(version), 0) AS BIGINT) FROM rides_rides") { $0[0] } ?? 0
   }
 
   /// Checks what the stored rides can show of the invariants of rides.

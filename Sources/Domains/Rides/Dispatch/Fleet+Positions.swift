@@ -48,17 +48,16 @@ extension Fleet {
     }
   }
 
-  /// Takes the points that wait to become durable: of one driver, or of all.
-  func takeTrails(of driver: Identifier? = nil) -> [TrailBatch] {
+  /// The points that wait to become durable: of one driver, or of all. They wait until `noteDurable`: two who store the
+  /// same ones do no harm, but a receipt must not miss those that somebody else is just storing.
+  func waitingTrails(of driver: Identifier? = nil) -> [TrailBatch] {
     state.withLock { state in
       var batches: [TrailBatch] = []
       for id in driver.map({ [$0] }) ?? state.members.keys.sorted() {
-        guard var member = state.members[id], let assignment = member.assignment, !member.trail.isEmpty else {
+        guard let member = state.members[id], let assignment = member.assignment, !member.trail.isEmpty else {
           continue
         }
         batches.append(TrailBatch(driver: id, assignment: assignment, points: member.trail))
-        member.trail = []
-        state.members[id] = member
       }
       return batches
     }
@@ -71,17 +70,9 @@ extension Fleet {
         member.assignment == batch.assignment
       else { return nil }
       member.durableSequence = max(member.durableSequence, last.sequence)
+      member.trail.removeAll { $0.sequence <= last.sequence }
       state.members[batch.driver] = member
       return member.durableSequence
-    }
-  }
-
-  /// The points of a batch could not be stored: they wait again.
-  func putBack(_ batch: TrailBatch) {
-    state.withLock { state in
-      guard var member = state.members[batch.driver], member.assignment == batch.assignment else { return }
-      member.trail = batch.points + member.trail
-      state.members[batch.driver] = member
     }
   }
 
@@ -102,6 +93,13 @@ extension Fleet {
         state.members[id]?.needsCheckpoint = false
       }
       return result.sorted { $0.driver < $1.driver }
+    }
+  }
+
+  /// A checkpoint of these drivers could not be stored: the next one is to have them.
+  func missedCheckpoint(of drivers: [Identifier]) {
+    state.withLock { state in
+      for driver in drivers { state.members[driver]?.needsCheckpoint = true }
     }
   }
 }

@@ -17,9 +17,21 @@ extension RidesCore {
     try await judgeSilence()
     var offers = 0
     for city in try await kit.database.read({ try $0.cities() }) {
-      offers += try await match(city.id)
+      offers += try await attempt("city", city.id.text(kind: IDKind.city)) { try await match(city.id) }
     }
     return offers
+  }
+
+  /// One part of a round: a city, ride or driver that cannot be dealt with does not keep the others from it.
+  func attempt(_ kind: String, _ id: String, _ body: () async throws -> Int) async throws -> Int {
+    do {
+      return try await body()
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      kit.log.warning("rides_match_failed", [kind: .text(id), "error": .text(String(describing: error))])
+      return 0
+    }
   }
 
   private func match(_ city: Identifier) async throws -> Int {
@@ -41,8 +53,11 @@ extension RidesCore {
       for (index, match) in matched.enumerated() {
         if index >= limits.offersAtOnce { offers += try await group.next() ?? 0 }
         group.addTask {
-          try await kit.database.write { writer in
-            try makeOffers(match.ride.waiting.id, epoch: match.ride.epoch, to: match.drivers, in: writer)
+          let ride = match.ride
+          return try await attempt("ride", ride.waiting.id.text(kind: IDKind.ride)) {
+            try await kit.database.write { writer in
+              try makeOffers(ride.waiting.id, epoch: ride.epoch, to: match.drivers, in: writer)
+            }
           }
         }
       }

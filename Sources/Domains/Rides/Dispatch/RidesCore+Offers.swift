@@ -102,6 +102,7 @@ extension RidesCore {
     try withdrawOffers(of: ride, as: .superseded, reason: .withdrawn, in: writer)
     try timers.cancel(RideTimer.offers, key: key(id), in: writer)
     let ended = try writer.apply(.searchEnded, to: ride) { $0.endedAt = now }
+    try closeChatLater(ended, in: writer)
     try publish(ended, in: writer)
   }
 

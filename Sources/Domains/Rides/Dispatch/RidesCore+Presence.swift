@@ -67,11 +67,13 @@ extension RidesCore {
     let silent = fleet.silent(
       freeSince: now - limits.silenceWhenFree, onRideSince: now - limits.silenceOnRide)
     for driver in silent {
-      do {
-        try await kit.database.write { writer in try dropSilent(driver, in: writer) }
-      } catch is RidesError {
-        // The driver has just taken a ride, which is judged by its own limit.
-        continue
+      _ = try await attempt("driver", driver.text(kind: IDKind.driver)) {
+        do {
+          try await kit.database.write { writer in try dropSilent(driver, in: writer) }
+        } catch is RidesError {
+          // The driver has just taken a ride, which is judged by its own limit.
+        }
+        return 0
       }
     }
   }

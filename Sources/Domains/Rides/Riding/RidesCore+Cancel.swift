@@ -80,8 +80,8 @@ extension RidesCore {
     if let driver = ride.driverID {
       try freeDriver(driver, from: ride, by: .rideCancelled, in: writer)
       try tell(driver, .ride(view), in: writer)
-      try closeChatLater(ended, in: writer)
     }
+    try closeChatLater(ended, in: writer)
     return view
   }
 

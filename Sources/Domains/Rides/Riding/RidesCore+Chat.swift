@@ -21,8 +21,10 @@ extension RidesCore {
     try rooms.setMembers(room.id, to: [ride.riderID], in: writer)
   }
 
-  /// The chat of a ride that is over closes after a while.
+  /// The chat of a ride that is over closes after a while. A ride without a driver has one too if it had a driver once.
   func closeChatLater(_ ride: RideRecord, in writer: any Writer) throws {
+    let subject = ride.id.text(kind: IDKind.ride)
+    guard let room = try rooms.room(.ride, about: subject, in: writer), !room.isClosed else { return }
     try timers.set(RideTimer.chat, key: key(ride.id), due: now + limits.chatAfterRide, in: writer)
   }
 

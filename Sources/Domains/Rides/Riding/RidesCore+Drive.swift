@@ -116,7 +116,7 @@ extension RidesCore {
     }
     guard received.currencyCode == ride.currency else { throw KitError.currencyMismatch }
     // A ride that costs nothing is confirmed with nothing.
-    guard received.minorUnits <= outstanding, received.minorUnits > 0 || outstanding == 0 else {
+    guard received.minorUnits <= outstanding, received.minorUnits >= (outstanding == 0 ? 0 : 1) else {
       throw KitError.invalid(
         FieldViolation(field: "received.minor_units", description: "more than 0, at most what is outstanding"))
     }

@@ -22,7 +22,8 @@ extension RidesCore {
   ) async throws -> PositionVerdict {
     var verdict = fleet.report(readings, by: driver.id, city: driver.cityID, now: now)
     if let assignment = verdict.assignment, let newest = verdict.newest {
-      tracks.publish(
+      // Only an update: the ride may have ended in this moment, and its topic with it.
+      tracks.update(
         trackTopic(assignment.ride), TrackPoint(state: verdict.rideState, driver: driver.id, position: newest))
     }
     if verdict.waiting >= limits.trailBatch {
@@ -34,21 +35,16 @@ extension RidesCore {
 
   /// Makes the points that wait durable, of one driver or of all, and tells the drivers.
   func flushTrails(of driver: Identifier? = nil) async throws {
-    let batches = fleet.takeTrails(of: driver)
+    let batches = fleet.waitingTrails(of: driver)
     guard !batches.isEmpty else { return }
-    do {
-      try await kit.database.write { writer in
-        for batch in batches {
-          try writer.append(batch.points, toTrailOf: batch.assignment.ride, epoch: batch.assignment.epoch)
-        }
+    try await kit.database.write { writer in
+      for batch in batches {
+        try writer.append(batch.points, toTrailOf: batch.assignment.ride, epoch: batch.assignment.epoch)
       }
-    } catch {
-      for batch in batches { fleet.putBack(batch) }
-      throw error
     }
     for batch in batches {
       guard let durable = fleet.noteDurable(batch) else { continue }
-      durables.publish(driverTopic(batch.driver), durable)
+      durables.update(driverTopic(batch.driver), durable)
     }
   }
 
@@ -56,8 +52,13 @@ extension RidesCore {
   func checkpointPositions() async throws {
     let positions = fleet.takeCheckpoint()
     guard !positions.isEmpty else { return }
-    try await kit.database.write { writer in
-      for (driver, position) in positions { try writer.checkpoint(position, of: driver) }
+    do {
+      try await kit.database.write { writer in
+        for (driver, position) in positions { try writer.checkpoint(position, of: driver) }
+      }
+    } catch {
+      fleet.missedCheckpoint(of: positions.map(\.driver))
+      throw error
     }
     fleet.forgetOffline(unheardSince: now - limits.silenceOnRide)
   }

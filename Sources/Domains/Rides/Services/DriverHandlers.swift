@@ -65,7 +65,8 @@ struct DriverHandlers: DriverService {
     return try await core.kit.mutate(request, context) { [core] writer in
       let driver = try core.requireDriver(user, in: writer)
       guard let city = try writer.city(driver.cityID) else { throw KitError.notFound("city") }
-      guard day < CivilDay.last, core.timeZones.table(of: city).start(ofDay: day + 1) > core.now else {
+      // Instants do not reach all days before 1970, which have passed anyway.
+      guard (0..<CivilDay.last).contains(day), core.timeZones.table(of: city).start(ofDay: day + 1) > core.now else {
         throw KitError.invalid(FieldViolation(field: "expires_on", description: "has passed, or is too far ahead"))
       }
       let document = DocumentRecord(

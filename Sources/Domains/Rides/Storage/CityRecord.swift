@@ -80,7 +80,7 @@ extension Reader {
     try rows(
       """
       SELECT \(ZoneRecord.columns) FROM rides_zones
-      WHERE id > $1 AND (CAST($2 AS INTEGER) IS NULL OR city_id = $2) AND ($3 = 0 OR kind = $3) ORDER BY id LIMIT $4
+      WHERE id > $1 AND (CAST($2 AS BIGINT) IS NULL OR city_id = $2) AND ($3 = 0 OR kind = $3) ORDER BY id LIMIT $4
       """, last, city, kind.rawValue, limit, make: ZoneRecord.init(row:))
   }
 

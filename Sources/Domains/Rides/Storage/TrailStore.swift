@@ -15,7 +15,8 @@ extension Reader {
   func checkpoints() throws -> [(driver: Identifier, position: AcceptedPosition)] {
     try rows(
       """
-      SELECT c.sequence, c.measured_at, c.latitude, c.longitude, 0.0, CAST(NULL AS REAL), c.driver_id
+      SELECT c.sequence, c.measured_at, c.latitude, c.longitude, CAST(0 AS DOUBLE PRECISION),
+        CAST(NULL AS DOUBLE PRECISION), c.driver_id
       FROM rides_positions c JOIN rides_presences p ON p.driver_id = c.driver_id WHERE p.state > 1
       """
     ) { (driver: $0[6], position: try AcceptedPosition(row: $0)) }
@@ -25,8 +26,8 @@ extension Reader {
   func checkpoint(of driver: Identifier) throws -> AcceptedPosition? {
     try first(
       """
-      SELECT sequence, measured_at, latitude, longitude, 0.0, CAST(NULL AS REAL) FROM rides_positions
-      WHERE driver_id = $1
+      SELECT sequence, measured_at, latitude, longitude, CAST(0 AS DOUBLE PRECISION), CAST(NULL AS DOUBLE PRECISION)
+      FROM rides_positions WHERE driver_id = $1
       """, driver, make: AcceptedPosition.init(row:))
   }
 
