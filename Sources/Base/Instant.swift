@@ -10,34 +10,54 @@ public struct Instant: Sendable, Hashable, Comparable {
   }
 
   public init(milliseconds: Int64) {
-    self.nanoseconds = milliseconds * 1_000_000
+    self.nanoseconds = milliseconds.clampedProduct(1_000_000)
   }
 
   public init(seconds: Int64) {
-    self.nanoseconds = seconds * 1_000_000_000
+    self.nanoseconds = seconds.clampedProduct(1_000_000_000)
   }
 
   /// Milliseconds since the Unix epoch, rounded down.
   public var milliseconds: Int64 {
-    nanoseconds >= 0 ? nanoseconds / 1_000_000 : (nanoseconds - 999_999) / 1_000_000
+    nanoseconds / 1_000_000 - (nanoseconds % 1_000_000 < 0 ? 1 : 0)
   }
 
   public static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
-  public static func + (a: Instant, b: Duration) -> Instant { Instant(nanoseconds: a.nanoseconds + b.inNanoseconds) }
-  public static func - (a: Instant, b: Duration) -> Instant { Instant(nanoseconds: a.nanoseconds - b.inNanoseconds) }
-  public static func - (a: Instant, b: Instant) -> Duration { .nanoseconds(a.nanoseconds - b.nanoseconds) }
+  public static func + (a: Instant, b: Duration) -> Instant {
+    Instant(nanoseconds: a.nanoseconds.clampedSum(b.inNanoseconds))
+  }
+  public static func - (a: Instant, b: Duration) -> Instant { a + (.zero - b) }
+  public static func - (a: Instant, b: Instant) -> Duration {
+    Duration.nanoseconds(a.nanoseconds) - Duration.nanoseconds(b.nanoseconds)
+  }
 }
 
 extension Duration {
   /// The whole duration in nanoseconds; traps beyond ±292 years.
   public var inNanoseconds: Int64 {
     let (seconds, attoseconds) = components
-    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    return seconds.clampedProduct(1_000_000_000).clampedSum(attoseconds / 1_000_000_000)
   }
 
   /// The whole duration in milliseconds, rounded toward zero.
   public var inMilliseconds: Int64 {
     let (seconds, attoseconds) = components
-    return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    return seconds.clampedProduct(1000).clampedSum(attoseconds / 1_000_000_000_000_000)
+  }
+}
+
+// Peers choose durations and times (a `grpc-timeout` reaches 11,000 years): what is beyond the range ends at its edge,
+// where a trap would end the server.
+extension Int64 {
+  fileprivate func clampedProduct(_ factor: Int64) -> Int64 {
+    let (product, overflow) = multipliedReportingOverflow(by: factor)
+    guard overflow else { return product }
+    return (self < 0) == (factor < 0) ? .max : .min
+  }
+
+  fileprivate func clampedSum(_ other: Int64) -> Int64 {
+    let (sum, overflow) = addingReportingOverflow(other)
+    guard overflow else { return sum }
+    return other < 0 ? .min : .max
   }
 }

@@ -13,6 +13,18 @@ import Testing
     #expect(Instant(milliseconds: milliseconds).iso8601 == text)
   }
 
+  @Test func `times and durations beyond the range end at its edge`() {
+    let last = Instant(nanoseconds: .max)
+    let first = Instant(nanoseconds: .min)
+    #expect(Duration.seconds(99_999_999 * 3600).inNanoseconds == .max)
+    #expect(Duration.seconds(Int64.min).inMilliseconds == .min)
+    #expect(Instant(seconds: 1) + .seconds(99_999_999 * 3600) == last)
+    #expect(Instant(seconds: -1) - .seconds(99_999_999 * 3600) == first)
+    #expect(Instant(seconds: .max) == last && Instant(milliseconds: .min) == first)
+    #expect(first.milliseconds == -9_223_372_036_855)
+    #expect(last - first == .nanoseconds(Int64.max) + .nanoseconds(Int64.max) + .nanoseconds(1))
+  }
+
   @Test func `milliseconds round down before the epoch`() {
     #expect(Instant(nanoseconds: -1).milliseconds == -1)
   }
