@@ -151,6 +151,17 @@ import WellKnownTypes
     #expect(requestID(Self.valid()) == Self.valid().requestID)
     #expect(requestID(Ruled()) == nil)
   }
+
+  @Test func `a request of many faults gets a bounded answer`() {
+    var violations = Violations()
+    for index in 0..<1000 {
+      violations.descend(key: String(repeating: "k", count: 10_000)) {
+        $0.descend(index: index) { $0.add("name", "is required") }
+      }
+    }
+    #expect(violations.found.count == 32)
+    #expect(violations.found.allSatisfy { $0.field.utf8.count < 100 })
+  }
 }
 
 @Suite struct TextFormatTests {
