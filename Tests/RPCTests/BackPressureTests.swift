@@ -28,6 +28,28 @@ struct BackPressureTests {
     #expect(received == 1000)
   }
 
+  @Test func aWriterThatOutlivesItsHandlerLearnsOfTheEnd() async {
+    let (full, ended) = (Signal(), Signal())
+    let fixture = Fixture {
+      $0.serverStreaming(TestMethods.download) { (_: RawMessage, responses: ResponseWriter<RawMessage>, _) in
+        Task {
+          for count in 1... {
+            do { try await responses.write(Self.message) } catch { break }
+            if count == 120 { full.fire() }
+          }
+          ended.fire()
+        }
+        await full.wait()
+      }
+    }
+    let call = RawExchange(fixture.transport, path: TestMethods.download.path, returnsWindow: false)
+    call.send([])
+    call.finish()
+    await ended.wait()
+    call.reset()
+    await call.end()
+  }
+
   @Test func aClientWaitsForAHandlerThatDoesNotRead() async throws {
     let (go, full) = (Signal(), Signal())
     let written = Locked(0)

@@ -68,6 +68,31 @@ struct DeadlineTests {
     #expect(await call.end().closure == .reset(.cancel))
   }
 
+  @Test func aPeerThatDoesNotReadTheWholeAnswerIsResetAfterTheDeadline() async {
+    let fixture = Fixture(limits: RPCLimits(closingGrace: .seconds(3))) {
+      $0.unary(TestMethods.unary) { (_: RawMessage, _) in RawMessage(Array(repeating: 0, count: 100_000)) }
+    }
+    let call = RawExchange(
+      fixture.transport, path: TestMethods.unary.path, headers: headers(timeout: "1S"), returnsWindow: false)
+    call.send([])
+    call.finish()
+    await call.gotHead.wait()
+    await fixture.executor.settle()
+    #expect(fixture.executor.pendingDelays == [.seconds(1)])
+    fixture.executor.fireTimers(of: .seconds(1))
+    await fixture.executor.settle()
+    fixture.executor.fireTimers(of: .seconds(3))
+    #expect(await call.end().closure == .reset(.cancel))
+  }
+
+  @Test func theLongestTimeoutIsNoTrap() async {
+    let fixture = Fixture { $0.echo() }
+    let call = RawExchange(fixture.transport, path: TestMethods.unary.path, headers: headers(timeout: "99999999H"))
+    call.send([])
+    call.finish()
+    #expect(await call.end().grpcStatus == "0")
+  }
+
   @Test func anAnswerCancelsTheTimer() async {
     let fixture = Fixture { $0.echo() }
     let call = RawExchange(fixture.transport, path: TestMethods.unary.path, headers: headers(timeout: "1H"))

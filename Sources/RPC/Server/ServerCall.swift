@@ -73,7 +73,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   // What CallStream asks for.
 
-  override var queuedBytes: Int { isClosed ? 0 : stream.queuedBytes }
+  // Who waits for room must learn of the end, after which the stream reports no drain any more.
+  override var queuedBytes: Int { state.hasEnded ? 0 : stream.queuedBytes }
   override var declaresEncoding: Bool { encodingIsDeclared }
 
   override func returnWindow(_ count: Int) {
@@ -120,8 +121,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   /// The status is decided: nobody waits any longer.
   func over(_ status: StatusCode) {
-    timer?.cancel()
-    timer = nil
+    // The timer stays until the stream is closed: an answer that the peer does not take falls under the deadline too.
     if status != .ok { task?.cancel() }
     task = nil
     if status != .ok || !isInputRead { dropInput(CancellationError()) }
