@@ -59,6 +59,10 @@ public struct HTTP2Limits: Sendable {
   /// Time to complete a header block once it has begun (slow headers).
   public var headerTimeout: Duration = .seconds(10)
 
+  /// Time between two takings of a peer for which there is something to send. Without it, one that reads nothing would
+  /// keep its calls for ever, as not even their resets reach it.
+  public var sendTimeout: Duration = .seconds(60)
+
   /// Time that a closed connection waits for the peer's end, so that the last frames are not lost in a TCP reset.
   public var lingerTimeout: Duration = .seconds(1)
 
@@ -97,6 +101,16 @@ extension HTTP2Limits {
 
   /// Received bytes that are taken in one system call: sixteen full frames.
   static let readBufferSize = 256 << 10
+
+  /// Seconds of silence after which TCP asks whether the peer is still there.
+  static let keepAliveIdleSeconds: Int32 = 60
+  /// Seconds between these questions.
+  static let keepAliveProbeSeconds: Int32 = 15
+  /// Questions without an answer after which the connection is lost.
+  static let keepAliveProbes: Int32 = 4
+
+  /// The delay of a timer that never goes off, in nanoseconds: a century.
+  static let farthestTimer: Int64 = 36_500 * 86_400 * 1_000_000_000
 
   /// Reads of one connection in one tick before others get their turn.
   static let readsPerTick = 4

@@ -81,10 +81,11 @@ import Testing
       Self.flowControlError, RawPeer.frame(Frames.windowUpdate, 0, 0, [0x7f, 0xff, 0xff, 0xff]))
   }
 
-  @Test func `rapid reset ends the connection`() async throws {
+  @Test(arguments: [0, 8] as [UInt8])
+  func `rapid reset ends the connection, whatever its code`(code: UInt8) async throws {
     let calls = (0..<3000).flatMap { index in
       let id = UInt32(2 * index + 1)
-      return RawPeer.headers(id) + RawPeer.frame(Frames.reset, 0, id, [0, 0, 0, 8])
+      return RawPeer.headers(id) + RawPeer.frame(Frames.reset, 0, id, [0, 0, 0, code])
     }
     try await expectGoAway(Self.enhanceYourCalm, calls)
   }

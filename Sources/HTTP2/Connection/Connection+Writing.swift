@@ -51,6 +51,7 @@ extension Connection {
       pending = [UInt8](rest)
       pendingOffset = 0
       updateInterest()
+      expectProgress()
     }
     return true
   }
@@ -58,12 +59,16 @@ extension Connection {
   /// Returns false if there is still something, or the connection is closed.
   private func writePending() -> Bool {
     guard !pending.isEmpty else { return true }
+    let start = pendingOffset
     do {
       while pendingOffset < pending.count {
         let outcome = try pending.withUnsafeBytes { bytes throws(ChannelError) in
           try channel.write(UnsafeRawBufferPointer(rebasing: bytes[pendingOffset...]))
         }
-        guard case .moved(let count) = outcome else { return false }
+        guard case .moved(let count) = outcome else {
+          if pendingOffset > start { expectProgress() }
+          return false
+        }
         pendingOffset += count
       }
     } catch {
@@ -71,7 +76,16 @@ extension Connection {
       return false
     }
     pending = []
+    sendDeadline?.cancel()
+    sendDeadline = nil
     return true
+  }
+
+  private func expectProgress() {
+    // One that has failed has a shorter time.
+    guard failure == nil else { return }
+    sendDeadline?.cancel()
+    sendDeadline = loop.schedule(after: limits.sendTimeout) { self.close(.connectionLost("the peer does not read")) }
   }
 
   private func callDrained() {

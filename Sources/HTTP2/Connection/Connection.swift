@@ -21,7 +21,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final let loop: EventLoop
   final let channel: ByteChannel
   final let sharedLimits: SharedLimits
-  // Not nil after init; set late because the session wants this object as delegate.
+  // Not nil from init to the end; set late because the session wants this object as delegate.
   final private(set) var session: (any SessionEngine)!
   final private(set) var state: State
   final var streams: [HTTP2Stream] = []
@@ -32,6 +32,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final var isFlushQueued = false
   /// Streams whose handlers are to hear that there is room.
   final var drained: [HTTP2Stream] = []
+  /// Runs while `pending` waits for the peer.
+  final var sendDeadline: (any ScheduledWork)?
+  private var isReadQueued = false
   private var interest: Readiness
   // The timers hold the connection until they are cancelled, at its end. Not weakly: an object that was ever referred
   // to weakly counts its references in a side table for the rest of its life, at several times the price.
@@ -139,10 +142,19 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
         rounds += 1
         if isUsedUp { return }
         if rounds == HTTP2Limits.readsPerTick {
-          // OpenSSL may hold octets that epoll does not know of.
-          return loop.execute { self.ready(.read) }
+          return readLater()
         }
       }
+    }
+  }
+
+  /// OpenSSL may hold octets that epoll does not know of. Once at a time, or a peer that always sends gains turns.
+  private func readLater() {
+    guard !isReadQueued else { return }
+    isReadQueued = true
+    loop.execute {
+      self.isReadQueued = false
+      self.ready(.read)
     }
   }
 
@@ -268,6 +280,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     endStreams(failure ?? reason)
     if wasOpen { ended(failure ?? reason) }
     closed()
+    // Its memory is the loop's, while the last reference to this object may go anywhere. Later, for callers inside it.
+    loop.execute { self.session = nil }
   }
 
   /// The streams are gone and nothing more will be sent: not of use any more. Called once.
@@ -286,10 +300,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   }
 
   private func cancelDeadlines() {
-    deadline?.cancel()
-    deadline = nil
-    headerDeadline?.cancel()
-    headerDeadline = nil
+    for timer in [deadline, headerDeadline, sendDeadline] { timer?.cancel() }
+    (deadline, headerDeadline, sendDeadline) = (nil, nil, nil)
   }
 
   // MARK: SessionDelegate

@@ -4,7 +4,7 @@ public import RPC
 
 extension EventLoop {
   public func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> any ScheduledWork {
-    let deadline = Self.now() + max(delay.inNanoseconds, 0)
+    let deadline = Self.now() + min(max(delay.inNanoseconds, 0), HTTP2Limits.farthestTimer)
     if isCurrent { return LoopTimer(loop: self, key: timers.insert(deadline: deadline, work)) }
     let timer = RemoteTimer(loop: self)
     execute { timer.arm(self.timers.insert(deadline: deadline, work)) }

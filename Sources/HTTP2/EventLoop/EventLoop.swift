@@ -231,7 +231,13 @@ extension EventLoop {
     while registrations.count <= number { registrations.append(Registration(handler: nil, generation: 0)) }
     registrations[number].generation &+= 1
     registrations[number].handler = handler
-    try control(EPOLL_CTL_ADD, descriptor.number, interest)
+    do throws(SystemError) {
+      try control(EPOLL_CTL_ADD, descriptor.number, interest)
+    } catch {
+      // What is not watched must not be held: its descriptor would never be closed.
+      registrations[number].handler = nil
+      throw error
+    }
   }
 
   /// Changes what is waited for. On the loop only.

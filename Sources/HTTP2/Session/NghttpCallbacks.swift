@@ -161,7 +161,8 @@ extension NghttpSession {
     }
     // Retained here: the delegate drops the list's reference.
     let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
-    if code != 0, !stream.isResetByCore { countReset() }
+    // A peer may reset with NO_ERROR too; only a stream that was answered ends that way by itself.
+    if code != 0 || !stream.sentEnd, !stream.isResetByCore { countReset() }
     if stream.unconsumed > 0 { consumeConnection(stream.unconsumed) }
     delegate.streamClosed(stream, code: code)
   }

@@ -89,6 +89,11 @@ enum Socket {
   private static func tune(_ socket: borrowing Descriptor, _ address: SocketAddress) throws(SystemError) {
     if case .unix = address { return }
     try set(socket, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    // A peer that vanished without a word, host and all, must not keep its connection and what hangs on it.
+    try set(socket, SOL_SOCKET, SO_KEEPALIVE, 1)
+    try set(socket, Int32(IPPROTO_TCP), TCP_KEEPIDLE, HTTP2Limits.keepAliveIdleSeconds)
+    try set(socket, Int32(IPPROTO_TCP), TCP_KEEPINTVL, HTTP2Limits.keepAliveProbeSeconds)
+    try set(socket, Int32(IPPROTO_TCP), TCP_KEEPCNT, HTTP2Limits.keepAliveProbes)
   }
 
   private static func set(
