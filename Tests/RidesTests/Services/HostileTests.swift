@@ -105,6 +105,19 @@ struct HostileTests {
     _ = try await driver.offer()
   }
 
+  @Test func `a driver who is heard from while silent ones are judged stays online`() async throws {
+    let world = try await RidesWorld()
+    let driver = try await TestDriver.online(world)
+    let id = try Identifier.parse(driver.id, kind: IDKind.driver)
+    world.clock.advance(by: .seconds(61))
+    try await driver.report(place())
+    try await world.database.write { try world.core.dropSilent(id, in: $0) }
+    #expect(try await world.database.read { try $0.presence(of: id)?.state } == .idle)
+    world.clock.advance(by: .seconds(61))
+    try await world.database.write { try world.core.dropSilent(id, in: $0) }
+    #expect(try await world.database.read { try $0.presence(of: id)?.state } == .offline)
+  }
+
   @Test func `positions that could not be stored are stored with the next checkpoint`() async throws {
     let world = try await RidesWorld()
     let driver = try await TestDriver.online(world)

@@ -103,14 +103,13 @@ final class Fleet: Sendable {
   /// pickup.
   func silent(freeSince free: Instant, onRideSince onRide: Instant) -> [Identifier] {
     state.withLock { state in
-      state.members.filter { _, member in
-        switch member.presence {
-        case .idle, .offered: member.lastHeard <= free
-        case .enRoute: member.lastHeard <= onRide
-        default: false
-        }
-      }.keys.sorted()
+      state.members.filter { $0.value.isSilent(freeSince: free, onRideSince: onRide) }.keys.sorted()
     }
+  }
+
+  /// Whether a driver is one of those, now.
+  func isSilent(_ driver: Identifier, freeSince free: Instant, onRideSince onRide: Instant) -> Bool {
+    state.withLock { $0.members[driver]?.isSilent(freeSince: free, onRideSince: onRide) ?? false }
   }
 
   /// What a driver does, as far as this node knows.
@@ -137,6 +136,16 @@ final class Fleet: Sendable {
       state.members = state.members.filter { _, member in
         member.presence != .offline || member.needsCheckpoint || member.lastHeard > instant
       }
+    }
+  }
+}
+
+extension Fleet.Member {
+  fileprivate func isSilent(freeSince free: Instant, onRideSince onRide: Instant) -> Bool {
+    switch presence {
+    case .idle, .offered: lastHeard <= free
+    case .enRoute: lastHeard <= onRide
+    default: false
     }
   }
 }

@@ -78,8 +78,14 @@ extension RidesCore {
     }
   }
 
-  private func dropSilent(_ driver: Identifier, in writer: any Writer) throws {
-    guard let presence = try writer.presence(of: driver) else { return }
+  /// Does so for one driver, unless the driver was heard from since: others may have been dealt with before.
+  func dropSilent(_ driver: Identifier, in writer: any Writer) throws {
+    let now = now
+    guard
+      fleet.isSilent(
+        driver, freeSince: now - limits.silenceWhenFree, onRideSince: now - limits.silenceOnRide),
+      let presence = try writer.presence(of: driver)
+    else { return }
     switch presence.state {
     case .idle, .offered:
       try goOffline(driver, in: writer)
