@@ -15,6 +15,9 @@ public enum StreamWaterMarks {
 public struct RPCLimits: Sendable {
   /// The greatest length of a received message in bytes; 4 MiB is what all gRPC libraries choose.
   public var messageBytes: Int
+  /// How many bytes of requests that are one message and come in pieces a server holds, over all calls. They come
+  /// before anybody is authenticated, and a client may begin thousands of them and end none.
+  public var gatheredBytes: Int
   /// What decoding one message may cost. Memory is a multiple of `messageBytes`, because small fields grow when they
   /// are decoded.
   public var decoding: DecodeLimits
@@ -27,10 +30,11 @@ public struct RPCLimits: Sendable {
   public var closingGrace: Duration
 
   public init(
-    messageBytes: Int = 4 << 20, decoding: DecodeLimits = .default, defaultDeadline: Duration? = nil,
-    longestDeadline: Duration? = nil, closingGrace: Duration = .seconds(2)
+    messageBytes: Int = 4 << 20, gatheredBytes: Int = 256 << 20, decoding: DecodeLimits = .default,
+    defaultDeadline: Duration? = nil, longestDeadline: Duration? = nil, closingGrace: Duration = .seconds(2)
   ) {
     self.messageBytes = messageBytes
+    self.gatheredBytes = gatheredBytes
     self.decoding = decoding
     self.defaultDeadline = defaultDeadline
     self.longestDeadline = longestDeadline

@@ -50,6 +50,30 @@ struct BackPressureTests {
     await call.end()
   }
 
+  @Test func unfinishedRequestsTogetherAreBounded() async {
+    let fixture = Fixture(limits: RPCLimits(gatheredBytes: 10_000)) { $0.echo() }
+    let prefix: [UInt8] = [0, 0, 0, 0x13, 0x88]  // 5000 bytes to come
+    let piece = [UInt8](repeating: 1, count: 4000)
+    func begin() -> RawExchange {
+      let call = RawExchange(fixture.transport, path: TestMethods.unary.path)
+      call.write(prefix + piece)
+      return call
+    }
+    let (first, second) = (begin(), begin())
+    await fixture.executor.settle()
+    #expect(await begin().end().grpcStatus == "8")
+    second.reset()
+    await second.end()
+    for call in [first, begin()] {
+      call.write([UInt8](repeating: 1, count: 1000))
+      call.finish()
+      #expect(await call.end().grpcStatus == "0")
+    }
+    let last = begin()
+    last.reset()
+    await last.end()
+  }
+
   @Test func aClientWaitsForAHandlerThatDoesNotRead() async throws {
     let (go, full) = (Signal(), Signal())
     let written = Locked(0)

@@ -18,6 +18,8 @@ public final class RPCServer: RequestAcceptor {
   private let random: any RandomSource
   private let log: any RPCLog
   private let isDraining = Atomic(false)
+  /// Bytes that all calls have gathered.
+  let gathered = Atomic(0)
 
   /// - Parameters:
   ///   - interceptors: in the order in which a call passes them.

@@ -1,6 +1,8 @@
+internal import Synchronization
+
 extension ServerCall {
-  /// Takes bytes of a request that is one message. Their window is given back at once: the limit of a message bounds
-  /// what can come.
+  /// Takes bytes of a request that is one message. Their window is given back at once: the limits of a message and of
+  /// all that is gathered bound what can come.
   func gather(_ bytes: Span<UInt8>) {
     returnWindow(bytes.count)
     guard !state.hasEnded else { return }
@@ -9,6 +11,10 @@ extension ServerCall {
       copy.append(copying: bytes)
       request = copy[sole]
       return
+    }
+    gathered += bytes.count
+    guard server.gathered.add(bytes.count, ordering: .relaxed).newValue <= server.limits.gatheredBytes else {
+      return end(failing: RPCError(.resourceExhausted, "too many requests are unfinished").retryAfter(.seconds(1)))
     }
     deframer.append(bytes)
     do {

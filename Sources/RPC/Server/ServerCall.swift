@@ -21,6 +21,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   var task: Task<Void, Never>?
   /// The only message of a request that is not a stream.
   var request: ArraySlice<UInt8>?
+  /// Bytes of the request that came in pieces, counted in the server's sum until the end.
+  var gathered = 0
   private var isClosed = false
   private let encodingIsDeclared: Bool
   private var timer: (any ScheduledWork)?
@@ -122,6 +124,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   /// The status is decided: nobody waits any longer.
   func over(_ status: StatusCode) {
     // The timer stays until the stream is closed: an answer that the peer does not take falls under the deadline too.
+    if gathered > 0 { server.gathered.subtract(gathered, ordering: .relaxed) }
     if status != .ok { task?.cancel() }
     task = nil
     if status != .ok || !isInputRead { dropInput(CancellationError()) }
