@@ -18,7 +18,7 @@ generate: setup ## make the C and Swift code from Protos
 	@scripts/generate
 
 build: generate ## build the release programs into .build/release
-	swift build -c release
+	swift build -c release --explicit-target-dependency-import-check error
 
 run: build ## serve on 127.0.0.1:8443 (TLS) and :8080 (cleartext) with demo data under ./var
 	scripts/dev-certificate $(DATA)/tls
@@ -40,8 +40,9 @@ bench: build ## measure against gRPC C++ and plain figures; see docs/benchmarks.
 	@scripts/setup --benchmarks
 	$(PYTHON) Tests/Benchmarks/echo.py
 	$(PYTHON) Tests/Benchmarks/server_figures.py
-	.build/release/storage-bench orders --callers 256
-	.build/release/storage-bench fanout --subscribers 1000
+	@rm -f .build/benchmarks/*.db*
+	.build/release/storage-bench orders --callers 256 --path .build/benchmarks/orders.db
+	.build/release/storage-bench fanout --subscribers 1000 --path .build/benchmarks/fanout.db
 
 scale: setup ## time the build of a synthetic project of full size
 	scripts/synthetic --measure

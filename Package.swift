@@ -120,7 +120,7 @@ let programs: [Target] = [
       "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2", "Storage",
       "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes", "GoogleRPC", "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
-  program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2", "StandardServicesAPI"]),
+  program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2"]),
   program(
     "octet-interop",
     ["Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2", "BenchAPI", "InteropAPI"]),
