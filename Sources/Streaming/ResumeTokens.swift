@@ -20,14 +20,14 @@ public struct ResumeTokens: Sendable {
     for shift in stride(from: 56, through: 0, by: -8) {
       body.append(UInt8(truncatingIfNeeded: sequence >> UInt64(shift)))
     }
-    return Base64URL.encode(body + code(topic, body))
+    return Base64.url.encode(body + code(topic, body))
   }
 
   /// The sequence number in a token.
   /// - Throws: `TopicError.invalidResumeToken` if it was not made for this topic with this key.
   public func read(_ token: String, _ topic: Topic) throws(TopicError) -> UInt64 {
     let bodyLength = 1 + Self.sequenceLength
-    guard let bytes = Base64URL.decode(token), bytes.count == bodyLength + Self.codeLength, bytes[0] == Self.version
+    guard let bytes = Base64.url.decode(token), bytes.count == bodyLength + Self.codeLength, bytes[0] == Self.version
     else { throw .invalidResumeToken }
     let body = Array(bytes.prefix(bodyLength))
     guard isEqualInConstantTime(Array(bytes.suffix(Self.codeLength)), code(topic, body)) else {

@@ -126,31 +126,6 @@ import Testing
   }
 }
 
-@Suite struct Base64URLTests {
-  @Test(arguments: [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("fooba", "Zm9vYmE")])
-  func `gives the answers of RFC 4648 without padding`(text: String, encoded: String) {
-    #expect(Base64URL.encode(Array(text.utf8)) == encoded)
-    #expect(Base64URL.decode(encoded) == Array(text.utf8))
-  }
-
-  @Test func `uses the letters for URLs`() {
-    #expect(Base64URL.encode([0xfb, 0xff]) == "-_8")
-  }
-
-  @Test(arguments: ["Z", "Zg==", "Zh", "Zm9", "a b", "+/8", "Zm9vYg\n"])
-  func `refuses what encode does not make`(text: String) {
-    #expect(Base64URL.decode(text) == nil)
-  }
-
-  @Test func `every length comes back`() {
-    let random = SeededRandomSource(seed: 1)
-    for count in 0..<100 {
-      let bytes = random.bytes(count)
-      #expect(Base64URL.decode(Base64URL.encode(bytes)) == bytes)
-    }
-  }
-}
-
 @Suite struct StableHashTests {
   @Test func `gives the published answers of FNV-1a`() {
     #expect(UInt64(bitPattern: StableHash.of("")) == 0xcbf2_9ce4_8422_2325)

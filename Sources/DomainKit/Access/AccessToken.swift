@@ -30,9 +30,9 @@ public struct AccessToken: Sendable, Equatable {
   /// Reads and verifies a token; nil if this server has not signed it. It may have expired.
   init?(_ text: String, keys: ServerKeys) {
     guard text.hasPrefix(Self.prefix), let dot = text.lastIndex(of: "."),
-      let signature = Base64URL.decode(String(text[text.index(after: dot)...])),
+      let signature = Base64.url.decode(String(text[text.index(after: dot)...])),
       SigningKey.isValid(signature, of: Array(text[..<dot].utf8), publicKey: keys.accessSigning.publicKey),
-      let content = Base64URL.decode(String(text[..<dot].dropFirst(Self.prefix.count))),
+      let content = Base64.url.decode(String(text[..<dot].dropFirst(Self.prefix.count))),
       content.count == Self.contentLength
     else { return nil }
     let numbers = stride(from: 0, to: Self.contentLength, by: 8).map { Int64(bigEndian: content[$0..<$0 + 8]) }
@@ -45,13 +45,13 @@ public struct AccessToken: Sendable, Equatable {
   /// The text without its signature. It proves nothing and may be stored.
   public var unsignedText: String {
     Self.prefix
-      + Base64URL.encode(
+      + Base64.url.encode(
         [user.rawValue, session.rawValue, epoch, expiresAt.milliseconds].flatMap(\.bigEndianBytes))
   }
 
   /// Adds the signature to an `unsignedText`.
   public static func sign(_ unsignedText: String, keys: ServerKeys) -> String {
-    unsignedText + "." + Base64URL.encode(keys.accessSigning.sign(Array(unsignedText.utf8)))
+    unsignedText + "." + Base64.url.encode(keys.accessSigning.sign(Array(unsignedText.utf8)))
   }
 
   func isValid(at now: Instant) -> Bool { now < expiresAt }

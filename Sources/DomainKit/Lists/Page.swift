@@ -72,12 +72,12 @@ enum PageToken {
 
   static func encode(_ key: [SQLValue], query: [UInt8], keys: ServerKeys) -> String {
     let payload = [version] + bytes(key)
-    return Base64URL.encode(mac(payload, query, keys) + payload)
+    return Base64.url.encode(mac(payload, query, keys) + payload)
   }
 
   /// Nil for a token that this server has not made for this query.
   static func decode(_ text: String, query: [UInt8], keys: ServerKeys) -> [SQLValue]? {
-    guard let all = Base64URL.decode(text), all.count > macLength else { return nil }
+    guard let all = Base64.url.decode(text), all.count > macLength else { return nil }
     let payload = Array(all[macLength...])
     guard isEqualInConstantTime(Array(all[..<macLength]), mac(payload, query, keys)), payload[0] == version else {
       return nil

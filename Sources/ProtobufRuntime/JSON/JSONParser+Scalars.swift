@@ -1,3 +1,5 @@
+internal import Base
+
 extension JSONParser {
   /// The next value as a type other than message and enum.
   mutating func scalar(_ type: FieldType) throws(JSONFailure) -> WireValue {
@@ -7,7 +9,7 @@ extension JSONParser {
     case (.bool, .false): return .varint(0)
     case (.string, .string(let text)): return .bytes(WireReader(Array(text.utf8)))
     case (.bytes, .string(let text)):
-      guard let bytes = Base64.decode(text) else { throw .value("not base 64") }
+      guard let bytes = Base64.decodeLeniently(text) else { throw .value("not base 64") }
       return .bytes(WireReader(bytes))
     case (.bool, _), (.string, _), (.bytes, _):
       throw .value("a \(type.keyword) is expected, not \(token.name)")

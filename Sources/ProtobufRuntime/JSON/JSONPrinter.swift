@@ -1,3 +1,5 @@
+internal import Base
+
 /// Writes one message in the wire form as JSON.
 struct JSONPrinter {
   let pool: DescriptorPool
@@ -135,7 +137,7 @@ struct JSONPrinter {
     case (.float, .fixed32(let bits)): number(Float(bitPattern: bits))
     case (.bool, .varint(let value)): output.literal(value == 0 ? "false" : "true")
     case (.string, .bytes(let reader)): output.string(try reader.text(field: name))
-    case (.bytes, .bytes(let reader)): output.string(Base64.encode(reader.remaining))
+    case (.bytes, .bytes(let reader)): output.string(Base64.standard.encode(reader.remaining, padded: true))
     case (.int64, _), (.uint64, _), (.fixed64, _), (.sfixed64, _), (.sint64, _): output.string(integer(type, value))
     default: output.literal(integer(type, value))
     }

@@ -1,3 +1,5 @@
+internal import Base
+
 /// What a user adds to the head or the end of a call: names in lower case, values as text, or as bytes under names that
 /// end in `-bin`. A name may occur several times.
 ///
@@ -39,7 +41,7 @@ public struct Metadata: Sendable, Equatable {
     for field in headers where matches(field, name) {
       for part in headers.octets[field.value].split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
         let trimmed = part.drop { $0 == UInt8(ascii: " ") }
-        guard let value = Base64.decode(trimmed) else { throw .invalidBase64(name: name) }
+        guard let value = Base64.standard.decode(trimmed) else { throw .invalidBase64(name: name) }
         values.append(value)
       }
     }
@@ -60,7 +62,7 @@ public struct Metadata: Sendable, Equatable {
   public mutating func add(_ name: String, binary value: [UInt8]) throws(MetadataError) {
     let name = try Self.userName(name)
     guard name.hasSuffix(Self.binarySuffix) else { throw .textName(name) }
-    headers.append(name, Base64.encode(value))
+    headers.append(name, Base64.standard.encode(value))
   }
 
   /// Adds all of `other`, behind what is there.

@@ -1,3 +1,5 @@
+internal import Base
+
 /// Heads and trailers of answers. Those of a plain success are made once.
 enum StatusHeaders {
   static let head: HeaderList = ["content-type": ContentType.grpc]
@@ -24,7 +26,7 @@ enum StatusHeaders {
     if !error.details.isEmpty {
       let details = error.encodedStatus
       if details.count <= RPCLimits.statusDetailsBytes {
-        headers.append("grpc-status-details-bin", Base64.encode(details))
+        headers.append("grpc-status-details-bin", Base64.standard.encode(details))
       }
     }
     headers.append(contentsOf: error.trailers.headers)

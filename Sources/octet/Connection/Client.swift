@@ -38,7 +38,9 @@ final class Client {
     do {
       for (name, value) in global.headers {
         if name.lowercased().hasSuffix("-bin") {
-          guard let bytes = Base64.decode(value) else { throw UsageError("the value of \(name) is not base 64") }
+          guard let bytes = Base64.decodeLeniently(value) else {
+            throw UsageError("the value of \(name) is not base 64")
+          }
           try metadata.add(name, binary: bytes)
         } else {
           try metadata.add(name, value)

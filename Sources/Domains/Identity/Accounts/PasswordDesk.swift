@@ -18,7 +18,7 @@ struct PasswordDesk: Sendable {
 
   init(_ work: any PasswordWork) async throws {
     self.work = work
-    decoy = try await work.hash(Base64URL.encode(RandomBytes.make(SecretKey.standardLength)))
+    decoy = try await work.hash(Base64.url.encode(RandomBytes.make(SecretKey.standardLength)))
   }
 
   /// - Throws: `KitError.overloaded` when too many are waiting.

@@ -22,9 +22,9 @@ struct RefreshToken: Sendable, Equatable {
   /// Nil if this server has not made it.
   init?(_ text: String, key: SecretKey) {
     guard text.hasPrefix(Self.prefix), let dot = text.lastIndex(of: "."),
-      let mac = Base64URL.decode(String(text[text.index(after: dot)...])),
+      let mac = Base64.url.decode(String(text[text.index(after: dot)...])),
       isEqualInConstantTime(mac, Hash.hmacSHA256(Array(text[..<dot].utf8), key: key)),
-      let content = Base64URL.decode(String(text[..<dot].dropFirst(Self.prefix.count))),
+      let content = Base64.url.decode(String(text[..<dot].dropFirst(Self.prefix.count))),
       content.count == Self.contentLength
     else { return nil }
     session = Identifier(rawValue: Int64(bigEndian: content[..<8]))
@@ -33,11 +33,11 @@ struct RefreshToken: Sendable, Equatable {
 
   /// The text without its MAC. It buys nothing and may be stored.
   var unsignedText: String {
-    Self.prefix + Base64URL.encode(session.rawValue.bigEndianBytes + generation.bigEndianBytes)
+    Self.prefix + Base64.url.encode(session.rawValue.bigEndianBytes + generation.bigEndianBytes)
   }
 
   /// Adds the MAC to an `unsignedText`.
   static func sign(_ unsignedText: String, key: SecretKey) -> String {
-    unsignedText + "." + Base64URL.encode(Hash.hmacSHA256(Array(unsignedText.utf8), key: key))
+    unsignedText + "." + Base64.url.encode(Hash.hmacSHA256(Array(unsignedText.utf8), key: key))
   }
 }
