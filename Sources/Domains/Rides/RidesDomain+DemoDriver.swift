@@ -40,7 +40,7 @@ extension RidesCore {
     request.blob = "demo"
     var date = Date()
     (date.year, date.month, date.day) = (2099, 12, 31)
-    guard let day = CivilDay.number(date) else { preconditionFailure("the demo documents expire on no day") }
+    guard let day = CivilDate(date)?.daysSinceEpoch else { preconditionFailure("the demo documents expire on no day") }
     let document = DocumentRecord(
       id: kit.identifiers.next(), driverID: driver, request: request, expiresOn: date,
       expiresAt: Instant(seconds: (day + 1) * 86_400))

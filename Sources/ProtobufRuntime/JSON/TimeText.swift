@@ -1,3 +1,5 @@
+internal import Base
+
 /// The seconds and nanoseconds of a google.protobuf.Timestamp or Duration, and their text in JSON.
 struct SecondsAndNanos: Equatable {
   var seconds: Int64
@@ -17,22 +19,21 @@ struct SecondsAndNanos: Equatable {
     guard Self.timestampRange.contains(seconds), (0..<Self.nanosPerSecond).contains(nanos) else { return nil }
     let days = seconds >= 0 ? seconds / Self.secondsPerDay : (seconds - Self.secondsPerDay + 1) / Self.secondsPerDay
     let second = seconds - days * Self.secondsPerDay
-    let (year, month, day) = Self.civil(days: days)
-    return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) + "T" + padded(second / 3600, 2) + ":"
-      + padded(second / 60 % 60, 2) + ":" + padded(second % 60, 2) + Self.fraction(nanos) + "Z"
+    return CivilDate(daysSinceEpoch: days).description + "T" + String(second / 3600, width: 2) + ":"
+      + String(second / 60 % 60, width: 2) + ":" + String(second % 60, width: 2) + Self.fraction(nanos) + "Z"
   }
 
   /// Reads RFC 3339 with `Z` or an offset; nil for anything else or outside of the years 1 to 9999.
   init?(timestamp text: String) {
     var scanner = Scanner(text)
     guard let year = scanner.number(digits: 4), scanner.take("-"),
-      let month = scanner.number(digits: 2), (1...12).contains(month), scanner.take("-"),
-      let day = scanner.number(digits: 2), (1...Self.daysInMonth(year, month)).contains(day), scanner.take("T"),
+      let month = scanner.number(digits: 2), scanner.take("-"),
+      let day = scanner.number(digits: 2), let date = CivilDate(year: year, month: month, day: day), scanner.take("T"),
       let hour = scanner.number(digits: 2), hour < 24, scanner.take(":"),
       let minute = scanner.number(digits: 2), minute < 60, scanner.take(":"),
       let second = scanner.number(digits: 2), second < 60, let nanos = scanner.fraction()
     else { return nil }
-    var seconds = Self.days(year, month, day) * Self.secondsPerDay + hour * 3600 + minute * 60 + second
+    var seconds = date.daysSinceEpoch * Self.secondsPerDay + hour * 3600 + minute * 60 + second
     if !scanner.take("Z") {
       let isEast = scanner.take("+")
       guard isEast || scanner.take("-"), let hours = scanner.number(digits: 2), hours < 24, scanner.take(":"),
@@ -75,41 +76,9 @@ struct SecondsAndNanos: Equatable {
   private static func fraction(_ nanos: Int32) -> String {
     let nanos = Int64(nanos)
     if nanos == 0 { return "" }
-    if nanos % 1_000_000 == 0 { return "." + padded(nanos / 1_000_000, 3) }
-    if nanos % 1_000 == 0 { return "." + padded(nanos / 1_000, 6) }
-    return "." + padded(nanos, 9)
-  }
-
-  /// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date
-  /// Algorithms": years begin in March, eras have 400 years).
-  private static func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-    let shifted = days + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * dayOfYear + 2) / 153
-    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    return (
-      yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-    )
-  }
-
-  /// The inverse of `civil`.
-  private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-    let year = month <= 2 ? year - 1 : year
-    let era = (year >= 0 ? year : year - 399) / 400
-    let yearOfEra = year - era * 400
-    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-  }
-
-  private static func daysInMonth(_ year: Int64, _ month: Int64) -> Int64 {
-    switch month {
-    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-    case 4, 6, 9, 11: 30
-    default: 31
-    }
+    if nanos % 1_000_000 == 0 { return "." + String(nanos / 1_000_000, width: 3) }
+    if nanos % 1_000 == 0 { return "." + String(nanos / 1_000, width: 6) }
+    return "." + String(nanos, width: 9)
   }
 
   /// Reads digits and marks from the front of a text.
@@ -148,10 +117,4 @@ struct SecondsAndNanos: Equatable {
       return Int32((0..<(9 - count)).reduce(digits) { value, _ in value * 10 })
     }
   }
-}
-
-/// A decimal number with leading zeros up to `width`.
-private func padded(_ number: Int64, _ width: Int) -> String {
-  let text = String(number)
-  return String(repeating: "0", count: max(0, width - text.count)) + text
 }

@@ -18,7 +18,7 @@ struct TimeZoneTests {
 
   @Test func `a day begins at the zone's midnight, also on the days of change`() throws {
     let helsinki = try #require(zones.table("Europe/Helsinki"))
-    let change = try #require(CivilDay.number(date(2026, 3, 29)))
+    let change = try #require(CivilDate(date(2026, 3, 29))?.daysSinceEpoch)
     #expect(helsinki.start(ofDay: change) == Instant(seconds: 1_774_735_200))
     #expect(helsinki.start(ofDay: change + 1) - helsinki.start(ofDay: change) == .seconds(23 * 3600))
     #expect(helsinki.minuteOfDay(at: helsinki.start(ofDay: change)) == 0)
@@ -37,14 +37,14 @@ struct TimeZoneTests {
   }
 }
 
-struct CivilDayTests {
+struct CivilDateMessageTests {
   @Test(
     arguments: [
-      (date(1970, 1, 1), 0), (date(1969, 12, 31), -1), (date(2000, 2, 29), 11_016), (date(2026, 1, 1), 20_454),
-      (date(2200, 1, 1), CivilDay.last), (date(1, 1, 1), -719_162),
-    ] as [(Date, Int64)])
-  func `counts days from 1970`(date: Date, number: Int64) {
-    #expect(CivilDay.number(date) == number)
+      (date(2026, 1, 1), CivilDate(daysSinceEpoch: 20_454)), (date(2200, 1, 1), CivilDate.last),
+      (date(1, 1, 1), CivilDate(daysSinceEpoch: -719_162)),
+    ] as [(Date, CivilDate)])
+  func `reads the date of a message`(date: Date, day: CivilDate) {
+    #expect(CivilDate(date) == day)
   }
 
   @Test(arguments: [
@@ -52,6 +52,6 @@ struct CivilDayTests {
     date(2026, 1, 0), date(10_000, 1, 1),
   ])
   func `refuses what is no day`(date: Date) {
-    #expect(CivilDay.number(date) == nil)
+    #expect(CivilDate(date) == nil)
   }
 }

@@ -59,14 +59,16 @@ struct DriverHandlers: DriverService {
 
   func submitDocument(_ request: SubmitDocumentRequest, context: ServerContext) async throws -> Document {
     let user = try context.requireCaller().user
-    guard let date = request.expiresOn, let day = CivilDay.number(date) else {
+    guard let date = request.expiresOn, let day = CivilDate(date)?.daysSinceEpoch else {
       throw KitError.invalid(FieldViolation(field: "expires_on", description: "not a day of the calendar"))
     }
     return try await core.kit.mutate(request, context) { [core] writer in
       let driver = try core.requireDriver(user, in: writer)
       guard let city = try writer.city(driver.cityID) else { throw KitError.notFound("city") }
       // Instants do not reach all days before 1970, which have passed anyway.
-      guard (0..<CivilDay.last).contains(day), core.timeZones.table(of: city).start(ofDay: day + 1) > core.now else {
+      guard (0..<CivilDate.last.daysSinceEpoch).contains(day),
+        core.timeZones.table(of: city).start(ofDay: day + 1) > core.now
+      else {
         throw KitError.invalid(FieldViolation(field: "expires_on", description: "has passed, or is too far ahead"))
       }
       let document = DocumentRecord(
