@@ -7,27 +7,44 @@ public final class OSThread: @unchecked Sendable {
   private let handle: pthread_t
   private let isJoined = Locked(false)
 
-  /// Starts a thread. All signals are blocked in it, so that they reach the thread that wants them.
+  /// Starts a thread; a system without room for one ends the process.
   /// - Parameters:
   ///   - name: shown by `top -H` and debuggers; cut to 15 bytes, a limit of Linux.
   ///   - body: what the thread does. The thread ends when it returns.
-  public init(name: String, _ body: @escaping @Sendable () -> Void) {
-    var all = sigset_t()
+  public convenience init(name: String, _ body: @escaping @Sendable () -> Void) {
+    do {
+      try self.init(ifPossible: name, body)
+    } catch {
+      preconditionFailure("pthread_create failed: \(error.code)")
+    }
+  }
+
+  /// Starts a thread. All signals but those that its own faults raise are blocked in it, so that they reach the thread
+  /// that wants them; SIGPIPE in particular must not end the process when OpenSSL writes to a socket whose peer is gone.
+  /// - Parameters:
+  ///   - name: shown by `top -H` and debuggers; cut to 15 bytes, a limit of Linux.
+  ///   - body: what the thread does. The thread ends when it returns.
+  public init(ifPossible name: String, _ body: @escaping @Sendable () -> Void) throws(OSThreadError) {
+    var blocked = sigset_t()
     var previous = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &previous)
+    sigfillset(&blocked)
+    for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF] { sigdelset(&blocked, signal) }
+    pthread_sigmask(SIG_SETMASK, &blocked, &previous)
     defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
 
     let start = Unmanaged.passRetained(Start(body))
     var thread = pthread_t()
-    let result = pthread_create(
+    let code = pthread_create(
       &thread, nil,
       { argument in
         // The pointer is the retained `Start` passed below, never nil.
         Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue().body()
         return nil
       }, start.toOpaque())
-    precondition(result == 0, "pthread_create failed: \(result)")
+    guard code == 0 else {
+      start.release()
+      throw OSThreadError(code: code)
+    }
     pthread_setname_np(thread, String(decoding: name.utf8.prefix(15), as: UTF8.self))
     handle = thread
   }
@@ -58,4 +75,10 @@ public final class OSThread: @unchecked Sendable {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
+}
+
+/// The system has no room for another thread.
+public struct OSThreadError: Error, Equatable {
+  /// What pthread_create returned.
+  public let code: Int32
 }

@@ -1,3 +1,4 @@
+internal import Base
 internal import CLinux
 
 /// Turns names into addresses with getaddrinfo, which blocks and so gets a thread of its own each time: a client
@@ -10,13 +11,12 @@ enum NameResolver {
     _ host: String, port: UInt16, on loop: EventLoop, completion: @escaping @Sendable (Answer) -> Void
   ) {
     do {
-      try Thread.start(name: "octet-resolver") { started in
-        started()
+      _ = try OSThread(ifPossible: "octet-resolver") {
         let answer = lookUp(host, port)
         loop.execute { completion(answer) }
       }
     } catch {
-      loop.execute { completion(.failure(error)) }
+      loop.execute { completion(.failure(SystemError(error))) }
     }
   }
 

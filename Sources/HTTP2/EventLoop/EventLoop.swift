@@ -61,11 +61,18 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     readBuffer = .allocate(byteCount: HTTP2Limits.readBufferSize, alignment: 64)
     var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data(u64: Self.wakeUpToken))
     try syscall("epoll_ctl") { epoll_ctl(epoll.number, EPOLL_CTL_ADD, wakeUp.number, &event) }
-    try Thread.start(name: name) { started in
-      self.thread = pthread_self()
-      started()
-      self.run()
+    // Closed when `thread` is set; nobody sees the loop earlier.
+    let started = BlockingQueue<Void>(limit: 1)
+    do {
+      _ = try OSThread(ifPossible: name) {
+        self.thread = pthread_self()
+        started.close()
+        self.run()
+      }
+    } catch {
+      throw SystemError(error)
     }
+    _ = started.pop(atMost: 1)
   }
 
   deinit {

@@ -149,10 +149,7 @@ public final class HTTP2Server: Sendable {
   /// The C library keeps what is freed for itself; on a thread of its own, because it takes milliseconds.
   private static func giveMemoryBack() {
     // If there is no thread to be had, the memory stays where it is.
-    try? Thread.start(name: "octet-trim") { started in
-      started()
-      malloc_trim(0)
-    }
+    _ = try? OSThread(ifPossible: "octet-trim") { malloc_trim(0) }
   }
 
   /// Carries a channel from the accepting loop to its own; nobody else has it meanwhile.

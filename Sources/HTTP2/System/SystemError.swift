@@ -1,3 +1,4 @@
+internal import Base
 internal import CLinux
 
 /// A system call that failed.
@@ -11,6 +12,9 @@ public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
     self.operation = operation
     self.code = code
   }
+
+  /// No thread could be started.
+  init(_ error: OSThreadError) { self.init(operation: "pthread_create", code: error.code) }
 
   /// `connect: Connection refused`.
   public var description: String { "\(operation): \(String(cString: strerror(code)))" }
