@@ -31,7 +31,7 @@ class Octet:
         self.flags = flags
         self.environment = {
             key: value for key, value in os.environ.items() if not key.startswith(("OCTET_", "XDG_"))
-        } | {"OCTET_CONFIG": str(folder / "config")}
+        } | {"OCTET_PROFILES": str(folder / "config")}
         if address is not None:
             self.environment["OCTET_ADDRESS"] = address
 

@@ -9,7 +9,7 @@ extension Command {
       the terminal; without one it is the first line of standard input. It is never taken from the command line, where \
       other users of the machine could see it.
 
-      The profile is a file in OCTET_CONFIG, or ~/.config/octet, that only its owner can read. Later calls to the \
+      The profile is a file in OCTET_PROFILES, or ~/.config/octet, that only its owner can read. Later calls to the \
       same address carry its access token, which is renewed before it ends.
       """,
     options: [Option("device", value: "NAME", "What to call this device. Default: the host's name.")]

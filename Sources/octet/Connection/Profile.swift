@@ -53,7 +53,7 @@ struct Profile {
   }
 }
 
-/// The folder of profiles: `OCTET_CONFIG`, or `~/.config/octet`.
+/// The folder of profiles: `OCTET_PROFILES`, or `~/.config/octet`.
 struct ProfileStore {
   private let folder: String
   private let path: String
@@ -65,14 +65,14 @@ struct ProfileStore {
         || "-_.".utf8.contains($0)
     }
     guard isPlain, !name.isEmpty, name.first != "." else { throw UsageError("\(name) is no name for a profile") }
-    if let folder = environment["OCTET_CONFIG"] {
+    if let folder = environment["OCTET_PROFILES"] {
       self.folder = folder
     } else if let base = environment["XDG_CONFIG_HOME"] {
       folder = base + "/octet"
     } else if let home = environment["HOME"] {
       folder = home + "/.config/octet"
     } else {
-      throw UsageError("neither OCTET_CONFIG nor HOME says where profiles are")
+      throw UsageError("neither OCTET_PROFILES nor HOME says where profiles are")
     }
     path = folder + "/" + name + ".profile"
   }
