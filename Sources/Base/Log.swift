@@ -89,8 +89,7 @@ extension String {
       case "\r": append("\\r")
       case "\t": append("\\t")
       case "\u{0}"..<"\u{20}", "\u{7f}":
-        let hex = String(scalar.value, radix: 16)
-        append("\\u" + String(repeating: "0", count: 4 - hex.count) + hex)
+        append("\\u" + String(scalar.value, radix: 16, width: 4))
       default: unicodeScalars.append(scalar)
       }
     }

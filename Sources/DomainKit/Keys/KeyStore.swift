@@ -42,7 +42,7 @@ public enum KeyStore {
   }
 
   private static func hex(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    bytes.map { String($0, radix: 16, width: 2) }.joined()
   }
 }
 

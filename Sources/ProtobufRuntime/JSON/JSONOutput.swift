@@ -1,3 +1,5 @@
+internal import Base
+
 /// Builds JSON text. The caller calls in the order of the grammar; commas, line breaks and escapes are put here.
 struct JSONOutput {
   /// The text so far, in UTF-8.
@@ -77,8 +79,7 @@ struct JSONOutput {
       case "\t": bytes.append(contentsOf: "\\t".utf8)
       // C1 controls as well: a terminal would obey them.
       case "\0"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}":
-        let digits = String(scalar.value, radix: 16)
-        bytes.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8)
+        bytes.append(contentsOf: ("\\u" + String(scalar.value, radix: 16, width: 4)).utf8)
       default: bytes.append(contentsOf: UTF8.encode(scalar)!)  // Every Unicode.Scalar has a UTF-8 form.
       }
     }

@@ -1,3 +1,5 @@
+internal import Base
+
 /// The named formats that `(octet.options.v1.rules).format` may ask for. Each looks at the text alone: whether an
 /// address exists or a name is taken is for the handlers.
 public enum TextFormat: String, CaseIterable, Sendable {
@@ -31,8 +33,7 @@ public enum TextFormat: String, CaseIterable, Sendable {
     let octets = text.utf8
     switch self {
     case .uuid:
-      return octets.count == 36
-        && octets.enumerated().allSatisfy { Self.hyphens.contains($0) ? $1 == UInt8(ascii: "-") : $1.isHexDigit }
+      return UUIDText.bytes(text) != nil
     case .handle:
       return (3...30).contains(octets.count) && octets.first?.isLowercase == true
         && octets.allSatisfy { $0.isLowercase || $0.isDigit || $0 == UInt8(ascii: "_") }
@@ -47,9 +48,6 @@ public enum TextFormat: String, CaseIterable, Sendable {
       return (1...64).contains(octets.count) && octets.allSatisfy { $0.isVisible && $0 != UInt8(ascii: "\"") }
     }
   }
-
-  /// Where a UUID has its hyphens.
-  private static let hyphens: Set<Int> = [8, 13, 18, 23]
 
   private static func isEmail(_ octets: String.UTF8View) -> Bool {
     let parts = octets.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
@@ -70,10 +68,6 @@ extension UInt8 {
   fileprivate var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
   fileprivate var isLowercase: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) }
   fileprivate var isUppercase: Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) }
-  fileprivate var isHexDigit: Bool {
-    isDigit || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self)
-      || (UInt8(ascii: "A")...UInt8(ascii: "F")).contains(self)
-  }
   /// Printable ASCII without the space.
   fileprivate var isVisible: Bool { (0x21...0x7e).contains(self) }
 }

@@ -84,8 +84,7 @@ public final class RPCServer: RequestAcceptor {
     case let error as any RPCErrorConvertible: return error.rpcError
     case is CancellationError: return RPCError(.cancelled, "the call was cancelled")
     default:
-      let digits = String(random.next(), radix: 16)
-      let id = String(repeating: "0", count: 16 - digits.count) + digits
+      let id = String(random.next(), radix: 16, width: 16)
       log.unexpected(error, id: id, method: call.route.method)
       return RPCError(.internal, "internal error \(id)")
     }

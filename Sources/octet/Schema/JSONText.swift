@@ -1,3 +1,5 @@
+import Base
+
 /// JSON that is put together piece by piece, to be read by the codec.
 indirect enum JSONText {
   case object([(String, JSONText)])
@@ -23,8 +25,7 @@ indirect enum JSONText {
       case "\"": result += "\\\""
       case "\\": result += "\\\\"
       case "\0"..."\u{1f}":
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        result += "\\u" + String(scalar.value, radix: 16, width: 4)
       default: result.unicodeScalars.append(scalar)
       }
     }

@@ -176,8 +176,7 @@ struct RideTracker {
     let scaled = Int64((abs(number) * scale).rounded())
     let sign = number < 0 && scaled != 0 ? "-" : ""
     if decimals == 0 { return sign + String(scaled) }
-    let digits = String(scaled)
-    let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
-    return sign + padded.dropLast(decimals) + "." + padded.suffix(decimals)
+    let digits = String(scaled, width: decimals + 1)
+    return sign + digits.dropLast(decimals) + "." + digits.suffix(decimals)
   }
 }

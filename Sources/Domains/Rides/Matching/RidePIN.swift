@@ -15,8 +15,7 @@ enum RidePIN {
     precondition(hash.count >= 8, "the hash is too short")
     // 2^64 is so many times 10,000 that no PIN is noticeably likelier than another.
     let number = hash.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) } % count
-    let text = String(number)
-    return String(repeating: "0", count: digits - text.count) + text
+    return String(number, width: digits)
   }
 }
 
