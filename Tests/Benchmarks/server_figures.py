@@ -42,7 +42,7 @@ def open_streams(server):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--riders", type=int, default=64)
+    parser.add_argument("--riders", type=int, default=200)  # each may make 100 calls a second
     parser.add_argument("--seconds", type=int, default=5)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
