@@ -20,6 +20,7 @@ final class RidesWorld: Sendable {
   let identifiers: IdentifierGenerator
   let keys: ServerKeys
   private let limits: RidesLimits
+  private let topicLimits: TopicLimits
   private let node: Locked<Node>
 
   /// What a restart makes anew.
@@ -33,10 +34,13 @@ final class RidesWorld: Sendable {
   /// 2026-01-01T12:00:00Z, by default.
   static let noon = Instant(seconds: 1_767_268_800)
 
-  init(limits: RidesLimits = RidesLimits(), start: Instant = RidesWorld.noon) async throws {
+  init(
+    limits: RidesLimits = RidesLimits(), topicLimits: TopicLimits = TopicLimits(), start: Instant = RidesWorld.noon
+  ) async throws {
     let clock = ManualClock(start)
     self.clock = clock
     self.limits = limits
+    self.topicLimits = topicLimits
     var options = SQLiteOptions()
     // Finds bodies of transactions that have effects outside of them.
     options.runsBodiesTwice = true
@@ -47,7 +51,8 @@ final class RidesWorld: Sendable {
     keys = try ServerKeys(root: SecretKey([UInt8](repeating: 7, count: ServerKeys.rootLength)))
     node = Locked(
       try Self.makeNode(
-        limits: limits, clock: clock, database: database, people: people, identifiers: identifiers, keys: keys))
+        limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
+        identifiers: identifiers, keys: keys))
     try await rides.seedDemo()
   }
 
@@ -59,7 +64,8 @@ final class RidesWorld: Sendable {
   /// Loses all that is in memory, as a crash would, and starts again on the same database.
   func restart() async throws {
     let fresh = try Self.makeNode(
-      limits: limits, clock: clock, database: database, people: people, identifiers: identifiers, keys: keys)
+      limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
+      identifiers: identifiers, keys: keys)
     node.withLock { $0 = fresh }
     try await rides.core.restoreFleet()
   }
@@ -111,13 +117,15 @@ final class RidesWorld: Sendable {
   }
 
   private static func makeNode(
-    limits: RidesLimits, clock: ManualClock, database: SQLiteDatabase, people: TestPeople,
+    limits: RidesLimits, topicLimits: TopicLimits, clock: ManualClock, database: SQLiteDatabase, people: TestPeople,
     identifiers: IdentifierGenerator, keys: ServerKeys
   ) throws -> Node {
     let random = SeededRandomSource(seed: 1)
+    let hub = TopicHub(database: database, clock: clock, key: keys.derived(for: "hub"), limits: topicLimits)
     let kit = Kit(
-      database: database, hub: TopicHub(database: database, clock: clock, key: keys.derived(for: "hub")), clock: clock,
-      identifiers: identifiers, random: random, keys: keys, authority: people, log: Log(level: .error, clock: clock))
+      database: database, hub: hub, clock: clock, identifiers: identifiers, random: random, keys: keys,
+      authority: people,
+      log: Log(level: .error, clock: clock))
     let timers = Timers(database: database, clock: clock, random: random)
     let rides = RidesDomain(kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: people), limits: limits)
     var registry = ServiceRegistry()

@@ -1,0 +1,60 @@
+import Base
+import ProtobufRuntime
+import RPC
+import RidesAPI
+import Storage
+import StorageSQLite
+import Streaming
+import Testing
+
+@testable import Rides
+
+/// SLOW_READER: clients that do not read while more happens than is kept for them.
+struct SlowReaderTests {
+  /// More than the windows between the two ends hold.
+  private static let events = 40
+  private static let filler = String(repeating: "x", count: 60_000)
+
+  private func world() async throws -> RidesWorld {
+    var limits = TopicLimits()
+    limits.queuedEvents = 4
+    return try await RidesWorld(topicLimits: limits)
+  }
+
+  private func publish(_ payload: [UInt8], on topic: Topic, _ world: RidesWorld) async throws {
+    let hub = world.hub
+    for _ in 0..<Self.events {
+      _ = try await world.database.write { try hub.publish(topic, payload, in: $0) }
+    }
+  }
+
+  @Test func `ends a watch of a ride`() async throws {
+    let world = try await world()
+    let rider = TestRider(world)
+    var ride = try await rider.requestRide()
+    let call = rider.watch(ride.id)
+    _ = try await call.responses.next()
+    ride.category = Self.filler
+    var change = WatchRideResponse()
+    change.event = .change(ride)
+    let id = try Identifier.parse(ride.id, kind: IDKind.ride)
+    try await publish(change.encoded(), on: world.core.rideTopic(id), world)
+    let ended = await failure { while try await call.responses.next() != nil {} }
+    #expect(ended == Failure(.resourceExhausted, "SLOW_READER"))
+  }
+
+  @Test func `ends a driver's session`() async throws {
+    let world = try await world()
+    let driver = try await TestDriver.admitted(world)
+    let call = driver.service.driverSession()
+    _ = try await call.responses.next()
+    var row = DriverSessionResponse()
+    var refusal = SessionRefusal()
+    refusal.message = Self.filler
+    row.event = .refusal(refusal)
+    let id = try Identifier.parse(driver.id, kind: IDKind.driver)
+    try await publish(row.encoded(), on: world.core.driverTopic(id), world)
+    let ended = await failure { while try await call.responses.next() != nil {} }
+    #expect(ended == Failure(.resourceExhausted, "SLOW_READER"))
+  }
+}
