@@ -140,12 +140,13 @@ let benchmarks: [Target] = [
 ]
 
 let testTargets: [Target] = [
+  .target(name: "ChildProcess", dependencies: ["CLinux"], path: "Tests/ChildProcess", swiftSettings: strict),
   tests("Base", []),
   tests("Cryptography", ["Base"]),
-  tests("ProtobufRuntime", ["Base", "RoundTripAPI", "WellKnownTypes", "OctetTypes"]),
+  tests("ProtobufRuntime", ["Base", "ChildProcess", "RoundTripAPI", "WellKnownTypes", "OctetTypes"]),
   tests("RPC", ["Base", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "StandardServices", "StandardServicesAPI"]),
-  tests("HTTP2", ["Base", "ProtobufRuntime", "RPC", "BenchAPI"]),
-  tests("Storage", ["Base", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
+  tests("HTTP2", ["Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI"]),
+  tests("Storage", ["Base", "ChildProcess", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),
   tests(
     "DomainKit",

@@ -1,3 +1,4 @@
+import ChildProcess
 import Base
 import HTTP2
 import RPC
@@ -69,7 +70,7 @@ import Testing
   @Test func `a reload that fails keeps the old certificate`() async throws {
     let certificate = try TestCertificate()
     try await Fixture.run(ExchangeTests.echo, certificate: certificate) { fixture in
-      _ = try Command.run("sh", ["-c", "echo broken > key.pem"], directory: certificate.directory)
+      _ = try ChildProcess.run("sh", ["-c", "echo broken > key.pem"], directory: certificate.directory)
       #expect(throws: TLSError.self) { try fixture.server.reloadCertificate() }
       #expect(await Exchange.start(fixture.transport, body: [[1]]).response().body == [1])
     }
@@ -84,11 +85,11 @@ import Testing
 
   /// What the `openssl` client reports about the server.
   private func openssl(_ fixture: Fixture, _ certificate: TestCertificate, _ arguments: [String]) throws -> String {
-    let output = try Command.run(
+    let output = try ChildProcess.run(
       "openssl",
       ["s_client", "-connect", fixture.address, "-CAfile", certificate.authorityFile, "-servername", "localhost"]
         + arguments)
-    return output.text + output.errors
+    return output.output + output.errors
   }
 
   @Test func `only h2 is spoken`() async throws {
@@ -131,7 +132,7 @@ import Testing
         sleep 0.3 | openssl s_client -connect \(fixture.address) -alpn h2 -sess_out \(session) >/dev/null 2>&1
         sleep 0.1 | openssl s_client -connect \(fixture.address) -alpn h2 -sess_in \(session) 2>&1
         """
-      let text = try Command.run("sh", ["-c", script]).text
+      let text = try ChildProcess.run("sh", ["-c", script]).output
       #expect(text.contains("Reused, TLSv1.3"))
     }
   }

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import ProtobufRuntime
 
@@ -9,14 +10,11 @@ enum Protoc {
   static func descriptorSet(of files: String..., alone: Bool = false) throws -> [UInt8] {
     let output = FileManager.default.temporaryDirectory.appending(path: "octet-\(UUID().uuidString).binpb")
     defer { try? FileManager.default.removeItem(at: output) }
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments =
-      ["protoc", "-I\(root)/Tests/Protos", "-I\(root)/Protos", "-I/usr/include", "--include_source_info"]
+    let arguments =
+      ["-I\(root)/Tests/Protos", "-I\(root)/Protos", "-I/usr/include", "--include_source_info"]
       + (alone ? [] : ["--include_imports"]) + ["--descriptor_set_out=\(output.path)"] + files
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw ProtocFailure(status: process.terminationStatus) }
+    let result = try ChildProcess.run("protoc", arguments)
+    guard result.status == 0 else { throw ProtocFailure(status: result.status) }
     return Array(try Data(contentsOf: output))
   }
 

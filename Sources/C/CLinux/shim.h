@@ -24,10 +24,15 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+extern int pipe2(int ends[2], int flags);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 
 // Variadic functions are not imported.
@@ -44,5 +49,9 @@ static inline int octet_available_processors(void) {
   for (long index = 0; index < size / (long)sizeof(set[0]); index++) count += __builtin_popcountl(set[index]);
   return count > 0 ? count : 1;
 }
+
+// A mutable global, which Swift does not let concurrent code read; nobody in this package changes it.
+extern char **environ;
+static inline char **octet_environment(void) { return environ; }
 
 #endif

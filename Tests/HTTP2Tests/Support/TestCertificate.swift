@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import HTTP2
 
@@ -42,7 +43,7 @@ final class TestCertificate: Sendable {
   }
 
   private func openssl(_ arguments: [String]) throws {
-    let output = try Command.run("openssl", arguments, directory: directory)
+    let output = try ChildProcess.run("openssl", arguments, directory: directory)
     guard output.status == 0 else { throw Failure(text: output.errors) }
   }
 

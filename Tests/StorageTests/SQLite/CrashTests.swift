@@ -1,4 +1,5 @@
 import Base
+import ChildProcess
 import Foundation
 import Storage
 import StorageSQLite
@@ -31,21 +32,11 @@ import Testing
   /// Runs the writing process until it has acknowledged about so many bytes' worth of writes, then kills it.
   /// - Returns: everything that it acknowledged. The last line may be cut.
   private static func run(_ path: String, killAfter bytes: Int) throws -> String {
-    let process = Process()
-    process.executableURL = program
-    process.arguments = ["crash", "--path", path, "--callers", String(callers)]
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    var output = Data()
-    while output.count < bytes {
-      let chunk = pipe.fileHandleForReading.availableData
-      if chunk.isEmpty { break }
-      output += chunk
-    }
-    kill(process.processIdentifier, SIGKILL)
-    output += pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
+    let process = try ChildProcess(program.path, ["crash", "--path", path, "--callers", String(callers)])
+    var output = process.readOutput(atLeast: bytes)
+    process.kill()
+    output += process.readOutput()
+    process.wait()
     // A line that was cut was not acknowledged in full.
     return String(decoding: output.prefix(through: output.lastIndex(of: UInt8(ascii: "\n")) ?? 0), as: UTF8.self)
   }
