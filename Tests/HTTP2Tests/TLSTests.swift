@@ -1,5 +1,5 @@
-import ChildProcess
 import Base
+import ChildProcess
 import HTTP2
 import RPC
 import Testing
