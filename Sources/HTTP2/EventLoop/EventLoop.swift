@@ -28,6 +28,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     var generation: UInt32
   }
 
+  public let number = ExecutorNumber.next()
   private let mailbox = Locked(Mailbox())
   private let epoll: Descriptor
   private let wakeUp: Descriptor

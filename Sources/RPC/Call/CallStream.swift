@@ -1,3 +1,5 @@
+internal import Base
+
 /// What both ends of a call have in common: messages that come in and who waits for them, messages that go out and who
 /// waits for room.
 ///
@@ -24,6 +26,8 @@ class CallStream: @unchecked Sendable {
   final let executor: any CallExecutor
   final var deframer: MessageDeframer
   final private(set) var inboundEnd = InboundEnd.open
+  /// What went through the call.
+  final var counts = CallCounts()
   /// Bytes received whose window the peer has not got back.
   private final var heldBytes = 0
   private final var reader: CheckedContinuation<Void, Never>?
@@ -43,6 +47,8 @@ class CallStream: @unchecked Sendable {
   var queuedBytes: Int { preconditionFailure("overridden by each end") }
   /// Whether the peer declared a message encoding.
   var declaresEncoding: Bool { preconditionFailure("overridden by each end") }
+  /// The time, if somebody wants to know how long this end waits for the other.
+  var waitingSince: Instant? { preconditionFailure("overridden by each end") }
   /// Gives window back to the peer.
   func returnWindow(_ count: Int) { preconditionFailure("overridden by each end") }
 }
@@ -54,6 +60,7 @@ extension CallStream {
   final func buffer(_ bytes: Span<UInt8>) {
     guard case .open = inboundEnd else { return returnWindow(bytes.count) }
     heldBytes += bytes.count
+    counts.bytesReceived += bytes.count
     deframer.append(bytes)
     settleWindow()
     if reader != nil, isInputReady { wakeReader() }
@@ -97,6 +104,7 @@ extension CallStream {
       if let frame = try deframer.next() {
         if frame.isCompressed { throw .compressed(encodingIsDeclared: declaresEncoding) }
         let payload = deframer.buffer[frame.payload]
+        counts.messagesReceived += 1
         settleWindow()
         return .message(payload)
       }
@@ -131,6 +139,7 @@ extension CallStream {
   }
 
   private final func waitForInput() async {
+    let start = waitingSince
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         precondition(reader == nil, "two tasks read the messages of one call")
@@ -141,6 +150,12 @@ extension CallStream {
     } onCancel: {
       executor.execute { self.wakeReader() }
     }
+    if let start { counts.inputWaitNanoseconds += waited(since: start) }
+  }
+
+  private final func waited(since start: Instant) -> Int64 {
+    // Less than no time if the clock was set back.
+    max(waitingSince.map { ($0 - start).inNanoseconds } ?? 0, 0)
   }
 
   /// Whether a message or the end is there.
@@ -179,6 +194,7 @@ extension CallStream {
   }
 
   private final func waitForRoom() async {
+    let start = waitingSince
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         // As in waitForInput.
@@ -191,5 +207,6 @@ extension CallStream {
     } onCancel: {
       executor.execute { self.wakeWriters() }
     }
+    if let start { counts.roomWaitNanoseconds += waited(since: start) }
   }
 }

@@ -8,6 +8,7 @@ public import ProtobufRuntime
 final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   private let channel: RPCChannel
   private let method: MethodDescriptor
+  private let observation: (any ClientCallObservation)?
   private let deadline: Instant?
   private var stream: (any ClientStream)?
   /// What is written before the interceptors are done and the stream is open.
@@ -25,9 +26,13 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
     var error: RPCError?
   }
 
-  init(_ channel: RPCChannel, _ method: MethodDescriptor, _ options: CallOptions) {
+  init(
+    _ channel: RPCChannel, _ method: MethodDescriptor, _ options: CallOptions,
+    _ observation: (any ClientCallObservation)? = nil
+  ) {
     self.channel = channel
     self.method = method
+    self.observation = observation
     deadline = options.deadline(channel.clock.now())
     super.init(executor: channel.transport.executor(), messageBytes: options.messageBytes)
   }
@@ -43,6 +48,7 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   }
 
   override var declaresEncoding: Bool { encodingDeclared }
+  override var waitingSince: Instant? { nil }
 
   override func returnWindow(_ count: Int) {
     if outcome == nil { stream?.consumed(count) }
@@ -52,6 +58,8 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
     if let outcome { throw outcome.error ?? RPCError(.cancelled, "the server has ended the call") }
     precondition(!hasFinished, "a message is written after the last")
     if let stream { stream.write(bytes) } else { pending.append(bytes) }
+    counts.bytesSent += bytes.count
+    counts.messagesSent += 1
   }
 
   // What the transport says.
@@ -164,6 +172,12 @@ extension ClientCall {
     wakeWriters()
     wakeWaiters()
     for interceptor in channel.interceptors.reversed() { interceptor.ended(method, error?.code ?? .ok) }
+    if let observation {
+      var counts = counts
+      // They have come, though nobody has read them yet.
+      counts.messagesReceived += deframer.waitingCount
+      observation.ended(error?.code ?? .ok, counts)
+    }
   }
 
   /// Any error as the caller sees it.

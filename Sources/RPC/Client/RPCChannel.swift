@@ -14,6 +14,7 @@ public struct RPCChannel: Sendable {
   let scheme: String
   let userAgent: String
   let interceptors: [any ClientInterceptor]
+  let observer: (any ClientCallObserver)?
   let decoding: DecodeLimits
   let clock: any WallClock
 
@@ -21,9 +22,11 @@ public struct RPCChannel: Sendable {
   ///   - authority: the host (and port) that calls name.
   ///   - scheme: `https` over TLS.
   ///   - interceptors: in the order in which a call passes them; `CallCredentials` is one.
+  ///   - observer: hears of every call.
   public init(
     transport: any ClientTransport, authority: String, scheme: String = "http",
-    userAgent: String = "octet-rpc", interceptors: [any ClientInterceptor] = [], decoding: DecodeLimits = .default,
+    userAgent: String = "octet-rpc", interceptors: [any ClientInterceptor] = [],
+    observer: (any ClientCallObserver)? = nil, decoding: DecodeLimits = .default,
     clock: any WallClock = SystemClock()
   ) {
     self.transport = transport
@@ -31,6 +34,7 @@ public struct RPCChannel: Sendable {
     self.scheme = scheme
     self.userAgent = userAgent
     self.interceptors = interceptors
+    self.observer = observer
     self.decoding = decoding
     self.clock = clock
   }
@@ -78,7 +82,9 @@ public struct RPCChannel: Sendable {
 
   @usableFromInline
   func open(_ method: MethodDescriptor, _ options: CallOptions) -> ClientCall {
-    let call = ClientCall(self, method, options)
+    var options = options
+    let observation = observer?.began(method, &options)
+    let call = ClientCall(self, method, options, observation)
     call.start(options)
     return call
   }

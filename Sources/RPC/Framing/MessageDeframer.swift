@@ -51,6 +51,20 @@ struct MessageDeframer {
     return unreadCount - EncodedMessage.prefixLength >= prefix.length
   }
 
+  /// How many whole messages wait, up to the first that cannot be accepted.
+  var waitingCount: Int {
+    var count = 0
+    var start = position
+    while buffer.count - start >= EncodedMessage.prefixLength,
+      let prefix = try? Self.prefix(of: buffer.span, at: start, limit: limit),
+      buffer.count - start - EncodedMessage.prefixLength >= prefix.length
+    {
+      count += 1
+      start += EncodedMessage.prefixLength + prefix.length
+    }
+    return count
+  }
+
   /// Checks the end of the body.
   /// - Throws: `.truncated` if it ended within a message.
   func finish() throws(FramingError) {

@@ -5,6 +5,7 @@ internal import Dispatch
 public final class QueueExecutor: CallExecutor {
   private static let currentKey = DispatchSpecificKey<ObjectIdentifier>()
   private let queue: DispatchQueue
+  public let number = ExecutorNumber.next()
 
   public init(label: String = "octet.rpc.in-process") {
     queue = DispatchQueue(label: label)

@@ -14,6 +14,9 @@ public final class RPCServer: RequestAcceptor {
   let interceptors: [any ServerInterceptor]
   let enclosing: [any EnclosingServerInterceptor]
   let limits: RPCLimits
+  let observer: (any CallObserver)?
+  /// Whether calls note when their stages began.
+  let wantsStages: Bool
   let clock: any WallClock
   private let random: any RandomSource
   private let log: any RPCLog
@@ -23,9 +26,11 @@ public final class RPCServer: RequestAcceptor {
 
   /// - Parameters:
   ///   - interceptors: in the order in which a call passes them.
+  ///   - observer: hears of every call.
   ///   - random: makes the ids that join an INTERNAL status to its line in the log.
   public init(
     registry: ServiceRegistry, interceptors: [any ServerInterceptor] = [], limits: RPCLimits = RPCLimits(),
+    observer: (any CallObserver)? = nil,
     clock: any WallClock = SystemClock(), random: any RandomSource = SystemRandomSource(),
     log: any RPCLog = SilentRPCLog()
   ) {
@@ -33,6 +38,8 @@ public final class RPCServer: RequestAcceptor {
     self.interceptors = interceptors
     enclosing = interceptors.compactMap { $0 as? any EnclosingServerInterceptor }
     self.limits = limits
+    self.observer = observer
+    wantsStages = observer?.wantsStages ?? false
     self.clock = clock
     self.random = random
     self.log = log
@@ -47,17 +54,25 @@ public final class RPCServer: RequestAcceptor {
     let fields = RequestFields(head.headers)
     guard fields.isGRPC, head.method == "POST" else { return refuse(nonGRPC: head, on: stream) }
     guard let route = registry.routes[head.path] else {
-      return RefusedRequest(stream, unknownMethod(head.path))
+      return refuse(head, nil, on: stream, unknownMethod(head.path))
     }
     guard !fields.hasMalformedTimeout else {
-      return RefusedRequest(stream, RPCError(.invalidArgument, "grpc-timeout is malformed"))
+      return refuse(head, route, on: stream, RPCError(.invalidArgument, "grpc-timeout is malformed"))
     }
     guard !isDraining.load(ordering: .relaxed) else {
-      return RefusedRequest(stream, RPCError(.unavailable, "the server is shutting down").retryAfter(.seconds(1)))
+      return refuse(
+        head, route, on: stream, RPCError(.unavailable, "the server is shutting down").retryAfter(.seconds(1)))
     }
     let call = ServerCall(self, route, head, fields, stream)
     if !route.method.kind.hasSingleRequest { call.start() }
     return call
+  }
+
+  private func refuse(
+    _ head: RequestHead, _ route: ServiceRegistry.Route?, on stream: any ServerStream, _ error: RPCError
+  ) -> any ServerStreamHandler {
+    observer?.refused(head, methodNumber: route?.number, error.code, peer: stream.peer)
+    return RefusedRequest(stream, error)
   }
 
   private func refuse(nonGRPC head: RequestHead, on stream: any ServerStream) -> any ServerStreamHandler {

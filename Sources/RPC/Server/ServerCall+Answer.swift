@@ -7,6 +7,7 @@ extension ServerCall {
     case .refused: return
     }
     stream.write(message.bytes)
+    countSent(message.bytes)
     end()
   }
 

@@ -1,6 +1,9 @@
+internal import Base
+
 extension ServerCall {
   /// Starts the handler's task, at once and on this thread: a handler that does not wait is done when this returns.
   func start() {
+    if server.wantsStages { started = server.clock.now() }
     let task = Task.immediate(executorPreference: executor) { await self.run() }
     if !state.hasEnded { self.task = task }
   }
@@ -38,6 +41,7 @@ extension ServerCall {
 
   private func handle() async throws -> EncodedMessage? {
     for interceptor in server.interceptors { try await interceptor.before(context) }
+    if server.wantsStages { handling = server.clock.now() }
     switch route.handler {
     case .single(let handler):
       guard let request else { preconditionFailure("a handler starts when its request is there") }

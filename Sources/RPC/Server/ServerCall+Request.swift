@@ -6,10 +6,12 @@ extension ServerCall {
   func gather(_ bytes: Span<UInt8>) {
     returnWindow(bytes.count)
     guard !state.hasEnded else { return }
+    counts.bytesReceived += bytes.count
     if request == nil, let sole = deframer.soleMessage(in: bytes) {
       var copy: [UInt8] = []
       copy.append(copying: bytes)
       request = copy[sole]
+      counts.messagesReceived += 1
       return
     }
     gathered += bytes.count

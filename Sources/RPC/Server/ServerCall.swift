@@ -13,6 +13,11 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   let headers: HeaderList
   let authority: String
   let deadline: Instant?
+  /// When the head came; the distant past if nobody wants to know.
+  let began: Instant
+  /// When the interceptors and the handler started, if somebody wants to know.
+  var started: Instant?
+  var handling: Instant?
   let stream: any ServerStream
   /// Made when something is attached first; `isAnnotated` tells the other threads that it is there.
   private var annotations: CallAnnotations?
@@ -45,11 +50,14 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     self.stream = stream
     encodingIsDeclared = fields.declaresEncoding
     let timeout = server.limits.timeout(route.method.policy, requested: fields.timeout)
-    deadline = timeout.map { server.clock.now() + $0 }
+    let now = timeout != nil || server.observer != nil ? server.clock.now() : Instant(nanoseconds: 0)
+    began = now
+    deadline = timeout.map { now + $0 }
     super.init(executor: stream.executor, messageBytes: server.limits.messageBytes)
     if let timeout {
       timer = executor.schedule(after: timeout) { self.deadlineExceeded() }
     }
+    server.observer?.began(context)
   }
 
   var context: ServerContext { ServerContext(call: self) }
@@ -78,6 +86,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   // Who waits for room must learn of the end, after which the stream reports no drain any more.
   override var queuedBytes: Int { state.hasEnded ? 0 : stream.queuedBytes }
   override var declaresEncoding: Bool { encodingIsDeclared }
+  override var waitingSince: Instant? { server.wantsStages ? server.clock.now() : nil }
 
   override func returnWindow(_ count: Int) {
     if !isClosed { stream.consumed(count) }
@@ -91,6 +100,12 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     case .plain: stream.write(bytes)
     case .refused: throw CancellationError()
     }
+    countSent(bytes)
+  }
+
+  func countSent(_ bytes: [UInt8]) {
+    counts.bytesSent += bytes.count
+    counts.messagesSent += 1
   }
 
   // What the transport says.
@@ -134,6 +149,11 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
       watchers = nil
     }
     for interceptor in server.interceptors.reversed() { interceptor.ended(context, status) }
+    if let observer = server.observer {
+      observer.ended(
+        context, status,
+        CallRecord(began: began, started: started, handling: handling, ended: server.clock.now(), counts: counts))
+    }
   }
 
   private var isInputRead: Bool {

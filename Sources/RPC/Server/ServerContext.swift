@@ -6,6 +6,8 @@ public struct ServerContext: Sendable {
 
   /// The method called.
   public var method: MethodDescriptor { call.route.method }
+  /// The position of the method in `ServiceRegistry.methods`: what is kept for each method is found by it at once.
+  public var methodNumber: Int { call.route.number }
   /// What the client sent before its messages.
   public var metadata: Metadata { Metadata(received: call.headers) }
   /// The host that the client called.

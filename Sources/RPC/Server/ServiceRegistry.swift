@@ -6,10 +6,13 @@ public struct ServiceRegistry: Sendable {
   final class Route: Sendable {
     let method: MethodDescriptor
     let handler: Handler
+    /// The position in `methods`.
+    let number: Int
 
-    init(_ method: MethodDescriptor, _ handler: Handler) {
+    init(_ method: MethodDescriptor, _ handler: Handler, number: Int) {
       self.method = method
       self.handler = handler
+      self.number = number
     }
   }
 
@@ -31,8 +34,8 @@ public struct ServiceRegistry: Sendable {
   /// The full names of the services registered so far, sorted.
   public var serviceNames: [String] { services.sorted() }
 
-  /// The methods registered so far, sorted by path.
-  public var methods: [MethodDescriptor] { routes.values.map(\.method).sorted { $0.path < $1.path } }
+  /// The methods registered so far, in the order of their registration.
+  public private(set) var methods: [MethodDescriptor] = []
 
   /// Whether any method of the service is registered.
   func hasService(_ name: some StringProtocol) -> Bool { services.contains(String(name)) }
@@ -101,8 +104,9 @@ public struct ServiceRegistry: Sendable {
     } else {
       precondition(!method.kind.hasSingleRequest, "\(method.path) takes one message")
     }
-    let previous = routes.updateValue(Route(method, handler), forKey: method.path)
+    let previous = routes.updateValue(Route(method, handler, number: methods.count), forKey: method.path)
     precondition(previous == nil, "\(method.path) is registered twice")
+    methods.append(method)
     services.insert(method.service)
   }
 }

@@ -12,12 +12,12 @@ struct Fixture {
 
   init(
     interceptors: [any ServerInterceptor] = [], limits: RPCLimits = RPCLimits(),
-    _ register: (inout ServiceRegistry) -> Void
+    observer: (any CallObserver)? = nil, _ register: (inout ServiceRegistry) -> Void
   ) {
     var registry = ServiceRegistry()
     register(&registry)
     server = RPCServer(
-      registry: registry, interceptors: interceptors, limits: limits, clock: clock,
+      registry: registry, interceptors: interceptors, limits: limits, observer: observer, clock: clock,
       random: SeededRandomSource(seed: 1), log: log)
     transport = InProcessTransport(acceptor: server, executor: executor)
   }

@@ -24,6 +24,7 @@ final class ManualTimerExecutor: CallExecutor {
   private let queue = QueueExecutor()
   private let timers = Locked([Timer]())
 
+  let number = ExecutorNumber.next()
   var isCurrent: Bool { queue.isCurrent }
   func execute(_ work: @escaping @Sendable () -> Void) { queue.execute(work) }
   func enqueue(_ job: consuming ExecutorJob) {
