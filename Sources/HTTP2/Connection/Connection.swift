@@ -103,12 +103,16 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     }
   }
 
+  /// TLS is negotiated.
+  func handshakeDone() {}
+
   private func handshake() {
     do {
       // Only a channel with TLS starts in this state.
       switch try channel.tls!.handshake() {
       case .done:
         state = .open
+        handshakeDone()
         updateInterest()
         needsFlush()
         readAvailable()

@@ -37,6 +37,7 @@ public final class HTTP2Server: Sendable {
   private let tls: TLSServerConfiguration?
   private let listeners: [(listener: Listener, loop: EventLoop)]
   private let state: Locked<State>
+  private let counter: ConnectionCounter
 
   /// Binds the addresses; nothing is accepted before `start`.
   /// - Parameter tls: needed if one of the addresses is encrypted.
@@ -52,12 +53,14 @@ public final class HTTP2Server: Sendable {
     let limits = SharedLimits(limits)
     let state = Locked(State())
     self.state = state
+    let counter = ConnectionCounter()
+    self.counter = counter
     var listeners: [(Listener, EventLoop)] = []
     for (index, address) in addresses.enumerated() {
       let loop = group.loops[index % group.loops.count]
       let context: @Sendable () -> TLSContext? = { address.isEncrypted ? tls?.context : nil }
       let listener = try Listener(address, loop: loop) { accepted in
-        HTTP2Server.accepted(accepted, context(), state, acceptor, limits, group.rotate())
+        HTTP2Server.accepted(accepted, context(), state, acceptor, limits, counter, group.rotate())
       }
       listeners.append((listener, loop))
     }
@@ -69,6 +72,9 @@ public final class HTTP2Server: Sendable {
 
   /// The number of open connections.
   public var connectionCount: Int { state.withLock { $0.connections.count } }
+
+  /// What became of the connections since the start. From any thread.
+  public var connectionCounts: ConnectionCounts { counter.counts(open: connectionCount) }
 
   /// Begins to accept.
   public func start() async throws {
@@ -119,21 +125,26 @@ public final class HTTP2Server: Sendable {
 
   private static func accepted(
     _ accepted: consuming Socket.Accepted, _ context: TLSContext?, _ state: Locked<State>,
-    _ acceptor: any RequestAcceptor, _ limits: SharedLimits, _ loop: EventLoop
+    _ acceptor: any RequestAcceptor, _ limits: SharedLimits, _ counter: ConnectionCounter, _ loop: EventLoop
   ) {
+    counter.accepted.increment()
     let peer = PeerInfo(address: accepted.address.peerText, isEncrypted: context != nil)
-    guard let channel = try? ByteChannel(accepted.socket, tls: context) else { return }
+    guard let channel = try? ByteChannel(accepted.socket, tls: context) else { return counter.refused.increment() }
     let handover = Handover(channel: channel)
     loop.execute {
       let connection = ServerConnection(
-        loop: loop, channel: handover.channel, peer: peer, acceptor: acceptor, limits: limits
+        loop: loop, channel: handover.channel, peer: peer, acceptor: acceptor, limits: limits, counter: counter
       ) { closed in
         let (waiters, trims) = state.withLock { $0.remove(closed) }
         for waiter in waiters { waiter.resume() }
         if trims { giveMemoryBack() }
       }
       let isWelcome = state.withLock { state in
-        guard !state.isDraining, state.connections.count < limits.values.maxConnections else { return false }
+        guard !state.isDraining, state.connections.count < limits.values.maxConnections else {
+          // Counted while the connection is held, so that its peer does not see the end of it earlier.
+          counter.refused.increment()
+          return false
+        }
         state.connections[ObjectIdentifier(connection)] = connection
         return true
       }

@@ -6,6 +6,9 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   let peer: PeerInfo
   private let acceptor: any RequestAcceptor
+  private let counter: ConnectionCounter
+  /// Whether TLS, if there is any, was negotiated.
+  private var isSecured = false
   private let onClose: @Sendable (ServerConnection) -> Void
   private var hasSeenOctets = false
   private var drain = Drain.none
@@ -22,10 +25,11 @@ final class ServerConnection: Connection, @unchecked Sendable {
   /// - Parameter onClose: called on the loop when the connection is gone.
   init(
     loop: EventLoop, channel: ByteChannel, peer: PeerInfo, acceptor: any RequestAcceptor, limits: SharedLimits,
-    onClose: @escaping @Sendable (ServerConnection) -> Void
+    counter: ConnectionCounter, onClose: @escaping @Sendable (ServerConnection) -> Void
   ) {
     self.peer = peer
     self.acceptor = acceptor
+    self.counter = counter
     self.onClose = onClose
     super.init(loop: loop, channel: channel, role: .server, limits: limits, isConnected: true)
   }
@@ -94,7 +98,13 @@ final class ServerConnection: Connection, @unchecked Sendable {
     if streams.isEmpty { fail(.shutdown) }
   }
 
+  override func handshakeDone() {
+    isSecured = true
+    counter.handshakes.increment()
+  }
+
   override func closed() {
+    if channel.tls != nil, !isSecured { counter.failedHandshakes.increment() }
     drainTimer?.cancel()
     onClose(self)
   }
