@@ -61,6 +61,7 @@ let systemLibraries: [Target] = [
   system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
   system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
   system("CProtobufC", pkgConfig: "libprotobuf-c", apt: "libprotobuf-c-dev"),
+  system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
   system("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
 ]
 
@@ -86,7 +87,8 @@ let rpcStack: [Target] = [
   library("Base", ["CLinux"], settings: strict),
   library("Cryptography", ["Base", "CSodium"], settings: strict),
   library("ProtobufRuntime", ["Base", "CProtobufC", "CDescriptor"], settings: strict),
-  library("RPC", ["Base", "ProtobufRuntime", "WellKnownTypes", "GoogleRPC"]),
+  library("Compression", ["Base", "CZlib"], settings: strict),
+  library("RPC", ["Base", "Compression", "ProtobufRuntime", "WellKnownTypes", "GoogleRPC"]),
   library("StandardServices", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI"]),
   library("HTTP2", ["Base", "RPC", "CNghttp2", "COpenSSL", "CLinux"], settings: strict),
 ]
@@ -143,8 +145,11 @@ let testTargets: [Target] = [
   .target(name: "ChildProcess", dependencies: ["CLinux"], path: "Tests/ChildProcess", swiftSettings: strict),
   tests("Base", []),
   tests("Cryptography", ["Base"]),
+  tests("Compression", ["Base", "ChildProcess"]),
   tests("ProtobufRuntime", ["Base", "ChildProcess", "RoundTripAPI", "WellKnownTypes", "OctetTypes"]),
-  tests("RPC", ["Base", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "StandardServices", "StandardServicesAPI"]),
+  tests(
+    "RPC",
+    ["Base", "Compression", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "StandardServices", "StandardServicesAPI"]),
   tests("HTTP2", ["Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI"]),
   tests("Storage", ["Base", "ChildProcess", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),

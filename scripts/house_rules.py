@@ -14,6 +14,7 @@ WRAPPERS = {
     "COpenSSL": {"HTTP2"},
     "CSQLite": {"StorageSQLite"},
     "CSodium": {"Cryptography"},
+    "CZlib": {"Compression"},
     "CProtobufC": {"ProtobufRuntime", "protoc-gen-octet"},
     "CDescriptor": {"ProtobufRuntime", "protoc-gen-octet"},
     "COptions": {"protoc-gen-octet"},

@@ -1,4 +1,5 @@
 import Base
+import Compression
 import ProtobufRuntime
 import RPC
 import Testing
@@ -88,6 +89,24 @@ struct ClientOutcomeTests {
       stream.finish(trailers: ["grpc-status": "0"])
     }
     #expect(error?.code == .resourceExhausted)
+  }
+
+  @Test(arguments: [
+    (nil, StatusCode.internal), ("identity", .internal), ("br", .internal), ("gzip", .resourceExhausted),
+  ])
+  func aBadlyCompressedAnswerEndsTheCall(_ encoding: String?, _ code: StatusCode) async throws {
+    let bytes = [UInt8](repeating: 0, count: 5000)
+    let compressed = Gzip.compress(bytes.span)
+    var message = EncodedMessage(RawMessage(try #require(compressed))).bytes
+    message[0] = 1
+    let error = await outcome(options: CallOptions(messageBytes: 4999)) { [message] stream in
+      var head = Self.grpc
+      if let encoding { head.append("grpc-encoding", encoding) }
+      stream.respond(status: 200, headers: head, endStream: false)
+      stream.write(message)
+      stream.finish(trailers: ["grpc-status": "0"])
+    }
+    #expect(error?.code == code)
   }
 
   @Test func anUnknownCodeIsUnknown() async {

@@ -1,4 +1,5 @@
 internal import Base
+internal import Synchronization
 
 /// What both ends of a call have in common: messages that come in and who waits for them, messages that go out and who
 /// waits for room.
@@ -28,6 +29,12 @@ class CallStream: @unchecked Sendable {
   final private(set) var inboundEnd = InboundEnd.open
   /// What went through the call.
   final var counts = CallCounts()
+  /// How the peer's messages may be compressed; nil for an encoding that is not known here.
+  final var inboundEncoding: MessageEncoding? = .identity
+  /// How this side's messages are compressed. Known when the head goes out.
+  final var outboundEncoding = MessageEncoding.identity
+  /// Whether the message that was read last came compressed. From any thread.
+  final let wasCompressed = Atomic(false)
   /// Bytes received whose window the peer has not got back.
   private final var heldBytes = 0
   private final var reader: CheckedContinuation<Void, Never>?
@@ -41,12 +48,11 @@ class CallStream: @unchecked Sendable {
   // What the two ends do in their own way.
 
   /// Queues an encoded message.
+  /// - Parameter compress: whether to compress it if the call's messages are.
   /// - Throws: if the call has ended.
-  func send(_ bytes: [UInt8]) throws { preconditionFailure("overridden by each end") }
+  func send(_ bytes: [UInt8], compress: Bool) throws { preconditionFailure("overridden by each end") }
   /// Bytes queued that the connection has not taken.
   var queuedBytes: Int { preconditionFailure("overridden by each end") }
-  /// Whether the peer declared a message encoding.
-  var declaresEncoding: Bool { preconditionFailure("overridden by each end") }
   /// The time, if somebody wants to know how long this end waits for the other.
   var waitingSince: Instant? { preconditionFailure("overridden by each end") }
   /// Gives window back to the peer.
@@ -102,8 +108,8 @@ extension CallStream {
   final func takePayload() throws -> Input {
     do throws(FramingError) {
       if let frame = try deframer.next() {
-        if frame.isCompressed { throw .compressed(encodingIsDeclared: declaresEncoding) }
-        let payload = deframer.buffer[frame.payload]
+        var payload = deframer.buffer[frame.payload]
+        if frame.isCompressed || inboundEncoding != .identity { try decompress(&payload, frame) }
         counts.messagesReceived += 1
         settleWindow()
         return .message(payload)
@@ -120,6 +126,15 @@ extension CallStream {
     }
     guard case .failed(let error) = inboundEnd else { preconditionFailure("the input has failed") }
     throw error
+  }
+
+  /// Makes the wire form of a payload that may be compressed.
+  final func decompress(
+    _ payload: inout ArraySlice<UInt8>, _ frame: MessageDeframer.Frame
+  ) throws(FramingError) {
+    wasCompressed.store(frame.isCompressed, ordering: .relaxed)
+    guard frame.isCompressed else { return }
+    payload = try MessageCompression.decompress(payload, inboundEncoding, limit: deframer.limit)
   }
 
   /// Whether the reader would get anything but `.nothingYet`.
@@ -175,14 +190,22 @@ extension CallStream {
 
 extension CallStream {
   /// Queues an encoded message once the queue is at or below its high-water mark. From any thread.
+  /// - Parameter compress: whether to compress it if the call's messages are.
   @usableFromInline
-  final func write(_ bytes: [UInt8]) async throws {
+  final func write(_ bytes: [UInt8], compress: Bool) async throws {
     while true {
-      guard executor.isCurrent else { return try await executor.hop { try await self.write(bytes) } }
-      if queuedBytes <= StreamWaterMarks.high { return try send(bytes) }
+      guard executor.isCurrent else {
+        return try await executor.hop { try await self.write(bytes, compress: compress) }
+      }
+      if queuedBytes <= StreamWaterMarks.high { return try send(bytes, compress: compress) }
       await waitForRoom()
       try Task.checkCancellation()
     }
+  }
+
+  /// What goes out for an encoded message.
+  final func outbound(_ bytes: [UInt8]) -> [UInt8] {
+    outboundEncoding == .identity ? bytes : MessageCompression.compress(bytes)
   }
 
   /// Lets waiting writers go on.

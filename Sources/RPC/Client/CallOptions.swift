@@ -7,13 +7,20 @@ public struct CallOptions: Sendable {
   /// How long the call may take, from when it is made; nil for no bound. A call made by a handler ends with the
   /// handler's own deadline in any case.
   public var timeout: Duration?
-  /// The greatest length of a received message in bytes.
+  /// The greatest length of a received message in bytes, compressed and decompressed.
   public var messageBytes: Int
+  /// How the messages of the request are compressed. A server that does not know it answers UNIMPLEMENTED. Answers come
+  /// compressed if the server likes.
+  public var compression: MessageEncoding
 
-  public init(metadata: Metadata = Metadata(), timeout: Duration? = nil, messageBytes: Int = RPCLimits().messageBytes) {
+  public init(
+    metadata: Metadata = Metadata(), timeout: Duration? = nil, messageBytes: Int = RPCLimits().messageBytes,
+    compression: MessageEncoding = .identity
+  ) {
     self.metadata = metadata
     self.timeout = timeout
     self.messageBytes = messageBytes
+    self.compression = compression
   }
 
   /// When the call must end.

@@ -1,4 +1,5 @@
 public import ProtobufRuntime
+internal import Synchronization
 
 /// Keeps a call alive: when the last part of it that the caller holds goes, the call is cancelled.
 @usableFromInline
@@ -25,6 +26,9 @@ public struct ResponseReader<Element: Message>: Sendable {
   public func next() async throws(RPCError) -> Element? {
     try await handle.call.nextResponse(Element.self)
   }
+
+  /// Whether the message that was read last came compressed.
+  public var wasCompressed: Bool { handle.call.wasCompressed.load(ordering: .relaxed) }
 }
 
 /// Sends the messages of a streaming request, in order.
@@ -32,12 +36,13 @@ public struct RequestWriter<Element: Message>: Sendable {
   @usableFromInline let handle: ClientCallHandle
 
   /// Queues a message, after waiting for the server to take enough of those before it.
+  /// - Parameter compress: false to leave this one uncompressed in a call whose options ask for compression.
   /// - Throws: the status if the call has ended; `.cancelled` if the server ended it without an error or the task was
   ///   cancelled.
   @inlinable
-  public func write(_ message: Element) async throws(RPCError) {
+  public func write(_ message: Element, compress: Bool = true) async throws(RPCError) {
     do {
-      try await handle.call.write(EncodedMessage(message).bytes)
+      try await handle.call.write(EncodedMessage(message).bytes, compress: compress)
     } catch {
       throw ClientCall.callError(error)
     }

@@ -12,11 +12,10 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   private let deadline: Instant?
   private var stream: (any ClientStream)?
   /// What is written before the interceptors are done and the stream is open.
-  private var pending: [[UInt8]] = []
+  private var pending: [(bytes: [UInt8], compress: Bool)] = []
   private var hasFinished = false
   private var httpStatus = 0
   private(set) var head: HeaderList?
-  private var encodingDeclared = false
   private(set) var outcome: Outcome?
   private var timer: (any ScheduledWork)?
   var waiters: [CheckedContinuation<Void, Never>] = []
@@ -44,20 +43,24 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
 
   override var queuedBytes: Int {
     if let stream { return outcome == nil ? stream.queuedBytes : 0 }
-    return pending.reduce(0) { $0 + $1.count }
+    return pending.reduce(0) { $0 + $1.bytes.count }
   }
 
-  override var declaresEncoding: Bool { encodingDeclared }
   override var waitingSince: Instant? { nil }
 
   override func returnWindow(_ count: Int) {
     if outcome == nil { stream?.consumed(count) }
   }
 
-  override func send(_ bytes: [UInt8]) throws {
+  override func send(_ bytes: [UInt8], compress: Bool) throws {
     if let outcome { throw outcome.error ?? RPCError(.cancelled, "the server has ended the call") }
     precondition(!hasFinished, "a message is written after the last")
-    if let stream { stream.write(bytes) } else { pending.append(bytes) }
+    if let stream { put(bytes, compress, on: stream) } else { pending.append((bytes, compress)) }
+  }
+
+  private func put(_ bytes: [UInt8], _ compress: Bool, on stream: any ClientStream) {
+    let bytes = compress ? outbound(bytes) : bytes
+    stream.write(bytes)
     counts.bytesSent += bytes.count
     counts.messagesSent += 1
   }
@@ -69,7 +72,7 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
     httpStatus = status
     head = headers
     for field in headers where headers.matches(field, "grpc-encoding") {
-      encodingDeclared = !headers.holds(field.value, "identity")
+      inboundEncoding = MessageEncoding(headers, field.value)
     }
     wakeWaiters()
     if endStream {
@@ -132,6 +135,9 @@ extension ClientCall {
     guard outcome == nil else { return }
     var headers: HeaderList = ["te": "trailers", "content-type": ContentType.grpc]
     headers.append("user-agent", channel.userAgent)
+    headers.append("grpc-accept-encoding", MessageEncoding.accepted)
+    if options.compression != .identity { headers.append("grpc-encoding", options.compression.rawValue) }
+    outboundEncoding = options.compression
     if let deadline {
       let left = deadline - channel.clock.now()
       guard left > .zero else { return deadlineExceeded() }
@@ -144,7 +150,7 @@ extension ClientCall {
     let stream = channel.transport.open(head, on: executor, handler: self)
     guard outcome == nil else { return }
     self.stream = stream
-    for bytes in pending { stream.write(bytes) }
+    for message in pending { put(message.bytes, message.compress, on: stream) }
     pending = []
     if hasFinished { stream.finish() }
     if stream.queuedBytes <= StreamWaterMarks.high { wakeWriters() }
@@ -208,7 +214,7 @@ extension ClientCall {
   func sendOnly(_ message: EncodedMessage) {
     onExecutor { call in
       // It throws only if the call is over, and then the reader learns why.
-      try? call.send(message.bytes)
+      try? call.send(message.bytes, compress: true)
       call.finishNow()
     }
   }

@@ -13,7 +13,7 @@ struct MessageDeframer {
   /// What has come in and not been dropped yet.
   private(set) var buffer: [UInt8] = []
   private var position = 0
-  private let limit: Int
+  let limit: Int
 
   /// - Parameter limit: the greatest length of one message in bytes.
   init(limit: Int) {
@@ -103,8 +103,14 @@ enum FramingError: Error, Equatable {
   case tooLarge(length: Int, limit: Int)
   case invalidFlag
   case truncated
-  /// No compression is known (yet).
-  case compressed(encodingIsDeclared: Bool)
+  /// A compressed message in a call that declares no encoding.
+  case undeclaredCompression
+  /// A compressed message in an encoding that is not known here.
+  case unknownCompression
+  /// A compressed message that cannot be decompressed.
+  case corrupt
+  /// A compressed message whose wire form is beyond the limit.
+  case inflatesTooLarge(limit: Int)
 }
 
 extension FramingError: RPCErrorConvertible {
@@ -114,9 +120,11 @@ extension FramingError: RPCErrorConvertible {
       RPCError(.resourceExhausted, "a message of \(length) bytes is longer than the limit of \(limit)")
     case .invalidFlag: RPCError(.internal, "a message prefix has an invalid compressed-flag")
     case .truncated: RPCError(.internal, "the body ended within a message")
-    case .compressed(encodingIsDeclared: true): RPCError(.unimplemented, "the message encoding is not supported")
-    case .compressed(encodingIsDeclared: false):
-      RPCError(.internal, "a message is compressed, but the call declares no encoding")
+    case .undeclaredCompression: RPCError(.internal, "a message is compressed, but the call declares no encoding")
+    case .unknownCompression: RPCError(.internal, "a message is compressed in an encoding that was not offered")
+    case .corrupt: RPCError(.internal, "a compressed message cannot be decompressed")
+    case .inflatesTooLarge(let limit):
+      RPCError(.resourceExhausted, "a message is longer, decompressed, than the limit of \(limit)")
     }
   }
 }

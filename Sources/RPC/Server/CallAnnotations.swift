@@ -5,6 +5,8 @@ final class CallAnnotations: Sendable {
   struct Values {
     var initialMetadata = Metadata()
     var trailingMetadata = Metadata()
+    /// nil for the server's choice.
+    var responseCompression: MessageEncoding?
     fileprivate var values: [(key: ObjectIdentifier, value: any Sendable)] = []
 
     /// A linear search: a call has a handful of values.

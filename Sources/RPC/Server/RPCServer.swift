@@ -56,6 +56,7 @@ public final class RPCServer: RequestAcceptor {
     guard let route = registry.routes[head.path] else {
       return refuse(head, nil, on: stream, unknownMethod(head.path))
     }
+    guard fields.encoding != nil else { return refuse(head, route, on: stream, Self.unknownEncoding) }
     guard !fields.hasMalformedTimeout else {
       return refuse(head, route, on: stream, RPCError(.invalidArgument, "grpc-timeout is malformed"))
     }
@@ -83,6 +84,11 @@ public final class RPCServer: RequestAcceptor {
     let body = head.method == "HEAD" ? "" : "this server speaks gRPC: the method must be POST\n"
     return RefusedRequest(stream, httpStatus: 405, body, headers: ["allow": "POST"])
   }
+
+  /// Names what is known, as the protocol asks.
+  private static let unknownEncoding = RPCError(
+    .unimplemented, "the message encoding is not supported",
+    trailers: Metadata(received: ["grpc-accept-encoding": MessageEncoding.accepted]))
 
   private func unknownMethod(_ path: String) -> RPCError {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)

@@ -3,7 +3,8 @@ struct RequestFields {
   private(set) var isGRPC = false
   private(set) var timeout: Duration?
   private(set) var hasMalformedTimeout = false
-  private(set) var declaresEncoding = false
+  /// nil for an encoding that is not known here.
+  private(set) var encoding: MessageEncoding? = .identity
 
   init(_ headers: HeaderList) {
     for field in headers {
@@ -17,7 +18,7 @@ struct RequestFields {
         }
       case 13:
         if headers.holds(field.name, "grpc-encoding") {
-          declaresEncoding = !headers.holds(field.value, "identity")
+          encoding = MessageEncoding(headers, field.value)
         }
       default: break
       }

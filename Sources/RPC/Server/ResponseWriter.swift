@@ -10,17 +10,19 @@ public struct ResponseWriter<Element: Message>: Sendable {
   }
 
   /// Queues a message, after waiting for the peer to take enough of those before it.
+  /// - Parameter compress: false to leave this one uncompressed in a call whose `responseCompression` is not identity.
   /// - Throws: `CancellationError` when the call is over.
   @inlinable
-  public func write(_ message: Element) async throws {
-    try await call.write(EncodedMessage(message).bytes)
+  public func write(_ message: Element, compress: Bool = true) async throws {
+    try await call.write(EncodedMessage(message).bytes, compress: compress)
   }
 
-  /// Queues a message that was encoded before, perhaps for many streams. It must be of this stream's type.
+  /// Queues a message that was encoded before, perhaps for many streams. It must be of this stream's type. It goes out
+  /// as it is, never compressed, so that all streams share its bytes.
   /// - Throws: `CancellationError` when the call is over.
   @inlinable
   public func write(encoded message: EncodedMessage) async throws {
-    try await call.write(message.bytes)
+    try await call.write(message.bytes, compress: false)
   }
 
   /// The same stream for a publisher that cannot wait for one reader.
@@ -49,13 +51,13 @@ public struct ResponseSink: Sendable {
   /// Bytes queued that the connection has not taken. On the executor only.
   public var queuedBytes: Int { call.queuedBytes }
 
-  /// Queues a message if there is room. On the executor only.
+  /// Queues a message if there is room; it is not compressed. On the executor only.
   public func offer(_ message: EncodedMessage) -> Outcome {
     precondition(call.executor.isCurrent, "a sink belongs to its executor")
     if call.state.hasEnded { return .ended }
     if call.queuedBytes > StreamWaterMarks.high { return .full }
     do {
-      try call.send(message.bytes)
+      try call.send(message.bytes, compress: false)
       return .queued
     } catch {
       return .ended

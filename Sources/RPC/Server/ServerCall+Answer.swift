@@ -2,12 +2,11 @@ extension ServerCall {
   /// Sends the only message of an answer, and its status, in one go.
   func reply(_ message: EncodedMessage) {
     switch state.write() {
-    case .headFirst: stream.respond(status: 200, headers: responseHead, endStream: false)
+    case .headFirst: stream.respond(status: 200, headers: responseHead(), endStream: false)
     case .plain: break
     case .refused: return
     }
-    stream.write(message.bytes)
-    countSent(message.bytes)
+    put(outbound(message.bytes))
     end()
   }
 
@@ -15,7 +14,7 @@ extension ServerCall {
   func end() {
     let ending = state.end(failed: false)
     guard ending != .nothing else { return }
-    if ending == .headFirst { stream.respond(status: 200, headers: responseHead, endStream: false) }
+    if ending == .headFirst { stream.respond(status: 200, headers: responseHead(), endStream: false) }
     let trailing = attached?.with { $0.trailingMetadata } ?? Metadata()
     stream.finish(trailers: trailing.isEmpty ? StatusHeaders.ok : StatusHeaders.ok(adding: trailing))
     over(.ok)
@@ -28,7 +27,7 @@ extension ServerCall {
     let trailing = attached?.with { $0.trailingMetadata } ?? Metadata()
     let trailers = StatusHeaders.failure(error, adding: trailing)
     if ending == .trailersOnly {
-      var headers = responseHead
+      var headers = plainHead
       headers.append(contentsOf: trailers)
       stream.respond(status: 200, headers: headers, endStream: true)
     } else {
@@ -40,11 +39,24 @@ extension ServerCall {
   /// Sends the head if it was not sent yet.
   func sendHead() {
     if !state.hasEnded, state.write() == .headFirst {
-      stream.respond(status: 200, headers: responseHead, endStream: false)
+      stream.respond(status: 200, headers: responseHead(), endStream: false)
     }
   }
 
-  var responseHead: HeaderList {
+  /// The head of an answer with messages: settles how they are compressed.
+  func responseHead() -> HeaderList {
+    let attached = attached
+    guard attached != nil || server.limits.responseCompression != .identity else { return StatusHeaders.head }
+    let wanted = attached?.with { $0.responseCompression } ?? server.limits.responseCompression
+    guard wanted != .identity, wanted.isAccepted(by: headers) else { return plainHead }
+    outboundEncoding = wanted
+    var headers = plainHead
+    headers.append("grpc-encoding", wanted.rawValue)
+    headers.append("grpc-accept-encoding", MessageEncoding.accepted)
+    return headers
+  }
+
+  private var plainHead: HeaderList {
     guard let initial = attached?.with({ $0.initialMetadata }), !initial.isEmpty else {
       return StatusHeaders.head
     }

@@ -14,13 +14,14 @@ extension ServerCall {
       counts.messagesReceived += 1
       return
     }
-    gathered += bytes.count
-    guard server.gathered.add(bytes.count, ordering: .relaxed).newValue <= server.limits.gatheredBytes else {
-      return end(failing: RPCError(.resourceExhausted, "too many requests are unfinished").retryAfter(.seconds(1)))
-    }
     deframer.append(bytes)
     do {
-      if request == nil, case .message(let payload) = try takePayload() { request = payload }
+      try countGathered(bytes.count)
+      if request == nil, let frame = try deframer.next() {
+        request = deframer.buffer[frame.payload]
+        counts.messagesReceived += 1
+        if frame.isCompressed { compressedRequest = frame }
+      }
       if request != nil, deframer.unreadCount > 0 {
         throw RPCError(.internal, "the method takes one request, and more have come")
       }
@@ -29,9 +30,35 @@ extension ServerCall {
     }
   }
 
+  /// Counts bytes that this call holds in the sum of all calls.
+  /// - Throws: if the sum is beyond its limit.
+  private func countGathered(_ count: Int) throws(RPCError) {
+    gathered += count
+    guard server.gathered.add(count, ordering: .relaxed).newValue <= server.limits.gatheredBytes else {
+      throw RPCError(.resourceExhausted, "too many requests are unfinished").retryAfter(.seconds(1))
+    }
+  }
+
+  /// Not before the request has ended: until then a client could hold many times what it has sent.
+  private func decompressRequest(_ frame: MessageDeframer.Frame) throws {
+    guard var payload = request else { return }
+    try decompress(&payload, frame)
+    try countGathered(payload.count)
+    request = payload
+    // What came is of no use any more.
+    deframer = MessageDeframer(limit: deframer.limit)
+  }
+
   /// The request has ended: handles it if it is whole.
   func startWithRequest() {
     guard !state.hasEnded else { return }
+    if let compressedRequest {
+      do {
+        try decompressRequest(compressedRequest)
+      } catch {
+        return end(failing: server.status(for: error, of: self))
+      }
+    }
     if request != nil { return start() }
     let isTruncated = deframer.unreadCount > 0
     end(

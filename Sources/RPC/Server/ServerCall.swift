@@ -26,10 +26,11 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   var task: Task<Void, Never>?
   /// The only message of a request that is not a stream.
   var request: ArraySlice<UInt8>?
+  /// Where `request` came from, if it has to be decompressed.
+  var compressedRequest: MessageDeframer.Frame?
   /// Bytes of the request that came in pieces, counted in the server's sum until the end.
   var gathered = 0
   private var isClosed = false
-  private let encodingIsDeclared: Bool
   private var timer: (any ScheduledWork)?
   private var watchers: Watchers?
 
@@ -48,12 +49,12 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     headers = head.headers
     authority = head.authority
     self.stream = stream
-    encodingIsDeclared = fields.declaresEncoding
     let timeout = server.limits.timeout(route.method.policy, requested: fields.timeout)
     let now = timeout != nil || server.observer != nil ? server.clock.now() : Instant(nanoseconds: 0)
     began = now
     deadline = timeout.map { now + $0 }
     super.init(executor: stream.executor, messageBytes: server.limits.messageBytes)
+    inboundEncoding = fields.encoding
     if let timeout {
       timer = executor.schedule(after: timeout) { self.deadlineExceeded() }
     }
@@ -85,25 +86,24 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   // Who waits for room must learn of the end, after which the stream reports no drain any more.
   override var queuedBytes: Int { state.hasEnded ? 0 : stream.queuedBytes }
-  override var declaresEncoding: Bool { encodingIsDeclared }
   override var waitingSince: Instant? { server.wantsStages ? server.clock.now() : nil }
 
   override func returnWindow(_ count: Int) {
     if !isClosed { stream.consumed(count) }
   }
 
-  override func send(_ bytes: [UInt8]) throws {
+  override func send(_ bytes: [UInt8], compress: Bool) throws {
     switch state.write() {
-    case .headFirst:
-      stream.respond(status: 200, headers: responseHead, endStream: false)
-      stream.write(bytes)
-    case .plain: stream.write(bytes)
+    case .headFirst: stream.respond(status: 200, headers: responseHead(), endStream: false)
+    case .plain: break
     case .refused: throw CancellationError()
     }
-    countSent(bytes)
+    put(compress ? outbound(bytes) : bytes)
   }
 
-  func countSent(_ bytes: [UInt8]) {
+  /// Sends the bytes of one message.
+  func put(_ bytes: [UInt8]) {
+    stream.write(bytes)
     counts.bytesSent += bytes.count
     counts.messagesSent += 1
   }

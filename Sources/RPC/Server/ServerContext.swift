@@ -1,4 +1,5 @@
 public import Base
+internal import Synchronization
 
 /// A handle to one call, for its handler and the interceptors. Safe to use from any thread, also after the call.
 public struct ServerContext: Sendable {
@@ -30,6 +31,16 @@ public struct ServerContext: Sendable {
     get { call.attached?.with { $0.trailingMetadata } ?? Metadata() }
     nonmutating set { call.attach().with { $0.trailingMetadata = newValue } }
   }
+
+  /// How the messages of the answer are compressed, if the client can read it; `RPCLimits.responseCompression` unless it
+  /// is set. Goes out with the head, so that later changes are lost.
+  public var responseCompression: MessageEncoding {
+    get { call.attached?.with { $0.responseCompression } ?? call.server.limits.responseCompression }
+    nonmutating set { call.attach().with { $0.responseCompression = newValue } }
+  }
+
+  /// Whether the request, or the message of it that was read last, came compressed.
+  public var isRequestCompressed: Bool { call.wasCompressed.load(ordering: .relaxed) }
 
   /// What an interceptor attached to the call.
   public subscript<Key: CallKey>(_ key: Key.Type) -> Key.Value? {
