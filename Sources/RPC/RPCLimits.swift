@@ -16,8 +16,9 @@ public struct RPCLimits: Sendable {
   /// The greatest length of a received message in bytes, compressed and decompressed; 4 MiB is what all gRPC libraries
   /// choose.
   public var messageBytes: Int
-  /// How many bytes of requests that are one message and come in pieces a server holds, over all calls. They come
-  /// before anybody is authenticated, and a client may begin thousands of them and end none.
+  /// How many bytes of messages that are not whole a server holds, over all calls: no window of the transport bounds
+  /// them, because a message may be longer than any. They come before anybody is authenticated, and a client may begin
+  /// thousands of them and end none.
   public var gatheredBytes: Int
   /// What decoding one message may cost. Memory is a multiple of `messageBytes`, because small fields grow when they
   /// are decoded.
@@ -57,6 +58,9 @@ public struct RPCLimits: Sendable {
   /// A receive buffer of up to this size is kept for the next messages; a greater one is freed when it is empty. Four
   /// of HTTP/2's default windows.
   static let retainedBufferBytes = 256 << 10
+  /// A receive buffer that is empty is freed above this size when its reader waits: a stream may be idle for hours. The
+  /// size of HTTP/2's usual frame.
+  static let idleBufferBytes = 16 << 10
   /// Window is given back to the peer in pieces of at least this size while messages are waiting: less would cost a
   /// WINDOW_UPDATE for every small message, more could starve HTTP/2's smallest usual window of 64 KiB.
   static let windowReturnBytes = 8 << 10

@@ -50,12 +50,13 @@ struct BackPressureTests {
     await call.end()
   }
 
-  @Test func unfinishedRequestsTogetherAreBounded() async {
+  @Test(arguments: [TestMethods.unary.path, TestMethods.chat.path])
+  func unfinishedMessagesTogetherAreBounded(_ path: String) async {
     let fixture = Fixture(limits: RPCLimits(gatheredBytes: 10_000)) { $0.echo() }
     let prefix: [UInt8] = [0, 0, 0, 0x13, 0x88]  // 5000 bytes to come
     let piece = [UInt8](repeating: 1, count: 4000)
     func begin() -> RawExchange {
-      let call = RawExchange(fixture.transport, path: TestMethods.unary.path)
+      let call = RawExchange(fixture.transport, path: path)
       call.write(prefix + piece)
       return call
     }
@@ -72,6 +73,25 @@ struct BackPressureTests {
     let last = begin()
     last.reset()
     await last.end()
+  }
+
+  @Test func aStreamHoldsNothingOfTheSumOnceItsMessagesAreWhole() async throws {
+    let fixture = Fixture(limits: RPCLimits(gatheredBytes: 20_000)) { $0.echo() }
+    let calls: [BidirectionalCall<RawMessage, RawMessage>] = (0..<20).map { _ in
+      fixture.channel().bidirectional(TestMethods.chat)
+    }
+    // Each comes in several frames, and all calls stay open.
+    let message = RawMessage(Array(repeating: 1, count: 20_000))
+    for _ in 0..<3 {
+      for call in calls {
+        try await call.requests.write(message)
+        #expect(try await call.responses.next() == message)
+      }
+    }
+    for call in calls {
+      call.requests.finish()
+      #expect(try await call.responses.next() == nil)
+    }
   }
 
   @Test func aClientWaitsForAHandlerThatDoesNotRead() async throws {

@@ -31,6 +31,20 @@ struct MessageDeframerTests {
     }
   }
 
+  @Test func freesALargeBufferWhenItIsEmpty() throws {
+    var deframer = MessageDeframer(limit: 100_000)
+    deframer.append(frame(Array(repeating: 1, count: 50_000)).span)
+    deframer.release(above: 100)
+    let found = try #require(try deframer.next())
+    #expect(found.payload.count == 50_000)
+    deframer.release(above: 100_000)
+    #expect(deframer.buffer.capacity >= 50_000)
+    deframer.release(above: 49_999)
+    #expect(deframer.buffer.capacity == 0)
+    deframer.append(frame([1, 2]).span)
+    #expect(try drain(&deframer) == [[1, 2]])
+  }
+
   @Test func refusesALongMessageAtItsPrefix() throws {
     var deframer = MessageDeframer(limit: 10)
     deframer.append(frame([1]).span)

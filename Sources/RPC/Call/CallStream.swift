@@ -37,6 +37,8 @@ class CallStream: @unchecked Sendable {
   final let wasCompressed = Atomic(false)
   /// Bytes received whose window the peer has not got back.
   private final var heldBytes = 0
+  /// Bytes held whose window the peer has back: of a message that is not whole.
+  private final var withoutWindow = 0
   private final var reader: CheckedContinuation<Void, Never>?
   private final var writers: [CheckedContinuation<Void, Never>] = []
 
@@ -55,6 +57,8 @@ class CallStream: @unchecked Sendable {
   var queuedBytes: Int { preconditionFailure("overridden by each end") }
   /// The time, if somebody wants to know how long this end waits for the other.
   var waitingSince: Instant? { preconditionFailure("overridden by each end") }
+  /// Hears how many bytes are held whose window the peer has back already.
+  func holdsWithoutWindow(_ count: Int) {}
   /// Gives window back to the peer.
   func returnWindow(_ count: Int) { preconditionFailure("overridden by each end") }
 }
@@ -111,6 +115,7 @@ extension CallStream {
         var payload = deframer.buffer[frame.payload]
         if frame.isCompressed || inboundEncoding != .identity { try decompress(&payload, frame) }
         counts.messagesReceived += 1
+        deframer.release(above: RPCLimits.retainedBufferBytes)
         settleWindow()
         return .message(payload)
       }
@@ -143,13 +148,18 @@ extension CallStream {
   }
 
   /// Gives back the window of all bytes but those of whole messages that wait to be read. A message that is not whole
-  /// must not hold window, or one longer than the window would never come.
+  /// must not hold window, or one longer than the window would never come; the server bounds the sum of such bytes.
   private final func settleWindow() {
     let kept = isInputReady ? min(heldBytes, deframer.unreadCount) : 0
     let excess = heldBytes - kept
     if excess >= RPCLimits.windowReturnBytes || (kept == 0 && excess > 0) {
       heldBytes = kept
       returnWindow(excess)
+    }
+    let unbacked = max(deframer.unreadCount - heldBytes, 0)
+    if unbacked != withoutWindow {
+      withoutWindow = unbacked
+      holdsWithoutWindow(unbacked)
     }
   }
 
@@ -160,7 +170,10 @@ extension CallStream {
         precondition(reader == nil, "two tasks read the messages of one call")
         // The task may have been set aside since it looked, and the loop have received something meanwhile: nobody
         // would wake a reader for what came before it waited.
-        if hasInput || Task.isCancelled { continuation.resume() } else { reader = continuation }
+        if hasInput || Task.isCancelled { return continuation.resume() }
+        reader = continuation
+        // It may be long, and there may be many such calls.
+        deframer.release(above: RPCLimits.idleBufferBytes)
       }
     } onCancel: {
       executor.execute { self.wakeReader() }

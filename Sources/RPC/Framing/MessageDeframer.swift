@@ -34,6 +34,14 @@ struct MessageDeframer {
     buffer.append(copying: bytes)
   }
 
+  /// Frees the buffer if everything in it has been given away and it is larger than `limit`. What `next` has given
+  /// away must have been taken out.
+  mutating func release(above limit: Int) {
+    guard position == buffer.count, buffer.capacity > limit else { return }
+    buffer = []
+    position = 0
+  }
+
   /// The next whole message; nil if more bytes are needed.
   /// - Throws: as soon as a prefix shows that the message cannot be accepted; again at every further call.
   mutating func next() throws(FramingError) -> Frame? {

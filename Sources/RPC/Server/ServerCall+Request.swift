@@ -30,11 +30,13 @@ extension ServerCall {
     }
   }
 
-  /// Counts bytes that this call holds in the sum of all calls.
-  /// - Throws: if the sum is beyond its limit.
-  private func countGathered(_ count: Int) throws(RPCError) {
+  /// Counts bytes that this call holds, or no longer holds, in the sum of all calls.
+  /// - Throws: if there are more now and the sum is beyond its limit.
+  func countGathered(_ count: Int) throws(RPCError) {
+    guard !state.hasEnded else { return }
     gathered += count
-    guard server.gathered.add(count, ordering: .relaxed).newValue <= server.limits.gatheredBytes else {
+    let sum = server.gathered.add(count, ordering: .relaxed).newValue
+    guard count <= 0 || sum <= server.limits.gatheredBytes else {
       throw RPCError(.resourceExhausted, "too many requests are unfinished").retryAfter(.seconds(1))
     }
   }

@@ -28,7 +28,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   var request: ArraySlice<UInt8>?
   /// Where `request` came from, if it has to be decompressed.
   var compressedRequest: MessageDeframer.Frame?
-  /// Bytes of the request that came in pieces, counted in the server's sum until the end.
+  /// Bytes counted in the server's sum: all of a request that is one message and came in pieces; of streamed messages
+  /// the one that is not whole yet.
   var gathered = 0
   private var isClosed = false
   private var timer: (any ScheduledWork)?
@@ -88,6 +89,14 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   override var queuedBytes: Int { state.hasEnded ? 0 : stream.queuedBytes }
   override var waitingSince: Instant? { server.wantsStages ? server.clock.now() : nil }
 
+  override func holdsWithoutWindow(_ count: Int) {
+    do throws(RPCError) {
+      try countGathered(count - gathered)
+    } catch {
+      end(failing: error)
+    }
+  }
+
   override func returnWindow(_ count: Int) {
     if !isClosed { stream.consumed(count) }
   }
@@ -139,7 +148,10 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   /// The status is decided: nobody waits any longer.
   func over(_ status: StatusCode) {
     // The timer stays until the stream is closed: an answer that the peer does not take falls under the deadline too.
-    if gathered > 0 { server.gathered.subtract(gathered, ordering: .relaxed) }
+    if gathered > 0 {
+      server.gathered.subtract(gathered, ordering: .relaxed)
+      gathered = 0
+    }
     if status != .ok { task?.cancel() }
     task = nil
     if status != .ok || !isInputRead { dropInput(CancellationError()) }
