@@ -2,8 +2,8 @@ import BenchAPI
 import RPC
 
 /// `bench.v1.Bench`: the four kinds of method with next to nothing to do.
-struct BenchService: Bench {
-  func echo(_ request: EchoRequest, context: ServerContext) async throws -> EchoReply {
+struct BenchService: Bench, BenchMethods.SynchronousEcho {
+  func echo(_ request: EchoRequest, context: ServerContext) -> EchoReply {
     var reply = EchoReply()
     reply.payload = request.payload
     reply.tag = request.tag

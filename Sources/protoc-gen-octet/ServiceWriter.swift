@@ -31,6 +31,14 @@ struct ServiceWriter {
       definition.isClientStreaming ? "_ requests: RequestReader<\(request)>" : "_ request: \(request)"
     }
 
+    /// The name of the protocol for handlers that do not wait.
+    var synchronousProtocol: String { "Synchronous\(definition.name)" }
+
+    /// The declaration of a unary handler that does not wait.
+    var synchronousHandler: String {
+      "func \(name)(\(requestParameter), context: ServerContext) throws -> \(response)"
+    }
+
     /// The declaration in the service's protocol.
     var handler: String {
       definition.isServerStreaming
@@ -56,6 +64,7 @@ struct ServiceWriter {
     out.line()
     try writeDescriptors(methods, to: &out)
     out.line()
+    writeSynchronousProtocols(methods, to: &out)
     writeRegistration(methods, to: &out)
     out.line()
     writeClient(methods, to: &out)
@@ -79,6 +88,20 @@ struct ServiceWriter {
     }
   }
 
+  /// For each unary method a protocol by which an implementation says that its handler does not wait. That an `async`
+  /// requirement is met by a function without `async` cannot be seen from outside.
+  private func writeSynchronousProtocols(_ methods: [Method], to out: inout SourceText) {
+    let unary = methods.filter { $0.kind == "unary" }
+    guard !unary.isEmpty else { return }
+    out.block("extension \(name)Methods") { out in
+      for method in unary {
+        out.line("/// Implementations whose `\(method.name)` does not wait: it runs without a task, which costs less.")
+        out.block("public protocol \(method.synchronousProtocol): \(name)") { $0.line(method.synchronousHandler) }
+      }
+    }
+    out.line()
+  }
+
   private func writeRegistration(_ methods: [Method], to out: inout SourceText) {
     out.block("extension \(name)") { out in
       out.line("/// Makes this implementation answer for `\(descriptor.fullName)`.")
@@ -91,8 +114,16 @@ struct ServiceWriter {
             case (true, false): ("requests, context", "requests, context: context")
             case (true, true): ("requests, responses, context", "requests, responses: responses, context: context")
             }
-          out.block("registry.\(method.kind)(\(name)Methods.\(method.name))", parameters: parameters) { out in
-            out.line("try await self.\(method.name)(\(arguments))")
+          let registration = "registry.\(method.kind)(\(name)Methods.\(method.name))"
+          let call = "\(method.name)(\(arguments))"
+          if method.kind == "unary" {
+            out.line("if let service = self as? any \(name)Methods.\(method.synchronousProtocol) {")
+            out.line("  \(registration) { \(parameters) in try service.\(call) }")
+            out.line("} else {")
+            out.line("  \(registration) { \(parameters) in try await self.\(call) }")
+            out.line("}")
+          } else {
+            out.block(registration, parameters: parameters) { $0.line("try await self.\(call)") }
           }
         }
       }

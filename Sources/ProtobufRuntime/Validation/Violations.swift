@@ -33,6 +33,9 @@ public struct Violations: Sendable {
 
   public init() {}
 
+  /// Whether nothing breaks a rule, as far as was looked.
+  public var isEmpty: Bool { found.isEmpty }
+
   /// Validates what lies in the field `name` inside `body`.
   public mutating func descend(_ name: StaticString, _ body: (inout Violations) -> Void) {
     path.append(.field(name))

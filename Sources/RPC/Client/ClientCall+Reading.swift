@@ -7,7 +7,7 @@ extension ClientCall {
   func nextResponse<M: Message>(_ type: M.Type) async throws(RPCError) -> M? {
     do {
       guard let payload = try await nextPayload() else { return nil }
-      return try M(received: payload, limits: decodeLimits)
+      return try M(received: payload.span, limits: decodeLimits)
     } catch {
       // After a malformed message, or when the reader was cancelled, the server need not go on.
       cancel()

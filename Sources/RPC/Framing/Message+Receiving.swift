@@ -1,13 +1,22 @@
 public import ProtobufRuntime
 
 extension Message {
+  /// Decodes a received request and checks it.
+  /// - Throws: INVALID_ARGUMENT for what is no such message or breaks rules of the proto, with every field that does;
+  ///   RESOURCE_EXHAUSTED for one that costs too much.
+  @inlinable
+  init(request payload: Span<UInt8>, limits: DecodeLimits) throws(RPCError) {
+    try self.init(received: payload, limits: limits)
+    try requireValid()
+  }
+
   /// Decodes a received message.
   /// - Throws: INVALID_ARGUMENT for what is no such message, RESOURCE_EXHAUSTED for one that costs too much.
   @inlinable
-  init(received payload: ArraySlice<UInt8>, limits: DecodeLimits) throws(RPCError) {
+  init(received payload: Span<UInt8>, limits: DecodeLimits) throws(RPCError) {
     do throws(DecodeError) {
       // `bytes` of a span is unsafe only for elements with padding, which octets are without.
-      unsafe try self.init(decoding: payload.span.bytes, limits: limits)
+      unsafe try self.init(decoding: payload.bytes, limits: limits)
     } catch {
       throw RPCError(decoding: error, of: Self.fullName)
     }
@@ -18,7 +27,7 @@ extension Message {
   func requireValid() throws(RPCError) {
     var violations = Violations()
     validate(into: &violations)
-    if !violations.found.isEmpty { throw RPCError.invalid(violations.found) }
+    if !violations.isEmpty { throw RPCError.invalid(violations.found) }
   }
 }
 

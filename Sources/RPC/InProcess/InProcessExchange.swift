@@ -54,7 +54,14 @@ final class InProcessExchange: @unchecked Sendable {
 
   private func pumpRequest() {
     let before = request.queuedBytes
-    while !isClosed, let bytes = request.take() { server?.receive(bytes.span) }
+    while !isClosed, let bytes = request.take() {
+      if request.isExhausted {
+        isRequestDelivered = true
+        server?.receiveLast(bytes.span)
+      } else {
+        server?.receive(bytes.span)
+      }
+    }
     if !isClosed, crossedLowMark(before, request.queuedBytes) { client?.drained() }
     if !isClosed, request.isExhausted, !isRequestDelivered {
       isRequestDelivered = true

@@ -11,6 +11,7 @@ internal import Synchronization
 /// ```
 public final class RPCServer: RequestAcceptor {
   let registry: ServiceRegistry
+  private let routes: RouteTable
   let interceptors: [any ServerInterceptor]
   let enclosing: [any EnclosingServerInterceptor]
   let limits: RPCLimits
@@ -35,6 +36,7 @@ public final class RPCServer: RequestAcceptor {
     log: any RPCLog = SilentRPCLog()
   ) {
     self.registry = registry
+    routes = RouteTable(registry.routes.values)
     self.interceptors = interceptors
     enclosing = interceptors.compactMap { $0 as? any EnclosingServerInterceptor }
     self.limits = limits
@@ -53,7 +55,7 @@ public final class RPCServer: RequestAcceptor {
   public func accept(_ head: RequestHead, on stream: any ServerStream) -> any ServerStreamHandler {
     let fields = RequestFields(head.headers)
     guard fields.isGRPC, head.method == "POST" else { return refuse(nonGRPC: head, on: stream) }
-    guard let route = registry.routes[head.path] else {
+    guard let route = routes[head.path] else {
       return refuse(head, nil, on: stream, unknownMethod(head.path))
     }
     guard fields.encoding != nil else { return refuse(head, route, on: stream, Self.unknownEncoding) }

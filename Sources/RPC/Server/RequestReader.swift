@@ -18,8 +18,6 @@ public struct RequestReader<Element: Message>: Sendable {
   @inlinable
   public func next() async throws -> Element? {
     guard let payload = try await call.nextPayload() else { return nil }
-    let message = try Element(received: payload, limits: call.decodeLimits)
-    try message.requireValid()
-    return message
+    return try Element(request: payload.span, limits: call.decodeLimits)
   }
 }

@@ -2,12 +2,19 @@ extension ServerCall {
   /// Sends the only message of an answer, and its status, in one go.
   func reply(_ message: EncodedMessage) {
     switch state.write() {
-    case .headFirst: stream.respond(status: 200, headers: responseHead(), endStream: false)
-    case .plain: break
-    case .refused: return
+    case .headFirst:
+      // The head settles the compression of the message.
+      let head = responseHead()
+      let bytes = outbound(message.bytes)
+      countSent(bytes)
+      _ = state.end(failed: false)
+      stream.respond(status: 200, headers: head, body: bytes, trailers: okTrailers)
+      over(.ok)
+    case .plain:
+      put(outbound(message.bytes))
+      end()
+    case .refused: break
     }
-    put(outbound(message.bytes))
-    end()
   }
 
   /// Ends the call in good order.
@@ -15,8 +22,7 @@ extension ServerCall {
     let ending = state.end(failed: false)
     guard ending != .nothing else { return }
     if ending == .headFirst { stream.respond(status: 200, headers: responseHead(), endStream: false) }
-    let trailing = attached?.with { $0.trailingMetadata } ?? Metadata()
-    stream.finish(trailers: trailing.isEmpty ? StatusHeaders.ok : StatusHeaders.ok(adding: trailing))
+    stream.finish(trailers: okTrailers)
     over(.ok)
   }
 
@@ -61,5 +67,10 @@ extension ServerCall {
       return StatusHeaders.head
     }
     return StatusHeaders.head(adding: initial)
+  }
+
+  private var okTrailers: HeaderList {
+    guard let trailing = attached?.with({ $0.trailingMetadata }), !trailing.isEmpty else { return StatusHeaders.ok }
+    return StatusHeaders.ok(adding: trailing)
   }
 }

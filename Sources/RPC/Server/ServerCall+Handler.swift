@@ -1,20 +1,69 @@
 internal import Base
 
 extension ServerCall {
-  /// Starts the handler's task, at once and on this thread: a handler that does not wait is done when this returns.
+  typealias SynchronousHandler = @Sendable (Span<UInt8>, ServerContext) throws -> EncodedMessage
+
+  /// Starts the interceptors and the handler, at once and on this thread. Those that do not wait are done when this
+  /// returns, without a task; what is left runs in one.
   func start() {
+    guard let passed = passInterceptors() else { return }
+    if case .synchronous(let handler) = route.handler, passed == server.interceptors.count {
+      answer(takeRequest().span, handler)
+    } else {
+      startTask(after: passed)
+    }
+  }
+
+  /// The same for a request whose only bytes are on loan: they are copied if somebody has to wait.
+  func start(_ bytes: Span<UInt8>, _ message: Range<Int>, _ handler: SynchronousHandler) {
+    guard let passed = passInterceptors() else { return }
+    if passed == server.interceptors.count {
+      answer(bytes.extracting(message), handler)
+    } else {
+      keepRequest(bytes, message)
+      startTask(after: passed)
+    }
+  }
+
+  private func answer(_ request: Span<UInt8>, _ handler: SynchronousHandler) {
+    do {
+      if server.wantsStages { handling = server.clock.now() }
+      reply(try handler(request, context))
+    } catch {
+      end(failing: server.status(for: error, of: self))
+    }
+  }
+
+  /// Runs the interceptors up to the first that has to wait.
+  /// - Returns: how many have passed; nil if one has refused the call.
+  private func passInterceptors() -> Int? {
     if server.wantsStages { started = server.clock.now() }
-    let task = Task.immediate(executorPreference: executor) { await self.run() }
+    // What encloses the handler encloses the other interceptors too.
+    guard server.enclosing.isEmpty else { return 0 }
+    var passed = 0
+    do {
+      while passed < server.interceptors.count, try server.interceptors[passed].beforeSynchronously(context) {
+        passed += 1
+      }
+      return passed
+    } catch {
+      end(failing: server.status(for: error, of: self))
+      return nil
+    }
+  }
+
+  private func startTask(after passed: Int) {
+    let task = Task.immediate(executorPreference: executor) { await self.run(after: passed) }
     if !state.hasEnded { self.task = task }
   }
 
-  private func run() async {
+  private func run(after passed: Int) async {
     do {
       let reply =
         if let deadline {
-          try await CurrentCall.$deadline.withValue(deadline) { try await intercept() }
+          try await CurrentCall.$deadline.withValue(deadline) { try await intercept(after: passed) }
         } else {
-          try await intercept()
+          try await intercept(after: passed)
         }
       if let reply { self.reply(reply) } else { end() }
     } catch {
@@ -22,8 +71,8 @@ extension ServerCall {
     }
   }
 
-  private func intercept() async throws -> EncodedMessage? {
-    guard !server.enclosing.isEmpty else { return try await handle() }
+  private func intercept(after passed: Int) async throws -> EncodedMessage? {
+    guard !server.enclosing.isEmpty else { return try await handle(after: passed) }
     var reply: EncodedMessage?
     try await enclose(server.enclosing[...], &reply)
     return reply
@@ -35,19 +84,25 @@ extension ServerCall {
     if let first = interceptors.first {
       try await first.around(context) { try await enclose(interceptors.dropFirst(), &reply) }
     } else {
-      reply = try await handle()
+      reply = try await handle(after: 0)
     }
   }
 
-  private func handle() async throws -> EncodedMessage? {
-    for interceptor in server.interceptors { try await interceptor.before(context) }
+  private func handle(after passed: Int) async throws -> EncodedMessage? {
+    for interceptor in server.interceptors.dropFirst(passed) where try !interceptor.beforeSynchronously(context) {
+      try await interceptor.before(context)
+    }
     if server.wantsStages { handling = server.clock.now() }
     switch route.handler {
-    case .single(let handler):
-      guard let request else { preconditionFailure("a handler starts when its request is there") }
-      self.request = nil
-      return try await handler(request, context)
+    case .synchronous(let handler): return try handler(takeRequest().span, context)
+    case .single(let handler): return try await handler(takeRequest(), context)
     case .streamed(let handler): return try await handler(context)
     }
+  }
+
+  private func takeRequest() -> ArraySlice<UInt8> {
+    guard let request else { preconditionFailure("a handler starts when its request is there") }
+    self.request = nil
+    return request
   }
 }

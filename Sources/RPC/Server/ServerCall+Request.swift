@@ -7,10 +7,8 @@ extension ServerCall {
     returnWindow(bytes.count)
     guard !state.hasEnded else { return }
     counts.bytesReceived += bytes.count
-    if request == nil, let sole = deframer.soleMessage(in: bytes) {
-      var copy: [UInt8] = []
-      copy.append(copying: bytes)
-      request = copy[sole]
+    if request == nil, let message = deframer.soleMessage(in: bytes) {
+      keepRequest(bytes, message)
       counts.messagesReceived += 1
       return
     }
@@ -49,6 +47,27 @@ extension ServerCall {
     request = payload
     // What came is of no use any more.
     deframer = MessageDeframer(limit: deframer.limit)
+  }
+
+  /// Handles a request that comes whole where it lies, if its handler does not wait.
+  /// - Returns: false if it is not such a one and was not touched.
+  func startAtOnce(_ bytes: Span<UInt8>) -> Bool {
+    guard case .synchronous(let handler) = route.handler, request == nil, !state.hasEnded,
+      let message = deframer.soleMessage(in: bytes)
+    else { return false }
+    counts.bytesReceived += bytes.count
+    counts.messagesReceived += 1
+    start(bytes, message, handler)
+    // The end of a call gives back its window anyway.
+    if !state.hasEnded { returnWindow(bytes.count) }
+    return true
+  }
+
+  /// Copies the request out of bytes on loan.
+  func keepRequest(_ bytes: Span<UInt8>, _ message: Range<Int>) {
+    var copy: [UInt8] = []
+    copy.append(copying: bytes)
+    request = copy[message]
   }
 
   /// The request has ended: handles it if it is whole.

@@ -113,6 +113,10 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   /// Sends the bytes of one message.
   func put(_ bytes: [UInt8]) {
     stream.write(bytes)
+    countSent(bytes)
+  }
+
+  func countSent(_ bytes: [UInt8]) {
     counts.bytesSent += bytes.count
     counts.messagesSent += 1
   }
@@ -127,6 +131,14 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   @usableFromInline
   func receiveEnd() {
     if route.method.kind.hasSingleRequest { startWithRequest() } else { endInput(.finished) }
+  }
+
+  @usableFromInline
+  func receiveLast(_ bytes: Span<UInt8>) {
+    if !startAtOnce(bytes) {
+      receive(bytes)
+      receiveEnd()
+    }
   }
 
   @usableFromInline

@@ -63,6 +63,10 @@ public protocol ServerStream: AnyObject {
   /// how gRPC's trailers-only answers look.
   func respond(status: Int, headers: HeaderList, endStream: Bool)
 
+  /// Sends a whole response, once: head, body and trailers. Most calls are answered this way, and mostly with the same
+  /// two header lists, which share their storage from call to call: see `HeaderList.isIdentical(to:)`.
+  func respond(status: Int, headers: HeaderList, body: [UInt8], trailers: HeaderList)
+
   /// Queues body bytes. The array is shared, not copied, so one encoded event can go to many streams.
   func write(_ bytes: [UInt8])
 
@@ -81,17 +85,35 @@ public protocol ServerStream: AnyObject {
   func consumed(_ count: Int)
 }
 
+extension ServerStream {
+  public func respond(status: Int, headers: HeaderList, body: [UInt8], trailers: HeaderList) {
+    respond(status: status, headers: headers, endStream: false)
+    write(body)
+    finish(trailers: trailers)
+  }
+}
+
 /// The core's end of one request, called by the transport.
 public protocol ServerStreamHandler: AnyObject {
   /// Body bytes. They are valid during the call only.
   func receive(_ bytes: Span<UInt8>)
   /// The peer has sent everything.
   func receiveEnd()
+  /// `receive` and `receiveEnd` in one, for a transport that knows that these bytes are the last: a request that comes
+  /// whole is then read where it lies. As ever, the end of a stream gives back the window that was not.
+  func receiveLast(_ bytes: Span<UInt8>)
   /// `queuedBytes` fell from above `StreamWaterMarks.low` to it or below.
   func drained()
   /// The stream is gone: after a regular end (nil), a reset by the peer, or the loss of the connection. Called
   /// exactly once, and nothing after it.
   func closed(_ reason: StreamClosure?)
+}
+
+extension ServerStreamHandler {
+  public func receiveLast(_ bytes: Span<UInt8>) {
+    receive(bytes)
+    receiveEnd()
+  }
 }
 
 /// How a stream ended irregularly.
