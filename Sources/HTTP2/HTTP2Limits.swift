@@ -1,3 +1,5 @@
+internal import Base
+
 /// Every limit of the HTTP/2 transports, with its default and the reason for it: what a peer can make us hold or do.
 public struct HTTP2Limits: Sendable {
   // MARK: Offered to the peer
@@ -59,9 +61,18 @@ public struct HTTP2Limits: Sendable {
   /// Time to complete a header block once it has begun (slow headers).
   public var headerTimeout: Duration = .seconds(10)
 
-  /// Time between two takings of a peer for which there is something to send. Without it, one that reads nothing would
-  /// keep its calls for ever, as not even their resets reach it.
+  /// The period in which a peer for which octets wait must take all of them, or `minSendRate` at least. Without it, one
+  /// that reads nothing would keep its calls for ever, as not even their resets reach it.
   public var sendTimeout: Duration = .seconds(60)
+
+  /// Octets a second that a peer for which octets wait must take, on average over `sendTimeout`: one octet now and then
+  /// must not keep up to 256 KiB and all calls. The slowest mobile networks carry ten times this.
+  public var minSendRate = 512
+
+  /// The period in which a stream that has something to send must get rid of it, or of `minSendRate` at least, for all
+  /// that its window allows; else it is reset. A window that the peer keeps shut must not hold memory and a handler for
+  /// ever. Twice the period in the worst case. nil switches it off. Of a server only.
+  public var stallTimeout: Duration? = .seconds(300)
 
   /// Time that a closed connection waits for the peer's end, so that the last frames are not lost in a TCP reset.
   public var lingerTimeout: Duration = .seconds(1)
@@ -69,6 +80,42 @@ public struct HTTP2Limits: Sendable {
   /// Time between the two GOAWAYs of a drain: the first must have reached the peer, so that requests on their way are
   /// still served. The answer to a PING ends the wait sooner.
   public var drainNoticeTimeout: Duration = .seconds(1)
+
+  // MARK: Keepalive and age
+
+  /// Silence after which a server asks for a sign of life with a PING; twice that in the worst case. gRPC's default:
+  /// TCP's own keepalive finds hosts that are gone, this one processes that hang. nil switches it off.
+  public var keepAliveTime: Duration? = .seconds(7200)
+
+  /// The same for a client; never under ten seconds, and doubled when a server says that it is too often. nil, gRPC's
+  /// default, switches it off: servers refuse what they did not agree to.
+  public var clientKeepAliveTime: Duration?
+
+  /// Whether a client asks even when it has no streams; needs a server that permits it.
+  public var clientKeepAliveWithoutStreams = false
+
+  /// Silence after a question for a sign of life that ends the connection.
+  public var keepAliveTimeout: Duration = .seconds(20)
+
+  /// Time that must pass between two PINGs of a client while nothing is sent for its streams; gRPC's default.
+  public var minPingInterval: Duration = .seconds(300)
+
+  /// Whether `minPingInterval` also holds while a client has no streams; otherwise it is two hours then.
+  public var permitsPingsWithoutStreams = false
+
+  /// PINGs that may come too soon; one more ends the connection with ENHANCE_YOUR_CALM, "too_many_pings".
+  public var maxPingStrikes = 2
+
+  /// Time without streams after which a server drains a connection. An hour: a client that comes more seldom can as
+  /// well connect again. nil keeps it.
+  public var maxConnectionIdle: Duration? = .seconds(3600)
+
+  /// Age at which a server drains a connection, give or take a tenth, so that clients spread anew over the servers
+  /// behind one name. nil, the default, keeps it.
+  public var maxConnectionAge: Duration?
+
+  /// Time from then on after which the streams that are left are ended. nil waits for them.
+  public var maxConnectionAgeGrace: Duration?
 
   // MARK: Client
 
@@ -87,16 +134,13 @@ public struct HTTP2Limits: Sendable {
   public init() {}
 }
 
-/// The limits of a server or client, shared by its connections: a copy would make each of them half a KB larger.
-final class SharedLimits: Sendable {
-  let values: HTTP2Limits
-
-  init(_ values: HTTP2Limits) {
-    self.values = values
-  }
-}
-
 extension HTTP2Limits {
+  /// The least that a peer must take in `period`, at least one octet.
+  func minTaken(in period: Duration) -> Int {
+    let (product, overflow) = max(minSendRate, 0).multipliedReportingOverflow(by: Int(period.inNanoseconds / 1_000_000))
+    return overflow ? .max : max(product / 1000, 1)
+  }
+
   // MARK: Sizes that are nobody's choice
 
   /// Received bytes that are taken in one system call: sixteen full frames.
@@ -108,6 +152,12 @@ extension HTTP2Limits {
   static let keepAliveProbeSeconds: Int32 = 15
   /// Questions without an answer after which the connection is lost.
   static let keepAliveProbes: Int32 = 4
+
+  /// The shortest time between two questions of a client for a sign of life (gRPC proposal A8).
+  static let shortestKeepAliveTime: Duration = .seconds(10)
+
+  /// Time that must pass between two PINGs of a client that has no streams and no permission.
+  static let idlePingInterval: Duration = .seconds(7200)
 
   /// The delay of a timer that never goes off, in nanoseconds: a century.
   static let farthestTimer: Int64 = 36_500 * 86_400 * 1_000_000_000

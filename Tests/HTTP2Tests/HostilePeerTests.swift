@@ -155,6 +155,12 @@ import Testing
     }
   }
 
+  @Test func `a flood of refused header lists ends the connection`() async throws {
+    let block = RawPeer.request((0..<200).map { _ in ("x", "") })
+    let calls = (0..<3000).flatMap { RawPeer.headers(UInt32(2 * $0 + 1), block, endStream: true) }
+    try await expectGoAway(Self.enhanceYourCalm, calls)
+  }
+
   @Test func `a header bomb ends the connection`() async throws {
     // One field of 4,000 octets goes into the dynamic table (index 62); each further octet repeats it.
     let value = String(repeating: "b", count: 4000)
@@ -297,6 +303,7 @@ import Testing
     var limits = HTTP2Limits()
     limits.maxQueuedAcknowledgements = 100
     limits.idleFrameBurst = 10_000_000
+    limits.maxPingStrikes = 10_000_000
     let pings = (0..<2000).flatMap { _ in RawPeer.frame(Frames.ping, 0, 0, Array(1...8)) }
     try await run(limits: limits) { port, fixture in
       let peer = try RawPeer.greeted(port: port)

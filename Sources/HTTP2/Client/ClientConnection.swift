@@ -40,7 +40,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
   }
 
   /// Opens no more streams, and ends with the last.
-  func retire() {
+  override func retire() {
     isRetiring = true
     endIfUnused()
   }
@@ -66,6 +66,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
 
   override func receivedGoAway(lastStreamID: Int32, code: UInt32) {
     isRetiring = true
+    if code == ResetCode.enhanceYourCalm.rawValue { sharedLimits.slowKeepAliveDown() }
     subchannel.connectionRetires(self)
     needsFlush()
   }

@@ -25,7 +25,7 @@ public final class HTTP2ClientTransport: ClientTransport {
   ) {
     self.group = group
     authority = tls?.serverName ?? target.authority
-    let limits = SharedLimits(limits)
+    let limits = SharedLimits(limits, random: random)
     subchannels = group.loops.map {
       ClientSubchannel(loop: $0, target: target, tls: tls, limits: limits, random: random)
     }

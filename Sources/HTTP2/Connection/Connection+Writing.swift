@@ -59,16 +59,12 @@ extension Connection {
   /// Returns false if there is still something, or the connection is closed.
   private func writePending() -> Bool {
     guard !pending.isEmpty else { return true }
-    let start = pendingOffset
     do {
       while pendingOffset < pending.count {
         let outcome = try pending.withUnsafeBytes { bytes throws(ChannelError) in
           try channel.write(UnsafeRawBufferPointer(rebasing: bytes[pendingOffset...]))
         }
-        guard case .moved(let count) = outcome else {
-          if pendingOffset > start { expectProgress() }
-          return false
-        }
+        guard case .moved(let count) = outcome else { return false }
         pendingOffset += count
       }
     } catch {
@@ -81,11 +77,19 @@ extension Connection {
     return true
   }
 
+  /// Gives the peer a period to take what waits, or to take it at the least rate.
   private func expectProgress() {
     // One that has failed has a shorter time.
     guard failure == nil else { return }
+    let start = pendingOffset
     sendDeadline?.cancel()
-    sendDeadline = loop.schedule(after: limits.sendTimeout) { self.close(.connectionLost("the peer does not read")) }
+    sendDeadline = loop.schedule(after: limits.sendTimeout) {
+      if self.pendingOffset - start < self.limits.minTaken(in: self.limits.sendTimeout) {
+        self.close(.connectionLost("the peer does not read"))
+      } else {
+        self.expectProgress()
+      }
+    }
   }
 
   private func callDrained() {

@@ -40,6 +40,11 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   // to weakly counts its references in a side table for the rest of its life, at several times the price.
   private var deadline: (any ScheduledWork)?
   private var headerDeadline: (any ScheduledWork)?
+  // Exclusive access is not checked at run time: its methods call nothing of ours.
+  @exclusivity(unchecked) final var care = ConnectionCare()
+  final var careTimer: (any ScheduledWork)?
+  /// Whether HEADERS, DATA or window went out for a stream since the peer's last PING.
+  final var hasSentForStream = false
   /// Why the streams will be told that they end, once the last words are sent.
   final private(set) var failure: StreamClosure?
 
@@ -54,6 +59,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   }
 
   final var limits: HTTP2Limits { sharedLimits.values }
+
+  /// When to look after this connection, and how.
+  var careRules: ConnectionCare.Rules { sharedLimits.clientCareRules }
 
   /// Begins to read and write. The peer must have sent SETTINGS within `timeout`.
   final func start(timeout: Duration) throws(SystemError) {
@@ -141,6 +149,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
       case .end:
         return close(.connectionLost("closed by the peer"))
       case .moved(let count):
+        care.lastReceived = loop.tickTime
         let isUsedUp = count < loop.readBuffer.count && !channel.hasPending
         take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
         rounds += 1
@@ -231,6 +240,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   /// Nothing is left to do for a stream; subclasses look whether the connection should end.
   func streamRemoved() {}
 
+  /// The connection has idled or lived long enough; a server's drains.
+  func retire() {}
+
   // MARK: The end
 
   /// Ends the connection because of an error, after the session's last words. Nothing is read any more, and a peer
@@ -304,23 +316,28 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   }
 
   private func cancelDeadlines() {
-    for timer in [deadline, headerDeadline, sendDeadline] { timer?.cancel() }
-    (deadline, headerDeadline, sendDeadline) = (nil, nil, nil)
+    for timer in [deadline, headerDeadline, sendDeadline, careTimer] { timer?.cancel() }
+    (deadline, headerDeadline, sendDeadline, careTimer) = (nil, nil, nil, nil)
   }
 
   // MARK: SessionDelegate
 
   func receivedSettings() {
-    deadline?.cancel()
-    deadline = nil
+    // After a failure the deadline is the one of the farewell.
+    guard failure == nil, let deadline else { return }
+    deadline.cancel()
+    self.deadline = nil
+    beginCare()
   }
 
   func receivedRequest(_ streamID: Int32, _ block: inout HeaderBlock, endStream: Bool) -> HTTP2Stream? { nil }
   func receivedGoAway(lastStreamID: Int32, code: UInt32) {}
+  func receivedPing() {}
   func receivedPong(_ payload: UInt64) {}
 
   final func streamClosed(_ stream: HTTP2Stream, code: UInt32) {
     remove(stream)
+    if streams.isEmpty { care.idleSince = loop.tickTime }
     stream.close(closure(of: stream, code))
     streamRemoved()
   }

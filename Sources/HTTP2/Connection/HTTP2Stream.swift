@@ -31,6 +31,10 @@ class HTTP2Stream {
   final var unconsumed = 0
   /// The core itself asked for the end.
   final var isResetByCore = false
+  /// Body bytes that have gone to the peer.
+  private final var taken = 0
+  /// `taken` when `isStalled` was last asked; nil if nothing waited then.
+  private final var takenBefore: Int?
 
   init(connection: Connection?, id: Int32) {
     self.connection = connection
@@ -58,6 +62,17 @@ class HTTP2Stream {
     closed(reason)
   }
 
+  /// Whether something waited the last time this was asked, still does, and the peer has taken less than `minimum`
+  /// bytes in between.
+  final func isStalled(minimum: Int) -> Bool {
+    guard outbound.count > 0 else {
+      takenBefore = nil
+      return false
+    }
+    defer { takenBefore = taken }
+    return takenBefore.map { taken - $0 < minimum } ?? false
+  }
+
   // MARK: For the core
 
   final var queuedBytes: Int { outbound.count }
@@ -73,6 +88,7 @@ class HTTP2Stream {
     guard !isClosed, !isResetByCore, !isFinished else { return }
     self.trailers = trailers
     isFinished = true
+    connection?.hasSentForStream = true
     resume()
   }
 
@@ -88,6 +104,7 @@ class HTTP2Stream {
     precondition(count <= unconsumed, "more bytes consumed than received")
     unconsumed -= count
     connection.session.consume(id, count)
+    connection.hasSentForStream = true
     connection.needsFlush()
   }
 
@@ -106,6 +123,8 @@ class HTTP2Stream {
   final func take(_ length: Int, into output: OutputBuffer, delegate: any SessionDelegate) {
     let before = outbound.count
     outbound.move(length, to: output)
+    taken &+= length
+    connection?.hasSentForStream = true
     let after = outbound.count
     if before > StreamWaterMarks.low, after <= StreamWaterMarks.low, !isFinished, !isDrainPending {
       isDrainPending = true

@@ -4,7 +4,7 @@ public import RPC
 
 extension EventLoop {
   public func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> any ScheduledWork {
-    let deadline = Self.now() + min(max(delay.inNanoseconds, 0), HTTP2Limits.farthestTimer)
+    let deadline = now() + min(max(delay.inNanoseconds, 0), HTTP2Limits.farthestTimer)
     if isCurrent { return LoopTimer(loop: self, key: timers.insert(deadline: deadline, work)) }
     let timer = RemoteTimer(loop: self)
     execute { timer.arm(self.timers.insert(deadline: deadline, work)) }
@@ -19,16 +19,19 @@ extension EventLoop {
     }
   }
 
-  /// The monotonic clock in nanoseconds.
-  static func now() -> Int64 {
+  /// The system's monotonic clock in nanoseconds.
+  static func monotonicTime() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
   /// For epoll_wait, rounded up: a timer must not find itself early and spin.
-  static func milliseconds(until deadline: Int64) -> Int32 {
-    Int32(clamping: (max(deadline - now(), 0) + 999_999) / 1_000_000)
+  func milliseconds(until deadline: Int64) -> Int32 {
+    let wait = max(deadline - now(), 0)
+    // A manual clock does not run while the loop sleeps; whoever moves it wakes the loop.
+    if wait > 0, manualTime != nil { return -1 }
+    return Int32(clamping: (wait + 999_999) / 1_000_000)
   }
 }
 

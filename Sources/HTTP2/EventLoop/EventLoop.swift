@@ -51,10 +51,21 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   let output = OutputBuffer()
   /// The memory of the loop's HTTP/2 sessions.
   let sessionMemory = SessionMemory()
+  /// A test's clock; nil for the system's.
+  let manualTime: ManualTime?
+  /// When this tick began, in nanoseconds of the loop's clock: for what need not be exact.
+  private(set) var tickTime: Int64
 
   /// Starts the thread.
   /// - Parameter name: the thread's name, at most 15 octets.
-  public init(name: String = "octet-loop") throws(SystemError) {
+  public convenience init(name: String = "octet-loop") throws(SystemError) {
+    try self.init(name: name, time: nil)
+  }
+
+  /// - Parameter time: the clock of the loop's timers; nil for the system's.
+  package init(name: String, time: ManualTime?) throws(SystemError) {
+    manualTime = time
+    tickTime = time?.now ?? Self.monotonicTime()
     epoll = Descriptor(try syscall("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
     wakeUp = Descriptor(
       try syscall("eventfd") { eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK)) })
@@ -80,6 +91,9 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     events.deallocate()
     readBuffer.deallocate()
   }
+
+  /// The loop's clock in nanoseconds.
+  func now() -> Int64 { manualTime?.now ?? Self.monotonicTime() }
 
   private static let wakeUpToken = UInt64.max
 
@@ -117,7 +131,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
         mailbox.isAsleep = mailbox.work.isEmpty
         return mailbox.isAsleep
       }
-      if mayWait { timeout = timers.nextDeadline.map(Self.milliseconds(until:)) ?? -1 }
+      if mayWait { timeout = timers.nextDeadline.map(milliseconds(until:)) ?? -1 }
     }
     let count: Int32
     do {
@@ -127,6 +141,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     } catch {
       preconditionFailure("\(error)")
     }
+    tickTime = now()
     for index in 0..<Int(count) {
       let token = events[index].data.u64
       if token == Self.wakeUpToken {
@@ -146,9 +161,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   }
 
   private func runDueTimers() {
-    guard timers.count > 0 else { return }
-    let now = Self.now()
-    while let work = timers.popDue(now: now) { work() }
+    while let work = timers.popDue(now: tickTime) { work() }
   }
 
   private func takeMail() {

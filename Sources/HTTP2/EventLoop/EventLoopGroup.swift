@@ -6,14 +6,22 @@ public final class EventLoopGroup: Sendable {
   /// The loops, at least one.
   public let loops: [EventLoop]
   private let turn = Locked(0)
+  /// A test's clock; nil for the system's.
+  let time: ManualTime?
 
   /// Starts the loops.
   /// - Parameter loops: how many; nil makes one for each processor that the process may use.
-  public init(loops count: Int? = nil) throws(SystemError) {
+  public convenience init(loops count: Int? = nil) throws(SystemError) {
+    try self.init(loops: count, time: nil)
+  }
+
+  /// - Parameter time: the clock of the loops' timers; nil for the system's.
+  package init(loops count: Int?, time: ManualTime?) throws(SystemError) {
+    self.time = time
     let count = count ?? Int(octet_available_processors())
     precondition(count > 0, "a group has at least one loop")
     var loops: [EventLoop] = []
-    for index in 0..<count { loops.append(try EventLoop(name: "octet-loop-\(index)")) }
+    for index in 0..<count { loops.append(try EventLoop(name: "octet-loop-\(index)", time: time)) }
     self.loops = loops
   }
 

@@ -1,4 +1,4 @@
-internal import Base
+public import Base
 internal import CLinux
 public import RPC
 
@@ -40,17 +40,19 @@ public final class HTTP2Server: Sendable {
   private let counter: ConnectionCounter
 
   /// Binds the addresses; nothing is accepted before `start`.
-  /// - Parameter tls: needed if one of the addresses is encrypted.
+  /// - Parameters:
+  ///   - tls: needed if one of the addresses is encrypted.
+  ///   - random: gives the jitter of the age of connections.
   /// - Throws: `SystemError` if an address cannot be bound.
   public init(
     acceptor: any RequestAcceptor, listen addresses: [ListenAddress], tls: TLSServerConfiguration? = nil,
-    limits: HTTP2Limits = HTTP2Limits(), group: EventLoopGroup
+    limits: HTTP2Limits = HTTP2Limits(), group: EventLoopGroup, random: any RandomSource = SystemRandomSource()
   ) throws(SystemError) {
     precondition(tls != nil || !addresses.contains { $0.isEncrypted }, "an encrypted address needs a certificate")
     self.acceptor = acceptor
     self.group = group
     self.tls = tls
-    let limits = SharedLimits(limits)
+    let limits = SharedLimits(limits, random: random)
     let state = Locked(State())
     self.state = state
     let counter = ConnectionCounter()

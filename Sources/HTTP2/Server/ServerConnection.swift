@@ -13,6 +13,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   private var hasSeenOctets = false
   private var drain = Drain.none
   private var drainTimer: (any ScheduledWork)?
+  private var pings = PingPolicy()
 
   private enum Drain {
     case none
@@ -68,7 +69,13 @@ final class ServerConnection: Connection, @unchecked Sendable {
       if state == .handshaking { close(.shutdown) }
       return
     }
-    if streams.isEmpty { return finalGoAway() }
+    if streams.isEmpty { finalGoAway() } else { retire() }
+  }
+
+  /// Ends the connection when its streams have ended, and announces it first: a request may be on its way even if there
+  /// are no streams.
+  override func retire() {
+    guard drain == .none, state == .open else { return }
     drain = .announced
     session.announceShutdown()
     session.ping(Self.drainPing)
@@ -110,6 +117,19 @@ final class ServerConnection: Connection, @unchecked Sendable {
   }
 
   private static let drainPing: UInt64 = 0x6f63_7465_7464_7261
+
+  // MARK: Care
+
+  override var careRules: ConnectionCare.Rules { sharedLimits.serverCareRules }
+
+  override func receivedPing() {
+    guard failure == nil else { return }
+    let isForgiven = hasSentForStream
+    hasSentForStream = false
+    guard !pings.admits(loop.tickTime, isForgiven: isForgiven, hasStreams: !streams.isEmpty, limits) else { return }
+    session.goAway(.enhanceYourCalm, "too_many_pings")
+    fail(.connectionLost("too many pings"))
+  }
 
   // MARK: HTTP/1
 

@@ -18,6 +18,7 @@ final class ServerHTTP2Stream: HTTP2Stream, ServerStream {
     guard !isClosed, !isResetByCore, let connection else { return }
     if endStream { isFinished = true }
     connection.session.respond(self, status: status, headers: headers, endStream: endStream)
+    connection.hasSentForStream = true
     connection.needsFlush()
   }
 

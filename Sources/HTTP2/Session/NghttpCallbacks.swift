@@ -119,7 +119,9 @@ extension NghttpSession {
       }
     case NGHTTP2_SETTINGS.rawValue where header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0:
       delegate.receivedSettings()
-    case NGHTTP2_PING.rawValue where header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0:
+    case NGHTTP2_PING.rawValue where header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0:
+      delegate.receivedPing()
+    case NGHTTP2_PING.rawValue:
       let payload = withUnsafeBytes(of: frame.pointee.ping.opaque_data) { $0.loadUnaligned(as: UInt64.self) }
       delegate.receivedPong(UInt64(bigEndian: payload))
     case NGHTTP2_GOAWAY.rawValue:
@@ -133,7 +135,7 @@ extension NghttpSession {
 
   private func headersReceived(_ streamID: Int32, isRequest: Bool, _ endStream: Bool, _ handle: OpaquePointer?) {
     if isRequest {
-      guard let stream = delegate.receivedRequest(streamID, &block, endStream: endStream) else { return }
+      guard let stream = delegate.receivedRequest(streamID, &block, endStream: endStream) else { return countReset() }
       nghttp2_session_set_stream_user_data(handle, streamID, Unmanaged.passUnretained(stream).toOpaque())
     } else if let pointer = nghttp2_session_get_stream_user_data(handle, streamID) {
       withStream(pointer) { stream in

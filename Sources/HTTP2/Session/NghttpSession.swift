@@ -38,7 +38,7 @@ final class NghttpSession: SessionEngine {
     let limits = shared.values
     block = HeaderBlock(limits: limits)
     self.delegate = delegate
-    guardian = FloodGuard(limits: limits, now: EventLoop.now)
+    guardian = FloodGuard(limits: limits, now: EventLoop.monotonicTime)
     streamIDs = StreamIDHistory(maxRanges: limits.maxSkippedRanges)
 
     var option: OpaquePointer?
@@ -95,6 +95,8 @@ final class NghttpSession: SessionEngine {
       throw SessionFailure(description: "the peer broke the protocol: \(violation)")
     }
     guard result >= 0 else {
+      // After the last word the peer is not told again.
+      guard !hasEnded else { throw Self.failure(Int32(result)) }
       let isFlood = result == Int(NGHTTP2_ERR_FLOODED.rawValue)
       nghttp2_session_terminate_session(
         session, isFlood ? NGHTTP2_ENHANCE_YOUR_CALM.rawValue : NGHTTP2_PROTOCOL_ERROR.rawValue)
@@ -222,6 +224,21 @@ final class NghttpSession: SessionEngine {
     check(
       nghttp2_submit_goaway(
         session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, NGHTTP2_NO_ERROR.rawValue, nil, 0))
+  }
+
+  func goAway(_ code: ResetCode, _ why: StaticString) {
+    let last = nghttp2_session_get_last_proc_stream_id(session)
+    let flags = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+    check(nghttp2_submit_goaway(session, flags, last, code.rawValue, why.utf8Start, why.utf8CodeUnitCount))
+    // What the peer breaks after this does not matter any more.
+    hasEnded = true
+  }
+
+  func setReceiveWindow(stream: Int, connection: Int) {
+    let entries = [entry(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, stream)]
+    let flags = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+    check(nghttp2_submit_settings(session, flags, entries, entries.count))
+    check(nghttp2_session_set_local_window_size(session, flags, 0, Int32(clamping: connection)))
   }
 
   func terminate(_ code: ResetCode) {

@@ -57,6 +57,12 @@ protocol SessionEngine: AnyObject {
   /// Accepts no more streams than have been seen.
   func refuseNewStreams()
 
+  /// Sends a GOAWAY with an error and its reason as debug data, the last one. The connection's end is the caller's care.
+  func goAway(_ code: ResetCode, _ why: StaticString)
+
+  /// Gives the peer larger windows, for the streams there are, those to come, and the connection; never smaller ones.
+  func setReceiveWindow(stream: Int, connection: Int)
+
   /// Ends the session with an error; only a GOAWAY is sent after this.
   func terminate(_ code: ResetCode)
 }
@@ -72,11 +78,15 @@ protocol SessionDelegate: AnyObject {
   /// The peer's SETTINGS have arrived.
   func receivedSettings()
 
-  /// The head of a request is complete. Returns the stream that goes with it, or nil to ignore what follows.
+  /// The head of a request is complete. Returns the stream that goes with it, or nil to ignore what follows: then it
+  /// was refused, which counts as a reset in the sense of `HTTP2Limits.resetBurst`.
   func receivedRequest(_ streamID: Int32, _ block: inout HeaderBlock, endStream: Bool) -> HTTP2Stream?
 
   /// The peer will take no streams above `lastStreamID`.
   func receivedGoAway(lastStreamID: Int32, code: UInt32)
+
+  /// A PING that the session answers.
+  func receivedPing()
 
   /// The answer to `ping`.
   func receivedPong(_ payload: UInt64)

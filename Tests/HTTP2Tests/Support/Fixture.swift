@@ -1,5 +1,7 @@
-import HTTP2
+import Base
 import RPC
+
+@testable import HTTP2
 
 /// A server and a client on event loops of their own, over a real socket.
 struct Fixture {
@@ -15,14 +17,15 @@ struct Fixture {
   static func run(
     _ acceptor: any RequestAcceptor, limits: HTTP2Limits = HTTP2Limits(), clientLimits: HTTP2Limits = HTTP2Limits(),
     certificate: TestCertificate? = nil, listen: ListenAddress? = nil, loops: Int = 1,
+    serverTime: ManualTime? = nil, clientTime: ManualTime? = nil, random: any RandomSource = SystemRandomSource(),
     _ body: (Fixture) async throws -> Void
   ) async throws {
-    let serverGroup = try EventLoopGroup(loops: loops)
-    let clientGroup = try EventLoopGroup(loops: loops)
+    let serverGroup = try EventLoopGroup(loops: loops, time: serverTime)
+    let clientGroup = try EventLoopGroup(loops: loops, time: clientTime)
     let address = listen ?? (certificate == nil ? .cleartext("127.0.0.1:0")! : .tls("127.0.0.1:0")!)
     let server = try HTTP2Server(
       acceptor: acceptor, listen: [address], tls: certificate?.serverConfiguration(), limits: limits,
-      group: serverGroup)
+      group: serverGroup, random: random)
     try await server.start()
     let transport = HTTP2ClientTransport(
       target: ClientTarget("\(server.boundAddresses[0].address)")!, tls: try certificate?.clientConfiguration(),
@@ -39,7 +42,10 @@ struct Fixture {
   }
 
   private func shutDown() async {
-    await server.drain(within: .milliseconds(100))
+    async let drained: Void = server.drain(within: .milliseconds(100))
+    // Where time stands still somebody must move it on.
+    while serverGroup.time != nil, server.connectionCount > 0 { await serverGroup.advance(by: .seconds(1)) }
+    await drained
     await transport.shutdown()
     await clientGroup.shutdown()
     await serverGroup.shutdown()

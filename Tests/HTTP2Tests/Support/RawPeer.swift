@@ -43,8 +43,12 @@ final class RawPeer {
   static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
   /// Connects to a port of 127.0.0.1.
-  init(port: UInt16) throws {
+  /// - Parameter receiveBuffer: the size of the kernel's buffer; nil leaves it to the kernel.
+  init(port: UInt16, receiveBuffer: Int32? = nil) throws {
     socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    if var size = receiveBuffer {
+      setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
@@ -55,6 +59,16 @@ final class RawPeer {
       }
     }
     guard result == 0 else { throw Failure(call: "connect", code: errno) }
+    limitWaits()
+  }
+
+  /// Takes a socket that is connected.
+  fileprivate init(connected: Int32) {
+    socket = connected
+    limitWaits()
+  }
+
+  private func limitWaits() {
     var limit = timeval(tv_sec: 10, tv_usec: 0)
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
@@ -121,6 +135,25 @@ final class RawPeer {
     try? send(octets)
   }
 
+  /// Sends a PING and reads on until its answer: the server has taken everything before.
+  func synchronize() throws {
+    try send(Self.frame(FrameType.ping, 0, 0, Array(1...8)))
+    while let frame = try next(FrameType.ping) {
+      if frame.flags & 1 == 1 { return }
+    }
+    throw Failure(call: "synchronize", code: 0)
+  }
+
+  /// Reads at least `count` octets and forgets them.
+  func skip(_ count: Int) throws {
+    var left = count
+    while left > 0 {
+      guard try fill() else { throw Failure(call: "skip", code: 0) }
+      left -= buffer.count
+      buffer = []
+    }
+  }
+
   /// Everything until the end of the connection.
   func readAll() throws -> [UInt8] {
     while try fill() {}
@@ -146,6 +179,14 @@ final class RawPeer {
     return nil
   }
 
+  fileprivate func expectPreface() throws {
+    while buffer.count < Self.preface.count {
+      guard try fill() else { throw Failure(call: "preface", code: 0) }
+    }
+    guard buffer.starts(with: Self.preface) else { throw Failure(call: "preface", code: 0) }
+    buffer.removeFirst(Self.preface.count)
+  }
+
   /// Returns false at the end of the connection.
   private func fill() throws -> Bool {
     var chunk = [UInt8](repeating: 0, count: 65_536)
@@ -154,5 +195,41 @@ final class RawPeer {
     guard count >= 0 else { throw Failure(call: "recv", code: errno) }
     buffer += chunk.prefix(count)
     return count > 0
+  }
+}
+
+/// A listening socket for servers made of bare frames.
+final class RawListener {
+  private let socket: Int32
+  let port: UInt16
+
+  init() throws {
+    socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let (socket, size) = (socket, length)
+    let result = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(socket, $0, size) == 0 && listen(socket, 16) == 0 ? getsockname(socket, $0, &length) : -1
+      }
+    }
+    guard result == 0 else { throw RawPeer.Failure(call: "listen", code: errno) }
+    port = UInt16(bigEndian: address.sin_port)
+  }
+
+  deinit {
+    close(socket)
+  }
+
+  /// The next client, which has sent its preface and has got empty SETTINGS.
+  func accept() throws -> RawPeer {
+    let accepted = Glibc.accept(socket, nil, nil)
+    guard accepted >= 0 else { throw RawPeer.Failure(call: "accept", code: errno) }
+    let peer = RawPeer(connected: accepted)
+    try peer.expectPreface()
+    try peer.send(RawPeer.frame(RawPeer.FrameType.settings, 0, 0, []))
+    return peer
   }
 }

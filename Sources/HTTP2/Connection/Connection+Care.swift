@@ -1,0 +1,49 @@
+internal import RPC
+
+/// Keepalive, idling, age and stalled streams: what `ConnectionCare` decides is done here.
+extension Connection {
+  /// The peer has shown that it speaks HTTP/2.
+  func beginCare() {
+    let rules = careRules
+    guard !rules.isEmpty else { return }
+    care = ConnectionCare(now: loop.tickTime, rules, random: sharedLimits.random)
+    waitForCare()
+  }
+
+  private func waitForCare() {
+    let now = loop.now()
+    guard let next = care.nextTime(now, careRules, hasStreams: !streams.isEmpty) else { return }
+    careTimer = loop.schedule(after: .nanoseconds(max(next - now, 0))) { self.takeCare() }
+  }
+
+  private func takeCare() {
+    careTimer = nil
+    while state == .open, failure == nil {
+      switch care.due(loop.tickTime, careRules, hasStreams: !streams.isEmpty) {
+      case .none:
+        return waitForCare()
+      case .ping:
+        session.ping(Self.alivePing)
+        needsFlush()
+      case .giveUp:
+        return close(.connectionLost("no sign of life from the peer"))
+      case .retire:
+        retire()
+      case .end:
+        return close(.shutdown)
+      case .judgeStreams:
+        endStalledStreams()
+      }
+    }
+  }
+
+  /// Resets the streams whose peer has not taken enough of what waits since the last time.
+  private func endStalledStreams() {
+    guard let period = limits.stallTimeout else { return }
+    let minimum = limits.minTaken(in: period)
+    let stalled = streams.filter { $0.isStalled(minimum: minimum) }
+    for stream in stalled { stream.reset(.enhanceYourCalm) }
+  }
+
+  private static let alivePing: UInt64 = 0x6f63_7465_745f_6b61
+}
