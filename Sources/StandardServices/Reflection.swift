@@ -22,6 +22,12 @@ public struct Reflection: ServerReflection {
   ) throws(DescriptorError) {
     let pool = try DescriptorPool(
       serializedFileDescriptorSets: [StandardServicesAPIDescriptors.serializedFileDescriptorSet] + sets)
+    register(in: &registry, pool: pool)
+  }
+
+  /// Adds both versions of reflection to `registry`, for all services that are in it by then and reflection itself.
+  /// - Parameter pool: the descriptors of all of these, and what they import.
+  public static func register(in registry: inout ServiceRegistry, pool: DescriptorPool) {
     let own = [ServerReflectionMethods.service, V1AlphaServerReflectionMethods.service]
     let reflection = Reflection(pool, services: registry.serviceNames + own)
     reflection.register(in: &registry)

@@ -13,6 +13,8 @@ public final class MethodDefinition: Sendable {
   public let isClientStreaming: Bool
   public let isServerStreaming: Bool
   public let isDeprecated: Bool
+  /// Whether `idempotency_level` is NO_SIDE_EFFECTS.
+  public let hasNoSideEffects: Bool
   /// The comment before the method; empty if there is none.
   public let comment: String
   /// The custom options in wire form.
@@ -27,6 +29,8 @@ public final class MethodDefinition: Sendable {
     isServerStreaming = proto.server_streaming != 0
     let options = proto.options?.pointee
     isDeprecated = (options?.deprecated ?? 0) != 0
+    hasNoSideEffects =
+      options?.idempotency_level == GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__NO_SIDE_EFFECTS
     comment = source.comment
     customOptions = ProtobufRuntime.customOptions(options?.base)
   }

@@ -1,25 +1,25 @@
 internal import Base
 
 /// Builds JSON text. The caller calls in the order of the grammar; commas, line breaks and escapes are put here.
-struct JSONOutput {
+package struct JSONOutput {
   /// The text so far, in UTF-8.
-  private(set) var bytes: [UInt8] = []
+  package private(set) var bytes: [UInt8] = []
   private let isPretty: Bool
   private var depth = 0
   /// Nothing was written yet in the innermost object or array.
   private var isEmpty = true
   private var followsKey = false
 
-  init(isPretty: Bool) {
+  package init(isPretty: Bool = false) {
     self.isPretty = isPretty
   }
 
-  mutating func beginObject() { begin(UInt8(ascii: "{")) }
-  mutating func endObject() { end(UInt8(ascii: "}")) }
-  mutating func beginArray() { begin(UInt8(ascii: "[")) }
-  mutating func endArray() { end(UInt8(ascii: "]")) }
+  package mutating func beginObject() { begin(UInt8(ascii: "{")) }
+  package mutating func endObject() { end(UInt8(ascii: "}")) }
+  package mutating func beginArray() { begin(UInt8(ascii: "[")) }
+  package mutating func endArray() { end(UInt8(ascii: "]")) }
 
-  mutating func key(_ key: String) {
+  package mutating func key(_ key: String) {
     separate()
     quote(key)
     bytes.append(UInt8(ascii: ":"))
@@ -27,13 +27,13 @@ struct JSONOutput {
     followsKey = true
   }
 
-  mutating func string(_ text: String) {
+  package mutating func string(_ text: String) {
     separate()
     quote(text)
   }
 
   /// A number, `true`, `false` or `null`.
-  mutating func literal(_ text: String) {
+  package mutating func literal(_ text: String) {
     separate()
     bytes.append(contentsOf: text.utf8)
   }

@@ -7,7 +7,7 @@ public struct EncodedMessage: Sendable, Equatable {
   public let bytes: [UInt8]
 
   /// The octets before the wire form.
-  @usableFromInline static let prefixLength = 5
+  @usableFromInline package static let prefixLength = 5
 
   @inlinable
   public init<M: Message>(_ message: M) {
@@ -16,7 +16,7 @@ public struct EncodedMessage: Sendable, Equatable {
 
   /// - Parameter bytes: a wire form after five octets for the prefix.
   @usableFromInline
-  init(reserved bytes: consuming [UInt8]) {
+  package init(reserved bytes: consuming [UInt8]) {
     let length = bytes.count - Self.prefixLength
     precondition(length <= UInt32.max, "a message is longer than gRPC can carry")
     bytes[1] = UInt8(truncatingIfNeeded: length >> 24)

@@ -2,28 +2,28 @@
 ///
 /// The messages stay in the buffer until they are asked for, so the memory it takes is what the peer was allowed to
 /// send and no more.
-struct MessageDeframer {
+package struct MessageDeframer {
   /// Where the next message lies.
-  struct Frame: Equatable {
+  package struct Frame: Equatable {
     /// The wire form within `buffer`; valid until the next `append`.
-    var payload: Range<Int>
-    var isCompressed: Bool
+    package var payload: Range<Int>
+    package var isCompressed: Bool
   }
 
   /// What has come in and not been dropped yet.
-  private(set) var buffer: [UInt8] = []
+  package private(set) var buffer: [UInt8] = []
   private var position = 0
   let limit: Int
 
   /// - Parameter limit: the greatest length of one message in bytes.
-  init(limit: Int) {
+  package init(limit: Int) {
     self.limit = limit
   }
 
   /// The bytes that no call of `next` has given away.
-  var unreadCount: Int { buffer.count - position }
+  package var unreadCount: Int { buffer.count - position }
 
-  mutating func append(_ bytes: Span<UInt8>) {
+  package mutating func append(_ bytes: Span<UInt8>) {
     if position == buffer.count {
       buffer.removeAll(keepingCapacity: buffer.capacity <= RPCLimits.retainedBufferBytes)
       position = 0
@@ -44,7 +44,7 @@ struct MessageDeframer {
 
   /// The next whole message; nil if more bytes are needed.
   /// - Throws: as soon as a prefix shows that the message cannot be accepted; again at every further call.
-  mutating func next() throws(FramingError) -> Frame? {
+  package mutating func next() throws(FramingError) -> Frame? {
     guard let prefix = try prefix() else { return nil }
     let start = position + EncodedMessage.prefixLength
     guard buffer.count - start >= prefix.length else { return nil }
@@ -54,7 +54,7 @@ struct MessageDeframer {
 
   /// Whether `next` would give a message.
   /// - Throws: what `next` would throw.
-  func hasNext() throws(FramingError) -> Bool {
+  package func hasNext() throws(FramingError) -> Bool {
     guard let prefix = try prefix() else { return false }
     return unreadCount - EncodedMessage.prefixLength >= prefix.length
   }
@@ -75,7 +75,7 @@ struct MessageDeframer {
 
   /// Checks the end of the body.
   /// - Throws: `.truncated` if it ended within a message.
-  func finish() throws(FramingError) {
+  package func finish() throws(FramingError) {
     guard unreadCount == 0 else { throw .truncated }
   }
 
@@ -107,7 +107,7 @@ struct MessageDeframer {
 }
 
 /// Why a body is not a sequence of messages.
-enum FramingError: Error, Equatable {
+package enum FramingError: Error, Equatable {
   case tooLarge(length: Int, limit: Int)
   case invalidFlag
   case truncated
@@ -122,7 +122,7 @@ enum FramingError: Error, Equatable {
 }
 
 extension FramingError: RPCErrorConvertible {
-  var rpcError: RPCError {
+  package var rpcError: RPCError {
     switch self {
     case .tooLarge(let length, let limit):
       RPCError(.resourceExhausted, "a message of \(length) bytes is longer than the limit of \(limit)")

@@ -1,5 +1,5 @@
 /// The value of `grpc-timeout`: one to eight digits and a unit.
-enum TimeoutHeader {
+package enum TimeoutHeader {
   private static let longest = 99_999_999
 
   /// Reads a value; nil for a malformed one. 0 is a deadline that has passed already.
@@ -23,7 +23,7 @@ enum TimeoutHeader {
   }
 
   /// The finest unit whose eight digits suffice, rounded up, so that the peer does not give up before this side.
-  static func format(_ timeout: Duration) -> String {
+  package static func format(_ timeout: Duration) -> String {
     let (seconds, attoseconds) = timeout.components
     guard seconds >= 0, attoseconds >= 0 else { return "0n" }
     let units: [(suffix: String, perSecond: Int64)] = [

@@ -115,12 +115,12 @@ public final class RPCServer: RequestAcceptor {
 }
 
 /// A request that was answered when its head came: what follows is thrown away.
-final class RefusedRequest: ServerStreamHandler {
+package final class RefusedRequest: ServerStreamHandler {
   private let stream: any ServerStream
   private var isClosed = false
 
   /// Answers with a gRPC status.
-  init(_ stream: any ServerStream, _ error: RPCError) {
+  package init(_ stream: any ServerStream, _ error: RPCError) {
     self.stream = stream
     var headers = StatusHeaders.head
     headers.append(contentsOf: StatusHeaders.failure(error))
@@ -128,7 +128,7 @@ final class RefusedRequest: ServerStreamHandler {
   }
 
   /// Answers in plain HTTP.
-  init(_ stream: any ServerStream, httpStatus: Int, _ body: String, headers: HeaderList = HeaderList()) {
+  package init(_ stream: any ServerStream, httpStatus: Int, _ body: String, headers: HeaderList = HeaderList()) {
     self.stream = stream
     guard !body.isEmpty else {
       stream.respond(status: httpStatus, headers: headers, endStream: true)
@@ -142,10 +142,10 @@ final class RefusedRequest: ServerStreamHandler {
     stream.finish(trailers: nil)
   }
 
-  func receive(_ bytes: Span<UInt8>) {
+  package func receive(_ bytes: Span<UInt8>) {
     if !isClosed { stream.consumed(bytes.count) }
   }
-  func receiveEnd() {}
-  func drained() {}
-  func closed(_ reason: StreamClosure?) { isClosed = true }
+  package func receiveEnd() {}
+  package func drained() {}
+  package func closed(_ reason: StreamClosure?) { isClosed = true }
 }

@@ -142,6 +142,9 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   }
 
   @usableFromInline
+  func fail(_ error: RPCError) { end(failing: error) }
+
+  @usableFromInline
   func drained() {
     wakeWriters()
     watchers?.ofDrain?()

@@ -1,7 +1,7 @@
 internal import Base
 
 /// Heads and trailers of answers. Those of a plain success are made once.
-enum StatusHeaders {
+package enum StatusHeaders {
   static let head: HeaderList = ["content-type": ContentType.grpc]
   static let ok: HeaderList = ["grpc-status": "0"]
 
@@ -17,7 +17,7 @@ enum StatusHeaders {
     return headers
   }
 
-  static func failure(_ error: RPCError, adding metadata: Metadata = Metadata()) -> HeaderList {
+  package static func failure(_ error: RPCError, adding metadata: Metadata = Metadata()) -> HeaderList {
     var headers = HeaderList()
     headers.append("grpc-status", String(error.code.rawValue))
     if !error.message.isEmpty {
@@ -37,7 +37,7 @@ enum StatusHeaders {
   /// Reads the end of an answer.
   /// - Parameter httpStatus: decides if there is no `grpc-status`.
   /// - Returns: nil for success.
-  static func outcome(trailers: HeaderList, httpStatus: Int) -> RPCError? {
+  package static func outcome(trailers: HeaderList, httpStatus: Int) -> RPCError? {
     let metadata = Metadata(received: trailers)
     guard let status = trailers.first("grpc-status") else {
       return RPCError(

@@ -52,7 +52,7 @@ public struct HeaderList: Sendable, Equatable {
   }
 
   /// Appends all fields of `other`.
-  mutating func append(contentsOf other: HeaderList) {
+  package mutating func append(contentsOf other: HeaderList) {
     octets.append(contentsOf: other.octets)
     count += other.count
   }
@@ -106,7 +106,7 @@ extension HeaderList {
   }
 
   /// Whether `range` of the buffer has the octets of `text`.
-  func holds(_ range: Range<Int>, _ text: String) -> Bool {
+  package func holds(_ range: Range<Int>, _ text: String) -> Bool {
     let wanted = text.utf8.span
     guard range.count == wanted.count else { return false }
     let found = octets.span.extracting(range)

@@ -102,6 +102,9 @@ public protocol ServerStreamHandler: AnyObject {
   /// `receive` and `receiveEnd` in one, for a transport that knows that these bytes are the last: a request that comes
   /// whole is then read where it lies. As ever, the end of a stream gives back the window that was not.
   func receiveLast(_ bytes: Span<UInt8>)
+  /// The body is nothing that this request can have, as whoever translates another protocol into this one finds: the
+  /// answer is to be this error. Nothing happens if there is an answer already.
+  func fail(_ error: RPCError)
   /// `queuedBytes` fell from above `StreamWaterMarks.low` to it or below.
   func drained()
   /// The stream is gone: after a regular end (nil), a reset by the peer, or the loss of the connection. Called
@@ -114,6 +117,9 @@ extension ServerStreamHandler {
     receive(bytes)
     receiveEnd()
   }
+
+  /// For handlers that no translator stands before.
+  public func fail(_ error: RPCError) {}
 }
 
 /// How a stream ended irregularly.
