@@ -90,6 +90,7 @@ let rpcStack: [Target] = [
   library("Compression", ["Base", "CZlib"], settings: strict),
   library("RPC", ["Base", "Compression", "ProtobufRuntime", "WellKnownTypes", "GoogleRPC"]),
   library("StandardServices", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI"]),
+  library("WebProtocols", ["Base", "ProtobufRuntime", "RPC"]),
   library("HTTP2", ["Base", "RPC", "CNghttp2", "COpenSSL", "CLinux"], settings: strict),
 ]
 
@@ -150,6 +151,7 @@ let testTargets: [Target] = [
   tests(
     "RPC",
     ["Base", "Compression", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "StandardServices", "StandardServicesAPI"]),
+  tests("WebProtocols", ["Base", "Compression", "ProtobufRuntime", "RPC", "GoogleRPC", "InteropAPI", "WellKnownTypes"]),
   tests("HTTP2", ["Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI"]),
   tests("Storage", ["Base", "ChildProcess", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),
@@ -179,7 +181,7 @@ let package = Package(
     .executable(name: "octet", targets: ["octet"]),
     .executable(name: "octet-interop", targets: ["octet-interop"]),
     .executable(name: "protoc-gen-octet", targets: ["protoc-gen-octet"]),
-    .library(name: "OctetRPC", targets: ["RPC", "HTTP2", "ProtobufRuntime", "StandardServices"]),
+    .library(name: "OctetRPC", targets: ["RPC", "HTTP2", "WebProtocols", "ProtobufRuntime", "StandardServices"]),
   ],
   targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + benchmarks
     + testTargets + domainTests

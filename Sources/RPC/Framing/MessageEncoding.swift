@@ -6,7 +6,7 @@ public enum MessageEncoding: String, Sendable, CaseIterable {
   case gzip
 
   /// What this side can read, as `grpc-accept-encoding` says it.
-  static let accepted = allCases.map(\.rawValue).joined(separator: ",")
+  package static let accepted = allCases.map(\.rawValue).joined(separator: ",")
 
   /// Reads the value of `grpc-encoding`; nil for an encoding that is not known here.
   init?(_ headers: HeaderList, _ value: Range<Int>) {
@@ -28,10 +28,10 @@ public enum MessageEncoding: String, Sendable, CaseIterable {
 }
 
 /// Messages with their prefix, compressed and decompressed.
-enum MessageCompression {
+package enum MessageCompression {
   /// The message compressed, or as it is if that would not make it shorter.
   /// - Parameter message: prefix and wire form, not compressed.
-  static func compress(_ message: [UInt8]) -> [UInt8] {
+  package static func compress(_ message: [UInt8]) -> [UInt8] {
     guard message.count >= RPCLimits.compressedFromBytes else { return message }
     let wireForm = message.span.extracting(droppingFirst: EncodedMessage.prefixLength)
     guard var compressed = Gzip.compress(wireForm, headroom: EncodedMessage.prefixLength) else { return message }
@@ -43,7 +43,7 @@ enum MessageCompression {
   /// - Parameters:
   ///   - encoding: what the call declares; nil for an encoding that is not known.
   ///   - limit: the greatest length of the wire form.
-  static func decompress(
+  package static func decompress(
     _ payload: ArraySlice<UInt8>, _ encoding: MessageEncoding?, limit: Int
   ) throws(FramingError) -> ArraySlice<UInt8> {
     switch encoding {

@@ -1,0 +1,153 @@
+internal import ProtobufRuntime
+internal import RPC
+internal import Synchronization
+
+/// A call in a web protocol: stands between the transport, for which it is the handler of a request, and the core, for
+/// which it is a stream of gRPC. What the protocols do in their own way is in the subclasses. Confined to the stream's
+/// executor.
+class WebCall: ServerStream, ServerStreamHandler {
+  /// What all calls of a server share.
+  final let acceptor: WebAcceptor
+  final let stream: any ServerStream
+  /// What the answer says of itself to a script of another origin.
+  final let grant: CORSGrant?
+  /// The core's end, until the stream is gone; nil as well for a request that was refused before the core saw it.
+  private final var core: (any ServerStreamHandler)?
+  /// nil if the core understands the body as it comes.
+  private final var translator: (any RequestTranslator)?
+  private final var ledger = WindowLedger()
+  private final var gathered = 0
+  /// The answer is complete: what comes still is of no use.
+  private final var hasEnded = false
+
+  init(_ acceptor: WebAcceptor, _ stream: any ServerStream, _ grant: CORSGrant?) {
+    self.acceptor = acceptor
+    self.stream = stream
+    self.grant = grant
+  }
+
+  /// Brings the request to the core.
+  /// - Parameter translator: nil if the core understands the body as it comes.
+  final func begin(_ head: RequestHead, _ translator: (any RequestTranslator)?) {
+    self.translator = translator
+    core = acceptor.core.accept(head, on: self)
+  }
+
+  /// Answers without the core.
+  final func refuse(_ error: RPCError) {
+    respond(status: 200, headers: StatusHeaders.failure(error), endStream: true)
+  }
+
+  // The answer, which each protocol translates in its own way.
+
+  func respond(status: Int, headers: HeaderList, endStream: Bool) { preconditionFailure("overridden") }
+  func write(_ bytes: [UInt8]) { preconditionFailure("overridden") }
+  func finish(trailers: HeaderList?) { preconditionFailure("overridden") }
+  /// Bytes of the answer that are held here.
+  var heldAnswerBytes: Int { 0 }
+
+  /// Called by the subclasses when the core has given the whole answer.
+  final func answered() {
+    hasEnded = true
+    release()
+  }
+
+  /// The call is to end with an error that is found here.
+  final func fail(_ error: RPCError) {
+    release()
+    if let core { core.fail(error) } else if !hasEnded { refuse(error) }
+  }
+
+  /// The body is not needed any more.
+  private final func release() {
+    translator = translator == nil ? nil : DiscardedBody()
+    acceptor.gathered.subtract(gathered, ordering: .relaxed)
+    gathered = 0
+  }
+
+  // What the core asks for.
+
+  final var executor: any CallExecutor { stream.executor }
+  final var peer: PeerInfo { stream.peer }
+  final var queuedBytes: Int { stream.queuedBytes + heldAnswerBytes }
+  final func reset(_ code: ResetCode) { stream.reset(code) }
+
+  final func consumed(_ count: Int) {
+    stream.consumed(translator == nil ? count : ledger.consume(count))
+  }
+
+  // What the transport says.
+
+  final func receive(_ bytes: Span<UInt8>) {
+    guard let core, translator != nil, !hasEnded else {
+      if let core, translator == nil { core.receive(bytes) } else { stream.consumed(bytes.count) }
+      return
+    }
+    translate(received: bytes.count, for: core) { (translator) throws(RPCError) in try translator.take(bytes) }
+  }
+
+  final func receiveEnd() {
+    guard let core else { return }
+    if translator != nil, !hasEnded {
+      let isWhole = translate(received: 0, for: core) { (translator) throws(RPCError) in try translator.end() }
+      guard isWhole else { return }
+    }
+    core.receiveEnd()
+  }
+
+  final func drained() { core?.drained() }
+
+  final func closed(_ reason: StreamClosure?) {
+    hasEnded = true
+    release()
+    let core = core
+    self.core = nil
+    core?.closed(reason)
+  }
+
+  /// Gives the core what `body` makes of `received` octets.
+  /// - Returns: false if the call has failed.
+  @discardableResult
+  private final func translate(
+    received: Int, for core: any ServerStreamHandler,
+    _ body: (inout any RequestTranslator) throws(RPCError) -> [UInt8]
+  ) -> Bool {
+    guard var translator else { preconditionFailure("asked for with a translator only") }
+    do throws(RPCError) {
+      // Taken out meanwhile, so that its buffer is not shared.
+      self.translator = DiscardedBody()
+      let bytes = try body(&translator)
+      self.translator = translator
+      try account(translator.heldBytes)
+      guard !bytes.isEmpty else {
+        stream.consumed(received)
+        return true
+      }
+      ledger.record(received: received, given: bytes.count)
+      core.receive(bytes.span)
+      return true
+    } catch {
+      stream.consumed(received)
+      fail(error)
+      return false
+    }
+  }
+
+  /// Counts what is held of an unfinished message into the server's sum.
+  private final func account(_ held: Int) throws(RPCError) {
+    let change = held - gathered
+    guard change != 0 else { return }
+    gathered = held
+    let sum = acceptor.gathered.add(change, ordering: .relaxed).newValue
+    guard change < 0 || sum <= acceptor.limits.gatheredBytes else {
+      throw RPCError(.resourceExhausted, "too many requests are unfinished").retryAfter(.seconds(1))
+    }
+  }
+}
+
+/// The rest of a body that nobody needs.
+private struct DiscardedBody: RequestTranslator {
+  mutating func take(_ bytes: Span<UInt8>) throws(RPCError) -> [UInt8] { [] }
+  mutating func end() throws(RPCError) -> [UInt8] { [] }
+  var heldBytes: Int { 0 }
+}
