@@ -151,7 +151,9 @@ let testTargets: [Target] = [
   tests(
     "RPC",
     ["Base", "Compression", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "StandardServices", "StandardServicesAPI"]),
-  tests("WebProtocols", ["Base", "Compression", "ProtobufRuntime", "RPC", "GoogleRPC", "InteropAPI", "WellKnownTypes"]),
+  tests(
+    "WebProtocols",
+    ["Base", "Compression", "ProtobufRuntime", "RPC", "GoogleRPC", "InteropAPI", "WellKnownTypes"]),
   tests("HTTP2", ["Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI"]),
   tests("Storage", ["Base", "ChildProcess", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),

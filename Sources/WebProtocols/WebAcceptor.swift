@@ -97,7 +97,7 @@ public final class WebAcceptor: RequestAcceptor {
       let query = try ConnectQuery(parts.count == 2 ? parts[1] : "")
       let coding = coding(query.format, method)
       let call = ConnectUnaryCall(self, stream, coding, isGet: true, grant)
-      let connect = ConnectHead(head, path: parts[0], .unary, encodingName: query.encodingName)
+      let connect = ConnectHead(head, path: parts[0], .unary, encodingName: query.encodingName ?? "")
       begin(call, connect, coding) { WholeBody($0, message: query.message) }
       return call
     } catch {
