@@ -16,7 +16,7 @@ struct Base64BodyTests {
 
   @Test func readsWhateverTheLengthIsAndHoweverItIsCut() throws {
     for length in 0...9 {
-      let bytes = (0..<length).map { UInt8($0 * 37 + 200 & 0xff) }
+      let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 * 37 + 200) }
       let text = Base64.standard.encode(bytes, padded: true)
       for cut in 0...text.count {
         #expect(try decoded([String(text.prefix(cut)), String(text.dropFirst(cut))]) == bytes)

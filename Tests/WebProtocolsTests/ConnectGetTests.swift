@@ -1,6 +1,6 @@
 import Base
-import Compression
 import InteropAPI
+import ProtobufRuntime
 import RPC
 import Testing
 
@@ -33,7 +33,7 @@ struct ConnectGetTests {
 
   @Test func readsCompressedMessages() async throws {
     let json = Array(#"{"responseSize": 1}                             "#.utf8)
-    let message = Base64.url.encode(try #require(Gzip.compress(json.span)))
+    let message = Base64.url.encode(try #require(gzip(json)))
     let call = try await get("?encoding=json&base64=1&compression=gzip&message=\(message)")
     #expect(call.text == #"{"payload":{"body":"Bw=="},"hostname":"unbounded"}"#)
     #expect(try await get("?encoding=json&base64=1&compression=zstd&message=\(message)").status == 501)

@@ -1,6 +1,6 @@
 import Base
-import Compression
 import InteropAPI
+import ProtobufRuntime
 import RPC
 import Testing
 
@@ -85,10 +85,10 @@ struct ConnectStreamTests {
   @Test func manyLargeMessagesPassTheWindow() async throws {
     let text = #"{"payload":{"body":"\#(String(repeating: "A", count: 40_000))"}}"#
     let call = (try WebFixture()).open("StreamingInputCall", json)
-    for _ in 0..<100 { call.write(frame(text)) }
+    for _ in 0..<30 { call.write(frame(text)) }
     call.finish()
     await call.end()
-    #expect(Frame.all(call.body).first?.text == #"{"aggregatedPayloadSize":3000000}"#)
+    #expect(Frame.all(call.body).first?.text == #"{"aggregatedPayloadSize":900000}"#)
   }
 
   @Test(
@@ -141,7 +141,7 @@ struct ConnectStreamTests {
     let text =
       #"{"responseParameters":[{"size":2000,"compressed":{"value":true}},{"size":2000}]}                      "#
     let body = type.hasSuffix("json") ? Array(text.utf8) : message.encoded() + message.encoded()
-    let compressed = Frame(flags: 1, payload: try #require(Gzip.compress(body.span))).bytes
+    let compressed = Frame(flags: 1, payload: try #require(gzip(body))).bytes
     let call = await (try WebFixture()).post(
       "StreamingOutputCall", type, compressed,
       ["connect-content-encoding": "gzip", "connect-accept-encoding": "gzip"])
@@ -150,7 +150,7 @@ struct ConnectStreamTests {
     #expect(frames.count >= 3)
     for frame in frames.dropLast() {
       #expect(frame.flags == 1)
-      #expect(try Gzip.decompress(frame.payload.span, limit: 10_000).count > 2000)
+      #expect(try gunzip(frame.payload).count > 2000)
     }
     #expect(frames.last?.flags == 2)
   }

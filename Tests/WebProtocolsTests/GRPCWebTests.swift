@@ -1,6 +1,6 @@
 import Base
-import Compression
 import InteropAPI
+import ProtobufRuntime
 import RPC
 import Testing
 
@@ -63,7 +63,7 @@ struct GRPCWebTests {
   @Test(arguments: ["application/grpc-web", "application/grpc-web-text"])
   func aServerStream(_ type: String) async throws {
     var request = StreamingOutputCallRequest()
-    request.responseParameters = [1, 20_000, 3].map { size in
+    request.responseParameters = ([1, 20_000, 3] as [Int32]).map { size in
       var parameters = ResponseParameters()
       parameters.size = size
       return parameters

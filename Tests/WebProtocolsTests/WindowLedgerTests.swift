@@ -15,7 +15,7 @@ struct WindowLedgerTests {
   }
 
   @Test func neverReturnsMoreThanCame() {
-    var random = SeededRandomSource(seed: 7)
+    let random = SeededRandomSource(seed: 7)
     var ledger = WindowLedger()
     var received = 0
     var held = 0

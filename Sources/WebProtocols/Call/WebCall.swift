@@ -79,20 +79,19 @@ class WebCall: ServerStream, ServerStreamHandler {
   // What the transport says.
 
   final func receive(_ bytes: Span<UInt8>) {
-    guard let core, translator != nil, !hasEnded else {
-      if let core, translator == nil { core.receive(bytes) } else { stream.consumed(bytes.count) }
+    guard let core else { return stream.consumed(bytes.count) }
+    guard translator != nil else { return core.receive(bytes) }
+    guard let given = translate(bytes.count, { (translator) throws(RPCError) in try translator.take(bytes) }) else {
       return
     }
-    translate(received: bytes.count, for: core) { (translator) throws(RPCError) in try translator.take(bytes) }
+    if !given.isEmpty { core.receive(given.span) }
   }
 
   final func receiveEnd() {
     guard let core else { return }
-    if translator != nil, !hasEnded {
-      let isWhole = translate(received: 0, for: core) { (translator) throws(RPCError) in try translator.end() }
-      guard isWhole else { return }
-    }
-    core.receiveEnd()
+    guard translator != nil else { return core.receiveEnd() }
+    guard let given = translate(0, { (translator) throws(RPCError) in try translator.end() }) else { return }
+    if given.isEmpty { core.receiveEnd() } else { core.receiveLast(given.span) }
   }
 
   final func drained() { core?.drained() }
@@ -105,31 +104,24 @@ class WebCall: ServerStream, ServerStreamHandler {
     core?.closed(reason)
   }
 
-  /// Gives the core what `body` makes of `received` octets.
-  /// - Returns: false if the call has failed.
-  @discardableResult
+  /// What the translator makes of `received` octets, for the core.
+  /// - Returns: nil if the call has failed.
   private final func translate(
-    received: Int, for core: any ServerStreamHandler,
-    _ body: (inout any RequestTranslator) throws(RPCError) -> [UInt8]
-  ) -> Bool {
+    _ received: Int, _ body: (inout any RequestTranslator) throws(RPCError) -> [UInt8]
+  ) -> [UInt8]? {
     guard var translator else { preconditionFailure("asked for with a translator only") }
     do throws(RPCError) {
       // Taken out meanwhile, so that its buffer is not shared.
       self.translator = DiscardedBody()
-      let bytes = try body(&translator)
+      let given = try body(&translator)
       self.translator = translator
       try account(translator.heldBytes)
-      guard !bytes.isEmpty else {
-        stream.consumed(received)
-        return true
-      }
-      ledger.record(received: received, given: bytes.count)
-      core.receive(bytes.span)
-      return true
+      if given.isEmpty { stream.consumed(received) } else { ledger.record(received: received, given: given.count) }
+      return given
     } catch {
       stream.consumed(received)
       fail(error)
-      return false
+      return nil
     }
   }
 

@@ -1,4 +1,5 @@
 import Base
+import Compression
 import RPC
 
 /// A request by hand over the in-process transport, and all that came back.
@@ -114,3 +115,9 @@ struct Frame: Equatable {
     return frames
   }
 }
+
+/// The bytes compressed; nil if that makes them no shorter.
+func gzip(_ bytes: [UInt8]) -> [UInt8]? { Gzip.compress(bytes.span) }
+
+/// What was compressed.
+func gunzip(_ bytes: [UInt8]) throws -> [UInt8] { try Gzip.decompress(bytes.span, limit: 100_000) }

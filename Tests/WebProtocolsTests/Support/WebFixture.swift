@@ -57,7 +57,9 @@ struct WebFixture {
 
 /// Behaves as the interoperability tests ask, as far as the tests here need it.
 private struct Service: TestService {
-  func emptyCall(_ request: Empty, context: ServerContext) async throws -> Empty { Empty() }
+  func emptyCall(_ request: InteropAPI.Empty, context: ServerContext) async throws -> InteropAPI.Empty {
+    InteropAPI.Empty()
+  }
 
   func unaryCall(_ request: SimpleRequest, context: ServerContext) async throws -> SimpleResponse {
     try context.initialMetadata.add("x-initial", context.metadata["x-echo"] ?? "none")
@@ -118,7 +120,7 @@ private struct Service: TestService {
     context: ServerContext
   ) async throws {}
 
-  func unimplementedCall(_ request: Empty, context: ServerContext) async throws -> Empty {
+  func unimplementedCall(_ request: InteropAPI.Empty, context: ServerContext) async throws -> InteropAPI.Empty {
     throw RPCError(.unimplemented, "not here")
   }
 
