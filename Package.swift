@@ -75,6 +75,7 @@ let generatedModules: [Target] =
   + generated("StandardServicesAPI", services: true)
   + generated("BenchAPI", services: true)
   + generated("InteropAPI", services: true)
+  + generated("OpenTelemetryAPI", services: true)
   + generated("RoundTripAPI", uses: ["WellKnownTypes"])
   + domains.flatMap { domain in
     generated(
@@ -92,6 +93,7 @@ let rpcStack: [Target] = [
   library("StandardServices", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI"]),
   library("WebProtocols", ["Base", "ProtobufRuntime", "RPC"]),
   library("HTTP2", ["Base", "RPC", "CNghttp2", "COpenSSL", "CLinux"], settings: strict),
+  library("Observability", ["Base", "RPC", "ProtobufRuntime", "OpenTelemetryAPI"]),
 ]
 
 let houseTargets: [Target] = [
@@ -120,8 +122,9 @@ let programs: [Target] = [
   program(
     "octetd",
     [
-      "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2", "Storage",
-      "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes", "GoogleRPC", "OctetTypes",
+      "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2",
+      "Observability", "Storage", "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes", "GoogleRPC",
+      "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
   program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2"]),
   program(
@@ -132,7 +135,7 @@ let programs: [Target] = [
     "roundtrip",
     [
       "ProtobufRuntime", "RoundTripAPI", "WellKnownTypes", "GoogleRPC", "OctetTypes",
-      "StandardServicesAPI", "BenchAPI", "InteropAPI",
+      "StandardServicesAPI", "BenchAPI", "InteropAPI", "OpenTelemetryAPI",
     ] + domains.map { .target(name: "\($0)API") }),
 ]
 
@@ -155,6 +158,7 @@ let testTargets: [Target] = [
     "WebProtocols",
     ["Base", "Compression", "ProtobufRuntime", "RPC", "GoogleRPC", "InteropAPI", "WellKnownTypes"]),
   tests("HTTP2", ["Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI"]),
+  tests("Observability", ["Base", "HTTP2", "ProtobufRuntime", "RPC", "OpenTelemetryAPI"]),
   tests("Storage", ["Base", "ChildProcess", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),
   tests(
@@ -183,7 +187,9 @@ let package = Package(
     .executable(name: "octet", targets: ["octet"]),
     .executable(name: "octet-interop", targets: ["octet-interop"]),
     .executable(name: "protoc-gen-octet", targets: ["protoc-gen-octet"]),
-    .library(name: "OctetRPC", targets: ["RPC", "HTTP2", "WebProtocols", "ProtobufRuntime", "StandardServices"]),
+    .library(
+      name: "OctetRPC",
+      targets: ["RPC", "HTTP2", "WebProtocols", "ProtobufRuntime", "StandardServices", "Observability"]),
   ],
   targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + benchmarks
     + testTargets + domainTests

@@ -70,7 +70,7 @@ public enum SecretFile {
 }
 
 /// The `errno` of the last call that failed on this thread.
-private var lastError: Int32 { __errno_location().pointee }
+var lastError: Int32 { __errno_location().pointee }
 
 /// Why a secret file cannot be used.
 public enum SecretFileError: Error, Equatable, CustomStringConvertible {

@@ -1,0 +1,89 @@
+import Base
+import HTTP2
+import Observability
+import RPC
+import Testing
+
+@Suite struct AdminTests {
+  private func admin(
+    sources: [any MetricSource] = [], readiness: Readiness = Readiness([]), timeout: Duration = .seconds(60)
+  ) -> InProcessTransport {
+    InProcessTransport(
+      acceptor: AdminEndpoints(sources: sources, readiness: readiness, readinessTimeout: timeout))
+  }
+
+  @Test func `metrics come in the form that was asked for`() async {
+    let source = ReadMetrics { [MetricFamily("answers_total", .counter, "Answers.", 42)] }
+    let transport = admin(sources: [source, ProcessMetrics()])
+    let text = await WebRequest.get("/metrics", transport)
+    #expect(text.status == 200)
+    #expect(text.headers.first("content-type") == "text/plain; version=0.0.4; charset=utf-8")
+    #expect(text.headers.first("content-length") == String(text.body.count))
+    #expect(text.text.contains("\nanswers_total 42\n"))
+    #expect(text.text.contains("# TYPE process_resident_memory_bytes gauge\n"))
+    let open = await WebRequest.get(
+      "/metrics?x=1", transport, headers: ["accept": "application/openmetrics-text; version=1.0.0"])
+    #expect(open.headers.first("content-type")?.hasPrefix("application/openmetrics-text; version=1.0.0") == true)
+    #expect(open.text.hasSuffix("# EOF\n"))
+  }
+
+  @Test func `only what is there can be got, and only got`() async {
+    let transport = admin()
+    #expect(await WebRequest.get("/healthz", transport).text == "ok\n")
+    #expect(await WebRequest.get("/", transport).status == 404)
+    #expect(await WebRequest.get("/metrics/", transport).status == 404)
+    let posted = await WebRequest.get("/metrics", transport, method: "POST")
+    #expect(posted.status == 405 && posted.headers.first("allow") == "GET, HEAD")
+    let head = await WebRequest.get("/healthz", transport, method: "HEAD")
+    #expect(head.status == 200 && head.body.isEmpty && head.headers.first("content-length") == "3")
+  }
+
+  @Test func `readiness says why not`() async {
+    struct Broken: Error {}
+    let readiness = Readiness([("database", { throw Broken() }), ("disk", {})])
+    let answer = await WebRequest.get("/readyz", admin(readiness: readiness))
+    #expect(answer.status == 503 && answer.text == "not ready\ndatabase: failed\n")
+    let well = Readiness([("database", {})])
+    #expect(await WebRequest.get("/readyz", admin(readiness: well)).text == "ready\n")
+    well.beginDraining()
+    let draining = await WebRequest.get("/readyz", admin(readiness: well))
+    #expect(draining.status == 503 && draining.text == "not ready\ndraining\n")
+  }
+
+  @Test func `a check that hangs is not ready, and not begun again`() async {
+    let begun = Locked(0)
+    let (release, releases) = AsyncStream<Void>.makeStream()
+    let readiness = Readiness([
+      (
+        "database",
+        {
+          begun.withLock { $0 += 1 }
+          for await _ in release { break }
+        }
+      )
+    ])
+    let transport = admin(readiness: readiness, timeout: .milliseconds(1))
+    #expect(await WebRequest.get("/readyz", transport).text == "not ready\ndatabase: no answer within 1 ms\n")
+    #expect(await WebRequest.get("/readyz", transport).text == "not ready\ndatabase: still no answer\n")
+    #expect(begun.withLock { $0 } == 1)
+    releases.yield()
+  }
+
+  @Test func `the endpoints answer over a real connection`() async throws {
+    let group = try EventLoopGroup(loops: 1)
+    let server = try HTTP2Server(
+      acceptor: AdminEndpoints(sources: [ProcessMetrics()], readiness: Readiness([])),
+      listen: [.cleartext("127.0.0.1:0")!], group: group)
+    try await server.start()
+    let clients = try EventLoopGroup(loops: 1)
+    let transport = HTTP2ClientTransport(
+      target: ClientTarget("\(server.boundAddresses[0].address)")!, group: clients)
+    let answer = await WebRequest.get("/metrics", transport)
+    #expect(answer.status == 200 && answer.text.contains("\nprocess_open_fds "))
+    #expect(await WebRequest.get("/readyz", transport).text == "ready\n")
+    await transport.shutdown()
+    await server.drain(within: .seconds(5))
+    await clients.shutdown()
+    await group.shutdown()
+  }
+}

@@ -1,0 +1,113 @@
+import Base
+import RPC
+import Testing
+
+@testable import Observability
+
+@Suite struct CallLogTests {
+  @Test func `every call has a line when all are wanted`() async throws {
+    let pipe = LinePipe()
+    let log = CallLog(all: true, slow: nil, descriptor: pipe.descriptor, user: { _ in "user_1" })
+    let server = EchoServer(log: log) { request, _, clock in
+      clock.advance(by: .microseconds(1500))
+      return request
+    }
+    _ = try await server.call(metadata: [("x-request-id", "r\"1"), ("authorization", "Bearer secret")])
+    _ = try? await server.call(MethodDescriptor(service: "no", name: "Such", kind: .unary))
+    log.close()
+    #expect(
+      pipe.lines() == [
+        #"{"time":"2026-01-01T00:00:00.001Z","level":"info","event":"call","method":"/test.Echo/Unary","code":"OK","#
+          + #""duration_us":1500,"request_messages":1,"request_bytes":8,"response_messages":1,"response_bytes":8,"#
+          + #""peer":"inprocess:","user":"user_1","request_id":"r\"1"}"#,
+        #"{"time":"2026-01-01T00:00:00.001Z","level":"info","event":"call","method":"/no/Such","#
+          + #""code":"UNIMPLEMENTED","duration_us":0,"request_messages":0,"request_bytes":0,"response_messages":0,"#
+          + #""response_bytes":0,"peer":"inprocess:"}"#,
+      ])
+    #expect(log.metrics().value("octet_log_lines_dropped_total") == .integer(0))
+  }
+
+  @Test func `what a peer sends is cut to a bounded length`() async throws {
+    let pipe = LinePipe()
+    let log = CallLog(all: true, slow: nil, descriptor: pipe.descriptor)
+    let server = EchoServer(log: log)
+    let long = String(repeating: "x", count: 5000)
+    _ = try await server.call(metadata: [("x-request-id", long)])
+    _ = try? await server.call(MethodDescriptor(service: long, name: long, kind: .unary))
+    log.close()
+    let lines = pipe.lines()
+    #expect(lines.count == 2)
+    #expect(lines.allSatisfy { $0.utf8.count < 600 && $0.contains("xxx…\"") })
+  }
+
+  @Test func `a slow call has a line that says where its time went, a quick one none`() async throws {
+    let pipe = LinePipe()
+    let log = CallLog(all: false, slow: .milliseconds(500), descriptor: pipe.descriptor)
+    let server = EchoServer(log: log) { request, _, clock in
+      clock.advance(by: .milliseconds(Int(request.bytes[0]) * 100))
+      return request
+    }
+    _ = try await server.call(EchoMethods.unary, [4])
+    _ = try await server.call(EchoMethods.unary, [7])
+    log.close()
+    let lines = pipe.lines()
+    #expect(lines.count == 1)
+    #expect(
+      lines[0].contains(
+        #""level":"warning","event":"slow_call","method":"/test.Echo/Unary","code":"OK","duration_us":700000,"#
+          + #""request_us":0,"interceptors_us":0,"handler_us":700000,"storage_us":0,"peer_reads_us":0,"#
+          + #""peer_writes_us":0,"loop_lag_us":0,"#))
+  }
+
+  @Test func `waiting for storage is a part of the handler's time`() async throws {
+    let pipe = LinePipe()
+    let log = CallLog(all: false, slow: .zero, descriptor: pipe.descriptor)
+    let server = EchoServer(log: log) { request, _, _ in
+      await CallWaits.storage {
+        let start = ContinuousClock.now
+        while ContinuousClock.now - start < .milliseconds(2) { await Task.yield() }
+      }
+      return request
+    }
+    _ = try await server.call()
+    log.close()
+    let line = try #require(pipe.lines().first)
+    let storage = line.firstRange(of: #""storage_us":"#).map { line[$0.upperBound...].prefix { $0.isNumber } }
+    #expect(try #require(Int(storage ?? "")) >= 2000)
+  }
+
+  @Test func `calls are judged by what was not the client's time`() {
+    let began = Instant(seconds: 100)
+    func judged(_ kind: MethodKind, input: Int64, room: Int64) -> Int {
+      var counts = CallCounts()
+      counts.inputWaitNanoseconds = input * 1_000_000_000
+      counts.roomWaitNanoseconds = room * 1_000_000_000
+      let record = CallRecord(
+        began: began, started: began + .seconds(1), handling: began + .seconds(3), ended: began + .seconds(60),
+        counts: counts)
+      let slow = SlowCall(record, storageNanoseconds: 5_000_000_000, loopLag: .zero)
+      return slow.judged(kind, total: record.duration) / 1_000_000
+    }
+    #expect(judged(.unary, input: 0, room: 0) == 60)
+    #expect(judged(.clientStreaming, input: 50, room: 0) == 10)
+    // A watch lasts as long as its reader likes.
+    #expect(judged(.serverStreaming, input: 0, room: 0) == 8)
+    #expect(judged(.bidirectional, input: 50, room: 4) == 12)
+  }
+
+  @Test func `lines that nobody takes are dropped and counted, and calls do not wait`() async throws {
+    let pipe = LinePipe()
+    let log = CallLog(all: true, slow: nil, descriptor: pipe.descriptor, waitingLines: 8)
+    let server = EchoServer(log: log)
+    // A pipe holds 64 KB; nobody reads.
+    for _ in 0..<1000 { _ = try await server.call() }
+    guard case .integer(let dropped) = log.metrics().value("octet_log_lines_dropped_total") else {
+      Issue.record("no counter")
+      return
+    }
+    #expect(dropped > 100)
+    pipe.stopReading()
+    log.close()
+    #expect(server.value("grpc_server_started_total", ["grpc_method": "Unary"]) == .integer(1000))
+  }
+}
