@@ -28,6 +28,13 @@ public final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     mutex.deallocate()
   }
 
+  /// How many elements wait. From any thread.
+  public var count: Int {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return elements.count
+  }
+
   /// Appends an element and wakes a reader. From any thread.
   public func push(_ element: Element) throws(QueueRefusal) {
     pthread_mutex_lock(mutex)

@@ -1,4 +1,5 @@
 import Base
+import RPC
 public import Storage
 
 /// A database whose errors clients understand: an engine that is busy or closed is UNAVAILABLE, not a bug.
@@ -13,7 +14,7 @@ public struct EdgeDatabase: Database {
 
   public func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
     do {
-      return try await engine.read(body)
+      return try await CallWaits.storage { try await engine.read(body) }
     } catch {
       throw Self.translated(error)
     }
@@ -22,7 +23,7 @@ public struct EdgeDatabase: Database {
   public func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result
   {
     do {
-      return try await engine.write(body)
+      return try await CallWaits.storage { try await engine.write(body) }
     } catch {
       throw Self.translated(error)
     }

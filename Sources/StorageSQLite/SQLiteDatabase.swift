@@ -105,6 +105,9 @@ public final class SQLiteDatabase: Database {
     try await enqueue(body, on: writes, operation: "write")
   }
 
+  /// How much work waits for a thread of the engine. From any thread.
+  public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count) }
+
   public func schemaText() async throws -> String {
     try await read { try SQLiteSchema.text($0) }
   }

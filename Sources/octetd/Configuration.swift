@@ -14,6 +14,7 @@ struct Configuration: Sendable {
   var drainTimeout: Duration
   var logLevel: LogLevel
   var seedDemo: Bool
+  var observation: ObservationSettings
 
   init(_ values: SettingValues) throws(UsageError) {
     listen = values.list(.listen)
@@ -36,6 +37,7 @@ struct Configuration: Sendable {
     }
     logLevel = level
     seedDemo = try values.isOn(.seedDemo)
+    observation = try ObservationSettings(values)
   }
 
   /// Whether the services of a domain are to be served.

@@ -5,6 +5,7 @@ import GoogleRPC
 import HTTP2
 import Identity
 import IdentityAPI
+import Observability
 import OctetTypes
 import RPC
 import Rides
@@ -26,6 +27,8 @@ struct Front: Sendable {
   let server: HTTP2Server
   let health: ServiceHealth
   let group: EventLoopGroup
+  private let observation: Observation
+  private let admin: AdminListener?
 
   /// Registers the services and binds the addresses; nothing is accepted before `start`.
   init(_ configuration: Configuration, house: House, log: Log) throws(StartFailure) {
@@ -47,15 +50,17 @@ struct Front: Sendable {
     }
     let access = AccessInterceptor(
       authority: house.authority, keys: house.kit.keys, clock: house.kit.clock, openServices: Self.openServices)
-    core = RPCServer(
-      registry: registry, interceptors: [access], clock: house.kit.clock, random: house.kit.random,
-      log: UnexpectedErrors(log: log))
-
     do {
       group = try EventLoopGroup(loops: configuration.loops)
     } catch {
       throw StartFailure(error, opening: "the event loops")
     }
+    observation = try Observation(
+      configuration.observation, methods: registry.methods, loops: group, kit: house.kit)
+    core = RPCServer(
+      registry: registry, interceptors: observation.calls.interceptors + [access], observer: observation.calls,
+      clock: house.kit.clock, random: house.kit.random, log: UnexpectedErrors(log: log))
+
     let addresses = try Self.addresses(configuration)
     let tls = try Self.certificate(configuration)
     do {
@@ -64,6 +69,18 @@ struct Front: Sendable {
       let wanted = (configuration.listen + configuration.tlsListen).joined(separator: ", ")
       throw StartFailure(error, opening: "cannot listen on \(wanted)")
     }
+    let adminAddresses = configuration.observation.adminListen
+    admin =
+      adminAddresses.isEmpty
+      ? nil
+      : try AdminListener(
+        adminAddresses, sources: observation.sources, publicServer: server, database: house.database)
+  }
+
+  /// Begins to accept.
+  func start() async throws {
+    try await server.start()
+    try await admin?.start()
   }
 
   /// `ready listen=127.0.0.1:8080 tls=127.0.0.1:8443`, with the ports that the kernel chose.
@@ -71,15 +88,19 @@ struct Front: Sendable {
     func joined(encrypted: Bool) -> String {
       server.boundAddresses.filter { $0.isEncrypted == encrypted }.map { "\($0.address)" }.joined(separator: ",")
     }
-    let parts = [("listen", joined(encrypted: false)), ("tls", joined(encrypted: true))]
+    let admin = (admin?.addresses ?? []).map { "\($0.address)" }.joined(separator: ",")
+    let parts = [("listen", joined(encrypted: false)), ("tls", joined(encrypted: true)), ("admin", admin)]
     return "ready" + parts.filter { !$0.1.isEmpty }.map { " \($0.0)=\($0.1)" }.joined()
   }
 
   /// Refuses new calls, lets those under way finish, and closes all connections at the latest after `limit`.
   func drain(within limit: Duration) async {
+    admin?.beginDraining()
     health.stopServing()
     core.beginDraining()
     await server.drain(within: limit)
+    await observation.stop()
+    await admin?.stop()
     await group.shutdown()
   }
 

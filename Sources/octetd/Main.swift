@@ -85,7 +85,7 @@ struct Octetd {
       front = try Front(configuration, house: house, log: log)
       if configuration.seedDemo { try await house.seedDemo() }
       try await house.start()
-      try await front.server.start()
+      try await front.start()
     } catch {
       await house.close()
       throw StartFailure(error, opening: configuration.data)

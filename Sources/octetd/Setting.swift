@@ -39,6 +39,21 @@ extension Setting {
     help: "How long SIGTERM waits for calls under way before it ends them.")
   static let logLevel = Setting(
     name: "log-level", placeholder: "LEVEL", fallback: "info", help: "debug, info, warning or error.")
+  static let adminListen = Setting(
+    name: "admin-listen", placeholder: "[ADDR:]PORT", fallback: nil,
+    help:
+      "Answer operators here: /metrics, /healthz, /readyz. On 127.0.0.1 if there is no ADDR. Never a public address.")
+  static let accessLog = Setting(
+    name: "access-log", placeholder: nil, fallback: nil, help: "Log a line for every call.")
+  static let slowCall = Setting(
+    name: "slow-call", placeholder: "DURATION", fallback: nil,
+    help: "Log a line that says where the time went for calls that take this long: 500ms, 2s.")
+  static let otlpEndpoint = Setting(
+    name: "otlp-endpoint", placeholder: "URL", fallback: nil,
+    help: "Send traces to the OpenTelemetry collector at http://HOST:PORT or https://HOST:PORT, over gRPC.")
+  static let traceSampleRatio = Setting(
+    name: "trace-sample-ratio", placeholder: "SHARE", fallback: "1",
+    help: "The share, 0 to 1, that is kept of traces which begin here. Those of clients are kept as the clients say.")
   static let seedDemo = Setting(
     name: "seed-demo", placeholder: nil, fallback: nil,
     help: "Fill an empty database with demo accounts and a demo city. Never in production: passwords are known.")
@@ -47,6 +62,7 @@ extension Setting {
     help: "Read settings from FILE: a line each, `name = value`; # begins a comment.")
 
   static let all = [
-    listen, tlsListen, tlsCertificate, tlsKey, data, services, loops, drainTimeout, logLevel, seedDemo, config,
+    listen, tlsListen, tlsCertificate, tlsKey, data, services, loops, drainTimeout, logLevel, adminListen,
+    accessLog, slowCall, otlpEndpoint, traceSampleRatio, seedDemo, config,
   ]
 }

@@ -46,6 +46,19 @@ struct SettingValues {
     return number
   }
 
+  /// A duration such as `500ms`, `2s` or `5m`, or nil if the setting is absent.
+  func duration(_ setting: Setting) throws(UsageError) -> Duration? {
+    guard let text = values[setting.name] else { return nil }
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    let units: [String: Duration] = [
+      "us": .microseconds(1), "ms": .milliseconds(1), "s": .seconds(1), "m": .seconds(60), "h": .seconds(3600),
+    ]
+    guard let number = Int32(digits), let unit = units[String(text[digits.endIndex...])] else {
+      throw UsageError("\(setting.name): \(text) is not a duration such as 500ms or 2s")
+    }
+    return unit * Int(number)
+  }
+
   private static func flags(in arguments: [String], operands: inout [String]) throws(UsageError) -> [String: String] {
     var flags: [String: String] = [:]
     var rest = arguments[...]

@@ -1,0 +1,311 @@
+"""What an operator sees of a running octetd: metrics, probes, access log, slow calls, traces."""
+
+import collections
+import concurrent.futures
+import json
+import signal
+import subprocess
+import threading
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.proto.trace.v1 import trace_pb2
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.parser import text_string_to_metric_families as text_families
+
+from support.people import Person
+from support.server import BUILD, Server
+
+HEALTH_CHECK = {"grpc_service": "grpc.health.v1.Health", "grpc_method": "Check", "grpc_type": "unary"}
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+PARENT_ID = "b7ad6b7169203331"
+Answer = collections.namedtuple("Answer", "status headers body")
+
+
+def get(address, path, *flags):
+    """One request by curl, over HTTP/2 without TLS."""
+    result = subprocess.run(
+        ["curl", "-sS", "-i", "--http2-prior-knowledge", "--max-time", "10", *flags, f"http://{address}{path}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    head, _, body = result.stdout.replace("\r\n", "\n").partition("\n\n")
+    first, *fields = head.split("\n")
+    headers = dict(field.lower().split(": ", 1) for field in fields)
+    return Answer(int(first.split()[1]), headers, body)
+
+
+def samples(families):
+    """Every sample by its name and labels."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(found, name, **labels):
+    return found[(name, frozenset(labels.items()))]
+
+
+def check_health(server, metadata=()):
+    stub = health_pb2_grpc.HealthStub(server.channel())
+    return stub.Check(health_pb2.HealthCheckRequest(), timeout=10, metadata=metadata)
+
+
+def log_lines(server, event):
+    return [entry for entry in map(json.loads, server.log) if entry["event"] == event]
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("data"), "--admin-listen", "0", "--loops", "2") as server:
+        yield server
+
+
+def test_a_port_alone_is_on_the_loopback(observed):
+    assert observed.ready["admin"].startswith("127.0.0.1:")
+
+
+def test_both_forms_of_metrics_are_what_prometheus_reads(observed):
+    before = samples(text_families(get(observed.ready["admin"], "/metrics").body))
+    for _ in range(20):
+        check_health(observed)
+    text = get(observed.ready["admin"], "/metrics")
+    assert text.status == 200
+    assert text.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    openmetrics = get(
+        observed.ready["admin"], "/metrics", "-H", "accept: application/openmetrics-text; version=1.0.0; charset=utf-8"
+    )
+    assert openmetrics.headers["content-type"].startswith("application/openmetrics-text")
+    for found in samples(text_families(text.body)), samples(openmetrics_families(openmetrics.body)):
+        for name in "grpc_server_started_total", "grpc_server_msg_received_total", "grpc_server_msg_sent_total":
+            assert value(found, name, **HEALTH_CHECK) - value(before, name, **HEALTH_CHECK) == 20
+        assert value(found, "grpc_server_handled_total", grpc_code="OK", **HEALTH_CHECK) >= 20
+        assert value(found, "grpc_server_active_calls", **HEALTH_CHECK) == 0
+        # Each answer is a status of two bytes behind a prefix of five.
+        sent = "grpc_server_sent_bytes_total"
+        assert value(found, sent, **HEALTH_CHECK) - value(before, sent, **HEALTH_CHECK) == 20 * 7
+        assert value(found, "grpc_server_handling_seconds_count", **HEALTH_CHECK) >= 20
+        assert value(found, "grpc_server_handling_seconds_sum", **HEALTH_CHECK) > 0
+        assert value(found, "octet_loop_lag_seconds_count", loop="0") >= 0
+        assert value(found, "octet_loop_lag_seconds_count", loop="1") >= 0
+        assert value(found, "octet_connections_accepted_total") >= 1
+        assert value(found, "octet_tls_handshakes_total", outcome="failed") == 0
+        assert value(found, "octet_storage_waiting", queue="write") >= 0
+        assert value(found, "process_resident_memory_bytes") > 1 << 20
+        assert value(found, "process_open_fds") > 5
+        assert value(found, "process_start_time_seconds") > 1_700_000_000
+
+
+def test_unknown_methods_count_under_one_label(observed):
+    channel = observed.channel()
+    for number in range(50):
+        with pytest.raises(grpc.RpcError) as error:
+            channel.unary_unary(f"/no.such.Service{number}/Method{number}")(b"", timeout=10)
+        assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    body = get(observed.ready["admin"], "/metrics").body
+    assert "no.such" not in body
+    other = {"grpc_service": "other", "grpc_method": "other", "grpc_type": "unary"}
+    found = samples(text_families(body))
+    assert value(found, "grpc_server_handled_total", grpc_code="UNIMPLEMENTED", **other) >= 50
+
+
+def test_probes_answer_and_nothing_else_does(observed):
+    admin = observed.ready["admin"]
+    assert get(admin, "/healthz")[::2] == (200, "ok\n")
+    assert get(admin, "/readyz")[::2] == (200, "ready\n")
+    assert get(admin, "/").status == 404
+    assert get(admin, "/metrics", "-X", "DELETE").status == 405
+    assert get(admin, "/metrics", "--head").headers["content-type"].startswith("text/plain")
+    # The public port knows nothing of all this.
+    for path in "/metrics", "/healthz", "/readyz":
+        assert get(observed.address, path).status >= 400
+
+
+def test_a_draining_server_is_alive_but_not_ready(tmp_path):
+    with Server(tmp_path, "--admin-listen", "127.0.0.1:0", "--drain-timeout", "20") as server:
+        stub = health_pb2_grpc.HealthStub(server.channel())
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service=""), timeout=60)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        server.process.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert get(server.ready["admin"], "/readyz")[::2] == (503, "not ready\ndraining\n")
+        assert get(server.ready["admin"], "/healthz").status == 200
+        active = {"grpc_service": "grpc.health.v1.Health", "grpc_method": "Watch", "grpc_type": "server_stream"}
+        found = samples(text_families(get(server.ready["admin"], "/metrics").body))
+        assert value(found, "grpc_server_active_calls", **active) == 1
+        watch.cancel()
+        assert server.process.wait(20) == 0
+
+
+def test_the_access_log_has_a_line_for_every_call(tmp_path):
+    with Server(tmp_path, "--access-log") as server:
+        person = Person(server.channel(), "logged")
+        metadata = (
+            ("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"),
+            ("x-request-id", "request-1"),
+            ("authorization", f"Bearer {person.token}"),
+        )
+        check_health(server, metadata)
+        with pytest.raises(grpc.RpcError):
+            server.channel().unary_unary("/no.such.Service/Method")(b"", timeout=10)
+        token = person.token
+    calls = log_lines(server, "call")
+    assert [call["method"].rpartition("/")[2] for call in calls] == ["Register", "Login", "Check", "Method"]
+    assert [call["code"] for call in calls] == ["OK", "OK", "OK", "UNIMPLEMENTED"]
+    check = calls[2]
+    assert check["trace_id"] == TRACE_ID
+    assert check["request_id"] == "request-1"
+    assert check["peer"].startswith("ipv4:127.0.0.1:")
+    assert check["duration_us"] > 0
+    assert (check["request_messages"], check["response_messages"]) == (1, 1)
+    assert (check["request_bytes"], check["response_bytes"]) == (5, 7)
+    text = "\n".join(server.log)
+    assert token not in text
+    assert "correct horse" not in text
+
+
+def test_the_access_log_names_the_user(tmp_path):
+    with Server(tmp_path, "--access-log") as server:
+        person = Person(server.channel(), "known")
+        stub = server.channel().unary_unary("/octet.identity.v1.SessionService/ListSessions")
+        stub(b"", timeout=10, metadata=person.metadata)
+    call = log_lines(server, "call")[-1]
+    assert call["method"].endswith("/ListSessions")
+    assert call["user"] == person.user_id
+
+
+def test_a_slow_call_says_where_its_time_went(tmp_path):
+    # Hashing a password takes tens of milliseconds by design; a health check does not.
+    with Server(tmp_path, "--slow-call", "15ms") as server:
+        Person(server.channel(), "slow")
+        check_health(server)
+    slow = log_lines(server, "slow_call")
+    register = next(line for line in slow if line["method"].endswith("/Register"))
+    assert register["level"] == "warning"
+    assert register["duration_us"] >= register["handler_us"] >= 15_000
+    parts = register["request_us"] + register["interceptors_us"] + register["handler_us"]
+    assert abs(parts - register["duration_us"]) <= 3
+    assert 0 < register["storage_us"] < register["handler_us"]
+    assert register["loop_lag_us"] >= 0
+    assert not any("Health" in line["method"] for line in slow)
+    assert not log_lines(server, "call")
+
+
+class Collector(trace_service_pb2_grpc.TraceServiceServicer):
+    """A stand-in for an OpenTelemetry collector, on the messages that OpenTelemetry publishes."""
+
+    def __init__(self, failures=0):
+        self.spans = []
+        self.resources = []
+        self.failures = failures
+        self.arrived = threading.Condition()
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+
+    def Export(self, request, context):
+        with self.arrived:
+            if self.failures > 0:
+                self.failures -= 1
+                context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
+            for group in request.resource_spans:
+                self.resources.append({item.key: item.value.string_value for item in group.resource.attributes})
+                for scope in group.scope_spans:
+                    self.spans.extend(scope.spans)
+            self.arrived.notify_all()
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+    def wait_for(self, count):
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.spans) >= count, timeout=20), self.spans
+            return list(self.spans)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop(0)
+
+
+def attributes(span):
+    return {item.key: item.value.string_value or item.value.int_value for item in span.attributes}
+
+
+def test_traces_reach_a_collector(tmp_path):
+    with Collector(failures=1) as collector:
+        endpoint = f"http://127.0.0.1:{collector.port}"
+        with Server(tmp_path, "--otlp-endpoint", endpoint, "--admin-listen", "0") as server:
+            check_health(server, (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"), ("tracestate", "vendor=1")))
+            check_health(server)
+            check_health(server, (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-00"),))
+            spans = collector.wait_for(2)
+            found = samples(text_families(get(server.ready["admin"], "/metrics").body))
+            assert value(found, "octet_spans_exported_total") in (0, 2)
+            assert value(found, "octet_spans_dropped_total", reason="queue_full") == 0
+    # The third call was not to be kept.
+    assert len(collector.spans) == 2
+    joined, own = spans
+    assert joined.trace_id.hex() == TRACE_ID
+    assert joined.parent_span_id.hex() == PARENT_ID
+    assert joined.trace_state == "vendor=1"
+    assert own.trace_id.hex() != TRACE_ID and any(own.trace_id) and not own.parent_span_id
+    for span in spans:
+        assert span.name == "grpc.health.v1.Health/Check"
+        assert span.kind == trace_pb2.Span.SPAN_KIND_SERVER
+        assert 0 < span.end_time_unix_nano - span.start_time_unix_nano < 5e9
+        assert span.status.code == trace_pb2.Status.STATUS_CODE_UNSET
+        assert attributes(span)["rpc.method"] == "Check"
+        assert attributes(span)["rpc.system"] == "grpc"
+        assert attributes(span)["network.peer.address"].startswith("ipv4:127.0.0.1:")
+    assert collector.resources[0]["service.name"] == "octetd"
+
+
+def test_spans_that_wait_are_brought_before_the_end(tmp_path):
+    with Collector() as collector:
+        with Server(tmp_path, "--otlp-endpoint", f"http://127.0.0.1:{collector.port}") as server:
+            for _ in range(30):
+                check_health(server)
+        assert len(collector.spans) == 30
+
+
+def test_a_collector_that_is_not_there_holds_nothing_up(tmp_path):
+    with Server(tmp_path, "--otlp-endpoint", "http://127.0.0.1:1") as server:
+        for _ in range(5):
+            check_health(server)
+
+
+def test_no_trace_is_kept_that_is_not_sampled(tmp_path):
+    with Collector() as collector:
+        flags = ("--otlp-endpoint", f"http://127.0.0.1:{collector.port}", "--trace-sample-ratio", "0")
+        with Server(tmp_path, *flags) as server:
+            for _ in range(20):
+                check_health(server)
+            check_health(server, (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"),))
+        assert [span.trace_id.hex() for span in collector.spans] == [TRACE_ID]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--admin-listen", "nowhere"], "admin-listen: nowhere"),
+        (["--slow-call", "soon"], "slow-call: soon"),
+        (["--slow-call", "5"], "slow-call: 5"),
+        (["--slow-call", "99999999999s"], "slow-call"),
+        (["--otlp-endpoint", "127.0.0.1:4317"], "otlp-endpoint: 127.0.0.1:4317"),
+        (["--otlp-endpoint", "http://"], "otlp-endpoint"),
+        (["--trace-sample-ratio", "2"], "trace-sample-ratio: 2"),
+        (["--trace-sample-ratio", "nan"], "trace-sample-ratio: nan"),
+        (["--access-log=perhaps"], "access-log"),
+    ],
+)
+def test_refuses_a_wrong_setting(flags, message, tmp_path):
+    command = [BUILD / "octetd", "--listen", "127.0.0.1:0", "--data", tmp_path, *flags]
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=30)
+    assert result.returncode == 64, result.stderr
+    assert message in result.stderr
