@@ -174,6 +174,9 @@ extension HTTP2Limits {
   /// Events taken from epoll at once.
   static let eventsPerPoll = 512
 
+  /// An epoll_wait that took longer, in nanoseconds, has slept; one that finds events takes a few microseconds.
+  static let shortestSleep: Int64 = 50_000
+
   /// How often work that queues further work is continued before sockets get their turn.
   static let workRoundsPerTick = 16
 

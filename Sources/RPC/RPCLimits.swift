@@ -30,6 +30,10 @@ public struct RPCLimits: Sendable {
   public var longestDeadline: Duration?
   /// How long a call that ended at its deadline may wait for the peer to take the status, before the stream is reset.
   public var closingGrace: Duration
+  /// How long requests may wait for their event loop, all of them and for a while, before calls are refused with
+  /// UNAVAILABLE, those of low priority first; nil refuses none. See `LoadShedder`. A loop that is well holds requests
+  /// for less than a millisecond; 20 ms are beyond what any burst explains and still below what a user notices.
+  public var queueDelay: Duration?
 
   /// How the messages of answers are compressed whose handlers do not say, for clients that can read it. None by
   /// default: within a data centre the network is cheaper than the processor.
@@ -38,7 +42,7 @@ public struct RPCLimits: Sendable {
   public init(
     messageBytes: Int = 4 << 20, gatheredBytes: Int = 256 << 20, decoding: DecodeLimits = .default,
     defaultDeadline: Duration? = nil, longestDeadline: Duration? = nil, closingGrace: Duration = .seconds(2),
-    responseCompression: MessageEncoding = .identity
+    responseCompression: MessageEncoding = .identity, queueDelay: Duration? = nil
   ) {
     self.messageBytes = messageBytes
     self.gatheredBytes = gatheredBytes
@@ -47,6 +51,7 @@ public struct RPCLimits: Sendable {
     self.longestDeadline = longestDeadline
     self.closingGrace = closingGrace
     self.responseCompression = responseCompression
+    self.queueDelay = queueDelay
   }
 
   /// How long a call may take whose client asks for `requested`; nil for no bound.
@@ -75,6 +80,15 @@ public struct RPCLimits: Sendable {
   /// The most bytes of texts in a `google.rpc.BadRequest`: what `statusDetailsBytes` leaves beside an ErrorInfo and the
   /// framing of each violation.
   static let violationsBytes = 2 << 10
+  /// How long every request must have waited before a queue counts as standing; CoDel's interval, which no burst of a
+  /// healthy server fills.
+  static let queueDelayInterval: Duration = .milliseconds(100)
+  /// How long a client is asked to stay away that was refused for load: between once and three times this, so that
+  /// those who were refused together do not come back together.
+  static let shedRetryDelay: Duration = .milliseconds(500)
+  /// How many callers' buckets `RateLimiter` keeps. One that was forgotten is full again, so this bounds memory, not
+  /// fairness, unless somebody calls from tens of thousands of addresses at once.
+  static let rateLimitedCallers = 65_536
   /// How many violations the text of an INVALID_ARGUMENT names; the details have them all.
   static let violationsInMessage = 3
 }

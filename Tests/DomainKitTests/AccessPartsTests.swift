@@ -6,33 +6,6 @@ import Testing
 @testable import DomainKit
 
 @Suite struct AccessPartsTests {
-  @Test func `a bucket lets a burst pass, then one per interval, and says how long to wait`() {
-    let clock = ManualClock()
-    var bucket = TokenBucket(now: clock.now())
-    let rate = Rate(perSecond: 2, burst: 3)
-    for _ in 0..<3 { #expect(bucket.take(rate, now: clock.now()) == nil) }
-    #expect(bucket.take(rate, now: clock.now()) == .milliseconds(500))
-    clock.advance(by: .milliseconds(499))
-    #expect(bucket.take(rate, now: clock.now()) == .milliseconds(1))
-    clock.advance(by: .milliseconds(1))
-    #expect(bucket.take(rate, now: clock.now()) == nil)
-    clock.advance(by: .seconds(3600))
-    for _ in 0..<3 { #expect(bucket.take(rate, now: clock.now()) == nil) }
-    #expect(bucket.take(rate, now: clock.now()) != nil)
-  }
-
-  @Test func `a cache stays within its bound and keeps what is used`() {
-    var cache = BoundedCache<Int, Int>(capacity: 10)
-    for number in 0..<1000 {
-      cache[number] = number
-      #expect(cache[0] == 0)
-      #expect(cache.count <= 10)
-    }
-    #expect(cache[500] == nil && cache[999] == 999)
-    cache[0] = nil
-    #expect(cache[0] == nil)
-  }
-
   @Test func `grants cover the platform or one resource, until they expire`() {
     let clock = ManualClock()
     let roles = RoleSet([
@@ -61,13 +34,5 @@ import Testing
       changed.replaceSubrange(index...index, with: text[index] == "A" ? "B" : "A")
       #expect(AccessToken(changed, keys: keys) == nil, "\(changed)")
     }
-  }
-
-  @Test(arguments: [
-    ("ipv4:127.0.0.1:4711", "127.0.0.1"), ("ipv6:[::1]:4711", "::1"), ("unix:/run/octet.sock", "/run/octet.sock"),
-    ("inprocess:", ""),
-  ])
-  func `the host of a peer is its address without the port`(address: String, host: String) {
-    #expect(PeerInfo(address: address, isEncrypted: false).host == host)
   }
 }

@@ -33,8 +33,7 @@ public final class AccessInterceptor: ServerInterceptor {
     guard policy.access != .unspecified else { throw KitError.noPolicy }
     let caller = try await authenticate(context)
     context.caller = caller
-    try limiter.admit(
-      caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
+    try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
     try Self.judge(caller, by: policy)
   }
 
@@ -44,12 +43,16 @@ public final class AccessInterceptor: ServerInterceptor {
     guard let header = context.metadata["authorization"] else { return nil }
     guard let token = token(header), token.isValid(at: clock.now()) else {
       // Checking a forged signature is not free either.
-      try limiter.admit(.address(context.peer.host), .standard)
+      try admit(.address(context.peer.host), .standard)
       throw KitError.unauthenticated
     }
     if authority.hasEnded(token.session) { throw KitError.sessionEnded }
     let roles = try await authority.roles(of: token.user, epoch: token.epoch)
     return Caller(user: token.user, session: token.session, roles: roles)
+  }
+
+  private func admit(_ subject: RateLimiter.Subject, _ rateClass: MethodPolicy.RateClass) throws(KitError) {
+    if let wait = limiter.admit(subject, rateClass) { throw .rateLimited(after: wait) }
   }
 
   private func token(_ header: String) -> AccessToken? {
@@ -77,17 +80,5 @@ public final class AccessInterceptor: ServerInterceptor {
       guard let caller else { throw .unauthenticated }
       guard caller.roles.holds(anyOf: policy.roles) else { throw .permissionDenied }
     }
-  }
-}
-
-extension PeerInfo {
-  /// The address without scheme and port: `127.0.0.1`, `::1`; a Unix socket's whole path.
-  public var host: String {
-    guard let colon = address.firstIndex(of: ":") else { return address }
-    let scheme = address[..<colon]
-    var rest = address[address.index(after: colon)...]
-    guard scheme == "ipv4" || scheme == "ipv6", let port = rest.lastIndex(of: ":") else { return String(rest) }
-    rest = rest[..<port]
-    return rest.first == "[" && rest.last == "]" ? String(rest.dropFirst().dropLast()) : String(rest)
   }
 }

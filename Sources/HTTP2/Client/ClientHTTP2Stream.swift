@@ -35,7 +35,10 @@ final class ClientHTTP2Stream: HTTP2Stream, ClientStream {
     }
   }
 
+  override var progress: CallProgress { handler?.progress ?? CallProgress() }
+
   override func receive(_ bytes: UnsafeRawBufferPointer) {
+    connection?.noteReceived()
     handler?.receive(bytes.assumingMemoryBound(to: UInt8.self).span)
   }
 

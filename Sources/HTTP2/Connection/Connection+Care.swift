@@ -24,6 +24,7 @@ extension Connection {
         return waitForCare()
       case .ping:
         session.ping(Self.alivePing)
+        noteKeepalive()
         needsFlush()
       case .giveUp:
         return close(.connectionLost("no sign of life from the peer"))

@@ -25,6 +25,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final private(set) var session: (any SessionEngine)!
   final private(set) var state: State
   final var streams: [HTTP2Stream] = []
+  /// What went over the connection, without the calls under way.
+  final private(set) var traffic = ConnectionTraffic()
 
   /// Output that the socket did not take, and how much of it is sent since.
   final var pending: [UInt8] = []
@@ -222,6 +224,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final func add(_ stream: HTTP2Stream) {
     stream.index = streams.count
     streams.append(stream)
+    traffic.streamsStarted += 1
+    traffic.lastStreamStarted = loop.tickTime
   }
 
   private func remove(_ stream: HTTP2Stream) {
@@ -231,6 +235,10 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
       last.index = stream.index
     }
   }
+
+  final func noteSent() { traffic.lastMessageSent = loop.tickTime }
+  final func noteReceived() { traffic.lastMessageReceived = loop.tickTime }
+  final func noteKeepalive() { traffic.keepalivesSent += 1 }
 
   final func reset(_ stream: HTTP2Stream, _ code: ResetCode) {
     session.reset(stream.id, code)
@@ -311,6 +319,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     let orphans = streams
     streams = []
     for stream in orphans {
+      traffic.ended(stream, reason)
       stream.close(reason)
     }
   }
@@ -338,7 +347,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final func streamClosed(_ stream: HTTP2Stream, code: UInt32) {
     remove(stream)
     if streams.isEmpty { care.idleSince = loop.tickTime }
-    stream.close(closure(of: stream, code))
+    let reason = closure(of: stream, code)
+    traffic.ended(stream, reason)
+    stream.close(reason)
     streamRemoved()
   }
 

@@ -48,6 +48,8 @@ class HTTP2Stream {
   func receive(_ bytes: UnsafeRawBufferPointer) {}
   func receiveEnd() {}
   func drained() {}
+  /// What its handler says about the call.
+  var progress: CallProgress { CallProgress() }
   /// The last call, when everything else is settled.
   func closed(_ reason: StreamClosure?) {}
   /// The core wants the end of a stream that no connection has yet.
@@ -81,6 +83,7 @@ class HTTP2Stream {
     guard !isClosed, !isResetByCore else { return }
     precondition(!isFinished, "write after finish")
     outbound.append(bytes)
+    connection?.noteSent()
     resume()
   }
 

@@ -44,6 +44,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   private var isStopping = false
   private var stopped: (@Sendable () -> Void)?
   private let events: UnsafeMutablePointer<epoll_event>
+  private let delay: QueueDelay
 
   /// Where received bytes land first; shared by all connections of the loop, so that an idle one holds no buffer.
   let readBuffer: UnsafeMutableRawBufferPointer
@@ -66,6 +67,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   package init(name: String, time: ManualTime?) throws(SystemError) {
     manualTime = time
     tickTime = time?.now ?? Self.monotonicTime()
+    delay = QueueDelay { time?.now ?? Self.monotonicTime() }
     epoll = Descriptor(try syscall("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
     wakeUp = Descriptor(
       try syscall("eventfd") { eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK)) })
@@ -96,6 +98,8 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   func now() -> Int64 { manualTime?.now ?? Self.monotonicTime() }
 
   private static let wakeUpToken = UInt64.max
+
+  public var queueDelay: QueueDelay? { delay }
 
   public var isCurrent: Bool { pthread_equal(pthread_self(), thread) != 0 }
 
@@ -133,6 +137,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
       }
       if mayWait { timeout = timers.nextDeadline.map(milliseconds(until:)) ?? -1 }
     }
+    let wentIdle = delay.isWanted && timeout != 0 ? now() : 0
     let count: Int32
     do {
       count = try syscall("epoll_wait") {
@@ -141,7 +146,13 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     } catch {
       preconditionFailure("\(error)")
     }
+    let lastTick = tickTime
     tickTime = now()
+    if delay.isWanted {
+      // Who sleeps has left nothing waiting.
+      let hasSlept = timeout != 0 && tickTime - wentIdle > HTTP2Limits.shortestSleep
+      delay.batchBegan(at: tickTime, after: hasSlept ? 0 : tickTime - lastTick)
+    }
     for index in 0..<Int(count) {
       let token = events[index].data.u64
       if token == Self.wakeUpToken {

@@ -27,7 +27,10 @@ final class ServerHTTP2Stream: HTTP2Stream, ServerStream {
     if endStream { handler?.receiveEnd() }
   }
 
+  override var progress: CallProgress { handler?.progress ?? CallProgress() }
+
   override func receive(_ bytes: UnsafeRawBufferPointer) {
+    connection?.noteReceived()
     handler?.receive(bytes.assumingMemoryBound(to: UInt8.self).span)
   }
 

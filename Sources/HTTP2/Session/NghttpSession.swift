@@ -148,6 +148,10 @@ final class NghttpSession: SessionEngine {
     Int(nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
   }
 
+  var sendWindow: Int { Int(nghttp2_session_get_remote_window_size(session)) }
+
+  var receiveWindow: Int { Int(nghttp2_session_get_local_window_size(session)) }
+
   // MARK: Streams
 
   func open(_ head: RequestHead, _ stream: HTTP2Stream) -> Bool {

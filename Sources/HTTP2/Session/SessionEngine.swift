@@ -25,6 +25,12 @@ protocol SessionEngine: AnyObject {
   /// What the peer allows us to have open.
   var peerMaxConcurrentStreams: Int { get }
 
+  /// Bytes of bodies that may be sent before the peer gives more window for the connection.
+  var sendWindow: Int { get }
+
+  /// Bytes of bodies that the peer may send before it gets more window for the connection.
+  var receiveWindow: Int { get }
+
   // MARK: Streams
 
   /// Opens a stream with a request whose body comes from `stream`; sets its id.

@@ -35,6 +35,8 @@ class CallStream: @unchecked Sendable {
   final var outboundEncoding = MessageEncoding.identity
   /// Whether the message that was read last came compressed. From any thread.
   final let wasCompressed = Atomic(false)
+  /// How the call ended; nil while it goes on.
+  final var finalStatus: StatusCode?
   /// Bytes received whose window the peer has not got back.
   private final var heldBytes = 0
   /// Bytes held whose window the peer has back: of a message that is not whole.
@@ -46,6 +48,9 @@ class CallStream: @unchecked Sendable {
     self.executor = executor
     deframer = MessageDeframer(limit: messageBytes)
   }
+
+  @usableFromInline
+  final var progress: CallProgress { CallProgress(counts: counts, status: finalStatus) }
 
   // What the two ends do in their own way.
 

@@ -171,6 +171,7 @@ extension ClientCall {
     // A server may answer before it has read everything; what this side would send yet is of no use then.
     if let reset { stream?.reset(reset) } else if !hasFinished { stream?.reset(.cancel) }
     outcome = Outcome(trailers: trailers, error: error)
+    finalStatus = error?.code ?? .ok
     timer?.cancel()
     timer = nil
     pending = []

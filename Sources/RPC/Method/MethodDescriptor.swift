@@ -5,7 +5,7 @@ public struct MethodDescriptor: Sendable {
   /// The name within the service, such as `RequestRide`.
   public let name: String
   public let kind: MethodKind
-  public let policy: MethodPolicy
+  public internal(set) var policy: MethodPolicy
   /// The path of a request: `/octet.rides.v1.RideService/RequestRide`.
   public let path: String
 

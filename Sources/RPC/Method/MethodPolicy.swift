@@ -1,4 +1,5 @@
-/// What a method's proto says about its use. The core enforces the deadlines; interceptors enforce the rest.
+/// What a method's proto says about its use. The core enforces the deadlines, the length of messages and, under load,
+/// the priority; `CallLimiter` the number of calls; interceptors of the server the rest.
 public struct MethodPolicy: Sendable, Equatable {
   /// Who may call.
   public enum Access: Sendable, Hashable {
@@ -21,6 +22,19 @@ public struct MethodPolicy: Sendable, Equatable {
     case telemetry
   }
 
+  /// What is given up first when there is more to do than can be done.
+  public enum Priority: Int, Sendable, Hashable, Comparable {
+    /// Can be made up for later, or comes again by itself.
+    case low
+    case normal
+    /// Ends or confirms what was begun: refusing it would waste what has been done.
+    case high
+    /// Never refused for load.
+    case critical
+
+    public static func < (a: Priority, b: Priority) -> Bool { a.rawValue < b.rawValue }
+  }
+
   public var access: Access
   public var roles: [String]
   /// Whether the method changes anything.
@@ -30,10 +44,18 @@ public struct MethodPolicy: Sendable, Equatable {
   /// The most that a client can ask for; nil for no bound.
   public var longestDeadline: Duration?
   public var rateClass: RateClass
+  public var priority: Priority
+  /// Calls that may be under way at once; nil for no bound.
+  public var concurrentCalls: Int?
+  /// The same for the calls of one caller.
+  public var concurrentCallsPerCaller: Int?
+  /// The greatest length of a received message in bytes; nil for `RPCLimits.messageBytes`.
+  public var messageBytes: Int?
 
   public init(
     access: Access = .unspecified, roles: [String] = [], mutates: Bool = false, defaultDeadline: Duration? = nil,
-    longestDeadline: Duration? = nil, rateClass: RateClass = .standard
+    longestDeadline: Duration? = nil, rateClass: RateClass = .standard, priority: Priority = .normal,
+    concurrentCalls: Int? = nil, concurrentCallsPerCaller: Int? = nil, messageBytes: Int? = nil
   ) {
     self.access = access
     self.roles = roles
@@ -41,6 +63,10 @@ public struct MethodPolicy: Sendable, Equatable {
     self.defaultDeadline = defaultDeadline
     self.longestDeadline = longestDeadline
     self.rateClass = rateClass
+    self.priority = priority
+    self.concurrentCalls = concurrentCalls
+    self.concurrentCallsPerCaller = concurrentCallsPerCaller
+    self.messageBytes = messageBytes
   }
 
   /// How long a call may take whose client asks for `requested`.

@@ -15,6 +15,8 @@ public final class RPCServer: RequestAcceptor {
   let interceptors: [any ServerInterceptor]
   let enclosing: [any EnclosingServerInterceptor]
   let limits: RPCLimits
+  /// Nil if no call is refused for load.
+  private let shedder: LoadShedder?
   let observer: (any CallObserver)?
   /// Whether calls note when their stages began.
   let wantsStages: Bool
@@ -40,6 +42,7 @@ public final class RPCServer: RequestAcceptor {
     self.interceptors = interceptors
     enclosing = interceptors.compactMap { $0 as? any EnclosingServerInterceptor }
     self.limits = limits
+    shedder = limits.queueDelay.map { LoadShedder(target: $0, random: random) }
     self.observer = observer
     wantsStages = observer?.wantsStages ?? false
     self.clock = clock
@@ -66,6 +69,9 @@ public final class RPCServer: RequestAcceptor {
       return refuse(
         head, route, on: stream, RPCError(.unavailable, "the server is shutting down").retryAfter(.seconds(1)))
     }
+    if let shedder, let error = shedder.refusal(of: route.method, on: stream.executor) {
+      return refuse(head, route, on: stream, error)
+    }
     let call = ServerCall(self, route, head, fields, stream)
     if !route.method.kind.hasSingleRequest { call.start() }
     return call
@@ -74,6 +80,7 @@ public final class RPCServer: RequestAcceptor {
   private func refuse(
     _ head: RequestHead, _ route: ServiceRegistry.Route?, on stream: any ServerStream, _ error: RPCError
   ) -> any ServerStreamHandler {
+    for interceptor in interceptors { interceptor.refused(head, route?.method, peer: stream.peer, error) }
     observer?.refused(head, methodNumber: route?.number, error.code, peer: stream.peer)
     return RefusedRequest(stream, error)
   }
@@ -118,10 +125,12 @@ public final class RPCServer: RequestAcceptor {
 package final class RefusedRequest: ServerStreamHandler {
   private let stream: any ServerStream
   private var isClosed = false
+  package let progress: CallProgress
 
   /// Answers with a gRPC status.
   package init(_ stream: any ServerStream, _ error: RPCError) {
     self.stream = stream
+    progress = CallProgress(status: error.code)
     var headers = StatusHeaders.head
     headers.append(contentsOf: StatusHeaders.failure(error))
     stream.respond(status: 200, headers: headers, endStream: true)
@@ -130,6 +139,7 @@ package final class RefusedRequest: ServerStreamHandler {
   /// Answers in plain HTTP.
   package init(_ stream: any ServerStream, httpStatus: Int, _ body: String, headers: HeaderList = HeaderList()) {
     self.stream = stream
+    progress = CallProgress(status: StatusCode(httpStatus: httpStatus))
     guard !body.isEmpty else {
       stream.respond(status: httpStatus, headers: headers, endStream: true)
       return

@@ -54,7 +54,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     let now = timeout != nil || server.observer != nil ? server.clock.now() : Instant(nanoseconds: 0)
     began = now
     deadline = timeout.map { now + $0 }
-    super.init(executor: stream.executor, messageBytes: server.limits.messageBytes)
+    super.init(
+      executor: stream.executor, messageBytes: route.method.policy.messageBytes ?? server.limits.messageBytes)
     inboundEncoding = fields.encoding
     if let timeout {
       timer = executor.schedule(after: timeout) { self.deadlineExceeded() }
@@ -162,6 +163,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   /// The status is decided: nobody waits any longer.
   func over(_ status: StatusCode) {
+    finalStatus = status
     // The timer stays until the stream is closed: an answer that the peer does not take falls under the deadline too.
     if gathered > 0 {
       server.gathered.subtract(gathered, ordering: .relaxed)

@@ -11,6 +11,11 @@ public protocol ServerInterceptor: Sendable {
   /// interceptor that has no `before`, or one that seldom waits, should implement this.
   func beforeSynchronously(_ context: ServerContext) throws -> Bool
 
+  /// A request was refused at its head and became no call: the method is unknown, the timeout malformed, or the server
+  /// is shutting down or overloaded. Neither `before` nor `ended` is called. On the stream's executor.
+  /// - Parameter method: nil if there is no such method.
+  func refused(_ head: RequestHead, _ method: MethodDescriptor?, peer: PeerInfo, _ error: RPCError)
+
   /// Called once on the call's executor when the status is decided, in the reverse order. A call that the client gave
   /// up ends with `.cancelled`. A call can end before `before` ran, when its request never becomes whole.
   func ended(_ context: ServerContext, _ status: StatusCode)
@@ -19,6 +24,7 @@ public protocol ServerInterceptor: Sendable {
 extension ServerInterceptor {
   public func before(_ context: ServerContext) async throws {}
   public func beforeSynchronously(_ context: ServerContext) throws -> Bool { false }
+  public func refused(_ head: RequestHead, _ method: MethodDescriptor?, peer: PeerInfo, _ error: RPCError) {}
   public func ended(_ context: ServerContext, _ status: StatusCode) {}
 }
 

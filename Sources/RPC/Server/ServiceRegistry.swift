@@ -42,6 +42,27 @@ public struct ServiceRegistry: Sendable {
   /// Whether any method of the service is registered.
   func hasService(_ name: some StringProtocol) -> Bool { services.contains(String(name)) }
 
+  /// Changes the policies of methods that are registered, for what their protos do not say or the operator knows
+  /// better.
+  ///
+  /// ```swift
+  /// registry.changePolicy(ofService: GreeterMethods.service) { $0.concurrentCalls = 100 }
+  /// ```
+  /// - Parameters:
+  ///   - service: the full name.
+  ///   - name: the method; nil for all of the service.
+  public mutating func changePolicy(
+    ofService service: String, method name: String? = nil, _ change: (inout MethodPolicy) -> Void
+  ) {
+    let found = methods.indices.filter { methods[$0].service == service && (name == nil || methods[$0].name == name) }
+    precondition(!found.isEmpty, "\(service)/\(name ?? "*") is not registered")
+    for number in found {
+      change(&methods[number].policy)
+      let path = methods[number].path
+      routes[path] = routes[path].map { Route(methods[number], $0.handler, number: number) }
+    }
+  }
+
   /// Registers a method that answers one message with one message.
   ///
   /// A closure that does not `await` is taken by the overload for such handlers, which costs less.

@@ -12,11 +12,18 @@ public protocol CallExecutor: TaskExecutor {
   /// executor, such as counters that only its thread changes, finds it by this number.
   var number: Int { get }
 
+  /// How long work waits here, for executors that know it.
+  var queueDelay: QueueDelay? { get }
+
   /// Runs `work` on this executor: soon, in the order of the calls, never inside this call. From any thread.
   func execute(_ work: @escaping @Sendable () -> Void)
 
   /// Runs `work` on this executor once `delay` has passed. From any thread.
   func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> any ScheduledWork
+}
+
+extension CallExecutor {
+  public var queueDelay: QueueDelay? { nil }
 }
 
 /// Work that waits for its time.

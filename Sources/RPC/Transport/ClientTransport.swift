@@ -39,4 +39,10 @@ public protocol ClientStreamHandler: AnyObject {
   func drained()
   /// The stream is gone; nil after a regular end. Called exactly once, and nothing after it.
   func closed(_ reason: StreamClosure?)
+  /// See `ServerStreamHandler.progress`.
+  var progress: CallProgress { get }
+}
+
+extension ClientStreamHandler {
+  public var progress: CallProgress { CallProgress() }
 }

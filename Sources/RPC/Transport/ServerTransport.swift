@@ -110,6 +110,25 @@ public protocol ServerStreamHandler: AnyObject {
   /// The stream is gone: after a regular end (nil), a reset by the peer, or the loss of the connection. Called
   /// exactly once, and nothing after it.
   func closed(_ reason: StreamClosure?)
+
+  /// What went through so far, for whoever inspects the transport.
+  var progress: CallProgress { get }
+}
+
+extension ServerStreamHandler {
+  public var progress: CallProgress { CallProgress() }
+}
+
+/// How far a call is, as its transport shows it to operators.
+public struct CallProgress: Sendable, Equatable {
+  public var counts: CallCounts
+  /// nil while the call goes on, or if whoever handles it knows no status.
+  public var status: StatusCode?
+
+  public init(counts: CallCounts = CallCounts(), status: StatusCode? = nil) {
+    self.counts = counts
+    self.status = status
+  }
 }
 
 extension ServerStreamHandler {

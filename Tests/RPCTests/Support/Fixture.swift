@@ -4,7 +4,7 @@ import RPC
 
 /// A server and a channel to it, joined in the process, with time in the test's hands.
 struct Fixture {
-  let executor = ManualTimerExecutor()
+  let executor: ManualTimerExecutor
   let clock = ManualClock()
   let server: RPCServer
   let transport: InProcessTransport
@@ -12,8 +12,10 @@ struct Fixture {
 
   init(
     interceptors: [any ServerInterceptor] = [], limits: RPCLimits = RPCLimits(),
-    observer: (any CallObserver)? = nil, _ register: (inout ServiceRegistry) -> Void
+    observer: (any CallObserver)? = nil, executor: ManualTimerExecutor = ManualTimerExecutor(),
+    _ register: (inout ServiceRegistry) -> Void
   ) {
+    self.executor = executor
     var registry = ServiceRegistry()
     register(&registry)
     server = RPCServer(

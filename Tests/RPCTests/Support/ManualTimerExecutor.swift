@@ -25,6 +25,12 @@ final class ManualTimerExecutor: CallExecutor {
   private let timers = Locked([Timer]())
 
   let number = ExecutorNumber.next()
+  let queueDelay: QueueDelay?
+
+  init(queueDelay: QueueDelay? = nil) {
+    self.queueDelay = queueDelay
+  }
+
   var isCurrent: Bool { queue.isCurrent }
   func execute(_ work: @escaping @Sendable () -> Void) { queue.execute(work) }
   func enqueue(_ job: consuming ExecutorJob) {

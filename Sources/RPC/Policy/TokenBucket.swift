@@ -1,4 +1,4 @@
-import Base
+internal import Base
 
 /// How often something may happen: `burst` at once, and `perSecond` in the long run.
 public struct Rate: Sendable, Equatable {
@@ -24,7 +24,7 @@ struct TokenBucket: Sendable {
 
   /// Takes one token, or says how long to wait for it.
   mutating func take(_ rate: Rate, now: Instant) -> Duration? {
-    let interval = Duration.nanoseconds(1_000_000_000 / rate.perSecond)
+    let interval = Duration.nanoseconds(max(1, 1_000_000_000 / rate.perSecond))
     let next = max(fullAt, now) + interval
     let wait = next - now - .nanoseconds(interval.inNanoseconds * rate.burst)
     guard wait <= .zero else { return wait }

@@ -2,20 +2,22 @@
 ///
 /// Two generations: an entry that is used moves to the young one; when that is full, it becomes the old one and what
 /// the old one still held is forgotten. So each operation costs one or two look-ups and no list has to be kept.
-package struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-  private let generationSize: Int
-  private var young: [Key: Value] = [:]
-  private var old: [Key: Value] = [:]
+public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+  @usableFromInline let generationSize: Int
+  @usableFromInline var young: [Key: Value] = [:]
+  @usableFromInline var old: [Key: Value] = [:]
 
   /// - Parameter capacity: greatest number of entries; the last `capacity` / 2 used ones are sure to be there.
-  package init(capacity: Int) {
+  @inlinable
+  public init(capacity: Int) {
     precondition(capacity >= 2, "two generations need an entry each")
     generationSize = capacity / 2
   }
 
-  package var count: Int { young.count + old.count }
+  @inlinable public var count: Int { young.count + old.count }
 
-  package subscript(key: Key) -> Value? {
+  @inlinable
+  public subscript(key: Key) -> Value? {
     mutating get {
       if let value = young[key] { return value }
       guard let value = old.removeValue(forKey: key) else { return nil }
@@ -32,7 +34,8 @@ package struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable
     }
   }
 
-  private mutating func insert(_ value: Value, _ key: Key) {
+  @inlinable
+  mutating func insert(_ value: Value, _ key: Key) {
     if young.count >= generationSize && young[key] == nil {
       old = young
       young = [:]
