@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build run demo test unit-test client-test lint format bench scale clean
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench scale clean
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -20,6 +20,10 @@ generate: setup ## make the C and Swift code from Protos
 build: generate ## build the release programs into .build/release
 	swift build -c release --explicit-target-dependency-import-check error
 
+examples: generate ## build the example packages that use the RPC stack as a library into .build/examples
+	Examples/Greeter/generate
+	swift build --package-path Examples/Greeter --scratch-path .build/examples --disable-index-store
+
 run: build ## serve on 127.0.0.1:8443 (TLS) and :8080 (cleartext) with demo data under ./var
 	scripts/dev-certificate $(DATA)/tls
 	.build/release/octetd --listen 127.0.0.1:8080 --tls-listen 127.0.0.1:8443 \
@@ -33,7 +37,7 @@ test: lint build unit-test client-test ## run everything that CI runs
 unit-test: generate ## the Swift tests (debug build)
 	swift test
 
-client-test: build ## the tests that drive the built programs from outside, with foreign clients
+client-test: build examples ## the tests that drive the built programs from outside, with foreign clients
 	$(PYTHON) -m pytest -q Tests
 
 bench: build ## measure against gRPC C++ and plain figures; see docs/benchmarks.md
@@ -51,7 +55,7 @@ lint: generate ## formatting, proto lint, house rules; warnings are errors in ev
 	scripts/lint
 
 format: setup ## format Swift and protos in place
-	swift format format -i -r Package.swift $(filter-out Sources/Generated Sources/C,$(wildcard Sources/*)) Tests
+	swift format format -i -r Package.swift Examples $(filter-out Sources/Generated Sources/C,$(wildcard Sources/*)) Tests
 	.venv/bin/buf format -w
 
 clean: ## remove what was built and generated

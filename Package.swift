@@ -92,6 +92,8 @@ let rpcStack: [Target] = [
   library("RPC", ["Base", "Compression", "ProtobufRuntime", "WellKnownTypes", "GoogleRPC"]),
   library("StandardServices", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI"]),
   library("WebProtocols", ["Base", "ProtobufRuntime", "RPC"]),
+  library(
+    "OctetRPC", ["Base", "ProtobufRuntime", "RPC", "HTTP2", "StandardServices", "WebProtocols", "Observability"]),
   library("HTTP2", ["Base", "RPC", "CNghttp2", "COpenSSL", "CLinux"], settings: strict),
   library("Observability", ["Base", "RPC", "ProtobufRuntime", "OpenTelemetryAPI"]),
 ]
@@ -189,7 +191,11 @@ let package = Package(
     .executable(name: "protoc-gen-octet", targets: ["protoc-gen-octet"]),
     .library(
       name: "OctetRPC",
-      targets: ["RPC", "HTTP2", "WebProtocols", "ProtobufRuntime", "StandardServices", "Observability"]),
+      targets: [
+        "OctetRPC", "Base", "RPC", "HTTP2", "WebProtocols", "ProtobufRuntime", "StandardServices", "Observability",
+        "WellKnownTypes", "GoogleRPC",
+      ]
+    ),
   ],
   targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + benchmarks
     + testTargets + domainTests
