@@ -57,6 +57,15 @@ struct Arena {
     return next
   }
 
+  /// A zeroed struct of a message; nil when the budget does not allow it. In proto3 every default value is zero.
+  mutating func allocate(_ descriptor: UnsafePointer<ProtobufCMessageDescriptor>) -> UnsafeMutableRawPointer? {
+    let size = descriptor.pointee.sizeof_message
+    guard let raw = allocate(size) else { return nil }
+    raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    raw.assumingMemoryBound(to: ProtobufCMessage.self).pointee.descriptor = descriptor
+    return raw
+  }
+
   private static func makeBlock(_ size: Int) -> (UnsafeMutableRawBufferPointer, start: UnsafeMutableRawPointer) {
     let start = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
     return (UnsafeMutableRawBufferPointer(start: start, count: size), start)

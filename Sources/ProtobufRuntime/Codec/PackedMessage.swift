@@ -22,6 +22,7 @@ public struct PackedMessage: ~Copyable {
   public func bytes(headroom: Int) -> [UInt8] {
     let packable = UnsafePointer(message.assumingMemoryBound(to: ProtobufCMessage.self))
     let size = protobuf_c_message_get_packed_size(packable)
+    guard headroom + size > Arena.longestCopy else { return shortBytes(packable, headroom: headroom, size: size) }
     return [UInt8](unsafeUninitializedCapacity: headroom + size) { buffer, count in
       count = headroom + size
       guard count > 0, let start = buffer.baseAddress else { return }
@@ -29,6 +30,15 @@ public struct PackedMessage: ~Copyable {
       let written = protobuf_c_message_pack(packable, start + headroom)
       precondition(written == size, "protobuf-c wrote \(written) bytes where it promised \(size)")
     }
+  }
+
+  /// Making an array that is filled in place costs more than copying a short message.
+  private func shortBytes(_ packable: UnsafePointer<ProtobufCMessage>, headroom: Int, size: Int) -> [UInt8] {
+    let start = target.allocate(headroom + size).bindMemory(to: UInt8.self, capacity: headroom + size)
+    start.initialize(repeating: 0, count: headroom)
+    let written = protobuf_c_message_pack(packable, start + headroom)
+    precondition(written == size, "protobuf-c wrote \(written) bytes where it promised \(size)")
+    return [UInt8](UnsafeBufferPointer(start: start, count: headroom + size))
   }
 }
 
@@ -120,12 +130,11 @@ extension PackedMessage {
       if !fields.isEmpty { fields.write(to: &base, self) }
     }
 
-    /// A zeroed C struct. In proto3 every default value is zero.
+    /// A zeroed C struct.
     public func allocate(_ layout: MessageLayout) -> UnsafeMutableRawPointer {
-      let size = layout.descriptor.pointee.sizeof_message
-      let raw = allocate(size)
-      raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-      raw.assumingMemoryBound(to: ProtobufCMessage.self).pointee.descriptor = layout.descriptor
+      guard let raw = arena.pointee.allocate(layout.descriptor) else {
+        preconditionFailure("an arena without budget ran out")
+      }
       return raw
     }
 

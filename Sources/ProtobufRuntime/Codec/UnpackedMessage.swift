@@ -2,7 +2,7 @@ public import CProtobufC
 
 /// A message that protobuf-c has unpacked into this thread's arena, and the only owner of that arena.
 public struct UnpackedMessage: ~Copyable {
-  /// The C struct. Valid as long as this value.
+  /// The C struct. Valid as long as this value and the bytes it was made of, into which it may point.
   public let message: UnsafeRawPointer
   /// What generated code copies values with.
   public let source: Source
@@ -32,6 +32,9 @@ public struct UnpackedMessage: ~Copyable {
   ) throws(DecodeError) -> UnsafeRawPointer {
     // protobuf-c counts the bytes of a field with 32 bits.
     guard bytes.count <= Int(Int32.max) else { throw .overBudget }
+    if let filled = try WireFill(deepest: limits.depth, arena: arena).message(bytes, descriptor, depth: 1) {
+      return UnsafeRawPointer(filled)
+    }
     var check = WireCheck(deepest: limits.depth)
     try check.message(bytes, descriptor, depth: 1)
     var bytes = bytes

@@ -136,7 +136,7 @@ func fieldIndex(of number: UInt32, in descriptor: UnsafePointer<ProtobufCMessage
 
 /// Whether protobuf-c can read the field from a value of that wire type.
 @inline(__always)
-private func accepts(_ wireType: WireType, _ field: UnsafePointer<ProtobufCFieldDescriptor>) -> Bool {
+func accepts(_ wireType: WireType, _ field: UnsafePointer<ProtobufCFieldDescriptor>) -> Bool {
   let expected: WireType =
     switch field.pointee.type {
     case PROTOBUF_C_TYPE_MESSAGE, PROTOBUF_C_TYPE_BYTES, PROTOBUF_C_TYPE_STRING: .lengthDelimited
