@@ -55,9 +55,16 @@ public struct RPCLimits: Sendable {
   }
 
   /// How long a call may take whose client asks for `requested`; nil for no bound.
-  func timeout(_ policy: MethodPolicy, requested: Duration?) -> Duration? {
-    guard let timeout = policy.timeout(requested: requested) ?? defaultDeadline else { return longestDeadline }
-    return longestDeadline.map { min($0, timeout) } ?? timeout
+  /// - Parameters:
+  ///   - methodDefault: its method's `MethodPolicy.defaultDeadline`.
+  ///   - methodLongest: its method's `MethodPolicy.longestDeadline`.
+  func timeout(default methodDefault: Duration?, longest methodLongest: Duration?, requested: Duration?) -> Duration? {
+    guard var timeout = requested ?? methodDefault ?? methodLongest ?? defaultDeadline ?? longestDeadline else {
+      return nil
+    }
+    if let methodLongest { timeout = min(timeout, methodLongest) }
+    if let longestDeadline { timeout = min(timeout, longestDeadline) }
+    return timeout
   }
 
   /// A receive buffer of up to this size is kept for the next messages; a greater one is freed when it is empty. Four

@@ -4,7 +4,8 @@ internal import Synchronization
 /// What both ends of a call have in common: messages that come in and who waits for them, messages that go out and who
 /// waits for room.
 ///
-/// Confined to `executor`, hence unchecked: every method is called there, but for those that say otherwise.
+/// Confined to `executor`, hence unchecked: every method is called there, but for those that say otherwise. Exclusive
+/// access to what every message touches is not checked at run time: nothing is called while it is being changed.
 @usableFromInline
 class CallStream: @unchecked Sendable {
   /// Whether more messages can come in.
@@ -25,10 +26,10 @@ class CallStream: @unchecked Sendable {
   }
 
   final let executor: any CallExecutor
-  final var deframer: MessageDeframer
-  final private(set) var inboundEnd = InboundEnd.open
+  @safe @exclusivity(unchecked) final var deframer: MessageDeframer
+  @safe @exclusivity(unchecked) final private(set) var inboundEnd = InboundEnd.open
   /// What went through the call.
-  final var counts = CallCounts()
+  @safe @exclusivity(unchecked) final var counts = CallCounts()
   /// How the peer's messages may be compressed; nil for an encoding that is not known here.
   final var inboundEncoding: MessageEncoding? = .identity
   /// How this side's messages are compressed. Known when the head goes out.
@@ -38,11 +39,11 @@ class CallStream: @unchecked Sendable {
   /// How the call ended; nil while it goes on.
   final var finalStatus: StatusCode?
   /// Bytes received whose window the peer has not got back.
-  private final var heldBytes = 0
+  @safe @exclusivity(unchecked) private final var heldBytes = 0
   /// Bytes held whose window the peer has back: of a message that is not whole.
-  private final var withoutWindow = 0
-  private final var reader: CheckedContinuation<Void, Never>?
-  private final var writers: [CheckedContinuation<Void, Never>] = []
+  @safe @exclusivity(unchecked) private final var withoutWindow = 0
+  @safe @exclusivity(unchecked) private final var reader: Suspension?
+  @safe @exclusivity(unchecked) private final var writers: [Suspension] = []
 
   init(executor: any CallExecutor, messageBytes: Int) {
     self.executor = executor
@@ -171,12 +172,12 @@ extension CallStream {
   private final func waitForInput() async {
     let start = waitingSince
     await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+      await Suspension.wait { suspension in
         precondition(reader == nil, "two tasks read the messages of one call")
         // The task may have been set aside since it looked, and the loop have received something meanwhile: nobody
         // would wake a reader for what came before it waited.
-        if hasInput || Task.isCancelled { return continuation.resume() }
-        reader = continuation
+        if hasInput || Task.isCancelled { return suspension.resume() }
+        reader = suspension
         // It may be long, and there may be many such calls.
         deframer.release(above: RPCLimits.idleBufferBytes)
       }
@@ -237,12 +238,12 @@ extension CallStream {
   private final func waitForRoom() async {
     let start = waitingSince
     await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+      await Suspension.wait { suspension in
         // As in waitForInput.
         if queuedBytes <= StreamWaterMarks.high || Task.isCancelled {
-          continuation.resume()
+          suspension.resume()
         } else {
-          writers.append(continuation)
+          writers.append(suspension)
         }
       }
     } onCancel: {

@@ -68,10 +68,4 @@ public struct MethodPolicy: Sendable, Equatable {
     self.concurrentCallsPerCaller = concurrentCallsPerCaller
     self.messageBytes = messageBytes
   }
-
-  /// How long a call may take whose client asks for `requested`.
-  func timeout(requested: Duration?) -> Duration? {
-    guard let wanted = requested ?? defaultDeadline else { return longestDeadline }
-    return longestDeadline.map { min(wanted, $0) } ?? wanted
-  }
 }

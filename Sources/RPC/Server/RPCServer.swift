@@ -18,6 +18,8 @@ public final class RPCServer: RequestAcceptor {
   /// Nil if no call is refused for load.
   private let shedder: LoadShedder?
   let observer: (any CallObserver)?
+  /// Whether there is an observer, which is quicker to ask.
+  let isObserved: Bool
   /// Whether calls note when their stages began.
   let wantsStages: Bool
   let clock: any WallClock
@@ -44,6 +46,7 @@ public final class RPCServer: RequestAcceptor {
     self.limits = limits
     shedder = limits.queueDelay.map { LoadShedder(target: $0, random: random) }
     self.observer = observer
+    isObserved = observer != nil
     wantsStages = observer?.wantsStages ?? false
     self.clock = clock
     self.random = random
@@ -72,7 +75,7 @@ public final class RPCServer: RequestAcceptor {
     if let shedder, let error = shedder.refusal(of: route.method, on: stream.executor) {
       return refuse(head, route, on: stream, error)
     }
-    let call = ServerCall(self, route, head, fields, stream)
+    let call = ServerCall(self, route, headers: head.headers, authority: head.authority, fields, stream)
     if !route.method.kind.hasSingleRequest { call.start() }
     return call
   }

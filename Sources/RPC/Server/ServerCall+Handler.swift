@@ -57,6 +57,7 @@ extension ServerCall {
     if !state.hasEnded { self.task = task }
   }
 
+  @inline(__always)
   private func run(after passed: Int) async {
     do {
       let reply =
@@ -71,6 +72,7 @@ extension ServerCall {
     }
   }
 
+  @inline(__always)
   private func intercept(after passed: Int) async throws -> EncodedMessage? {
     guard !server.enclosing.isEmpty else { return try await handle(after: passed) }
     var reply: EncodedMessage?
@@ -88,6 +90,7 @@ extension ServerCall {
     }
   }
 
+  @inline(__always)
   private func handle(after passed: Int) async throws -> EncodedMessage? {
     for interceptor in server.interceptors.dropFirst(passed) where try !interceptor.beforeSynchronously(context) {
       try await interceptor.before(context)

@@ -65,9 +65,7 @@ extension ServerCall {
 
   /// Copies the request out of bytes on loan.
   func keepRequest(_ bytes: Span<UInt8>, _ message: Range<Int>) {
-    var copy: [UInt8] = []
-    copy.append(copying: bytes)
-    request = copy[message]
+    request = Array(copying: bytes)[message]
   }
 
   /// The request has ended: handles it if it is whole.

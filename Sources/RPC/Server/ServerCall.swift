@@ -22,36 +22,38 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   /// Made when something is attached first; `isAnnotated` tells the other threads that it is there.
   private var annotations: CallAnnotations?
   private let isAnnotated = Atomic(false)
-  var state = ServerCallState()
-  var task: Task<Void, Never>?
+  @safe @exclusivity(unchecked) var state = ServerCallState()
+  @safe @exclusivity(unchecked) var task: Task<Void, Never>?
   /// The only message of a request that is not a stream.
-  var request: ArraySlice<UInt8>?
+  @safe @exclusivity(unchecked) var request: ArraySlice<UInt8>?
   /// Where `request` came from, if it has to be decompressed.
   var compressedRequest: MessageDeframer.Frame?
   /// Bytes counted in the server's sum: all of a request that is one message and came in pieces; of streamed messages
   /// the one that is not whole yet.
   var gathered = 0
   private var isClosed = false
-  private var timer: (any ScheduledWork)?
-  private var watchers: Watchers?
+  @safe @exclusivity(unchecked) private var timer: (any ScheduledWork)?
+  @safe @exclusivity(unchecked) private var watchers: Watchers?
 
   /// What only streaming calls have: one property for all keeps short calls short.
   private struct Watchers {
-    var ofEnd: [CheckedContinuation<Void, Never>] = []
+    var ofEnd: [Suspension] = []
     var ofDrain: (@Sendable () -> Void)?
   }
 
   init(
-    _ server: RPCServer, _ route: ServiceRegistry.Route, _ head: RequestHead, _ fields: RequestFields,
-    _ stream: any ServerStream
+    _ server: RPCServer, _ route: ServiceRegistry.Route, headers: HeaderList, authority: String,
+    _ fields: RequestFields, _ stream: any ServerStream
   ) {
     self.server = server
     self.route = route
-    headers = head.headers
-    authority = head.authority
+    self.headers = headers
+    self.authority = authority
     self.stream = stream
-    let timeout = server.limits.timeout(route.method.policy, requested: fields.timeout)
-    let now = timeout != nil || server.observer != nil ? server.clock.now() : Instant(nanoseconds: 0)
+    let timeout = server.limits.timeout(
+      default: route.method.policy.defaultDeadline, longest: route.method.policy.longestDeadline,
+      requested: fields.timeout)
+    let now = timeout != nil || server.isObserved ? server.clock.now() : Instant(nanoseconds: 0)
     began = now
     deadline = timeout.map { now + $0 }
     super.init(
@@ -60,7 +62,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     if let timeout {
       timer = executor.schedule(after: timeout) { self.deadlineExceeded() }
     }
-    server.observer?.began(context)
+    if server.isObserved { server.observer?.began(context) }
   }
 
   var context: ServerContext { ServerContext(call: self) }
@@ -154,8 +156,10 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   @usableFromInline
   func closed(_ reason: StreamClosure?) {
     isClosed = true
-    timer?.cancel()
-    timer = nil
+    if let timer {
+      timer.cancel()
+      self.timer = nil
+    }
     if state.close() { over(.cancelled) }
   }
 
@@ -178,7 +182,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
       watchers = nil
     }
     for interceptor in server.interceptors.reversed() { interceptor.ended(context, status) }
-    if let observer = server.observer {
+    if server.isObserved, let observer = server.observer {
       observer.ended(
         context, status,
         CallRecord(began: began, started: started, handling: handling, ended: server.clock.now(), counts: counts))
@@ -226,11 +230,11 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
       return
     }
     await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+      await Suspension.wait { suspension in
         if state.hasEnded {
-          continuation.resume()
+          suspension.resume()
         } else {
-          watch { $0.ofEnd.append(continuation) }
+          watch { $0.ofEnd.append(suspension) }
         }
       }
     } onCancel: {

@@ -107,11 +107,7 @@ extension HeaderList {
 
   /// Whether `range` of the buffer has the octets of `text`.
   package func holds(_ range: Range<Int>, _ text: String) -> Bool {
-    let wanted = text.utf8.span
-    guard range.count == wanted.count else { return false }
-    let found = octets.span.extracting(range)
-    for index in wanted.indices where found[index] != wanted[index] { return false }
-    return true
+    octets.span.extracting(range).hasSameOctets(as: text.utf8.span)
   }
 }
 
