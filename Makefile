@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench scale clean
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale clean
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -47,6 +47,11 @@ bench: build ## measure against gRPC C++ and plain figures; see docs/benchmarks.
 	@rm -f .build/benchmarks/*.db*
 	.build/release/storage-bench orders --callers 256 --path .build/benchmarks/orders.db
 	.build/release/storage-bench fanout --subscribers 1000 --path .build/benchmarks/fanout.db
+
+bench-check: generate ## count instructions and allocations of a call, and compare with the counts that are checked in
+	@scripts/setup --benchmarks
+	swift build -c release --product octet-interop
+	$(PYTHON) Tests/Benchmarks/bench_check.py
 
 scale: setup ## time the build of a synthetic project of full size
 	scripts/synthetic --measure

@@ -1,0 +1,164 @@
+"""Counts the instructions and allocations of octet-interop per unary call and per streamed message, under valgrind,
+and compares them with counts.json.
+
+Each scenario runs twice, with N and with 2N calls or messages; the difference, divided by N, has nothing of the
+start-up. What the kernel does is not counted. Usage: bench_check.py [--update] [--keep FOLDER] [SCENARIO ...]
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+COUNTS = HERE / "counts.json"
+
+from lockstep import Client, message  # noqa: E402
+
+# More than this above the known counts fails.
+INSTRUCTIONS_TOLERANCE = 0.03
+ALLOCATIONS_TOLERANCE = 0.25
+ALLOCATORS = {"malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign"}
+
+PAYLOAD = b"\x0a\x64" + b"x" * 100  # field 1: 100 bytes
+CHUNK = b"\x08\x01\x12\x64" + b"x" * 100  # seq 1, payload of 100 bytes
+BATCH = 32
+
+
+def varint(value):
+    octets = bytearray()
+    while value > 0x7F:
+        octets.append(value & 0x7F | 0x80)
+        value >>= 7
+    octets.append(value)
+    return bytes(octets)
+
+
+def unary(address, count):
+    client = Client(address, b"/bench.v1.Bench/Echo")
+    for _ in range(count // BATCH):
+        client.call(message(PAYLOAD), BATCH)
+
+
+def unary_in_task(address, count):
+    """The health service's handler is an async one."""
+    client = Client(address, b"/grpc.health.v1.Health/Check")
+    for _ in range(count // BATCH):
+        client.call(message(b""), BATCH)
+
+
+def download(address, count):
+    request = b"\x08" + varint(count) + b"\x10\x64"
+    Client(address, b"/bench.v1.Bench/Download").call(message(request), 1)
+
+
+def upload(address, count):
+    Client(address, b"/bench.v1.Bench/Upload").upload(message(CHUNK), count)
+
+
+# name: (what drives the server, N)
+SCENARIOS = {
+    "unary call": (unary, 64 * BATCH),
+    "unary call in a task": (unary_in_task, 64 * BATCH),
+    "message down": (download, 8_000),
+    "message up": (upload, 8_000),
+}
+
+
+def stripped(folder):
+    """A copy of the program that valgrind can read: Debian's does not know Swift's debug sections."""
+    copy = folder / "octet-interop"
+    shutil.copy(ROOT / ".build/release/octet-interop", copy)
+    subprocess.run(["strip", "-g", str(copy)], check=True)
+    return copy
+
+
+def measure(program, profile, drive, count):
+    """Runs the server under callgrind while `drive` talks to it."""
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", "--dump-instr=no", str(program),
+               "--benchmark", "--loops", "1", "--listen", "127.0.0.1:0"]  # fmt: skip
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        found = re.search(r"127\.0\.0\.1:\d+", server.stdout.readline())
+        if not found:
+            raise RuntimeError(f"the server did not start: {server.communicate(timeout=60)[1]}")
+        drive(found.group(), count)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=120)
+    return read_profile(profile)
+
+
+def read_profile(profile):
+    """(instructions, calls of allocating functions) in a file of callgrind."""
+    names = {}
+    instructions = allocations = 0
+    callee = ""
+    for line in profile.read_text().splitlines():
+        if line.startswith(("fn=", "cfn=")):
+            number, _, name = line.split("=", 1)[1].partition(" ")
+            if name:
+                names[number] = name
+            if line.startswith("cfn="):
+                callee = names[number]
+        elif line.startswith("calls="):
+            if callee.split("'")[0].split("@")[0] in ALLOCATORS:
+                allocations += int(line[6:].split()[0])
+        elif line.startswith(("summary:", "totals:")):
+            instructions = int(line.split()[1])
+    return instructions, allocations
+
+
+def count(names, folder):
+    program = stripped(folder)
+    found = {}
+    for name in names:
+        drive, number = SCENARIOS[name]
+        runs = [
+            measure(program, folder / f"{name.replace(' ', '-')}-{times}.callgrind", drive, times * number)
+            for times in (1, 2)
+        ]
+        instructions, allocations = ((second - first) / number for first, second in zip(*runs))
+        found[name] = {"instructions": round(instructions), "allocations": round(allocations, 2)}
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--update", action="store_true", help="write what was counted into counts.json")
+    parser.add_argument("--keep", help="a folder for the profiles, to look at with callgrind_annotate")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
+    arguments = parser.parse_args()
+    names = arguments.scenarios or list(SCENARIOS)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(arguments.keep or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        found = count(names, folder)
+    known = json.loads(COUNTS.read_text()) if COUNTS.exists() else {}
+    if missing := [name for name in names if name not in known and not arguments.update]:
+        sys.exit(f"{COUNTS.name} has no counts of {', '.join(missing)}; --update adds them")
+    if arguments.update:
+        COUNTS.write_text(json.dumps(known | found, indent=2) + "\n")
+    exceeded = False
+    print("| what | instructions | before | allocations | before |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for name, counts in found.items():
+        before = known.get(name, counts)
+        print(f"| {name} | {counts['instructions']:,} | {before['instructions']:,} "
+              f"| {counts['allocations']} | {before['allocations']} |")  # fmt: skip
+        exceeded |= counts["instructions"] > before["instructions"] * (1 + INSTRUCTIONS_TOLERANCE)
+        exceeded |= counts["allocations"] > before["allocations"] + ALLOCATIONS_TOLERANCE
+    if arguments.update:
+        return
+    if exceeded:
+        sys.exit("More than the checked-in counts allow. If it is worth it, `bench_check.py --update` records them.")
+
+
+if __name__ == "__main__":
+    main()
