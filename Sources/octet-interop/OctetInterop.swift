@@ -27,7 +27,13 @@ struct OctetInterop {
     // Detached, as `main` belongs to the main actor, whose thread waits below.
     Task.detached {
       do {
-        try await serve(try Options(arguments), until: signals)
+        let options = try Options(arguments)
+        if options.isClient {
+          try await InteropClient.run(options.client)
+        } else {
+          try await serve(options, until: signals)
+        }
+        // `exit` flushes what was printed.
         exit(EXIT_SUCCESS)
       } catch let error as UsageError {
         fail("\(error)\n\(Options.usage)", usageExitCode)
@@ -59,7 +65,7 @@ struct OctetInterop {
     if options.isBenchmark {
       BenchService().register(in: &registry)
     } else {
-      InteropService().register(in: &registry)
+      InteropService(serverID: "octet-interop-\(getpid())").register(in: &registry)
     }
     health.register(in: &registry)
     for service in registry.serviceNames { health.set(service, .serving) }

@@ -27,8 +27,14 @@ def messages(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def interop(tmp_path_factory):
-    """A channel to an octet-interop of its own."""
+def server_address(tmp_path_factory):
+    """The address of an octet-interop of its own."""
     with Server(tmp_path_factory.mktemp("unused"), "--loops", "1", program="octet-interop") as server:
-        with grpc.insecure_channel(server.address) as channel:
-            yield channel
+        yield server.address
+
+
+@pytest.fixture(scope="module")
+def interop(server_address):
+    """A channel to that server."""
+    with grpc.insecure_channel(server_address) as channel:
+        yield channel

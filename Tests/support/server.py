@@ -41,7 +41,7 @@ class Server:
         self._log_reader = threading.Thread(target=self._read_log, daemon=True)
         self._log_reader.start()
         self.ready = self._wait_until_ready()
-        self.address = self.ready["listen"]
+        self.address = self.ready.get("listen")
         self.tls_address = self.ready.get("tls")
 
     def _read_log(self):

@@ -55,7 +55,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
   private func refuseHeaders(_ streamID: Int32, _ endStream: Bool) {
     let stream = HTTP2Stream(connection: self, id: streamID)
     stream.receivedEnd = endStream
-    session.respond(stream, status: 431, headers: HeaderList(), endStream: true)
+    session.respond(stream, status: OversizedHead.status, headers: OversizedHead.headers, endStream: true)
   }
 
   override func isComplete(_ stream: HTTP2Stream) -> Bool { stream.sentEnd }

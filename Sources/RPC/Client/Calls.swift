@@ -54,6 +54,30 @@ public struct RequestWriter<Element: Message>: Sendable {
   }
 }
 
+/// A call with one message each way, for callers who want more of the answer than its message.
+public struct UnaryCall<Response: Message>: Sendable {
+  @usableFromInline let handle: ClientCallHandle
+
+  @usableFromInline
+  init(_ call: ClientCall) {
+    handle = ClientCallHandle(call)
+  }
+
+  /// The answer. Call it once.
+  @inlinable
+  public func response() async throws(RPCError) -> Response {
+    try await handle.call.soleResponse(Response.self)
+  }
+  /// Whether the answer came compressed.
+  public var wasCompressed: Bool { handle.call.wasCompressed.load(ordering: .relaxed) }
+  /// What the server sent before its message. Waits for it.
+  public var initialMetadata: Metadata { get async throws(RPCError) { try await handle.call.initialMetadata() } }
+  /// What the server sent with its status. Waits for it.
+  public var trailingMetadata: Metadata { get async throws(RPCError) { try await handle.call.trailingMetadata() } }
+  /// Gives the call up; harmless after its end.
+  public func cancel() { handle.call.cancel() }
+}
+
 /// A call with a streaming answer.
 public struct ServerStreamingCall<Response: Message>: Sendable {
   @usableFromInline let handle: ClientCallHandle

@@ -51,6 +51,17 @@ public struct RPCChannel: Sendable {
     return try await call.soleResponse(type)
   }
 
+  /// Calls a unary method, and gives the call rather than its answer: for its metadata, or to cancel it by hand.
+  @inlinable
+  public func unaryCall<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, _ request: Request, as type: Response.Type = Response.self,
+    options: CallOptions = CallOptions()
+  ) -> UnaryCall<Response> {
+    let call = open(method, options)
+    call.sendOnly(EncodedMessage(request))
+    return UnaryCall(call)
+  }
+
   /// Calls a server-streaming method.
   @inlinable
   public func serverStreaming<Request: Message, Response: Message>(

@@ -1,10 +1,13 @@
 import InteropAPI
 import RPC
 
-/// `grpc.testing.TestService` as gRPC's interop-test-descriptions.md describes it, but for compression.
+/// `grpc.testing.TestService` as gRPC's interop-test-descriptions.md describes it.
 struct InteropService: TestService {
   /// The greatest payload that a request can ask for; the tests ask for less than a MiB.
   private static let largestPayload: Int32 = 64 << 20
+
+  /// Tells this server from others.
+  let serverID: String
 
   func emptyCall(_ request: Empty, context: ServerContext) async throws -> Empty {
     try echoMetadata(context)
@@ -13,11 +16,12 @@ struct InteropService: TestService {
 
   func unaryCall(_ request: SimpleRequest, context: ServerContext) async throws -> SimpleResponse {
     try echoMetadata(context)
-    try requireUncompressed(request.expectCompressed)
+    try require(request.expectCompressed, context)
+    context.responseCompression = request.responseCompressed?.value == true ? .gzip : .identity
     try obey(request.responseStatus)
     var response = SimpleResponse()
     if request.responseSize != 0 { response.payload = try payload(request.responseSize, request.responseType) }
-    if request.fillServerID { response.serverID = "octet-interop" }
+    if request.fillServerID { response.serverID = serverID }
     return response
   }
 
@@ -31,6 +35,7 @@ struct InteropService: TestService {
     context: ServerContext
   ) async throws {
     try echoMetadata(context)
+    context.responseCompression = .gzip
     try await answer(request, responses)
   }
 
@@ -40,7 +45,7 @@ struct InteropService: TestService {
     try echoMetadata(context)
     var total = 0
     while let request = try await requests.next() {
-      try requireUncompressed(request.expectCompressed)
+      try require(request.expectCompressed, context)
       total += request.payload?.body.count ?? 0
     }
     var response = StreamingInputCallResponse()
@@ -53,6 +58,7 @@ struct InteropService: TestService {
     context: ServerContext
   ) async throws {
     try echoMetadata(context)
+    context.responseCompression = .gzip
     while let request = try await requests.next() { try await answer(request, responses) }
   }
 
@@ -78,7 +84,7 @@ struct InteropService: TestService {
       if parameters.intervalUs > 0 { try await Task.sleep(for: .microseconds(Int64(parameters.intervalUs))) }
       var response = StreamingOutputCallResponse()
       response.payload = try payload(parameters.size, request.responseType)
-      try await responses.write(response)
+      try await responses.write(response, compress: parameters.compressed?.value == true)
     }
   }
 
@@ -98,18 +104,19 @@ struct InteropService: TestService {
     throw RPCError(StatusCode(rawValue: Int(status.code)) ?? .unknown, status.message)
   }
 
-  /// No message comes compressed here, so one that says it should be is wrong.
-  private func requireUncompressed(_ expected: BoolValue?) throws {
-    if expected?.value == true { throw RPCError(.invalidArgument, "the message is not compressed") }
+  /// Checks that the message that was read last came compressed, or did not, if the client says so.
+  private func require(_ expected: BoolValue?, _ context: ServerContext) throws {
+    guard let expected, expected.value != context.isRequestCompressed else { return }
+    throw RPCError(.invalidArgument, "the message is \(expected.value ? "not " : "")compressed")
   }
 
   /// The two pieces of metadata that the tests want back.
   private func echoMetadata(_ context: ServerContext) throws {
-    if let initial = context.metadata["x-grpc-test-echo-initial"] {
-      try context.initialMetadata.add("x-grpc-test-echo-initial", initial)
+    if let initial = context.metadata[EchoedMetadata.initial] {
+      try context.initialMetadata.add(EchoedMetadata.initial, initial)
     }
-    for value in try context.metadata.binary("x-grpc-test-echo-trailing-bin") {
-      try context.trailingMetadata.add("x-grpc-test-echo-trailing-bin", binary: value)
+    for value in try context.metadata.binary(EchoedMetadata.trailing) {
+      try context.trailingMetadata.add(EchoedMetadata.trailing, binary: value)
     }
   }
 }
