@@ -23,7 +23,8 @@ public struct RPCLimits: Sendable {
   /// What decoding one message may cost. Memory is a multiple of `messageBytes`, because small fields grow when they
   /// are decoded.
   public var decoding: DecodeLimits
-  /// The deadline of a call that has none from its client or its method; nil leaves it without.
+  /// The deadline of a unary call that has none from its client or its method; nil leaves it without. A stream has no
+  /// such deadline: it may be meant to be open for days.
   public var defaultDeadline: Duration?
   /// The longest deadline that a client can ask for; an hour is longer than any call but a watch makes sense, and
   /// watches are resumed. nil for no bound.
@@ -34,7 +35,6 @@ public struct RPCLimits: Sendable {
   /// UNAVAILABLE, those of low priority first; nil refuses none. See `LoadShedder`. A loop that is well holds requests
   /// for less than a millisecond; 20 ms are beyond what any burst explains and still below what a user notices.
   public var queueDelay: Duration?
-
   /// How the messages of answers are compressed whose handlers do not say, for clients that can read it. None by
   /// default: within a data centre the network is cheaper than the processor.
   public var responseCompression: MessageEncoding
@@ -56,12 +56,14 @@ public struct RPCLimits: Sendable {
 
   /// How long a call may take whose client asks for `requested`; nil for no bound.
   /// - Parameters:
+  ///   - kind: a stream has no `defaultDeadline`.
   ///   - methodDefault: its method's `MethodPolicy.defaultDeadline`.
   ///   - methodLongest: its method's `MethodPolicy.longestDeadline`.
-  func timeout(default methodDefault: Duration?, longest methodLongest: Duration?, requested: Duration?) -> Duration? {
-    guard var timeout = requested ?? methodDefault ?? methodLongest ?? defaultDeadline ?? longestDeadline else {
-      return nil
-    }
+  func timeout(
+    _ kind: MethodKind, default methodDefault: Duration?, longest methodLongest: Duration?, requested: Duration?
+  ) -> Duration? {
+    let fallback = kind == .unary ? defaultDeadline : nil
+    guard var timeout = requested ?? methodDefault ?? methodLongest ?? fallback ?? longestDeadline else { return nil }
     if let methodLongest { timeout = min(timeout, methodLongest) }
     if let longestDeadline { timeout = min(timeout, longestDeadline) }
     return timeout

@@ -1,7 +1,8 @@
 import Base
 import ProtobufRuntime
-import RPC
 import Testing
+
+@testable import RPC
 
 struct DeadlineTests {
   private func headers(timeout: String) -> HeaderList {
@@ -125,6 +126,39 @@ struct DeadlineTests {
     #expect(fixture.executor.pendingDelays == [.seconds(expected)])
     call.finish()
     #expect(await call.end().grpcStatus == "0")
+  }
+
+  @Test(arguments: [MethodKind.unary, .serverStreaming, .clientStreaming, .bidirectional])
+  func theServersDefaultHoldsForUnaryCallsOnly(_ kind: MethodKind) async {
+    func timeout(_ limits: RPCLimits, _ policy: MethodPolicy = MethodPolicy(), asked: Duration? = nil) -> Duration? {
+      limits.timeout(kind, default: policy.defaultDeadline, longest: policy.longestDeadline, requested: asked)
+    }
+    let limits = RPCLimits(defaultDeadline: .seconds(30), longestDeadline: .seconds(3600))
+    #expect(timeout(limits) == .seconds(kind == .unary ? 30 : 3600))
+    #expect(timeout(limits, asked: .seconds(60)) == .seconds(60))
+    #expect(timeout(limits, asked: .seconds(7200)) == .seconds(3600))
+    let policy = MethodPolicy(defaultDeadline: .seconds(5), longestDeadline: .seconds(10))
+    #expect(timeout(limits, policy) == .seconds(5))
+    #expect(timeout(limits, policy, asked: .seconds(60)) == .seconds(10))
+    #expect(timeout(RPCLimits()) == nil)
+  }
+
+  @Test func theServerGivesAUnaryCallItsDefault() async {
+    let go = Signal()
+    let fixture = Fixture(limits: RPCLimits(defaultDeadline: .seconds(30))) {
+      $0.unary(TestMethods.unary) { (request: RawMessage, context) in
+        #expect(CurrentCall.deadline != nil && CurrentCall.deadline == context.deadline)
+        await go.wait()
+        return request
+      }
+    }
+    let call = RawExchange(fixture.transport, path: TestMethods.unary.path)
+    call.send([])
+    call.finish()
+    await fixture.executor.settle()
+    fixture.executor.fireTimers(of: .seconds(30))
+    #expect(await call.end().grpcStatus == "4")
+    go.fire()
   }
 
   @Test func theClientGivesUpByItself() async {

@@ -48,6 +48,13 @@ struct MetadataTests {
     #expect(throws: MetadataError.invalidValue(name: "x")) { try metadata.add("x", value) }
   }
 
+  @Test(arguments: [("  a b ", "a b"), (" ", ""), ("", ""), ("a", "a"), (" a", "a"), ("a ", "a")])
+  func dropsSpacesAroundAValue(_ value: String, _ kept: String) throws {
+    var metadata = Metadata()
+    try metadata.add("x", value)
+    #expect(metadata["x"] == kept)
+  }
+
   @Test func keepsTextAndBytesApart() {
     var metadata = Metadata()
     #expect(throws: MetadataError.binaryName("x-bin")) { try metadata.add("x-bin", "text") }

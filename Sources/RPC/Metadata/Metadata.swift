@@ -48,13 +48,13 @@ public struct Metadata: Sendable, Equatable {
     return values
   }
 
-  /// Adds a text. The name is put into lower case.
+  /// Adds a text. The name is put into lower case; spaces around the value are dropped, as HTTP/2 allows none there.
   /// - Throws: for a malformed, reserved or `-bin` name, and for a value that is not printable ASCII.
   public mutating func add(_ name: String, _ value: String) throws(MetadataError) {
     let name = try Self.userName(name)
     guard !name.hasSuffix(Self.binarySuffix) else { throw .binaryName(name) }
     guard value.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) else { throw .invalidValue(name: name) }
-    headers.append(name, value)
+    headers.append(name, value.trimmed(" "))
   }
 
   /// Adds bytes under a name that ends in `-bin`.

@@ -51,7 +51,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     self.authority = authority
     self.stream = stream
     let timeout = server.limits.timeout(
-      default: route.method.policy.defaultDeadline, longest: route.method.policy.longestDeadline,
+      route.method.kind, default: route.method.policy.defaultDeadline, longest: route.method.policy.longestDeadline,
       requested: fields.timeout)
     let now = timeout != nil || server.isObserved ? server.clock.now() : Instant(nanoseconds: 0)
     began = now

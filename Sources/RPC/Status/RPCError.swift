@@ -39,11 +39,21 @@ extension RPCError {
   /// The error of a call whose stream ended irregularly, seen from the side that did not end it.
   init(_ closure: StreamClosure) {
     switch closure {
-    case .reset(let code): self = RPCError(StatusCode(reset: code), "the peer reset the stream (\(code))")
+    case .reset(let code): self = RPCError(StatusCode(reset: code), Self.message(of: code))
     case .connectionLost(let why): self = RPCError(.unavailable, "the connection was lost: \(why)")
     case .refused: self = RPCError(.unavailable, "the peer did not take the request")
     case .unreachable(let why): self = RPCError(.unavailable, "no connection: \(why)")
     case .shutdown: self = RPCError(.unavailable, "this side is shutting down")
+    }
+  }
+
+  /// PROTOCOL-HTTP2.md wants two of the codes explained.
+  private static func message(of code: ResetCode) -> String {
+    switch code {
+    case .enhanceYourCalm: "the stream was reset (\(code)): the bandwidth is exhausted"
+    case .inadequateSecurity:
+      "the stream was reset (\(code)): permission denied, as the protocol is not secure enough for the call"
+    default: "the stream was reset (\(code))"
     }
   }
 }

@@ -52,6 +52,13 @@ package enum StatusHeaders {
 }
 
 extension String {
+  /// The text without this character at its ends.
+  func trimmed(_ character: Character) -> String {
+    guard first == character || last == character else { return self }
+    let head = drop { $0 == character }
+    return String(head[..<(head.lastIndex { $0 != character }.map(head.index(after:)) ?? head.startIndex)])
+  }
+
   /// The text cut to at most `count` octets of UTF-8, between two characters.
   func truncated(_ count: Int) -> String {
     guard utf8.count > count else { return self }
