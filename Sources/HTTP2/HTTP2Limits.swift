@@ -46,11 +46,15 @@ public struct HTTP2Limits: Sendable {
   /// Control and header frames that wait because the peer does not read; beyond, the connection ends.
   public var maxQueuedFrames = 10_000
 
-  /// CONTINUATION frames in one header block; nghttp2's own default. 8 × 16 KiB is beyond every header limit.
+  /// CONTINUATION frames in one header block. 8 × 16 KiB is beyond every header limit.
   public var maxContinuations = 8
 
   /// Skipped ranges of stream ids that a connection remembers, to tell a never-opened stream from a closed one.
   public var maxSkippedRanges = 64
+
+  /// Streams that a connection has reset and remembers, because frames on them may be under way still. More at a time
+  /// are rare; then such a frame costs one more RST_STREAM.
+  public var maxRememberedResets = 256
 
   /// Connections of one server; more are closed at once. At 40 KB each (TLS) this many take 4 GB.
   public var maxConnections = 100_000
@@ -193,6 +197,16 @@ extension HTTP2Limits {
 
   /// The pause of a listener when no descriptor is left.
   static let acceptPause: Duration = .milliseconds(100)
+
+  /// What a session keeps of the buffer for control frames when it is empty.
+  static let keptControlBuffer = 512
+
+  /// The longest DATA frame sent to a peer that takes such: long enough that its header does not count, and short
+  /// enough that other streams get their turn.
+  static let longestOutboundFrame = 64 << 10
+
+  /// The longest header block that is remembered, to be known again; indexes of the tables alone are shorter.
+  static let rememberedBlockSize = 64
 
   /// Free blocks that a loop keeps for each size class of 16 octets: at most 64 classes × 512 × 0.5 KB = 16 MB, in
   /// practice one tenth, as few classes are in use.

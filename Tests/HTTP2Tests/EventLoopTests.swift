@@ -155,10 +155,19 @@ extension Dictionary {
 
 @Suite struct SmallPartsTests {
   @Test func `the history of stream ids tells skipped ones from used ones`() {
-    var history = StreamIDHistory(maxRanges: 2)
-    // 1 was open once; whether it still is, the session knows. 11 and 15 make the oldest range be forgotten.
-    let answers = [1, 7, 3, 5, 1, 11, 15, 3, 9].map { history.mayCarryHeaders($0) }
-    #expect(answers == [true, true, false, false, true, true, true, true, false])
+    var history = StreamIDHistory(maxRanges: 2, maxReset: 2)
+    for id: Int32 in [1, 7] { history.opened(id) }
+    #expect([1, 3, 5, 7].map { history.wasSkipped($0) } == [false, true, true, false])
+    // Two more ranges make the oldest be forgotten.
+    for id: Int32 in [11, 15] { history.opened(id) }
+    #expect([3, 9, 13].map { history.wasSkipped($0) } == [false, true, true])
+    #expect(history.highest == 15)
+  }
+
+  @Test func `the history of stream ids remembers the latest resets`() {
+    var history = StreamIDHistory(maxRanges: 2, maxReset: 2)
+    for id: Int32 in [1, 3, 5] { history.noteReset(id) }
+    #expect([1, 3, 5].map { history.wasReset($0) } == [false, true, true])
   }
 
   @Test func `a flood guard admits its burst, then its rate`() {

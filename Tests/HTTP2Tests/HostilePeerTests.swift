@@ -10,6 +10,7 @@ import Testing
   static let protocolError: UInt32 = 1
   static let flowControlError: UInt32 = 3
   static let frameSizeError: UInt32 = 6
+  static let refusedStream: UInt32 = 7
   static let enhanceYourCalm: UInt32 = 11
 
   private func run(
@@ -108,13 +109,15 @@ import Testing
     try await expectGoAway(Self.enhanceYourCalm, (0..<6000).flatMap { _ in frame })
   }
 
-  @Test func `unknown frames are ignored`() async throws {
+  @Test func `unknown frames are ignored, within bounds`() async throws {
+    let unknown = RawPeer.frame(0x77, 0, 0, [1, 2, 3])
     try await run { port, _ in
       let peer = try RawPeer.greeted(port: port)
-      try peer.send((0..<6000).flatMap { _ in RawPeer.frame(0x77, 0, 0, [1, 2, 3]) })
+      try peer.send((0..<1000).flatMap { _ in unknown })
       try peer.send(RawPeer.frame(Frames.ping, 0, 0, Array(1...8)))
       #expect(try peer.next(Frames.ping)?.payload == Array(1...8))
     }
+    try await expectGoAway(Self.enhanceYourCalm, (0..<6000).flatMap { _ in unknown })
   }
 
   @Test func `a flood of empty DATA ends the connection`() async throws {
@@ -170,16 +173,15 @@ import Testing
     try await expectGoAway(Self.enhanceYourCalm, RawPeer.headers(1, block))
   }
 
-  @Test func `more streams than were offered end the connection`() async throws {
+  @Test func `streams beyond those that were offered are refused`() async throws {
     var limits = HTTP2Limits()
     limits.maxConcurrentStreams = 2
     try await run(limits: limits) { port, _ in
       let peer = try RawPeer.greeted(port: port)
-      // The limit holds once its SETTINGS are acknowledged.
-      _ = try peer.next(Frames.settings)
-      try peer.send(RawPeer.frame(Frames.settings, 1, 0, []))
       try peer.send(RawPeer.headers(1) + RawPeer.headers(3) + RawPeer.headers(5))
-      #expect(try peer.next(Frames.goAway)?.errorCode == Self.protocolError)
+      let reset = try #require(try peer.next(Frames.reset))
+      #expect(reset.stream == 5)
+      #expect(reset.errorCode == Self.refusedStream)
     }
   }
 

@@ -51,13 +51,13 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final private(set) var failure: StreamClosure?
 
   /// - Parameter isConnected: false for a socket whose connect is under way.
-  init(loop: EventLoop, channel: ByteChannel, role: NghttpSession.Role, limits: SharedLimits, isConnected: Bool) {
+  init(loop: EventLoop, channel: ByteChannel, role: HTTP2Session.Role, limits: SharedLimits, isConnected: Bool) {
     self.loop = loop
     self.channel = channel
     sharedLimits = limits
     state = isConnected ? (channel.tls == nil ? .open : .handshaking) : .connecting
     interest = isConnected ? .read : .write
-    session = NghttpSession(role: role, limits: limits, memory: loop.sessionMemory, delegate: self)
+    session = HTTP2Session(role: role, limits: limits, memory: loop.sessionMemory, delegate: self)
   }
 
   final var limits: HTTP2Limits { sharedLimits.values }
@@ -241,7 +241,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final func noteKeepalive() { traffic.keepalivesSent += 1 }
 
   final func reset(_ stream: HTTP2Stream, _ code: ResetCode) {
-    session.reset(stream.id, code)
+    session.reset(stream, code)
     needsFlush()
   }
 
@@ -314,7 +314,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   /// The socket is closed when this object goes. Called once.
   func closed() {}
 
-  /// nghttp2 does not report the streams that its session takes along.
+  /// A session does not report the streams that it takes along.
   private func endStreams(_ reason: StreamClosure) {
     let orphans = streams
     streams = []

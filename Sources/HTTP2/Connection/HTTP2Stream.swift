@@ -22,6 +22,26 @@ class HTTP2Stream {
   final var sentEnd = false
   /// The session asked for bytes when there were none; it must be told of new ones.
   final var isDeferred = false
+  // What the session keeps of the stream.
+
+  /// Whether the session reports the end of the stream to its delegate.
+  final var isOpen = false
+  /// The stream is over, and the delegate has still to hear of it, with this code.
+  final var isClosing = false
+  final var closingCode: UInt32 = 0
+  final var hasSentHead = false
+  /// Whether the head of the response has come (a client's only).
+  final var hasReceivedHead = false
+  /// Whether the stream waits for its turn to send.
+  final var isQueued = false
+  /// What of the declared content is still to come; nil if nothing was declared.
+  final var contentLeft: Int?
+  @exclusivity(unchecked) final var inbound = InboundWindow(size: 0)
+  final var outboundWindow = 0
+
+  /// Whether there is something to send: body, or what ends it.
+  final var hasWork: Bool { outbound.count > 0 || isFinished }
+
   /// Whether `drained` will be called at the end of this tick.
   final var isDrainPending = false
 
@@ -106,7 +126,7 @@ class HTTP2Stream {
     guard let connection, count > 0 else { return }
     precondition(count <= unconsumed, "more bytes consumed than received")
     unconsumed -= count
-    connection.session.consume(id, count)
+    connection.session.consume(self, count)
     connection.hasSentForStream = true
     connection.needsFlush()
   }

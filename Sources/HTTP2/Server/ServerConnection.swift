@@ -45,7 +45,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     let stream = ServerHTTP2Stream(connection: self, id: streamID)
     stream.receivedEnd = endStream
     add(stream)
-    let handler = acceptor.accept(block.takeRequestHead(), on: stream)
+    let handler = acceptor.accept(block.requestHead, on: stream)
     stream.handler = handler
     if endStream { handler.receiveEnd() }
     return stream

@@ -1,13 +1,20 @@
 internal import CLinux
 internal import RPC
 
-/// One header section as it arrives, field by field. Sections do not interleave on a connection (RFC 9113 §4.3), so
-/// one of these serves all its streams.
+/// One header section as it arrives, field by field, held to the rules of RFC 9113 §8.2 and §8.3. Sections do not
+/// interleave on a connection (§4.3), so one of these serves all its streams.
 struct HeaderBlock {
+  /// What a section belongs to, which decides what it may hold.
+  enum Section {
+    case request
+    case response
+    case trailers
+  }
+
   /// What became of a field.
   enum Outcome {
     case kept
-    /// Beyond the limit: counted, not kept.
+    /// Beyond the limit, or the section is malformed: counted, not kept.
     case dropped
     /// So far beyond the limit that the connection should end.
     case bomb
@@ -20,8 +27,17 @@ struct HeaderBlock {
   /// 0 in a request or in trailers.
   var status = 0
   var headers = HeaderList()
+  /// What `content-length` says; nil if there is none.
+  var contentLength: Int?
   /// Whether fields were dropped.
   private(set) var isTooLarge = false
+  /// Whether a rule is broken: the stream is in error.
+  var isMalformed = false
+
+  var section = Section.request
+  /// The pseudo-headers that have come.
+  var seen: PseudoHeaders = []
+  var hasRegularField = false
 
   private var size = 0
   private var count = 0
@@ -29,10 +45,11 @@ struct HeaderBlock {
   private let maxCount: Int
   private let bombSize: Int
   // The paths and authorities of consecutive requests are mostly the same: an equal one is not made again.
-  private var lastPath = Remembered()
-  private var lastAuthority = Remembered()
+  var lastPath = Remembered()
+  var lastAuthority = Remembered()
 
-  private struct Remembered {
+  /// A text, made again only if the octets differ from the last.
+  struct Remembered {
     private(set) var text = ""
     private var octets: [UInt8] = []
 
@@ -58,22 +75,26 @@ struct HeaderBlock {
   }
 
   /// Forgets the last section and starts one.
-  mutating func begin() {
+  mutating func begin(_ section: Section) {
+    self.section = section
     path = ""
     authority = ""
     method = ""
     scheme = ""
     status = 0
     headers = HeaderList()
+    contentLength = nil
     isTooLarge = false
+    isMalformed = false
+    seen = []
+    hasRegularField = false
     size = 0
     count = 0
   }
 
-  /// The head of a request; the header list is moved out.
-  mutating func takeRequestHead() -> RequestHead {
-    RequestHead(
-      method: method, path: path, scheme: scheme, authority: authority, headers: takeHeaders())
+  /// The head of a request. It stays here as well, for the next request if that is the same.
+  var requestHead: RequestHead {
+    RequestHead(method: method, path: path, scheme: scheme, authority: authority, headers: headers)
   }
 
   /// The fields that are not pseudo-headers, moved out.
@@ -91,31 +112,21 @@ struct HeaderBlock {
       isTooLarge = true
       return size > bombSize ? .bomb : .dropped
     }
-    if name.count > 0, name[0] == UInt8(ascii: ":") {
-      addPseudoHeader(name, value)
+    guard !isMalformed, name.count > 0, isAllowed(value) else { return malformed() }
+    if name[0] == UInt8(ascii: ":") {
+      guard !hasRegularField, addPseudoHeader(name, value) else { return malformed() }
     } else {
+      hasRegularField = true
+      guard isAllowed(name: name, value) else { return malformed() }
       if headers.isEmpty { headers.reserve(fields: Self.usualFields, octets: Self.usualOctets) }
       headers.append(name: name.span, value: value.span)
     }
     return .kept
   }
 
-  /// nghttp2 has checked that pseudo-headers are known, well-formed, unique and in front.
-  private mutating func addPseudoHeader(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
-    switch (name.count, name[1]) {
-    case (5, UInt8(ascii: "p")):  // :path
-      path = lastPath.text(value)
-    case (7, UInt8(ascii: "m")):  // :method
-      method = String(decoding: value, as: UTF8.self)
-    case (7, UInt8(ascii: "s")) where name[2] == UInt8(ascii: "c"):  // :scheme
-      scheme = String(decoding: value, as: UTF8.self)
-    case (7, UInt8(ascii: "s")):  // :status
-      status = value.reduce(0) { $0 * 10 + Int($1 &- UInt8(ascii: "0")) }
-    case (10, UInt8(ascii: "a")):  // :authority
-      authority = lastAuthority.text(value)
-    default:
-      break
-    }
+  private mutating func malformed() -> Outcome {
+    isMalformed = true
+    return .dropped
   }
 
   /// Room made for the fields of a usual gRPC request, so that the list grows once.

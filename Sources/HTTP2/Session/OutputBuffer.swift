@@ -1,5 +1,4 @@
-/// Where frames are gathered for one write. A class with memory of its own, because nghttp2's callbacks append to it
-/// while a session is being asked for output.
+/// Where frames are gathered before they are written.
 final class OutputBuffer {
   private(set) var count = 0
   private var base: UnsafeMutableRawPointer
@@ -19,6 +18,43 @@ final class OutputBuffer {
 
   func removeAll() {
     count = 0
+  }
+
+  /// Frees the memory beyond `size` if nothing is held.
+  func shrink(to size: Int) {
+    guard count == 0, capacity > size else { return }
+    base.deallocate()
+    base = .allocate(byteCount: size, alignment: 64)
+    capacity = size
+  }
+
+  /// Room for `length` octets after the last; `commit` makes them count.
+  @inline(__always)
+  func reserve(_ length: Int) -> UnsafeMutableRawPointer {
+    if count + length > capacity { grow(length) }
+    return base + count
+  }
+
+  /// Counts octets that were written where `reserve` said.
+  @inline(__always)
+  func commit(_ length: Int) {
+    count += length
+  }
+
+  /// Takes back what is beyond `length`.
+  func truncate(to length: Int) {
+    count = min(count, length)
+  }
+
+  /// The octets from `offset` on, to be changed in place.
+  @inline(__always)
+  func bytes(from offset: Int) -> UnsafeMutableRawPointer { base + offset }
+
+  /// Appends the head of a frame.
+  @inline(__always)
+  func append(_ header: FrameHeader) {
+    header.write(to: reserve(FrameHeader.size))
+    commit(FrameHeader.size)
   }
 
   @inline(__always)

@@ -2,8 +2,8 @@ internal import RPC
 
 /// An HTTP/2 session without a socket: octets in, octets out, and calls to and from streams between them.
 ///
-/// All that the connections need of nghttp2 stands here, so that another implementation can take its place. Confined
-/// to the connection's loop. None of the methods calls the delegate or a stream's handler but `receive` and `produce`.
+/// All that the connections need of a protocol stands here, so that there can be several. Confined to the connection's
+/// loop. None of the methods calls the delegate or a stream's handler but `receive` and `produce`.
 protocol SessionEngine: AnyObject {
   /// Takes received octets; calls the delegate and the streams with what they mean.
   /// - Throws: when the session cannot go on. Its last words, as a GOAWAY, are still to be sent.
@@ -37,20 +37,18 @@ protocol SessionEngine: AnyObject {
   /// - Returns: false if the connection's stream ids are used up.
   func open(_ head: RequestHead, _ stream: HTTP2Stream) -> Bool
 
-  /// Sends the head of a response. Without `endStream`, the body comes from `stream`.
+  /// Sends the head of a response. Without `endStream`, the body comes from `stream`. The session holds on to a stream
+  /// that `receivedRequest` did not return only until this is sent.
   func respond(_ stream: HTTP2Stream, status: Int, headers: HeaderList, endStream: Bool)
 
   /// Tells that a stream which had nothing to send has something now.
   func resume(_ stream: HTTP2Stream)
 
-  /// Resets a stream.
-  func reset(_ streamID: Int32, _ code: ResetCode)
+  /// Resets a stream. Harmless after its end.
+  func reset(_ stream: HTTP2Stream, _ code: ResetCode)
 
   /// Gives window back for bytes of a stream, and for the connection as well.
-  func consume(_ streamID: Int32, _ count: Int)
-
-  /// Gives window back for the connection alone: the stream is gone.
-  func consumeConnection(_ count: Int)
+  func consume(_ stream: HTTP2Stream, _ count: Int)
 
   // MARK: Connection
 
