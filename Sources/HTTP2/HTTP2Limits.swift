@@ -205,8 +205,8 @@ extension HTTP2Limits {
   /// enough that other streams get their turn.
   static let longestOutboundFrame = 64 << 10
 
-  /// The longest header block that is remembered, to be known again; indexes of the tables alone are shorter.
-  static let rememberedBlockSize = 64
+  /// The longest header block that is remembered, to be known again.
+  static let rememberedBlockSize = 256
 
   /// Free blocks that a loop keeps for each size class of 16 octets: at most 64 classes × 512 × 0.5 KB = 16 MB, in
   /// practice one tenth, as few classes are in use.

@@ -14,7 +14,7 @@ extension HTTP2Session {
       history.opened(id)
       let isWelcome = id <= lastAcceptedID
       if isWelcome, streams.count < shared.values.maxConcurrentStreams { return try takeRequest(header, fragment) }
-      pureBlock.removeAll(keepingCapacity: true)
+      knownBlock.removeAll(keepingCapacity: true)
       begin(header, nil, isIgnored: true)
       if isWelcome { try streamError(id, .refusedStream, "too many streams") }
     } else {
@@ -27,21 +27,21 @@ extension HTTP2Session {
   private func takeRequest(_ header: FrameHeader, _ fragment: UnsafeRawBufferPointer) throws(SessionFailure) {
     let endStream = header.has(FrameFlags.endStream)
     let isWhole = header.has(FrameFlags.endHeaders)
-    if isWhole, isPureBlock(fragment) { return try openStream(header.streamID, endStream) }
-    pureBlock.removeAll(keepingCapacity: true)
+    if isWhole, isKnown(fragment) { return try openStream(header.streamID, endStream) }
+    knownBlock.removeAll(keepingCapacity: true)
     begin(header, nil, isIgnored: false, isRequest: true)
     block.begin(.request)
     try decode(fragment, isLast: isWhole)
     if isWhole, fragment.count <= HTTP2Limits.rememberedBlockSize, !block.isMalformed, !block.isTooLarge,
-      HeaderDecoder.isPure(fragment)
+      HeaderDecoder.leavesTable(fragment)
     {
-      pureBlock.append(contentsOf: fragment)
+      knownBlock.append(contentsOf: fragment)
     }
   }
 
-  private func isPureBlock(_ fragment: UnsafeRawBufferPointer) -> Bool {
-    guard !pureBlock.isEmpty, pureBlock.count == fragment.count else { return false }
-    return pureBlock.withUnsafeBytes {
+  private func isKnown(_ fragment: UnsafeRawBufferPointer) -> Bool {
+    guard !knownBlock.isEmpty, knownBlock.count == fragment.count else { return false }
+    return knownBlock.withUnsafeBytes {
       memcmp($0.baseAddress.unsafelyUnwrapped, fragment.baseAddress.unsafelyUnwrapped, fragment.count) == 0
     }
   }
@@ -55,7 +55,7 @@ extension HTTP2Session {
   /// Begins a block that opens no stream of the peer.
   private func beginOther(_ header: FrameHeader) throws(SessionFailure) {
     let id = header.streamID
-    pureBlock.removeAll(keepingCapacity: true)
+    knownBlock.removeAll(keepingCapacity: true)
     guard !isIdle(id) else { throw connectionError(.protocolError, "HEADERS on an idle stream") }
     guard let stream = streams.find(id), !stream.isClosing else {
       if history.wasSkipped(id) {

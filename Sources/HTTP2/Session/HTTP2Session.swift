@@ -33,8 +33,8 @@ final class HTTP2Session: SessionEngine {
   /// The header block that is arriving.
   @exclusivity(unchecked) var headerBlock: HeaderBlockInProgress?
   @exclusivity(unchecked) var block: HeaderBlock
-  /// The octets of the header block that `block` holds the request of, while the same octets would mean the same.
-  @exclusivity(unchecked) var pureBlock: [UInt8] = []
+  /// The octets of the header block that `block` holds the request of, while the same octets mean the same request.
+  @exclusivity(unchecked) var knownBlock: [UInt8] = []
   @exclusivity(unchecked) var decoder: HeaderDecoder?
   @exclusivity(unchecked) var encoder: HeaderEncoder?
   /// What the peer's SETTINGS say of the encoder's table, if they have said it before there was an encoder.

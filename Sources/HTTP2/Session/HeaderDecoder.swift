@@ -50,11 +50,47 @@ struct HeaderDecoder: ~Copyable {
     }
   }
 
-  /// Whether a header block consists of references to the tables alone, so that decoding it changes neither of them:
-  /// the same octets mean the same fields until another block changes them.
-  static func isPure(_ block: UnsafeRawBufferPointer) -> Bool {
-    // An index of one octet is 1xxxxxxx; with all bits set it goes on in the next (RFC 7541 §5.1, §6.1).
-    for octet in block where octet < 0x80 || octet == 0xff { return false }
+  /// Whether decoding a header block leaves the dynamic table as it is: the same octets mean the same fields until
+  /// another block changes the table. False as well for what is malformed.
+  static func leavesTable(_ block: UnsafeRawBufferPointer) -> Bool {
+    var position = 0
+    while position < block.count {
+      let octet = block[position]
+      if octet & 0x80 != 0 {
+        // An indexed field (RFC 7541 §6.1).
+        guard integer(block, &position, prefix: 7) != nil else { return false }
+      } else if octet & 0xe0 == 0 {
+        // A literal that is not added to the table (§6.2.2, §6.2.3); index 0 means that its name follows.
+        guard let index = integer(block, &position, prefix: 4) else { return false }
+        guard index > 0 || skipString(block, &position), skipString(block, &position) else { return false }
+      } else {
+        // A literal that is added, or a new size of the table (§6.2.1, §6.3).
+        return false
+      }
+    }
     return true
+  }
+
+  private static func skipString(_ block: UnsafeRawBufferPointer, _ position: inout Int) -> Bool {
+    guard let length = integer(block, &position, prefix: 7), length <= block.count - position else { return false }
+    position += length
+    return true
+  }
+
+  /// An integer whose first octet has `prefix` bits of it (RFC 7541 §5.1); nil if it is cut off or out of proportion.
+  private static func integer(_ block: UnsafeRawBufferPointer, _ position: inout Int, prefix: Int) -> Int? {
+    guard position < block.count else { return nil }
+    let most = 1 << prefix - 1
+    var value = Int(block[position]) & most
+    position += 1
+    guard value == most else { return value }
+    for shift in stride(from: 0, to: 28, by: 7) {
+      guard position < block.count else { return nil }
+      let octet = Int(block[position])
+      position += 1
+      value += (octet & 0x7f) << shift
+      if octet < 0x80 { return value }
+    }
+    return nil
   }
 }

@@ -3,8 +3,8 @@ internal import RPC
 
 /// HPACK's encoder: nghttp2's, made when the first header block is sent, behind a memory of the last blocks.
 ///
-/// The heads and trailers of most answers are the same. A block that turned out as references to the tables alone
-/// stays right until another block changes the dynamic table, and is sent again without being encoded.
+/// The heads and trailers of most answers are the same. A block that does not change the dynamic table stays right
+/// until another one does, and is sent again without being encoded.
 struct HeaderEncoder: ~Copyable {
   private struct Remembered {
     var status: Int
@@ -57,9 +57,9 @@ struct HeaderEncoder: ~Copyable {
       ? NameValues.with(headers) { deflate($0, $1, into: output) }
       : NameValues.with(status: status, headers) { deflate($0, $1, into: output) }
     let block = UnsafeRawBufferPointer(rebasing: output.bytes[start...])
-    if !HeaderDecoder.isPure(block) {
+    if !HeaderDecoder.leavesTable(block) {
       remembered.removeAll(keepingCapacity: true)
-    } else if remembered.count < Self.mostRemembered {
+    } else if remembered.count < Self.mostRemembered, length <= HTTP2Limits.rememberedBlockSize {
       remembered.append(Remembered(status: status, fields: headers.octets, block: [UInt8](block)))
     }
     return length
