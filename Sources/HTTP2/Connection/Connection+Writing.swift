@@ -12,6 +12,8 @@ extension Connection {
   func flush() {
     isFlushQueued = false
     guard state == .open else { return }
+    session.reportClosed()
+    guard state == .open else { return }
     var mayHaveMore = true
     var writes = 0
     let output = loop.output

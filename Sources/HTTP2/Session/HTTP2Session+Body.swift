@@ -64,11 +64,11 @@ extension HTTP2Session {
   /// Gives what is there of a DATA frame's content to its stream.
   @inline(__always)
   func takeBody(_ input: inout UnsafeRawBufferPointer) throws(SessionFailure) {
-    // There is a frame, at each of the two places that call this.
-    let count = min(body!.left, input.count)
+    guard var frame = body else { return }
+    let count = min(frame.left, input.count)
     if count > 0 {
-      body!.left -= count
-      if let stream = body!.stream {
+      frame.left -= count
+      if let stream = frame.stream {
         if stream.isClosing {
           // The stream has no use for it any more, and nobody will give this part of the window back.
           returnConnectionWindow(count)
@@ -79,14 +79,17 @@ extension HTTP2Session {
       }
       input = UnsafeRawBufferPointer(rebasing: input[count...])
     }
-    guard body!.left == 0 else { return }
-    let skipped = min(body!.padding, input.count)
-    body!.padding -= skipped
-    input = UnsafeRawBufferPointer(rebasing: input[skipped...])
-    guard body!.padding == 0 else { return }
-    let ended = body!
+    if frame.left == 0, frame.padding > 0 {
+      let skipped = min(frame.padding, input.count)
+      frame.padding -= skipped
+      input = UnsafeRawBufferPointer(rebasing: input[skipped...])
+    }
+    guard frame.left == 0, frame.padding == 0 else {
+      body = frame
+      return
+    }
     body = nil
-    guard ended.endStream, let stream = ended.stream, !stream.isClosing else { return }
+    guard frame.endStream, let stream = frame.stream, !stream.isClosing else { return }
     stream.receivedEnd = true
     stream.receiveEnd()
     closeIfDone(stream)

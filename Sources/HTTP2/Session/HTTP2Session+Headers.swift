@@ -102,18 +102,18 @@ extension HTTP2Session {
   }
 
   func takeContinuation(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer) throws(SessionFailure) {
-    // There is a block: the header was checked.
-    headerBlock!.continuations += 1
-    guard headerBlock!.continuations <= shared.values.maxContinuations else {
+    headerBlock?.continuations += 1
+    guard let headerBlock, headerBlock.continuations <= shared.values.maxContinuations else {
       throw connectionError(.enhanceYourCalm, "a flood of CONTINUATION")
     }
     try decode(payload, isLast: header.has(FrameFlags.endHeaders))
   }
 
   private func decode(_ fragment: UnsafeRawBufferPointer, isLast: Bool) throws(SessionFailure) {
+    guard let isIgnored = headerBlock?.isIgnored else { return }
     if decoder == nil { decoder = HeaderDecoder(memory: memory) }
-    let isIgnored = headerBlock!.isIgnored
     var isBomb = false
+    // Not nil, as it was just made if there was none.
     let isDecoded = decoder!.decode(fragment, isLast: isLast) { name, value in
       if isIgnored { return true }
       isBomb = block.add(name, value) == .bomb
@@ -125,14 +125,12 @@ extension HTTP2Session {
   }
 
   private func endBlock() throws(SessionFailure) {
-    let ended = headerBlock!
+    guard let ended = headerBlock else { return }
     headerBlock = nil
     guard !ended.isIgnored else { return }
     block.end()
     if ended.isRequest { return try openStream(ended.streamID, ended.endStream) }
-    // Set where the block began, and only a whole block later.
-    let stream = ended.stream!
-    guard !stream.isClosing, !stream.isClosed else { return }
+    guard let stream = ended.stream, !stream.isClosing else { return }
     guard !block.isMalformed, isInPlace(ended, stream) else {
       return try streamError(ended.streamID, .protocolError, "malformed headers")
     }

@@ -5,6 +5,7 @@ internal import RPC
 extension HTTP2Session {
   func receive(_ bytes: UnsafeRawBufferPointer) throws(SessionFailure) {
     guard !hasEnded else { return }
+    defer { reportClosed() }
     var input = bytes
     if prefaceLeft > 0 { try takePreface(&input) }
     while !input.isEmpty {

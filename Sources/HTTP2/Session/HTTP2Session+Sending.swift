@@ -48,7 +48,7 @@ extension HTTP2Session {
 
   // MARK: The end of a stream
 
-  /// Ends a stream; the delegate hears of it in `produce`.
+  /// Ends a stream; the delegate hears of it in `reportClosed`.
   func close(_ stream: HTTP2Stream, _ code: UInt32) {
     guard !stream.isClosing else { return }
     stream.isClosing = true
@@ -76,8 +76,8 @@ extension HTTP2Session {
     }
   }
 
-  /// Tells the delegate of the streams that are over, also of those that this ends.
-  private func reportClosed() {
+  /// Also reports the streams that a report ends.
+  func reportClosed() {
     while !closing.isEmpty {
       let batch = closing
       closing.removeAll(keepingCapacity: batch.count <= 64)
@@ -93,7 +93,6 @@ extension HTTP2Session {
   // MARK: Output
 
   func produce(into output: OutputBuffer, limit: Int) throws(SessionFailure) -> Bool {
-    reportClosed()
     flushControl(to: output)
     guard !hasEnded else { return false }
     while output.count < limit, let stream = ready.popFirst() {
@@ -158,8 +157,9 @@ extension HTTP2Session {
 
   private func prepareEncoder() {
     guard encoder == nil else { return }
-    encoder = HeaderEncoder(memory: memory)
-    if encoderTableSize != HTTP2Protocol.defaultHeaderTableSize { encoder!.limitTable(to: encoderTableSize) }
+    var made = HeaderEncoder(memory: memory)
+    if encoderTableSize != HTTP2Protocol.defaultHeaderTableSize { made.limitTable(to: encoderTableSize) }
+    encoder = consume made
   }
 
   /// Writes a header block as HEADERS, and as CONTINUATION what is beyond the longest frame.
@@ -171,7 +171,7 @@ extension HTTP2Session {
     let start = output.count
     _ = output.reserve(FrameHeader.size)
     output.commit(FrameHeader.size)
-    // `prepareEncoder` came before: a head goes before trailers.
+    // Not nil: `prepareEncoder` came before, as a head goes before trailers.
     let length = encode(&encoder!)
     let flags = endStream ? FrameFlags.endStream : 0
     if length <= outboundFrameSize {

@@ -3,7 +3,7 @@ internal import RPC
 /// An HTTP/2 session without a socket: octets in, octets out, and calls to and from streams between them.
 ///
 /// All that the connections need of a protocol stands here, so that there can be several. Confined to the connection's
-/// loop. None of the methods calls the delegate or a stream's handler but `receive` and `produce`.
+/// loop. None of the methods calls the delegate or a stream's handler but `receive`, `reportClosed` and `produce`.
 protocol SessionEngine: AnyObject {
   /// Takes received octets; calls the delegate and the streams with what they mean.
   /// - Throws: when the session cannot go on. Its last words, as a GOAWAY, are still to be sent.
@@ -12,6 +12,10 @@ protocol SessionEngine: AnyObject {
   /// Appends frames to `output` until there are no more or `limit` octets are reached.
   /// - Returns: whether there may be more.
   func produce(into output: OutputBuffer, limit: Int) throws(SessionFailure) -> Bool
+
+  /// Tells the delegate of the streams that are over. `receive` and `produce` do so for those that end there; this is
+  /// for those that were reset while the peer takes nothing.
+  func reportClosed()
 
   /// Whether the session has nothing more to say nor to hear.
   var isFinished: Bool { get }
