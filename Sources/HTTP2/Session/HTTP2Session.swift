@@ -100,6 +100,9 @@ final class HTTP2Session: SessionEngine {
     greet(limits)
   }
 
+  var sendWindow: Int { outboundWindow }
+  var receiveWindow: Int { inbound.left }
+
   // MARK: The connection's end
 
   var isFinished: Bool {
