@@ -124,14 +124,17 @@ let programs: [Target] = [
   program(
     "octetd",
     [
-      "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2",
-      "Observability", "Storage", "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes", "GoogleRPC",
+      "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols",
+      "HTTP2", "Observability", "Storage", "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes", "GoogleRPC",
       "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
   program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2"]),
   program(
     "octet-interop",
-    ["Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "HTTP2", "BenchAPI", "InteropAPI"]),
+    [
+      "Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols", "HTTP2", "BenchAPI",
+      "InteropAPI",
+    ]),
   program("storage-bench", ["Base", "Cryptography", "Storage", "StorageSQLite", "Streaming"]),
   program(
     "roundtrip",

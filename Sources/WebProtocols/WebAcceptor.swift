@@ -89,9 +89,8 @@ public final class WebAcceptor: RequestAcceptor {
     let parts = head.path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     guard let method = methods[String(parts[0])], method.isUnary else { return core.accept(head, on: stream) }
     guard method.isSideEffectFree else {
-      var headers: HeaderList = ["allow": "POST"]
-      grant?.annotate(&headers)
-      return RefusedRequest(stream, httpStatus: 405, "the method may change something: use POST\n", headers: headers)
+      let text = "the method may change something: use POST\n"
+      return PlainAnswer(self, stream, status: 405, text, ["allow": "POST"], grant)
     }
     do throws(RPCError) {
       let query = try ConnectQuery(parts.count == 2 ? parts[1] : "")
@@ -130,8 +129,7 @@ public final class WebAcceptor: RequestAcceptor {
     _ head: RequestHead, _ method: WebMethod?, _ stream: any ServerStream, _ grant: CORSGrant?
   ) -> any ServerStreamHandler {
     let accepted = WebProtocol.accepted(by: method)
-    var headers: HeaderList = ["accept-post": accepted]
-    grant?.annotate(&headers)
-    return RefusedRequest(stream, httpStatus: 415, "content-type must be one of: \(accepted)\n", headers: headers)
+    let text = "content-type must be one of: \(accepted)\n"
+    return PlainAnswer(self, stream, status: 415, text, ["accept-post": accepted], grant)
   }
 }

@@ -6,16 +6,23 @@ public struct WebLimits: Sendable {
   /// How many bytes of unfinished requests are held, over all calls. They come before anybody is authenticated, and a
   /// client may begin thousands of them and end none.
   public var gatheredBytes: Int
+  /// How long the end of an answer may wait for the end of the request. A client that is still sending has to be told to
+  /// stop (RST_STREAM), and curl, as of Debian 12 still, then throws the answer away unread.
+  public var lateBodyTime: Duration
+  /// How many bytes of such a request are read and thrown away meanwhile: four times the longest message.
+  public var lateBodyBytes: Int
   /// Whether keys and enum names in JSON that a message does not know are passed over. By default they are refused, so
   /// that a mistyped name is not taken for a missing one.
   public var ignoresUnknownJSONFields: Bool
 
   public init(
     messageBytes: Int = 4 << 20, gatheredBytes: Int = 256 << 20,
-    ignoresUnknownJSONFields: Bool = false
+    lateBodyTime: Duration = .seconds(5), lateBodyBytes: Int = 16 << 20, ignoresUnknownJSONFields: Bool = false
   ) {
     self.messageBytes = messageBytes
     self.gatheredBytes = gatheredBytes
+    self.lateBodyTime = lateBodyTime
+    self.lateBodyBytes = lateBodyBytes
     self.ignoresUnknownJSONFields = ignoresUnknownJSONFields
   }
 }

@@ -3,9 +3,11 @@ import BenchAPI
 import Glibc
 import HTTP2
 import InteropAPI
+import ProtobufRuntime
 import RPC
 import StandardServices
 import StandardServicesAPI
+import WebProtocols
 
 @main
 struct OctetInterop {
@@ -46,10 +48,15 @@ struct OctetInterop {
 
   private static func serve(_ options: Options, until signals: AsyncStream<Int32>) async throws {
     let health = ServiceHealth()
-    let rpc = RPCServer(registry: try registry(options, health))
+    let pool = try DescriptorPool(serializedFileDescriptorSets: [
+      StandardServicesAPIDescriptors.serializedFileDescriptorSet, BenchAPIDescriptors.serializedFileDescriptorSet,
+      InteropAPIDescriptors.serializedFileDescriptorSet,
+    ])
+    let rpc = RPCServer(registry: registry(options, health, pool))
+    let acceptor = WebAcceptor(rpc, pool: pool, cors: options.cors)
     let group = try EventLoopGroup(loops: options.loops)
     let (address, tls) = try options.listenAddress()
-    let server = try HTTP2Server(acceptor: rpc, listen: [address], tls: tls, group: group)
+    let server = try HTTP2Server(acceptor: acceptor, listen: [address], tls: tls, group: group)
     try await server.start()
     print("ready \(tls == nil ? "listen" : "tls")=\(server.boundAddresses[0].address)")
     fflush(nil)
@@ -60,7 +67,9 @@ struct OctetInterop {
     await group.shutdown()
   }
 
-  private static func registry(_ options: Options, _ health: ServiceHealth) throws -> ServiceRegistry {
+  private static func registry(
+    _ options: Options, _ health: ServiceHealth, _ pool: DescriptorPool
+  ) -> ServiceRegistry {
     var registry = ServiceRegistry()
     if options.isBenchmark {
       BenchService().register(in: &registry)
@@ -69,11 +78,7 @@ struct OctetInterop {
     }
     health.register(in: &registry)
     for service in registry.serviceNames { health.set(service, .serving) }
-    try Reflection.register(
-      in: &registry,
-      serializedFileDescriptorSets: [
-        BenchAPIDescriptors.serializedFileDescriptorSet, InteropAPIDescriptors.serializedFileDescriptorSet,
-      ])
+    Reflection.register(in: &registry, pool: pool)
     return registry
   }
 

@@ -1,4 +1,5 @@
 import HTTP2
+import WebProtocols
 
 /// The command line. Flags of the client have the names that gRPC's own interop clients give them; values may follow
 /// after a space or `=`.
@@ -16,6 +17,7 @@ struct Options {
       --loops N            event loops; by default one for each processor
       --tls-cert FILE      serve TLS with this certificate (PEM, with its chain)
       --tls-key FILE       the certificate's private key (PEM)
+      --cors-origin A,B    origins whose scripts may call, or *
 
     Client:
       --client                  be the client
@@ -72,6 +74,7 @@ struct Options {
   var loops: Int?
   var certificateFile: String?
   var keyFile: String?
+  var corsOrigins: [String] = []
   var isClient = false
   var client = Client()
 
@@ -100,6 +103,7 @@ struct Options {
     case "--loops": loops = try words.number(flag, atLeast: 1)
     case "--tls-cert": certificateFile = try words.value(flag)
     case "--tls-key": keyFile = try words.value(flag)
+    case "--cors-origin": corsOrigins = try words.value(flag).split(separator: ",").map { String($0) }
     default: return false
     }
     return true
@@ -136,6 +140,12 @@ struct Options {
       throw UsageError("--server, or --server_host and --server_port are missing")
     }
     client.server = client.host.contains(":") ? "[\(client.host)]:\(client.port)" : "\(client.host):\(client.port)"
+  }
+
+  /// Which scripts may call; nil for none.
+  var cors: CORSPolicy? {
+    guard !corsOrigins.isEmpty else { return nil }
+    return CORSPolicy(origins: corsOrigins == ["*"] ? .any : .only(Set(corsOrigins)), headers: .any)
   }
 
   /// Where to listen, and with which certificate.

@@ -1,4 +1,5 @@
 import Base
+import WebProtocols
 
 /// What a server is started with, checked.
 struct Configuration: Sendable {
@@ -9,6 +10,10 @@ struct Configuration: Sendable {
   var data: String
   /// Names of the domains to serve; nil for all.
   var services: Set<String>?
+  /// Whether gRPC-Web and Connect are served.
+  var web: Bool
+  /// Which scripts of other origins may call; nil for none.
+  var cors: CORSPolicy?
   /// Event loops; nil for one a core.
   var loops: Int?
   var drainTimeout: Duration
@@ -30,6 +35,8 @@ struct Configuration: Sendable {
       throw UsageError("services: there is no domain \(unknown); there are \(Front.domains.joined(separator: ", "))")
     }
     self.services = services.isEmpty ? nil : Set(services)
+    web = try values.isOn(.web)
+    cors = try Self.cors(values)
     loops = try values.integer(.loops, in: 1...1024)
     drainTimeout = .seconds(try values.integer(.drainTimeout, in: 0...86_400) ?? 10)
     guard let level = LogLevel(rawValue: values[.logLevel] ?? "info") else {
@@ -38,6 +45,22 @@ struct Configuration: Sendable {
     logLevel = level
     seedDemo = try values.isOn(.seedDemo)
     observation = try ObservationSettings(values)
+  }
+
+  private static func cors(_ values: SettingValues) throws(UsageError) -> CORSPolicy? {
+    let origins = values.list(.corsOrigin)
+    let headers = values.list(.corsHeader)
+    guard !origins.isEmpty else {
+      if !headers.isEmpty { throw UsageError("--cors-header needs --cors-origin") }
+      return nil
+    }
+    if origins != ["*"], let wrong = origins.first(where: { !CORSPolicy.isOrigin($0) }) {
+      throw UsageError("cors-origin: \(wrong) is not * and no origin such as https://console.example.com")
+    }
+    let maxAge = try values.integer(.corsMaxAge, in: 0...86_400) ?? 0
+    return CORSPolicy(
+      origins: origins == ["*"] ? .any : .only(Set(origins)),
+      headers: headers == ["*"] ? .any : .only(Set(headers.map { $0.lowercased() })), maxAge: .seconds(maxAge))
   }
 
   /// Whether the services of a domain are to be served.

@@ -7,11 +7,13 @@ import Identity
 import IdentityAPI
 import Observability
 import OctetTypes
+import ProtobufRuntime
 import RPC
 import Rides
 import RidesAPI
 import StandardServices
 import StandardServicesAPI
+import WebProtocols
 import WellKnownTypes
 
 /// The side that clients see: the registered services, the RPC core, and the HTTP/2 server that carries it.
@@ -37,10 +39,11 @@ struct Front: Sendable {
     if configuration.serves("rides") { house.rides.register(in: &registry) }
     health = ServiceHealth(services: registry.serviceNames)
     health.register(in: &registry)
+    let pool: DescriptorPool
     do {
-      try Reflection.register(
-        in: &registry,
+      pool = try DescriptorPool(
         serializedFileDescriptorSets: [
+          StandardServicesAPIDescriptors.serializedFileDescriptorSet,
           WellKnownTypesDescriptors.serializedFileDescriptorSet, GoogleRPCDescriptors.serializedFileDescriptorSet,
           OctetTypesDescriptors.serializedFileDescriptorSet, IdentityAPIDescriptors.serializedFileDescriptorSet,
           ChatAPIDescriptors.serializedFileDescriptorSet, RidesAPIDescriptors.serializedFileDescriptorSet,
@@ -48,6 +51,7 @@ struct Front: Sendable {
     } catch {
       preconditionFailure("the descriptors that this program is built with do not fit together: \(error)")
     }
+    Reflection.register(in: &registry, pool: pool)
     let access = AccessInterceptor(
       authority: house.authority, keys: house.kit.keys, clock: house.kit.clock, openServices: Self.openServices)
     do {
@@ -64,7 +68,9 @@ struct Front: Sendable {
     let addresses = try Self.addresses(configuration)
     let tls = try Self.certificate(configuration)
     do {
-      server = try HTTP2Server(acceptor: core, listen: addresses, tls: tls, group: group)
+      let acceptor: any RequestAcceptor =
+        configuration.web ? WebAcceptor(core, pool: pool, cors: configuration.cors) : core
+      server = try HTTP2Server(acceptor: acceptor, listen: addresses, tls: tls, group: group)
     } catch {
       let wanted = (configuration.listen + configuration.tlsListen).joined(separator: ", ")
       throw StartFailure(error, opening: "cannot listen on \(wanted)")

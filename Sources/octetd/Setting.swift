@@ -32,6 +32,19 @@ extension Setting {
   static let services = Setting(
     name: "services", placeholder: "A,B", fallback: nil,
     help: "Serve only these domains, such as identity,rides. All of them by default.")
+  static let web = Setting(
+    name: "web", placeholder: nil, fallback: "true",
+    help: "Serve gRPC-Web and Connect, and JSON with that, beside gRPC.")
+  static let corsOrigin = Setting(
+    name: "cors-origin", placeholder: "A,B", fallback: nil,
+    help: "Origins whose scripts may call, such as https://console.example.com, or *. None by default.")
+  static let corsHeader = Setting(
+    name: "cors-header", placeholder: "A,B", fallback: nil,
+    help: "Metadata that these scripts may send, or *. The protocols' own headers and authorization are allowed anyhow."
+  )
+  static let corsMaxAge = Setting(
+    name: "cors-max-age", placeholder: "SECONDS", fallback: "7200",
+    help: "How long a browser may remember what it was allowed.")
   static let loops = Setting(
     name: "loops", placeholder: "N", fallback: nil, help: "Event loops; one for each core by default.")
   static let drainTimeout = Setting(
@@ -62,7 +75,7 @@ extension Setting {
     help: "Read settings from FILE: a line each, `name = value`; # begins a comment.")
 
   static let all = [
-    listen, tlsListen, tlsCertificate, tlsKey, data, services, loops, drainTimeout, logLevel, adminListen,
-    accessLog, slowCall, otlpEndpoint, traceSampleRatio, seedDemo, config,
+    listen, tlsListen, tlsCertificate, tlsKey, data, services, web, corsOrigin, corsHeader, corsMaxAge, loops,
+    drainTimeout, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio, seedDemo, config,
   ]
 }

@@ -97,10 +97,7 @@ struct ConnectUnaryTests {
   @Test func aMessageBeyondTheLimitIsRefused() async throws {
     let fixture = try WebFixture(limits: WebLimits(messageBytes: 100))
     for type in ["application/json", "application/proto"] {
-      let call = fixture.open("UnaryCall", type)
-      call.write(Array(repeating: 0x20, count: 101))
-      // The answer does not wait for the end.
-      await call.end()
+      let call = await fixture.post("UnaryCall", type, Array(repeating: 0x20, count: 101))
       #expect(call.status == 429)
       #expect(call.text.contains("longer than the limit of 100 bytes"))
     }
@@ -142,7 +139,8 @@ struct ConnectUnaryTests {
   }
 
   @Test func aTimeoutThatPassesIsDeadlineExceeded() async throws {
-    let call = (try WebFixture()).open("UnaryCall", "application/json", ["connect-timeout-ms": "5"])
+    let limits = WebLimits(lateBodyTime: .milliseconds(1))
+    let call = (try WebFixture(limits: limits)).open("UnaryCall", "application/json", ["connect-timeout-ms": "5"])
     await call.end()
     #expect(call.status == 504)
     #expect(call.text.hasPrefix(#"{"code":"deadline_exceeded""#))

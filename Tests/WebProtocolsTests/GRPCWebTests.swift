@@ -99,9 +99,7 @@ struct GRPCWebTests {
 
   @Test func anOversizedMessageIsResourceExhausted() async throws {
     let fixture = try WebFixture(rpcLimits: RPCLimits(messageBytes: 100))
-    let call = fixture.open("UnaryCall", text)
-    call.write(encoded([0, 0xff, 0xff, 0xff, 0xff, 0]))
-    await call.end()
+    let call = await fixture.post("UnaryCall", text, encoded([0, 0xff, 0xff, 0xff, 0xff, 0]))
     #expect(try decoded(call.body).first?.text.hasPrefix("grpc-status: 8\r\n") == true)
   }
 

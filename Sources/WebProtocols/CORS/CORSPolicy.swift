@@ -59,14 +59,15 @@ public struct CORSPolicy: Sendable, Equatable {
 // MARK: - Answers
 
 extension CORSPolicy {
-  /// What an answer to this request says; nil if it comes from no script of another origin, or from one that may not
-  /// call, whom the browser then keeps from the answer.
-  func grant(_ headers: HeaderList) -> CORSGrant? {
+  /// What an answer to this request says. It grants nothing if the request comes from no script of another origin, or
+  /// from one that may not call, whom the browser then keeps from the answer.
+  func grant(_ headers: HeaderList) -> CORSGrant {
+    // The same for all requests, so that a cache may give any of them the same answer.
+    if origins == .any { return CORSGrant(origin: "*", varies: false) }
     guard let origin = headers.first("origin"), origins.contains(origin) else {
-      // A cache must not give an origin the answer that was made for none.
-      return origins == .any ? nil : CORSGrant(origin: nil, varies: true)
+      return CORSGrant(origin: nil, varies: true)
     }
-    return origins == .any ? CORSGrant(origin: "*", varies: false) : CORSGrant(origin: origin, varies: true)
+    return CORSGrant(origin: origin, varies: true)
   }
 
   /// Answers a browser that asks whether a script may make a request; nil if `head` is no such question.
@@ -94,7 +95,7 @@ extension CORSPolicy {
 
 /// What CORS adds to one answer.
 struct CORSGrant: Equatable {
-  /// The origin that may read the answer, or `*`.
+  /// The origin that may read the answer, or `*`; nil for none.
   let origin: String?
   /// Whether the answer would be another one for another origin.
   let varies: Bool

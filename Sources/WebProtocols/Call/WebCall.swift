@@ -17,8 +17,13 @@ class WebCall: ServerStream, ServerStreamHandler {
   private final var translator: (any RequestTranslator)?
   private final var ledger = WindowLedger()
   private final var gathered = 0
-  /// The answer is complete: what comes still is of no use.
-  private final var hasEnded = false
+  /// The core has given the whole answer: what comes still is of no use.
+  private final var hasAnswered = false
+  /// The peer has sent everything.
+  private final var hasReceivedEnd = false
+  /// The end of the answer waits for that of the request. Bytes that came meanwhile.
+  private final var lateBytes: Int?
+  private final var timer: (any ScheduledWork)?
 
   init(_ acceptor: WebAcceptor, _ stream: any ServerStream, _ grant: CORSGrant?) {
     self.acceptor = acceptor
@@ -46,16 +51,33 @@ class WebCall: ServerStream, ServerStreamHandler {
   /// Bytes of the answer that are held here.
   var heldAnswerBytes: Int { 0 }
 
-  /// Called by the subclasses when the core has given the whole answer.
+  /// Called by the subclasses when the core has given the whole answer, before they translate the end of it.
   final func answered() {
-    hasEnded = true
+    hasAnswered = true
     release()
+  }
+
+  /// Ends the answer, after what is queued, once the request has ended or waiting for that takes too long.
+  final func end() {
+    guard !hasReceivedEnd else { return stream.finish(trailers: nil) }
+    lateBytes = 0
+    // The stream is confined to the executor, where the timer goes off.
+    nonisolated(unsafe) let call = self
+    timer = executor.schedule(after: acceptor.limits.lateBodyTime) { unsafe call.endNow() }
+  }
+
+  private final func endNow() {
+    guard lateBytes != nil else { return }
+    lateBytes = nil
+    timer?.cancel()
+    timer = nil
+    stream.finish(trailers: nil)
   }
 
   /// The call is to end with an error that is found here.
   final func fail(_ error: RPCError) {
     release()
-    if let core { core.fail(error) } else if !hasEnded { refuse(error) }
+    if let core { core.fail(error) } else if !hasAnswered { refuse(error) }
   }
 
   /// The body is not needed any more.
@@ -70,7 +92,10 @@ class WebCall: ServerStream, ServerStreamHandler {
   final var executor: any CallExecutor { stream.executor }
   final var peer: PeerInfo { stream.peer }
   final var queuedBytes: Int { stream.queuedBytes + heldAnswerBytes }
-  final func reset(_ code: ResetCode) { stream.reset(code) }
+  final func reset(_ code: ResetCode) {
+    // What the core is tired of waiting for is the peer's end, not that the peer takes the answer.
+    if lateBytes != nil { endNow() } else { stream.reset(code) }
+  }
 
   final func consumed(_ count: Int) {
     stream.consumed(translator == nil ? count : ledger.consume(count))
@@ -79,7 +104,10 @@ class WebCall: ServerStream, ServerStreamHandler {
   // What the transport says.
 
   final func receive(_ bytes: Span<UInt8>) {
-    guard let core else { return stream.consumed(bytes.count) }
+    guard let core, lateBytes == nil else {
+      stream.consumed(bytes.count)
+      return late(bytes.count)
+    }
     guard translator != nil else { return core.receive(bytes) }
     guard let given = translate(bytes.count, { (translator) throws(RPCError) in try translator.take(bytes) }) else {
       return
@@ -87,7 +115,15 @@ class WebCall: ServerStream, ServerStreamHandler {
     if !given.isEmpty { core.receive(given.span) }
   }
 
+  private final func late(_ count: Int) {
+    guard let before = lateBytes else { return }
+    lateBytes = before + count
+    if before + count > acceptor.limits.lateBodyBytes { endNow() }
+  }
+
   final func receiveEnd() {
+    hasReceivedEnd = true
+    endNow()
     guard let core else { return }
     guard translator != nil else { return core.receiveEnd() }
     guard let given = translate(0, { (translator) throws(RPCError) in try translator.end() }) else { return }
@@ -97,7 +133,10 @@ class WebCall: ServerStream, ServerStreamHandler {
   final func drained() { core?.drained() }
 
   final func closed(_ reason: StreamClosure?) {
-    hasEnded = true
+    hasAnswered = true
+    lateBytes = nil
+    timer?.cancel()
+    timer = nil
     release()
     let core = core
     self.core = nil

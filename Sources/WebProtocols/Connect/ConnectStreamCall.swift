@@ -43,8 +43,8 @@ final class ConnectStreamCall: WebCall {
     answered()
     let trailers = trailers ?? HeaderList()
     let error = StatusHeaders.outcome(trailers: trailers, httpStatus: 200)
-    let end = ConnectJSON(codec: coding.codec).endOfStream(error, trailers: trailers)
-    stream.write(MessageCoding.frame(end[...], flags: Self.endFlag))
-    stream.finish(trailers: nil)
+    let last = ConnectJSON(codec: coding.codec).endOfStream(error, trailers: trailers)
+    stream.write(MessageCoding.frame(last[...], flags: Self.endFlag))
+    end()
   }
 }

@@ -68,9 +68,8 @@ final class ConnectUnaryCall: WebCall {
       if ConnectHead.isMetadata(name) { headers.append(Self.trailerPrefix + name, trailers.value(of: field)) }
     }
     grant?.annotate(&headers)
-    stream.respond(status: status, headers: headers, endStream: body.isEmpty)
-    guard !body.isEmpty else { return }
-    stream.write(body)
-    stream.finish(trailers: nil)
+    stream.respond(status: status, headers: headers, endStream: false)
+    if !body.isEmpty { stream.write(body) }
+    end()
   }
 }

@@ -31,7 +31,7 @@ final class GRPCWebCall: WebCall {
   override func finish(trailers: HeaderList?) {
     answered()
     write(Self.frame(trailers ?? HeaderList()))
-    stream.finish(trailers: nil)
+    end()
   }
 
   /// The frame of these trailers: lines as HTTP/1 has them.

@@ -40,6 +40,9 @@ final class WebExchange: ClientStreamHandler, @unchecked Sendable {
     return self
   }
 
+  /// Whether the stream has ended by now.
+  var hasEnded: Bool { ended.withLock { $0.isOver } }
+
   /// Waits until `count` bytes of the answer are there, and gives what is.
   func body(of count: Int) async -> [UInt8] {
     await withCheckedContinuation { continuation in
