@@ -57,4 +57,11 @@ extension RandomSource {
       if low >= (0 &- bound) % bound { return high }
     }
   }
+
+  /// `duration` give or take a fifth, so that those who wait for the same thing do not come in step.
+  public func jittered(_ duration: Duration) -> Duration {
+    let nanoseconds = max(duration.inNanoseconds, 0)
+    let fifth = nanoseconds / 5
+    return .nanoseconds(nanoseconds - fifth) + .nanoseconds(Int64(below(UInt64(fifth) * 2 + 1)))
+  }
 }

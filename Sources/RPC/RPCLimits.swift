@@ -100,4 +100,12 @@ public struct RPCLimits: Sendable {
   static let rateLimitedCallers = 65_536
   /// How many violations the text of an INVALID_ARGUMENT names; the details have them all.
   static let violationsInMessage = 3
+
+  /// The most attempts of one call, whatever its policy says; what all gRPC libraries choose.
+  static let maxAttempts = 5
+  /// The bytes of its request that a call keeps to send them again; beyond, its present attempt is its last. gRPC's C
+  /// library keeps as many: longer requests are uploads, which the one attempt has mostly delivered by then.
+  static let retryBufferBytesPerCall = 256 << 10
+  /// The same for all calls of a channel with a policy: 64 full ones. Beyond, calls have one attempt.
+  static let retryBufferBytesPerChannel = 16 << 20
 }

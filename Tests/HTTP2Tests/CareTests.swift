@@ -179,7 +179,7 @@ import Testing
     func executor() -> any CallExecutor { subchannel.loop }
 
     func open(
-      _ head: RequestHead, on executor: any CallExecutor, handler: any ClientStreamHandler
+      _ head: RequestHead, waitsForReady: Bool, on executor: any CallExecutor, handler: any ClientStreamHandler
     ) -> any ClientStream { subchannel.open(head, handler) }
 
     func shutdown() async {

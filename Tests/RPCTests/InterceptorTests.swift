@@ -85,4 +85,88 @@ struct InterceptorTests {
     #expect(error?.code == .unauthenticated)
     #expect(error?.message == "log in first")
   }
+
+  // MARK: What the client's interceptors see
+
+  private struct Watcher: ClientInterceptor {
+    let name: String
+    let events: Locked<[String]>
+    func before(_ method: MethodDescriptor, _ options: inout CallOptions) async throws {
+      events.withLock { $0.append("\(name) before") }
+      if name == "a" { options.timeout = .seconds(9) }
+    }
+    func received(_ method: MethodDescriptor, initialMetadata: Metadata) {
+      events.withLock { $0.append("\(name) head \(initialMetadata["x-head"] ?? "")") }
+    }
+    func ended(_ method: MethodDescriptor, _ status: StatusCode, trailingMetadata: Metadata) {
+      events.withLock { $0.append("\(name) \(status) \(trailingMetadata["x-trailer"] ?? "")") }
+    }
+  }
+
+  @Test func theClientsInterceptorsSeeMetadataAndStatusAndShortenTheDeadline() async throws {
+    let events = Locked([String]())
+    let executor = ManualTimerExecutor()
+    let server = ScriptedServer { number, request in
+      if number == 0 { request.succeed() } else { request.fail(.notFound) }
+    }
+    let channel = RPCChannel(
+      transport: InProcessTransport(acceptor: server, executor: executor), authority: "test",
+      interceptors: [Watcher(name: "a", events: events), Watcher(name: "b", events: events)], clock: ManualClock())
+    _ = try await channel.unary(
+      TestMethods.unary, RawMessage(), as: RawMessage.self, options: CallOptions(timeout: .seconds(60)))
+    #expect(server.seen[0].head.headers.first("grpc-timeout") == "9000000u")
+    #expect(events.withLock { $0 } == ["a before", "b before", "b head 1", "a head 1", "b OK 2", "a OK 2"])
+    events.withLock { $0 = [] }
+    _ = await rpcError { try await channel.unary(TestMethods.unary, RawMessage(), as: RawMessage.self) }
+    #expect(events.withLock { $0 } == ["a before", "b before", "b NOT_FOUND ", "a NOT_FOUND "])
+  }
+
+  /// The in-process transport, as if everybody could read what it carries.
+  private struct OpenTransport: ClientTransport {
+    let inner: InProcessTransport
+    func executor() -> any CallExecutor { inner.executor() }
+    func open(
+      _ head: RequestHead, waitsForReady: Bool, on executor: any CallExecutor, handler: any ClientStreamHandler
+    ) -> any ClientStream {
+      inner.open(head, waitsForReady: waitsForReady, on: executor, handler: handler)
+    }
+    func shutdown() async { await inner.shutdown() }
+  }
+
+  private static func token(allowsCleartext: Bool = false, _ asked: Locked<Int>) -> CallCredentials {
+    CallCredentials(allowsCleartext: allowsCleartext) { _ in
+      asked.withLock { $0 += 1 }
+      var metadata = Metadata()
+      try metadata.add("authorization", "Bearer t")
+      return metadata
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func credentialsAreNotSentInTheClear(_ perCall: Bool) async throws {
+    let asked = Locked(0)
+    let server = ScriptedServer { _, request in request.succeed() }
+    let transport = OpenTransport(inner: InProcessTransport(acceptor: server))
+    func call(_ credentials: CallCredentials) async -> RPCError? {
+      let channel = RPCChannel(transport: transport, authority: "test", interceptors: perCall ? [] : [credentials])
+      return await rpcError {
+        try await channel.unary(
+          TestMethods.unary, RawMessage(), as: RawMessage.self,
+          options: CallOptions(credentials: perCall ? credentials : nil))
+      }
+    }
+    #expect(await call(Self.token(asked))?.code == .unauthenticated)
+    #expect(asked.withLock { $0 } == 0)
+    #expect(server.seen.isEmpty)
+    #expect(await call(Self.token(allowsCleartext: true, asked)) == nil)
+    #expect(server.seen[0].head.headers.first("authorization") == "Bearer t")
+  }
+
+  @Test func aCallHasCredentialsOfItsOwn() async throws {
+    let server = ScriptedServer { _, request in request.succeed() }
+    let channel = RPCChannel(transport: InProcessTransport(acceptor: server), authority: "test")
+    _ = try await channel.unary(
+      TestMethods.unary, RawMessage(), as: RawMessage.self, options: CallOptions(credentials: Self.token(Locked(0))))
+    #expect(server.seen[0].head.headers.first("authorization") == "Bearer t")
+  }
 }

@@ -17,10 +17,8 @@ struct ConnectionBackoff {
 
   /// The wait after one more failure, give or take a fifth.
   mutating func next() -> Duration {
-    let wait = current
-    current = min(current / 10 * 16, maximum)
-    let jitter = Int64(random.below(UInt64(max(wait / 5 * 2, 1)))) - wait / 5
-    return .nanoseconds(wait + jitter)
+    defer { current = min(current / 10 * 16, maximum) }
+    return random.jittered(.nanoseconds(current))
   }
 
   /// A connection was made.

@@ -34,7 +34,7 @@ public final class HTTP2ClientTransport: ClientTransport {
   public func executor() -> any CallExecutor { group.next() }
 
   public func open(
-    _ head: RequestHead, on executor: any CallExecutor, handler: any ClientStreamHandler
+    _ head: RequestHead, waitsForReady: Bool, on executor: any CallExecutor, handler: any ClientStreamHandler
   ) -> any ClientStream {
     guard let subchannel = subchannels.first(where: { $0.loop === executor }) else {
       preconditionFailure("the executor is not one of this transport's group")

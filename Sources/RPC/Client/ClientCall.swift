@@ -6,18 +6,24 @@ public import ProtobufRuntime
 /// Confined to the call's executor like `CallStream`; `start`, `sendOnly`, `finish` and `cancel` come from any thread.
 @usableFromInline
 final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
-  private let channel: RPCChannel
-  private let method: MethodDescriptor
+  let channel: RPCChannel
+  let method: MethodDescriptor
   private let observation: (any ClientCallObservation)?
-  private let deadline: Instant?
-  private var stream: (any ClientStream)?
+  /// What the channel's service config says of the method.
+  let methodConfig: MethodConfigTable.Entry?
+  var deadline: Instant?
+  var stream: (any ClientStream)?
   /// What is written before the interceptors are done and the stream is open.
-  private var pending: [(bytes: [UInt8], compress: Bool)] = []
-  private var hasFinished = false
+  var pending: [(bytes: [UInt8], compress: Bool)] = []
+  /// The request so far, as long as it can be sent once more without a policy's buffer.
+  var replay = Replay.nothing
+  /// The metadata to send, and whether to wait for a connection.
+  var request: (metadata: HeaderList, waitsForReady: Bool) = (HeaderList(), false)
+  private(set) var hasFinished = false
   private var httpStatus = 0
   private(set) var head: HeaderList?
   private(set) var outcome: Outcome?
-  private var timer: (any ScheduledWork)?
+  var timer: (any ScheduledWork)?
   var waiters: [CheckedContinuation<Void, Never>] = []
 
   struct Outcome {
@@ -32,8 +38,10 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
     self.channel = channel
     self.method = method
     self.observation = observation
-    deadline = options.deadline(channel.clock.now())
-    super.init(executor: channel.transport.executor(), messageBytes: options.messageBytes)
+    methodConfig = channel.methods?.entry(method)
+    deadline = options.deadline(channel.clock.now(), atMost: methodConfig?.config.timeout)
+    let messageBytes = min(options.messageBytes, methodConfig?.config.maxResponseMessageBytes ?? .max)
+    super.init(executor: channel.transport.executor(), messageBytes: messageBytes)
   }
 
   /// What decoding one message may cost.
@@ -55,11 +63,17 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   override func send(_ bytes: [UInt8], compress: Bool) throws {
     if let outcome { throw outcome.error ?? RPCError(.cancelled, "the server has ended the call") }
     precondition(!hasFinished, "a message is written after the last")
+    if let most = methodConfig?.config.maxRequestMessageBytes, bytes.count - EncodedMessage.prefixLength > most {
+      let error = RPCError(.resourceExhausted, "the message is longer than the \(most) bytes of the service config")
+      over(trailers: HeaderList(), error, reset: .cancel)
+      throw error
+    }
     if let stream { put(bytes, compress, on: stream) } else { pending.append((bytes, compress)) }
   }
 
-  private func put(_ bytes: [UInt8], _ compress: Bool, on stream: any ClientStream) {
+  func put(_ bytes: [UInt8], _ compress: Bool, on stream: any ClientStream) {
     let bytes = compress ? outbound(bytes) : bytes
+    replay.sent(bytes)
     stream.write(bytes)
     counts.bytesSent += bytes.count
     counts.messagesSent += 1
@@ -71,20 +85,25 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   func receiveHead(status: Int, headers: HeaderList, endStream: Bool) {
     httpStatus = status
     head = headers
+    replay = .gone
     for field in headers where headers.matches(field, "grpc-encoding") {
       inboundEncoding = MessageEncoding(headers, field.value)
     }
     wakeWaiters()
+    if !channel.interceptors.isEmpty, !endStream {
+      let metadata = Metadata(received: headers)
+      for interceptor in channel.interceptors.reversed() { interceptor.received(method, initialMetadata: metadata) }
+    }
     if endStream {
       over(trailers: headers, StatusHeaders.outcome(trailers: headers, httpStatus: status))
-    } else if !isGRPC(status, headers) {
+    } else if !Self.isGRPC(status, headers) {
       // Whatever the body is, it is no message.
       let error = RPCError(StatusCode(httpStatus: status), "HTTP status \(status) and a body that is not gRPC")
       over(trailers: HeaderList(), error, reset: .cancel)
     }
   }
 
-  private func isGRPC(_ status: Int, _ headers: HeaderList) -> Bool {
+  static func isGRPC(_ status: Int, _ headers: HeaderList) -> Bool {
     status == 200
       && headers.contains { headers.matches($0, "content-type") && ContentType.isGRPC(headers, $0.value) }
   }
@@ -104,69 +123,22 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
 
   @usableFromInline
   func closed(_ reason: StreamClosure?) {
+    if reason == .refused, retryUnseen() { return }
     let error = reason.map { RPCError($0) } ?? RPCError(.internal, "the stream ended without a status")
     over(trailers: HeaderList(), error)
     stream = nil
   }
 }
 
-// MARK: - Starting and ending
+// MARK: - Ending
 
 extension ClientCall {
-  /// Sends the head, once the interceptors have had their say.
-  func start(_ options: CallOptions) {
-    if channel.interceptors.isEmpty {
-      onExecutor { $0.open(options) }
-      return
-    }
-    Task(executorPreference: executor) {
-      var options = options
-      do {
-        for interceptor in self.channel.interceptors { try await interceptor.before(self.method, &options) }
-        self.open(options)
-      } catch {
-        self.over(trailers: HeaderList(), Self.callError(error))
-      }
-    }
-    if let deadline { onExecutor { $0.armTimer(deadline) } }
-  }
-
-  private func open(_ options: CallOptions) {
-    guard outcome == nil else { return }
-    var headers: HeaderList = ["te": "trailers", "content-type": ContentType.grpc]
-    headers.append("user-agent", channel.userAgent)
-    headers.append("grpc-accept-encoding", MessageEncoding.accepted)
-    if options.compression != .identity { headers.append("grpc-encoding", options.compression.rawValue) }
-    outboundEncoding = options.compression
-    if let deadline {
-      let left = deadline - channel.clock.now()
-      guard left > .zero else { return deadlineExceeded() }
-      headers.append("grpc-timeout", TimeoutHeader.format(left))
-      armTimer(deadline)
-    }
-    headers.append(contentsOf: options.metadata.headers)
-    let head = RequestHead(
-      method: "POST", path: method.path, scheme: channel.scheme, authority: channel.authority, headers: headers)
-    let stream = channel.transport.open(head, on: executor, handler: self)
-    guard outcome == nil else { return }
-    self.stream = stream
-    for message in pending { put(message.bytes, message.compress, on: stream) }
-    pending = []
-    if hasFinished { stream.finish() }
-    if stream.queuedBytes <= StreamWaterMarks.high { wakeWriters() }
-  }
-
-  private func armTimer(_ deadline: Instant) {
-    guard timer == nil, outcome == nil else { return }
-    timer = executor.schedule(after: max(deadline - channel.clock.now(), .zero)) { self.deadlineExceeded() }
-  }
-
-  private func deadlineExceeded() {
+  func deadlineExceeded() {
     over(trailers: HeaderList(), RPCError(.deadlineExceeded, "the deadline has passed"), reset: .cancel)
   }
 
   /// The status is known: nothing more comes.
-  private func over(trailers: HeaderList, _ error: RPCError?, reset: ResetCode? = nil) {
+  func over(trailers: HeaderList, _ error: RPCError?, reset: ResetCode? = nil) {
     guard outcome == nil else { return }
     // A server may answer before it has read everything; what this side would send yet is of no use then.
     if let reset { stream?.reset(reset) } else if !hasFinished { stream?.reset(.cancel) }
@@ -175,10 +147,17 @@ extension ClientCall {
     timer?.cancel()
     timer = nil
     pending = []
+    replay = .gone
     endInput(error.map { .failed($0) } ?? .finished)
     wakeWriters()
     wakeWaiters()
-    for interceptor in channel.interceptors.reversed() { interceptor.ended(method, error?.code ?? .ok) }
+    if !channel.interceptors.isEmpty {
+      let metadata = Metadata(received: trailers)
+      for interceptor in channel.interceptors.reversed() {
+        interceptor.ended(method, error?.code ?? .ok, trailingMetadata: metadata)
+      }
+    }
+    if error == nil { channel.methods?.throttle?.succeeded() }
     if let observation {
       var counts = counts
       // They have come, though nobody has read them yet.
@@ -202,7 +181,7 @@ extension ClientCall {
 // MARK: - From any thread
 
 extension ClientCall {
-  private func onExecutor(_ body: @escaping @Sendable (ClientCall) -> Void) {
+  func onExecutor(_ body: @escaping @Sendable (ClientCall) -> Void) {
     if executor.isCurrent {
       body(self)
     } else {

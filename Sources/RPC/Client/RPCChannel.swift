@@ -17,17 +17,23 @@ public struct RPCChannel: Sendable {
   let observer: (any ClientCallObserver)?
   let decoding: DecodeLimits
   let clock: any WallClock
+  let random: any RandomSource
+  /// From the service config, if there is one.
+  let methods: MethodConfigTable?
 
   /// - Parameters:
   ///   - authority: the host (and port) that calls name.
   ///   - scheme: `https` over TLS.
   ///   - interceptors: in the order in which a call passes them; `CallCredentials` is one.
   ///   - observer: hears of every call.
+  ///   - serviceConfig: deadlines, waiting, retries and hedging of methods; nil takes that of the transport, if it has one.
+  ///   - random: gives the jitter of retries.
   public init(
     transport: any ClientTransport, authority: String, scheme: String = "http",
     userAgent: String = "octet-rpc", interceptors: [any ClientInterceptor] = [],
-    observer: (any ClientCallObserver)? = nil, decoding: DecodeLimits = .default,
-    clock: any WallClock = SystemClock()
+    observer: (any ClientCallObserver)? = nil, serviceConfig: ServiceConfig? = nil,
+    decoding: DecodeLimits = .default, clock: any WallClock = SystemClock(),
+    random: any RandomSource = SystemRandomSource()
   ) {
     self.transport = transport
     self.authority = authority
@@ -37,6 +43,8 @@ public struct RPCChannel: Sendable {
     self.observer = observer
     self.decoding = decoding
     self.clock = clock
+    self.random = random
+    methods = (serviceConfig ?? transport.serviceConfig).map(MethodConfigTable.init)
   }
 
   /// Calls a unary method. Cancelling the task cancels the call.

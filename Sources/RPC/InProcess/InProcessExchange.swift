@@ -147,7 +147,7 @@ final class InProcessExchange: @unchecked Sendable {
 
   /// Either end gives up; the other learns the code.
   func reset(_ code: ResetCode) {
-    close(client: .reset(code), server: .reset(code))
+    close(client: code == .refusedStream ? .refused : .reset(code), server: .reset(code))
   }
 }
 

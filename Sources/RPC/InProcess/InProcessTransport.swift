@@ -24,9 +24,10 @@ public final class InProcessTransport: ClientTransport {
   }
 
   public func executor() -> any CallExecutor { callExecutor }
+  public var isPrivate: Bool { true }
 
   public func open(
-    _ head: RequestHead, on executor: any CallExecutor, handler: any ClientStreamHandler
+    _ head: RequestHead, waitsForReady: Bool, on executor: any CallExecutor, handler: any ClientStreamHandler
   ) -> any ClientStream {
     let isAdmitted = state.withLock { state in
       if !state.isShutDown { state.active += 1 }

@@ -34,16 +34,22 @@ package enum StatusHeaders {
     return headers
   }
 
+  /// The status at the end of an answer.
+  /// - Parameter httpStatus: decides if there is no `grpc-status`.
+  static func code(trailers: HeaderList, httpStatus: Int) -> StatusCode {
+    trailers.first("grpc-status").map(StatusCode.init(headerValue:)) ?? StatusCode(httpStatus: httpStatus)
+  }
+
   /// Reads the end of an answer.
   /// - Parameter httpStatus: decides if there is no `grpc-status`.
   /// - Returns: nil for success.
   package static func outcome(trailers: HeaderList, httpStatus: Int) -> RPCError? {
     let metadata = Metadata(received: trailers)
-    guard let status = trailers.first("grpc-status") else {
+    guard trailers.first("grpc-status") != nil else {
       return RPCError(
         StatusCode(httpStatus: httpStatus), "HTTP status \(httpStatus) without a gRPC status", trailers: metadata)
     }
-    let code = StatusCode(headerValue: status)
+    let code = code(trailers: trailers, httpStatus: httpStatus)
     guard code != .ok else { return nil }
     let message = trailers.first("grpc-message").map(PercentEncoding.decode) ?? ""
     let details = (try? metadata.binary("grpc-status-details-bin"))?.first.map(RPCError.details(ofStatus:)) ?? []

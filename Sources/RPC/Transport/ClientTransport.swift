@@ -5,11 +5,31 @@ public protocol ClientTransport: Sendable {
 
   /// Starts a request. Call it on `executor`, which came from `executor()`; `handler` is called there as well.
   /// A transport that is not connected queues the request until it is, or closes it with `.unreachable`.
-  func open(_ head: RequestHead, on executor: any CallExecutor, handler: any ClientStreamHandler)
-    -> any ClientStream
+  /// - Parameter waitsForReady: queues it also while no connection can be made, until the core gives it up.
+  func open(
+    _ head: RequestHead, waitsForReady: Bool, on executor: any CallExecutor, handler: any ClientStreamHandler
+  ) -> any ClientStream
+
+  /// Whether nobody but the server can read what is sent: it is encrypted, or does not leave the machine's kernel.
+  var isPrivate: Bool { get }
+
+  /// How calls over this transport are to be treated if their channel does not say.
+  var serviceConfig: ServiceConfig? { get }
 
   /// Refuses new requests, waits for those under way, then closes.
   func shutdown() async
+}
+
+extension ClientTransport {
+  /// As the requirement, for a request that does not wait.
+  public func open(
+    _ head: RequestHead, on executor: any CallExecutor, handler: any ClientStreamHandler
+  ) -> any ClientStream {
+    open(head, waitsForReady: false, on: executor, handler: handler)
+  }
+
+  public var isPrivate: Bool { false }
+  public var serviceConfig: ServiceConfig? { nil }
 }
 
 /// The client's end of one request, given by the transport to the core. On the call's executor only.

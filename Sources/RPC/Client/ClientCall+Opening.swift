@@ -1,0 +1,148 @@
+internal import Base
+
+/// How a call gets its stream: after the interceptors, and perhaps more than once.
+extension ClientCall {
+  /// Sends the head, once the interceptors have had their say.
+  func start(_ options: CallOptions) {
+    if channel.interceptors.isEmpty, options.credentials == nil {
+      onExecutor { $0.open(options) }
+      return
+    }
+    Task(executorPreference: executor) {
+      do {
+        self.open(try await self.intercepted(options))
+      } catch {
+        self.over(trailers: HeaderList(), Self.callError(error))
+      }
+    }
+    if let deadline { onExecutor { $0.armTimer(deadline) } }
+  }
+
+  private func intercepted(_ options: CallOptions) async throws -> CallOptions {
+    var options = options
+    for interceptor in channel.interceptors {
+      try checkPrivacy(interceptor)
+      try await interceptor.before(method, &options)
+    }
+    if let credentials = options.credentials {
+      try checkPrivacy(credentials)
+      try await credentials.before(method, &options)
+    }
+    return options
+  }
+
+  /// What reads a secret into the metadata must not be asked for it when it would go over the wire in the clear.
+  private func checkPrivacy(_ interceptor: any ClientInterceptor) throws {
+    if interceptor.requiresPrivacy, !channel.transport.isPrivate {
+      throw RPCError(.unauthenticated, "credentials are not sent over a connection that is not encrypted")
+    }
+  }
+
+  private func open(_ options: CallOptions) {
+    guard outcome == nil else { return }
+    outboundEncoding = options.compression
+    request = (options.metadata.headers, options.waitForReady ?? methodConfig?.config.waitForReady ?? false)
+    // An interceptor may have shortened it.
+    if let timeout = options.timeout {
+      let end = channel.clock.now() + timeout
+      if deadline.map({ end < $0 }) ?? true {
+        deadline = end
+        timer?.cancel()
+        timer = nil
+      }
+    }
+    if let deadline { armTimer(deadline) }
+    openStream()
+  }
+
+  private func openStream() {
+    guard outcome == nil else { return }
+    if let policy = methodConfig?.config.attempts, let table = channel.methods {
+      let retrying = RetryingStream(self, policy, table, random: channel.random)
+      replay = .gone
+      stream = retrying
+      retrying.start()
+    } else {
+      stream = openAttempt(previous: 0, handler: self)
+    }
+    guard outcome == nil, let stream else { return }
+    for message in pending { put(message.bytes, message.compress, on: stream) }
+    pending = []
+    if hasFinished { stream.finish() }
+    if stream.queuedBytes <= StreamWaterMarks.high { wakeWriters() }
+  }
+
+  /// Sends the head of the request to a server, with the time that is left.
+  /// - Parameter previous: how many attempts came before.
+  /// - Returns: nil if no time is left; the call is over then.
+  func openAttempt(previous: Int, handler: any ClientStreamHandler) -> (any ClientStream)? {
+    var headers: HeaderList = ["te": "trailers", "content-type": ContentType.grpc]
+    headers.append("user-agent", channel.userAgent)
+    headers.append("grpc-accept-encoding", MessageEncoding.accepted)
+    if outboundEncoding != .identity { headers.append("grpc-encoding", outboundEncoding.rawValue) }
+    if let deadline {
+      let left = deadline - channel.clock.now()
+      guard left > .zero else {
+        deadlineExceeded()
+        return nil
+      }
+      headers.append("grpc-timeout", TimeoutHeader.format(left))
+    }
+    if previous > 0 { headers.append("grpc-previous-rpc-attempts", String(previous)) }
+    headers.append(contentsOf: request.metadata)
+    let head = RequestHead(
+      method: "POST", path: method.path, scheme: channel.scheme, authority: channel.authority, headers: headers)
+    return channel.transport.open(head, waitsForReady: request.waitsForReady, on: executor, handler: handler)
+  }
+
+  private func armTimer(_ deadline: Instant) {
+    guard timer == nil, outcome == nil else { return }
+    timer = executor.schedule(after: max(deadline - channel.clock.now(), .zero)) { self.deadlineExceeded() }
+  }
+
+  /// Sends a request once more that the server has certainly not seen, if it is still at hand. Once: a server that
+  /// refuses twice is to be believed.
+  /// - Returns: whether it will be sent.
+  func retryUnseen() -> Bool {
+    guard outcome == nil, let bytes = replay.take() else { return false }
+    stream = nil
+    // Later: the transport is in the middle of closing.
+    executor.execute {
+      if let bytes {
+        self.pending.insert((bytes, false), at: 0)
+        self.counts.messagesSent -= 1
+        self.counts.bytesSent -= bytes.count
+      }
+      self.openStream()
+    }
+    return true
+  }
+}
+
+/// A request that has been sent so far, for sending it once more when a server refused it unseen. It has room for one
+/// message, which is shared with the stream: streams of requests are repeated only with a policy.
+enum Replay {
+  case nothing
+  case message([UInt8])
+  /// It was too much, there is an answer, or it was repeated.
+  case gone
+
+  mutating func sent(_ bytes: [UInt8]) {
+    if case .nothing = self, bytes.count <= RPCLimits.retryBufferBytesPerCall {
+      self = .message(bytes)
+    } else {
+      self = .gone
+    }
+  }
+
+  /// What was sent, for the last time.
+  /// - Returns: nil if that is not at hand; a nil inside if it was the head alone.
+  mutating func take() -> [UInt8]?? {
+    defer { self = .gone }
+    switch self {
+    case .nothing: return .some(nil)
+    case .message(let bytes): return .some(bytes)
+    case .gone: return nil
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import Base
+import ProtobufRuntime
+import RPC
+import Testing
+
+/// Requests that a server has certainly not seen are sent once more, whatever the policy.
+struct TransparentRetryTests {
+  @Test(arguments: [false, true])
+  func aRefusedRequestIsSentOnceMoreAtOnce(_ hasPolicy: Bool) async {
+    let fixture = ScriptedFixture(hasPolicy ? RetryTests.config() : nil) { number, request in
+      if number == 0 { request.stream.reset(.refusedStream) } else { request.succeed([3]) }
+    }
+    #expect(await fixture.unary([8]) == .success([3]))
+    #expect(fixture.server.seen.map(\.previousAttempts) == [nil, nil])
+    #expect(fixture.server.seen.map(\.body) == [[0, 0, 0, 0, 1, 8], [0, 0, 0, 0, 1, 8]])
+    await fixture.executor.settle()
+    #expect(fixture.executor.pendingDelays.isEmpty)
+  }
+
+  @Test func theSecondRefusalIsFinalWithoutAPolicy() async {
+    let fixture = ScriptedFixture(nil) { _, request in request.stream.reset(.refusedStream) }
+    #expect(await fixture.unary().code == .unavailable)
+    #expect(fixture.server.seen.count == 2)
+  }
+
+  @Test func theSecondRefusalIsThePolicysMatter() async {
+    let fixture = ScriptedFixture(RetryTests.config()) { number, request in
+      if number < 2 { request.stream.reset(.refusedStream) } else { request.succeed() }
+    }
+    async let result = fixture.unary()
+    await fixture.fire(.milliseconds(100))
+    #expect(await result.code == .ok)
+    #expect(fixture.server.seen.map(\.previousAttempts) == [nil, nil, "1"])
+  }
+
+  @Test func aRefusalAfterTheHeadIsFinal() async {
+    let fixture = ScriptedFixture(nil) { _, request in
+      request.begin()
+      request.later { $0.stream.reset(.refusedStream) }
+    }
+    #expect(await fixture.unary().code == .unavailable)
+    #expect(fixture.server.seen.count == 1)
+  }
+
+  @Test func otherResetsAreFinal() async {
+    let fixture = ScriptedFixture(nil) { _, request in request.stream.reset(.internalError) }
+    #expect(await fixture.unary().code == .internal)
+    #expect(fixture.server.seen.count == 1)
+  }
+
+  @Test func aRequestInSeveralMessagesIsNotAtHandWithoutAPolicy() async throws {
+    let fixture = ScriptedFixture(nil) { _, request in request.stream.reset(.refusedStream) }
+    let call: ClientStreamingCall<RawMessage, RawMessage> = fixture.channel.clientStreaming(TestMethods.upload)
+    try await call.requests.write(RawMessage([1]))
+    try await call.requests.write(RawMessage([2]))
+    call.requests.finish()
+    #expect(await rpcError { try await call.response() }?.code == .unavailable)
+    #expect(fixture.server.seen.count == 1)
+  }
+
+  @Test func aStreamThatIsRefusedGoesOnWhereItWas() async throws {
+    let fixture = ScriptedFixture(nil) { _, request in request.succeed([4]) }
+    let call: ClientStreamingCall<RawMessage, RawMessage> = fixture.channel.clientStreaming(TestMethods.upload)
+    try await call.requests.write(RawMessage([1]))
+    let first = await fixture.requests(1)[0]
+    first.later { $0.stream.reset(.refusedStream) }
+    _ = await fixture.requests(2)
+    try await call.requests.write(RawMessage([2]))
+    call.requests.finish()
+    #expect(try await call.response().bytes == [4])
+    #expect(fixture.server.seen[1].body == [0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 2])
+  }
+}
