@@ -65,6 +65,22 @@ public struct HTTP2Limits: Sendable {
   /// Time to complete a header block once it has begun (slow headers).
   public var headerTimeout: Duration = .seconds(10)
 
+  /// Time between two arrivals of octets while an HTTP/1 request's body is awaited (slow bodies). A body of HTTP/2 holds
+  /// a stream only, and falls under the call's deadline; one of HTTP/1 holds its connection.
+  public var bodyTimeout: Duration = .seconds(60)
+
+  /// Time that an HTTP/1 connection may be idle between two requests, and before the first. Browsers and proxies keep
+  /// theirs for one to two minutes.
+  public var requestIdleTimeout: Duration = .seconds(120)
+
+  /// Octets of chunk extensions in one HTTP/1 body. Nobody is known to use any; they are work that brings nothing
+  /// (CVE-2023-39326).
+  public var maxChunkExtensions = 1 << 10
+
+  /// Octets of an HTTP/1 body that are thrown away when its request was answered early, so that the connection can be
+  /// used again; one with more to come is closed. What a new connection with TLS would cost.
+  public var maxDiscardedBody = 256 << 10
+
   /// The period in which a peer for which octets wait must take all of them, or `minSendRate` at least. Without it, one
   /// that reads nothing would keep its calls for ever, as not even their resets reach it.
   public var sendTimeout: Duration = .seconds(60)

@@ -20,13 +20,36 @@ import Testing
     }
   }
 
-  @Test
-  func `curl with HTTP 1 is told what the port speaks`() async throws {
-    try await Fixture.run(ExchangeTests.echo) { fixture in
+  @Test(arguments: [false, true])
+  func `curl gets its answer by HTTP 1 as well`(encrypted: Bool) async throws {
+    let certificate = encrypted ? try TestCertificate() : nil
+    try await Fixture.run(ExchangeTests.echo, certificate: certificate) { fixture in
+      let options = certificate.map { ["--cacert", $0.authorityFile] } ?? []
+      let url = "\(encrypted ? "https" : "http")://\(fixture.address)/a/b"
+      // Both requests go over one connection.
       let result = try ChildProcess.run(
-        "curl", ["-sS", "-i", "--http1.1", "--max-time", "20", "http://\(fixture.address)/"])
-      #expect(result.output.hasPrefix("HTTP/1.1 505"))
-      #expect(result.output.contains("speaks HTTP/2 only"))
+        "curl",
+        ["-sS", "-i", "-v", "--max-time", "20", "--http1.1", "-d", "hello from curl"] + options + [url, url])
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(result.output.ranges(of: "HTTP/1.1 200 OK").count == 2)
+      #expect(result.output.ranges(of: "hello from curl").count == 2)
+      #expect(result.errors.contains("Re-using existing connection"), "\(result.errors)")
+    }
+  }
+
+  @Test func `curl uploads as much as it likes by HTTP 1`() async throws {
+    let acceptor = ScriptedAcceptor { _, stream in EchoHandler(stream) }
+    try await Fixture.run(acceptor) { fixture in
+      let script = """
+        head -c 20000000 /dev/zero > upload && \
+        curl -sS --http1.1 --max-time 60 -T upload -o chunked -H 'Transfer-Encoding: chunked' http://\(fixture.address)/ && \
+        curl -sS --http1.1 --max-time 60 -T upload -o whole http://\(fixture.address)/ && \
+        cmp upload chunked && cmp upload whole
+        """
+      let directory = try #require(ChildProcess.run("mktemp", ["-d"]).output.split(separator: "\n").first)
+      let result = try ChildProcess.run("sh", ["-c", script], directory: String(directory))
+      #expect(result.status == 0, "\(result.output)\(result.errors)")
+      _ = try ChildProcess.run("rm", ["-r", String(directory)])
     }
   }
 

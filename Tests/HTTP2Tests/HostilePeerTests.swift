@@ -235,16 +235,6 @@ import Testing
     }
   }
 
-  @Test func `HTTP/1 is told what the port speaks`() async throws {
-    try await run { port, _ in
-      let peer = try RawPeer(port: port)
-      try peer.send(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
-      let answer = String(decoding: try peer.readAll(), as: UTF8.self)
-      #expect(answer.hasPrefix("HTTP/1.1 505 "))
-      #expect(answer.contains("HTTP/2"))
-    }
-  }
-
   @Test func `octets that are no HTTP at all are met with silence`() async throws {
     try await run { port, _ in
       let peer = try RawPeer(port: port)

@@ -92,16 +92,17 @@ import Testing
     return output.output + output.errors
   }
 
-  @Test func `only h2 is spoken`() async throws {
+  @Test func `h2 is spoken with those who can, HTTP 1 with the others`() async throws {
     let certificate = try TestCertificate()
     try await Fixture.run(ExchangeTests.echo, certificate: certificate) { fixture in
-      let other = try openssl(fixture, certificate, ["-alpn", "http/1.1"])
+      let other = try openssl(fixture, certificate, ["-alpn", "h3,spdy/2"])
       #expect(other.contains("no application protocol"))
+      let old = try openssl(fixture, certificate, ["-alpn", "http/1.1"])
+      #expect(old.contains("ALPN protocol: http/1.1"))
       let both = try openssl(fixture, certificate, ["-alpn", "http/1.1,h2"])
       #expect(both.contains("ALPN protocol: h2"))
       let none = try openssl(fixture, certificate, [])
       #expect(none.contains("No ALPN negotiated"))
-      // None of them keeps a connection.
       #expect(await Exchange.start(fixture.transport, body: [[1]]).response().body == [1])
     }
   }

@@ -24,21 +24,23 @@ static inline void octet_ssl_ctx_tune(SSL_CTX *context) {
   SSL_CTX_set_read_ahead(context, 1);
 }
 
-static inline int octet_ssl_select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_length,
-                                      const unsigned char *offered, unsigned int offered_length, void *argument) {
-  static const unsigned char h2[] = {2, 'h', '2'};
+static inline int octet_ssl_select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_length,
+                                            const unsigned char *offered, unsigned int offered_length,
+                                            void *argument) {
+  static const unsigned char spoken[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   (void)ssl;
   (void)argument;
-  if (SSL_select_next_proto((unsigned char **)out, out_length, h2, sizeof(h2), offered, offered_length) !=
+  if (SSL_select_next_proto((unsigned char **)out, out_length, spoken, sizeof(spoken), offered,
+                            offered_length) !=
       OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
   return SSL_TLSEXT_ERR_OK;
 }
 
-// The server takes h2 and refuses clients that offer ALPN without it.
-static inline void octet_ssl_ctx_select_h2(SSL_CTX *context) {
-  SSL_CTX_set_alpn_select_cb(context, octet_ssl_select_h2, NULL);
+// The server takes h2, or else http/1.1, and refuses clients that offer ALPN without either.
+static inline void octet_ssl_ctx_select_protocol(SSL_CTX *context) {
+  SSL_CTX_set_alpn_select_cb(context, octet_ssl_select_protocol, NULL);
 }
 
 // The client offers h2 alone.

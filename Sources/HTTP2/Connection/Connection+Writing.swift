@@ -33,6 +33,7 @@ extension Connection {
       guard output.count > 0 else { break }
       guard write(output.bytes) else { return }
     }
+    if failure == nil { followDemand() }
     updateInterest()
     callDrained()
     if failure != nil || session.isFinished, pending.isEmpty { finish() }

@@ -47,6 +47,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final var careTimer: (any ScheduledWork)?
   /// Whether HEADERS, DATA or window went out for a stream since the peer's last PING.
   final var hasSentForStream = false
+  final var demandDeadline: (any ScheduledWork)?
+  final var demand = SessionDemand.anything
   /// Why the streams will be told that they end, once the last words are sent.
   final private(set) var failure: StreamClosure?
 
@@ -64,6 +66,11 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   /// When to look after this connection, and how.
   var careRules: ConnectionCare.Rules { sharedLimits.clientCareRules }
+
+  /// Puts another session in the place of the first, which has not begun.
+  final func use(_ engine: any SessionEngine) {
+    session = engine
+  }
 
   /// Begins to read and write. The peer must have sent SETTINGS within `timeout`.
   final func start(timeout: Duration) throws(SystemError) {
@@ -101,7 +108,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     case .handshaking:
       handshake()
     case .open:
-      if failure != nil, !readiness.isDisjoint(with: [.error, .hangUp]) {
+      if failure != nil || demand == .silence, !readiness.isDisjoint(with: [.error, .hangUp]) {
         return close(.connectionLost("closed by the peer"))
       }
       if !readiness.isDisjoint(with: [.read, .error, .hangUp]) { readAvailable() }
@@ -113,7 +120,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     }
   }
 
-  /// TLS is negotiated.
+  /// TLS is negotiated, and nothing was read or written under it.
   func handshakeDone() {}
 
   private func handshake() {
@@ -138,7 +145,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   private func readAvailable() {
     var rounds = 0
-    while state == .open, failure == nil {
+    while state == .open, failure == nil, session.demand != .silence {
       let outcome: ByteChannel.Outcome
       do {
         outcome = try channel.read(into: loop.readBuffer)
@@ -161,10 +168,15 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
         }
       }
     }
+    // What is not wanted must not wake us either.
+    if state == .open, failure == nil {
+      followDemand()
+      updateInterest()
+    }
   }
 
   /// OpenSSL may hold octets that epoll does not know of. Once at a time, or a peer that always sends gains turns.
-  private func readLater() {
+  final func readLater() {
     guard !isReadQueued else { return }
     isReadQueued = true
     loop.execute {
@@ -174,8 +186,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   }
 
   private func take(_ bytes: UnsafeRawBufferPointer) {
-    guard received(bytes) else { return }
     do {
+      guard try received(bytes) else { return }
       try session.receive(bytes)
     } catch {
       fail(.connectionLost(error.description))
@@ -203,8 +215,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final func updateInterest() {
     switch state {
     case .connecting: setInterest(.write)
-    case .open where failure == nil: setInterest(pending.isEmpty ? .read : [.read, .write])
-    case .open: setInterest(pending.isEmpty ? [] : .write)
+    case .open:
+      let reads: Readiness = failure == nil && demand != .silence ? .read : []
+      setInterest(pending.isEmpty ? reads : reads.union(.write))
     case .handshaking, .lingering: setInterest(.read)
     case .closed: break
     }
@@ -217,7 +230,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   }
 
   /// A look at octets before the session sees them; false if they are not for it.
-  func received(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
+  func received(_ bytes: UnsafeRawBufferPointer) throws(SessionFailure) -> Bool { true }
 
   // MARK: Streams
 
@@ -325,8 +338,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   }
 
   private func cancelDeadlines() {
-    for timer in [deadline, headerDeadline, sendDeadline, careTimer] { timer?.cancel() }
-    (deadline, headerDeadline, sendDeadline, careTimer) = (nil, nil, nil, nil)
+    for timer in [deadline, headerDeadline, demandDeadline, sendDeadline, careTimer] { timer?.cancel() }
+    (deadline, headerDeadline, demandDeadline, sendDeadline, careTimer) = (nil, nil, nil, nil, nil)
   }
 
   // MARK: SessionDelegate

@@ -145,6 +145,13 @@ extension ConnectionCare.Rules {
       asksWithoutStreams: limits.clientKeepAliveWithoutStreams)
   }
 
+  /// HTTP/1 has no sign of life but an answer: whether the peer is still there is TCP's concern (its own probes).
+  var withoutKeepAlive: Self {
+    var rules = self
+    rules.keepAliveTime = nil
+    return rules
+  }
+
   /// Whether there is anything to do for a connection at all.
   var isEmpty: Bool { keepAliveTime == nil && maxIdle == nil && maxAge == nil && stallPeriod == nil }
 }

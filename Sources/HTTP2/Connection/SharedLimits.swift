@@ -7,12 +7,16 @@ final class SharedLimits: Sendable {
   /// Gives jitter.
   let random: any RandomSource
   let serverCareRules: ConnectionCare.Rules
+  /// For a server's connections of HTTP/1.
+  let http1CareRules: ConnectionCare.Rules
   private let clientCare: Locked<ConnectionCare.Rules>
 
   init(_ values: HTTP2Limits, random: any RandomSource) {
     self.values = values
     self.random = random
-    serverCareRules = .server(values)
+    let serverRules = ConnectionCare.Rules.server(values)
+    serverCareRules = serverRules
+    http1CareRules = serverRules.withoutKeepAlive
     clientCare = Locked(.client(values))
   }
 

@@ -10,7 +10,9 @@ final class ServerConnection: Connection, @unchecked Sendable {
   /// Whether TLS, if there is any, was negotiated.
   private var isSecured = false
   private let onClose: @Sendable (ServerConnection) -> Void
-  private var hasSeenOctets = false
+  /// The first octets in the clear, up to three, until they tell which protocol the client speaks; then nil.
+  private var opening: [UInt8]? = []
+  private var isHTTP1 = false
   private var drain = Drain.none
   private var drainTimer: (any ScheduledWork)?
   private var pings = PingPolicy()
@@ -69,6 +71,8 @@ final class ServerConnection: Connection, @unchecked Sendable {
       if state == .handshaking { close(.shutdown) }
       return
     }
+    // A client that has said nothing may not understand a GOAWAY.
+    if opening != nil { return close(.shutdown) }
     if streams.isEmpty { finalGoAway() } else { retire() }
   }
 
@@ -108,6 +112,9 @@ final class ServerConnection: Connection, @unchecked Sendable {
   override func handshakeDone() {
     isSecured = true
     counter.handshakes.increment()
+    opening = nil
+    // Without ALPN a client of TLS speaks HTTP/1 (RFC 9113 §3.2).
+    if channel.tls?.hasChosenHTTP2 == false { useHTTP1() }
   }
 
   override func closed() {
@@ -120,7 +127,9 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   // MARK: Care
 
-  override var careRules: ConnectionCare.Rules { sharedLimits.serverCareRules }
+  override var careRules: ConnectionCare.Rules {
+    isHTTP1 ? sharedLimits.http1CareRules : sharedLimits.serverCareRules
+  }
 
   override func receivedPing() {
     guard failure == nil else { return }
@@ -131,22 +140,40 @@ final class ServerConnection: Connection, @unchecked Sendable {
     fail(.connectionLost("too many pings"))
   }
 
-  // MARK: HTTP/1
+  // MARK: Protocols
 
   /// In the clear the first word is the client's: an HTTP/1 client could not read a SETTINGS frame.
   override var speaksFirst: Bool { channel.tls != nil }
 
-  /// The first octets of an HTTP/1 client get an answer that its user can read.
-  override func received(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    if hasSeenOctets { return true }
-    hasSeenOctets = true
-    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8
-    if zip(bytes, preface).allSatisfy({ $0 == $1 }) { return true }
-    if bytes.first.map({ (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) == true {
-      answerHTTP1()
-    } else {
-      close(.connectionLost("not HTTP/2"))
+  private func useHTTP1() {
+    isHTTP1 = true
+    use(HTTP1Session(limits: sharedLimits, isEncrypted: peer.isEncrypted, delegate: self))
+    // The handshake is over; the session has times of its own.
+    receivedSettings()
+  }
+
+  /// Tells HTTP/2's preface from a request of HTTP/1: by its first three octets, as no method begins with PRI.
+  override func received(_ bytes: UnsafeRawBufferPointer) throws(SessionFailure) -> Bool {
+    guard let kept = opening else { return true }
+    let preface = "PRI".utf8
+    let first = kept + bytes.prefix(preface.count - kept.count)
+    if first.count < preface.count, preface.starts(with: first) {
+      opening = first
+      return false
     }
-    return false
+    opening = nil
+    if !first.elementsEqual(preface) {
+      guard HTTP1Octets.isToken(first[0]) || first[0] == HTTP1Octets.carriageReturn else {
+        close(.connectionLost("not HTTP"))
+        return false
+      }
+      useHTTP1()
+    }
+    if !kept.isEmpty {
+      try kept.withUnsafeBufferPointer { kept throws(SessionFailure) in
+        try session.receive(UnsafeRawBufferPointer(kept))
+      }
+    }
+    return true
   }
 }

@@ -64,6 +64,12 @@ final class OutputBuffer {
     count += length
   }
 
+  func append(_ octets: [UInt8]) {
+    octets.withUnsafeBytes { octets in
+      if let base = octets.baseAddress { append(base, octets.count) }
+    }
+  }
+
   private func grow(_ length: Int) {
     let larger = max(capacity * 2, count + length)
     let moved = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 64)

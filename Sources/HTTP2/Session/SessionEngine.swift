@@ -1,6 +1,6 @@
 internal import RPC
 
-/// An HTTP/2 session without a socket: octets in, octets out, and calls to and from streams between them.
+/// A session without a socket: octets in, octets out, and calls to and from streams between them.
 ///
 /// All that the connections need of a protocol stands here, so that there can be several. Confined to the connection's
 /// loop. None of the methods calls the delegate or a stream's handler but `receive`, `reportClosed` and `produce`.
@@ -25,6 +25,9 @@ protocol SessionEngine: AnyObject {
 
   /// Whether a header block has begun and not ended.
   var isInsideHeaderBlock: Bool { get }
+
+  /// What the session waits for. `anything` unless an engine says otherwise.
+  var demand: SessionDemand { get }
 
   /// What the peer allows us to have open.
   var peerMaxConcurrentStreams: Int { get }
@@ -73,6 +76,24 @@ protocol SessionEngine: AnyObject {
 
   /// Ends the session with an error; only a GOAWAY is sent after this.
   func terminate(_ code: ResetCode)
+}
+
+extension SessionEngine {
+  var demand: SessionDemand { .anything }
+}
+
+/// What a session waits for, and so how long the connection is patient. The counts tell whether it goes on.
+enum SessionDemand: Equatable {
+  /// Whatever the peer sends, whenever it does: windows bound it, and `isInsideHeaderBlock`.
+  case anything
+  /// Nothing may be read, until output is produced again.
+  case silence
+  /// The rest of a head that has begun, or of trailers, after so many requests.
+  case head(served: Int)
+  /// The body of a request.
+  case body(received: Int)
+  /// The next request.
+  case request(served: Int)
 }
 
 /// Why a session ended.

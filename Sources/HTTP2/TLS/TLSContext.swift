@@ -31,7 +31,7 @@ final class TLSContext: @unchecked Sendable {
       throw .take("key \(keyFile)")
     }
     guard SSL_CTX_check_private_key(context.handle) == 1 else { throw .take("key \(keyFile)") }
-    octet_ssl_ctx_select_h2(context.handle)
+    octet_ssl_ctx_select_protocol(context.handle)
     octet_ssl_ctx_use_tickets_only(context.handle)
     return context
   }

@@ -54,7 +54,9 @@ final class TLSSession {
     ERR_clear_error()
     let result = SSL_do_handshake(handle)
     if result == 1 {
-      try requireHTTP2()
+      if !isServer, !hasChosenHTTP2 {
+        throw TLSError(operation: "handshake", message: "the peer does not speak h2")
+      }
       return .done
     }
     switch SSL_get_error(handle, result) {
@@ -64,13 +66,12 @@ final class TLSSession {
     }
   }
 
-  private func requireHTTP2() throws(TLSError) {
+  /// What ALPN came to; known after the handshake.
+  var hasChosenHTTP2: Bool {
     var name: UnsafePointer<UInt8>?
     var length: UInt32 = 0
     SSL_get0_alpn_selected(handle, &name, &length)
-    guard UnsafeBufferPointer(start: name, count: Int(length)).elementsEqual("h2".utf8) else {
-      throw TLSError(operation: "handshake", message: "the peer does not speak h2")
-    }
+    return UnsafeBufferPointer(start: name, count: Int(length)).elementsEqual("h2".utf8)
   }
 
   private func failure(_ operation: String) -> TLSError {

@@ -61,9 +61,12 @@ final class HoldingHandler: ServerStreamHandler, @unchecked Sendable {
     onChange(self)
   }
 
+  /// Bytes whose window the peer does not have back.
+  var held: Int { received - given }
+
   /// Gives back what is held.
   func giveBack() {
-    let held = received - given
+    let held = held
     given = received
     stream.consumed(held)
   }

@@ -74,6 +74,12 @@ final class RawPeer {
     setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 
+  /// How long `send` waits for a server that does not read.
+  func setSendLimit(milliseconds: Int) {
+    var limit = timeval(tv_sec: 0, tv_usec: milliseconds * 1000)
+    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+  }
+
   deinit {
     close(socket)
   }
@@ -119,6 +125,11 @@ final class RawPeer {
     frame(FrameType.headers, endStream ? 5 : 4, stream, block)
   }
 
+  /// Ends our direction, as a client does that has said all.
+  func finishSending() {
+    shutdown(socket, Int32(SHUT_WR))
+  }
+
   func send(_ octets: [UInt8]) throws {
     var sent = 0
     while sent < octets.count {
@@ -158,6 +169,21 @@ final class RawPeer {
   func readAll() throws -> [UInt8] {
     while try fill() {}
     return buffer
+  }
+
+  /// The next line with its end; less at the end of the connection.
+  func takeLine() throws -> [UInt8] {
+    while true {
+      if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) { return try take(end + 1) }
+      guard try fill() else { return try take(buffer.count) }
+    }
+  }
+
+  /// The next `count` octets; fewer at the end of the connection.
+  func take(_ count: Int) throws -> [UInt8] {
+    while buffer.count < count, try fill() {}
+    defer { buffer.removeFirst(min(count, buffer.count)) }
+    return Array(buffer.prefix(count))
   }
 
   /// The next frame; nil at the end of the connection.
