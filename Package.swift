@@ -132,8 +132,8 @@ let programs: [Target] = [
   program(
     "octet-interop",
     [
-      "Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols", "HTTP2", "BenchAPI",
-      "InteropAPI",
+      "Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols", "HTTP2",
+      "Observability", "BenchAPI", "InteropAPI",
     ]),
   program("storage-bench", ["Base", "Cryptography", "Storage", "StorageSQLite", "Streaming"]),
   program(
