@@ -35,13 +35,13 @@ public final class CallObservatory: CallObserver {
   }
 
   public func began(_ call: ServerContext) {
-    counters.began(call.methodNumber, on: call.executor.number)
+    counters.began(call.methodNumber, on: call.executorNumber)
     if let tracer { call[SpanKey.self] = tracer.begin(call) }
     if wantsStages { call[WaitsKey.self] = CallWaits() }
   }
 
   public func ended(_ call: ServerContext, _ status: StatusCode, _ record: CallRecord) {
-    counters.ended(call.methodNumber, on: call.executor.number, status, record)
+    counters.ended(call.methodNumber, on: call.executorNumber, status, record)
     guard tracer != nil || log != nil else { return }
     let span = call[SpanKey.self]
     if let tracer, let span { tracer.end(span, call, status, record) }

@@ -70,7 +70,7 @@ public final class CallLog: MetricSource {
     guard let slowThreshold else { return nil }
     let slow = SlowCall(
       record, storageNanoseconds: waits?.storageNanoseconds ?? 0,
-      loopLag: lag?.lag(of: call.executor.number) ?? .zero)
+      loopLag: lag?.lag(of: call.executorNumber) ?? .zero)
     return slow.judged(call.method.kind, total: record.duration) >= slowThreshold.inMicroseconds ? slow : nil
   }
 

@@ -8,10 +8,11 @@ public import RPC
 /// names strangers call count as one, `other`.
 public final class ServerMetrics: MetricSource {
   private let methods: [MethodDescriptor]
-  /// By executor number less `lowest`, then by method number; behind the methods, `other`. The last is for executors
-  /// that are none of these.
-  private let shards: [[CallCounters]]
+  /// A row for each executor number from `lowest` on, and one for executors that are none of these; in a row, the
+  /// methods by number and `other`.
+  private let counters: [CallCounters]
   private let lowest: Int
+  private let knownExecutors: Int
 
   /// - Parameters:
   ///   - methods: `ServiceRegistry.methods` of the server.
@@ -21,16 +22,17 @@ public final class ServerMetrics: MetricSource {
     let numbers = executors.map(\.number)
     lowest = numbers.min() ?? 0
     let span = min((numbers.max() ?? -1) - lowest + 1, ObservabilityLimits.executors)
-    shards = (0...span).map { index in
-      (0...methods.count).map { _ in CallCounters(isShared: index == span) }
+    knownExecutors = span
+    counters = (0...span).flatMap { row in
+      (0...methods.count).map { _ in CallCounters(isShared: row == span) }
     }
   }
 
   @inline(__always)
   private func counters(_ methodNumber: Int, _ executorNumber: Int) -> CallCounters {
-    let index = executorNumber - lowest
-    let isKnown = index >= 0 && index < shards.count - 1
-    return shards[isKnown ? index : shards.count - 1][methodNumber]
+    let row = executorNumber - lowest
+    let isKnown = row >= 0 && row < knownExecutors
+    return counters[(isKnown ? row : knownExecutors) * (methods.count + 1) + methodNumber]
   }
 
   /// A call begins on the executor, whose thread this must be.
@@ -47,7 +49,7 @@ public final class ServerMetrics: MetricSource {
 
   /// A request was refused before it became a call; nil for an unknown method. From any thread.
   func refused(_ methodNumber: Int?, _ status: StatusCode) {
-    let counters = shards[shards.count - 1][methodNumber ?? methods.count]
+    let counters = counters[knownExecutors * (methods.count + 1) + (methodNumber ?? methods.count)]
     counters.began()
     counters.ended(status, nanoseconds: 0, CallCounts())
   }
@@ -61,7 +63,7 @@ public final class ServerMetrics: MetricSource {
 
   private func totals(_ method: Int) -> CallTotals {
     var totals = CallTotals()
-    for shard in shards { totals.add(shard[method]) }
+    for row in 0...knownExecutors { totals.add(counters[row * (methods.count + 1) + method]) }
     return totals
   }
 }

@@ -4,7 +4,7 @@ public import Base
 ///
 /// Everything is called on the call's executor, on the way of every call: it must be quick and must not block. A server
 /// has one observer or none; without one, a call costs a few additions more than if there were no such thing.
-public protocol CallObserver: Sendable {
+public protocol CallObserver: AnyObject, Sendable {
   /// Whether `CallRecord.started` and `.handling` are wanted, at the price of reading the clock twice more.
   var wantsStages: Bool { get }
 
@@ -64,7 +64,7 @@ public struct CallCounts: Sendable, Equatable {
 }
 
 /// Hears of every call that is made on a channel.
-public protocol ClientCallObserver: Sendable {
+public protocol ClientCallObserver: AnyObject, Sendable {
   /// A call is about to be made, in the caller's task. May add metadata, such as a trace context.
   /// - Returns: what is to hear of the call's end; nil if nothing is.
   func began(_ method: MethodDescriptor, _ options: inout CallOptions) -> (any ClientCallObservation)?

@@ -9,6 +9,8 @@ public struct ServerContext: Sendable {
   public var method: MethodDescriptor { call.route.method }
   /// The position of the method in `ServiceRegistry.methods`: what is kept for each method is found by it at once.
   public var methodNumber: Int { call.route.number }
+  /// `executor.number`, at a lower price.
+  public var executorNumber: Int { call.executor.number }
   /// What the client sent before its messages.
   public var metadata: Metadata { Metadata(received: call.headers) }
   /// The host that the client called.
