@@ -59,7 +59,7 @@ enum WebProtocol: Equatable {
 
   /// Whether the request is plain gRPC, which needs nothing from here. Asked for every request of the server.
   static func isGRPC(_ headers: HeaderList) -> Bool {
-    for field in headers where headers.holds(field.name, "content-type") {
+    for field in headers where field.name.count == 12 && headers.holds(field.name, "content-type") {
       let length = grpc.utf8.count
       guard field.value.count >= length else { return false }
       let start = field.value.lowerBound

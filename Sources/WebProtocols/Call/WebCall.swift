@@ -130,6 +130,15 @@ class WebCall: ServerStream, ServerStreamHandler {
     if given.isEmpty { core.receiveEnd() } else { core.receiveLast(given.span) }
   }
 
+  final func receiveLast(_ bytes: Span<UInt8>) {
+    hasReceivedEnd = true
+    guard let core, translator == nil, lateBytes == nil else {
+      receive(bytes)
+      return receiveEnd()
+    }
+    core.receiveLast(bytes)
+  }
+
   final func drained() { core?.drained() }
 
   final func closed(_ reason: StreamClosure?) {

@@ -11,10 +11,15 @@ final class WebExchange: ClientStreamHandler, @unchecked Sendable {
   private(set) var closure: StreamClosure?
   private var stream: (any ClientStream)?
   private let executor: any CallExecutor
+  private let returnsWindow: Bool
   private let ended = Locked((isOver: false, waiter: CheckedContinuation<Void, Never>?.none))
   private let onBody: Locked<(count: Int, waiter: CheckedContinuation<Void, Never>)?> = Locked(nil)
 
-  init(_ transport: InProcessTransport, _ method: String, _ path: String, _ headers: HeaderList) {
+  init(
+    _ transport: InProcessTransport, _ method: String, _ path: String, _ headers: HeaderList,
+    returnsWindow: Bool = true
+  ) {
+    self.returnsWindow = returnsWindow
     executor = transport.executor()
     let executor = executor
     executor.execute {
@@ -24,6 +29,13 @@ final class WebExchange: ClientStreamHandler, @unchecked Sendable {
   }
 
   func write(_ bytes: [UInt8]) { executor.execute { self.stream?.write(bytes) } }
+  /// Bytes written that the server's window has not let through.
+  func waitingBytes() async -> Int {
+    await withCheckedContinuation { continuation in
+      executor.execute { continuation.resume(returning: self.stream?.queuedBytes ?? 0) }
+    }
+  }
+
   func finish() { executor.execute { self.stream?.finish() } }
   func reset() { executor.execute { self.stream?.reset(.cancel) } }
 
@@ -73,7 +85,7 @@ final class WebExchange: ClientStreamHandler, @unchecked Sendable {
   }
   func receive(_ bytes: Span<UInt8>) {
     for index in bytes.indices { body.append(bytes[index]) }
-    stream?.consumed(bytes.count)
+    if returnsWindow { stream?.consumed(bytes.count) }
     wakeBodyWaiter()
   }
   func receiveEnd(trailers: HeaderList) {

@@ -28,10 +28,12 @@ struct WebFixture {
   }
 
   /// Begins a POST.
-  func open(_ method: String, _ contentType: String, _ headers: HeaderList = [:]) -> WebExchange {
+  func open(
+    _ method: String, _ contentType: String, _ headers: HeaderList = [:], returnsWindow: Bool = true
+  ) -> WebExchange {
     var all: HeaderList = ["content-type": contentType]
     for field in headers { all.append(headers.name(of: field), headers.value(of: field)) }
-    return WebExchange(transport, "POST", Self.service + method, all)
+    return WebExchange(transport, "POST", Self.service + method, all, returnsWindow: returnsWindow)
   }
 
   /// A POST with a whole body.
