@@ -57,17 +57,18 @@ enum WebProtocol: Equatable {
     }
   }
 
-  /// Whether the request is plain gRPC, which needs nothing from here. Asked for every request of the server.
+  /// Whether the request is plain gRPC, which needs nothing from here, or pretends to be, which the core judges. Asked
+  /// for every request of the server, so that it looks at few octets.
   static func isGRPC(_ headers: HeaderList) -> Bool {
+    let octets = headers.octets.span
     for field in headers where field.name.count == 12 && headers.holds(field.name, "content-type") {
-      let length = grpc.utf8.count
-      guard field.value.count >= length else { return false }
-      let start = field.value.lowerBound
-      return headers.holds(start..<(start + length), grpc)
-        && (field.value.count == length || headers.octets[start + length] != UInt8(ascii: "-"))
+      // `application/grpc`, and not `application/grpc-web`.
+      let end = field.value.lowerBound + "application/grpc".utf8.count
+      guard end <= field.value.upperBound else { return false }
+      return octets[end - 4] == UInt8(ascii: "g") && octets[end - 3] == UInt8(ascii: "r")
+        && octets[end - 2] == UInt8(ascii: "p") && octets[end - 1] == UInt8(ascii: "c")
+        && (end == field.value.upperBound || octets[end] != UInt8(ascii: "-"))
     }
     return false
   }
-
-  private static let grpc = "application/grpc"
 }

@@ -46,12 +46,16 @@ def encrypted(tmp_path_factory, tls):
         yield server
 
 
-@pytest.fixture(params=["h2c", "h2"])
+@pytest.fixture(params=["h1", "h2c", "h1 over TLS", "h2"])
 def web(request, cleartext, encrypted, tls):
     """The server over each version of HTTP, in the clear and over TLS."""
-    if request.param == "h2c":
-        return Web(f"http://{cleartext.address}", ("--http2-prior-knowledge",), "2")
-    return Web(f"https://{encrypted.tls_address}", ("--cacert", str(tls / "ca.pem")), "2")
+    authority = ("--cacert", str(tls / "ca.pem"))
+    return {
+        "h1": Web(f"http://{cleartext.address}", (), "1.1"),
+        "h2c": Web(f"http://{cleartext.address}", ("--http2-prior-knowledge",), "2"),
+        "h1 over TLS": Web(f"https://{encrypted.tls_address}", ("--http1.1", *authority), "1.1"),
+        "h2": Web(f"https://{encrypted.tls_address}", authority, "2"),
+    }[request.param]
 
 
 @pytest.fixture

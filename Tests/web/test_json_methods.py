@@ -25,7 +25,7 @@ assert METHODS, "the descriptors name no method, so nothing would be tested"
 
 def post(server, path, body, *headers):
     return curl(
-        f"http://{server.address}/{path}", "--http2-prior-knowledge", data=json.dumps(body).encode(),
+        f"http://{server.address}/{path}", data=json.dumps(body).encode(),
         content_type="application/json", headers=headers,
     )  # fmt: skip
 
@@ -65,11 +65,11 @@ def test_a_stranger_is_told_so(server):
 
 def test_get_by_declared_policy(server, token):
     url = f"http://{server.address}/octet.rides.v1.ZoneService/ListZones?encoding=json&message=%7B%7D"
-    answer = curl(url, "--http2-prior-knowledge", headers=[f"authorization: Bearer {token}"])
+    answer = curl(url, headers=[f"authorization: Bearer {token}"])
     assert answer.status == 200
     assert answer.json["zones"]
     url = f"http://{server.address}/octet.rides.v1.RideService/RequestRide?encoding=json&message=%7B%7D"
-    assert curl(url, "--http2-prior-knowledge").status == 405
+    assert curl(url).status == 405
 
 
 def test_health_over_tls(server):
@@ -84,7 +84,7 @@ def test_health_over_tls(server):
 def test_there_is_no_cors_by_default(server):
     headers = ["origin: https://console.test", "access-control-request-method: POST"]
     url = f"http://{server.address}/octet.rides.v1.RideService/ListRides"
-    answer = curl(url, "--http2-prior-knowledge", "-X", "OPTIONS", headers=headers)
+    answer = curl(url, "-X", "OPTIONS", headers=headers)
     assert answer.status == 405
     assert "access-control-allow-origin" not in answer.headers
 
@@ -99,7 +99,7 @@ def test_cors_by_flags(tmp_path):
     with Server(tmp_path / "data", *flags) as server:
         asked = ["access-control-request-method: POST", "access-control-request-headers: x-tenant,authorization"]
         url = f"http://{server.address}/grpc.health.v1.Health/Check"
-        options = ("--http2-prior-knowledge", "-X", "OPTIONS")
+        options = ("-X", "OPTIONS")
         answer = curl(url, *options, headers=["origin: https://b.test:8443", *asked])
         assert answer.status == 204
         assert answer.headers["access-control-allow-origin"] == "https://b.test:8443"
