@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import http.client
 import json
 import signal
 import subprocess
@@ -25,9 +26,9 @@ Answer = collections.namedtuple("Answer", "status headers body")
 
 
 def get(address, path, *flags):
-    """One request by curl, over HTTP/2 without TLS."""
+    """One request by curl, over HTTP/1.1 unless the flags say otherwise."""
     result = subprocess.run(
-        ["curl", "-sS", "-i", "--http2-prior-knowledge", "--max-time", "10", *flags, f"http://{address}{path}"],
+        ["curl", "-sS", "-i", "--max-time", "10", *flags, f"http://{address}{path}"],
         capture_output=True,
         text=True,
         check=True,
@@ -101,6 +102,18 @@ def test_both_forms_of_metrics_are_what_prometheus_reads(observed):
         assert value(found, "process_start_time_seconds") > 1_700_000_000
 
 
+def test_calls_of_browsers_and_curl_count_as_well(observed):
+    def checks():
+        found = samples(text_families(get(observed.ready["admin"], "/metrics").body))
+        return value(found, "grpc_server_started_total", **HEALTH_CHECK)
+
+    before = checks()
+    path = "/grpc.health.v1.Health/Check"
+    answer = get(observed.address, path, "-H", "content-type: application/json", "-d", "{}")
+    assert (answer.status, json.loads(answer.body)) == (200, {"status": "SERVING"})
+    assert checks() == before + 1
+
+
 def test_unknown_methods_count_under_one_label(observed):
     channel = observed.channel()
     for number in range(50):
@@ -124,6 +137,21 @@ def test_probes_answer_and_nothing_else_does(observed):
     # The public port knows nothing of all this.
     for path in "/metrics", "/healthz", "/readyz":
         assert get(observed.address, path).status >= 400
+
+
+def test_operators_may_speak_http2_as_well(observed):
+    assert get(observed.ready["admin"], "/healthz", "--http2-prior-knowledge")[::2] == (200, "ok\n")
+
+
+def test_many_requests_pass_on_one_connection(observed):
+    connection = http.client.HTTPConnection(observed.ready["admin"], timeout=10)
+    for path, status in [("/metrics", 200), ("/nothing", 404), ("/readyz", 200), ("/metrics", 200)]:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.version == 11 and answer.status == status
+        assert int(answer.headers["content-length"]) == len(body)
+    connection.close()
 
 
 def test_a_draining_server_is_alive_but_not_ready(tmp_path):

@@ -6,7 +6,7 @@ public final class Readiness: Sendable {
   private struct State {
     /// Set once, when the server begins to drain.
     var isDraining = false
-    /// Names of checks that run, with those who wait for them. A check that hangs is not started again.
+    /// Names of the checks that run now. One that hangs is not started again.
     var running: Set<String> = []
   }
 

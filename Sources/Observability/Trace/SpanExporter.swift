@@ -8,7 +8,7 @@ internal import Synchronization
 /// Spans that it cannot bring in time are dropped and counted: no call ever waits for the collector. May be used from
 /// any thread.
 public final class SpanExporter: MetricSource {
-  /// How a batch may leave before it is full, and what may be lost meanwhile when the process dies.
+  /// How long a span may wait for its batch to fill, and be lost if the process dies meanwhile.
   public static let usualInterval: Duration = .seconds(2)
   private static let timeout: Duration = .seconds(10)
   /// The wait after the first failed attempt; it doubles with each, give or take a fifth.
