@@ -17,6 +17,8 @@ struct Configuration: Sendable {
   /// Event loops; nil for one a core.
   var loops: Int?
   var drainTimeout: Duration
+  /// For unary calls of which neither the method's proto nor the client names a deadline; watches have none.
+  var defaultDeadline: Duration
   var logLevel: LogLevel
   var seedDemo: Bool
   var observation: ObservationSettings
@@ -39,6 +41,8 @@ struct Configuration: Sendable {
     cors = try Self.cors(values)
     loops = try values.integer(.loops, in: 1...1024)
     drainTimeout = .seconds(try values.integer(.drainTimeout, in: 0...86_400) ?? 10)
+    // Every call of ours is done in far less than the default, and a client that waits longer has given up.
+    defaultDeadline = .seconds(try values.integer(.defaultDeadline, in: 1...86_400) ?? 30)
     guard let level = LogLevel(rawValue: values[.logLevel] ?? "info") else {
       throw UsageError("log-level: \(values[.logLevel] ?? "") is not debug, info, warning or error")
     }

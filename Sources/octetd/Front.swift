@@ -62,7 +62,8 @@ struct Front: Sendable {
     observation = try Observation(
       configuration.observation, methods: registry.methods, loops: group, kit: house.kit)
     core = RPCServer(
-      registry: registry, interceptors: observation.calls.interceptors + [access], observer: observation.calls,
+      registry: registry, interceptors: observation.calls.interceptors + [access],
+      limits: RPCLimits(defaultDeadline: configuration.defaultDeadline), observer: observation.calls,
       clock: house.kit.clock, random: house.kit.random, log: UnexpectedErrors(log: log))
 
     let addresses = try Self.addresses(configuration)

@@ -50,6 +50,9 @@ extension Setting {
   static let drainTimeout = Setting(
     name: "drain-timeout", placeholder: "SECONDS", fallback: "10",
     help: "How long SIGTERM waits for calls under way before it ends them.")
+  static let defaultDeadline = Setting(
+    name: "default-deadline", placeholder: "SECONDS", fallback: "30",
+    help: "Ends a unary call for which neither its client nor its method has a deadline. Streams have none.")
   static let logLevel = Setting(
     name: "log-level", placeholder: "LEVEL", fallback: "info", help: "debug, info, warning or error.")
   static let adminListen = Setting(
@@ -76,6 +79,7 @@ extension Setting {
 
   static let all = [
     listen, tlsListen, tlsCertificate, tlsKey, data, services, web, corsOrigin, corsHeader, corsMaxAge, loops,
-    drainTimeout, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio, seedDemo, config,
+    drainTimeout, defaultDeadline, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio, seedDemo,
+    config,
   ]
 }

@@ -3,7 +3,7 @@
 import gzip
 
 from cases import SERVICE
-from raw import frame
+from support.raw import frame
 
 HEAD = [(":status", "200"), ("content-type", "application/grpc")]
 OK = [("grpc-status", "0")]

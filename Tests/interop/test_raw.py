@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 from cases import SERVICE
-from raw import RawClient, frame
+from support.raw import RawClient, frame
 
 UNARY, INPUT, OUTPUT, DUPLEX = (
     f"/{SERVICE}/{name}" for name in ("UnaryCall", "StreamingInputCall", "StreamingOutputCall", "FullDuplexCall")

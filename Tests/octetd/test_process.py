@@ -12,6 +12,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from support.raw import RawClient, frame
 from support.server import BUILD, Server, make_certificate
 
 
@@ -143,6 +144,16 @@ def test_sigterm_ends_watches_and_exits_in_time(tmp_path):
     threading.Thread(target=drain_watch, daemon=True).start()
     assert server.stop(timeout=10) == 0
     assert ended.wait(10)
+
+
+def test_a_unary_call_without_a_deadline_gets_one_and_a_stream_does_not(tmp_path):
+    with Server(tmp_path, "--default-deadline", "1") as server, RawClient(server.address) as client:
+        # The requests of both do not come.
+        watch = client.begin("/grpc.health.v1.Health/Watch")
+        answer = client.read(client.begin("/grpc.health.v1.Health/Check"))
+        assert answer.status == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
+        client.send(watch, frame(b""), end=True)
+        assert client.read(watch, until=lambda answer: answer.body).messages
 
 
 def test_sighup_reloads_the_certificate(tmp_path):

@@ -8,7 +8,7 @@ import threading
 
 import grpc
 
-from .stubs import ROOT
+from .paths import ROOT
 
 BUILD = pathlib.Path(os.environ.get("OCTET_BUILD", ROOT / ".build" / "release"))
 START_SECONDS = 30

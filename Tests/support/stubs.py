@@ -10,8 +10,8 @@ import grpc_tools
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROTOS = ROOT / "Protos"
+from .paths import PROTOS
+
 WELL_KNOWN = pathlib.Path(grpc_tools.__file__).parent / "_proto"
 
 # grpc/ is left out: its Python package is grpcio's own, which has these stubs in packages of its own.

@@ -76,6 +76,9 @@ struct InteropClient {
       case .pickFirstUnary: try await pickFirstUnary()
       case .rpcSoak: try await soak(newChannels: false)
       case .channelSoak: try await soak(newChannels: true)
+      case .oversizedRequest: try await oversizedRequest()
+      case .oversizedResponse: try await oversizedResponse()
+      case .everyStatus: try await everyStatus()
       }
     } catch let failure as CaseFailure {
       throw CaseFailure("\(test.rawValue): \(failure.description)")
@@ -107,7 +110,7 @@ struct InteropClient {
   }
 }
 
-/// The cases, by their public names.
+/// The cases, by their public names if they have one.
 enum InteropCase: String, CaseIterable {
   case emptyUnary = "empty_unary"
   case largeUnary = "large_unary"
@@ -131,6 +134,10 @@ enum InteropCase: String, CaseIterable {
   case pickFirstUnary = "pick_first_unary"
   case rpcSoak = "rpc_soak"
   case channelSoak = "channel_soak"
+  // Not among the public ones.
+  case oversizedRequest = "oversized_request"
+  case oversizedResponse = "oversized_response"
+  case everyStatus = "every_status"
 }
 
 /// What a server did wrong.

@@ -102,10 +102,10 @@ class RawClient:
             self._flush()
         return answer
 
-    def read(self, stream, answer=None):
-        """Waits for the end of the stream."""
+    def read(self, stream, answer=None, until=lambda answer: False):
+        """Waits for the end of the stream, or until something holds."""
         answer = answer or Answer()
-        while not answer.is_over:
+        while not answer.is_over and not until(answer):
             self._receive(stream, answer)
         return answer
 
