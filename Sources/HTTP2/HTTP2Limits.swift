@@ -214,6 +214,9 @@ extension HTTP2Limits {
   /// The pause of a listener when no descriptor is left.
   static let acceptPause: Duration = .milliseconds(100)
 
+  /// Parameters in one SETTINGS frame; six are defined. Each may change the windows of all streams.
+  static let parametersPerSettings = 32
+
   /// What a session keeps of the buffer for control frames when it is empty.
   static let keptControlBuffer = 512
 

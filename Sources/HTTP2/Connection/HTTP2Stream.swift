@@ -34,6 +34,8 @@ class HTTP2Stream {
   final var hasReceivedHead = false
   /// Whether the stream waits for its turn to send.
   final var isQueued = false
+  /// Whether the stream waits for window of the connection.
+  final var isStarved = false
   /// What of the declared content is still to come; nil if nothing was declared.
   final var contentLeft: Int?
   @exclusivity(unchecked) final var inbound = InboundWindow(size: 0)

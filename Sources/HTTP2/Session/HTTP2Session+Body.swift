@@ -38,7 +38,6 @@ extension HTTP2Session {
       try answerClosed(id)
       return nil
     }
-    guard !stream.isClosing else { return nil }
     if stream.receivedEnd {
       try streamError(id, .streamClosed, "DATA after the end of the stream")
       return nil
@@ -134,12 +133,15 @@ extension HTTP2Session {
       outboundWindow += increment
       let waiting = starved
       starved.removeAll(keepingCapacity: waiting.count <= 64)
-      for stream in waiting { queue(stream) }
+      for stream in waiting {
+        stream.isStarved = false
+        queue(stream)
+      }
       return
     }
     guard !isIdle(id) else { throw connectionError(.protocolError, "WINDOW_UPDATE on an idle stream") }
     // Often a peer gives back what it got before it saw the end.
-    guard let stream = streams.find(id), !stream.isClosing else { return }
+    guard let stream = streams.find(id) else { return }
     guard increment > 0 else { return try streamError(id, .protocolError, "WINDOW_UPDATE by nothing") }
     guard stream.outboundWindow + increment <= HTTP2Protocol.maxWindow else {
       return try streamError(id, .flowControlError, "the stream's window is too large")

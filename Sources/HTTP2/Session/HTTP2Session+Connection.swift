@@ -8,19 +8,18 @@ extension HTTP2Session {
       let preface = HTTP2Protocol.clientPreface
       control.append(preface.utf8Start, preface.utf8CodeUnitCount)
     }
-    var settings: [(id: UInt16, value: Int)] = [
-      (SettingID.initialWindowSize, limits.streamWindow), (SettingID.maxHeaderListSize, limits.maxHeaderListSize),
-    ]
-    switch role {
-    case .server: settings.append((SettingID.maxConcurrentStreams, limits.maxConcurrentStreams))
-    case .client: settings.append((SettingID.enablePush, 0))
-    }
-    append(settings)
+    let own =
+      role == .server
+      ? (SettingID.maxConcurrentStreams, limits.maxConcurrentStreams) : (SettingID.enablePush, 0)
+    offer(streamWindow: limits.streamWindow, [(SettingID.maxHeaderListSize, limits.maxHeaderListSize), own])
     resizeConnectionWindow(to: limits.connectionWindow)
   }
 
   /// Writes SETTINGS, which hold when the peer has acknowledged them.
-  private func append(_ settings: [(id: UInt16, value: Int)]) {
+  private func offer(streamWindow: Int, _ others: [(id: UInt16, value: Int)]) {
+    let window = min(streamWindow, HTTP2Protocol.maxWindow)
+    offeredStreamWindows.append(window)
+    let settings = [(SettingID.initialWindowSize, window)] + others
     control.append(FrameHeader(length: 6 * settings.count, type: FrameType.settings, flags: 0, streamID: 0))
     for (id, value) in settings {
       withUnsafeBytes(of: id.bigEndian) { control.append($0.baseAddress.unsafelyUnwrapped, $0.count) }
@@ -28,13 +27,11 @@ extension HTTP2Session {
       withUnsafeBytes(of: value.bigEndian) { control.append($0.baseAddress.unsafelyUnwrapped, $0.count) }
     }
     countFrame()
-    unacknowledgedSettings += 1
   }
 
   func setReceiveWindow(stream: Int, connection: Int) {
     guard !hasEnded else { return }
-    offeredStreamWindow = min(stream, HTTP2Protocol.maxWindow)
-    append([(SettingID.initialWindowSize, offeredStreamWindow)])
+    offer(streamWindow: stream, [])
     resizeConnectionWindow(to: connection)
   }
 
@@ -54,6 +51,9 @@ extension HTTP2Session {
       return settingsAcknowledged()
     }
     guard payload.count % 6 == 0 else { throw connectionError(.frameSizeError, "SETTINGS have a wrong size") }
+    guard payload.count / 6 <= HTTP2Limits.parametersPerSettings else {
+      throw connectionError(.enhanceYourCalm, "SETTINGS with too many parameters")
+    }
     hasGreeted = true
     for offset in stride(from: 0, to: payload.count, by: 6) {
       let id = UInt16(bigEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
@@ -106,12 +106,10 @@ extension HTTP2Session {
     }
   }
 
-  /// The peer keeps to our SETTINGS from now on.
+  /// The peer keeps to the oldest of our SETTINGS from now on.
   private func settingsAcknowledged() {
-    guard unacknowledgedSettings > 0 else { return }
-    unacknowledgedSettings -= 1
-    guard unacknowledgedSettings == 0 else { return }
-    inboundStreamWindow = offeredStreamWindow
+    guard !offeredStreamWindows.isEmpty else { return }
+    inboundStreamWindow = offeredStreamWindows.removeFirst()
     for stream in streams.all { stream.inbound.shift(to: inboundStreamWindow) }
   }
 
@@ -160,7 +158,7 @@ extension HTTP2Session {
     lastWelcomeID = min(lastWelcomeID, last)
     delegate.receivedGoAway(lastStreamID: last, code: code)
     guard role == .client else { return }
-    for stream in streams.all where stream.id > last && !stream.isClosing {
+    for stream in streams.all where stream.id > last {
       close(stream, ResetCode.refusedStream.rawValue)
     }
   }

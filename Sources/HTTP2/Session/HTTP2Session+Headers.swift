@@ -57,13 +57,12 @@ extension HTTP2Session {
     let id = header.streamID
     knownBlock.removeAll(keepingCapacity: true)
     guard !isIdle(id) else { throw connectionError(.protocolError, "HEADERS on an idle stream") }
-    guard let stream = streams.find(id), !stream.isClosing else {
+    guard let stream = streams.find(id) else {
       if history.wasSkipped(id) {
         throw connectionError(.protocolError, "HEADERS on a stream that was passed over")
       }
       begin(header, nil, isIgnored: true)
-      if streams.find(id) == nil { try answerClosed(id) }
-      return
+      return try answerClosed(id)
     }
     if stream.receivedEnd {
       begin(header, nil, isIgnored: true)
@@ -169,9 +168,13 @@ extension HTTP2Session {
     let length = block.contentLength
     guard let stream = delegate.receivedRequest(id, &block, endStream: endStream) else { return try countReset() }
     stream.contentLeft = length
+    guard !stream.isClosing else {
+      // Answered or reset while it was made.
+      stream.isOpen = true
+      return closing.append(stream)
+    }
     begin(stream)
-    // It may have been answered or reset while it was made.
-    if stream.isClosing { closing.append(stream) } else { closeIfDone(stream) }
+    closeIfDone(stream)
   }
 
   /// A stream is open from now on.

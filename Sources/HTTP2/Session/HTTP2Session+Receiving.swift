@@ -151,7 +151,7 @@ extension HTTP2Session {
     guard header.streamID != 0, !isIdle(header.streamID) else {
       throw connectionError(.protocolError, "RST_STREAM on an idle stream")
     }
-    guard let stream = streams.find(header.streamID), !stream.isClosing else { return try countIdleFrame() }
+    guard let stream = streams.find(header.streamID) else { return try countIdleFrame() }
     let code = UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self))
     // A peer may reset with NO_ERROR too; only a stream that was answered ends that way by itself.
     if code != 0 || !stream.sentEnd { try countReset() }

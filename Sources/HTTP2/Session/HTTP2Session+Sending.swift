@@ -54,7 +54,9 @@ extension HTTP2Session {
     stream.isClosing = true
     stream.closingCode = code
     // One that the delegate is just making is closed when it is there; see `openStream`.
-    if stream.isOpen { closing.append(stream) }
+    guard stream.isOpen else { return }
+    streams.remove(stream.id)
+    closing.append(stream)
   }
 
   /// Ends a stream on which both sides have said everything.
@@ -82,7 +84,6 @@ extension HTTP2Session {
       let batch = closing
       closing.removeAll(keepingCapacity: batch.count <= 64)
       for stream in batch {
-        streams.remove(stream.id)
         stream.isOpen = false
         if stream.unconsumed > 0 { returnConnectionWindow(stream.unconsumed) }
         delegate.streamClosed(stream, code: stream.closingCode)
@@ -123,7 +124,11 @@ extension HTTP2Session {
     }
     // A window update brings the stream back.
     guard stream.outboundWindow > 0 else { return }
-    guard outboundWindow > 0 else { return starved.append(stream) }
+    guard outboundWindow > 0 else {
+      if !stream.isStarved { starved.append(stream) }
+      stream.isStarved = true
+      return
+    }
     let length = min(min(available, stream.outboundWindow), min(outboundWindow, outboundFrameSize))
     stream.outboundWindow -= length
     outboundWindow -= length

@@ -46,10 +46,10 @@ final class HTTP2Session: SessionEngine {
 
   /// What the peer may send us of DATA.
   @exclusivity(unchecked) var inbound: InboundWindow
-  /// The window of new streams for the peer, as our latest SETTINGS say.
-  var offeredStreamWindow: Int
-  /// The same, as those say that the peer has acknowledged.
+  /// The window of new streams for the peer, as the SETTINGS say that it has acknowledged.
   var inboundStreamWindow = HTTP2Protocol.initialWindow
+  /// The same, as each of the SETTINGS says that the peer has not acknowledged yet.
+  var offeredStreamWindows: [Int] = []
   /// What we may send of DATA.
   var outboundWindow = HTTP2Protocol.initialWindow
   /// The window of new streams for us.
@@ -60,8 +60,6 @@ final class HTTP2Session: SessionEngine {
 
   /// Whether the peer's first SETTINGS have come.
   var hasGreeted = false
-  /// SETTINGS of ours that the peer has not acknowledged.
-  var unacknowledgedSettings = 0
   /// The next id that a client takes.
   var nextStreamID: Int32 = 1
 
@@ -93,7 +91,6 @@ final class HTTP2Session: SessionEngine {
     guardian = FloodGuard(limits: limits, now: EventLoop.monotonicTime)
     history = StreamIDHistory(maxRanges: limits.maxSkippedRanges, maxReset: limits.maxRememberedResets)
     inbound = InboundWindow(size: HTTP2Protocol.initialWindow)
-    offeredStreamWindow = min(limits.streamWindow, HTTP2Protocol.maxWindow)
     prefaceLeft = role == .server ? HTTP2Protocol.clientPreface.utf8CodeUnitCount : 0
     peerMaxConcurrentStreams = HTTP2Limits.assumedConcurrentStreams
     control = OutputBuffer(capacity: HTTP2Limits.keptControlBuffer)

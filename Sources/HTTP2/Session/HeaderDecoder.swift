@@ -3,9 +3,11 @@ internal import CNghttp2
 /// HPACK's decoder: nghttp2's, made when the first header block comes.
 struct HeaderDecoder: ~Copyable {
   private let inflater: OpaquePointer
+  /// Where the tables are.
+  private let memory: SessionMemory
 
-  /// - Parameter memory: outlives the decoder.
   init(memory: SessionMemory) {
+    self.memory = memory
     var made: OpaquePointer?
     let result = nghttp2_hd_inflate_new2(&made, memory.hooks)
     precondition(result == 0, "nghttp2_hd_inflate_new2: out of memory")

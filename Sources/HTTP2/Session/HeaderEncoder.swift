@@ -13,13 +13,15 @@ struct HeaderEncoder: ~Copyable {
   }
 
   private let deflater: OpaquePointer
+  /// Where the tables are.
+  private let memory: SessionMemory
   private var remembered: [Remembered] = []
 
   /// A head and trailers, each in two forms.
   private static let mostRemembered = 4
 
-  /// - Parameter memory: outlives the encoder.
   init(memory: SessionMemory) {
+    self.memory = memory
     var made: OpaquePointer?
     let result = nghttp2_hd_deflate_new2(&made, HTTP2Protocol.defaultHeaderTableSize, memory.hooks)
     precondition(result == 0, "nghttp2_hd_deflate_new2: out of memory")

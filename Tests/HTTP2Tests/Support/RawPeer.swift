@@ -25,6 +25,7 @@ final class RawPeer {
     static let headers: UInt8 = 1
     static let priority: UInt8 = 2
     static let reset: UInt8 = 3
+    static let pushPromise: UInt8 = 5
     static let settings: UInt8 = 4
     static let ping: UInt8 = 6
     static let goAway: UInt8 = 7
@@ -97,12 +98,28 @@ final class RawPeer {
       + (0..<4).map { UInt8(stream >> UInt32(24 - 8 * $0) & 255) } + payload
   }
 
+  /// Takes whole frames apart.
+  static func frames(_ octets: [UInt8]) -> [Frame] {
+    var frames: [Frame] = []
+    var rest = octets[...]
+    while rest.count >= 9 {
+      let start = rest.startIndex
+      let length = Int(rest[start]) << 16 | Int(rest[start + 1]) << 8 | Int(rest[start + 2])
+      let stream = rest[(start + 5)..<(start + 9)].reduce(UInt32(0)) { $0 << 8 | UInt32($1) } & 0x7fff_ffff
+      let payload = Array(rest.dropFirst(9).prefix(length))
+      frames.append(Frame(type: rest[start + 3], flags: rest[start + 4], stream: stream, payload: payload))
+      rest = rest.dropFirst(9 + length)
+    }
+    return frames
+  }
+
   /// A header field as an HPACK literal that is not indexed.
   static func literal(_ name: String, _ value: String) -> [UInt8] {
     [0] + string(name) + string(value)
   }
 
-  private static func string(_ text: String) -> [UInt8] {
+  /// A string as HPACK has it, without Huffman coding.
+  static func string(_ text: String) -> [UInt8] {
     let length = text.utf8.count
     if length < 127 { return [UInt8(length)] + Array(text.utf8) }
     var rest = length - 127
