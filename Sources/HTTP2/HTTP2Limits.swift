@@ -8,12 +8,19 @@ public struct HTTP2Limits: Sendable {
   /// all calls on one connection; a stream costs about 1 KB plus what its handler holds.
   public var maxConcurrentStreams = 1024
 
-  /// Bytes of one stream that may be on the way or held by its handler (SETTINGS_INITIAL_WINDOW_SIZE). One MiB lets a
-  /// single upload run at memory speed on a local network, and at 10 MB/s over 100 ms.
-  public var streamWindow = 1 << 20
+  /// Bytes of one stream that may be on the way or held by its handler (SETTINGS_INITIAL_WINDOW_SIZE), to begin with. It
+  /// grows as a connection's handlers take more in a round trip than it lets through: see `ReceiveWindow`.
+  public var streamWindow = 256 << 10
 
-  /// The same for a connection. Sixteen streams may stall with a full window before they hold up the others.
-  public var connectionWindow = 16 << 20
+  /// What `streamWindow` grows to at most: 40 MB/s over 100 ms. A handler that does not read makes nothing grow.
+  public var maxStreamWindow = 4 << 20
+
+  /// The window of a connection to begin with: sixteen streams may stall before they hold up the others. It grows with
+  /// `streamWindow`.
+  public var connectionWindow = 4 << 20
+
+  /// What `connectionWindow` grows to at most, and with it what the handlers of one connection hold unread.
+  public var maxConnectionWindow = 16 << 20
 
   /// Size of a header list as RFC 9113 §6.5.2 counts it (SETTINGS_MAX_HEADER_LIST_SIZE). gRPC's own default is 8 KiB
   /// of metadata; doubled, because tokens are long. A larger request is answered with 431.
@@ -59,8 +66,19 @@ public struct HTTP2Limits: Sendable {
   /// Connections of one server; more are closed at once. At 40 KB each (TLS) this many take 4 GB.
   public var maxConnections = 100_000
 
+  /// Connections of one IPv4 address, or of one IPv6 /64; more are closed at once. Generous, because a company or a mobile
+  /// network can stand behind one address; still, one alone cannot take all of `maxConnections`.
+  public var maxConnectionsPerAddress = 4096
+
+  /// Whether loopback addresses count as well: proxies and tests on the same host come from there. Unix sockets never do.
+  public var limitsLoopback = false
+
   /// Time for TLS and for the client's first SETTINGS, then the connection is closed (slow preface).
   public var handshakeTimeout: Duration = .seconds(10)
+
+  /// TLS handshakes of clients that are unfinished at a time, on each loop; beyond, one picked at random is given up. At
+  /// about 60 KB each that is 250 MB a loop, and `handshakeTimeout` ends those that do not go on.
+  public var maxHandshakes = 4096
 
   /// Time to complete a header block once it has begun (slow headers).
   public var headerTimeout: Duration = .seconds(10)
@@ -172,6 +190,19 @@ extension HTTP2Limits {
   static let keepAliveProbeSeconds: Int32 = 15
   /// Questions without an answer after which the connection is lost.
   static let keepAliveProbes: Int32 = 4
+
+  /// Full windows of streams that the window of a connection has room for, until it is as large as it may be.
+  static let windowsPerConnection = 16
+
+  /// What TLS handshakes may take of a tick before the open connections get their turn; one step may exceed it by
+  /// half a millisecond. A flood of them makes a call wait this long, not seconds.
+  static let handshakeTimePerTick: Duration = .milliseconds(2)
+
+  /// How long tickets are sealed with one key; for the same time after that they can still be opened.
+  static let ticketKeyLifetime: Duration = .seconds(3600)
+
+  /// Servers whose last TLS session a client configuration remembers.
+  static let clientSessions = 64
 
   /// The shortest time between two questions of a client for a sign of life (gRPC proposal A8).
   static let shortestKeepAliveTime: Duration = .seconds(10)

@@ -102,7 +102,7 @@ import Testing
       let window = HTTP2Limits().streamWindow
       let upload = Exchange.start(
         fixture.transport, path: "/slow",
-        body: Array(repeating: [UInt8](repeating: 1, count: Self.megabyte / 4), count: 12))
+        body: Array(repeating: [UInt8](repeating: 1, count: window / 4), count: 12))
       var received = 0
       var iterator = changes.makeAsyncIterator()
       while received < window { received = await iterator.next() ?? 0 }
@@ -121,7 +121,7 @@ import Testing
     let acceptor = ScriptedAcceptor { head, stream in
       guard head.path == "/drop" else { return EchoHandler(stream) }
       return HoldingHandler(
-        stream, onChange: { if $0.received >= Self.megabyte { $0.stream.reset(.internalError) } })
+        stream, onChange: { if $0.received >= HTTP2Limits().streamWindow { $0.stream.reset(.internalError) } })
     }
     try await run(acceptor) { fixture in
       let chunk = [UInt8](repeating: 1, count: Self.megabyte)

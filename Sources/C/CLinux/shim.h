@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -48,6 +49,17 @@ static inline int octet_available_processors(void) {
   int count = 0;
   for (long index = 0; index < size / (long)sizeof(set[0]); index++) count += __builtin_popcountl(set[index]);
   return count > 0 ? count : 1;
+}
+
+// Raises the soft limit of open files to the hard one; the resource's name has another type in each C library.
+static inline unsigned long octet_raise_open_files(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur < limit.rlim_max) {
+    struct rlimit raised = {limit.rlim_max, limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
+  }
+  return limit.rlim_cur;
 }
 
 // A mutable global, which Swift does not let concurrent code read; nobody in this package changes it.

@@ -21,7 +21,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
     self.subchannel = subchannel
     self.tls = tls
     super.init(loop: loop, channel: channel, role: .client, limits: limits, isConnected: false)
-    if let session = tls?.takeSession() { channel.tls?.resume(session) }
+    if let session = channel.tls, let old = tls?.takeSession(for: session.serverName) { session.resume(old) }
   }
 
   /// How many more streams the server allows now.
@@ -81,7 +81,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
   }
 
   override func ended(_ reason: StreamClosure) {
-    if let session = channel.tls?.resumableSession() { tls?.store(session) }
+    if let session = channel.tls, let new = session.resumableSession() { tls?.store(new, for: session.serverName) }
     subchannel.connectionEnded(self, reason)
   }
 }

@@ -47,4 +47,29 @@ extension Connection {
   }
 
   private static let alivePing: UInt64 = 0x6f63_7465_745f_6b61
+
+  // MARK: Windows
+
+  /// Handlers have taken `count` bytes of a stream, whose window goes back to the peer.
+  @inline(__always)
+  final func gaveBack(_ count: Int) {
+    hasSentForStream = true
+    if window.took(count) { measureWindow() }
+    needsFlush()
+  }
+
+  private func measureWindow() {
+    window.asked(loop.now())
+    session.ping(Self.windowPing)
+  }
+
+  func windowMeasured() {
+    guard window.answered(loop.now()), failure == nil else { return }
+    let connection = max(limits.connectionWindow, window.size * HTTP2Limits.windowsPerConnection)
+    session.setReceiveWindow(
+      stream: window.size, connection: min(connection, max(limits.maxConnectionWindow, limits.connectionWindow)))
+    needsFlush()
+  }
+
+  static let windowPing: UInt64 = 0x6f63_7465_745f_6277
 }

@@ -19,6 +19,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   }
 
   final let loop: EventLoop
+  final let role: NghttpSession.Role
   final let channel: ByteChannel
   final let sharedLimits: SharedLimits
   // Not nil from init to the end; set late because the session wants this object as delegate.
@@ -45,6 +46,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   // Exclusive access is not checked at run time: its methods call nothing of ours.
   @exclusivity(unchecked) final var care = ConnectionCare()
   final var careTimer: (any ScheduledWork)?
+  @exclusivity(unchecked) final var window: ReceiveWindow
+  /// The place among the unfinished handshakes of the loop.
+  final var handshakeIndex: Int?
   /// Whether HEADERS, DATA or window went out for a stream since the peer's last PING.
   final var hasSentForStream = false
   final var demandDeadline: (any ScheduledWork)?
@@ -56,7 +60,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   init(loop: EventLoop, channel: ByteChannel, role: HTTP2Session.Role, limits: SharedLimits, isConnected: Bool) {
     self.loop = loop
     self.channel = channel
+    self.role = role
     sharedLimits = limits
+    window = ReceiveWindow(limits.values)
     state = isConnected ? (channel.tls == nil ? .open : .handshaking) : .connecting
     interest = isConnected ? .read : .write
     session = HTTP2Session(role: role, limits: limits, memory: loop.sessionMemory, delegate: self)
@@ -83,7 +89,12 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   private func connected() {
     if channel.tls != nil {
-      handshake()
+      // A client has the first word: a server waits for it.
+      if state == .handshaking, role == .server {
+        loop.handshakes.add(self, limit: limits.maxHandshakes, random: sharedLimits.random)
+      } else {
+        handshake()
+      }
     } else if speaksFirst {
       needsFlush()
     }
@@ -124,10 +135,14 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   func handshakeDone() {}
 
   private func handshake() {
+    guard role == .client || loop.handshakes.mayGoOn(loop) else { return }
+    let start = EventLoop.monotonicTime()
+    defer { if role == .server { loop.handshakes.spend(EventLoop.monotonicTime() - start) } }
     do {
       // Only a channel with TLS starts in this state.
       switch try channel.tls!.handshake() {
       case .done:
+        loop.handshakes.remove(self)
         state = .open
         handshakeDone()
         updateInterest()
@@ -312,6 +327,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     guard state != .closed else { return }
     let wasOpen = state != .lingering
     state = .closed
+    loop.handshakes.remove(self)
     cancelDeadlines()
     loop.deregister(channel.descriptor)
     endStreams(failure ?? reason)
@@ -355,7 +371,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   func receivedRequest(_ streamID: Int32, _ block: inout HeaderBlock, endStream: Bool) -> HTTP2Stream? { nil }
   func receivedGoAway(lastStreamID: Int32, code: UInt32) {}
   func receivedPing() {}
-  func receivedPong(_ payload: UInt64) {}
+  func receivedPong(_ payload: UInt64) {
+    if payload == Self.windowPing { windowMeasured() }
+  }
 
   final func streamClosed(_ stream: HTTP2Stream, code: UInt32) {
     remove(stream)

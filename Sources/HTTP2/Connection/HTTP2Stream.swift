@@ -129,8 +129,7 @@ class HTTP2Stream {
     precondition(count <= unconsumed, "more bytes consumed than received")
     unconsumed -= count
     connection.session.consume(self, count)
-    connection.hasSentForStream = true
-    connection.needsFlush()
+    connection.gaveBack(count)
   }
 
   @inline(__always)

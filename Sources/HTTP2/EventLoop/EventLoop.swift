@@ -56,6 +56,9 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   let manualTime: ManualTime?
   /// When this tick began, in nanoseconds of the loop's clock: for what need not be exact.
   private(set) var tickTime: Int64
+  private(set) var tickNumber: UInt64 = 0
+  /// What clients' TLS handshakes may take of the loop.
+  let handshakes = Handshakes()
 
   /// Starts the thread.
   /// - Parameter name: the thread's name, at most 15 octets.
@@ -148,6 +151,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     }
     let lastTick = tickTime
     tickTime = now()
+    tickNumber += 1
     if delay.isWanted {
       // Who sleeps has left nothing waiting.
       let hasSlept = timeout != 0 && tickTime - wentIdle > HTTP2Limits.shortestSleep

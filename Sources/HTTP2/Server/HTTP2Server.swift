@@ -16,13 +16,36 @@ public final class HTTP2Server: Sendable {
   private struct State {
     var isDraining = false
     var connections: [ObjectIdentifier: ServerConnection] = [:]
+    /// Connections that are counted, among them those which are not in `connections` yet.
+    var admitted = 0
+    var admittedFrom: [PeerNetwork: Int] = [:]
     var whenEmpty: [CheckedContinuation<Void, Never>] = []
     /// Connections closed since memory was last given back.
     var closedSinceTrim = 0
 
+    /// Counts one more connection, unless that would be too many.
+    mutating func admit(from network: PeerNetwork?, _ limits: HTTP2Limits) -> Bool {
+      guard !isDraining, admitted < limits.maxConnections else { return false }
+      if let network {
+        let count = admittedFrom[network] ?? 0
+        guard count < limits.maxConnectionsPerAddress else { return false }
+        admittedFrom[network] = count + 1
+      }
+      admitted += 1
+      return true
+    }
+
+    /// Counts one less.
+    mutating func release(_ network: PeerNetwork?) {
+      admitted -= 1
+      guard let network, let count = admittedFrom[network] else { return }
+      admittedFrom[network] = count > 1 ? count - 1 : nil
+    }
+
     /// Forgets a connection. Returns who waits for the last one, and whether many have gone.
     mutating func remove(_ connection: ServerConnection) -> (waiters: [CheckedContinuation<Void, Never>], trims: Bool) {
       connections[ObjectIdentifier(connection)] = nil
+      release(connection.network)
       closedSinceTrim += 1
       let trims = closedSinceTrim >= HTTP2Limits.closedConnectionsPerTrim && closedSinceTrim > connections.count
       if trims { closedSinceTrim = 0 }
@@ -36,6 +59,8 @@ public final class HTTP2Server: Sendable {
   private let group: EventLoopGroup
   private let tls: TLSServerConfiguration?
   private let listeners: [(listener: Listener, loop: EventLoop)]
+  /// Where the server listens, in the order of `listen`, with the ports that the kernel chose.
+  public let boundAddresses: [ListenAddress]
   private let state: Locked<State>
   private let counter: ConnectionCounter
 
@@ -58,19 +83,31 @@ public final class HTTP2Server: Sendable {
     let counter = ConnectionCounter()
     self.counter = counter
     var listeners: [(Listener, EventLoop)] = []
+    var bound: [ListenAddress] = []
     for (index, address) in addresses.enumerated() {
-      let loop = group.loops[index % group.loops.count]
       let context: @Sendable () -> TLSContext? = { address.isEncrypted ? tls?.context : nil }
-      let listener = try Listener(address, loop: loop) { accepted in
-        HTTP2Server.accepted(accepted, context(), state, acceptor, limits, counter, group.rotate())
+      let accept: @Sendable (consuming Socket.Accepted, EventLoop) -> Void = { accepted, loop in
+        HTTP2Server.accepted(accepted, context(), state, acceptor, limits, counter, loop)
       }
-      listeners.append((listener, loop))
+      if address.acceptsOnEveryLoop, address.address.port != nil {
+        var shared = address
+        for loop in group.loops {
+          let listener = try Listener(shared, loop: loop) { accept($0, loop) }
+          // The first one's port is that of all.
+          shared = listener.address
+          listeners.append((listener, loop))
+        }
+        bound.append(shared)
+      } else {
+        let loop = group.loops[index % group.loops.count]
+        let listener = try Listener(address, loop: loop) { accept($0, group.rotate()) }
+        listeners.append((listener, loop))
+        bound.append(listener.address)
+      }
     }
+    boundAddresses = bound
     self.listeners = listeners
   }
-
-  /// Where the server listens, in the order of `listen`, with the ports that the kernel chose.
-  public var boundAddresses: [ListenAddress] { listeners.map(\.listener.address) }
 
   /// The number of open connections.
   public var connectionCount: Int { state.withLock { $0.connections.count } }
@@ -130,21 +167,30 @@ public final class HTTP2Server: Sendable {
     _ acceptor: any RequestAcceptor, _ limits: SharedLimits, _ counter: ConnectionCounter, _ loop: EventLoop
   ) {
     counter.accepted.increment()
+    let network = PeerNetwork(accepted.address, countsLoopback: limits.values.limitsLoopback)
+    guard state.withLock({ $0.admit(from: network, limits.values) }) else {
+      // Counted while the socket is held, so that its peer does not see the end of it earlier.
+      return counter.refused.increment()
+    }
     let peer = PeerInfo(address: accepted.address.peerText, isEncrypted: context != nil)
-    guard let channel = try? ByteChannel(accepted.socket, tls: context) else { return counter.refused.increment() }
+    guard let channel = try? ByteChannel(accepted.socket, tls: context) else {
+      state.withLock { $0.release(network) }
+      return counter.refused.increment()
+    }
     let handover = Handover(channel: channel)
     loop.execute {
       let connection = ServerConnection(
-        loop: loop, channel: handover.channel, peer: peer, acceptor: acceptor, limits: limits, counter: counter
+        loop: loop, channel: handover.channel, peer: peer, network: network, acceptor: acceptor, limits: limits,
+        counter: counter
       ) { closed in
         let (waiters, trims) = state.withLock { $0.remove(closed) }
         for waiter in waiters { waiter.resume() }
         if trims { giveMemoryBack() }
       }
       let isWelcome = state.withLock { state in
-        guard !state.isDraining, state.connections.count < limits.values.maxConnections else {
-          // Counted while the connection is held, so that its peer does not see the end of it earlier.
+        guard !state.isDraining else {
           counter.refused.increment()
+          state.release(network)
           return false
         }
         state.connections[ObjectIdentifier(connection)] = connection

@@ -1,8 +1,8 @@
 internal import RPC
 
-/// A listening socket on one loop. It accepts for all loops: spreading connections evenly is worth more than the
-/// microsecond that handing one over costs, and the kernel's own spreading (SO_REUSEPORT) leaves loops idle when
-/// there are few connections.
+/// A listening socket on one loop. As a rule it accepts for all loops: spreading connections evenly is worth more than
+/// the microsecond that handing one over costs, and the kernel's own spreading (SO_REUSEPORT) leaves loops idle when
+/// there are few connections. `ListenAddress.acceptsOnEveryLoop` chooses the other way.
 final class Listener: ReadinessHandler, @unchecked Sendable {
   // Unchecked because the compiler cannot see the confinement to `loop`.
   let address: ListenAddress
@@ -10,6 +10,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   /// nil once the server has stopped listening.
   private var socket: ListeningSocket?
   private var isRegistered = false
+  /// The file of a Unix socket.
+  private var file: SocketFile?
   private let onAccept: @Sendable (consuming Socket.Accepted) -> Void
 
   /// Binds; connections are taken from `start` on.
@@ -17,8 +19,13 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     _ address: ListenAddress, loop: EventLoop,
     onAccept: @escaping @Sendable (consuming Socket.Accepted) -> Void
   ) throws(SystemError) {
-    let descriptor = try Socket.listen(at: address.address, backlog: HTTP2Limits.backlog)
-    self.address = ListenAddress(try Socket.boundAddress(of: descriptor), isEncrypted: address.isEncrypted)
+    let descriptor = try Socket.listen(
+      at: address.address, backlog: HTTP2Limits.backlog, mode: address.fileMode,
+      sharesPort: address.acceptsOnEveryLoop)
+    var bound = address
+    bound.address = try Socket.boundAddress(of: descriptor)
+    self.address = bound
+    if case .unix(let path) = bound.address { file = SocketFile(at: path) }
     socket = ListeningSocket(descriptor)
     self.loop = loop
     self.onAccept = onAccept
@@ -36,6 +43,8 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     if let socket, isRegistered { loop.deregister(socket.descriptor) }
     isRegistered = false
     socket = nil
+    if case .unix(let path) = address.address { file?.remove(at: path) }
+    file = nil
   }
 
   func ready(_ readiness: Readiness) {

@@ -4,7 +4,9 @@ internal import RPC
 final class ServerConnection: Connection, @unchecked Sendable {
   // Unchecked for the reason of its superclass.
 
-  let peer: PeerInfo
+  private(set) var peer: PeerInfo
+  /// Whom the connection is counted for.
+  let network: PeerNetwork?
   private let acceptor: any RequestAcceptor
   private let counter: ConnectionCounter
   /// Whether TLS, if there is any, was negotiated.
@@ -27,10 +29,11 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   /// - Parameter onClose: called on the loop when the connection is gone.
   init(
-    loop: EventLoop, channel: ByteChannel, peer: PeerInfo, acceptor: any RequestAcceptor, limits: SharedLimits,
-    counter: ConnectionCounter, onClose: @escaping @Sendable (ServerConnection) -> Void
+    loop: EventLoop, channel: ByteChannel, peer: PeerInfo, network: PeerNetwork?, acceptor: any RequestAcceptor,
+    limits: SharedLimits, counter: ConnectionCounter, onClose: @escaping @Sendable (ServerConnection) -> Void
   ) {
     self.peer = peer
+    self.network = network
     self.acceptor = acceptor
     self.counter = counter
     self.onClose = onClose
@@ -89,6 +92,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   override func receivedPong(_ payload: UInt64) {
     if payload == Self.drainPing, drain == .announced { finalGoAway() }
+    super.receivedPong(payload)
   }
 
   private func finalGoAway() {
@@ -111,6 +115,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   override func handshakeDone() {
     isSecured = true
+    peer.identity = channel.tls?.peerIdentity()
     counter.handshakes.increment()
     opening = nil
     // Without ALPN a client of TLS speaks HTTP/1 (RFC 9113 §3.2).

@@ -2,17 +2,29 @@ internal import CLinux
 
 /// The system calls on sockets, typed. All sockets are non-blocking and closed on exec.
 enum Socket {
-  /// A socket that listens at `address`. A stale Unix socket file that nobody serves is replaced.
-  static func listen(at address: SocketAddress, backlog: Int) throws(SystemError) -> Descriptor {
+  /// A socket that listens at `address`.
+  ///
+  /// A Unix socket's file that nobody serves any more is replaced; nothing else is.
+  /// - Parameters:
+  ///   - mode: the permission bits of a Unix socket's file; nil leaves it to the umask.
+  ///   - sharesPort: whether other sockets of this user may listen at the same address (SO_REUSEPORT).
+  static func listen(
+    at address: SocketAddress, backlog: Int, mode: UInt32? = nil, sharesPort: Bool = false
+  ) throws(SystemError) -> Descriptor {
     let socket = try make(family: address.family)
     if case .unix(let path) = address {
-      try removeStaleSocket(at: path, address)
+      if !path.hasPrefix("\0") { try removeStaleSocket(at: path, address) }
     } else {
       try set(socket, SOL_SOCKET, SO_REUSEADDR, 1)
+      if sharesPort { try set(socket, SOL_SOCKET, SO_REUSEPORT, 1) }
     }
     if case .ipv6 = address { try set(socket, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
     _ = try address.withSockaddr { (pointer, length) throws(SystemError) in
       try syscall("bind") { CLinux.bind(socket.number, pointer, length) }
+    }
+    // Nobody can connect before `listen`, so nobody gets in by the mode of the file's making.
+    if let mode, case .unix(let path) = address, !path.hasPrefix("\0") {
+      try syscall("chmod") { chmod(path, mode) }
     }
     try syscall("listen") { CLinux.listen(socket.number, Int32(clamping: backlog)) }
     return socket
@@ -48,7 +60,7 @@ enum Socket {
     }
     guard let accepted else { return nil }
     let socket = Descriptor(accepted)
-    let address = SocketAddress(storage) ?? .unix(path: "")
+    let address = SocketAddress(storage, length: length) ?? .unix(path: "")
     try tune(socket, address)
     return Accepted(socket: socket, address: address)
   }
@@ -63,7 +75,7 @@ enum Socket {
         try syscall("getsockname") { getsockname(number, pointer, &length) }
       }
     }
-    guard let address = SocketAddress(storage) else {
+    guard let address = SocketAddress(storage, length: length) else {
       throw SystemError(operation: "getsockname", code: EAFNOSUPPORT)
     }
     return address
@@ -105,6 +117,8 @@ enum Socket {
   }
 
   private static func removeStaleSocket(at path: String, _ address: SocketAddress) throws(SystemError) {
+    // A file that is no socket refuses connections too.
+    guard SocketFile(at: path) != nil else { return }
     let probe = try make(family: AF_UNIX)
     do throws(SystemError) {
       _ = try address.withSockaddr { (pointer, length) throws(SystemError) in
@@ -113,5 +127,25 @@ enum Socket {
     } catch {
       if error.code == ECONNREFUSED { try syscall("unlink") { unlink(path) } }
     }
+  }
+}
+
+/// Names the file of a Unix socket, so that a later one of the same path is not taken for it.
+struct SocketFile: Equatable {
+  private let device: UInt
+  private let inode: UInt
+
+  /// - Returns: nil if there is no socket at `path`.
+  init?(at path: String) {
+    var status = stat()
+    guard lstat(path, &status) == 0, status.st_mode & mode_t(S_IFMT) == mode_t(S_IFSOCK) else { return nil }
+    device = UInt(status.st_dev)
+    inode = UInt(status.st_ino)
+  }
+
+  /// Removes the file if it still stands at `path`.
+  func remove(at path: String) {
+    // Whoever wants the path next also removes a stale socket; so a failure harms nobody.
+    if SocketFile(at: path) == self { _ = unlink(path) }
   }
 }

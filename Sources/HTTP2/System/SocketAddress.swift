@@ -1,16 +1,24 @@
 internal import CLinux
 
-/// Where a socket is bound or connected to: an IPv4 or IPv6 address with a port, or the path of a Unix socket.
+/// Where a socket is bound or connected to: an IPv4 or IPv6 address with a port, or a Unix socket.
 public enum SocketAddress: Sendable, Hashable {
   /// Four octets in network order, and the port.
   case ipv4([UInt8], port: UInt16)
   /// Sixteen octets in network order, and the port.
   case ipv6([UInt8], port: UInt16)
+  /// The path of a Unix socket; one that begins with NUL is a name without a file (unix(7), "abstract").
   case unix(path: String)
 
-  /// Reads `127.0.0.1:8080`, `[::1]:8080` or `unix:/path`. Names are not resolved here; see `NameResolver`.
+  /// Reads `127.0.0.1:8080`, `[::1]:8080`, `unix:/path` or `unix-abstract:name`. Names are not resolved here; see
+  /// `NameResolver`.
   /// - Returns: nil for anything else.
   public init?(_ text: String) {
+    if text.hasPrefix("unix-abstract:") {
+      let name = String(text.dropFirst(14))
+      guard !name.isEmpty, name.utf8.count + 1 < Self.pathCapacity else { return nil }
+      self = .unix(path: "\0" + name)
+      return
+    }
     if text.hasPrefix("unix:") {
       let path = String(text.dropFirst(5))
       guard !path.isEmpty, path.utf8.count < Self.pathCapacity else { return nil }
@@ -63,11 +71,11 @@ extension SocketAddress: CustomStringConvertible {
     switch self {
     case .ipv4(let octets, let port): "\(octets.map(String.init).joined(separator: ".")):\(port)"
     case .ipv6(let octets, let port): "[\(Self.ipv6Text(octets))]:\(port)"
-    case .unix(let path): "unix:\(path)"
+    case .unix(let path): path.hasPrefix("\0") ? "unix-abstract:\(path.dropFirst())" : "unix:\(path)"
     }
   }
 
-  /// The form of `PeerInfo.address`: `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711`, `unix:/path`.
+  /// The form of `PeerInfo.address`: `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711`, `unix:/path`, `unix-abstract:name`.
   var peerText: String {
     switch self {
     case .ipv4: "ipv4:\(self)"
@@ -120,7 +128,10 @@ extension SocketAddress {
       var address = sockaddr_un()
       address.sun_family = sa_family_t(AF_UNIX)
       withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
-      length = MemoryLayout<sockaddr_un>.size
+      // A name without a file ends with the address; a path ends with NUL.
+      length =
+        path.hasPrefix("\0")
+        ? MemoryLayout<sa_family_t>.size + min(path.utf8.count, Self.pathCapacity - 1) : MemoryLayout<sockaddr_un>.size
       withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: address, as: sockaddr_un.self) }
     }
     let result: Swift.Result<Result, Failure> = withUnsafePointer(to: &storage) { pointer in
@@ -135,10 +146,10 @@ extension SocketAddress {
     return try result.get()
   }
 
-  /// Reads the form of C.
+  /// Reads the form of C, of which `length` octets are filled.
   /// - Returns: nil for a family other than the three.
-  init?(_ storage: sockaddr_storage) {
-    self.init(withUnsafeBytes(of: storage) { [UInt8]($0) })
+  init?(_ storage: sockaddr_storage, length: socklen_t) {
+    self.init(withUnsafeBytes(of: storage) { [UInt8]($0.prefix(Int(length))) })
   }
 
   /// Reads the octets of a `sockaddr`.
@@ -154,7 +165,8 @@ extension SocketAddress {
         return .ipv6(withUnsafeBytes(of: address.sin6_addr) { [UInt8]($0) }, port: UInt16(bigEndian: address.sin6_port))
       case AF_UNIX:
         // The peer of a Unix socket is mostly unnamed.
-        let path = bytes.dropFirst(MemoryLayout<sa_family_t>.size).prefix { $0 != 0 }
+        let name = bytes.dropFirst(MemoryLayout<sa_family_t>.size)
+        let path = name.first == 0 ? name : name.prefix { $0 != 0 }
         return .unix(path: String(decoding: path, as: UTF8.self))
       default:
         return nil

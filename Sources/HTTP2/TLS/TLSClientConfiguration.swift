@@ -7,14 +7,17 @@ public final class TLSClientConfiguration: Sendable {
   let context: TLSContext
   /// The name or address that the certificate must be for; nil takes the target's host.
   let serverName: String?
-  /// The last session that a server gave us, for a shorter handshake next time.
-  private let session = Locked<TLSClientSession?>(nil)
+  /// By server name, the last session that a server gave us, for a shorter handshake next time.
+  private let sessions = Locked<[String: TLSClientSession]>([:])
 
   /// - Parameters:
   ///   - authorityFile: PEM with the authorities to trust; nil takes those of the system.
   ///   - serverName: the name or address that the certificate must be for; nil takes the target's host.
-  public init(authorityFile: String? = nil, serverName: String? = nil) throws(TLSError) {
-    context = try TLSContext.client(authorityFile: authorityFile)
+  ///   - certificate: what to show to a server that asks for a certificate.
+  public init(
+    authorityFile: String? = nil, serverName: String? = nil, certificate: TLSCertificateFiles? = nil
+  ) throws(TLSError) {
+    context = try TLSContext.client(authorityFile: authorityFile, certificate: certificate)
     self.serverName = serverName
   }
 
@@ -25,16 +28,19 @@ public final class TLSClientConfiguration: Sendable {
     serverName = unverifiedServerName
   }
 
-  func store(_ new: TLSClientSession) {
-    session.withLock { $0 = new }
+  /// Keeps a session for the server of this name. A session is a proof of the name, so no other server gets it.
+  func store(_ new: TLSClientSession, for serverName: String) {
+    sessions.withLock { sessions in
+      if sessions.count >= HTTP2Limits.clientSessions, sessions[serverName] == nil, let other = sessions.keys.first {
+        sessions[other] = nil
+      }
+      sessions[serverName] = new
+    }
   }
 
   /// A ticket is good for one handshake, so that connections cannot be linked by it (RFC 8446 §C.4).
-  func takeSession() -> TLSClientSession? {
-    session.withLock { session in
-      defer { session = nil }
-      return session
-    }
+  func takeSession(for serverName: String) -> TLSClientSession? {
+    sessions.withLock { $0.removeValue(forKey: serverName) }
   }
 }
 

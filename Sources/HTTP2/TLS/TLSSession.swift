@@ -1,5 +1,6 @@
 internal import CLinux
 internal import COpenSSL
+internal import RPC
 
 /// TLS on one connected socket; the one owner of an `SSL`. Confined to a loop.
 ///
@@ -13,7 +14,10 @@ final class TLSSession {
   }
 
   private let handle: OpaquePointer
-  private let isServer: Bool
+  /// Held because OpenSSL calls back into what it holds.
+  private let context: TLSContext
+  /// Of a client: whom it wants to speak to.
+  let serverName: String
   private var isBroken = false
 
   /// - Parameters:
@@ -23,19 +27,22 @@ final class TLSSession {
     ERR_clear_error()
     guard let handle = SSL_new(context.handle) else { throw .take("connection") }
     self.handle = handle
-    isServer = context.isServer
+    self.context = context
+    self.serverName = serverName ?? ""
     guard SSL_set_fd(handle, descriptor) == 1 else { throw .take("connection") }
     if isServer {
       SSL_set_accept_state(handle)
     } else {
       SSL_set_connect_state(handle)
-      try expect(serverName ?? "")
+      try expect(self.serverName)
     }
   }
 
   deinit {
     SSL_free(handle)
   }
+
+  private var isServer: Bool { context.isServer }
 
   private func expect(_ serverName: String) throws(TLSError) {
     if SocketAddress(host: serverName, port: 0) != nil {
@@ -77,11 +84,19 @@ final class TLSSession {
   private func failure(_ operation: String) -> TLSError {
     isBroken = true
     let verification = SSL_get_verify_result(handle)
-    if !isServer, operation == "handshake", verification != Int(X509_V_OK) {
+    if operation == "handshake", verification != Int(X509_V_OK) {
       ERR_clear_error()
       return TLSError(operation: operation, message: String(cString: X509_verify_cert_error_string(verification)))
     }
     return .take(operation)
+  }
+
+  /// Who the peer has proved to be, after the handshake; nil if it has shown no certificate or none was verified.
+  func peerIdentity() -> PeerIdentity? {
+    guard SSL_get_verify_mode(handle) & SSL_VERIFY_PEER != 0, SSL_get_verify_result(handle) == Int(X509_V_OK),
+      let certificate = SSL_get0_peer_certificate(handle)
+    else { return nil }
+    return TLSCertificate(certificate).identity
   }
 
   /// Offers a session of an earlier connection.

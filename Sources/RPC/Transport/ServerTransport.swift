@@ -28,10 +28,13 @@ public struct PeerInfo: Sendable, Equatable {
   /// `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711`, `unix:/path` or `inprocess:`.
   public var address: String
   public var isEncrypted: Bool
+  /// Who the peer has proved to be with a certificate; nil if it was not asked or had none.
+  public var identity: PeerIdentity?
 
-  public init(address: String, isEncrypted: Bool) {
+  public init(address: String, isEncrypted: Bool, identity: PeerIdentity? = nil) {
     self.address = address
     self.isEncrypted = isEncrypted
+    self.identity = identity
   }
 }
 

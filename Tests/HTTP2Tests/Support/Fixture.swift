@@ -16,7 +16,8 @@ struct Fixture {
   /// Runs `body`, then shuts everything down.
   static func run(
     _ acceptor: any RequestAcceptor, limits: HTTP2Limits = HTTP2Limits(), clientLimits: HTTP2Limits = HTTP2Limits(),
-    certificate: TestCertificate? = nil, listen: ListenAddress? = nil, loops: Int = 1,
+    certificate: TestCertificate? = nil, tls: TLSServerConfiguration? = nil, listen: ListenAddress? = nil,
+    loops: Int = 1,
     serverTime: ManualTime? = nil, clientTime: ManualTime? = nil, random: any RandomSource = SystemRandomSource(),
     _ body: (Fixture) async throws -> Void
   ) async throws {
@@ -24,7 +25,7 @@ struct Fixture {
     let clientGroup = try EventLoopGroup(loops: loops, time: clientTime)
     let address = listen ?? (certificate == nil ? .cleartext("127.0.0.1:0")! : .tls("127.0.0.1:0")!)
     let server = try HTTP2Server(
-      acceptor: acceptor, listen: [address], tls: certificate?.serverConfiguration(), limits: limits,
+      acceptor: acceptor, listen: [address], tls: tls ?? certificate?.serverConfiguration(), limits: limits,
       group: serverGroup, random: random)
     try await server.start()
     let transport = HTTP2ClientTransport(

@@ -25,13 +25,32 @@ final class TestCertificate: Sendable {
 
   /// Signs a new certificate, over the old one.
   func issue(names: String = "DNS:localhost,IP:127.0.0.1", subject: String = "/CN=localhost") throws {
+    _ = try issue("certificate.pem", key: "key.pem", names: names, subject: subject)
+  }
+
+  /// Signs one more certificate.
+  func issue(_ name: String, names: String) throws -> TLSCertificateFiles {
+    try issue("\(name).pem", key: "\(name).key", names: names, subject: "/O=Octet/CN=\(name)")
+  }
+
+  private func issue(_ file: String, key: String, names: String, subject: String) throws -> TLSCertificateFiles {
     try openssl(
       ["req", "-new", "-subj", subject, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        + ["-keyout", "key.pem", "-out", "request.pem"])
+        + ["-keyout", key, "-out", "request.pem"])
     try Data("subjectAltName=\(names)\n".utf8).write(to: URL(fileURLWithPath: directory + "/names"))
     try openssl(
       ["x509", "-req", "-in", "request.pem", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial"]
-        + ["-days", "2", "-extfile", "names", "-out", "certificate.pem"])
+        + ["-days", "2", "-extfile", "names", "-out", file])
+    return TLSCertificateFiles(certificate: "\(directory)/\(file)", key: "\(directory)/\(key)")
+  }
+
+  /// The files of the server's certificate.
+  var files: TLSCertificateFiles { TLSCertificateFiles(certificate: certificateFile, key: keyFile) }
+
+  /// The SHA-256 of a certificate as `openssl` tells it, in lower-case hexadecimal digits.
+  static func fingerprint(_ file: String) throws -> String {
+    let output = try ChildProcess.run("openssl", ["x509", "-in", file, "-noout", "-fingerprint", "-sha256"]).output
+    return output.split(separator: "=").last.map { $0.filter(\.isHexDigit).lowercased() } ?? ""
   }
 
   func serverConfiguration() -> TLSServerConfiguration? {
