@@ -26,6 +26,7 @@ struct OctetInterop {
       return
     }
     let (signals, arrived) = AsyncStream.makeStream(of: Int32.self)
+    OpenFiles.raiseLimit()
     Signals.handle([Signals.terminate, Signals.interrupt]) { arrived.yield($0) }
     // Detached, as `main` belongs to the main actor, whose thread waits below.
     Task.detached {

@@ -19,7 +19,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   }
 
   final let loop: EventLoop
-  final let role: NghttpSession.Role
+  final let role: HTTP2Session.Role
   final let channel: ByteChannel
   final let sharedLimits: SharedLimits
   // Not nil from init to the end; set late because the session wants this object as delegate.
