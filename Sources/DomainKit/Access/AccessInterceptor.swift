@@ -27,19 +27,37 @@ public final class AccessInterceptor: ServerInterceptor {
     verified = Locked(BoundedCache(capacity: Self.verifiedLimit))
   }
 
+  /// Only roles that are not in memory have to be waited for.
+  public func beforeSynchronously(_ context: ServerContext) throws -> Bool {
+    if openServices.contains(context.method.service) { return true }
+    guard let token = try authenticate(context) else {
+      try admit(nil, context)
+      return true
+    }
+    guard let roles = authority.knownRoles(of: token.user, epoch: token.epoch) else { return false }
+    try admit(Caller(user: token.user, session: token.session, roles: roles), context)
+    return true
+  }
+
   public func before(_ context: ServerContext) async throws {
     if openServices.contains(context.method.service) { return }
+    guard let token = try authenticate(context) else { return try admit(nil, context) }
+    let roles = try await authority.roles(of: token.user, epoch: token.epoch)
+    try admit(Caller(user: token.user, session: token.session, roles: roles), context)
+  }
+
+  /// The caller is known: may the call be made?
+  private func admit(_ caller: Caller?, _ context: ServerContext) throws {
     let policy = context.method.policy
-    guard policy.access != .unspecified else { throw KitError.noPolicy }
-    let caller = try await authenticate(context)
     context.caller = caller
     try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
     try Self.judge(caller, by: policy)
   }
 
-  /// Who calls; nil without credentials. Bad credentials are refused even where none are needed, because a client that
+  /// The caller's credentials; nil without any. Bad ones are refused even where none are needed, because a client that
   /// sends them believes it is somebody.
-  private func authenticate(_ context: ServerContext) async throws -> Caller? {
+  private func authenticate(_ context: ServerContext) throws -> AccessToken? {
+    guard context.method.policy.access != .unspecified else { throw KitError.noPolicy }
     guard let header = context.metadata["authorization"] else { return nil }
     guard let token = token(header), token.isValid(at: clock.now()) else {
       // Checking a forged signature is not free either.
@@ -47,8 +65,7 @@ public final class AccessInterceptor: ServerInterceptor {
       throw KitError.unauthenticated
     }
     if authority.hasEnded(token.session) { throw KitError.sessionEnded }
-    let roles = try await authority.roles(of: token.user, epoch: token.epoch)
-    return Caller(user: token.user, session: token.session, roles: roles)
+    return token
   }
 
   private func admit(_ subject: RateLimiter.Subject, _ rateClass: MethodPolicy.RateClass) throws(KitError) {

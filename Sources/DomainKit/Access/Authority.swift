@@ -7,6 +7,9 @@ public protocol Authority: Sendable {
   /// Whether the session is known to have ended. Answers from memory, at most a second late.
   func hasEnded(_ session: Identifier) -> Bool
 
+  /// What `roles(of:epoch:)` would give without waiting; nil if memory is older.
+  func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet?
+
   /// The user's grants, at least as new as `epoch`: from memory, or from the database when memory is older.
   func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet
 
@@ -17,6 +20,10 @@ public protocol Authority: Sendable {
 
   /// The grants of a user that are in force now, from the rows.
   func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet
+}
+
+extension Authority {
+  public func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? { nil }
 }
 
 /// What a transaction needs to know about its caller.

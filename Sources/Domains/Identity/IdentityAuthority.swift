@@ -77,9 +77,14 @@ public final class IdentityAuthority: Authority {
     state.withLock { $0.ended[session] != nil }
   }
 
+  public func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? {
+    guard let known = state.withLock({ $0.roles[user] }), known.epoch >= epoch else { return nil }
+    return known.roles.inForce(at: clock.now())
+  }
+
   public func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet {
-    let (known, changes) = state.withLock { ($0.roles[user], $0.changes) }
-    if let known, known.epoch >= epoch { return known.roles.inForce(at: clock.now()) }
+    let changes = state.withLock { $0.changes }
+    if let known = knownRoles(of: user, epoch: epoch) { return known }
     let loaded = try await database.read { reader in
       LoadedRoles(
         epoch: try reader.first("SELECT grants_epoch FROM identity_users WHERE id = $1", user) { $0[0] } ?? 0,

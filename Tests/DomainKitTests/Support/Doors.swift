@@ -34,6 +34,8 @@ final class Doors: Authority {
 
   func hasEnded(_ session: Identifier) -> Bool { state.withLock { $0.ended.contains(session) } }
 
+  func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? { state.withLock { $0.roles[user] } }
+
   func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet {
     state.withLock { $0.roles[user] ?? RoleSet() }
   }
