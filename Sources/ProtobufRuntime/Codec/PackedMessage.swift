@@ -20,9 +20,9 @@ public struct PackedMessage: ~Copyable {
 
   /// Packs the message, preceded by `headroom` zero bytes.
   public func bytes(headroom: Int) -> [UInt8] {
+    if let bytes = shortBytes(headroom: headroom) { return bytes }
     let packable = UnsafePointer(message.assumingMemoryBound(to: ProtobufCMessage.self))
     let size = protobuf_c_message_get_packed_size(packable)
-    guard headroom + size > Arena.longestCopy else { return shortBytes(packable, headroom: headroom, size: size) }
     return [UInt8](unsafeUninitializedCapacity: headroom + size) { buffer, count in
       count = headroom + size
       guard count > 0, let start = buffer.baseAddress else { return }
@@ -32,13 +32,15 @@ public struct PackedMessage: ~Copyable {
     }
   }
 
-  /// Making an array that is filled in place costs more than copying a short message.
-  private func shortBytes(_ packable: UnsafePointer<ProtobufCMessage>, headroom: Int, size: Int) -> [UInt8] {
-    let start = target.allocate(headroom + size).bindMemory(to: UInt8.self, capacity: headroom + size)
-    start.initialize(repeating: 0, count: headroom)
-    let written = protobuf_c_message_pack(packable, start + headroom)
-    precondition(written == size, "protobuf-c wrote \(written) bytes where it promised \(size)")
-    return [UInt8](UnsafeBufferPointer(start: start, count: headroom + size))
+  /// The same for a short and plain message, by way of the arena: making an array that is filled in place costs more
+  /// than copying so little. Nil for other messages.
+  private func shortBytes(headroom: Int) -> [UInt8]? {
+    guard headroom <= Arena.longestCopy else { return nil }
+    let room = target.allocate(headroom + Arena.longestCopy)
+    room.initializeMemory(as: UInt8.self, repeating: 0, count: headroom)
+    var pack = WirePack(at: room + headroom, room: Arena.longestCopy)
+    guard let size = pack.message(message) else { return nil }
+    return [UInt8](UnsafeRawBufferPointer(start: room, count: headroom + size))
   }
 }
 

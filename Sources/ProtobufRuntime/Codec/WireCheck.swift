@@ -155,3 +155,14 @@ func messageDescriptor(
 ) -> UnsafePointer<ProtobufCMessageDescriptor> {
   field.pointee.descriptor.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)
 }
+
+/// Whether the field is one value at a fixed place, whose presence nothing tells but a oneof's case.
+@inline(__always)
+func hasPlainPlace(_ field: UnsafePointer<ProtobufCFieldDescriptor>) -> Bool {
+  switch field.pointee.label {
+  case PROTOBUF_C_LABEL_NONE: true
+  case PROTOBUF_C_LABEL_OPTIONAL:
+    field.pointee.quantifier_offset == 0 || field.pointee.flags & UInt32(PROTOBUF_C_FIELD_FLAG_ONEOF.rawValue) != 0
+  default: false
+  }
+}

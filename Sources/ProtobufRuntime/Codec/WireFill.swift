@@ -43,17 +43,6 @@ struct WireFill {
     return target
   }
 
-  /// Whether the field is one value at a fixed place, whose presence nothing tells but a oneof's case.
-  @inline(__always)
-  private func hasPlainPlace(_ field: UnsafePointer<ProtobufCFieldDescriptor>) -> Bool {
-    switch field.pointee.label {
-    case PROTOBUF_C_LABEL_NONE: true
-    case PROTOBUF_C_LABEL_OPTIONAL:
-      field.pointee.quantifier_offset == 0 || field.pointee.flags & UInt32(PROTOBUF_C_FIELD_FLAG_ONEOF.rawValue) != 0
-    default: false
-    }
-  }
-
   /// Stores a value whose wire type has been found to fit, at a place that protobuf-c has laid out for its type.
   @inline(__always)
   private func store(_ value: UnsafeRawBufferPointer, _ type: ProtobufCType, at place: UnsafeMutableRawPointer) {

@@ -99,11 +99,25 @@ extension CallStream {
 
   /// The wire form of the next message, waiting for it; nil at the end. From any thread, but one reader at a time.
   ///
-  /// It shares the receive buffer: decode it at once, or the next bytes that come in cost a copy.
-  @usableFromInline
+  /// It shares the receive buffer: decode it at once, or the next bytes that come in cost a copy. A message that is
+  /// there costs no call of an async function.
+  @inlinable @inline(__always)
   final func nextPayload() async throws -> ArraySlice<UInt8>? {
+    if let payload = try payloadAtOnce() { return payload }
+    return try await awaitPayload()
+  }
+
+  /// The wire form of the next message; nil if it is not there, at the end, and on other threads.
+  @usableFromInline
+  final func payloadAtOnce() throws -> ArraySlice<UInt8>? {
+    guard executor.isCurrent, case .message(let payload) = try takePayload() else { return nil }
+    return payload
+  }
+
+  @usableFromInline
+  final func awaitPayload() async throws -> ArraySlice<UInt8>? {
     while true {
-      guard executor.isCurrent else { return try await executor.hop { try await self.nextPayload() } }
+      guard executor.isCurrent else { return try await executor.hop { try await self.awaitPayload() } }
       switch try takePayload() {
       case .message(let payload): return payload
       case .end: return nil
@@ -210,11 +224,25 @@ extension CallStream {
 extension CallStream {
   /// Queues an encoded message once the queue is at or below its high-water mark. From any thread.
   /// - Parameter compress: whether to compress it if the call's messages are.
-  @usableFromInline
+  @inlinable @inline(__always)
   final func write(_ bytes: [UInt8], compress: Bool) async throws {
+    if try !writeAtOnce(bytes, compress: compress) { try await awaitWrite(bytes, compress: compress) }
+  }
+
+  /// Queues an encoded message if there is room.
+  /// - Returns: false if there is none, and on other threads.
+  @usableFromInline
+  final func writeAtOnce(_ bytes: [UInt8], compress: Bool) throws -> Bool {
+    guard executor.isCurrent, queuedBytes <= StreamWaterMarks.high else { return false }
+    try send(bytes, compress: compress)
+    return true
+  }
+
+  @usableFromInline
+  final func awaitWrite(_ bytes: [UInt8], compress: Bool) async throws {
     while true {
       guard executor.isCurrent else {
-        return try await executor.hop { try await self.write(bytes, compress: compress) }
+        return try await executor.hop { try await self.awaitWrite(bytes, compress: compress) }
       }
       if queuedBytes <= StreamWaterMarks.high { return try send(bytes, compress: compress) }
       await waitForRoom()
