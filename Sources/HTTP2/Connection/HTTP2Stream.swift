@@ -69,6 +69,11 @@ class HTTP2Stream {
   func receiveHeaders(_ block: inout HeaderBlock, endStream: Bool) {}
   func receive(_ bytes: UnsafeRawBufferPointer) {}
   func receiveEnd() {}
+  /// Both in one: these bytes are the last.
+  func receiveLast(_ bytes: UnsafeRawBufferPointer) {
+    receive(bytes)
+    receiveEnd()
+  }
   func drained() {}
   /// What its handler says about the call.
   var progress: CallProgress { CallProgress() }

@@ -38,6 +38,11 @@ final class ServerHTTP2Stream: HTTP2Stream, ServerStream {
     handler?.receiveEnd()
   }
 
+  override func receiveLast(_ bytes: UnsafeRawBufferPointer) {
+    connection?.noteReceived()
+    handler?.receiveLast(bytes.assumingMemoryBound(to: UInt8.self).span)
+  }
+
   override func drained() {
     handler?.drained()
   }

@@ -67,16 +67,23 @@ extension HTTP2Session {
     let count = min(frame.left, input.count)
     if count > 0 {
       frame.left -= count
+      let content = UnsafeRawBufferPointer(rebasing: input[..<count])
+      input = UnsafeRawBufferPointer(rebasing: input[count...])
       if let stream = frame.stream {
         if stream.isClosing {
           // The stream has no use for it any more, and nobody will give this part of the window back.
           returnConnectionWindow(count)
         } else {
           stream.unconsumed += count
-          stream.receive(UnsafeRawBufferPointer(rebasing: input[..<count]))
+          if frame.endStream, frame.left == 0, frame.padding == 0 {
+            body = nil
+            stream.receivedEnd = true
+            stream.receiveLast(content)
+            return closeIfDone(stream)
+          }
+          stream.receive(content)
         }
       }
-      input = UnsafeRawBufferPointer(rebasing: input[count...])
     }
     if frame.left == 0, frame.padding > 0 {
       let skipped = min(frame.padding, input.count)
