@@ -55,11 +55,10 @@ extension ServerCall {
     guard case .synchronous(let handler) = route.handler, request == nil, !state.hasEnded,
       let message = deframer.soleMessage(in: bytes)
     else { return false }
+    returnWindow(bytes.count)
     counts.bytesReceived += bytes.count
     counts.messagesReceived += 1
     start(bytes, message, handler)
-    // The end of a call gives back its window anyway.
-    if !state.hasEnded { returnWindow(bytes.count) }
     return true
   }
 
