@@ -11,8 +11,11 @@ import Testing
     let requests = Locked([ExportTraceServiceRequest]())
     let answers: Locked<[RPCError?]>
     let rejected: Int64
+    /// Before each answer.
+    let wait: @Sendable () async -> Void
 
-    init(answers: [RPCError?] = [], rejected: Int64 = 0) {
+    init(answers: [RPCError?] = [], rejected: Int64 = 0, wait: @escaping @Sendable () async -> Void = {}) {
+      self.wait = wait
       self.answers = Locked(answers)
       self.rejected = rejected
     }
@@ -21,6 +24,7 @@ import Testing
       _ request: ExportTraceServiceRequest, context: ServerContext
     ) async throws -> ExportTraceServiceResponse {
       requests.withLock { $0.append(request) }
+      await wait()
       if let error = answers.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { throw error }
       var response = ExportTraceServiceResponse()
       if rejected > 0 {
@@ -121,7 +125,25 @@ import Testing
     #expect(exporter.metrics().value("octet_spans_dropped_total", ["reason": "export_failed"]) == .integer(2))
   }
 
-  @Test func `spans beyond the limit are dropped and counted`() async {
+  @Test func `spans beyond the limit are dropped and counted, while the collector takes its time`() async {
+    let (release, releases) = AsyncStream<Void>.makeStream()
+    let collector = Collector { for await _ in release { break } }
+    let exporter = collector.exporter()
+    let total = ObservabilityLimits.waitingSpans + ObservabilityLimits.spansPerExport + 7
+    for number in 1...UInt64(total) { exporter.add(span(number)) }
+    guard case .integer(let dropped) = exporter.metrics().value("octet_spans_dropped_total", ["reason": "queue_full"])
+    else {
+      Issue.record("no counter")
+      return
+    }
+    #expect(dropped >= 7)
+    releases.finish()
+    await exporter.close(within: .seconds(60))
+    #expect(exporter.metrics().value("octet_spans_exported_total") == .integer(total - dropped))
+    #expect(collector.spans.count == total - dropped)
+  }
+
+  @Test func `spans that come after the end are dropped and counted`() async {
     let collector = Collector()
     let exporter = collector.exporter()
     await exporter.close(within: .seconds(60))
