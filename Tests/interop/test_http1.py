@@ -29,7 +29,7 @@ def curl(*arguments):
 
 def test_curl_without_flags_is_answered(address):
     answer = curl("-d", "{", "-H", "content-type: text/csv", f"http://{address}/grpc.testing.TestService/EmptyCall")
-    assert answer.startswith("HTTP/1.1 415 Unsupported Media Type\r\n")
+    assert answer.startswith("HTTP/1.1 415 Unsupported Media Type\n")
     assert "application/grpc" in answer
 
 

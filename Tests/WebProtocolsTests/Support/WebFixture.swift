@@ -14,6 +14,7 @@ struct WebFixture {
 
   init(
     cors: CORSPolicy? = nil, limits: WebLimits = WebLimits(), rpcLimits: RPCLimits = RPCLimits(),
+    interceptors: [any ServerInterceptor] = [],
     _ change: (inout ServiceRegistry) -> Void = { _ in }
   ) throws {
     var registry = ServiceRegistry()
@@ -23,7 +24,7 @@ struct WebFixture {
       WellKnownTypesDescriptors.serializedFileDescriptorSet, GoogleRPCDescriptors.serializedFileDescriptorSet,
       InteropAPIDescriptors.serializedFileDescriptorSet,
     ])
-    let server = RPCServer(registry: registry, limits: rpcLimits)
+    let server = RPCServer(registry: registry, interceptors: interceptors, limits: rpcLimits)
     transport = InProcessTransport(acceptor: WebAcceptor(server, pool: pool, cors: cors, limits: limits))
   }
 

@@ -1,0 +1,88 @@
+import Base
+import InteropAPI
+import ProtobufRuntime
+import RPC
+import Testing
+import WebProtocols
+
+/// Whatever comes, there is an answer, and the server goes on.
+struct HostileTests {
+  private static let contentTypes = [
+    "application/json", "application/proto", "application/connect+json", "application/connect+proto",
+    "application/grpc-web", "application/grpc-web-text", "application/grpc-web-text;charset=utf-8", "text/plain",
+  ]
+  private static let methods = [
+    "EmptyCall", "UnaryCall", "StreamingOutputCall", "StreamingInputCall", "FullDuplexCall", "Nothing",
+  ]
+  private static let headers: [(String, String)] = [
+    ("content-encoding", "gzip"), ("connect-content-encoding", "gzip"), ("grpc-encoding", "gzip"),
+    ("connect-timeout-ms", "999999999"), ("connect-timeout-ms", "x"), ("grpc-timeout", "1H"),
+    ("connect-protocol-version", "1"), ("accept", "application/grpc-web-text"), ("accept-encoding", "gzip"),
+    ("origin", "https://a.test"), ("content-type", "application/json"), ("grpc-status", "0"),
+  ]
+  private static let pieces: [[UInt8]] = [
+    Array(#"{"payload":{"body":"AAAA"},"responseSize":3}"#.utf8), Array("{}".utf8), Array("AAAAAAA=".utf8),
+    [0, 0, 0, 0, 2, 0x7b, 0x7d], [0, 0, 0, 0, 0], [2, 0, 0, 0, 2, 0x7b, 0x7d], [1, 0, 0, 0, 1, 0x1f],
+    [0, 0xff, 0xff, 0xff, 0xff], [0x80, 0, 0, 0, 0], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], [0xff], [0], [],
+  ]
+
+  private static func pick<T>(_ list: [T], _ random: SeededRandomSource) -> T {
+    list[Int(random.next() % UInt64(list.count))]
+  }
+
+  @Test func randomRequestsAreAnswered() async throws {
+    let seed: UInt64 = 20_261_125
+    let random = SeededRandomSource(seed: seed)
+    let fixture = try WebFixture(cors: CORSPolicy(origins: .any))
+    for round in 0..<1500 {
+      var headers = HeaderList()
+      for _ in 0..<(random.next() % 3) {
+        let (name, value) = Self.pick(Self.headers, random)
+        headers.append(name, value)
+      }
+      let (type, method) = (Self.pick(Self.contentTypes, random), Self.pick(Self.methods, random))
+      let call = fixture.open(method, type, headers)
+      for _ in 0..<(random.next() % 4) {
+        var piece = Self.pick(Self.pieces, random)
+        if !piece.isEmpty, random.next() % 4 == 0 {
+          piece[Int(random.next() % UInt64(piece.count))] = UInt8(truncatingIfNeeded: random.next())
+        }
+        call.write(piece)
+      }
+      call.finish()
+      await call.end()
+      let what = "seed \(seed), round \(round): \(method) as \(type)"
+      #expect(call.status >= 200, "\(what)")
+      #expect(call.closure == nil, "\(what)")
+    }
+  }
+
+  @Test func randomQueriesAreAnswered() async throws {
+    let random = SeededRandomSource(seed: 7)
+    let fixture = try WebFixture()
+    let parts = [
+      "encoding=json", "encoding=proto", "message=", "%7B%7D", "&", "base64=1", "connect=v1", "compression=gzip", "%",
+      "=", "?", "AAAA", "é",
+    ]
+    for _ in 0..<1000 {
+      let query = (0..<(random.next() % 8)).map { _ in Self.pick(parts, random) }.joined()
+      let call = await fixture.request("GET", WebFixture.service + "CacheableUnaryCall?" + query)
+      #expect([200, 400, 500, 501].contains(call.status), "\(query)")
+    }
+  }
+
+  @Test func whatIsWrongWithABodyIsTheCallsStatus() async throws {
+    let seen = Locked([StatusCode]())
+    struct Watch: ServerInterceptor {
+      let seen: Locked<[StatusCode]>
+      func ended(_ context: ServerContext, _ status: StatusCode) { seen.withLock { $0.append(status) } }
+    }
+    let fixture = try WebFixture(interceptors: [Watch(seen: seen)])
+    _ = await fixture.json("UnaryCall", "[")
+    _ = await fixture.post("UnaryCall", "application/grpc-web-text", Array("!".utf8))
+    _ = await fixture.post("StreamingInputCall", "application/connect+json", [9])
+    _ = await fixture.post("FullDuplexCall", "application/connect+json", [0, 0, 0, 0, 1, 0x5b])
+    _ = await fixture.json("EmptyCall", "{}")
+    #expect(seen.withLock { $0 } == [.invalidArgument, .invalidArgument, .internal, .invalidArgument, .ok])
+  }
+}
