@@ -8,7 +8,7 @@ internal import Base
 /// own wait and its priority: low ones may have waited for the target, normal ones twice, high ones eight times as
 /// long. Critical ones, and the standard services, are never refused. The judgement ends when nothing has waited too
 /// long for an interval.
-struct LoadShedder: Sendable {
+final class LoadShedder: Sendable {
   /// An operator must be able to look at a server that has too much to do.
   private static let exempt: Set<String> = [
     "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
