@@ -44,6 +44,7 @@ bench: build ## measure against gRPC C++ and plain figures; see docs/benchmarks.
 	@scripts/setup --benchmarks
 	$(PYTHON) Tests/Benchmarks/echo.py
 	$(PYTHON) Tests/Benchmarks/server_figures.py
+	$(PYTHON) Tests/Benchmarks/idle_connections.py
 	@rm -f .build/benchmarks/*.db*
 	.build/release/storage-bench orders --callers 256 --path .build/benchmarks/orders.db
 	.build/release/storage-bench fanout --subscribers 1000 --path .build/benchmarks/fanout.db

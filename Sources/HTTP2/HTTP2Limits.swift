@@ -238,8 +238,8 @@ extension HTTP2Limits {
   /// once after a restart.
   static let backlog = 16_384
 
-  /// So many connections must close, and more than are left, before freed memory is given back to the system. At
-  /// 14 KB each that is 14 MB.
+  /// So many connections and streams must end, and more than connections are left, before freed memory is given back to
+  /// the system. At some 5 KB each that is 5 MB.
   static let closedConnectionsPerTrim = 1000
 
   /// The pause of a listener when no descriptor is left.

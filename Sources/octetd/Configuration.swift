@@ -5,8 +5,7 @@ import WebProtocols
 struct Configuration: Sendable {
   var listen: [String]
   var tlsListen: [String]
-  var tlsCertificate: String?
-  var tlsKey: String?
+  var transport: TransportSettings
   var data: String
   /// Names of the domains to serve; nil for all.
   var services: Set<String>?
@@ -26,9 +25,8 @@ struct Configuration: Sendable {
   init(_ values: SettingValues) throws(UsageError) {
     listen = values.list(.listen)
     tlsListen = values.list(.tlsListen)
-    tlsCertificate = values[.tlsCertificate]
-    tlsKey = values[.tlsKey]
-    if !tlsListen.isEmpty && (tlsCertificate == nil || tlsKey == nil) {
+    transport = try TransportSettings(values)
+    if !tlsListen.isEmpty && transport.certificates.isEmpty {
       throw UsageError("--tls-listen needs --tls-certificate and --tls-key")
     }
     data = values[.data] ?? "var"

@@ -67,11 +67,13 @@ struct Front: Sendable {
       clock: house.kit.clock, random: house.kit.random, log: UnexpectedErrors(log: log))
 
     let addresses = try Self.addresses(configuration)
-    let tls = try Self.certificate(configuration)
+    let tls = try Self.certificates(configuration.transport)
     do {
       let acceptor: any RequestAcceptor =
         configuration.web ? WebAcceptor(core, pool: pool, cors: configuration.cors) : core
-      server = try HTTP2Server(acceptor: acceptor, listen: addresses, tls: tls, group: group)
+      server = try HTTP2Server(
+        acceptor: acceptor, listen: addresses, tls: tls, limits: configuration.transport.limits, group: group,
+        random: house.kit.random)
     } catch {
       let wanted = (configuration.listen + configuration.tlsListen).joined(separator: ", ")
       throw StartFailure(error, opening: "cannot listen on \(wanted)")
@@ -117,23 +119,22 @@ struct Front: Sendable {
       guard let address = ListenAddress.cleartext(text) else {
         throw StartFailure(.usage, "listen: \(text) is not ADDR:PORT or unix:PATH")
       }
-      addresses.append(address)
+      addresses.append(configuration.transport.applied(to: address))
     }
     for text in configuration.tlsListen {
       guard let address = ListenAddress.tls(text) else {
         throw StartFailure(.usage, "tls-listen: \(text) is not ADDR:PORT or unix:PATH")
       }
-      addresses.append(address)
+      addresses.append(configuration.transport.applied(to: address))
     }
     return addresses
   }
 
-  private static func certificate(_ configuration: Configuration) throws(StartFailure) -> TLSServerConfiguration? {
-    guard let certificate = configuration.tlsCertificate, let key = configuration.tlsKey else { return nil }
+  private static func certificates(_ transport: TransportSettings) throws(StartFailure) -> TLSServerConfiguration? {
     do {
-      return try TLSServerConfiguration(certificateFile: certificate, keyFile: key)
+      return try transport.tls()
     } catch {
-      throw StartFailure(error, opening: certificate)
+      throw StartFailure(error, opening: transport.certificates.map(\.certificate).joined(separator: ", "))
     }
   }
 }

@@ -11,6 +11,7 @@ struct Octetd {
   /// `main` may already run on a second one.
   static func main() {
     let (signals, arrived) = AsyncStream.makeStream(of: Int32.self)
+    OpenFiles.raiseLimit()
     Signals.handle([Signals.terminate, Signals.interrupt, Signals.hangUp]) { arrived.yield($0) }
     // Detached, as `main` belongs to the main actor, whose thread waits below.
     Task.detached { exit(await run(signals).rawValue) }

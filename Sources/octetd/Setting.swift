@@ -18,15 +18,16 @@ struct Setting: Sendable {
 extension Setting {
   static let listen = Setting(
     name: "listen", placeholder: "ADDR:PORT", fallback: nil,
-    help: "Serve cleartext HTTP/2 here; several, separated by commas. Port 0 lets the system choose.")
+    help: "Serve cleartext HTTP/2 here; several, separated by commas. Port 0 lets the system choose. Also unix:PATH.")
   static let tlsListen = Setting(
     name: "tls-listen", placeholder: "ADDR:PORT", fallback: nil,
     help: "Serve TLS here; needs --tls-certificate and --tls-key.")
   static let tlsCertificate = Setting(
     name: "tls-certificate", placeholder: "FILE", fallback: nil,
-    help: "The certificate chain, PEM. Read again on SIGHUP.")
+    help: "The certificate chain, PEM; several, separated by commas, are chosen by server name. Read again on SIGHUP.")
   static let tlsKey = Setting(
-    name: "tls-key", placeholder: "FILE", fallback: nil, help: "The certificate's private key, PEM.")
+    name: "tls-key", placeholder: "FILE", fallback: nil,
+    help: "The certificate's private key, PEM; as many as certificates, in their order.")
   static let data = Setting(
     name: "data", placeholder: "DIR", fallback: "var", help: "Where the database and the server's keys are kept.")
   static let services = Setting(
@@ -77,9 +78,11 @@ extension Setting {
     name: "config", placeholder: "FILE", fallback: nil,
     help: "Read settings from FILE: a line each, `name = value`; # begins a comment.")
 
-  static let all = [
-    listen, tlsListen, tlsCertificate, tlsKey, data, services, web, corsOrigin, corsHeader, corsMaxAge, loops,
-    drainTimeout, defaultDeadline, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio, seedDemo,
-    config,
-  ]
+  static let all =
+    [
+      listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, services, web, corsOrigin,
+      corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, logLevel, adminListen, accessLog, slowCall,
+      otlpEndpoint,
+      traceSampleRatio,
+    ] + connections + [seedDemo, config]
 }

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import grpc
 import pytest
@@ -44,7 +45,8 @@ def peer_certificate(server):
 def test_help_names_every_flag_and_exit_code():
     result = run("--help")
     assert result.returncode == 0
-    for flag in ("--listen", "--tls-listen", "--data", "--services", "--loops", "--config", "--seed-demo"):
+    connections = ("--tls-client-ca", "--tls-client-auth", "--keepalive-time", "--max-connection-age", "--reuse-port")
+    for flag in ("--listen", "--tls-listen", "--data", "--services", "--loops", "--config", "--seed-demo", *connections):
         assert flag in result.stdout
     assert "Exit codes" in result.stdout
 
@@ -57,6 +59,13 @@ def test_help_names_every_flag_and_exit_code():
         (["--loops", "0"], "loops"),
         (["--loops", "many"], "loops"),
         (["--tls-listen", "127.0.0.1:0"], "--tls-certificate"),
+        (["--tls-certificate", "a.pem,b.pem", "--tls-key", "a.key"], "tls-key"),
+        (["--tls-client-auth", "perhaps"], "tls-client-auth"),
+        (["--tls-client-auth", "required"], "--tls-client-ca"),
+        (["--keepalive-time", "soon"], "keepalive-time"),
+        (["--max-connection-idle", "-1"], "max-connection-idle"),
+        (["--max-connections-per-address", "0"], "max-connections-per-address"),
+        (["--unix-mode", "rw"], "unix-mode"),
         (["--services", "rides,nonsense"], "nonsense"),
         (["--seed-demo=perhaps"], "seed-demo"),
         (["--log-level", "loud"], "log-level"),
@@ -86,6 +95,78 @@ def test_serves_health_on_cleartext_and_tls(tmp_path, tls):
         for channel in (server.channel(), server.secure_channel()):
             assert check_health(channel) == health_pb2.HealthCheckResponse.SERVING
             assert check_health(channel, "octet.rides.v1.RideService") == health_pb2.HealthCheckResponse.SERVING
+
+
+def self_signed(folder, name):
+    """A certificate for `name`.example that is its own authority."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}.example", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate, key
+
+
+def test_asks_clients_for_certificates(tmp_path, tls):
+    certificate, key = self_signed(tmp_path, "courier")
+    with Server(tmp_path, "--tls-client-ca", certificate, tls=tls) as server:
+        authority = (tls / "ca.pem").read_bytes()
+        shown = grpc.ssl_channel_credentials(authority, key.read_bytes(), certificate.read_bytes())
+        with grpc.secure_channel(server.tls_address, shown) as channel:
+            assert check_health(channel) == health_pb2.HealthCheckResponse.SERVING
+        with server.secure_channel() as channel, pytest.raises(grpc.RpcError) as error:
+            check_health(channel)
+        assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_chooses_the_certificate_by_name(tmp_path, tls):
+    certificate, key = self_signed(tmp_path, "second")
+    flags = ["--tls-listen", "127.0.0.1:0"]
+    flags += ["--tls-certificate", f"{tls / 'cert.pem'},{certificate}", "--tls-key", f"{tls / 'key.pem'},{key}"]
+    with Server(tmp_path, *flags) as server:
+        context = ssl.create_default_context(cafile=tls / "ca.pem")
+        context.load_verify_locations(certificate)
+        context.set_alpn_protocols(["h2"])
+        host, port = server.tls_address.rsplit(":", 1)
+        for name, subject in (("localhost", None), ("second.example", "second")):
+            with socket.create_connection((host, int(port)), timeout=10) as raw:
+                with context.wrap_socket(raw, server_hostname=name) as connection:
+                    names = dict(part[0] for part in connection.getpeercert()["subject"])
+                    assert subject is None or names["commonName"] == subject
+
+
+def test_lets_clients_ping_as_often_as_it_says(tmp_path):
+    """A stream without messages, whose client pings more often than is usual, lives as long as it wants to."""
+    options = [
+        ("grpc.keepalive_time_ms", 100),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    flags = ["--keepalive-min-interval", "0", "--keepalive-without-calls"]
+    with Server(tmp_path, *flags) as server, grpc.insecure_channel(server.address, options) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=2)
+        with pytest.raises(grpc.RpcError) as error:
+            while True:
+                next(watch)
+        assert error.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_drains_old_connections(tmp_path):
+    """Each call is answered, though its connection is a second old at most; ages differ by a tenth."""
+    with Server(tmp_path, "--max-connection-age", "1") as server, server.channel() as channel:
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            assert check_health(channel) == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_listens_at_a_unix_socket_with_its_mode(tmp_path):
+    path = tmp_path / "octetd.sock"
+    with Server(tmp_path, "--listen", f"unix:{path}", "--unix-mode", "600"):
+        assert path.stat().st_mode & 0o777 == 0o600
+        with grpc.insecure_channel(f"unix:{path}") as channel:
+            assert check_health(channel) == health_pb2.HealthCheckResponse.SERVING
+    assert not path.exists()
 
 
 def test_serves_only_the_chosen_domains(tmp_path):

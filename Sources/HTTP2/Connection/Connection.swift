@@ -53,6 +53,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final var hasSentForStream = false
   final var demandDeadline: (any ScheduledWork)?
   final var demand = SessionDemand.anything
+  /// Streams that the connection has taken along.
+  final private(set) var streamsAtEnd = 0
   /// Why the streams will be told that they end, once the last words are sent.
   final private(set) var failure: StreamClosure?
 
@@ -308,20 +310,6 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     swallow()
   }
 
-  private func swallow() {
-    do {
-      for _ in 0..<HTTP2Limits.readsPerTick {
-        switch try channel.read(into: loop.readBuffer) {
-        case .moved: continue
-        case .wouldBlock: return
-        case .end: return close(.connectionLost("the connection has ended"))
-        }
-      }
-    } catch {
-      close(.connectionLost("\(error)"))
-    }
-  }
-
   /// Ends the connection at once. Harmless when repeated.
   final func close(_ reason: StreamClosure) {
     guard state != .closed else { return }
@@ -346,6 +334,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   /// A session does not report the streams that it takes along.
   private func endStreams(_ reason: StreamClosure) {
     let orphans = streams
+    streamsAtEnd += orphans.count
     streams = []
     for stream in orphans {
       traffic.ended(stream, reason)
@@ -382,13 +371,6 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     traffic.ended(stream, reason)
     stream.close(reason)
     streamRemoved()
-  }
-
-  private func closure(of stream: HTTP2Stream, _ code: UInt32) -> StreamClosure? {
-    if code == 0, isComplete(stream) { return nil }
-    if code == ResetCode.refusedStream.rawValue { return .refused }
-    // A code that nobody knows counts as an internal error (RFC 9113 §7).
-    return .reset(ResetCode(rawValue: code) ?? .internalError)
   }
 
   /// Whether the response was whole, from this side's view.

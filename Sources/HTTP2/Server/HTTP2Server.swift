@@ -20,7 +20,7 @@ public final class HTTP2Server: Sendable {
     var admitted = 0
     var admittedFrom: [PeerNetwork: Int] = [:]
     var whenEmpty: [CheckedContinuation<Void, Never>] = []
-    /// Connections closed since memory was last given back.
+    /// Connections closed, with the streams they took along, since memory was last given back.
     var closedSinceTrim = 0
 
     /// Counts one more connection, unless that would be too many.
@@ -46,7 +46,8 @@ public final class HTTP2Server: Sendable {
     mutating func remove(_ connection: ServerConnection) -> (waiters: [CheckedContinuation<Void, Never>], trims: Bool) {
       connections[ObjectIdentifier(connection)] = nil
       release(connection.network)
-      closedSinceTrim += 1
+      // A stream takes about as much as a connection.
+      closedSinceTrim += 1 + connection.streamsAtEnd
       let trims = closedSinceTrim >= HTTP2Limits.closedConnectionsPerTrim && closedSinceTrim > connections.count
       if trims { closedSinceTrim = 0 }
       guard connections.isEmpty else { return ([], trims) }

@@ -1,0 +1,167 @@
+"""Memory of a server: for each idle connection in the clear and under TLS, for each idle stream, after all have gone, and
+after a million calls. Fails if a figure is over its bound.
+
+Usage: idle_connections.py [--connections N] [--calls N]
+"""
+
+import argparse
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Tests"))
+
+from support.connections import (  # noqa: E402
+    address_of,
+    begin_calls,
+    open_at_once,
+    open_encrypted,
+    raise_open_files,
+)
+from support.server import BUILD, make_certificate  # noqa: E402
+
+KIB = 1024
+CLEAR_BOUND_KIB = 14
+TLS_BOUND_KIB = 42
+OPEN_BOUND_SECONDS = 2
+# Of what the connections took, this much may stay once they are gone, besides what the free lists of a loop keep.
+REST_SHARE = 0.35
+REST_KIB = 16 * KIB
+GROWTH_BOUND_KIB = 4 * KIB
+STREAMS_PER_CONNECTION = 100
+WATCH = "/grpc.health.v1.Health/Watch"
+ECHO = "/bench.v1.Bench/Echo"
+
+
+class Server:
+    """octet-interop with one loop."""
+
+    def __init__(self, *flags):
+        command = [BUILD / "octet-interop", "--listen", "127.0.0.1:0", "--loops", "1", "--benchmark", *flags]
+        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+        self.address = re.search(r"=(\S+)", self.process.stdout.readline()).group(1)
+
+    def resident_kib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+
+    def settled_kib(self, seconds=5):
+        """The least of some seconds: memory is given back by a thread of its own."""
+        end = time.monotonic() + seconds
+        least = self.resident_kib()
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            least = min(least, self.resident_kib())
+        return least
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Report:
+    def __init__(self):
+        self.failed = False
+
+    def line(self, what, value, unit, bound):
+        is_over = value > bound
+        self.failed |= is_over
+        print(f"{what:<44} {value:10.1f} {unit:<8} at most {bound:.1f}{'  TOO MUCH' if is_over else ''}")
+
+
+def close_all(sockets):
+    for connection in sockets:
+        connection.close()
+
+
+def warm(server):
+    """What a server allocates once is not charged to connections."""
+    sockets, _ = open_at_once(address_of(server.address), 50)
+    begin_calls(sockets[0], WATCH, 10, b"")
+    close_all(sockets)
+
+
+def in_the_clear(report, count):
+    with Server() as server:
+        warm(server)
+        before = server.settled_kib(1)
+        sockets, seconds = open_at_once(address_of(server.address), count)
+        report.line(f"opening {count} connections at once", seconds, "s", OPEN_BOUND_SECONDS)
+        taken = server.resident_kib() - before
+        report.line("an idle connection", taken / count, "KiB", CLEAR_BOUND_KIB)
+        close_all(sockets)
+        rest = server.settled_kib() - before
+        report.line("kept after all have closed", rest, "KiB", taken * REST_SHARE + REST_KIB)
+
+
+def streams(report, count):
+    with Server() as server:
+        warm(server)
+        before = server.settled_kib(1)
+        sockets, _ = open_at_once(address_of(server.address), count // STREAMS_PER_CONNECTION)
+        connected = server.resident_kib()
+        for connection in sockets:
+            begin_calls(connection, WATCH, STREAMS_PER_CONNECTION, b"")
+        taken = server.resident_kib() - connected
+        report.line(f"an idle stream of {count}", taken / count, "KiB", CLEAR_BOUND_KIB)
+        close_all(sockets)
+        rest = server.settled_kib() - before
+        report.line("kept after all have ended", rest, "KiB", taken * REST_SHARE + REST_KIB)
+
+
+def encrypted(report, count):
+    with tempfile.TemporaryDirectory() as folder:
+        tls = make_certificate(pathlib.Path(folder) / "tls")
+        with Server("--tls-cert", tls / "cert.pem", "--tls-key", tls / "key.pem") as server:
+            close_all(open_encrypted(address_of(server.address), 50, tls / "ca.pem"))
+            before = server.settled_kib(1)
+            sockets = open_encrypted(address_of(server.address), count, tls / "ca.pem")
+            taken = server.resident_kib() - before
+            report.line(f"an idle connection under TLS, of {count}", taken / count, "KiB", TLS_BOUND_KIB)
+            close_all(sockets)
+            rest = server.settled_kib() - before
+            report.line("kept after all have closed", rest, "KiB", taken * REST_SHARE + REST_KIB)
+
+
+def calls(report, count):
+    with Server() as server, tempfile.NamedTemporaryFile() as body:
+        message = b"\x0a\x64" + b"x" * 100
+        body.write(b"\x00" + struct.pack(">I", len(message)) + message)
+        body.flush()
+
+        def load(number):
+            command = ["h2load", "-n", str(number), "-c", "8", "-m", "32", "-d", body.name]
+            command += ["-H", "content-type: application/grpc", "-H", "te: trailers", f"http://{server.address}{ECHO}"]
+            output = subprocess.check_output(command, text=True)
+            assert f"{number} succeeded" in output, output
+
+        load(max(count // 10, 1000))
+        before = server.resident_kib()
+        load(count)
+        report.line(f"growth over {count} calls", server.resident_kib() - before, "KiB", GROWTH_BOUND_KIB)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--connections", type=int, default=10_000)
+    parser.add_argument("--calls", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    count = raise_open_files(arguments.connections)
+    report = Report()
+    in_the_clear(report, count)
+    streams(report, count)
+    encrypted(report, count)
+    calls(report, arguments.calls)
+    sys.exit(report.failed)
+
+
+if __name__ == "__main__":
+    main()
