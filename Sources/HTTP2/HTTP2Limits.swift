@@ -242,6 +242,9 @@ extension HTTP2Limits {
   /// the system. At some 5 KB each that is 5 MB.
   static let closedConnectionsPerTrim = 1000
 
+  /// The wait before that, in which what hangs on connections that are closed is freed.
+  static let trimDelay: Duration = .seconds(1)
+
   /// The pause of a listener when no descriptor is left.
   static let acceptPause: Duration = .milliseconds(100)
 

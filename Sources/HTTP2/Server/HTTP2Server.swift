@@ -186,7 +186,8 @@ public final class HTTP2Server: Sendable {
       ) { closed in
         let (waiters, trims) = state.withLock { $0.remove(closed) }
         for waiter in waiters { waiter.resume() }
-        if trims { giveMemoryBack() }
+        // Handlers that were under way let go of theirs in the turns to come.
+        if trims { _ = loop.schedule(after: HTTP2Limits.trimDelay) { giveMemoryBack() } }
       }
       let isWelcome = state.withLock { state in
         guard !state.isDraining else {
