@@ -125,6 +125,41 @@ struct MessageCompressionTests {
     }
   }
 
+  @Test func nothingIsDecompressedForACallerWhomAnInterceptorRefuses() async {
+    struct Refusing: ServerInterceptor {
+      let waits: Bool
+      func beforeSynchronously(_ context: ServerContext) throws -> Bool {
+        if waits { return false }
+        throw RPCError(.unauthenticated, "who are you?")
+      }
+      func before(_ context: ServerContext) async throws {
+        await Task.yield()
+        throw RPCError(.unauthenticated, "who are you?")
+      }
+    }
+    for waits in [true, false] {
+      let fixture = Fixture(interceptors: [Refusing(waits: waits)]) { $0.echo() }
+      let call = RawExchange(
+        fixture.transport, path: TestMethods.unary.path, headers: Self.headers(("grpc-encoding", "gzip")))
+      // To decompress this would be INTERNAL.
+      call.send([1, 2, 3], flag: 1)
+      call.finish()
+      #expect(await call.end().grpcStatus == "16")
+    }
+  }
+
+  @Test func aHandlerThatWaitsGetsItsCompressedRequestToo() async throws {
+    let fixture = Fixture {
+      $0.unary(TestMethods.unary) { (request: RawMessage, _) in
+        await Task.yield()
+        return request
+      }
+    }
+    let reply: RawMessage = try await fixture.channel().unary(
+      TestMethods.unary, RawMessage(Self.large), options: CallOptions(compression: .gzip))
+    #expect(reply.bytes == Self.large)
+  }
+
   @Test(arguments: paths) func anUnknownEncodingIsRefusedAndTheKnownOnesAreNamed(_ path: String) async {
     let fixture = Fixture { $0.echo() }
     let call = RawExchange(fixture.transport, path: path, headers: Self.headers(("grpc-encoding", "br")))

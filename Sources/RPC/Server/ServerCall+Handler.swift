@@ -8,7 +8,12 @@ extension ServerCall {
   func start() {
     guard let passed = passInterceptors() else { return }
     if case .synchronous(let handler) = route.handler, passed == server.interceptors.count {
-      answer(takeRequest().span, handler)
+      do {
+        let request = try takeRequest()
+        answer(request.span, handler)
+      } catch {
+        end(failing: server.status(for: error, of: self))
+      }
     } else {
       startTask(after: passed)
     }
@@ -97,13 +102,18 @@ extension ServerCall {
     }
     if server.wantsStages { handling = server.clock.now() }
     switch route.handler {
-    case .synchronous(let handler): return try handler(takeRequest().span, context)
-    case .single(let handler): return try await handler(takeRequest(), context)
+    case .synchronous(let handler):
+      let request = try takeRequest()
+      return try handler(request.span, context)
+    case .single(let handler): return try await handler(try takeRequest(), context)
     case .streamed(let handler): return try await handler(context)
     }
   }
 
-  private func takeRequest() -> ArraySlice<UInt8> {
+  /// The only message of the request. One that came compressed is decompressed here: nobody whom an interceptor refuses
+  /// can have that work done.
+  private func takeRequest() throws -> ArraySlice<UInt8> {
+    if let compressedRequest { try decompressRequest(compressedRequest) }
     guard let request else { preconditionFailure("a handler starts when its request is there") }
     self.request = nil
     return request

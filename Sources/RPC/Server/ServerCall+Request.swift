@@ -39,8 +39,8 @@ extension ServerCall {
     }
   }
 
-  /// Not before the request has ended: until then a client could hold many times what it has sent.
-  private func decompressRequest(_ frame: MessageDeframer.Frame) throws {
+  /// Not before the handler wants it: until then a client could hold many times what it has sent.
+  func decompressRequest(_ frame: MessageDeframer.Frame) throws {
     guard var payload = request else { return }
     try decompress(&payload, frame)
     try countGathered(payload.count)
@@ -70,13 +70,6 @@ extension ServerCall {
   /// The request has ended: handles it if it is whole.
   func startWithRequest() {
     guard !state.hasEnded else { return }
-    if let compressedRequest {
-      do {
-        try decompressRequest(compressedRequest)
-      } catch {
-        return end(failing: server.status(for: error, of: self))
-      }
-    }
     if request != nil { return start() }
     let isTruncated = deframer.unreadCount > 0
     end(
