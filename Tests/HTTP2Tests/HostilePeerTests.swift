@@ -72,6 +72,22 @@ import Testing
       Self.frameSizeError, RawPeer.headers(1) + RawPeer.frame(Frames.data, 0, 1, [UInt8](repeating: 0, count: 16_385)))
   }
 
+  @Test func `too long a frame is refused by its header, which may come in pieces`() async throws {
+    let header: [UInt8] = [0xff, 0xff, 0xff, Frames.headers, 4, 0, 0, 0, 1]
+    try await run { port, fixture in
+      for cut in 1..<header.count {
+        let peer = try RawPeer.greeted(port: port)
+        try peer.send(Array(header[..<cut]))
+        // Gives the server time to read the first piece on its own.
+        let other = Exchange.start(fixture.transport)
+        other.reset(.cancel)
+        _ = await other.response()
+        try peer.send(Array(header[cut...]))
+        #expect(try peer.next(Frames.goAway)?.errorCode == Self.frameSizeError)
+      }
+    }
+  }
+
   @Test func `a frame between HEADERS and CONTINUATION ends the connection`() async throws {
     let open = RawPeer.frame(Frames.headers, 0, 1, RawPeer.request())
     try await expectGoAway(Self.protocolError, open + RawPeer.frame(Frames.ping, 0, 0, Array(1...8)))

@@ -70,6 +70,8 @@ extension HTTP2Session {
       guard partial.count == wanted else { return false }
       // With the header complete, more may be wanted.
       if partialLength == wanted { break }
+      // Judged before the content is gathered, which could be 16 MiB.
+      try check(partial.withUnsafeBytes { FrameHeader($0.baseAddress.unsafelyUnwrapped) })
     }
     let frame = partial
     partial = []
