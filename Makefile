@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale clean
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale clean fuzz
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -53,6 +53,9 @@ bench-check: generate ## count instructions and allocations of a call, and compa
 	@scripts/setup --benchmarks
 	swift build -c release --product octet-interop
 	$(PYTHON) Tests/Benchmarks/bench_check.py
+
+fuzz: generate ## run each libFuzzer target for FUZZ_SECONDS (60); see docs/guides/fuzzing.md
+	scripts/fuzz
 
 scale: setup ## time the build of a synthetic project of full size
 	scripts/synthetic --measure

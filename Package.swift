@@ -174,6 +174,25 @@ let testTargets: [Target] = [
     ]),
 ]
 
+/// The fuzz targets: tests that run their seeds and changes of them, or with OCTET_FUZZ (`make fuzz`) a program that
+/// runs them under libFuzzer.
+let fuzzDependencies: [Target.Dependency] = [
+  "Base", "RPC", "HTTP2", "ProtobufRuntime", "BenchAPI", "OctetTypes", "RoundTripAPI", "WellKnownTypes",
+]
+let fuzzTargets: [Target] =
+  Context.environment["OCTET_FUZZ"] == nil
+  ? [
+    .testTarget(
+      name: "FuzzTests", dependencies: fuzzDependencies, path: "Tests/Fuzz", exclude: ["Driver", "Corpus"],
+      swiftSettings: strict)
+  ]
+  : [
+    .systemLibrary(name: "CLibFuzzer", path: "Sources/C/CLibFuzzer"),
+    .executableTarget(
+      name: "octet-fuzz", dependencies: fuzzDependencies + ["CLibFuzzer"], path: "Tests/Fuzz",
+      exclude: ["Smoke", "Corpus"], swiftSettings: strict),
+  ]
+
 let domainTests: [Target] = domains.map { domain in
   tests(
     domain,
@@ -201,5 +220,5 @@ let package = Package(
     ),
   ],
   targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + benchmarks
-    + testTargets + domainTests
+    + testTargets + fuzzTargets + domainTests
 )

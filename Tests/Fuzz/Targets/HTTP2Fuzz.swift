@@ -1,0 +1,73 @@
+import Base
+import RPC
+
+@testable import HTTP2
+
+/// The frame layer of the HTTP/2 server.
+enum HTTP2Fuzz {
+  private static let limits: SharedLimits = {
+    var limits = HTTP2Limits()
+    limits.maxHeaderListSize = 1024
+    limits.maxHeaderFields = 20
+    limits.maxConcurrentStreams = 4
+    return SharedLimits(limits, random: SeededRandomSource(seed: 1))
+  }()
+
+  // Sessions give their tables back to it, so it outlives them, as a loop's does. Not for several threads, and one runs
+  // this target at a time.
+  private nonisolated(unsafe) static let memory = SessionMemory()
+
+  private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+
+  /// However the octets are cut, they mean the same events; and all that is sent is frames, whole and within the
+  /// peer's limit.
+  static func run(_ input: [UInt8]) throws {
+    let whole = try feed([(preface + input)[...]])
+    let cut = try feed(pieces(preface + input))
+    try require(whole.hasFailed == cut.hasFailed, "another end in pieces: \(whole.events) and \(cut.events)")
+    // When the end of a stream is reported depends on the pieces, and which streams end does not, unless all do.
+    let (all, others) = (whole.events.filter { !$0.isEnd }, cut.events.filter { !$0.isEnd })
+    try require(all == others, "other events in pieces: \(whole.events) and \(cut.events)")
+    if !whole.hasFailed {
+      try require(
+        whole.events.count == cut.events.count && whole.events.allSatisfy(cut.events.contains),
+        "other ends in pieces: \(whole.events) and \(cut.events)")
+    }
+  }
+
+  private static func feed(
+    _ pieces: [ArraySlice<UInt8>]
+  ) throws -> (events: [SessionRecorder.Event], hasFailed: Bool) {
+    var hasFailed = false
+    let recorder = SessionRecorder()
+    defer { recorder.session = nil }
+    recorder.session = HTTP2Session(
+      role: .server, limits: limits, memory: memory, delegate: recorder)
+    do throws(SessionFailure) {
+      for piece in pieces {
+        try piece.withUnsafeBufferPointer { octets throws(SessionFailure) in
+          try recorder.session.receive(UnsafeRawBufferPointer(octets))
+        }
+      }
+    } catch {
+      // The last words are still to come.
+      hasFailed = true
+    }
+    var output = try recorder.produce()
+    for stream in recorder.streams.values { stream.consumeAll() }
+    output += try recorder.produce()
+    try checkFrames(output)
+    return (recorder.events, hasFailed)
+  }
+
+  private static func checkFrames(_ output: [UInt8]) throws {
+    var offset = 0
+    while offset < output.count {
+      try require(output.count - offset >= 9, "half a frame header at the end")
+      let length = Int(output[offset]) << 16 | Int(output[offset + 1]) << 8 | Int(output[offset + 2])
+      try require(length <= 16_777_215 && output.count - offset - 9 >= length, "a frame is cut")
+      if offset == 0 { try require(output[3] == 4, "the first frame is not SETTINGS") }
+      offset += 9 + length
+    }
+  }
+}
