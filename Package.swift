@@ -73,6 +73,7 @@ let generatedModules: [Target] =
   + generated("GoogleRPC", uses: ["WellKnownTypes"])
   + generated("OctetTypes", uses: ["WellKnownTypes"])
   + generated("StandardServicesAPI", services: true)
+  + generated("ChannelzAPI", uses: ["WellKnownTypes"], services: true)
   + generated("BenchAPI", services: true)
   + generated("InteropAPI", services: true)
   + generated("OpenTelemetryAPI", services: true)
@@ -90,7 +91,8 @@ let rpcStack: [Target] = [
   library("ProtobufRuntime", ["Base", "CProtobufC", "CDescriptor"], settings: strict),
   library("Compression", ["Base", "CZlib"], settings: strict),
   library("RPC", ["Base", "Compression", "ProtobufRuntime", "WellKnownTypes", "GoogleRPC"]),
-  library("StandardServices", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI"]),
+  library(
+    "StandardServices", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI", "ChannelzAPI", "WellKnownTypes"]),
   library("WebProtocols", ["Base", "ProtobufRuntime", "RPC"]),
   library(
     "OctetRPC", ["Base", "ProtobufRuntime", "RPC", "HTTP2", "StandardServices", "WebProtocols", "Observability"]),
@@ -124,8 +126,9 @@ let programs: [Target] = [
   program(
     "octetd",
     [
-      "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols",
-      "HTTP2", "Observability", "Storage", "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes", "GoogleRPC",
+      "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "ChannelzAPI",
+      "WebProtocols", "HTTP2", "Observability", "Storage", "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes",
+      "GoogleRPC",
       "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
   program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2"]),
@@ -140,7 +143,7 @@ let programs: [Target] = [
     "roundtrip",
     [
       "ProtobufRuntime", "RoundTripAPI", "WellKnownTypes", "GoogleRPC", "OctetTypes",
-      "StandardServicesAPI", "BenchAPI", "InteropAPI", "OpenTelemetryAPI",
+      "StandardServicesAPI", "ChannelzAPI", "BenchAPI", "InteropAPI", "OpenTelemetryAPI",
     ] + domains.map { .target(name: "\($0)API") }),
 ]
 
@@ -162,7 +165,9 @@ let testTargets: [Target] = [
   tests(
     "WebProtocols",
     ["Base", "Compression", "ProtobufRuntime", "RPC", "GoogleRPC", "InteropAPI", "WellKnownTypes"]),
-  tests("HTTP2", ["Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI"]),
+  tests(
+    "HTTP2",
+    ["Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI", "StandardServices", "ChannelzAPI", "WellKnownTypes"]),
   tests("Observability", ["Base", "HTTP2", "ProtobufRuntime", "RPC", "OpenTelemetryAPI"]),
   tests("Storage", ["Base", "ChildProcess", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),

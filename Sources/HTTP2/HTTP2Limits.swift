@@ -228,6 +228,9 @@ extension HTTP2Limits {
   /// An epoll_wait that took longer, in nanoseconds, has slept; one that finds events takes a few microseconds.
   static let shortestSleep: Int64 = 50_000
 
+  /// Addresses of one client whose calls are counted apart for operators; further ones are not shown.
+  static let inspectedAddresses = 256
+
   /// How often work that queues further work is continued before sockets get their turn.
   static let workRoundsPerTick = 16
 

@@ -33,7 +33,7 @@ public struct RPCLimits: Sendable {
   public var closingGrace: Duration
   /// How long requests may wait for their event loop, all of them and for a while, before calls are refused with
   /// UNAVAILABLE, those of low priority first; nil refuses none. See `LoadShedder`. A loop that is well holds requests
-  /// for less than a millisecond; 20 ms are beyond what any burst explains and still below what a user notices.
+  /// for less than a millisecond; 20 to 50 ms are beyond what any burst explains and still below what a user notices.
   public var queueDelay: Duration?
   /// How the messages of answers are compressed whose handlers do not say, for clients that can read it. None by
   /// default: within a data centre the network is cheaper than the processor.
@@ -98,6 +98,8 @@ public struct RPCLimits: Sendable {
   /// How many callers' buckets `RateLimiter` keeps. One that was forgotten is full again, so this bounds memory, not
   /// fairness, unless somebody calls from tens of thousands of addresses at once.
   static let rateLimitedCallers = 65_536
+  /// How many servers, channels or sockets one answer of channelz tells of at most.
+  public static let inspectionPage = 100
   /// How many violations the text of an INVALID_ARGUMENT names; the details have them all.
   static let violationsInMessage = 3
 

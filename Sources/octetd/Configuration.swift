@@ -1,4 +1,5 @@
 import Base
+import RPC
 import WebProtocols
 
 /// What a server is started with, checked.
@@ -18,6 +19,11 @@ struct Configuration: Sendable {
   var drainTimeout: Duration
   /// For unary calls of which neither the method's proto nor the client names a deadline; watches have none.
   var defaultDeadline: Duration
+  /// How long requests may wait before calls are refused; nil refuses none.
+  var queueDelay: Duration?
+  var rateLimits: RateLimits
+  /// Whether admins can see connections.
+  var servesChannelz: Bool
   var logLevel: LogLevel
   var seedDemo: Bool
   var observation: ObservationSettings
@@ -41,6 +47,9 @@ struct Configuration: Sendable {
     drainTimeout = .seconds(try values.integer(.drainTimeout, in: 0...86_400) ?? 10)
     // Every call of ours is done in far less than the default, and a client that waits longer has given up.
     defaultDeadline = .seconds(try values.integer(.defaultDeadline, in: 1...86_400) ?? 30)
+    queueDelay = try values.duration(.queueDelay).flatMap { $0 > .zero ? $0 : nil }
+    rateLimits = try Self.rateLimits(values.list(.rateLimits))
+    servesChannelz = try values.isOn(.channelz)
     guard let level = LogLevel(rawValue: values[.logLevel] ?? "info") else {
       throw UsageError("log-level: \(values[.logLevel] ?? "") is not debug, info, warning or error")
     }
@@ -63,6 +72,25 @@ struct Configuration: Sendable {
     return CORSPolicy(
       origins: origins == ["*"] ? .any : .only(Set(origins)),
       headers: headers == ["*"] ? .any : .only(Set(headers.map { $0.lowercased() })), maxAge: .seconds(maxAge))
+  }
+
+  /// The defaults, changed by parts such as `standard=100/400`.
+  private static func rateLimits(_ parts: [String]) throws(UsageError) -> RateLimits {
+    var limits = RateLimits()
+    let classes: [String: WritableKeyPath<RateLimits, Rate>] = [
+      "standard": \.standard, "expensive": \.expensive, "telemetry": \.telemetry,
+    ]
+    for part in parts {
+      let words = part.split(separator: "=", omittingEmptySubsequences: false)
+      let numbers = (words.last ?? "").split(separator: "/", omittingEmptySubsequences: false).map { Int64($0) ?? 0 }
+      guard words.count == 2, let path = classes[String(words[0])], numbers.count == 2,
+        numbers.allSatisfy({ (1...1_000_000).contains($0) })
+      else {
+        throw UsageError("rate-limits: \(part) is not CLASS=N/BURST, such as standard=100/400")
+      }
+      limits[keyPath: path] = Rate(perSecond: numbers[0], burst: numbers[1])
+    }
+    return limits
   }
 
   /// Whether the services of a domain are to be served.

@@ -1,4 +1,5 @@
 import Base
+import ChannelzAPI
 import ChatAPI
 import DomainKit
 import GoogleRPC
@@ -25,6 +26,14 @@ struct Front: Sendable {
     HealthMethods.service, ServerReflectionMethods.service, V1AlphaServerReflectionMethods.service,
   ]
 
+  /// It tells addresses of users, and must answer when nothing else does.
+  private static let channelzPolicy = MethodPolicy(
+    access: .role, roles: ["admin"], defaultDeadline: .seconds(30), priority: .critical)
+  /// By user, or for calls without credentials by address.
+  private static let callLimiter = CallLimiter { context in
+    context.caller.map { "\($0.user.rawValue)" } ?? context.peer.host
+  }
+
   let core: RPCServer
   let server: HTTP2Server
   let health: ServiceHealth
@@ -39,6 +48,11 @@ struct Front: Sendable {
     if configuration.serves("rides") { house.rides.register(in: &registry) }
     health = ServiceHealth(services: registry.serviceNames)
     health.register(in: &registry)
+    let channelz = configuration.servesChannelz ? ChannelzService() : nil
+    if let channelz {
+      channelz.register(in: &registry)
+      registry.changePolicy(ofService: ChannelzMethods.service) { $0 = Self.channelzPolicy }
+    }
     let pool: DescriptorPool
     do {
       pool = try DescriptorPool(
@@ -47,13 +61,15 @@ struct Front: Sendable {
           WellKnownTypesDescriptors.serializedFileDescriptorSet, GoogleRPCDescriptors.serializedFileDescriptorSet,
           OctetTypesDescriptors.serializedFileDescriptorSet, IdentityAPIDescriptors.serializedFileDescriptorSet,
           ChatAPIDescriptors.serializedFileDescriptorSet, RidesAPIDescriptors.serializedFileDescriptorSet,
-        ])
+        ]
+          + (channelz == nil ? [] : [ChannelzAPIDescriptors.serializedFileDescriptorSet]))
     } catch {
       preconditionFailure("the descriptors that this program is built with do not fit together: \(error)")
     }
     Reflection.register(in: &registry, pool: pool)
     let access = AccessInterceptor(
-      authority: house.authority, keys: house.kit.keys, clock: house.kit.clock, openServices: Self.openServices)
+      authority: house.authority, keys: house.kit.keys, clock: house.kit.clock, limits: configuration.rateLimits,
+      openServices: Self.openServices)
     do {
       group = try EventLoopGroup(loops: configuration.loops)
     } catch {
@@ -62,9 +78,9 @@ struct Front: Sendable {
     observation = try Observation(
       configuration.observation, methods: registry.methods, loops: group, kit: house.kit)
     core = RPCServer(
-      registry: registry, interceptors: observation.calls.interceptors + [access],
-      limits: RPCLimits(defaultDeadline: configuration.defaultDeadline), observer: observation.calls,
-      clock: house.kit.clock, random: house.kit.random, log: UnexpectedErrors(log: log))
+      registry: registry, interceptors: observation.calls.interceptors + [access, Self.callLimiter],
+      limits: RPCLimits(defaultDeadline: configuration.defaultDeadline, queueDelay: configuration.queueDelay),
+      observer: observation.calls, clock: house.kit.clock, random: house.kit.random, log: UnexpectedErrors(log: log))
 
     let addresses = try Self.addresses(configuration)
     let tls = try Self.certificates(configuration.transport)
@@ -78,6 +94,7 @@ struct Front: Sendable {
       let wanted = (configuration.listen + configuration.tlsListen).joined(separator: ", ")
       throw StartFailure(error, opening: "cannot listen on \(wanted)")
     }
+    channelz?.add(server)
     let adminAddresses = configuration.observation.adminListen
     admin =
       adminAddresses.isEmpty

@@ -54,6 +54,16 @@ extension Setting {
   static let defaultDeadline = Setting(
     name: "default-deadline", placeholder: "SECONDS", fallback: "30",
     help: "Ends a unary call for which neither its client nor its method has a deadline. Streams have none.")
+  static let queueDelay = Setting(
+    name: "queue-delay", placeholder: "DURATION", fallback: "50ms",
+    help: "Refuse calls, the least important first, when requests wait this long for their event loop. 0s: never.")
+  static let rateLimits = Setting(
+    name: "rate-limits", placeholder: "CLASS=N/BURST,…", fallback: nil,
+    help: "How often one caller may call, by rate class: N a second, BURST at once."
+      + " Default: standard=100/400,expensive=5/500,telemetry=50/200.")
+  static let channelz = Setting(
+    name: "channelz", placeholder: nil, fallback: nil,
+    help: "Serve grpc.channelz.v1, which shows connections and addresses, to callers with the role admin.")
   static let logLevel = Setting(
     name: "log-level", placeholder: "LEVEL", fallback: "info", help: "debug, info, warning or error.")
   static let adminListen = Setting(
@@ -81,8 +91,7 @@ extension Setting {
   static let all =
     [
       listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, services, web, corsOrigin,
-      corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, logLevel, adminListen, accessLog, slowCall,
-      otlpEndpoint,
-      traceSampleRatio,
+      corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, queueDelay, rateLimits, channelz, logLevel,
+      adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
     ] + connections + [seedDemo, config]
 }

@@ -183,6 +183,13 @@ struct ServiceWriter {
     if declared.rateClass != .unspecified, declared.rateClass != .standard {
       parts.append("rateClass: .\(declared.rateClass)")
     }
+    let priority = declared.priority == .unspecified && declared.rateClass == .telemetry ? .low : declared.priority
+    if priority != .unspecified, priority != .normal { parts.append("priority: .\(priority)") }
+    let bounds = [
+      ("concurrentCalls", declared.maxConcurrentCalls),
+      ("concurrentCallsPerCaller", declared.maxConcurrentCallsPerCaller), ("messageBytes", declared.maxMessageBytes),
+    ]
+    for (name, bound) in bounds where bound > 0 { parts.append("\(name): \(bound)") }
     return "MethodPolicy(\(parts.joined(separator: ", ")))"
   }
 

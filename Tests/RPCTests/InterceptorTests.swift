@@ -60,6 +60,29 @@ struct InterceptorTests {
     #expect(await rpcError { try await call.responses.next() }?.code == .unauthenticated)
   }
 
+  private struct RefusalListener: ServerInterceptor {
+    let refusals: Locked<[String]>
+    func refused(_ head: RequestHead, _ method: MethodDescriptor?, peer: PeerInfo, _ error: RPCError) {
+      refusals.withLock { $0.append("\(head.path) \(method?.name ?? "-") \(error.code) \(peer.address)") }
+    }
+  }
+
+  @Test func interceptorsHearOfWhatIsRefusedAtTheHead() async {
+    let refusals = Locked([String]())
+    let fixture = Fixture(interceptors: [RefusalListener(refusals: refusals)]) { $0.echo() }
+    _ = await RawExchange(fixture.transport, path: "/test.Service/Nothing").end()
+    var headers = RawExchange.headers
+    headers.append("grpc-timeout", "soon")
+    _ = await RawExchange(fixture.transport, path: TestMethods.unary.path, headers: headers).end()
+    fixture.server.beginDraining()
+    _ = await RawExchange(fixture.transport, path: TestMethods.unary.path).end()
+    #expect(
+      refusals.withLock { $0 } == [
+        "/test.Service/Nothing - UNIMPLEMENTED inprocess:",
+        "/test.Service/Unary Unary INVALID_ARGUMENT inprocess:", "/test.Service/Unary Unary UNAVAILABLE inprocess:",
+      ])
+  }
+
   @Test func theClientsInterceptorsAddCredentials() async throws {
     let fixture = Fixture {
       $0.unary(TestMethods.unary) { (_: RawMessage, context) in

@@ -24,6 +24,12 @@ final class ClientConnection: Connection, @unchecked Sendable {
     if let session = channel.tls, let old = tls?.takeSession(for: session.serverName) { session.resume(old) }
   }
 
+  override var inspectionName: InspectionName { InspectionName(id: inspectionID, text: "\(address)") }
+
+  override func closed() {
+    sharedLimits.census.remove(self)
+  }
+
   /// How many more streams the server allows now.
   var room: Int { isReady && !isRetiring && state == .open ? session.peerMaxConcurrentStreams - streams.count : 0 }
 
@@ -60,6 +66,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
 
   override func receivedSettings() {
     super.receivedSettings()
+    if !isReady { sharedLimits.census.add(self) }
     isReady = true
     subchannel.connectionHasRoom(self)
   }

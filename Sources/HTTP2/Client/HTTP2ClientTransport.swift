@@ -15,6 +15,9 @@ public final class HTTP2ClientTransport: ClientTransport {
   private let subchannels: [ClientSubchannel]
   /// What to send as `:authority`.
   public let authority: String
+  public let inspectionID = InspectionID.next()
+  let targetText: String
+  let census: ConnectionCensus
 
   /// - Parameters:
   ///   - tls: nil for HTTP/2 in the clear with prior knowledge.
@@ -26,6 +29,8 @@ public final class HTTP2ClientTransport: ClientTransport {
     self.group = group
     authority = tls?.serverName ?? target.authority
     let limits = SharedLimits(limits, random: random)
+    targetText = target.description
+    census = limits.census
     subchannels = group.loops.map {
       ClientSubchannel(loop: $0, target: target, tls: tls, limits: limits, random: random)
     }

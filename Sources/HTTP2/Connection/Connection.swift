@@ -26,8 +26,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final private(set) var session: (any SessionEngine)!
   final private(set) var state: State
   final var streams: [HTTP2Stream] = []
+  final let inspectionID = InspectionID.next()
   /// What went over the connection, without the calls under way.
-  final private(set) var traffic = ConnectionTraffic()
+  final var traffic = ConnectionTraffic()
 
   /// Output that the socket did not take, and how much of it is sent since.
   final var pending: [UInt8] = []
@@ -101,6 +102,10 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
       needsFlush()
     }
   }
+
+  var isServer: Bool { false }
+  /// Names the connection for operators by its other end.
+  var inspectionName: InspectionName { InspectionName(id: inspectionID, text: "") }
 
   /// Whether the session's first frames go out before the peer has said anything.
   var speaksFirst: Bool { true }
@@ -265,10 +270,6 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
       last.index = stream.index
     }
   }
-
-  final func noteSent() { traffic.lastMessageSent = loop.tickTime }
-  final func noteReceived() { traffic.lastMessageReceived = loop.tickTime }
-  final func noteKeepalive() { traffic.keepalivesSent += 1 }
 
   final func reset(_ stream: HTTP2Stream, _ code: ResetCode) {
     session.reset(stream, code)

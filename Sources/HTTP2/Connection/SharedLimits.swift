@@ -3,6 +3,8 @@ internal import Base
 /// What the connections of a server or client have in common: a copy of the limits would make each of them half a KB
 /// larger.
 final class SharedLimits: Sendable {
+  /// The connections of a client; a server knows its own.
+  let census = ConnectionCensus()
   let values: HTTP2Limits
   /// Gives jitter.
   let random: any RandomSource

@@ -13,7 +13,7 @@ public import RPC
 /// ```
 /// All methods may be called from any thread but those of the loops.
 public final class HTTP2Server: Sendable {
-  private struct State {
+  struct State {
     var isDraining = false
     var connections: [ObjectIdentifier: ServerConnection] = [:]
     /// Connections that are counted, among them those which are not in `connections` yet.
@@ -22,6 +22,8 @@ public final class HTTP2Server: Sendable {
     var whenEmpty: [CheckedContinuation<Void, Never>] = []
     /// Connections closed, with the streams they took along, since memory was last given back.
     var closedSinceTrim = 0
+    /// Calls of the connections that are gone.
+    var closedCalls = CallTotals()
 
     /// Counts one more connection, unless that would be too many.
     mutating func admit(from network: PeerNetwork?, _ limits: HTTP2Limits) -> Bool {
@@ -46,6 +48,7 @@ public final class HTTP2Server: Sendable {
     mutating func remove(_ connection: ServerConnection) -> (waiters: [CheckedContinuation<Void, Never>], trims: Bool) {
       connections[ObjectIdentifier(connection)] = nil
       release(connection.network)
+      closedCalls += connection.callTotals
       // A stream takes about as much as a connection.
       closedSinceTrim += 1 + connection.streamsAtEnd
       let trims = closedSinceTrim >= HTTP2Limits.closedConnectionsPerTrim && closedSinceTrim > connections.count
@@ -59,10 +62,11 @@ public final class HTTP2Server: Sendable {
   private let acceptor: any RequestAcceptor
   private let group: EventLoopGroup
   private let tls: TLSServerConfiguration?
-  private let listeners: [(listener: Listener, loop: EventLoop)]
+  let listeners: [(listener: Listener, loop: EventLoop)]
   /// Where the server listens, in the order of `listen`, with the ports that the kernel chose.
   public let boundAddresses: [ListenAddress]
-  private let state: Locked<State>
+  let state: Locked<State>
+  public let inspectionID = InspectionID.next()
   private let counter: ConnectionCounter
 
   /// Binds the addresses; nothing is accepted before `start`.

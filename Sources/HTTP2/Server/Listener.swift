@@ -6,6 +6,7 @@ internal import RPC
 final class Listener: ReadinessHandler, @unchecked Sendable {
   // Unchecked because the compiler cannot see the confinement to `loop`.
   let address: ListenAddress
+  let inspectionName: InspectionName
   private let loop: EventLoop
   /// nil once the server has stopped listening.
   private var socket: ListeningSocket?
@@ -26,6 +27,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     bound.address = try Socket.boundAddress(of: descriptor)
     self.address = bound
     if case .unix(let path) = bound.address { file = SocketFile(at: path) }
+    inspectionName = InspectionName(id: InspectionID.next(), text: bound.description)
     socket = ListeningSocket(descriptor)
     self.loop = loop
     self.onAccept = onAccept

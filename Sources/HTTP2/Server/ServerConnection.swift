@@ -40,6 +40,9 @@ final class ServerConnection: Connection, @unchecked Sendable {
     super.init(loop: loop, channel: channel, role: .server, limits: limits, isConnected: true)
   }
 
+  override var isServer: Bool { true }
+  override var inspectionName: InspectionName { InspectionName(id: inspectionID, text: peer.address) }
+
   // MARK: Requests
 
   override func receivedRequest(_ streamID: Int32, _ block: inout HeaderBlock, endStream: Bool) -> HTTP2Stream? {

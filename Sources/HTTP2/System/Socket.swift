@@ -68,15 +68,28 @@ enum Socket {
   /// The address that the socket is bound to; tells the port that the kernel chose for port 0.
   static func boundAddress(of socket: borrowing Descriptor) throws(SystemError) -> SocketAddress {
     let number = socket.number
+    return try address("getsockname") { getsockname(number, $0, &$1) }
+  }
+
+  /// The address of the other end.
+  static func peerAddress(of socket: borrowing Descriptor) throws(SystemError) -> SocketAddress {
+    let number = socket.number
+    return try address("getpeername") { getpeername(number, $0, &$1) }
+  }
+
+  /// What a call that gives an address gives.
+  private static func address(
+    _ operation: StaticString, _ call: (UnsafeMutablePointer<sockaddr>, inout socklen_t) -> Int32
+  ) throws(SystemError) -> SocketAddress {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     try withUnsafeMutablePointer(to: &storage) { pointer throws(SystemError) in
       _ = try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer throws(SystemError) in
-        try syscall("getsockname") { getsockname(number, pointer, &length) }
+        try syscall(operation) { call(pointer, &length) }
       }
     }
     guard let address = SocketAddress(storage, length: length) else {
-      throw SystemError(operation: "getsockname", code: EAFNOSUPPORT)
+      throw SystemError(operation: "\(operation)", code: EAFNOSUPPORT)
     }
     return address
   }

@@ -107,6 +107,26 @@ final class TLSSession {
   /// Whether the handshake was shortened.
   var isResumed: Bool { SSL_session_reused(handle) == 1 }
 
+  /// What operators see; nil before the end of the handshake.
+  func inspect() -> InspectedTLS? {
+    guard let cipher = SSL_get_current_cipher(handle), let name = SSL_CIPHER_standard_name(cipher) else { return nil }
+    let remote = SSL_get1_peer_certificate(handle)
+    defer { X509_free(remote) }
+    return InspectedTLS(
+      cipherSuite: String(cString: name), localCertificate: Self.octets(SSL_get_certificate(handle)),
+      remoteCertificate: Self.octets(remote))
+  }
+
+  /// The certificate in DER.
+  private static func octets(_ certificate: OpaquePointer?) -> [UInt8]? {
+    guard let certificate else { return nil }
+    var start: UnsafeMutablePointer<UInt8>?
+    let count = i2d_X509(certificate, &start)
+    guard count > 0, let start else { return nil }
+    defer { CRYPTO_free(start, nil, 0) }
+    return Array(UnsafeBufferPointer(start: start, count: Int(count)))
+  }
+
   /// The session for a later connection, if the server has given one by now.
   func resumableSession() -> TLSClientSession? {
     guard let session = SSL_get1_session(handle) else { return nil }

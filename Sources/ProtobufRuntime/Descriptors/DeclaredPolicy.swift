@@ -17,12 +17,26 @@ public struct DeclaredPolicy: Sendable, Equatable {
     case telemetry = 3
   }
 
+  /// What is given up first, with the numbers of options.proto.
+  public enum Priority: Int32, Sendable {
+    case unspecified = 0
+    case low = 1
+    case normal = 2
+    case high = 3
+    case critical = 4
+  }
+
   public var access = Access.unspecified
   public var roles: [String] = []
   public var mutates = false
   public var defaultDeadline: Duration?
   public var longestDeadline: Duration?
   public var rateClass = RateClass.unspecified
+  public var priority = Priority.unspecified
+  /// 0 for no bound; likewise below.
+  public var maxConcurrentCalls: UInt32 = 0
+  public var maxConcurrentCallsPerCaller: UInt32 = 0
+  public var maxMessageBytes: UInt32 = 0
 
   public init() {}
 }
@@ -62,6 +76,11 @@ extension MethodDefinition {
         case (5, .lengthDelimited): policy.longestDeadline = try duration(try reader.lengthDelimited())
         case (6, .varint):
           policy.rateClass = .init(rawValue: Int32(truncatingIfNeeded: try reader.varint())) ?? .unspecified
+        case (7, .varint):
+          policy.priority = .init(rawValue: Int32(truncatingIfNeeded: try reader.varint())) ?? .unspecified
+        case (8, .varint): policy.maxConcurrentCalls = UInt32(truncatingIfNeeded: try reader.varint())
+        case (9, .varint): policy.maxConcurrentCallsPerCaller = UInt32(truncatingIfNeeded: try reader.varint())
+        case (10, .varint): policy.maxMessageBytes = UInt32(truncatingIfNeeded: try reader.varint())
         default: try reader.skip(tag)
         }
       }

@@ -72,7 +72,9 @@ import Testing
     let policy = try #require(try draw.declaredPolicy())
     #expect(policy.access == .role && policy.roles == ["artist", "owner"] && policy.mutates)
     #expect(policy.defaultDeadline == .milliseconds(2500) && policy.longestDeadline == nil)
-    #expect(policy.rateClass == .expensive)
+    #expect(policy.rateClass == .expensive && policy.priority == .high)
+    #expect(policy.maxConcurrentCalls == 100 && policy.maxConcurrentCallsPerCaller == 3)
+    #expect(policy.maxMessageBytes == 1024)
     let watch = try #require(pool.service("shapes.v1.DrawService")?.method(named: "Watch"))
     #expect(try watch.declaredPolicy() == nil)
   }

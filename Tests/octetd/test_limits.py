@@ -1,0 +1,52 @@
+"""What octetd's flags and the policies of its protos bound."""
+
+import grpc
+import pytest
+
+from support import stubs
+from support.people import Person, outcome, reason_of, request_id
+from support.rides import DEMO_PASSWORD, Rider, rides
+from support.server import Server
+
+SESSION = "octet.identity.v1.SessionService"
+
+
+def test_rates_are_what_the_flag_says(tmp_path):
+    with Server(tmp_path, "--rate-limits", "standard=1/5,expensive=9/90") as server, server.channel() as channel:
+        person = Person(channel, f"user_{request_id()[:8]}")
+        sessions = stubs.module("octet.identity.v1.session_service_pb2")
+
+        def listing():
+            return outcome(lambda: person.call(f"{SESSION}/ListSessions", sessions.ListSessionsRequest()))
+
+        outcomes = [listing()[:2] for _ in range(12)]
+        assert outcomes[:5] == [(grpc.StatusCode.OK, None)] * 5
+        assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED") in outcomes
+
+
+def test_one_caller_cannot_open_watches_without_end(server):
+    """WatchRide has max_concurrent_calls_per_caller: 64."""
+    with server.channel() as channel:
+        rider = Rider(channel, f"user_{request_id()[:8]}")
+        ride = rider.request_ride()
+        request = rides("ride_service").WatchRideRequest(ride_id=ride.id)
+        watches = [rider.stream("octet.rides.v1.RideService/WatchRide", request) for _ in range(64)]
+        for watch in watches:
+            next(iter(watch))
+        one_more = rider.stream("octet.rides.v1.RideService/WatchRide", request)
+        with pytest.raises(grpc.RpcError) as error:
+            next(iter(one_more))
+        assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert reason_of(error.value) == "TOO_MANY_CALLS"
+        for watch in watches:
+            watch.cancel()
+
+
+def test_a_session_of_a_driver_takes_short_messages_only(server):
+    """DriverSession has max_message_bytes: 65536."""
+    with server.channel() as channel:
+        person = Person(channel, "demo_driver", password=DEMO_PASSWORD, register=False)
+        frame = rides("driver_session").DriverSessionRequest(request_id="x" * 70_000)
+        call = person.stream("octet.rides.v1.DriverService/DriverSession", iter([frame]))
+        code, _, _ = outcome(lambda: list(call))
+        assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
