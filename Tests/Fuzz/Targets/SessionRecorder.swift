@@ -32,9 +32,11 @@ final class SessionRecorder: SessionDelegate {
   static let earlyPath = "/early"
 
   func note(_ event: Event) {
-    // How a body is cut into pieces means nothing.
-    if case .body(let id, let octets) = event, case .body(id, let before) = events.last {
-      events[events.count - 1] = .body(id, before + octets)
+    // How a body is cut into pieces means nothing, nor that another stream ends between two of them.
+    if case .body(let id, let octets) = event, let last = events.lastIndex(where: { !$0.isEnd }),
+      case .body(id, let before) = events[last]
+    {
+      events[last] = .body(id, before + octets)
     } else {
       events.append(event)
     }
