@@ -14,8 +14,9 @@ from google.protobuf import duration_pb2
 from grpc_reflection.v1alpha import reflection
 from grpc_tools import protoc
 from support import stubs
+from support.paths import ROOT
 
-TEST_PROTOS = stubs.ROOT / "Tests" / "Protos"
+TEST_PROTOS = ROOT / "Tests" / "Protos"
 
 
 def load(name):
