@@ -65,7 +65,8 @@ import Testing
       let loop = group.loops[0]
       guard let channel = try? ByteChannel(Descriptor(serverEnd), tls: nil) else { return }
       let connection = ServerConnection(
-        loop: loop, channel: channel, peer: PeerInfo(address: "unix:", isEncrypted: false), acceptor: acceptor,
+        loop: loop, channel: channel, peer: PeerInfo(address: "unix:", isEncrypted: false), network: nil,
+        acceptor: acceptor,
         limits: limits, counter: ConnectionCounter(), onClose: { _ in continuation.yield() })
       connection.use(MemorySession(incoming: up, outgoing: down, delegate: connection))
       try? connection.start(timeout: .seconds(60))
