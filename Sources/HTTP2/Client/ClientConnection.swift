@@ -36,6 +36,8 @@ final class ClientConnection: Connection, @unchecked Sendable {
   /// - Returns: false if the connection cannot take one more.
   func open(_ stream: ClientHTTP2Stream) -> Bool {
     guard session.open(stream.head, stream) else {
+      // The ids are used up: others must not wait for the last of the streams.
+      subchannel.connectionRetires(self)
       retire()
       return false
     }

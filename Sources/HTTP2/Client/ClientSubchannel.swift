@@ -48,7 +48,10 @@ final class ClientSubchannel: @unchecked Sendable {
     let stream = ClientHTTP2Stream(head, subchannel: self, handler: handler)
     switch state {
     case .ready(let connection) where waiting.isEmpty && connection.room > 0:
-      if !connection.open(stream) { wait(stream) }
+      if !connection.open(stream) {
+        wait(stream)
+        reconnect()
+      }
     case .ready, .resolving, .connecting:
       wait(stream)
     case .idle:
