@@ -35,7 +35,7 @@ extension HTTP2Session {
     let id = header.streamID
     guard let stream = streams.find(id) else {
       guard !isIdle(id) else { throw connectionError(.protocolError, "DATA on an idle stream") }
-      try answerClosed(id)
+      try answerClosed(id, isBody: content > 0)
       return nil
     }
     if stream.receivedEnd {
@@ -137,13 +137,8 @@ extension HTTP2Session {
       guard outboundWindow + increment <= HTTP2Protocol.maxWindow else {
         throw connectionError(.flowControlError, "the connection's window is too large")
       }
+      // `produce` goes on with the streams that wait for it, as far as it reaches.
       outboundWindow += increment
-      let waiting = starved
-      starved.removeAll(keepingCapacity: waiting.count <= 64)
-      for stream in waiting {
-        stream.isStarved = false
-        queue(stream)
-      }
       return
     }
     guard !isIdle(id) else { throw connectionError(.protocolError, "WINDOW_UPDATE on an idle stream") }

@@ -55,11 +55,16 @@ extension HTTP2Session {
       throw connectionError(.enhanceYourCalm, "SETTINGS with too many parameters")
     }
     hasGreeted = true
+    let windowBefore = outboundStreamWindow
+    var largestWindow = outboundStreamWindow
     for offset in stride(from: 0, to: payload.count, by: 6) {
       let id = UInt16(bigEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
       let value = UInt32(bigEndian: payload.loadUnaligned(fromByteOffset: offset + 2, as: UInt32.self))
       try apply(id, Int(value))
+      largestWindow = max(largestWindow, outboundStreamWindow)
     }
+    // Once for all values, as a frame has room for many and a connection for many streams.
+    try shiftOutboundWindows(by: outboundStreamWindow - windowBefore, largest: largestWindow - windowBefore)
     control.append(
       FrameHeader(length: 0, type: FrameType.settings, flags: FrameFlags.acknowledgement, streamID: 0))
     try countAcknowledgement()
@@ -71,6 +76,7 @@ extension HTTP2Session {
     switch id {
     case SettingID.headerTableSize:
       encoderTableSize = value
+      leastEncoderTableSize = min(leastEncoderTableSize, value)
       encoder?.limitTable(to: value)
     case SettingID.enablePush:
       guard value == 0 || (value == 1 && role == .server) else {
@@ -82,7 +88,6 @@ extension HTTP2Session {
       guard value <= HTTP2Protocol.maxWindow else {
         throw connectionError(.flowControlError, "INITIAL_WINDOW_SIZE is too large")
       }
-      try shiftOutboundWindows(by: value - outboundStreamWindow)
       outboundStreamWindow = value
     case SettingID.maxFrameSize:
       guard (HTTP2Protocol.defaultFrameSize...HTTP2Protocol.largestFrameSize).contains(value) else {
@@ -95,13 +100,14 @@ extension HTTP2Session {
   }
 
   /// The windows of open streams follow; they may become negative (RFC 9113 §6.9.2).
-  private func shiftOutboundWindows(by difference: Int) throws(SessionFailure) {
-    guard difference != 0 else { return }
+  /// - Parameter largest: the largest difference on the way there, which no window may exceed its limit by either.
+  private func shiftOutboundWindows(by difference: Int, largest: Int) throws(SessionFailure) {
+    guard difference != 0 || largest > 0 else { return }
     for stream in streams.all {
-      stream.outboundWindow += difference
-      guard stream.outboundWindow <= HTTP2Protocol.maxWindow else {
+      guard stream.outboundWindow + largest <= HTTP2Protocol.maxWindow else {
         throw connectionError(.flowControlError, "INITIAL_WINDOW_SIZE makes a window too large")
       }
+      stream.outboundWindow += difference
       if stream.hasWork { queue(stream) }
     }
   }

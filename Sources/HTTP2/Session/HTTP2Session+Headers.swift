@@ -73,10 +73,12 @@ extension HTTP2Session {
   }
 
   /// A frame has come on a stream that is closed.
-  func answerClosed(_ id: Int32) throws(SessionFailure) {
-    try countIdleFrame()
-    // What was under way when this side reset the stream is nobody's fault.
-    guard !history.wasReset(id) else { return }
+  /// - Parameter isBody: whether it carries content.
+  func answerClosed(_ id: Int32, isBody: Bool = false) throws(SessionFailure) {
+    let wasReset = history.wasReset(id)
+    // What was under way when this side reset the stream is nobody's fault: a whole window, in small frames perhaps.
+    if !wasReset || !isBody { try countIdleFrame() }
+    guard !wasReset else { return }
     append(FrameType.resetStream, id, ResetCode.streamClosed.rawValue)
     history.noteReset(id)
   }

@@ -135,7 +135,7 @@ extension HTTP2Session {
   func isIdle(_ id: Int32) -> Bool {
     switch role {
     case .server: id & 1 == 0 || id > history.highest
-    case .client: id & 1 == 0 || id >= nextStreamID
+    case .client: id & 1 == 0 || (nextStreamID > 0 && id >= nextStreamID)
     }
   }
 

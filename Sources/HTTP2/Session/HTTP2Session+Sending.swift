@@ -53,6 +53,13 @@ extension HTTP2Session {
     guard !stream.isClosing else { return }
     stream.isClosing = true
     stream.closingCode = code
+    if stream.isStarved {
+      starvedInVain += 1
+      if starvedInVain >= 64, starvedInVain * 2 >= starved.count {
+        starved.removeClosed()
+        starvedInVain = 0
+      }
+    }
     // One that the delegate is just making is closed when it is there; see `openStream`.
     guard stream.isOpen else { return }
     streams.remove(stream.id)
@@ -96,19 +103,31 @@ extension HTTP2Session {
   func produce(into output: OutputBuffer, limit: Int) throws(SessionFailure) -> Bool {
     flushControl(to: output)
     guard !hasEnded else { return false }
-    while output.count < limit, let stream = ready.popFirst() {
-      stream.isQueued = false
+    while output.count < limit, let stream = nextToSend() {
       send(stream, into: output)
       // What was written meanwhile comes next: header blocks must go out in the order in which they were encoded.
       if !closing.isEmpty { reportClosed() }
       flushControl(to: output)
     }
-    return !ready.isEmpty
+    return !ready.isEmpty || outboundWindow > 0 && !starved.isEmpty
+  }
+
+  /// Those that wait for window of the connection have waited longest.
+  @inline(__always)
+  private func nextToSend() -> HTTP2Stream? {
+    if outboundWindow > 0, let stream = starved.popFirst() {
+      stream.isStarved = false
+      if stream.isClosing { starvedInVain -= 1 }
+      return stream
+    }
+    guard let stream = ready.popFirst() else { return nil }
+    stream.isQueued = false
+    return stream
   }
 
   @inline(__always)
   func queue(_ stream: HTTP2Stream) {
-    guard !stream.isQueued, !stream.isDeferred, stream.hasSentHead else { return }
+    guard !stream.isQueued, !stream.isStarved, !stream.isDeferred, stream.hasSentHead else { return }
     stream.isQueued = true
     ready.append(stream)
   }
@@ -125,8 +144,8 @@ extension HTTP2Session {
     // A window update brings the stream back.
     guard stream.outboundWindow > 0 else { return }
     guard outboundWindow > 0 else {
-      if !stream.isStarved { starved.append(stream) }
       stream.isStarved = true
+      starved.append(stream)
       return
     }
     let length = min(min(available, stream.outboundWindow), min(outboundWindow, outboundFrameSize))
@@ -163,7 +182,8 @@ extension HTTP2Session {
   private func prepareEncoder() {
     guard encoder == nil else { return }
     var made = HeaderEncoder(memory: memory)
-    if encoderTableSize != HTTP2Protocol.defaultHeaderTableSize { made.limitTable(to: encoderTableSize) }
+    if leastEncoderTableSize < HTTP2Protocol.defaultHeaderTableSize { made.limitTable(to: leastEncoderTableSize) }
+    if encoderTableSize != leastEncoderTableSize { made.limitTable(to: encoderTableSize) }
     encoder = consume made
   }
 

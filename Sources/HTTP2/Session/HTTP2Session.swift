@@ -39,6 +39,8 @@ final class HTTP2Session: SessionEngine {
   @exclusivity(unchecked) var encoder: HeaderEncoder?
   /// What the peer's SETTINGS say of the encoder's table, if they have said it before there was an encoder.
   var encoderTableSize = HTTP2Protocol.defaultHeaderTableSize
+  /// The least that they have said: the first block must name it (RFC 7541 §4.2).
+  var leastEncoderTableSize = HTTP2Protocol.defaultHeaderTableSize
 
   @exclusivity(unchecked) var guardian: FloodGuard
   @exclusivity(unchecked) var history: StreamIDHistory
@@ -70,7 +72,9 @@ final class HTTP2Session: SessionEngine {
   /// Streams that have something to send and window for it.
   @exclusivity(unchecked) var ready = StreamQueue()
   /// Streams that have something to send when the connection's window opens.
-  @exclusivity(unchecked) var starved: [HTTP2Stream] = []
+  @exclusivity(unchecked) var starved = StreamQueue()
+  /// How many of these are over. A peer that keeps its window shut must not make them pile up.
+  var starvedInVain = 0
   /// Streams that are over, of which the delegate has still to hear.
   @exclusivity(unchecked) var closing: [HTTP2Stream] = []
 
@@ -173,12 +177,13 @@ struct HeaderBlockInProgress {
   var continuations = 0
 }
 
-/// The streams that have something to send, first in, first out.
+/// Streams that have something to send, first in, first out.
 struct StreamQueue {
   private var streams: [HTTP2Stream?] = []
   private var first = 0
 
   var isEmpty: Bool { first == streams.count }
+  var count: Int { streams.count - first }
 
   mutating func append(_ stream: HTTP2Stream) {
     streams.append(stream)
@@ -198,5 +203,11 @@ struct StreamQueue {
       first = 0
     }
     return stream
+  }
+
+  /// Lets go of the streams that are over.
+  mutating func removeClosed() {
+    streams.removeAll { $0?.isClosing ?? true }
+    first = 0
   }
 }

@@ -10,6 +10,8 @@ struct PseudoHeaders: OptionSet {
   static let authority = PseudoHeaders(rawValue: 4)
   static let path = PseudoHeaders(rawValue: 8)
   static let status = PseudoHeaders(rawValue: 16)
+  /// None of them, but it stands in for `authority`.
+  static let host = PseudoHeaders(rawValue: 32)
 }
 
 /// What makes a section malformed (RFC 9113 §8.1.1). The sets of octets that names and values may hold are nghttp2's.
@@ -57,8 +59,8 @@ extension HeaderBlock {
 
   /// Whether a field that is not a pseudo-header may stand here. Notes the declared length.
   mutating func isAllowed(name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Bool {
-    // In lower case, and a token (§8.2.1).
-    guard nghttp2_check_header_name(name.baseAddress, name.count) != 0 else { return false }
+    // In lower case, and a token (§8.2.1); a list holds no longer one, whatever the limits are.
+    guard name.count <= UInt16.max, nghttp2_check_header_name(name.baseAddress, name.count) != 0 else { return false }
     switch name.count {
     case 2 where Self.equal(name, "te"):
       return Self.equal(value, "trailers")
@@ -83,10 +85,10 @@ extension HeaderBlock {
   private mutating func agreesWithAuthority(_ host: UnsafeBufferPointer<UInt8>) -> Bool {
     guard Self.isAuthority(host) else { return false }
     let text = String(decoding: host, as: UTF8.self)
-    if seen.contains(.authority) { return authority == text }
-    // Pseudo-headers are in front, so none will follow: this is the only name.
+    if !seen.isDisjoint(with: [.authority, .host]) { return authority == text }
+    // Pseudo-headers are in front, so none will follow: this is the name, with which another one must agree.
     authority = text
-    return true
+    return note(.host)
   }
 
   /// The section is complete: sees whether anything is missing.

@@ -27,8 +27,8 @@ struct StreamIDHistory {
     // Clients count in odd numbers, from 1.
     let expected = highest == 0 ? 1 : highest + 2
     if id > expected {
-      if skipped.count == maxRanges { skipped.removeFirst() }
       skipped.append(expected...(id - 1))
+      if skipped.count > maxRanges { skipped.removeFirst() }
     }
     highest = id
   }
@@ -42,7 +42,7 @@ struct StreamIDHistory {
   mutating func noteReset(_ id: Int32) {
     if reset.count < maxReset {
       reset.append(id)
-    } else {
+    } else if maxReset > 0 {
       reset[oldestReset] = id
       oldestReset = (oldestReset + 1) % maxReset
     }
