@@ -8,6 +8,9 @@ final class SessionHarness: SessionDelegate {
   /// A stream that notes what happens to it.
   final class Stream: HTTP2Stream {
     let note: (String) -> Void
+    /// What its handler does when body has come, and when the request is over.
+    var onBody: (Stream, Int) -> Void = { _, _ in }
+    var onEnd: (Stream) -> Void = { _ in }
 
     init(id: Int32, note: @escaping (String) -> Void) {
       self.note = note
@@ -16,9 +19,16 @@ final class SessionHarness: SessionDelegate {
 
     override func receiveHeaders(_ block: inout HeaderBlock, endStream: Bool) {
       note("headers \(id) \(block.status)\(endStream ? " end" : "")")
+      if endStream { onEnd(self) }
     }
-    override func receive(_ bytes: UnsafeRawBufferPointer) { note("data \(id) " + bytes.map { String($0) }.joined()) }
-    override func receiveEnd() { note("end \(id)") }
+    override func receive(_ bytes: UnsafeRawBufferPointer) {
+      note("data \(id) " + bytes.map { String($0) }.joined())
+      onBody(self, bytes.count)
+    }
+    override func receiveEnd() {
+      note("end \(id)")
+      onEnd(self)
+    }
   }
 
   private let memory = SessionMemory()
