@@ -98,6 +98,29 @@ import Testing
     }
   }
 
+  @Test func `a request that is answered gets no second answer, even if its rest is malformed`() async throws {
+    try await Fixture.run(Self.early) { fixture in
+      let peer = try RawPeer(fixture)
+      try peer.send(Self.post + "Transfer-Encoding: chunked\r\n\r\n5\r\nhel")
+      #expect(try peer.answer()?.status == 415)
+      peer.sendUntilRefused(Array("lo!\r\n".utf8))
+      #expect(try peer.readAll() == [])
+    }
+  }
+
+  @Test func `many requests in one read are all answered`() async throws {
+    try await Fixture.run(ScriptedAcceptor { _, stream in EchoHandler(stream) }) { fixture in
+      let peer = try RawPeer(fixture)
+      let body = String(repeating: "x", count: 100)
+      let requests = Self.post + "Content-Length: 100\r\n\r\n" + body + Self.get
+      try peer.send(String(repeating: requests, count: 1000))
+      for _ in 0..<1000 {
+        #expect(try peer.answer()?.body == body)
+        #expect(try peer.answer()?.body == "")
+      }
+    }
+  }
+
   @Test func `too long a rest ends the connection`() async throws {
     var limits = HTTP2Limits()
     limits.maxDiscardedBody = 1000

@@ -15,6 +15,8 @@ final class HTTP1Session: SessionEngine {
   @exclusivity(unchecked) private var block: HeaderBlock
   /// Octets received before their time.
   private var held: [UInt8] = []
+  /// How many of them are read: with many requests in one read, moving the rest for each would be what they cost.
+  private var heldStart = 0
   /// The request under way.
   var exchange: HTTP1Exchange?
   /// How many more octets of a body may be thrown away whose request is answered; nil if there is no such body.
@@ -43,6 +45,8 @@ final class HTTP1Session: SessionEngine {
 
   func receive(_ bytes: UnsafeRawBufferPointer) {
     guard held.isEmpty else {
+      held.removeFirst(heldStart)
+      heldStart = 0
       held.append(contentsOf: bytes)
       return readHeld()
     }
@@ -55,8 +59,9 @@ final class HTTP1Session: SessionEngine {
     guard !held.isEmpty, wantsOctets else { return }
     let input = held
     held = []
-    let used = read(input.span)
-    if !isClosing { held = used == 0 ? input : Array(input[used...]) }
+    let used = read(input.span.extracting(heldStart..<input.count))
+    heldStart = isClosing ? 0 : heldStart + used
+    if heldStart == input.count { heldStart = 0 } else if !isClosing { held = input }
   }
 
   /// Whether a request may begin or go on.
@@ -129,6 +134,8 @@ final class HTTP1Session: SessionEngine {
 
   /// The octets are no request: says why, unless an answer has begun, and ends the connection.
   private func refuse(_ refusal: HTTP1Refusal) {
+    // A request that is answered gets no second answer, which the client would take for the next request's.
+    if discardable != nil { return endReading() }
     abort(.protocolError, refusal)
   }
 
