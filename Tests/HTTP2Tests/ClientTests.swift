@@ -1,4 +1,5 @@
 import Base
+import Foundation
 import HTTP2
 import RPC
 import Testing
@@ -25,6 +26,11 @@ import Testing
     return port
   }
 
+  /// Where nobody listens, and nobody else can begin to: anybody may be given a port that has been freed.
+  private static func freeAddress() -> String {
+    "unix:\(FileManager.default.temporaryDirectory.path)/octet-\(UUID().uuidString)"
+  }
+
   @Test func `a server that is not there is unreachable, with the reason`() async throws {
     let port = try await closedPort()
     try await withTransport("127.0.0.1:\(port)") { transport in
@@ -44,13 +50,13 @@ import Testing
   @Test func `after the backoff the client connects`() async throws {
     var limits = HTTP2Limits()
     limits.backoffBase = .milliseconds(5)
-    let port = try await closedPort()
-    try await withTransport("127.0.0.1:\(port)", limits: limits) { transport in
+    let address = Self.freeAddress()
+    try await withTransport(address, limits: limits) { transport in
       guard case .unreachable = await Exchange.start(transport).response().closure else {
         Issue.record("not unreachable")
         return
       }
-      try await Fixture.run(ExchangeTests.echo, listen: .cleartext("127.0.0.1:\(port)")!) { _ in
+      try await Fixture.run(ExchangeTests.echo, listen: .cleartext(address)!) { _ in
         while await Exchange.start(transport, body: [[1]]).response().body != [1] {}
       }
     }
@@ -80,9 +86,9 @@ import Testing
       if head.path == "/hold" { return HoldingHandler(stream) }
       return EchoHandler(stream)
     }
-    let port = try await closedPort()
-    let address = ListenAddress.cleartext("127.0.0.1:\(port)")!
-    try await withTransport("127.0.0.1:\(port)") { transport in
+    let target = Self.freeAddress()
+    let address = ListenAddress.cleartext(target)!
+    try await withTransport(target) { transport in
       var held: Exchange?
       try await Fixture.run(acceptor, listen: address) { _ in
         held = Exchange.start(transport, path: "/hold", finish: false)
