@@ -103,6 +103,8 @@ struct WireCursor {
     while position < end {
       let byte = bytes[position]
       position += 1
+      // The tenth octet has room for one bit. protobuf-c takes a bool for true that has none but bits beyond.
+      if shift == 63, byte > 1 { throw .malformed }
       value |= UInt64(byte & 0x7f) << shift
       if byte < 0x80 { return value }
       shift += 7
