@@ -3,7 +3,8 @@ public struct WebLimits: Sendable {
   /// The greatest length in bytes of one request message before it becomes protobuf, compressed and decompressed: the
   /// core's own default. A message in JSON is mostly longer than in protobuf, so that JSON meets this limit first.
   public var messageBytes: Int
-  /// How many bytes of unfinished requests are held, over all calls. They come before anybody is authenticated, and a
+  /// How many bytes of unfinished requests are held, over all calls, and of messages by which those in JSON that came
+  /// compressed are longer now. They come before anybody is authenticated, and a
   /// client may begin thousands of them and end none.
   public var gatheredBytes: Int
   /// How long the end of an answer may wait for the end of the request. A client that is still sending has to be told to

@@ -71,6 +71,57 @@ struct HostileTests {
     }
   }
 
+  /// JSON that holds 300,000 octets and is a thousandth of that when compressed.
+  private static let bomb = Array(#"{"payload":{"body":"\#(String(repeating: "A", count: 400_000))"}}"#.utf8)
+
+  private struct Wait: ServerInterceptor {
+    func before(_ context: ServerContext) async throws { await context.waitUntilCancelled() }
+  }
+
+  @Test func messagesThatGrowInTranslationAreCountedWhileNobodyReadsThem() async throws {
+    let fixture = try WebFixture(limits: WebLimits(gatheredBytes: 1_000_000), interceptors: [Wait()])
+    let call = fixture.open(
+      "StreamingInputCall", "application/connect+json",
+      ["connect-content-encoding": "gzip", "connect-timeout-ms": "5000"])
+    for _ in 0..<5 { call.write(Frame(flags: 1, payload: try #require(gzip(Self.bomb))).bytes) }
+    call.finish()
+    await call.end()
+    #expect(Frame.all(call.body).last?.text.contains("resource_exhausted") == true, "\(call.text)")
+    // Nothing of it is left in the sum.
+    let next = fixture.open(
+      "StreamingInputCall", "application/connect+json",
+      ["connect-content-encoding": "gzip", "connect-timeout-ms": "50"])
+    for _ in 0..<3 { next.write(Frame(flags: 1, payload: try #require(gzip(Self.bomb))).bytes) }
+    await next.end()
+    #expect(Frame.all(next.body).last?.text.contains("deadline_exceeded") == true, "\(next.text)")
+  }
+
+  @Test func aRequestThatGrowsInTranslationIsCounted() async throws {
+    let fixture = try WebFixture(rpcLimits: RPCLimits(gatheredBytes: 100_000))
+    let body = try #require(gzip(Self.bomb))
+    for _ in 0..<2 {
+      let call = await fixture.post("UnaryCall", "application/json", body, ["content-encoding": "gzip"])
+      #expect(call.status == 429)
+    }
+    #expect(await fixture.json("UnaryCall", "{}").status == 200)
+  }
+
+  @Test func anAnswerThatHasNoJSONFailsTheCallEvenBeforeItsRequest() async throws {
+    let method = MethodDescriptor(service: "test.Undescribed", name: "Talk", kind: .bidirectional)
+    let fixture = try WebFixture { registry in
+      registry.bidirectional(method) {
+        (_: RequestReader<RawMessage>, responses: ResponseWriter<RawMessage>, _) in
+        try await responses.write(RawMessage([]))
+      }
+    }
+    let call = WebExchange(
+      fixture.transport, "POST", method.path, ["content-type": "application/connect+json"])
+    call.finish()
+    await call.end()
+    #expect(call.status == 200)
+    #expect(Frame.all(call.body).map(\.flags) == [2], "\(call.text)")
+  }
+
   @Test func whatIsWrongWithABodyIsTheCallsStatus() async throws {
     let seen = Locked([StatusCode]())
     struct Watch: ServerInterceptor {

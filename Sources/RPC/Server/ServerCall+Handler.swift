@@ -25,8 +25,7 @@ extension ServerCall {
     if passed == server.interceptors.count {
       answer(bytes.extracting(message), handler)
     } else {
-      keepRequest(bytes, message)
-      startTask(after: passed)
+      if keepRequest(bytes, message) { startTask(after: passed) }
     }
   }
 

@@ -8,8 +8,8 @@ extension ServerCall {
     guard !state.hasEnded else { return }
     counts.bytesReceived += bytes.count
     if request == nil, let message = deframer.soleMessage(in: bytes) {
-      keepRequest(bytes, message)
       counts.messagesReceived += 1
+      keepRequest(bytes, message)
       return
     }
     deframer.append(bytes)
@@ -62,9 +62,21 @@ extension ServerCall {
     return true
   }
 
-  /// Copies the request out of bytes on loan.
-  func keepRequest(_ bytes: Span<UInt8>, _ message: Range<Int>) {
+  /// Copies the request out of bytes on loan. What a transport receives at once is too little to be counted; but what
+  /// was translated from another form can have been a thousandth of this when it came.
+  /// - Returns: false if that is beyond the limit, and the call has ended.
+  @discardableResult
+  func keepRequest(_ bytes: Span<UInt8>, _ message: Range<Int>) -> Bool {
+    if bytes.count > RPCLimits.uncountedRequestBytes {
+      do throws(RPCError) {
+        try countGathered(bytes.count)
+      } catch {
+        end(failing: error)
+        return false
+      }
+    }
     request = Array(copying: bytes)[message]
+    return true
   }
 
   /// The request has ended: handles it if it is whole.

@@ -17,6 +17,10 @@ class WebCall: ServerStream, ServerStreamHandler {
   private final var translator: (any RequestTranslator)?
   private final var ledger = WindowLedger()
   private final var gathered = 0
+  /// The core has the request, but has not returned from taking it; its answer may begin already.
+  private final var isBeginning = false
+  /// What the call is to end with as soon as the core has returned.
+  private final var earlyFailure: RPCError?
   /// The core has given the whole answer: what comes still is of no use.
   private final var hasAnswered = false
   /// The peer has sent everything.
@@ -35,7 +39,14 @@ class WebCall: ServerStream, ServerStreamHandler {
   /// - Parameter translator: nil if the core understands the body as it comes.
   final func begin(_ head: RequestHead, _ translator: (any RequestTranslator)?) {
     self.translator = translator
-    core = acceptor.core.accept(head, on: self)
+    isBeginning = true
+    let core = acceptor.core.accept(head, on: self)
+    self.core = core
+    isBeginning = false
+    if let earlyFailure {
+      self.earlyFailure = nil
+      core.fail(earlyFailure)
+    }
   }
 
   /// Answers without the core.
@@ -77,7 +88,13 @@ class WebCall: ServerStream, ServerStreamHandler {
   /// The call is to end with an error that is found here.
   final func fail(_ error: RPCError) {
     release()
-    if let core { core.fail(error) } else if !hasAnswered { refuse(error) }
+    if isBeginning {
+      if earlyFailure == nil { earlyFailure = error }
+    } else if let core {
+      core.fail(error)
+    } else if !hasAnswered {
+      refuse(error)
+    }
   }
 
   /// The body is not needed any more.
@@ -98,7 +115,10 @@ class WebCall: ServerStream, ServerStreamHandler {
   }
 
   final func consumed(_ count: Int) {
-    stream.consumed(translator == nil ? count : ledger.consume(count))
+    guard let translator else { return stream.consumed(count) }
+    stream.consumed(ledger.consume(count))
+    // It is less than before, which no limit forbids.
+    if gathered > 0 { try? account(min(gathered, translator.heldBytes + ledger.excess)) }
   }
 
   // What the transport says.
@@ -163,17 +183,28 @@ class WebCall: ServerStream, ServerStreamHandler {
       self.translator = DiscardedBody()
       let given = try body(&translator)
       self.translator = translator
-      try account(translator.heldBytes)
       if given.isEmpty { stream.consumed(received) } else { ledger.record(received: received, given: given.count) }
+      do throws(RPCError) {
+        try account(translator.heldBytes + ledger.excess)
+      } catch {
+        // The core gets nothing of it, and so will not give it back.
+        if !given.isEmpty { stream.consumed(ledger.consume(given.count)) }
+        return failed(error)
+      }
       return given
     } catch {
       stream.consumed(received)
-      fail(error)
-      return nil
+      return failed(error)
     }
   }
 
-  /// Counts what is held of an unfinished message into the server's sum.
+  private final func failed(_ error: RPCError) -> [UInt8]? {
+    fail(error)
+    return nil
+  }
+
+  /// Counts into the server's sum what no window bounds: what is held of an unfinished message, and by what the
+  /// messages that the core holds have grown in translation.
   private final func account(_ held: Int) throws(RPCError) {
     let change = held - gathered
     guard change != 0 else { return }

@@ -6,6 +6,9 @@ struct WindowLedger {
   /// Octets that the core was given for them and has not consumed.
   private var given = 0
 
+  /// By how many octets what the core holds is longer than it came.
+  var excess: Int { max(given - received, 0) }
+
   /// `received` octets of the body became `given` octets for the core.
   mutating func record(received: Int, given: Int) {
     self.received += received
