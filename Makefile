@@ -40,9 +40,9 @@ unit-test: generate ## the Swift tests (debug build)
 client-test: build examples ## the tests that drive the built programs from outside, with foreign clients
 	$(PYTHON) -m pytest -q Tests
 
-bench: build ## measure against gRPC C++ and plain figures; see docs/benchmarks.md
+bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benchmarks.md
 	@scripts/setup --benchmarks
-	$(PYTHON) Tests/Benchmarks/echo.py
+	$(PYTHON) Tests/Benchmarks/rpc_table.py
 	$(PYTHON) Tests/Benchmarks/server_figures.py
 	$(PYTHON) Tests/Benchmarks/idle_connections.py
 	@rm -f .build/benchmarks/*.db*

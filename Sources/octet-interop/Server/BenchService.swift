@@ -1,8 +1,10 @@
 import BenchAPI
 import RPC
 
-/// `bench.v1.Bench`: the four kinds of method with next to nothing to do.
+/// `bench.v1.Bench`: the four kinds of method with next to nothing to do, and a publisher with very many readers.
 struct BenchService: Bench, BenchMethods.SynchronousEcho {
+  private let fanOut = FanOut()
+
   func echo(_ request: EchoRequest, context: ServerContext) -> EchoReply {
     var reply = EchoReply()
     reply.payload = request.payload
@@ -34,5 +36,22 @@ struct BenchService: Bench, BenchMethods.SynchronousEcho {
 
   func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
     while let chunk = try await requests.next() { try await responses.write(chunk) }
+  }
+
+  func subscribe(
+    _ request: SubscribeRequest, responses: ResponseWriter<Chunk>, context: ServerContext
+  ) async throws {
+    fanOut.add(responses.sink)
+    context.sendInitialMetadata()
+    await context.waitUntilCancelled()
+  }
+
+  func publish(_ requests: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk {
+    var reply = Chunk()
+    while let chunk = try await requests.next() {
+      fanOut.publish(EncodedMessage(chunk))
+      reply.seq += 1
+    }
+    return reply
   }
 }

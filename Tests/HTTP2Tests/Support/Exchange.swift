@@ -24,7 +24,7 @@ final class Exchange: ClientStreamHandler, @unchecked Sendable {
 
   let executor: any CallExecutor
   private let state = Locked(State())
-  private var stream: (any ClientStream)!
+  private(set) var stream: (any ClientStream)!
   private let keepsBody: Bool
   /// Whether received bytes are given back at once.
   private let consumes: Bool

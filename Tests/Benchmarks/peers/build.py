@@ -1,0 +1,55 @@
+"""Builds the servers that the benchmarks compare with, and the load client, into .build/benchmarks."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+WORK = ROOT / ".build" / "benchmarks"
+PROTO = "bench/v1/bench.proto"
+
+
+def is_newer(product, *sources):
+    return product.exists() and all(product.stat().st_mtime > source.stat().st_mtime for source in sources)
+
+
+def libraries(*names):
+    return subprocess.check_output(["pkg-config", "--cflags", "--libs", *names], text=True).split()
+
+
+def run(*command):
+    subprocess.run([str(part) for part in command], check=True)
+
+
+def generate():
+    """The code of bench.proto for C++ and for Python; the latter's folder is returned."""
+    stamp = WORK / "generated"
+    python = WORK / "python"
+    if not is_newer(stamp, ROOT / "Protos" / PROTO):
+        python.mkdir(parents=True, exist_ok=True)
+        plugin = shutil.which("grpc_cpp_plugin")
+        run("protoc", f"-I{ROOT / 'Protos'}", f"--cpp_out={WORK}", f"--grpc_out={WORK}",
+            f"--plugin=protoc-gen-grpc={plugin}", PROTO)  # fmt: skip
+        run(sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'Protos'}", f"--python_out={python}",
+            f"--grpc_python_out={python}", PROTO)  # fmt: skip
+        stamp.touch()
+    return python
+
+
+def build():
+    """Builds what is missing or older than its source. Returns the folder of the Python code for bench.proto."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    python = generate()
+    source, program = HERE / "grpc_cpp_server.cc", WORK / "grpc_cpp_server"
+    if not is_newer(program, source, WORK / "generated"):
+        code = sorted((WORK / "bench" / "v1").glob("*.cc"))
+        run("g++", "-std=c++17", "-O2", f"-I{WORK}", source, *code, "-o", program, *libraries("grpc++", "protobuf"))
+    source, program = HERE / "stream_load.cc", WORK / "stream_load"
+    if not is_newer(program, source):
+        run("g++", "-std=c++17", "-O2", source, "-o", program, *libraries("libnghttp2"))
+    source, program = HERE / "nghttp2_constant.c", WORK / "nghttp2_constant"
+    if not is_newer(program, source):
+        run("gcc", "-O2", source, "-o", program, *libraries("libnghttp2"))
+    return python

@@ -1,0 +1,258 @@
+"""The RPC stack beside gRPC C++, grpcio and a plain HTTP/2 server in C, in turns, in one run; a table in Markdown.
+
+Each server has one event loop and is pinned to core 0 (gRPC C++ and grpcio have the threads that they make), what drives
+it to core 1. What is compared is the server's CPU time, which is steadier on a noisy machine than calls per second.
+docs/benchmarks.md says what the rows mean. Usage: rpc_table.py [--quick] [--rounds N]
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Tests"))
+
+from peers.build import WORK, build  # noqa: E402
+
+from support.connections import raise_open_files  # noqa: E402
+from support.server import BUILD, make_certificate  # noqa: E402
+
+TICKS = os.sysconf("SC_CLK_TCK")
+SERVER_CORE, LOAD_CORE = "0", "1"
+ECHO = "/bench.v1.Bench/Echo"
+SMALL, LARGE = 100, 65_536
+OCTET, OCTET_TLS, CONSTANT, CPP, GRPCIO = "octet", "octet, TLS", "nghttp2 in C", "gRPC C++", "grpcio"
+SERVERS = (OCTET, OCTET_TLS, CONSTANT, CPP, GRPCIO)
+PEERS = (CPP, GRPCIO)
+# Messages of 100 bytes in one call, so that a call takes a fraction of a second.
+SMALL_COUNT = {OCTET: 400_000, CPP: 50_000, GRPCIO: 5_000}
+
+# (row, digits after the point); what a server has no figure for is left out.
+CALLS, CPU = "echo 8×32, calls/s", "echo 8×32, server CPU, µs per call"
+P50, P99 = "echo 1×1, p50, µs", "echo 1×1, p99, µs"
+DOWN, DOWN_CPU = "100-byte messages down, per second", "100-byte messages down, per server CPU second"
+UP, UP_CPU = "100-byte messages up, per second", "100-byte messages up, per server CPU second"
+GIB_DOWN, GIB_UP = "1 GiB down, server CPU, µs per 64 KiB message", "1 GiB up, server CPU, µs per 64 KiB message"
+GIB_DOWN_RATE, GIB_UP_RATE = "1 GiB down, MiB/s", "1 GiB up, MiB/s"
+FAN_ONE = "fan-out, one event at a time, deliveries per server CPU second"
+FAN_EIGHT = "fan-out, eight events at a time, deliveries per server CPU second"
+FAN_EIGHT_RATE = "fan-out, eight events at a time, deliveries per second"
+ROWS = (
+    (CALLS, 0), (CPU, 2), (P50, 1), (P99, 1), (DOWN, 0), (DOWN_CPU, 0), (UP, 0), (UP_CPU, 0), (GIB_DOWN, 2),
+    (GIB_DOWN_RATE, 0), (GIB_UP, 2), (GIB_UP_RATE, 0), (FAN_ONE, 0), (FAN_EIGHT, 0), (FAN_EIGHT_RATE, 0),
+)  # fmt: skip
+
+
+class Extent:
+    """How long and how much."""
+
+    def __init__(self, quick, rounds):
+        self.rounds = rounds or (1 if quick else 3)
+        self.echo_seconds = 1 if quick else 2
+        self.seconds = 0.4 if quick else 1
+        self.large_count = 2048 if quick else 16_384  # of 64 KiB: 128 MiB and 1 GiB
+        self.connections, self.readers = (10, 1000) if quick else (100, 10_000)
+
+
+class Measured:
+    """A server pinned to its core. A context manager."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(
+            ["taskset", "-c", SERVER_CORE, *map(str, command)], stdout=subprocess.PIPE, text=True
+        )
+        found = re.search(r"127\.0\.0\.1:\d+", self.process.stdout.readline())
+        if not found:
+            self.__exit__()
+            sys.exit(f"{command[0]} did not say where it listens")
+        self.address = found.group()
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def h2load(server, scheme, seconds, body):
+    """(calls per second, server CPU in µs per call) with 8 connections of 32 streams each."""
+    before = server.cpu_seconds()
+    output = subprocess.check_output(
+        ["taskset", "-c", LOAD_CORE, "h2load", f"-D{seconds}", "-c8", "-m32", "-d", body,
+         "-H", "content-type: application/grpc", "-H", "te: trailers", f"{scheme}://{server.address}{ECHO}"],
+        text=True, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    used = server.cpu_seconds() - before
+    done, failed, errors = (int(re.search(rf"(\d+) {word}", output).group(1)) for word in ("succeeded", "failed", "err"))
+    body_octets = int(re.search(r"\((\d+)\) data", output).group(1))
+    # An answer is as long as the request; a call that fails has no body.
+    if not done or failed or errors or body_octets < done * pathlib.Path(body).stat().st_size:
+        sys.exit(f"h2load failed:\n{output}")
+    return done / seconds, used / done * 1e6
+
+
+def drive(server, *arguments):
+    """What stream_load reports, with `cpu`: the server's CPU seconds from when it begins to measure."""
+    command = ["taskset", "-c", LOAD_CORE, WORK / "stream_load", server.address, *arguments]
+    with subprocess.Popen(
+        [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as load:
+        if load.stdout.readline() != "ready\n":
+            sys.exit(f"failed: {' '.join(map(str, command))}")
+        before = server.cpu_seconds()
+        load.stdin.write("go\n")
+        load.stdin.flush()
+        line = load.stdout.readline()
+        used = server.cpu_seconds() - before
+    if load.returncode or not line:
+        sys.exit(f"failed: {' '.join(map(str, command))}")
+    return json.loads(line) | {"cpu": max(used, 1 / TICKS)}
+
+
+def measure_echo(server, extent, scheme, body):
+    rate, cpu = h2load(server, scheme, extent.echo_seconds, body)
+    return {CALLS: rate, CPU: cpu}
+
+
+def measure_latency(server, extent):
+    found = drive(server, "echo", extent.seconds)
+    return {P50: found["p50"], P99: found["p99"]}
+
+
+def measure_streams(server, extent, small_count):
+    figures = {}
+    for mode, rate, per_cpu in (("download", DOWN, DOWN_CPU), ("upload", UP, UP_CPU)):
+        found = drive(server, mode, small_count, SMALL, extent.seconds)
+        figures[rate] = found["messages"] / found["seconds"]
+        figures[per_cpu] = found["messages"] / found["cpu"]
+    for mode, rate, per_message in (("download", GIB_DOWN_RATE, GIB_DOWN), ("upload", GIB_UP_RATE, GIB_UP)):
+        found = drive(server, mode, extent.large_count, LARGE, 0)
+        figures[rate] = found["messages"] * LARGE / found["seconds"] / (1 << 20)
+        figures[per_message] = found["cpu"] / found["messages"] * 1e6
+    return figures
+
+
+def measure_fan_out(server, extent):
+    figures = {}
+    for ahead, per_cpu, rate in ((1, FAN_ONE, None), (8, FAN_EIGHT, FAN_EIGHT_RATE)):
+        found = drive(server, "fanout", extent.connections, extent.readers, ahead, extent.seconds)
+        figures[per_cpu] = found["messages"] / found["cpu"]
+        if rate:
+            figures[rate] = found["messages"] / found["seconds"]
+    return figures
+
+
+def one_round(commands, extent, body):
+    """{(row, server): figure}; every part has a process of its own, so that none has another's memory."""
+    parts = [(name, measure_echo, ("https" if name == OCTET_TLS else "http", body)) for name in SERVERS]
+    parts += [(name, measure_latency, ()) for name in (OCTET, *PEERS)]
+    parts += [(name, measure_streams, (SMALL_COUNT[name],)) for name in (OCTET, *PEERS)]
+    parts += [(name, measure_fan_out, ()) for name in (OCTET, CPP)]
+    figures = {}
+    for name, measure, arguments in parts:
+        with Measured(commands[name]) as server:
+            for row, figure in measure(server, extent, *arguments).items():
+                figures[row, name] = figure
+    return figures
+
+
+def table(figures):
+    lines = [f"| measure | {' | '.join(SERVERS)} |", f"| --- |{' ---: |' * len(SERVERS)}"]
+    for row, digits in ROWS:
+        cells = [f"{figures[row, name]:,.{digits}f}" if (row, name) in figures else "" for name in SERVERS]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def targets(figures):
+    """One line for each target: (sentence, ratio, bound, whether at least the bound is wanted)."""
+    get = lambda row, name=OCTET: figures[row, name]  # noqa: E731
+    best_low = lambda row: min(get(row, peer) for peer in PEERS)  # noqa: E731
+    best_high = lambda row: max(get(row, peer) for peer in PEERS)  # noqa: E731
+    checks = [
+        ("echo 8×32: CPU per call at most a fifth of gRPC C++'s", get(CPU) / get(CPU, CPP), 0.2, False),
+        ("echo 8×32: CPU per call at most twice a plain nghttp2 server's", get(CPU) / get(CPU, CONSTANT), 2, False),
+        ("echo 8×32: CPU per call at most 1.7 µs", get(CPU) / 1.7, 1, False),
+        ("echo 8×32 under TLS: at most 1.4 times our cleartext", get(CPU, OCTET_TLS) / get(CPU), 1.4, False),
+        ("echo 1×1: p50 no worse than the best peer", get(P50) / best_low(P50), 1, False),
+        ("echo 1×1: p99 no worse than the best peer", get(P99) / best_low(P99), 1, False),
+    ]
+    for row in (DOWN_CPU, UP_CPU):
+        checks.append((f"{row}: ahead of every peer", get(row) / best_high(row), 1, True))
+    for row in (GIB_DOWN, GIB_UP):
+        checks.append((f"{row}: less than every peer", get(row) / best_low(row), 1, False))
+    for row in (FAN_ONE, FAN_EIGHT):
+        checks.append((f"{row}: at least five times gRPC C++'s", get(row) / get(row, CPP), 5, True))
+    for sentence, ratio, bound, at_least in checks:
+        is_met = ratio >= bound if at_least else ratio <= bound
+        wanted = f"{'at least' if at_least else 'at most'} {bound:g}"
+        yield f"- target {sentence}: {'met' if is_met else 'missed'} (ratio {ratio:.2f}, wanted {wanted})"
+
+
+def machine():
+    """What the figures depend on."""
+    words = lambda *command: subprocess.check_output(command, text=True, stderr=subprocess.STDOUT).split("\n")  # noqa: E731
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text()).group(1)
+    gib = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text()).group(1)) / (1 << 20)
+    system = re.search(r'PRETTY_NAME="(.*)"', pathlib.Path("/etc/os-release").read_text()).group(1)
+    swift = next(line for line in words("swift", "--version") if "Swift version" in line)
+    grpcio = words(sys.executable, "-c", "import grpc; print(grpc.__version__)")[0]
+    return "\n".join((
+        f"{os.cpu_count()} cores ({model}), {gib:.0f} GiB, {system}, Linux {os.uname().release}.",
+        f"{swift}; {words('g++', '--version')[0]}; gRPC C++ {words('pkg-config', '--modversion', 'grpc++')[0]}; "
+        f"grpcio {grpcio}; nghttp2 {words('pkg-config', '--modversion', 'libnghttp2')[0]}; "
+        f"{words('openssl', 'version')[0]}.",
+        f"Load of the machine before the run: {os.getloadavg()[0]:.2f}.",
+    ))  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a short look: one round, a tenth of the work")
+    parser.add_argument("--rounds", type=int, help="3 by default")
+    arguments = parser.parse_args()
+    extent = Extent(arguments.quick, arguments.rounds)
+    raise_open_files(4096)
+    description = machine()
+    generated = build()
+    octet = [BUILD / "octet-interop", "--benchmark", "--loops", "1", "--listen", "127.0.0.1:0"]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        message = b"\x0a\x64" + b"x" * SMALL  # EchoRequest{payload: 100 bytes}
+        body = folder / "echo"
+        body.write_bytes(b"\x00" + struct.pack(">I", len(message)) + message)
+        tls = make_certificate(folder / "tls")
+        commands = {
+            OCTET: octet,
+            OCTET_TLS: [*octet, "--tls-cert", tls / "cert.pem", "--tls-key", tls / "key.pem"],
+            CONSTANT: [WORK / "nghttp2_constant"],
+            CPP: [WORK / "grpc_cpp_server", "0"],
+            GRPCIO: [sys.executable, ROOT / "Tests/Benchmarks/peers/grpcio_server.py", generated],
+        }
+        rounds = [one_round(commands, extent, body) for _ in range(extent.rounds)]
+    figures = {key: statistics.median(figures[key] for figures in rounds) for key in rounds[0]}
+    print(f"{description}\nMedians of {extent.rounds} round{'s' * (extent.rounds > 1)}, the servers in turns; "
+          f"{extent.large_count * LARGE >> 20} MiB for the rows of 1 GiB, "
+          f"{extent.readers:,} streams on {extent.connections} connections for fan-out.\n")  # fmt: skip
+    print(table(figures), end="\n\n")
+    print("\n".join(targets(figures)))
+
+
+if __name__ == "__main__":
+    main()
