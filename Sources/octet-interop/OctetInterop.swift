@@ -56,9 +56,11 @@ struct OctetInterop {
     ])
     let registry = registry(options, health, pool)
     let group = try EventLoopGroup(loops: options.loops)
-    // Calls are counted here too, so that benchmarks measure what octetd does by default.
-    let metrics = ServerMetrics(methods: registry.methods, executors: group.loops)
-    let rpc = RPCServer(registry: registry, observer: CallObservatory(metrics: metrics))
+    // Calls are counted and limited here too, so that benchmarks measure what octetd does by default. Only its check of
+    // access is missing: it belongs to the accounts that octetd keeps.
+    let observatory = CallObservatory(metrics: ServerMetrics(methods: registry.methods, executors: group.loops))
+    let rpc = RPCServer(
+      registry: registry, interceptors: observatory.interceptors + [CallLimiter()], observer: observatory)
     let acceptor = WebAcceptor(rpc, pool: pool, cors: options.cors)
     let (address, tls) = try options.listenAddress()
     let server = try HTTP2Server(acceptor: acceptor, listen: [address], tls: tls, group: group)
