@@ -1,0 +1,86 @@
+import Base
+import RPC
+import Testing
+
+@testable import HTTP2
+
+/// Limits to the last that they allow, and one more.
+@Suite struct LimitTests {
+  private typealias T = RawPeer.FrameType
+
+  private static let calm = ResetCode.enhanceYourCalm.rawValue
+
+  @Test func `a header block may have so many CONTINUATION`() throws {
+    for (count, isTaken) in [(8, true), (9, false)] {
+      let harness = try SessionHarness(.server)
+      try harness.feed(RawPeer.frame(T.headers, 1, 1, RawPeer.request()))
+      for number in 1...count {
+        try harness.feed(RawPeer.frame(T.continuation, number == count ? 4 : 0, 1, RawPeer.literal("a", "b")))
+      }
+      #expect(harness.goAway == (isTaken ? nil : Self.calm))
+      #expect(harness.events.isEmpty != isTaken)
+    }
+  }
+
+  @Test func `a header list may be so many times too large before it ends the connection`() throws {
+    var limits = HTTP2Limits()
+    limits.maxHeaderListSize = 400
+    limits.headerBombFactor = 2
+    // The four fields of the request count 170, and the fifth 33 and its value.
+    for (length, isAnswered) in [(800 - 170 - 33, true), (800 - 170 - 32, false)] {
+      let harness = try SessionHarness(.server, limits: limits)
+      let block = RawPeer.request([("x", String(repeating: "v", count: length))])
+      try harness.feed(RawPeer.headers(1, block, endStream: true))
+      #expect(harness.goAway == (isAnswered ? nil : Self.calm))
+      #expect(harness.events.isEmpty, "it is no request")
+    }
+  }
+
+  @Test func `SETTINGS may have so many parameters`() throws {
+    for (count, isTaken) in [(32, true), (33, false)] {
+      let harness = try SessionHarness(.server)
+      try harness.feed(RawPeer.frame(T.settings, 0, 0, (0..<count).flatMap { _ in [0, 99, 0, 0, 0, 1] as [UInt8] }))
+      #expect(harness.goAway == (isTaken ? nil : Self.calm))
+    }
+  }
+
+  @Test func `skipped ranges and resets are remembered up to a number, the last ones`() {
+    var history = StreamIDHistory(maxRanges: 2, maxReset: 2)
+    for id: Int32 in [5, 9, 13] { history.opened(id) }
+    #expect([3, 7, 11].map { history.wasSkipped($0) } == [false, true, true])
+    for id: Int32 in [1, 3, 5] { history.noteReset(id) }
+    #expect([1, 3, 5].map { history.wasReset($0) } == [false, true, true])
+  }
+
+  @Test func `idle frames have a burst, and then so many a second`() {
+    var limits = HTTP2Limits()
+    limits.idleFrameBurst = 3
+    limits.idleFramesPerSecond = 20
+    var now: Int64 = 0
+    var guardian = FloodGuard(limits: limits) { now }
+    #expect((0..<4).map { _ in guardian.admitsIdleFrame() } == [true, true, true, false])
+    #expect(guardian.admitsReset(), "these have a measure of their own")
+    now += 100_000_000
+    #expect((0..<3).map { _ in guardian.admitsIdleFrame() } == [true, true, false])
+    now += 3_600_000_000_000
+    #expect((0..<4).map { _ in guardian.admitsIdleFrame() } == [true, true, true, false])
+  }
+
+  @Test func `refusals do not pile up for a peer that does not read`() async throws {
+    var limits = HTTP2Limits()
+    limits.maxQueuedFrames = 100
+    limits.maxConcurrentStreams = 0
+    limits.resetBurst = 10_000_000
+    // Its time stands still, so that nothing else ends the connection.
+    try await Fixture.run(ExchangeTests.echo, limits: limits, serverTime: ManualTime()) { fixture in
+      let peer = try RawPeer(
+        port: try #require(fixture.server.boundAddresses[0].address.port), receiveBuffer: 4096)
+      try peer.send(RawPeer.preface + RawPeer.frame(T.settings, 0, 0, []))
+      #expect(throws: RawPeer.Failure.self) {
+        for round in 0..<1000 as Range<UInt32> {
+          try peer.send((0..<1000 as Range<UInt32>).flatMap { RawPeer.headers(2 * (1000 * round + $0) + 1) })
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,173 @@
+"""Attacks from several connections at once, while a well-behaved client calls: it is answered, and the server is left
+with the memory, descriptors and threads that it had."""
+
+import os
+import pathlib
+import select
+import socket
+import threading
+import time
+
+import grpc
+import pytest
+from attacks import ATTACKS, ENDING, GREETING, UNARY
+from support.connections import PREFACE, address_of, open_at_once, raise_open_files
+from support.server import Server
+
+ATTACKERS = 3
+ATTACK_SECONDS = 0.5
+PAUSE_SECONDS = 0.02
+# Every good call is answered within this, whatever others do.
+ANSWER_SECONDS = 2
+# How soon what the attackers held must be free again.
+RECOVERY_SECONDS = 10
+# Beyond what the server had before the first attack. Under attack: buffers of the sockets, answers that wait, requests
+# that are not whole. Afterwards: what malloc keeps.
+PEAK_BYTES = 256 << 20
+LEFT_BYTES = 64 << 20
+# Swift's pool has up to one for each processor, and lets them go when there is nothing to do.
+POOL_THREADS = os.cpu_count()
+IDLE_CONNECTIONS = 10_000
+IDLE_CONNECTION_BYTES = 14 << 10
+ANSWER_BYTES = 1024
+
+
+class Watched:
+    """A server with one good client, and what it holds."""
+
+    def __init__(self, server, channel):
+        self.server = server
+        self.proc = pathlib.Path("/proc") / str(server.process.pid)
+        self.method = channel.unary_unary(UNARY)
+        self.slowest = 0
+        self.call()
+        self.rss, self.threads, self.files = self.held()
+
+    def held(self):
+        status = dict(line.split(":", 1) for line in (self.proc / "status").read_text().splitlines())
+        files = len(list((self.proc / "fd").iterdir()))
+        return int(status["VmRSS"].split()[0]) << 10, int(status["Threads"]), files
+
+    def call(self):
+        # SimpleRequest.response_size = 1024
+        start = time.monotonic()
+        assert len(self.method(b"\x10\x80\x08", timeout=ANSWER_SECONDS)) > ANSWER_BYTES
+        self.slowest = max(self.slowest, time.monotonic() - start)
+
+    def check_recovery(self, kept=LEFT_BYTES):
+        """The connections of the attackers are gone, and with them all that they held."""
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while True:
+            self.call()
+            rss, threads, files = self.held()
+            if (rss <= self.rss + kept and files <= self.files) or time.monotonic() > deadline:
+                break
+            # A thing to wait for that costs nothing: the server's next answer after a while.
+            select.select([], [], [], PAUSE_SECONDS)
+        assert files <= self.files
+        assert threads <= self.threads + POOL_THREADS
+        assert rss <= self.rss + kept
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("unused"), "--loops", "1", program="octet-interop") as server:
+        with grpc.insecure_channel(server.address) as channel:
+            yield Watched(server, channel)
+
+
+class Attacker(threading.Thread):
+    """Attacks over one connection after the other until the time is over."""
+
+    def __init__(self, address, attack, until, greeting=GREETING):
+        super().__init__()
+        self.address, self.attack, self.until, self.greeting = address, attack, until, greeting
+        self.connections = 0
+        self.hang_ups = 0
+
+    def run(self):
+        while time.monotonic() < self.until:
+            self.connections += 1
+            with socket.create_connection(self.address, timeout=ANSWER_SECONDS) as connection:
+                try:
+                    self.use(connection)
+                except TimeoutError:
+                    continue
+                except OSError:
+                    self.hang_ups += 1
+
+    def use(self, connection):
+        connection.sendall(self.greeting)
+        for chunk in self.attack():
+            if time.monotonic() > self.until:
+                return
+            if chunk is not None:
+                connection.sendall(chunk)
+            # Answers are read when they are there, as long as there are any.
+            while select.select([connection], [], [], PAUSE_SECONDS if chunk is None else 0)[0]:
+                if not connection.recv(1 << 16):
+                    self.hang_ups += 1
+                    return
+                if time.monotonic() > self.until:
+                    return
+        # All is said: until the server ends it.
+        while left := max(0, self.until - time.monotonic()):
+            if select.select([connection], [], [], left)[0] and not connection.recv(1 << 16):
+                self.hang_ups += 1
+                return
+
+
+def run(watched, attack, greeting=GREETING):
+    """Attacks, and calls meanwhile; returns how often the server has hung up."""
+    watched.slowest, calls, peak = 0, 0, 0
+    until = time.monotonic() + ATTACK_SECONDS
+    attackers = [Attacker(address_of(watched.server.address), attack, until, greeting) for _ in range(ATTACKERS)]
+    for attacker in attackers:
+        attacker.start()
+    while any(attacker.is_alive() for attacker in attackers):
+        watched.call()
+        calls += 1
+        peak = max(peak, watched.held()[0])
+    for attacker in attackers:
+        attacker.join()
+    print(f"{calls} calls, the slowest {watched.slowest:.3f} s; {peak - watched.rss >> 10} KiB more at the peak")
+    assert calls > 0 and watched.slowest <= ANSWER_SECONDS
+    assert all(attacker.connections for attacker in attackers)
+    assert peak <= watched.rss + PEAK_BYTES
+    watched.check_recovery()
+    return sum(attacker.hang_ups for attacker in attackers)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_good_calls_are_answered_under(watched, name):
+    hang_ups = run(watched, ATTACKS[name])
+    if name in ENDING:
+        assert hang_ups >= ATTACKERS, "each attacker should have lost a connection"
+
+
+def test_good_calls_are_answered_under_a_slow_preface(watched):
+    def octets():
+        for octet in PREFACE:
+            yield bytes([octet])
+            yield None
+
+    run(watched, octets, greeting=b"")
+
+
+def test_good_calls_are_answered_beside_idle_connections(watched):
+    count = raise_open_files(IDLE_CONNECTIONS)
+    assert count >= 1000, "the limit of open files is too low to learn anything"
+    before = watched.held()[0]
+    sockets, _ = open_at_once(address_of(watched.server.address), count)
+    try:
+        watched.slowest = 0
+        for _ in range(100):
+            watched.call()
+        rss, threads, files = watched.held()
+        assert watched.slowest <= ANSWER_SECONDS
+        assert files >= watched.files + count and threads <= watched.threads + POOL_THREADS
+        assert rss - before <= count * IDLE_CONNECTION_BYTES
+    finally:
+        for connection in sockets:
+            connection.close()
+    watched.check_recovery()
