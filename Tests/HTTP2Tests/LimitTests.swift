@@ -58,12 +58,14 @@ import Testing
     limits.idleFramesPerSecond = 20
     var now: Int64 = 0
     var guardian = FloodGuard(limits: limits) { now }
-    #expect((0..<4).map { _ in guardian.admitsIdleFrame() } == [true, true, true, false])
-    #expect(guardian.admitsReset(), "these have a measure of their own")
+    func admitted(_ count: Int) -> [Bool] { (0..<count).map { _ in guardian.admitsIdleFrame() } }
+    #expect(admitted(4) == [true, true, true, false])
+    let admitsReset = guardian.admitsReset()
+    #expect(admitsReset, "these have a measure of their own")
     now += 100_000_000
-    #expect((0..<3).map { _ in guardian.admitsIdleFrame() } == [true, true, false])
+    #expect(admitted(3) == [true, true, false])
     now += 3_600_000_000_000
-    #expect((0..<4).map { _ in guardian.admitsIdleFrame() } == [true, true, true, false])
+    #expect(admitted(4) == [true, true, true, false])
   }
 
   @Test func `refusals do not pile up for a peer that does not read`() async throws {
