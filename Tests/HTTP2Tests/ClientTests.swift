@@ -1,8 +1,9 @@
 import Base
 import Foundation
-import HTTP2
 import RPC
 import Testing
+
+@testable import HTTP2
 
 /// How the client finds its server, loses it and finds it again.
 @Suite struct ClientTests {
@@ -106,8 +107,14 @@ import Testing
 
   @Test func `a request that waits for its connection can be given up`() async throws {
     // This listener never says SETTINGS: the client stays in the handshake.
-    try await Fixture.run(ExchangeTests.echo) { fixture in
-      let exchange = Exchange.start(fixture.transport, body: [[1]])
+    let target = Self.freeAddress()
+    let socket = try Socket.listen(at: #require(SocketAddress(target)), backlog: 1)
+    defer {
+      _ = socket
+      try? FileManager.default.removeItem(atPath: String(target.dropFirst("unix:".count)))
+    }
+    try await withTransport(target) { transport in
+      let exchange = Exchange.start(transport, body: [[1]])
       exchange.reset(.cancel)
       let response = await exchange.response()
       #expect(response.closure == .reset(.cancel))
