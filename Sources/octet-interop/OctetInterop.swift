@@ -80,6 +80,7 @@ struct OctetInterop {
     var registry = ServiceRegistry()
     if options.isBenchmark {
       BenchService().register(in: &registry)
+      BroadcastService().register(in: &registry)
     } else {
       InteropService(serverID: "octet-interop-\(getpid())").register(in: &registry)
     }

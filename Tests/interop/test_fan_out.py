@@ -26,7 +26,7 @@ def subscribe(stub, count):
 
 def test_every_subscriber_receives_every_event(server):
     chunk = stubs.module("bench.v1.bench_pb2").Chunk
-    bench = stubs.module("bench.v1.bench_pb2_grpc").BenchStub
+    broadcast = stubs.module("bench.v1.bench_pb2_grpc").BroadcastStub
     published = [chunk(seq=number, payload=b"event %d" % number) for number in range(EVENTS)]
     # Two connections, so that the streams live on two event loops.
     options = [[("grpc.use_local_subchannel_pool", 1), ("test.connection", number)] for number in range(2)]
@@ -34,10 +34,10 @@ def test_every_subscriber_receives_every_event(server):
         grpc.insecure_channel(server.address, options[0]) as first,
         grpc.insecure_channel(server.address, options[1]) as second,
     ):
-        calls = subscribe(bench(first), SUBSCRIBERS) + subscribe(bench(second), SUBSCRIBERS)
+        calls = subscribe(broadcast(first), SUBSCRIBERS) + subscribe(broadcast(second), SUBSCRIBERS)
         for call in calls[::10]:
             call.cancel()  # gone; the others miss nothing
-        assert bench(first).Publish(iter(published), timeout=10).seq == EVENTS
+        assert broadcast(first).Publish(iter(published), timeout=10).seq == EVENTS
         for number, call in enumerate(calls):
             if number % 10:
                 assert [next(call) for _ in range(EVENTS)] == published

@@ -1,10 +1,8 @@
 import BenchAPI
 import RPC
 
-/// `bench.v1.Bench`: the four kinds of method with next to nothing to do, and a publisher with very many readers.
+/// `bench.v1.Bench`: the four kinds of method with next to nothing to do.
 struct BenchService: Bench, BenchMethods.SynchronousEcho {
-  private let fanOut = FanOut()
-
   func echo(_ request: EchoRequest, context: ServerContext) -> EchoReply {
     var reply = EchoReply()
     reply.payload = request.payload
@@ -37,6 +35,11 @@ struct BenchService: Bench, BenchMethods.SynchronousEcho {
   func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
     while let chunk = try await requests.next() { try await responses.write(chunk) }
   }
+}
+
+/// `bench.v1.Broadcast`: a publisher with very many readers.
+struct BroadcastService: Broadcast {
+  private let fanOut = FanOut()
 
   func subscribe(
     _ request: SubscribeRequest, responses: ResponseWriter<Chunk>, context: ServerContext

@@ -15,6 +15,7 @@
 #include "bench/v1/bench.grpc.pb.h"
 
 using bench::v1::Bench;
+using bench::v1::Broadcast;
 using bench::v1::Chunk;
 using bench::v1::EchoReply;
 using bench::v1::EchoRequest;
@@ -148,7 +149,7 @@ class Publishing final : public grpc::ServerReadReactor<Chunk> {
   Chunk chunk_;
 };
 
-class Service final : public Bench::WithRawCallbackMethod_Subscribe<Bench::CallbackService> {
+class BenchService final : public Bench::CallbackService {
   grpc::ServerUnaryReactor *Echo(CallbackServerContext *context, const EchoRequest *request,
                                  EchoReply *reply) override {
     reply->set_payload(request->payload());
@@ -163,6 +164,9 @@ class Service final : public Bench::WithRawCallbackMethod_Subscribe<Bench::Callb
   grpc::ServerReadReactor<Chunk> *Upload(CallbackServerContext *, Chunk *reply) override {
     return new Uploading(reply);
   }
+};
+
+class BroadcastService final : public Broadcast::WithRawCallbackMethod_Subscribe<Broadcast::CallbackService> {
   grpc::ServerWriteReactor<ByteBuffer> *Subscribe(CallbackServerContext *, const ByteBuffer *) override {
     return new Subscriber;
   }
@@ -178,11 +182,13 @@ int main(int argc, char **argv) {
     std::cerr << "usage: grpc_cpp_server PORT\n";
     return EXIT_FAILURE;
   }
-  Service service;
+  BenchService bench;
+  BroadcastService broadcast;
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(std::string("127.0.0.1:") + argv[1], grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(&service);
+  builder.RegisterService(&bench);
+  builder.RegisterService(&broadcast);
   auto server = builder.BuildAndStart();
   if (!server) return EXIT_FAILURE;
   std::cout << "ready listen=127.0.0.1:" << port << std::endl;

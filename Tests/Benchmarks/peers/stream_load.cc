@@ -140,7 +140,7 @@ class Connection {
     std::string block;
     AppendField(block, ":method", "POST");
     AppendField(block, ":scheme", "http");
-    AppendField(block, ":path", "/bench.v1.Bench/" + method);
+    AppendField(block, ":path", "/bench.v1." + method);
     AppendField(block, ":authority", authority_);
     AppendField(block, "content-type", "application/grpc");
     AppendField(block, "te", "trailers");
@@ -388,7 +388,7 @@ void Report(uint64_t messages, double seconds) {
 }
 
 void DownloadOnce(Load &load, Connection &connection, uint32_t count, uint32_t size) {
-  const uint32_t id = connection.Call("Download"), ended = connection.ended;
+  const uint32_t id = connection.Call("Bench/Download"), ended = connection.ended;
   connection.Send(id, StreamRequest(count, size), true);
   connection.Drive();
   load.Until([&] { return connection.ended > ended; });
@@ -397,7 +397,7 @@ void DownloadOnce(Load &load, Connection &connection, uint32_t count, uint32_t s
 }
 
 void UploadOnce(Load &load, Connection &connection, uint32_t count, uint32_t size) {
-  const uint32_t id = connection.Call("Upload"), ended = connection.ended;
+  const uint32_t id = connection.Call("Bench/Upload"), ended = connection.ended;
   const std::string payload(size, 'x');
   uint32_t next = 0;
   std::string message = Framed(ChunkMessage(next, payload));
@@ -435,7 +435,7 @@ void Echo(const std::string &address, double seconds) {
   Connection &connection = load.Open();
   const std::string request = Framed("\x0a" + std::string(1, char(kEchoSize)) + std::string(kEchoSize, 'x'));
   auto once = [&] {
-    const uint32_t id = connection.Call("Echo"), ended = connection.ended;
+    const uint32_t id = connection.Call("Bench/Echo"), ended = connection.ended;
     const double begin = Now();
     connection.Send(id, request, true);
     connection.Drive();
@@ -461,14 +461,14 @@ void FanOut(const std::string &address, uint32_t connections, uint32_t readers, 
     const uint32_t mine = readers / connections + (number < readers % connections);
     // One connection after the other, so that no server has to queue what it has to accept.
     for (uint32_t index = 0; index < mine; ++index) {
-      connection.Send(connection.Call("Subscribe"), Framed(""), true);
+      connection.Send(connection.Call("Broadcast/Subscribe"), Framed(""), true);
     }
     connection.Drive();
     load.Until([&] { return connection.heads == mine; });
     all.push_back(&connection);
   }
   Connection &publisher = load.Open();
-  const uint32_t stream = publisher.Call("Publish");
+  const uint32_t stream = publisher.Call("Broadcast/Publish");
   const std::string payload(100, 'x');
   uint64_t published = 0;
   bool is_publishing = true;
