@@ -96,7 +96,7 @@ let rpcStack: [Target] = [
   library("WebProtocols", ["Base", "ProtobufRuntime", "RPC"]),
   library(
     "OctetRPC", ["Base", "ProtobufRuntime", "RPC", "HTTP2", "StandardServices", "WebProtocols", "Observability"]),
-  library("HTTP2", ["Base", "RPC", "CNghttp2", "COpenSSL", "CLinux"], settings: strict),
+  library("HTTP2", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI", "CNghttp2", "COpenSSL", "CLinux"], settings: strict),
   library("Observability", ["Base", "RPC", "ProtobufRuntime", "OpenTelemetryAPI"]),
 ]
 
@@ -167,7 +167,10 @@ let testTargets: [Target] = [
     ["Base", "Compression", "ProtobufRuntime", "RPC", "GoogleRPC", "InteropAPI", "WellKnownTypes"]),
   tests(
     "HTTP2",
-    ["Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI", "StandardServices", "ChannelzAPI", "WellKnownTypes"]),
+    [
+      "Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI", "StandardServices", "StandardServicesAPI",
+      "ChannelzAPI", "WellKnownTypes",
+    ]),
   tests("Observability", ["Base", "HTTP2", "ProtobufRuntime", "RPC", "OpenTelemetryAPI"]),
   tests("Storage", ["Base", "ChildProcess", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),

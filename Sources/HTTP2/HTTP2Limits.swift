@@ -169,6 +169,20 @@ public struct HTTP2Limits: Sendable {
   /// See `backoffBase`.
   public var backoffMaximum: Duration = .seconds(120)
 
+  /// The head start of an attempt to connect before the next address is tried beside it: RFC 8305 §5's recommendation.
+  public var connectionAttemptDelay: Duration = .milliseconds(250)
+
+  /// Time between two questions for the addresses of a target; gRPC's default. Lost connections ask for them, and
+  /// servers that fail by the hundred must not burden the name servers too.
+  public var minResolutionInterval: Duration = .seconds(30)
+
+  /// Time without requests after which a client closes its connections; the next request connects again. Half an hour,
+  /// as in gRPC. nil keeps them.
+  public var clientIdleTimeout: Duration? = .seconds(1800)
+
+  /// Requests after which a client replaces a connection: all stream ids that there are (RFC 9113 §5.1.1).
+  public var maxRequestsPerConnection = 1 << 30
+
   public init() {}
 }
 
@@ -267,6 +281,9 @@ extension HTTP2Limits {
   /// Free blocks that a loop keeps for each size class of 16 octets: at most 64 classes × 512 × 0.5 KB = 16 MB, in
   /// practice one tenth, as few classes are in use.
   static let freeBlocksPerClass = 512
+
+  /// States of a channel that wait for somebody who watches them; of more, the older ones are left out.
+  static let unreadChannelStates = 64
 
   /// Concurrent streams that a client assumes before the server has said its limit (RFC 9113 §6.5.2 recommends no
   /// fewer than 100).

@@ -157,9 +157,7 @@ import Testing
     let group = try EventLoopGroup(loops: 1)
     let listener = try RawListener()
     let target = try #require(ClientTarget("127.0.0.1:\(listener.port)"))
-    let subchannel = ClientSubchannel(
-      loop: group.loops[0], target: target, tls: nil, limits: shared, random: SeededRandomSource(seed: 1))
-    let transport = SingleSubchannel(subchannel)
+    let transport = HTTP2ClientTransport(target: target, tls: nil, serviceConfig: nil, shared: shared, group: group)
     let exchange = Exchange.start(transport)
     let peer = try listener.accept()
     _ = try peer.next(Frames.headers)
@@ -168,25 +166,6 @@ import Testing
     #expect(shared.clientCareRules.keepAliveTime == 60_000_000_000)
     await transport.shutdown()
     await group.shutdown()
-  }
-
-  private struct SingleSubchannel: ClientTransport {
-    let subchannel: ClientSubchannel
-    let authority = "localhost"
-
-    init(_ subchannel: ClientSubchannel) { self.subchannel = subchannel }
-
-    func executor() -> any CallExecutor { subchannel.loop }
-
-    func open(
-      _ head: RequestHead, waitsForReady: Bool, on executor: any CallExecutor, handler: any ClientStreamHandler
-    ) -> any ClientStream { subchannel.open(head, handler) }
-
-    func shutdown() async {
-      await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-        subchannel.loop.execute { subchannel.close { done.resume() } }
-      }
-    }
   }
 
   // MARK: Idle and old connections

@@ -121,17 +121,4 @@ import Testing
       #expect(response.closeCalls == 1)
     }
   }
-
-  @Test(arguments: [
-    ("127.0.0.1:80", "127.0.0.1:80"), ("[::1]:80", "[::1]:80"), ("example.org:443", "example.org:443"),
-    ("unix:/run/x", "localhost"),
-  ])
-  func `targets know their authority`(text: String, authority: String) {
-    #expect(ClientTarget(text)?.authority == authority)
-  }
-
-  @Test(arguments: ["", "host", "host:", ":80", "host:70000", "::1:80", "unix:"])
-  func `what is no target is refused`(text: String) {
-    #expect(ClientTarget(text) == nil)
-  }
 }

@@ -4,20 +4,21 @@ internal import RPC
 final class ClientConnection: Connection, @unchecked Sendable {
   // Unchecked for the reason of its superclass.
 
-  let address: SocketAddress
+  /// Where the server is.
+  var address: SocketAddress { subchannel.address }
   // A cycle while the connection lives; the subchannel lets go of it at its end.
-  private let subchannel: ClientSubchannel
+  private let subchannel: Subchannel
   private let tls: TLSClientConfiguration?
   /// Whether the server has sent SETTINGS, so that it certainly is one.
   private(set) var isReady = false
   /// Whether no more streams are to be opened.
   private(set) var isRetiring = false
+  /// How many streams were opened.
+  private var opened = 0
 
   init(
-    to address: SocketAddress, loop: EventLoop, channel: ByteChannel, subchannel: ClientSubchannel,
-    tls: TLSClientConfiguration?, limits: SharedLimits
+    loop: EventLoop, channel: ByteChannel, subchannel: Subchannel, tls: TLSClientConfiguration?, limits: SharedLimits
   ) {
-    self.address = address
     self.subchannel = subchannel
     self.tls = tls
     super.init(loop: loop, channel: channel, role: .client, limits: limits, isConnected: false)
@@ -44,12 +45,15 @@ final class ClientConnection: Connection, @unchecked Sendable {
     stream.connection = self
     add(stream)
     needsFlush()
+    opened += 1
+    if opened == limits.maxRequestsPerConnection { retire() }
     return true
   }
 
   /// Opens no more streams, and ends with the last.
   override func retire() {
     isRetiring = true
+    subchannel.connectionRetires(self)
     endIfUnused()
   }
 
@@ -70,7 +74,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
     super.receivedSettings()
     if !isReady { sharedLimits.census.add(self) }
     isReady = true
-    subchannel.connectionHasRoom(self)
+    subchannel.connectionReady(self)
   }
 
   override func receivedGoAway(lastStreamID: Int32, code: UInt32) {

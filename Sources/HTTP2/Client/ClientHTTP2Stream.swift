@@ -4,11 +4,17 @@ internal import RPC
 final class ClientHTTP2Stream: HTTP2Stream, ClientStream {
   let head: RequestHead
   private var handler: (any ClientStreamHandler)?
-  private let subchannel: ClientSubchannel
+  /// Nil for a request that belongs to its connection.
+  private let channel: ClientChannel?
+  /// Whether it waits for a connection also while none can be made.
+  let waitsForReady: Bool
+  /// Whether it stands in the queue for a connection.
+  var isWaiting = false
 
-  init(_ head: RequestHead, subchannel: ClientSubchannel, handler: any ClientStreamHandler) {
+  init(_ head: RequestHead, channel: ClientChannel?, waitsForReady: Bool, handler: any ClientStreamHandler) {
     self.head = head
-    self.subchannel = subchannel
+    self.channel = channel
+    self.waitsForReady = waitsForReady
     self.handler = handler
     super.init(connection: nil, id: 0)
   }
@@ -60,9 +66,10 @@ final class ClientHTTP2Stream: HTTP2Stream, ClientStream {
     let handler = handler
     self.handler = nil
     handler?.closed(reason)
+    channel?.requestEnded()
   }
 
   override func resetWhileWaiting(_ code: ResetCode) {
-    subchannel.abandon(self, code)
+    if isWaiting { channel?.abandon(self, code) }
   }
 }

@@ -1,39 +1,71 @@
 public import Base
 public import RPC
 
-/// Carries requests to a server over HTTP/2: one connection for each event loop that makes calls, made on demand.
+/// Carries requests to servers over HTTP/2: connections for each event loop that makes calls, made on demand.
 ///
 /// ```swift
-/// let transport = HTTP2ClientTransport(target: ClientTarget("127.0.0.1:8080")!, group: group)
-/// let channel = RPCChannel(transport: transport)
+/// let transport = HTTP2ClientTransport(target: ClientTarget("dns:///shop.example:443")!, tls: tls, group: group)
+/// let channel = RPCChannel(transport: transport, authority: transport.authority, scheme: "https")
 /// …
 /// await transport.shutdown()
 /// ```
 /// May be used from any thread.
 public final class HTTP2ClientTransport: ClientTransport {
   private let group: EventLoopGroup
-  private let subchannels: [ClientSubchannel]
+  private let channels: [ClientChannel]
+  private let board: StateBoard
   /// What to send as `:authority`.
   public let authority: String
   public let inspectionID = InspectionID.next()
   let targetText: String
   let census: ConnectionCensus
+  public let isPrivate: Bool
+  public let serviceConfig: ServiceConfig?
 
   /// - Parameters:
   ///   - tls: nil for HTTP/2 in the clear with prior knowledge.
+  ///   - serviceConfig: how requests are spread over the servers, and, for channels that do not say otherwise, deadlines,
+  ///     waiting, retries and hedging.
   ///   - random: gives the jitter of reconnecting.
-  public init(
-    target: ClientTarget, tls: TLSClientConfiguration? = nil, limits: HTTP2Limits = HTTP2Limits(),
-    group: EventLoopGroup, random: any RandomSource = SystemRandomSource()
+  public convenience init(
+    target: ClientTarget, tls: TLSClientConfiguration? = nil, serviceConfig: ServiceConfig? = nil,
+    limits: HTTP2Limits = HTTP2Limits(), group: EventLoopGroup, random: any RandomSource = SystemRandomSource()
+  ) {
+    self.init(
+      target: target, tls: tls, serviceConfig: serviceConfig, shared: SharedLimits(limits, random: random), group: group
+    )
+  }
+
+  init(
+    target: ClientTarget, tls: TLSClientConfiguration?, serviceConfig: ServiceConfig?, shared: SharedLimits,
+    group: EventLoopGroup
   ) {
     self.group = group
-    authority = tls?.serverName ?? target.authority
-    let limits = SharedLimits(limits, random: random)
+    let authority = tls?.serverName ?? target.authority
+    self.authority = authority
     targetText = target.description
-    census = limits.census
-    subchannels = group.loops.map {
-      ClientSubchannel(loop: $0, target: target, tls: tls, limits: limits, random: random)
+    census = shared.census
+    isPrivate = tls != nil || target.isLocal
+    self.serviceConfig = serviceConfig
+    let board = StateBoard(channels: group.loops.count)
+    self.board = board
+    channels = group.loops.enumerated().map { index, loop in
+      ClientChannel(
+        loop: loop, target: target, tls: tls, config: serviceConfig ?? ServiceConfig(), authority: authority,
+        limits: shared
+      ) { board.set(index, $0) }
     }
+  }
+
+  /// What the connections are doing: ready if one loop's are, failing if all fail that are wanted.
+  public var state: ChannelState { board.sum }
+
+  /// The present state and each new one, to the end of the transport. A reader that is slow misses the older ones.
+  public func states() -> AsyncStream<ChannelState> { board.updates() }
+
+  /// Has connections made before the first request needs them.
+  public func connect() {
+    for channel in channels { channel.loop.execute { channel.wake() } }
   }
 
   public func executor() -> any CallExecutor { group.next() }
@@ -41,17 +73,17 @@ public final class HTTP2ClientTransport: ClientTransport {
   public func open(
     _ head: RequestHead, waitsForReady: Bool, on executor: any CallExecutor, handler: any ClientStreamHandler
   ) -> any ClientStream {
-    guard let subchannel = subchannels.first(where: { $0.loop === executor }) else {
+    guard let channel = channels.first(where: { $0.loop === executor }) else {
       preconditionFailure("the executor is not one of this transport's group")
     }
     assert(executor.isCurrent)
-    return subchannel.open(head, handler)
+    return channel.open(head, waitsForReady: waitsForReady, handler)
   }
 
   public func shutdown() async {
-    for subchannel in subchannels {
+    for channel in channels {
       await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-        subchannel.loop.execute { subchannel.close { done.resume() } }
+        channel.loop.execute { channel.close { done.resume() } }
       }
     }
   }

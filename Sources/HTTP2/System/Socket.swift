@@ -13,7 +13,7 @@ enum Socket {
   ) throws(SystemError) -> Descriptor {
     let socket = try make(family: address.family)
     if case .unix(let path) = address {
-      if !path.hasPrefix("\0") { try removeStaleSocket(at: path, address) }
+      if !address.isAbstract { try removeStaleSocket(at: path, address) }
     } else {
       try set(socket, SOL_SOCKET, SO_REUSEADDR, 1)
       if sharesPort { try set(socket, SOL_SOCKET, SO_REUSEPORT, 1) }

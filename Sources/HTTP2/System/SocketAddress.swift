@@ -9,8 +9,8 @@ public enum SocketAddress: Sendable, Hashable {
   /// The path of a Unix socket; one that begins with NUL is a name without a file (unix(7), "abstract").
   case unix(path: String)
 
-  /// Reads `127.0.0.1:8080`, `[::1]:8080`, `unix:/path` or `unix-abstract:name`. Names are not resolved here; see
-  /// `NameResolver`.
+  /// Reads `127.0.0.1:8080`, `[::1]:8080`, `unix:/path` (also `unix:///path`) or `unix-abstract:name`. Names are not
+  /// resolved here; see `AddressResolver`.
   /// - Returns: nil for anything else.
   public init?(_ text: String) {
     if text.hasPrefix("unix-abstract:") {
@@ -20,9 +20,15 @@ public enum SocketAddress: Sendable, Hashable {
       return
     }
     if text.hasPrefix("unix:") {
-      let path = String(text.dropFirst(5))
-      guard !path.isEmpty, path.utf8.count < Self.pathCapacity else { return nil }
+      let path = String(text.dropFirst(text.hasPrefix("unix:///") ? 7 : 5))
+      guard !path.isEmpty, !path.utf8.contains(0), path.utf8.count < Self.pathCapacity else { return nil }
       self = .unix(path: path)
+      return
+    }
+    if text.hasPrefix("unix-abstract:") {
+      let name = String(text.dropFirst(14))
+      guard !name.isEmpty, name.utf8.count + 1 < Self.pathCapacity else { return nil }
+      self = .unix(path: "\0" + name)
       return
     }
     guard let (host, port) = Self.splitPort(text) else { return nil }
@@ -62,6 +68,23 @@ public enum SocketAddress: Sendable, Hashable {
     }
   }
 
+  /// Whether it is the name of an abstract Unix socket, which is no file.
+  var isAbstract: Bool {
+    if case .unix(let path) = self { path.utf8.first == 0 } else { false }
+  }
+
+  var isIPv4: Bool {
+    if case .ipv4 = self { true } else { false }
+  }
+
+  /// The address without its port; nil for a Unix socket.
+  var host: String? {
+    switch self {
+    case .ipv4, .ipv6: Self.splitPort(description)?.host
+    case .unix: nil
+    }
+  }
+
   private static let pathCapacity = MemoryLayout.size(ofValue: sockaddr_un().sun_path)
 }
 
@@ -71,7 +94,7 @@ extension SocketAddress: CustomStringConvertible {
     switch self {
     case .ipv4(let octets, let port): "\(octets.map(String.init).joined(separator: ".")):\(port)"
     case .ipv6(let octets, let port): "[\(Self.ipv6Text(octets))]:\(port)"
-    case .unix(let path): path.hasPrefix("\0") ? "unix-abstract:\(path.dropFirst())" : "unix:\(path)"
+    case .unix(let path): isAbstract ? "unix-abstract:\(path.dropFirst())" : "unix:\(path)"
     }
   }
 
@@ -130,7 +153,7 @@ extension SocketAddress {
       withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
       // A name without a file ends with the address; a path ends with NUL.
       length =
-        path.hasPrefix("\0")
+        isAbstract
         ? MemoryLayout<sa_family_t>.size + min(path.utf8.count, Self.pathCapacity - 1) : MemoryLayout<sockaddr_un>.size
       withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: address, as: sockaddr_un.self) }
     }

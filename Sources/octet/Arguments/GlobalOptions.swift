@@ -10,6 +10,7 @@ struct GlobalOptions {
   var profile: String
   var headers: [(name: String, value: String)] = []
   var deadline: Duration?
+  var serviceConfig: String?
   var isCompact = false
   var showsZeroValues = false
   var isVerbose = false
@@ -17,8 +18,9 @@ struct GlobalOptions {
 
   static let options: [Option] = [
     Option(
-      "address", value: "HOST:PORT",
-      "The server. Default: OCTET_ADDRESS, the profile's, or 127.0.0.1:8443."),
+      "address", value: "TARGET",
+      "The server: HOST:PORT, or in gRPC's forms dns:///HOST:PORT, ipv4:ADDR:PORT,..., ipv6:..., unix:PATH, "
+        + "unix-abstract:NAME. Default: OCTET_ADDRESS, the profile's, or 127.0.0.1:8443."),
     Option("plaintext", "Speak cleartext HTTP/2 instead of TLS."),
     Option(
       "cacert", value: "FILE",
@@ -28,6 +30,9 @@ struct GlobalOptions {
     Option("profile", value: "NAME", "The stored login to use. Default: OCTET_PROFILE, or \"default\"."),
     Option("header", short: "H", value: "'NAME: VALUE'", repeats: true, "Send this metadata; -bin values in base 64."),
     Option("deadline", value: "TIME", "Give the call at most this long, such as 500ms, 5s, 2m."),
+    Option(
+      "service-config", value: "JSON|@FILE",
+      "Retry, hedge, wait and balance as this gRPC service config says."),
     Option("compact", "Print each message on one line."),
     Option("zero-values", "Print fields that have their zero value as well."),
     Option("verbose", short: "v", "Print metadata and the status to standard error."),
@@ -43,6 +48,7 @@ struct GlobalOptions {
     result.caFile = parsed["cacert"]
     result.isInsecure = parsed.isOn("insecure")
     result.authority = parsed["authority"]
+    result.serviceConfig = parsed["service-config"]
     result.isCompact = parsed.isOn("compact")
     result.showsZeroValues = parsed.isOn("zero-values")
     result.isVerbose = parsed.isOn("verbose")

@@ -66,7 +66,8 @@ struct Load: Sendable {
   }
 
   func run(_ target: ConnectionTarget) async throws -> String {
-    let links = try (0..<connections).map { _ in try target.connect() }
+    var links: [(channel: RPCChannel, executor: any CallExecutor)] = []
+    for _ in 0..<connections { links.append(try await target.connect()) }
     // The first call of each connection waits for TCP and TLS, and shows whether the method works at all.
     for link in links { _ = try await link.channel.unary(method, request, as: RawMessage.self, options: options) }
     let start = ContinuousClock.now + warmup

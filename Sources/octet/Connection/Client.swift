@@ -8,7 +8,7 @@ import RPC
 final class Client {
   let global: GlobalOptions
   let channel: RPCChannel
-  /// `HOST:PORT`.
+  /// The target, as the profile knows it.
   let address: String
   var reflection: ServerReflection
   let store: ProfileStore
@@ -24,7 +24,7 @@ final class Client {
     profile = try await store.load()
     let target = ConnectionTarget(global, profile: profile)
     address = target.address
-    channel = try target.connect().channel
+    channel = try await target.connect().channel
     reflection = ServerReflection(channel, options: CallOptions(timeout: global.deadline ?? Self.reflectionDeadline))
   }
 

@@ -5,12 +5,14 @@ import RPC
 
 /// Where a server is and how it is spoken to.
 struct ConnectionTarget: Sendable {
-  /// `HOST:PORT` or `unix:/path`.
+  /// One of the forms of `ClientTarget`.
   let address: String
   private let isPlaintext: Bool
   private let isInsecure: Bool
   private let caFile: String?
   private let authority: String?
+  /// JSON, or `@` and the file that has it.
+  private let serviceConfig: String?
 
   private static let defaultAddress = "127.0.0.1:8443"
   private static let defaultPort = "8443"
@@ -30,12 +32,13 @@ struct ConnectionTarget: Sendable {
     let development = access(Self.developmentCA, R_OK) == 0 ? Self.developmentCA : nil
     caFile = global.caFile ?? storedCA ?? development
     authority = global.authority
+    serviceConfig = global.serviceConfig
   }
 
-  /// A channel over a connection of its own, which is made by the first call, and the executor of its calls.
-  func connect() throws -> (channel: RPCChannel, executor: any CallExecutor) {
+  /// A channel over connections of its own, which are made by the first call, and the executor of its calls.
+  func connect() async throws -> (channel: RPCChannel, executor: any CallExecutor) {
     guard let target = ClientTarget(address) else {
-      throw UsageError("\(address) is no address such as 127.0.0.1:8443")
+      throw UsageError("\(address) is no address such as 127.0.0.1:8443 or dns:///example.org:443")
     }
     let group = try EventLoopGroup(loops: 1)
     var tls: TLSClientConfiguration?
@@ -49,10 +52,22 @@ struct ConnectionTarget: Sendable {
         throw LocalError("TLS cannot be set up\(caFile.map { " with \($0)" } ?? ""): \(error)")
       }
     }
-    let transport = HTTP2ClientTransport(target: target, tls: tls, group: group)
+    let transport = HTTP2ClientTransport(target: target, tls: tls, serviceConfig: try await readConfig(), group: group)
     let channel = RPCChannel(
       transport: transport, authority: authority ?? transport.authority, scheme: isPlaintext ? "http" : "https",
       userAgent: "octet-cli")
     return (channel, transport.executor())
+  }
+
+  private func readConfig() async throws -> ServiceConfig? {
+    guard var text = serviceConfig else { return nil }
+    if text.hasPrefix("@") {
+      text = String(decoding: try await InputFile(path: String(text.dropFirst())).readAll(), as: UTF8.self)
+    }
+    do {
+      return try ServiceConfig(json: text)
+    } catch {
+      throw UsageError("--service-config: \(error)")
+    }
   }
 }

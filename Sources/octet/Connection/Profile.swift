@@ -5,7 +5,7 @@ import Glibc
 /// A login that is kept between runs: which server, who, and the tokens. One file a profile, readable by its owner
 /// only.
 struct Profile {
-  /// `HOST:PORT`. Tokens go to this address and to no other.
+  /// The target as it was given. Tokens go to this address and to no other.
   var address = ""
   var isPlaintext = false
   var caFile = ""
