@@ -33,14 +33,16 @@ final class StateBoard: Sendable {
 
   /// A channel has changed.
   func set(_ index: Int, _ new: ChannelState) {
-    state.withLock { state in
+    let ended = state.withLock { state in
       state.channels[index] = new
       let sum = Self.sum(state.channels)
-      guard sum != state.sum else { return }
+      guard sum != state.sum else { return [AsyncStream<ChannelState>.Continuation]() }
       state.sum = sum
       for watcher in state.watchers.values { watcher.yield(sum) }
-      if sum == .shutdown { for watcher in state.watchers.values { watcher.finish() } }
+      return sum == .shutdown ? Array(state.watchers.values) : []
     }
+    // Not under the lock: their end takes it again.
+    for watcher in ended { watcher.finish() }
   }
 
   /// The present state and each new one; ends with `.shutdown`.
