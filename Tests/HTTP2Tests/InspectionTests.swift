@@ -21,8 +21,6 @@ import WellKnownTypes
       while try await requests.next() != nil {}
       return Chunk()
     }
-    func subscribe(_: SubscribeRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {}
-    func publish(_: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk { Chunk() }
     func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
       while let chunk = try await requests.next() { try await responses.write(chunk) }
     }

@@ -20,8 +20,6 @@ import Testing
     }
     func download(_ request: StreamRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {}
     func upload(_ requests: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk { Chunk() }
-    func subscribe(_: SubscribeRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {}
-    func publish(_: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk { Chunk() }
     func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
     }
 

@@ -19,8 +19,6 @@ struct SynchronousHandlerTests {
     func download(_: StreamRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {}
     func upload(_: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk { Chunk() }
     func chat(_: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {}
-    func subscribe(_: SubscribeRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {}
-    func publish(_: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk { Chunk() }
   }
 
   /// Passes calls in the way that it is told.
