@@ -96,7 +96,9 @@ let rpcStack: [Target] = [
   library("WebProtocols", ["Base", "ProtobufRuntime", "RPC"]),
   library(
     "OctetRPC", ["Base", "ProtobufRuntime", "RPC", "HTTP2", "StandardServices", "WebProtocols", "Observability"]),
-  library("HTTP2", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI", "CNghttp2", "COpenSSL", "CLinux"], settings: strict),
+  library(
+    "HTTP2", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI", "CNghttp2", "COpenSSL", "CLinux"],
+    settings: strict),
   library("Observability", ["Base", "RPC", "ProtobufRuntime", "OpenTelemetryAPI"]),
 ]
 

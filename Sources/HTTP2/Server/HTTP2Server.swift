@@ -138,7 +138,12 @@ public final class HTTP2Server: Sendable {
   /// their requests have ended. What is left after `limit` is closed, and its handlers hear `.shutdown`.
   /// Returns when all connections are closed. May be called again, say with a shorter limit.
   public func drain(within limit: Duration) async {
-    state.withLock { $0.isDraining = true }
+    // First: whoever finds that nobody listens any more can rely on what the connections know.
+    let connections = state.withLock { state in
+      state.isDraining = true
+      return Array(state.connections.values)
+    }
+    for connection in connections { connection.loop.execute { connection.startDrain() } }
     for (listener, loop) in listeners {
       await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
         loop.execute {
@@ -147,8 +152,6 @@ public final class HTTP2Server: Sendable {
         }
       }
     }
-    let connections = state.withLock { Array($0.connections.values) }
-    for connection in connections { connection.loop.execute { connection.startDrain() } }
     // Also catches a connection whose client lingers beyond the limit.
     let timer = group.loops[0].schedule(after: limit) { [state] in
       let rest = state.withLock { Array($0.connections.values) }
