@@ -109,8 +109,9 @@ def test_takes_targets_in_the_syntax_of_grpc(form, tmp_path):
 
 
 def test_unix_sockets_are_targets(tmp_path):
-    with zoo.Zoo() as server:
-        assert server.server.add_insecure_port(f"unix:{tmp_path}/zoo") == 1
+    server = zoo.Zoo()
+    assert server.server.add_insecure_port(f"unix:{tmp_path}/zoo") == 1
+    with server:
         assert call(tmp_path, f"unix://{tmp_path}/zoo", "{}").code == 0
 
 

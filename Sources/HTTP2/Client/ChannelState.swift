@@ -33,28 +33,31 @@ final class StateBoard: Sendable {
 
   /// A channel has changed.
   func set(_ index: Int, _ new: ChannelState) {
-    let ended = state.withLock { state in
+    let finished = state.withLock { state in
       state.channels[index] = new
       let sum = Self.sum(state.channels)
       guard sum != state.sum else { return [AsyncStream<ChannelState>.Continuation]() }
       state.sum = sum
       for watcher in state.watchers.values { watcher.yield(sum) }
-      return sum == .shutdown ? Array(state.watchers.values) : []
+      guard sum == .shutdown else { return [] }
+      defer { state.watchers = [:] }
+      return Array(state.watchers.values)
     }
-    // Not under the lock: their end takes it again.
-    for watcher in ended { watcher.finish() }
+    // Not under the lock, which the end of a stream takes.
+    for watcher in finished { watcher.finish() }
   }
 
   /// The present state and each new one; ends with `.shutdown`.
   func updates() -> AsyncStream<ChannelState> {
     AsyncStream(bufferingPolicy: .bufferingNewest(HTTP2Limits.unreadChannelStates)) { continuation in
-      let id = state.withLock { state in
+      let id: UInt64? = state.withLock { state in
         continuation.yield(state.sum)
-        if state.sum == .shutdown { continuation.finish() }
+        guard state.sum != .shutdown else { return nil }
         state.nextWatcher += 1
         state.watchers[state.nextWatcher] = continuation
         return state.nextWatcher
       }
+      guard let id else { return continuation.finish() }
       continuation.onTermination = { [state] _ in state.withLock { _ = $0.watchers.removeValue(forKey: id) } }
     }
   }
