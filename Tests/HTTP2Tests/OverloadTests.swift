@@ -84,14 +84,15 @@ import Testing
 
   @Test func `calls that are taken are answered in time, though there are too many`() async throws {
     // 60 calls of 2 ms make everybody wait for 120 ms; with shedding it is a fraction of that. Other tests share the
-    // processors and may slow down one of the two: then once more.
-    for isLast in [false, false, true] {
+    // processors, so that one of the two may be slow, or too few calls come at once: then once more.
+    var attempts: [String] = []
+    while attempts.count < 8 {
       let without = try await load(nil)
       #expect(without.refused == 0)
       let with = try await load(.milliseconds(10))
-      #expect(with.refused > 0)
-      if with.median * 3 < without.median * 2 { return }
-      if isLast { Issue.record("\(with.median) is not much less than \(without.median)") }
+      if with.refused > 0, with.median * 3 < without.median * 2 { return }
+      attempts.append("\(with.refused) refused, \(with.median) and \(without.median)")
     }
+    Issue.record("calls are not answered sooner: \(attempts)")
   }
 }
