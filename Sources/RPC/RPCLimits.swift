@@ -69,13 +69,6 @@ public struct RPCLimits: Sendable {
     return timeout
   }
 
-  /// What a compressed message may grow to, whatever its own size. Decompression happens on the event loop: a message of
-  /// this size takes it about a millisecond.
-  static let freeInflation = 512 << 10
-  /// How many times its own size a compressed message may grow beyond `freeInflation`. gzip can do a thousand, so that a
-  /// few KB would occupy the loop for as long as 4 MiB; what people send seldom shrinks to a hundredth.
-  static let inflationFactor = 100
-
   /// A receive buffer of up to this size is kept for the next messages; a greater one is freed when it is empty. Four
   /// of HTTP/2's default windows.
   static let retainedBufferBytes = 256 << 10

@@ -57,7 +57,6 @@ package enum MessageCompression {
     case nil: throw .unknownCompression
     case .gzip: break
     }
-    let limit = min(limit, RPCLimits.freeInflation + payload.count * RPCLimits.inflationFactor)
     do throws(GzipError) {
       return try Gzip.decompress(payload.span, limit: limit)[...]
     } catch {
