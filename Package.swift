@@ -100,6 +100,7 @@ let rpcStack: [Target] = [
     "HTTP2", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI", "CNghttp2", "COpenSSL", "CLinux"],
     settings: strict),
   library("Observability", ["Base", "RPC", "ProtobufRuntime", "OpenTelemetryAPI"]),
+  library("BenchServices", ["Base", "RPC", "ProtobufRuntime", "BenchAPI"]),
 ]
 
 let houseTargets: [Target] = [
@@ -129,7 +130,7 @@ let programs: [Target] = [
     "octetd",
     [
       "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "ChannelzAPI",
-      "WebProtocols", "HTTP2", "Observability", "Storage", "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes",
+      "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes",
       "GoogleRPC",
       "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
@@ -138,7 +139,7 @@ let programs: [Target] = [
     "octet-interop",
     [
       "Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols", "HTTP2",
-      "Observability", "BenchAPI", "InteropAPI",
+      "Observability", "BenchAPI", "BenchServices", "InteropAPI",
     ]),
   program("storage-bench", ["Base", "Cryptography", "Storage", "StorageSQLite", "Streaming"]),
   program(

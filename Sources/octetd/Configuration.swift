@@ -93,9 +93,9 @@ struct Configuration: Sendable {
     return limits
   }
 
-  /// Whether the services of a domain are to be served.
+  /// Whether the services of a domain are to be served: those that are named, by default all but the benchmark's.
   func serves(_ domain: String) -> Bool {
-    services?.contains(domain) ?? true
+    services?.contains(domain) ?? (domain != Front.bench)
   }
 
   /// The text of `octetd --help`.

@@ -1,4 +1,6 @@
 import Base
+import BenchAPI
+import BenchServices
 import ChannelzAPI
 import ChatAPI
 import DomainKit
@@ -20,7 +22,9 @@ import WellKnownTypes
 /// The side that clients see: the registered services, the RPC core, and the HTTP/2 server that carries it.
 struct Front: Sendable {
   /// Names that `--services` may hold.
-  static let domains = ["identity", "rides"]
+  static let domains = ["identity", "rides", bench]
+  /// `bench.v1`, to measure an installation with all that octetd does for a call. Served only when it is named.
+  static let bench = "bench"
   /// Anybody may ask whether the server is well and what it can do.
   private static let openServices: Set = [
     HealthMethods.service, ServerReflectionMethods.service, V1AlphaServerReflectionMethods.service,
@@ -29,6 +33,8 @@ struct Front: Sendable {
   /// It tells addresses of users, and must answer when nothing else does.
   private static let channelzPolicy = MethodPolicy(
     access: .role, roles: ["admin"], defaultDeadline: .seconds(30), priority: .critical)
+  /// Anybody may measure, as often as the limits of `--rate-limits` permit.
+  private static let benchPolicy = MethodPolicy(access: .public)
   /// By user, or for calls without credentials by address.
   private static let callLimiter = CallLimiter { context in
     context.caller.map { "\($0.user.rawValue)" } ?? context.peer.host
@@ -46,6 +52,13 @@ struct Front: Sendable {
     var registry = ServiceRegistry()
     if configuration.serves("identity") { house.identity.register(in: &registry) }
     if configuration.serves("rides") { house.rides.register(in: &registry) }
+    if configuration.serves(Self.bench) {
+      BenchService().register(in: &registry)
+      BroadcastService().register(in: &registry)
+      for service in [BenchMethods.service, BroadcastMethods.service] {
+        registry.changePolicy(ofService: service) { $0 = Self.benchPolicy }
+      }
+    }
     health = ServiceHealth(services: registry.serviceNames)
     health.register(in: &registry)
     let channelz = configuration.servesChannelz ? ChannelzService() : nil
@@ -62,7 +75,8 @@ struct Front: Sendable {
           OctetTypesDescriptors.serializedFileDescriptorSet, IdentityAPIDescriptors.serializedFileDescriptorSet,
           ChatAPIDescriptors.serializedFileDescriptorSet, RidesAPIDescriptors.serializedFileDescriptorSet,
         ]
-          + (channelz == nil ? [] : [ChannelzAPIDescriptors.serializedFileDescriptorSet]))
+          + (channelz == nil ? [] : [ChannelzAPIDescriptors.serializedFileDescriptorSet])
+          + (configuration.serves(Self.bench) ? [BenchAPIDescriptors.serializedFileDescriptorSet] : []))
     } catch {
       preconditionFailure("the descriptors that this program is built with do not fit together: \(error)")
     }

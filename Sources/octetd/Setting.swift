@@ -32,7 +32,7 @@ extension Setting {
     name: "data", placeholder: "DIR", fallback: "var", help: "Where the database and the server's keys are kept.")
   static let services = Setting(
     name: "services", placeholder: "A,B", fallback: nil,
-    help: "Serve only these domains, such as identity,rides. All of them by default.")
+    help: "Serve only these domains, such as identity,rides. All of them by default, but for bench, which measures.")
   static let web = Setting(
     name: "web", placeholder: nil, fallback: "true",
     help: "Serve gRPC-Web and Connect, and JSON with that, beside gRPC.")

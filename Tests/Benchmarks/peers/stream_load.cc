@@ -157,22 +157,28 @@ class Connection {
     return streams_[id / 2];
   }
 
-  // Sends octets of a stream, as DATA frames of at most 16 KiB, if the windows and the queue have room for all of them.
-  bool Send(uint32_t id, const std::string &octets, bool ends) {
+  // Sends octets of a stream from `position` on, which it moves, as DATA frames of at most 16 KiB, as far as the windows
+  // and the queue have room. Returns whether that were all of them.
+  bool Send(uint32_t id, const std::string &octets, bool ends, size_t &position) {
     Stream &stream = At(id);
-    const int64_t size = int64_t(octets.size());
-    if (output_.size() - sent_ > kOutputHigh || window_ < size || stream.window < size) return false;
-    window_ -= size;
-    stream.window -= size;
-    size_t position = 0;
     do {
-      const size_t count = std::min<size_t>(octets.size() - position, kFrame);
+      const int64_t room = std::min(window_, stream.window);
+      if (output_.size() - sent_ > kOutputHigh || room <= 0) return false;
+      const size_t count = std::min({octets.size() - position, size_t{kFrame}, size_t(room)});
       const bool is_last = position + count == octets.size();
       AppendFrameHead(output_, count, kData, is_last && ends ? kEndStream : 0, id);
       output_.append(octets, position, count);
+      window_ -= int64_t(count);
+      stream.window -= int64_t(count);
       position += count;
     } while (position < octets.size());
     return true;
+  }
+
+  // Sends a message that has to fit into the windows.
+  void SendWhole(uint32_t id, const std::string &octets, bool ends) {
+    size_t position = 0;
+    if (!Send(id, octets, ends, position)) Fail("no room for a short message");
   }
 
   // Reads and writes what is possible without waiting.
@@ -389,7 +395,7 @@ void Report(uint64_t messages, double seconds) {
 
 void DownloadOnce(Load &load, Connection &connection, uint32_t count, uint32_t size) {
   const uint32_t id = connection.Call("Bench/Download"), ended = connection.ended;
-  connection.Send(id, StreamRequest(count, size), true);
+  connection.SendWhole(id, StreamRequest(count, size), true);
   connection.Drive();
   load.Until([&] { return connection.ended > ended; });
   const Stream &stream = connection.At(id);
@@ -401,15 +407,19 @@ void UploadOnce(Load &load, Connection &connection, uint32_t count, uint32_t siz
   const std::string payload(size, 'x');
   uint32_t next = 0;
   std::string message = Framed(ChunkMessage(next, payload));
+  size_t position = 0;
   load.Until([&] {
     // Until nothing can be sent although everything was read and written that could be: then an event will come.
     for (bool has_sent = next < count; has_sent;) {
       connection.Drive();
       has_sent = false;
-      while (next < count && connection.Send(id, message, next + 1 == count)) {
+      const size_t before = position;
+      while (next < count && connection.Send(id, message, next + 1 == count, position)) {
         message = Framed(ChunkMessage(++next, payload));
+        position = 0;
         has_sent = true;
       }
+      has_sent = has_sent || position > before;
     }
     return connection.ended > ended;
   });
@@ -437,7 +447,7 @@ void Echo(const std::string &address, double seconds) {
   auto once = [&] {
     const uint32_t id = connection.Call("Bench/Echo"), ended = connection.ended;
     const double begin = Now();
-    connection.Send(id, request, true);
+    connection.SendWhole(id, request, true);
     connection.Drive();
     load.Until([&] { return connection.ended > ended; });
     if (connection.At(id).octets != request.size()) Fail("not Echo's answer");
@@ -461,7 +471,7 @@ void FanOut(const std::string &address, uint32_t connections, uint32_t readers, 
     const uint32_t mine = readers / connections + (number < readers % connections);
     // One connection after the other, so that no server has to queue what it has to accept.
     for (uint32_t index = 0; index < mine; ++index) {
-      connection.Send(connection.Call("Broadcast/Subscribe"), Framed(""), true);
+      connection.SendWhole(connection.Call("Broadcast/Subscribe"), Framed(""), true);
     }
     connection.Drive();
     load.Until([&] { return connection.heads == mine; });
@@ -483,8 +493,8 @@ void FanOut(const std::string &address, uint32_t connections, uint32_t readers, 
     is_publishing = is_publishing && Now() - begin < seconds;
     if (!is_publishing) return got == published * readers;
     const uint64_t before = published;
-    while (published < got / readers + ahead && publisher.Send(stream, Framed(ChunkMessage(published, payload)), false)) {
-      ++published;
+    for (; published < got / readers + ahead; ++published) {
+      publisher.SendWhole(stream, Framed(ChunkMessage(published, payload)), false);
     }
     if (published > before) publisher.Drive();
     return false;

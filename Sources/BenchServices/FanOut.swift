@@ -1,5 +1,5 @@
-import Base
-import RPC
+internal import Base
+internal import RPC
 
 /// Sends messages to all streams that are open. It visits each executor once for a message, however many streams live
 /// there, and all of them share the message's bytes.

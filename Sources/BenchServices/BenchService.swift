@@ -1,16 +1,18 @@
-import BenchAPI
-import RPC
+public import BenchAPI
+public import RPC
 
 /// `bench.v1.Bench`: the four kinds of method with next to nothing to do.
-struct BenchService: Bench, BenchMethods.SynchronousEcho {
-  func echo(_ request: EchoRequest, context: ServerContext) -> EchoReply {
+public struct BenchService: Bench, BenchMethods.SynchronousEcho {
+  public init() {}
+
+  public func echo(_ request: EchoRequest, context: ServerContext) -> EchoReply {
     var reply = EchoReply()
     reply.payload = request.payload
     reply.tag = request.tag
     return reply
   }
 
-  func download(_ request: StreamRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
+  public func download(_ request: StreamRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
     for sequence in 0..<request.count {
       var chunk = Chunk()
       chunk.seq = sequence
@@ -19,7 +21,7 @@ struct BenchService: Bench, BenchMethods.SynchronousEcho {
     }
   }
 
-  func upload(_ requests: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk {
+  public func upload(_ requests: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk {
     var count: UInt32 = 0
     var total = 0
     while let chunk = try await requests.next() {
@@ -32,16 +34,18 @@ struct BenchService: Bench, BenchMethods.SynchronousEcho {
     return reply
   }
 
-  func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
+  public func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
     while let chunk = try await requests.next() { try await responses.write(chunk) }
   }
 }
 
 /// `bench.v1.Broadcast`: a publisher with very many readers.
-struct BroadcastService: Broadcast {
+public struct BroadcastService: Broadcast {
   private let fanOut = FanOut()
 
-  func subscribe(
+  public init() {}
+
+  public func subscribe(
     _ request: SubscribeRequest, responses: ResponseWriter<Chunk>, context: ServerContext
   ) async throws {
     fanOut.add(responses.sink)
@@ -49,7 +53,7 @@ struct BroadcastService: Broadcast {
     await context.waitUntilCancelled()
   }
 
-  func publish(_ requests: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk {
+  public func publish(_ requests: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk {
     var reply = Chunk()
     while let chunk = try await requests.next() {
       fanOut.publish(EncodedMessage(chunk))

@@ -1,0 +1,31 @@
+"""octetd serves the benchmark only where it was asked for, with what it does for every call."""
+
+import grpc
+
+from support import stubs
+from support.people import outcome
+from support.server import Server
+
+ECHO = "/bench.v1.Bench/Echo"
+
+
+def echo(channel, payload):
+    messages = stubs.module("bench.v1.bench_pb2")
+    method = channel.unary_unary(
+        ECHO, messages.EchoRequest.SerializeToString, messages.EchoReply.FromString)
+    return outcome(lambda: method(messages.EchoRequest(payload=payload)))
+
+
+def test_it_is_not_there_by_default(server):
+    with server.channel() as channel:
+        assert echo(channel, b"x")[0] == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_it_is_there_when_named_and_its_calls_are_limited_like_all(tmp_path):
+    with (
+        Server(tmp_path, "--services", "identity,bench", "--rate-limits", "standard=1/3") as server,
+        server.channel() as channel,
+    ):
+        outcomes = [echo(channel, b"x" * 100)[:2] for _ in range(6)]
+        assert outcomes[:3] == [(grpc.StatusCode.OK, None)] * 3
+        assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED") in outcomes
