@@ -34,6 +34,17 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
     }
   }
 
+  /// Changes the value of a key, or that of `initial` if it has none. Cheaper than to get and to set it.
+  @inlinable
+  public mutating func update<Result>(
+    _ key: Key, initial: @autoclosure () -> Value, _ change: (inout Value) throws -> Result
+  ) rethrows -> Result {
+    if let index = young.index(forKey: key) { return try change(&young.values[index]) }
+    var value = old.removeValue(forKey: key) ?? initial()
+    defer { insert(value, key) }
+    return try change(&value)
+  }
+
   @inlinable
   mutating func insert(_ value: Value, _ key: Key) {
     if young.count >= generationSize && young[key] == nil {

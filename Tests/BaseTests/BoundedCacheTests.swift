@@ -13,4 +13,14 @@ import Testing
     cache[0] = nil
     #expect(cache[0] == nil)
   }
+
+  @Test func `an update begins with the value that is there, young or old, and stays within the bound`() {
+    var cache = BoundedCache<Int, Int>(capacity: 4)
+    for _ in 0..<3 { cache.update(0, initial: 10) { $0 += 1 } }
+    #expect(cache[0] == 13)
+    for number in 1...3 { cache.update(number, initial: number) { _ in } }
+    #expect(cache.update(0, initial: 0) { $0 } == 13)
+    for number in 4..<100 { cache.update(number, initial: number) { _ in } }
+    #expect(cache.count <= 4 && cache.update(0, initial: 7) { $0 } == 7)
+  }
 }

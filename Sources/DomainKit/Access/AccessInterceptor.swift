@@ -29,7 +29,7 @@ public final class AccessInterceptor: ServerInterceptor {
 
   /// Only roles that are not in memory have to be waited for.
   public func beforeSynchronously(_ context: ServerContext) throws -> Bool {
-    if openServices.contains(context.method.service) { return true }
+    if isOpen(context.method) { return true }
     guard let token = try authenticate(context) else {
       try admit(nil, context)
       return true
@@ -40,16 +40,21 @@ public final class AccessInterceptor: ServerInterceptor {
   }
 
   public func before(_ context: ServerContext) async throws {
-    if openServices.contains(context.method.service) { return }
+    if isOpen(context.method) { return }
     guard let token = try authenticate(context) else { return try admit(nil, context) }
     let roles = try await authority.roles(of: token.user, epoch: token.epoch)
     try admit(Caller(user: token.user, session: token.session, roles: roles), context)
   }
 
+  private func isOpen(_ method: MethodDescriptor) -> Bool {
+    method.policy.access == .unspecified && openServices.contains(method.service)
+  }
+
   /// The caller is known: may the call be made?
   private func admit(_ caller: Caller?, _ context: ServerContext) throws {
     let policy = context.method.policy
-    context.caller = caller
+    // Most calls without credentials carry nothing else either, and need no place for it.
+    if caller != nil { context.caller = caller }
     try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
     try Self.judge(caller, by: policy)
   }

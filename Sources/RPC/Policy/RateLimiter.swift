@@ -59,11 +59,9 @@ public final class RateLimiter: Sendable {
   public func admit(_ subject: Subject, _ rateClass: MethodPolicy.RateClass) -> Duration? {
     let now = clock.now()
     return buckets.withLock { buckets in
-      let key = Key(subject: subject, rateClass: rateClass)
-      var bucket = buckets[key] ?? TokenBucket(now: now)
-      let wait = bucket.take(limits.rate(of: rateClass), now: now)
-      buckets[key] = bucket
-      return wait
+      buckets.update(Key(subject: subject, rateClass: rateClass), initial: TokenBucket(now: now)) { bucket in
+        bucket.take(limits.rate(of: rateClass), now: now)
+      }
     }
   }
 }

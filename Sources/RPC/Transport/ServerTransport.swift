@@ -26,13 +26,17 @@ public struct RequestHead: Sendable {
 /// Who is on the other side of a connection.
 public struct PeerInfo: Sendable, Equatable {
   /// `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711`, `unix:/path` or `inprocess:`.
-  public var address: String
+  public let address: String
+  /// The address without its port: whose calls are counted together. Found once for a connection, as it is asked for by
+  /// every call.
+  public let host: String
   public var isEncrypted: Bool
   /// Who the peer has proved to be with a certificate; nil if it was not asked or had none.
   public var identity: PeerIdentity?
 
   public init(address: String, isEncrypted: Bool, identity: PeerIdentity? = nil) {
     self.address = address
+    host = Self.host(of: address)
     self.isEncrypted = isEncrypted
     self.identity = identity
   }
