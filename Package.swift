@@ -59,6 +59,7 @@ let systemLibraries: [Target] = [
   .systemLibrary(name: "CLinux", path: "Sources/C/CLinux"),
   system("CNghttp2", pkgConfig: "libnghttp2", apt: "libnghttp2-dev"),
   system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+  system("CPostgreSQL", pkgConfig: "libpq", apt: "libpq-dev"),
   system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
   system("CProtobufC", pkgConfig: "libprotobuf-c", apt: "libprotobuf-c-dev"),
   system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
@@ -106,6 +107,7 @@ let rpcStack: [Target] = [
 let houseTargets: [Target] = [
   library("Storage", ["Base"]),
   library("StorageSQLite", ["Base", "Storage", "CSQLite"], settings: strict),
+  library("StoragePostgreSQL", ["Base", "Storage", "CPostgreSQL", "CLinux"], settings: strict),
   library("Streaming", ["Base", "Storage", "Cryptography"]),
   library(
     "DomainKit",
@@ -130,7 +132,8 @@ let programs: [Target] = [
     "octetd",
     [
       "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "ChannelzAPI",
-      "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "StorageSQLite", "Streaming", "DomainKit", "WellKnownTypes",
+      "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "StorageSQLite", "Streaming",
+      "DomainKit", "WellKnownTypes",
       "GoogleRPC",
       "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
@@ -158,6 +161,9 @@ let benchmarks: [Target] = [
 
 let testTargets: [Target] = [
   .target(name: "ChildProcess", dependencies: ["CLinux"], path: "Tests/ChildProcess", swiftSettings: strict),
+  .target(
+    name: "PostgreSQLServer", dependencies: ["Base", "ChildProcess"], path: "Tests/PostgreSQLServer",
+    swiftSettings: strict),
   tests("Base", []),
   tests("Cryptography", ["Base"]),
   tests("Compression", ["Base", "ChildProcess"]),
@@ -175,7 +181,12 @@ let testTargets: [Target] = [
       "ChannelzAPI", "WellKnownTypes",
     ]),
   tests("Observability", ["Base", "HTTP2", "ProtobufRuntime", "RPC", "OpenTelemetryAPI"]),
-  tests("Storage", ["Base", "ChildProcess", "StorageSQLite", "Streaming", "Cryptography", "storage-bench"]),
+  tests(
+    "Storage",
+    [
+      "Base", "ChildProcess", "PostgreSQLServer", "StorageSQLite", "StoragePostgreSQL", "Streaming", "Cryptography",
+      "storage-bench",
+    ]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),
   tests(
     "DomainKit",

@@ -35,7 +35,8 @@ public protocol Reader {
   /// Which engine runs the statements, for the few that cannot be the same text.
   var dialect: SQLDialect { get }
 
-  /// Calls `row` for each row of the result until it returns false.
+  /// Calls `row` for each row of the result until it returns false. An engine may have fetched all of them before: put a
+  /// LIMIT on what may be long.
   func forEachRow(_ sql: String, _ arguments: [SQLValue], _ row: (any Row) throws -> Bool) throws
 }
 
@@ -48,7 +49,9 @@ public protocol Writer: Reader {
   /// Runs one statement that changes the schema, written in the common dialect that `Migration` describes.
   func define(_ statement: String) throws
 
-  /// Calls `action` after the transaction has become durable, in commit order; never if it rolls back.
+  /// Calls `action` after the transaction has become durable; never if it rolls back. An engine with one writer does so
+  /// in commit order; where connections commit side by side, what depends on the order must carry it along, as the
+  /// sequence numbers of topics do.
   ///
   /// It runs on the engine's thread and holds up the commits behind it: hand over work, do not do it there.
   func afterCommit(_ action: @escaping @Sendable () -> Void)

@@ -4,6 +4,8 @@ public import Base
 public struct Migrator: Sendable {
   private let migrations: [Migration]
   private let clock: any WallClock
+  /// PostgreSQL's advisory locks are numbers: "octet" in ASCII.
+  private static let lockNumber: Int64 = 0x6f_63_74_65_74
 
   /// - Parameter migrations: of any components, in the order in which components may depend on each other.
   public init(_ migrations: [Migration], clock: any WallClock) {
@@ -25,6 +27,10 @@ public struct Migrator: Sendable {
   /// - Throws: `StorageError` with code `.schemaMismatch` if a step differs from the one that was applied.
   public func migrate(_ database: any Database) async throws {
     try await database.write { writer in
+      if writer.dialect == .postgreSQL {
+        // Two sessions that make the same table at once fail there, even with IF NOT EXISTS.
+        try writer.execute("SELECT pg_advisory_xact_lock($1)", Self.lockNumber)
+      }
       try writer.define(
         """
         CREATE TABLE IF NOT EXISTS octet_migrations (

@@ -12,6 +12,11 @@ public struct StorageError: Error, Sendable, Equatable, CustomStringConvertible 
     case overloaded
     /// The database was closed; nothing was done.
     case closed
+    /// The database cannot be reached, or will not serve; nothing was done. Safe to try again.
+    case unavailable
+    /// The way to the database broke during the commit: whether it happened is unknown. A retry under the same
+    /// idempotency key settles it.
+    case outcomeUnknown
     /// A unique index holds that key already.
     case uniqueViolation
     /// A row that is referred to is missing, or one to be deleted is referred to.
@@ -59,7 +64,7 @@ public struct StorageError: Error, Sendable, Equatable, CustomStringConvertible 
   /// Whether the same call may succeed later without anybody repairing anything.
   public var isTransient: Bool {
     switch code {
-    case .conflict, .busy, .overloaded: true
+    case .conflict, .busy, .overloaded, .unavailable, .outcomeUnknown: true
     default: false
     }
   }

@@ -30,7 +30,7 @@ final class GroupCommitter: @unchecked Sendable {
   }
 
   /// Serves the queue until it is closed and empty.
-  func run(_ queue: BlockingQueue<TransactionJob>) {
+  func run(_ queue: BlockingQueue<TransactionJob<SQLiteTransaction>>) {
     while true {
       let jobs = queue.pop(atMost: SQLiteLimits.transactionsPerCommit)
       if jobs.isEmpty { return }
@@ -39,7 +39,7 @@ final class GroupCommitter: @unchecked Sendable {
     }
   }
 
-  private func commit(_ jobs: [TransactionJob]) {
+  private func commit(_ jobs: [TransactionJob<SQLiteTransaction>]) {
     if runsBodiesTwice || cautiousBatches > 0 {
       cautiousBatches = max(0, cautiousBatches - 1)
       return commit(jobs, attempt: attemptInSavepoint)
@@ -47,13 +47,15 @@ final class GroupCommitter: @unchecked Sendable {
     commit(jobs, attempt: attemptPlainly)
   }
 
-  private func commit(_ jobs: [TransactionJob], attempt: (TransactionJob) throws -> Actions) {
+  private func commit(
+    _ jobs: [TransactionJob<SQLiteTransaction>], attempt: (TransactionJob<SQLiteTransaction>) throws -> Actions
+  ) {
     do {
       try connection.run("BEGIN IMMEDIATE")
     } catch {
       return fail(jobs, error)
     }
-    var outcomes: [(job: TransactionJob, outcome: Result<Actions, any Error>)] = []
+    var outcomes: [(job: TransactionJob<SQLiteTransaction>, outcome: Result<Actions, any Error>)] = []
     outcomes.reserveCapacity(jobs.count)
     for (index, job) in jobs.enumerated() {
       let outcome = Result { try attempt(job) }
@@ -87,11 +89,11 @@ final class GroupCommitter: @unchecked Sendable {
     }
   }
 
-  private func commitSingly(_ jobs: [TransactionJob]) {
+  private func commitSingly(_ jobs: [TransactionJob<SQLiteTransaction>]) {
     for job in jobs { commit([job]) }
   }
 
-  private func fail(_ jobs: [TransactionJob], _ error: any Error) {
+  private func fail(_ jobs: [TransactionJob<SQLiteTransaction>], _ error: any Error) {
     for job in jobs { job.finish(error) }
   }
 
@@ -106,7 +108,7 @@ final class GroupCommitter: @unchecked Sendable {
   }
 
   /// Runs one body and lets what it did stand.
-  private func attemptPlainly(_ job: TransactionJob) throws -> Actions {
+  private func attemptPlainly(_ job: TransactionJob<SQLiteTransaction>) throws -> Actions {
     let transaction = SQLiteTransaction(connection)
     let changes = connection.totalChanges
     do {
@@ -120,7 +122,7 @@ final class GroupCommitter: @unchecked Sendable {
   }
 
   /// Runs one body in a savepoint, again if it asks for it.
-  private func attemptInSavepoint(_ job: TransactionJob) throws -> Actions {
+  private func attemptInSavepoint(_ job: TransactionJob<SQLiteTransaction>) throws -> Actions {
     if runsBodiesTwice {
       try connection.run("SAVEPOINT body")
       do {

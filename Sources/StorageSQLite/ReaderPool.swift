@@ -14,7 +14,7 @@ final class ReaderWorker: @unchecked Sendable {
   }
 
   /// Serves the queue until it is closed and empty.
-  func run(_ queue: BlockingQueue<TransactionJob>) {
+  func run(_ queue: BlockingQueue<TransactionJob<SQLiteTransaction>>) {
     while true {
       let jobs = queue.pop(atMost: SQLiteLimits.readsPerSnapshot, share: readers)
       if jobs.isEmpty { return }
@@ -24,7 +24,7 @@ final class ReaderWorker: @unchecked Sendable {
     }
   }
 
-  private func serve(_ job: TransactionJob) {
+  private func serve(_ job: TransactionJob<SQLiteTransaction>) {
     do {
       if connection.isAutocommit { try connection.run("BEGIN") }
       try job.run(SQLiteTransaction(connection))

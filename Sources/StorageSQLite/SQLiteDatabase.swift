@@ -6,8 +6,8 @@ public import Storage
 /// An acknowledged write is on disk (`PRAGMA synchronous = FULL`). Bodies run on the engine's threads, results come
 /// back on the caller's executor.
 public final class SQLiteDatabase: Database {
-  private let writes = BlockingQueue<TransactionJob>(limit: SQLiteLimits.waitingWrites)
-  private let reads = BlockingQueue<TransactionJob>(limit: SQLiteLimits.waitingReads)
+  private let writes = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingWrites)
+  private let reads = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingReads)
   private let checkpointer: Checkpointer
   private let files: SQLiteFiles
   /// The writer's thread, which ends after all others.
@@ -95,14 +95,14 @@ public final class SQLiteDatabase: Database {
   public func read<Result: Sendable>(
     _ body: @escaping @Sendable (any Reader) throws -> Result
   ) async throws -> Result {
-    try await enqueue(body, on: reads, operation: "read")
+    try await reads.perform("read", body)
   }
 
   @discardableResult
   public func write<Result: Sendable>(
     _ body: @escaping @Sendable (any Writer) throws -> Result
   ) async throws -> Result {
-    try await enqueue(body, on: writes, operation: "write")
+    try await writes.perform("write", body)
   }
 
   /// How much work waits for a thread of the engine. From any thread.
@@ -127,21 +127,6 @@ public final class SQLiteDatabase: Database {
       running.join()
       files.unlock()
       if removesFiles { files.remove() }
-    }
-  }
-
-  private func enqueue<Result: Sendable>(
-    _ body: @escaping @Sendable (SQLiteTransaction) throws -> Result,
-    on queue: BlockingQueue<TransactionJob>, operation: String
-  ) async throws -> Result {
-    try Task.checkCancellation()
-    return try await withUnsafeThrowingContinuation { continuation in
-      do throws(QueueRefusal) {
-        try queue.push(BodyJob(body, continuation))
-      } catch {
-        let code: StorageError.Code = error == .full ? .overloaded : .closed
-        continuation.resume(throwing: StorageError(code, operation: operation, message: "the queue is \(error)"))
-      }
     }
   }
 }

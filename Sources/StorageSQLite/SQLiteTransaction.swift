@@ -1,7 +1,7 @@
 internal import Storage
 
 /// What a body sees of its connection while it runs. Used for reads as well, where only `Reader` is shown.
-final class SQLiteTransaction: Writer {
+final class SQLiteTransaction: EngineTransaction {
   private let connection: SQLiteConnection
   private var isOver = false
   private var failure: StorageError?

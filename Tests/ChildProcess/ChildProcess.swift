@@ -70,6 +70,22 @@ public final class ChildProcess: Sendable {
     Self.read(output, atLeast: count)
   }
 
+  /// What the program has written to its standard output, at most so many bytes; empty at its end. Blocks while there is
+  /// nothing.
+  public func readOutput(atMost count: Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    while true {
+      let taken = CLinux.read(output, &bytes, count)
+      if taken < 0 && errno == EINTR { continue }
+      return Array(bytes.prefix(max(0, taken)))
+    }
+  }
+
+  /// Asks the program to end.
+  public func terminate() {
+    CLinux.kill(id, SIGTERM)
+  }
+
   /// Ends the program without giving it a chance to do anything.
   public func kill() {
     CLinux.kill(id, SIGKILL)

@@ -1,5 +1,7 @@
 import Base
+import PostgreSQLServer
 import Storage
+import StoragePostgreSQL
 import StorageSQLite
 import Testing
 
@@ -16,7 +18,24 @@ struct Engine: Sendable, CustomTestStringConvertible {
       options.runsBodiesTwice = true
       return try await SQLiteDatabase.openTemporary(migrations: migrations, clock: clock, options: options)
     },
+    Engine(testDescription: "PostgreSQL") { migrations, clock in
+      let url = try await PostgreSQLServer.common().makeDatabase()
+      return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: fewConnections)
+    },
+    Engine(testDescription: "PostgreSQL, every body twice") { migrations, clock in
+      var options = fewConnections
+      options.runsBodiesTwice = true
+      let url = try await PostgreSQLServer.common().makeDatabase()
+      return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: options)
+    },
   ]
+
+  /// All tests run at once, on one server.
+  private static var fewConnections: PostgreSQLOptions {
+    var options = PostgreSQLOptions()
+    (options.writers, options.readers) = (2, 2)
+    return options
+  }
 
   init(
     testDescription: String, open: @escaping @Sendable ([Migration], any WallClock) async throws -> any Database

@@ -137,7 +137,7 @@ import Testing
       let seen = try await database.read { reader in
         var seen = 0
         try reader.forEachRow(
-          "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n", []
+          "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000) SELECT x FROM n", []
         ) { _ in
           seen += 1
           return seen < 10

@@ -143,18 +143,21 @@ import Testing
     }
   }
 
-  @Test(arguments: Engine.all) func `actions run after the commit, in its order, and never after a rollback`(
+  @Test(arguments: Engine.all) func `actions run after the commit, and never after a rollback`(
     engine: Engine
   ) async throws {
     try await engine.withDatabase([Fixture.accounts]) { database in
       let committed = Locked<[Int]>([])
+      let hasOneWriter = try await database.write { writer in
+        try writer.execute("INSERT INTO accounts (id, name, balance) VALUES (1, 'counter', 0)")
+        return writer.dialect == .sqlite
+      }
       await withTaskGroup(of: Void.self) { group in
         for n in 1...100 {
           group.addTask {
             _ = try? await database.write { writer in
               let place: Int? = try writer.first(
-                "INSERT INTO accounts (id, name, balance) SELECT coalesce(max(id), 0) + 1, $1, 0 FROM accounts RETURNING id",
-                "a\(n)"
+                "UPDATE accounts SET balance = balance + 1 WHERE id = 1 RETURNING balance"
               ) { $0[0] }
               writer.afterCommit { committed.withLock { $0.append(place ?? 0) } }
               if n % 3 == 0 { throw Refused() }
@@ -163,9 +166,10 @@ import Testing
         }
       }
       let order = committed.withLock { $0 }
-      #expect(order == Array(1...67))
-      let remaining = try await names(database)
-      #expect(remaining.count == 67)
+      // Connections that commit side by side may tell of it in another order than they did it.
+      #expect((hasOneWriter ? order : order.sorted()) == Array(1...67))
+      let count = try await balance(database, 1)
+      #expect(count == 67)
     }
   }
 

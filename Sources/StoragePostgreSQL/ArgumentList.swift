@@ -1,0 +1,78 @@
+internal import CPostgreSQL
+internal import Storage
+
+/// The arguments of a statement in the binary format.
+struct ArgumentList {
+  /// Bits of a signature for each argument.
+  private static let bitsPerType = 3
+  /// More arguments than this have no signature.
+  private static let mostSigned = 21
+
+  private(set) var types: [Oid] = []
+  private var bytes: [UInt8] = []
+  /// Where each argument's bytes are; nil for NULL.
+  private var ranges: [Range<Int>?] = []
+
+  /// Which types the arguments have, one after the other; nil if there are too many of them. Two texts of one statement
+  /// with other types are two prepared statements.
+  private(set) var signature: UInt64? = 1
+
+  var count: Int { types.count }
+
+  init(_ arguments: [SQLValue]) {
+    types.reserveCapacity(arguments.count)
+    ranges.reserveCapacity(arguments.count)
+    for argument in arguments { append(argument) }
+    if arguments.count > Self.mostSigned { signature = nil }
+  }
+
+  private mutating func append(_ argument: SQLValue) {
+    let start = bytes.count
+    switch argument {
+    case .null:
+      // The server finds out what it would be.
+      add(0, kind: 0)
+      return ranges.append(nil)
+    case .integer(let value):
+      add(PostgreSQLRow.TypeID.int8, kind: 1)
+      appendBigEndian(UInt64(bitPattern: value))
+    case .double(let value):
+      add(PostgreSQLRow.TypeID.float8, kind: 2)
+      appendBigEndian(value.bitPattern)
+    case .text(let text):
+      add(PostgreSQLRow.TypeID.text, kind: 3)
+      bytes += text.utf8
+    case .blob(let blob):
+      add(PostgreSQLRow.TypeID.bytea, kind: 4)
+      bytes += blob
+    }
+    ranges.append(start..<bytes.count)
+  }
+
+  private mutating func add(_ type: Oid, kind: UInt64) {
+    types.append(type)
+    signature = signature.map { $0 << Self.bitsPerType | kind }
+  }
+
+  private mutating func appendBigEndian(_ value: UInt64) {
+    for shift in stride(from: UInt64(56), through: 0, by: -8) {
+      bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+    }
+  }
+
+  /// Calls `body` with pointers to the arguments, their lengths, and their formats, which are all binary.
+  func withPointers<Result>(
+    _ body: ([UnsafePointer<CChar>?], [Int32], [Int32]) -> Result
+  ) -> Result {
+    // A byte at the end, so that an empty text has an address, which tells it from NULL.
+    (bytes + [0]).withUnsafeBufferPointer { buffer in
+      buffer.withMemoryRebound(to: CChar.self) { buffer in
+        // It has at least one byte.
+        let base = buffer.baseAddress!
+        return body(
+          ranges.map { $0.map { base + $0.lowerBound } }, ranges.map { Int32($0?.count ?? 0) },
+          Array(repeating: 1, count: count))
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+public import Base
+public import Storage
+
+/// The PostgreSQL engine: several processes may serve one database.
+///
+/// Transactions run at READ COMMITTED: what a body has checked holds because its write is conditional or because it has
+/// locked the row. Reads see one snapshot. Bodies run on the engine's threads, each with a connection; results come back
+/// on the caller's executor. A server that goes away and comes back, or whose primary moves, is waited for.
+public final class PostgreSQLDatabase: Database {
+  private typealias Queue = BlockingQueue<TransactionJob<PostgreSQLTransaction>>
+
+  private let writes = Queue(limit: PostgreSQLLimits.waitingWrites)
+  private let reads = Queue(limit: PostgreSQLLimits.waitingReads)
+  private let threads = Locked<[OSThread]>([])
+
+  /// Connects to a database and brings its schema up to date.
+  /// - Parameters:
+  ///   - url: `postgres://user@host:port/database?sslmode=…`, or whatever else libpq takes for one.
+  ///   - migrations: of the components on top; those of the storage layer come first by themselves.
+  ///   - clock: for the record of when a migration was applied.
+  ///   - random: spreads the waits between attempts.
+  /// - Throws: `StorageError`, e.g. `.unavailable`, `.cannotOpen`, `.schemaMismatch`.
+  public static func open(
+    url: String, migrations: [Migration], clock: any WallClock, random: any RandomSource = SystemRandomSource(),
+    options: PostgreSQLOptions = PostgreSQLOptions()
+  ) async throws -> PostgreSQLDatabase {
+    let database = try await OSThread.run(name: "postgres-open") {
+      // One attempt by itself, so that what is wrong with the URL is said at once.
+      _ = try PostgreSQLSession(url, options, random).connected()
+      return PostgreSQLDatabase(url, options, random)
+    }
+    do {
+      try await Migrator(StorageSchema.migrations + migrations, clock: clock).migrate(database)
+    } catch {
+      await database.close()
+      throw error
+    }
+    return database
+  }
+
+  private init(_ url: String, _ options: PostgreSQLOptions, _ random: any RandomSource) {
+    let (writes, reads) = (writes, reads)
+    let writers = (0..<options.writers).map { _ in
+      let writer = PostgreSQLWriter(PostgreSQLSession(url, options, random))
+      return OSThread(name: "postgres-write") { writer.run(writes) }
+    }
+    let readers = (0..<options.readers).map { _ in
+      let reader = PostgreSQLReader(PostgreSQLSession(url, options, random))
+      return OSThread(name: "postgres-read") { reader.run(reads) }
+    }
+    threads.withLock { $0 = writers + readers }
+  }
+
+  deinit {
+    // Without `close` the threads end as well, once what was accepted is done.
+    writes.close()
+    reads.close()
+  }
+
+  public func read<Result: Sendable>(
+    _ body: @escaping @Sendable (any Reader) throws -> Result
+  ) async throws -> Result {
+    try await reads.perform("read", body)
+  }
+
+  @discardableResult
+  public func write<Result: Sendable>(
+    _ body: @escaping @Sendable (any Writer) throws -> Result
+  ) async throws -> Result {
+    try await writes.perform("write", body)
+  }
+
+  /// How much work waits for a thread of the engine. From any thread.
+  public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count) }
+
+  public func schemaText() async throws -> String {
+    try await read { try PostgreSQLSchema.text($0) }
+  }
+
+  public func close() async {
+    writes.close()
+    reads.close()
+    let running = threads.withLock { threads in
+      defer { threads = [] }
+      return threads
+    }
+    // Joining blocks; nothing in the closure can throw.
+    try? await OSThread.run(name: "postgres-close") {
+      for thread in running { thread.join() }
+    }
+  }
+}

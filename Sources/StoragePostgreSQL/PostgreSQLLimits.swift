@@ -1,0 +1,36 @@
+/// The engine's limits, with their reasons.
+enum PostgreSQLLimits {
+  /// Transactions that may wait for a writing connection: a few seconds' worth at the slowest measured rate.
+  static let waitingWrites = 16_384
+
+  /// Reads that may wait for a reading connection.
+  static let waitingReads = 16_384
+
+  /// Transactions that may share one COMMIT. A batch holds the locks of all of them, so it is smaller than SQLite's.
+  static let transactionsPerCommit = 64
+
+  /// Reads that share one snapshot.
+  static let readsPerSnapshot = 32
+
+  /// How long a batch waits for a lock before its transactions are run one by one. Two batches that wait for each other
+  /// would otherwise stand until the server finds the deadlock, after a second by default.
+  static let batchLockTimeout = Duration.milliseconds(30)
+
+  /// How often a body is run that loses races.
+  static let attempts = 12
+
+  /// The longest wait before the second run of a body; doubled with each further run.
+  static let firstRetryDelay = Duration.milliseconds(4)
+
+  /// The longest wait between two runs of a body.
+  static let longestRetryDelay = Duration.milliseconds(250)
+
+  /// The wait after the first failed attempt to connect; doubled with each further one.
+  static let firstReconnectDelay = Duration.milliseconds(50)
+
+  /// The longest wait between two attempts to connect.
+  static let longestReconnectDelay = Duration.seconds(2)
+
+  /// Statements that stay prepared on a connection; the program has far fewer texts than this.
+  static let preparedStatements = 1024
+}

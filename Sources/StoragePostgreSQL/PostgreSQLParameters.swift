@@ -1,0 +1,54 @@
+internal import Base
+internal import CLinux
+internal import CPostgreSQL
+
+/// What a connection is opened with.
+struct PostgreSQLParameters {
+  private var keywords: [String] = []
+  private var values: [String] = []
+
+  /// - Parameter url: as libpq reads it; what it says goes before what the options say.
+  init(_ url: String, _ options: PostgreSQLOptions, isPooled: Bool) {
+    let timeout = options.connectionTimeout.inMilliseconds
+    add("fallback_application_name", options.applicationName)
+    add("connect_timeout", "\(max(2, (timeout + 999) / 1000))")
+    add("keepalives_idle", "\(max(1, timeout / 1000))")
+    add("keepalives_interval", "\(max(1, timeout / 3000))")
+    add("keepalives_count", "3")
+    add("tcp_user_timeout", "\(timeout)")
+    // Among several hosts, and after a change of roles, only the primary will do.
+    add("target_session_attrs", "read-write")
+    if !isPooled {
+      let settings = Self.timeouts(options).map { "-c \($0.name)=\($0.milliseconds)" }
+      add("options", settings.joined(separator: " "))
+    }
+    add("dbname", url)
+    add("client_encoding", "UTF8")
+  }
+
+  /// The server's limits for a session or a transaction.
+  static func timeouts(_ options: PostgreSQLOptions) -> [(name: String, milliseconds: Int64)] {
+    [
+      ("statement_timeout", options.statementTimeout.inMilliseconds),
+      ("lock_timeout", options.lockTimeout.inMilliseconds),
+      // A transaction whose client is gone must not hold its locks.
+      ("idle_in_transaction_session_timeout", options.statementTimeout.inMilliseconds),
+    ]
+  }
+
+  private mutating func add(_ keyword: String, _ value: String) {
+    keywords.append(keyword)
+    values.append(value)
+  }
+
+  /// Blocks until the connection stands or has failed.
+  func connect() -> OpaquePointer? {
+    // Owned here until libpq has read them.
+    let copies = (keywords + values).map { strdup($0) }
+    defer { for copy in copies { free(copy) } }
+    let pointers = copies.map { UnsafePointer<CChar>($0) }
+    let names = Array(pointers[..<keywords.count]) + [nil]
+    let contents = Array(pointers[keywords.count...]) + [nil]
+    return PQconnectdbParams(names, contents, 1)
+  }
+}

@@ -1,0 +1,71 @@
+internal import Storage
+
+/// What a body sees of its connection while it runs. Used for reads as well, where only `Reader` is shown.
+final class PostgreSQLTransaction: EngineTransaction {
+  private let connection: PostgreSQLConnection
+  private var isOver = false
+
+  /// The statement that failed, and with it the transaction.
+  private(set) var failure: PostgreSQLFailure?
+
+  /// What to do after the commit, in order.
+  private(set) var actions: [@Sendable () -> Void] = []
+
+  /// Whether there is anything to be taken back.
+  private(set) var hasWritten = false
+
+  init(_ connection: PostgreSQLConnection) {
+    self.connection = connection
+  }
+
+  let dialect = SQLDialect.postgreSQL
+
+  func forEachRow(_ sql: String, _ arguments: [SQLValue], _ row: (any Row) throws -> Bool) throws {
+    _ = try run(sql, arguments, row)
+  }
+
+  func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int {
+    try run(sql, arguments) { _ in true } ?? 0
+  }
+
+  func define(_ statement: String) throws {
+    hasWritten = true
+    try guarded { try connection.define(PostgreSQLSchema.translated(statement)) }
+  }
+
+  func afterCommit(_ action: @escaping @Sendable () -> Void) {
+    actions.append(action)
+  }
+
+  func run<Result>(_ body: (PostgreSQLTransaction) throws -> Result) throws -> Result {
+    defer { isOver = true }
+    let result = try body(self)
+    // A body that caught a failed statement's error has not undone the failure.
+    if let failure { throw failure.error }
+    return result
+  }
+
+  private func run(_ sql: String, _ arguments: [SQLValue], _ row: (any Row) throws -> Bool) throws -> Int? {
+    try guarded {
+      let changed = try connection.run(sql, arguments, row: row)
+      if let changed, changed > 0 { hasWritten = true }
+      return changed
+    }
+  }
+
+  /// Runs a statement unless one has failed already.
+  private func guarded<Result>(_ statement: () throws -> Result) throws -> Result {
+    precondition(!isOver, "a reader or writer was used after its body had ended")
+    if let failure { throw failure.error }
+    do {
+      return try statement()
+    } catch let error as PostgreSQLFailure {
+      failure = error
+      throw error.error
+    } catch let error as StorageError {
+      // Of a statement that was not sent, or a column that was read as another type: it counts as failed too.
+      failure = failure ?? PostgreSQLFailure(final: error)
+      throw error
+    }
+  }
+}

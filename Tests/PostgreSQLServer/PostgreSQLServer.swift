@@ -1,0 +1,95 @@
+import Base
+import ChildProcess
+import Glibc
+
+/// A PostgreSQL server that tests have for themselves. It is started again when it is killed, and gone when the test
+/// process is.
+public final class PostgreSQLServer: Sendable {
+  /// Where the server's socket is.
+  public let directory: String
+  /// On 127.0.0.1.
+  public let port: Int
+  private let guardian: ChildProcess
+  private let databases = Locked(0)
+
+  /// The one that most tests share.
+  private static let shared = Task { try await PostgreSQLServer() }
+
+  /// The server that all tests of the process share. The first caller waits for its start.
+  public static func common() async throws -> PostgreSQLServer { try await shared.value }
+
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// Starts another one, for a test that kills it.
+  /// - Parameter settings: `name=value`, as in postgresql.conf.
+  public init(settings: [String] = []) async throws {
+    let script = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined() + "/support/postgres-server"
+    (guardian, directory, port) = try await OSThread.run(name: "postgres-start") {
+      let guardian = try ChildProcess("bash", [script, "\(getpid())"] + settings)
+      var line: [UInt8] = []
+      while line.last != UInt8(ascii: "\n") {
+        let byte = guardian.readOutput(atMost: 1)
+        if byte.isEmpty { throw Failure(description: "the server did not start") }
+        line += byte
+      }
+      let words = String(decoding: line.dropLast(), as: UTF8.self).split(separator: " ")
+      guard words.count == 3, words[0] == "ready", let port = Int(words[2]) else {
+        throw Failure(description: "the server said: \(words)")
+      }
+      return (guardian, String(words[1]), port)
+    }
+  }
+
+  /// Makes an empty database.
+  /// - Returns: its URL, by way of the server's Unix socket.
+  public func makeDatabase() async throws -> String {
+    let number = databases.withLock { count in
+      count += 1
+      return count
+    }
+    let name = "test\(number)"
+    try await run("CREATE DATABASE \(name)")
+    return url(name)
+  }
+
+  /// How a database is reached by way of the Unix socket.
+  public func url(_ database: String) -> String {
+    let host = directory.split(separator: "/").map { "%2F" + $0 }.joined()
+    return "postgres://octet@/\(database)?host=\(host)&port=\(port)"
+  }
+
+  /// How a database is reached by way of TCP, on any port of 127.0.0.1.
+  public func url(_ database: String, port: Int) -> String {
+    "postgres://octet@127.0.0.1:\(port)/\(database)"
+  }
+
+  /// Runs a statement as the superuser, in a session of its own.
+  public func run(_ sql: String) async throws {
+    let arguments = [
+      "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", directory, "-p", "\(port)", "-U", "octet", "-d", "postgres", "-c", sql,
+    ]
+    let result = try await OSThread.run(name: "psql") { try ChildProcess.run("psql", arguments) }
+    guard result.status == 0 else { throw Failure(description: result.errors) }
+  }
+
+  /// kill -9 of the server and all its sessions; it comes back by itself.
+  public func kill() throws {
+    let path = directory + "/data/postmaster.pid"
+    guard let file = fopen(path, "r") else { return }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 32)
+    guard fgets(&line, 32, file) != nil else { return }
+    let id = Int32(atoi(line))
+    guard id > 1 else { return }
+    // Its children end when they see that it is gone.
+    Glibc.kill(id, SIGKILL)
+  }
+
+  /// Ends the server and removes its files.
+  public func stop() async {
+    guardian.terminate()
+    try? await OSThread.run(name: "postgres-stop") { _ = self.guardian.wait() }
+  }
+}

@@ -1,0 +1,35 @@
+import Base
+import Foundation
+import PostgreSQLServer
+import Storage
+import StoragePostgreSQL
+import StorageSQLite
+import Streaming
+import Testing
+
+/// The schema that all migrations together make is checked in, for each engine: a change of it shows in review.
+/// `OCTET_UPDATE_GOLDEN=1` writes it anew.
+@Suite struct GoldenSchemaTests {
+  @Test func `SQLite's schema of the shared layers is the one that is checked in`() async throws {
+    try await check(
+      "schema-sqlite.sql",
+      SQLiteDatabase.openTemporary(migrations: TopicStore.migrations, clock: ManualClock()))
+  }
+
+  @Test func `PostgreSQL's schema of the shared layers is the one that is checked in`() async throws {
+    let url = try await PostgreSQLServer.common().makeDatabase()
+    try await check(
+      "schema-postgresql.sql",
+      PostgreSQLDatabase.open(url: url, migrations: TopicStore.migrations, clock: ManualClock()))
+  }
+
+  private func check(_ name: String, _ database: some Database) async throws {
+    let schema = try await database.schemaText()
+    await database.close()
+    let golden = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Golden/\(name)").standardized
+    if ProcessInfo.processInfo.environment["OCTET_UPDATE_GOLDEN"] == "1" {
+      try schema.write(to: golden, atomically: true, encoding: .utf8)
+    }
+    #expect(try schema == String(contentsOf: golden, encoding: .utf8))
+  }
+}
