@@ -24,7 +24,9 @@ struct SubscriptionState {
   let limits: TopicLimits
   private(set) var mode = Mode.replaying
   /// The last event that the reader has taken.
-  private(set) var taken: UInt64
+  private(set) var taken: TopicPosition
+  /// Whether `taken` says which topic of its name this is about.
+  private var isTopicKnown = false
   /// The next event that belongs at the end of `queue`.
   private var expected: UInt64
   /// The newest event that is known to be committed.
@@ -34,20 +36,28 @@ struct SubscriptionState {
   private var queuedBytes = 0
 
   init(after sequence: UInt64, limits: TopicLimits) {
-    taken = sequence
+    taken = TopicPosition(sequence: sequence, born: 0)
     expected = sequence + 1
     self.limits = limits
   }
 
-  /// Starts at a sequence number that is known to be the present end, so that nothing has to be read.
-  mutating func start(after sequence: UInt64) {
-    taken = sequence
-    expected = sequence + 1
+  /// Is told which topic of its name it is about, before anything was taken.
+  mutating func start(born: Int64) {
+    taken.born = born
+    isTopicKnown = true
+  }
+
+  /// Starts at a position that is known to be the present end, so that nothing has to be read.
+  mutating func start(after position: TopicPosition) {
+    taken = position
+    isTopicKnown = true
+    expected = position.sequence + 1
     if mode == .replaying, announced < expected { mode = .live }
   }
 
   /// A committed event comes in.
-  mutating func announce(_ event: TopicEvent, lastToken: (UInt64) -> String) {
+  mutating func announce(_ event: TopicEvent, lastToken: (TopicPosition) -> String) {
+    guard isSameTopic(event) else { return }
     announced = max(announced, event.sequence)
     guard mode == .live, event.sequence >= expected else { return }
     guard event.sequence == expected else {
@@ -65,6 +75,7 @@ struct SubscriptionState {
     guard mode == .replaying else { return }
     for event in page {
       // A hole means that compaction was faster than this reader.
+      guard isSameTopic(event) else { return }
       guard event.sequence == expected else { return end(.resumeTokenTooOld) }
       append(event)
     }
@@ -83,7 +94,7 @@ struct SubscriptionState {
         head = 0
       }
       queuedBytes -= event.payload.count
-      taken = event.sequence
+      taken = TopicPosition(sequence: event.sequence, born: event.born)
       return .take(event)
     }
     switch mode {
@@ -100,6 +111,18 @@ struct SubscriptionState {
     queue = []
     head = 0
     queuedBytes = 0
+  }
+
+  /// Ends the subscription if the topic has been removed, and the event belongs to a later one of its name. Before the
+  /// first event there is no topic yet, so whichever comes is the one.
+  private mutating func isSameTopic(_ event: TopicEvent) -> Bool {
+    if !isTopicKnown || event.born == taken.born { return true }
+    if expected == 1 {
+      taken.born = event.born
+      return true
+    }
+    end(.resumeTokenTooOld)
+    return false
   }
 
   private mutating func append(_ event: TopicEvent) {

@@ -17,7 +17,23 @@ public struct Topic: Sendable, Hashable, CustomStringConvertible {
     self.init(kind, id.text(kind: kind))
   }
 
+  /// The part before the slash.
+  public var kind: Substring { name.prefix { $0 != "/" } }
+
   public var description: String { name }
+
+  /// A topic by its whole name, as it is stored.
+  init(named name: String) {
+    self.name = name
+  }
+}
+
+/// A place in a topic.
+struct TopicPosition: Sendable, Equatable {
+  var sequence: UInt64
+  /// The incarnation that the topic was born in: it tells a topic from an earlier one of the same name, which ended and
+  /// was removed, and whose numbers also began with 1.
+  var born: Int64
 }
 
 /// One event of a lossless topic. All subscribers share one object.
@@ -28,10 +44,14 @@ public final class TopicEvent: Sendable {
   /// What the publisher gave: usually an encoded message.
   public let payload: [UInt8]
 
+  /// Which topic of this name it belongs to; see `TopicPosition`.
+  let born: Int64
+
   private let prepared = Locked<(any Sendable)?>(nil)
 
-  init(sequence: UInt64, payload: [UInt8]) {
-    self.sequence = sequence
+  init(_ position: TopicPosition, payload: [UInt8]) {
+    sequence = position.sequence
+    born = position.born
     self.payload = payload
   }
 

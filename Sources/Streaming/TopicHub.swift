@@ -43,13 +43,21 @@ public final class TopicHub: Sendable {
   public func publish(
     _ topic: Topic, in writer: any Writer, payload: (_ sequence: UInt64, _ token: String) throws -> [UInt8]
   ) throws -> UInt64 {
-    let sequence = try TopicStore.takeSequence(topic, writer)
-    let event = TopicEvent(sequence: sequence, payload: try payload(sequence, tokens.make(topic, sequence)))
+    let position = try TopicStore.takeSequence(topic, writer)
+    let event = TopicEvent(position, payload: try payload(position.sequence, tokens.make(topic, position)))
     try writer.execute(
       "INSERT INTO octet_topic_events (topic, sequence, payload, published_at) VALUES ($1, $2, $3, $4)",
-      topic.name, sequence, event.payload, clock.now())
+      topic.name, event.sequence, event.payload, clock.now())
     writer.afterCommit { [self] in deliver(event, topic) }
-    return sequence
+    return event.sequence
+  }
+
+  /// Says in the caller's transaction that a topic is over. It stays as it is for the retention that `TopicSweep` is
+  /// given, and is removed then. Publishing to it before that opens it again; a topic of its name after that is a new
+  /// one, and tokens of the old one are `resumeTokenTooOld`.
+  public func end(_ topic: Topic, in writer: any Writer) throws {
+    try writer.execute(
+      "UPDATE octet_topics SET ended_at = $2 WHERE topic = $1 AND ended_at IS NULL", topic.name, clock.now())
   }
 
   // MARK: Subscribing
@@ -58,17 +66,23 @@ public final class TopicHub: Sendable {
   /// - Throws: `TopicError.resumeTokenTooOld` if what follows is gone; `.invalidResumeToken` if the topic never was
   ///   that far; `.closed`.
   public func subscribe(_ topic: Topic, after sequence: UInt64) async throws -> TopicSubscription {
+    try await subscribe(topic, after: sequence, born: nil)
+  }
+
+  private func subscribe(_ topic: Topic, after sequence: UInt64, born: Int64?) async throws -> TopicSubscription {
     let subscription = try register(topic, after: sequence)
     let limits = limits
     // A first page that is also the check: what follows the position must be there.
     let (last, page) = try await database.read { reader in
-      (
-        try TopicStore.lastSequence(topic, reader),
-        try TopicStore.events(topic, after: sequence, limit: limits.pageEvents, reader)
+      let last = try TopicStore.last(topic, reader)
+      return (
+        last, try TopicStore.events(topic, born: last.born, after: sequence, limit: limits.pageEvents, reader)
       )
     }
-    guard sequence <= last else { throw TopicError.invalidResumeToken }
-    guard sequence == last || page.first?.sequence == sequence + 1 else { throw TopicError.resumeTokenTooOld }
+    if let born, born != last.born { throw TopicError.resumeTokenTooOld }
+    guard sequence <= last.sequence else { throw TopicError.invalidResumeToken }
+    subscription.core.start(born: last.born)
+    guard sequence == last.sequence || page.first?.sequence == sequence + 1 else { throw TopicError.resumeTokenTooOld }
     subscription.core.loaded(page)
     return subscription
   }
@@ -77,7 +91,8 @@ public final class TopicHub: Sendable {
   /// - Parameter token: of the last event that it has processed.
   /// - Throws: `TopicError.invalidResumeToken`, `.resumeTokenTooOld`, `.closed`.
   public func resume(_ topic: Topic, token: String) async throws -> TopicSubscription {
-    try await subscribe(topic, after: try tokens.read(token, topic))
+    let position = try tokens.position(token, topic)
+    return try await subscribe(topic, after: position.sequence, born: position.born)
   }
 
   /// Snapshot, then everything after it: `snapshot` reads the present state in the same transaction that sees how
@@ -87,11 +102,11 @@ public final class TopicHub: Sendable {
     _ topic: Topic, snapshot: @escaping @Sendable (any Reader) throws -> Snapshot
   ) async throws -> (snapshot: Snapshot, token: String, subscription: TopicSubscription) {
     let subscription = try register(topic, after: 0)
-    let (sequence, state) = try await database.read { reader in
-      (try TopicStore.lastSequence(topic, reader), try snapshot(reader))
+    let (position, state) = try await database.read { reader in
+      (try TopicStore.last(topic, reader), try snapshot(reader))
     }
-    subscription.core.start(after: sequence)
-    return (state, tokens.make(topic, sequence), subscription)
+    subscription.core.start(after: position)
+    return (state, tokens.make(topic, position), subscription)
   }
 
   // MARK: Keeping
@@ -113,7 +128,7 @@ public final class TopicHub: Sendable {
       SELECT sequence FROM octet_topic_events WHERE topic = $1 AND published_at >= $2 ORDER BY sequence LIMIT 1
       """, topic.name, instant
     ) { $0[0] }
-    let last = try first.map { $0 - 1 } ?? TopicStore.lastSequence(topic, writer)
+    let last = try first.map { $0 - 1 } ?? TopicStore.last(topic, writer).sequence
     return try compact(topic, through: last, in: writer)
   }
 
@@ -155,7 +170,8 @@ public final class TopicHub: Sendable {
     let limits = limits
     core.loaded(
       try await database.read { reader in
-        try TopicStore.events(core.topic, after: sequence, limit: limits.pageEvents, reader)
+        let born = try TopicStore.last(core.topic, reader).born
+        return try TopicStore.events(core.topic, born: born, after: sequence, limit: limits.pageEvents, reader)
       })
   }
 

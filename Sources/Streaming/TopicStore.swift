@@ -21,34 +21,62 @@ public enum TopicStore {
           published_at INTEGER NOT NULL,
           PRIMARY KEY (topic, sequence)
         ) WITHOUT ROWID;
-        """)
+        """),
+    Migration(
+      "streaming", 2, "topics that ended are removed",
+      sql: """
+        -- born is the incarnation's number at the topic's first event; ended_at is null while the topic goes on.
+        ALTER TABLE octet_topics ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE octet_topics ADD COLUMN ended_at INTEGER;
+        CREATE INDEX octet_topics_ended ON octet_topics (ended_at) WHERE ended_at IS NOT NULL;
+
+        -- One row. A topic is removed only in a later incarnation than the one it was born in, so that another topic
+        -- of its name is told from it.
+        CREATE TABLE octet_topic_incarnation (
+          id INTEGER PRIMARY KEY,
+          number INTEGER NOT NULL,
+          since INTEGER NOT NULL
+        );
+        INSERT INTO octet_topic_incarnation (id, number, since) VALUES (1, 0, 0);
+        """),
   ]
 
   /// Takes the topic's next number; whoever does so next waits for this transaction.
-  static func takeSequence(_ topic: Topic, _ writer: any Writer) throws -> UInt64 {
-    let sequence: UInt64? = try writer.first(
+  static func takeSequence(_ topic: Topic, _ writer: any Writer) throws -> TopicPosition {
+    let position: TopicPosition? = try writer.first(
       """
-      INSERT INTO octet_topics (topic, last_sequence) VALUES ($1, 1)
-      ON CONFLICT (topic) DO UPDATE SET last_sequence = octet_topics.last_sequence + 1 RETURNING last_sequence
+      INSERT INTO octet_topics (topic, last_sequence, born)
+      VALUES ($1, 1, (SELECT number FROM octet_topic_incarnation WHERE id = 1))
+      ON CONFLICT (topic) DO UPDATE SET last_sequence = octet_topics.last_sequence + 1, ended_at = NULL
+      RETURNING last_sequence, born
       """, topic.name
-    ) { $0[0] }
-    guard let sequence else { preconditionFailure("an upsert returns its row") }
-    return sequence
+    ) { TopicPosition(sequence: $0[0], born: $0[1]) }
+    guard let position else { preconditionFailure("an upsert returns its row") }
+    return position
   }
 
-  /// The number of the newest event, 0 if there was none.
-  static func lastSequence(_ topic: Topic, _ reader: any Reader) throws -> UInt64 {
-    try reader.first("SELECT last_sequence FROM octet_topics WHERE topic = $1", topic.name) { $0[0] } ?? 0
+  /// The place of the newest event; number 0 if there was none.
+  static func last(_ topic: Topic, _ reader: any Reader) throws -> TopicPosition {
+    let position: TopicPosition? = try reader.first(
+      """
+      SELECT COALESCE(t.last_sequence, 0), COALESCE(t.born, i.number) FROM octet_topic_incarnation i
+      LEFT JOIN octet_topics t ON t.topic = $1 WHERE i.id = 1
+      """, topic.name
+    ) { TopicPosition(sequence: $0[0], born: $0[1]) }
+    guard let position else {
+      throw StorageError(.schemaMismatch, operation: "read a topic", message: "octet_topic_incarnation is empty")
+    }
+    return position
   }
 
   /// The oldest events after `sequence`, at most `limit`.
   static func events(
-    _ topic: Topic, after sequence: UInt64, limit: Int, _ reader: any Reader
+    _ topic: Topic, born: Int64, after sequence: UInt64, limit: Int, _ reader: any Reader
   ) throws -> [TopicEvent] {
     try reader.rows(
       """
       SELECT sequence, payload FROM octet_topic_events WHERE topic = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
       """, topic.name, sequence, limit
-    ) { TopicEvent(sequence: $0[0], payload: $0[1]) }
+    ) { TopicEvent(TopicPosition(sequence: $0[0], born: born), payload: $0[1]) }
   }
 }

@@ -91,8 +91,12 @@ final class SubscriberCore: Sendable {
     tokens.make(topic, guarded.withLock { $0.state.taken })
   }
 
-  func start(after sequence: UInt64) {
-    guarded.withLock { $0.state.start(after: sequence) }
+  func start(after position: TopicPosition) {
+    guarded.withLock { $0.state.start(after: position) }
+  }
+
+  func start(born: Int64) {
+    guarded.withLock { $0.state.start(born: born) }
   }
 
   func step() -> SubscriptionState.Step {
@@ -154,7 +158,7 @@ final class SubscriberCore: Sendable {
       switch step {
       case .take(let event):
         if !sink.receive(event) {
-          guarded.state.end(.slowReader(lastToken: tokens.make(topic, event.sequence)))
+          guarded.state.end(.slowReader(lastToken: tokens.make(topic, event)))
         }
       case .load:
         // Until the gap is closed, events only count as announced.

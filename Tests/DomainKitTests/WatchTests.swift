@@ -4,10 +4,10 @@ import ProtobufRuntime
 import RPC
 import Storage
 import StorageSQLite
-import Streaming
 import Testing
 
 @testable import DomainKit
+@testable import Streaming
 
 private let watch = MethodDescriptor(
   service: "test.Notes", name: "Watch", kind: .serverStreaming, policy: MethodPolicy(access: .user))
@@ -85,7 +85,7 @@ private let topic = Topic("notes", "1")
 
   @Test func `refuses tokens of other streams and tokens that are too old`() async throws {
     let shop = try await Workshop()
-    let foreign = shop.kit.hub.tokens.make(Topic("notes", "2"), 0)
+    let foreign = shop.kit.hub.tokens.make(Topic("notes", "2"), TopicPosition(sequence: 0, born: 0))
     for token in [foreign, "nonsense"] {
       await expectRefusal(.invalidArgument, "BAD_RESUME_TOKEN") {
         try await open(shop, resumeToken: token).responses.next()
@@ -94,7 +94,8 @@ private let topic = Topic("notes", "1")
     try await note(shop, "a", "b", "c")
     try await shop.database.write { _ = try shop.kit.hub.compact(topic, through: 2, in: $0) }
     await expectRefusal(.outOfRange, "RESUME_TOKEN_TOO_OLD") {
-      try await open(shop, resumeToken: shop.kit.hub.tokens.make(topic, 1)).responses.next()
+      let token = shop.kit.hub.tokens.make(topic, TopicPosition(sequence: 1, born: 0))
+      _ = try await open(shop, resumeToken: token).responses.next()
     }
     await shop.database.close()
   }

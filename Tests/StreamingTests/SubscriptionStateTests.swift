@@ -5,7 +5,9 @@ import Testing
 
 /// The state machine alone: events reach it in any order, twice or not at all, pages come late.
 @Suite struct SubscriptionStateTests {
-  private func event(_ sequence: UInt64) -> TopicEvent { TopicEvent(sequence: sequence, payload: []) }
+  private func event(_ sequence: UInt64) -> TopicEvent {
+    TopicEvent(TopicPosition(sequence: sequence, born: 0), payload: [])
+  }
 
   private func announce(_ state: inout SubscriptionState, _ sequence: UInt64) {
     state.announce(event(sequence)) { "token \($0)" }
@@ -13,7 +15,7 @@ import Testing
 
   @Test func `an event that overtakes another one sends the reader back to the database`() {
     var state = SubscriptionState(after: 0, limits: TopicLimits())
-    state.start(after: 0)
+    state.start(after: TopicPosition(sequence: 0, born: 0))
     announce(&state, 2)
     announce(&state, 1)
     guard case .load(let after) = state.next() else { return #expect(Bool(false), "a gap must be loaded") }

@@ -1,8 +1,9 @@
 import Base
 import Cryptography
 import Storage
-import Streaming
 import Testing
+
+@testable import Streaming
 
 @Suite struct TopicHubTests {
   private struct Refused: Error {}
@@ -112,7 +113,7 @@ import Testing
   @Test func `a token survives a restart of the service`() async throws {
     try await House.with { house in
       try await house.publish(1...3)
-      let token = house.hub.tokens.make(house.topic, 1)
+      let token = house.hub.tokens.make(house.topic, TopicPosition(sequence: 1, born: 0))
       let key = SecretKey([UInt8](repeating: 7, count: SecretKey.standardLength))
       let again = TopicHub(database: house.database, clock: house.clock, key: key)
       let subscription = try await again.resume(house.topic, token: token)
@@ -123,10 +124,10 @@ import Testing
   @Test func `a forged token, another topic's or another key's is refused`() async throws {
     try await House.with { house in
       try await house.publish(1...3)
-      let token = house.hub.tokens.make(house.topic, 1)
+      let token = house.hub.tokens.make(house.topic, TopicPosition(sequence: 1, born: 0))
       let flipped = (token.first == "A" ? "B" : "A") + token.dropFirst()
       let last = (token.last == "A" ? "B" : "A")
-      let foreign = ResumeTokens(key: .random()).make(house.topic, 1)
+      let foreign = ResumeTokens(key: .random()).make(house.topic, TopicPosition(sequence: 1, born: 0))
       for bad in ["", "x", flipped, String(token.dropLast()) + last, token + "A", foreign] {
         #expect(await topicError { try await house.hub.resume(house.topic, token: bad) } == .invalidResumeToken)
       }
@@ -199,7 +200,7 @@ import Testing
         #expect(try await fast.next().sequence == UInt64(n))
       }
       let error = await topicError { try await slow.next() }
-      #expect(error == .slowReader(lastToken: house.hub.tokens.make(house.topic, 2)))
+      #expect(error == .slowReader(lastToken: house.hub.tokens.make(house.topic, TopicPosition(sequence: 2, born: 0))))
       let again = try await house.hub.resume(house.topic, token: slow.lastToken)
       #expect(try await house.take(18, again) == Array(3...20))
     }
@@ -216,7 +217,7 @@ import Testing
         }
       }
       let error = await topicError { try await slow.next() }
-      #expect(error == .slowReader(lastToken: house.hub.tokens.make(house.topic, 0)))
+      #expect(error == .slowReader(lastToken: house.hub.tokens.make(house.topic, TopicPosition(sequence: 0, born: 0))))
     }
   }
 

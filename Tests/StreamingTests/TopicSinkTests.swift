@@ -1,7 +1,8 @@
 import Base
 import Storage
-import Streaming
 import Testing
+
+@testable import Streaming
 
 @Suite struct TopicSinkTests {
   private final class Recorder: TopicSink {
@@ -74,7 +75,7 @@ import Testing
       try await subscription.forward(to: recorder)
       try await house.publish(1...5)
       #expect(recorder.seen.withLock { $0 } == [1, 2, 3])
-      let token = house.hub.tokens.make(house.topic, 3)
+      let token = house.hub.tokens.make(house.topic, TopicPosition(sequence: 3, born: 0))
       #expect(recorder.ended.withLock { $0 } == [.slowReader(lastToken: token)])
       withExtendedLifetime(subscription) {}
     }

@@ -57,7 +57,7 @@ extension Kit {
       while true {
         let event = try await subscription.next()
         if let caller = context.caller, authority.hasEnded(caller.session) { throw KitError.sessionEnded }
-        guard try await perform(step(event, hub.tokens.make(topic, event.sequence)), responses, heart) else { return }
+        guard try await perform(step(event, hub.tokens.make(topic, event)), responses, heart) else { return }
       }
     } catch let error as TopicError {
       throw KitError(error)

@@ -64,7 +64,9 @@ public struct ChatRooms: Rooms {
     let now = kit.clock.now()
     let closed = try writer.execute(
       "UPDATE chat_rooms SET closed_at = $2 WHERE id = $1 AND closed_at IS NULL", room, now)
-    if closed == 1 { try publish(.closed(Closed(at: now)), to: room, in: writer) }
+    guard closed == 1 else { return }
+    try publish(.closed(Closed(at: now)), to: room, in: writer)
+    try kit.hub.end(RoomRow.topic(of: room), in: writer)
   }
 
   public func room(_ kind: RoomKind, about subject: String, in reader: any Reader) throws -> RoomState? {

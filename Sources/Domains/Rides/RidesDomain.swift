@@ -3,7 +3,7 @@ public import DomainKit
 public import RPC
 import RidesAPI
 public import Storage
-import Streaming
+public import Streaming
 
 /// Rides: riders book, track and pay them; drivers go online, take offers and drive.
 ///
@@ -29,6 +29,11 @@ public final class RidesDomain: Sendable {
       pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: ConflatingTopics(), durables: ConflatingTopics(),
       sessions: ConflatingTopics())
     core.handleTimers()
+  }
+
+  /// What is kept of its topics for those who come back.
+  public var topicRetention: [String: TopicRetention] {
+    ["driver": TopicRetention(age: core.limits.eventRetention)]
   }
 
   /// Registers the services of the domain.

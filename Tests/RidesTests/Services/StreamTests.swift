@@ -5,10 +5,10 @@ import RPC
 import RidesAPI
 import Storage
 import StorageSQLite
-import Streaming
 import Testing
 
 @testable import Rides
+@testable import Streaming
 
 /// WatchRide, TrackRide and RideChat.
 struct StreamTests {
@@ -60,7 +60,7 @@ struct StreamTests {
     let completed = try await driver.complete(ride.id)
     try await driver.confirmCash(ride.id, completed.total)
     let id = try Identifier.parse(ride.id, kind: IDKind.ride)
-    var token = world.hub.tokens.make(world.core.rideTopic(id), 0)
+    var token = world.hub.tokens.make(world.core.rideTopic(id), TopicPosition(sequence: 0, born: 0))
     var versions: [Int64] = []
     while true {
       let rows = try await read(rider.watch(ride.id, resumeToken: token), limit: 1)
@@ -97,7 +97,7 @@ struct StreamTests {
     let id = try Identifier.parse(ride.id, kind: IDKind.ride)
     let (hub, topic) = (world.hub, world.core.rideTopic(id))
     _ = try await world.database.write { try hub.compact(topic, through: 2, in: $0) }
-    let token = hub.tokens.make(topic, 1)
+    let token = hub.tokens.make(topic, TopicPosition(sequence: 1, born: 0))
     #expect(
       await failure { _ = try await rider.watch(ride.id, resumeToken: token).responses.next() }
         == Failure(.outOfRange, "RESUME_TOKEN_TOO_OLD"))

@@ -29,6 +29,7 @@ extension RidesCore {
       response.event = .change(view)
       return response.encoded()
     }
+    if ride.state.isFinal { try kit.hub.end(rideTopic(ride.id), in: writer) }
     writer.afterCommit { [self] in track(ride) }
     return view
   }

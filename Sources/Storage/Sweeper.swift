@@ -1,0 +1,101 @@
+internal import Base
+
+/// Upkeep that is nobody's request: what has aged is removed, piece by piece.
+public protocol Sweep: Sendable {
+  /// For people.
+  var name: String { get }
+
+  /// Does one small piece of the work, in transactions of a few milliseconds. May run on several nodes at once.
+  /// - Returns: whether there is more to do at once.
+  func step(_ database: any Database) async throws -> Bool
+}
+
+/// Runs sweeps in the background on one of the nodes, slowly enough that commits do not notice: after each piece it
+/// rests for several times as long as the piece took.
+public final class Sweeper: Sendable {
+  private let database: any Database
+  private let leases: Leases
+  private let sweeps: [any Sweep]
+  private let state = Locked(State())
+  private let wakeUp = ParkingSpot()
+
+  private struct State {
+    var loop: Task<Void, Never>?
+    var isStopping = false
+  }
+
+  private static let leaseName = "octet/sweeps"
+  private static let leaseDuration: Duration = .seconds(60)
+  /// Between two rounds of all sweeps.
+  private static let interval: Duration = .seconds(10)
+  /// The shortest rest after a piece.
+  private static let shortestRest: Duration = .milliseconds(5)
+  /// How many times as long as a piece took the rest after it lasts.
+  private static let restFactor = 4
+  /// Pieces of one sweep before the next one has its turn (and the lease is renewed).
+  private static let piecesPerTurn = 256
+
+  public init(database: any Database, leases: Leases, sweeps: [any Sweep]) {
+    self.database = database
+    self.leases = leases
+    self.sweeps = sweeps
+  }
+
+  /// Does all that there is to do now, without rest. For tests and tools.
+  public func runAll() async throws {
+    for sweep in sweeps {
+      while try await sweep.step(database) {}
+    }
+  }
+
+  /// Starts to sweep in the background.
+  public func start() {
+    state.withLock { state in
+      precondition(state.loop == nil, "the sweeper was started twice")
+      state.isStopping = false
+      state.loop = Task { await loop() }
+    }
+  }
+
+  /// Ends the background work; the piece under way is finished first.
+  public func stop() async {
+    let loop = state.withLock { state in
+      state.isStopping = true
+      defer { state.loop = nil }
+      return state.loop
+    }
+    wakeUp.unpark()
+    await loop?.value
+  }
+
+  private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+  private func loop() async {
+    var lease: Lease?
+    while !isStopping {
+      var hasMore = false
+      // A database that is busy or closing: what is to be swept stays, and the lease ends by itself.
+      lease = try? await leases.acquire(Self.leaseName, for: Self.leaseDuration)
+      if lease != nil {
+        for sweep in sweeps where !isStopping {
+          if await turn(sweep) { hasMore = true }
+        }
+      }
+      // Nobody cancels the loop's task; stopping wakes it up.
+      if !isStopping, !hasMore { try? await wakeUp.park(atMost: Self.interval) }
+    }
+    if let lease { try? await leases.release(lease) }
+  }
+
+  /// - Returns: whether there is more to do.
+  private func turn(_ sweep: any Sweep) async -> Bool {
+    let clock = ContinuousClock()
+    for _ in 0..<Self.piecesPerTurn {
+      let start = clock.now
+      guard let hasMore = try? await sweep.step(database), hasMore, !isStopping else { return false }
+      let rest = max(Self.shortestRest, (clock.now - start) * Self.restFactor)
+      try? await wakeUp.park(atMost: rest)
+    }
+    return true
+  }
+}
