@@ -14,10 +14,10 @@ public enum RequestScope: Sendable {
 extension Kit {
   /// Does what a request asks in one transaction: checks, effects, and the row that makes a repeat harmless.
   ///
-  /// The same request_id with the same body gets the same reply, however late, without `body` being run again; with
-  /// another body it is `REQUEST_ID_REUSED`. What `body` throws leaves nothing behind, not even the request_id, so a
-  /// retry is judged afresh. Inside the transaction the caller's session and the roles that the method's policy asks
-  /// for are judged again: no change commits for an ended session or an expired grant.
+  /// The same request_id with the same body gets the same reply, without `body` being run again, for as long as
+  /// `keeping` says; with another body it is `REQUEST_ID_REUSED`. What `body` throws leaves nothing behind, not even the
+  /// request_id, so a retry is judged afresh. Inside the transaction the caller's session and the roles that the
+  /// method's policy asks for are judged again: no change commits for an ended session or an expired grant.
   ///
   /// The stored reply is sealed with the caller's own key, so that nothing personal is left of it once the account is
   /// erased. Without a caller there is no such key: the reply that `body` returns must then hold nothing personal;
@@ -28,37 +28,43 @@ extension Kit {
   ///
   /// - Parameters:
   ///   - scope: the caller; or for public methods, what identifies the client.
+  ///   - keeping: how long a repeat is recognised; `.forever` for money and bookings.
   ///   - complete: adds to the reply what must not be stored: tokens and codes, which it derives again from their row.
   ///     It runs in the transaction for the first reply and for each repeat alike.
   ///   - body: checks and effects; returns the reply, without secrets.
   /// - Throws: what `body` throws; `KitError`.
   public func mutate<Request: MutatingRequest, Reply: Message>(
     _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
+    keeping: RequestKeeping = .retention,
     complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
     _ body: @escaping @Sendable (any Writer) throws -> Reply
   ) async throws -> Reply {
-    try await mutate(request, context, scope: scope, complete: complete) { writer, _ in try body(writer) }
+    try await mutate(request, context, scope: scope, keeping: keeping, complete: complete) { writer, _ in
+      try body(writer)
+    }
   }
 
   /// The same for a body that wants to know about its caller; nil for a public method without credentials.
   public func mutate<Request: MutatingRequest, Reply: Message>(
     _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
+    keeping: RequestKeeping = .retention,
     complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
     _ body: @escaping @Sendable (any Writer, Standing?) throws -> Reply
   ) async throws -> Reply {
     let method = context.method
     let caller = context.caller
-    let key = try requestKey(request, method, caller, scope)
+    let key = try requestKey(request, method, caller, scope, keeping)
     let hash = keys.requestHash(request.encoded())
     return try await database.write { [self] writer in
       let standing = try caller.map { try confirm($0, method.policy, writer) }
       let vault = ReplyVault(scope, standing, key)
       var reply: Reply
-      if let stored = try writer.storedReply(for: key, hash: hash) {
+      switch try writer.lookUp(key, hash: hash) {
+      case .stored(let stored):
         reply = try Reply(decoding: try vault.open(stored))
-      } else {
+      case .new(let slot):
         reply = try body(writer, standing)
-        try writer.storeReply(vault.seal(reply.encoded()), for: key, hash: hash, now: clock.now())
+        try writer.store(vault.seal(reply.encoded()), in: slot, now: clock.now())
       }
       try complete?(&reply, writer)
       return reply
@@ -76,7 +82,8 @@ extension Kit {
   }
 
   private func requestKey(
-    _ request: some MutatingRequest, _ method: MethodDescriptor, _ caller: Caller?, _ scope: RequestScope
+    _ request: some MutatingRequest, _ method: MethodDescriptor, _ caller: Caller?, _ scope: RequestScope,
+    _ keeping: RequestKeeping
   ) throws(KitError) -> RequestKey {
     let who: Identifier
     switch scope {
@@ -88,7 +95,8 @@ extension Kit {
       who = Identifier(rawValue: Int64(bigEndian: keys.clientHash(bytes)[..<8]) | .min)
     }
     let name = method.path.dropFirst()
-    guard let key = RequestKey(caller: who, method: String(name), requestID: request.requestID) else {
+    guard let key = RequestKey(caller: who, method: String(name), requestID: request.requestID, keeping: keeping)
+    else {
       throw .invalid(FieldViolation(field: "request_id", description: "not a UUID"))
     }
     return key

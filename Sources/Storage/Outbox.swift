@@ -1,41 +1,54 @@
 public import Base
 
-/// A message for the world outside of the database.
-public struct OutboxEntry: Sendable, Equatable {
-  /// Rises within a channel in the order of the commits, with gaps.
-  public let id: Int64
-  public let payload: [UInt8]
-  public let createdAt: Instant
-}
-
 /// Messages that leave the database if and only if their transaction commits: to a bus, a webhook, a mail server.
 ///
 /// They are delivered in order per channel, each at least once: after a crash or a failed delivery the same entry
 /// comes again, so a receiver recognises it by its id. For effects inside the database use `Timers`, which run exactly
 /// once.
+///
+/// Of several nodes one at a time delivers a channel, under a lease. A message whose delivery fails holds up its
+/// channel while it is tried again, so that the order is kept; when its policy gives it up it becomes a dead letter,
+/// and the channel goes on.
 public final class Outbox: Sendable {
-  /// Takes one entry out to the world. It is removed once this returns, and comes again if it throws.
+  /// Takes one entry out to the world. It is removed once this returns, and comes again if it throws. It is cancelled,
+  /// and must end then, when it takes longer than a quarter of a minute.
   public typealias Delivery = @Sendable (OutboxEntry) async throws -> Void
 
-  private let database: any Database
-  private let clock: any WallClock
+  let database: any Database
+  let clock: any WallClock
+  private let random: any RandomSource
+  private let leases: Leases
   private let state = Locked(State())
   private let wakeUp = ParkingSpot()
 
   private struct State {
-    var channels: [String: Delivery] = [:]
+    var channels: [String: Channel] = [:]
     var loop: Task<Void, Never>?
     var isStopping = false
+  }
+
+  private struct Channel: Sendable {
+    let name: String
+    let policy: RetryPolicy
+    let delivery: Delivery
   }
 
   /// Entries that are read and removed with one transaction.
   private static let batch = 128
   /// How long the loop sleeps when nothing wakes it.
   private static let longestSleep: Duration = .seconds(1)
+  /// How long a node that has gone silent keeps its channels from the others.
+  static let leaseDuration: Duration = .seconds(30)
+  /// A lease is renewed before a delivery when less than this is left of it, so that no delivery outlives its lease.
+  private static let leaseReserve: Duration = .seconds(20)
+  /// The longest that a single delivery may take; less than the reserve.
+  private static let longestDelivery: Duration = .seconds(15)
 
-  public init(database: any Database, clock: any WallClock) {
+  public init(database: any Database, clock: any WallClock, random: any RandomSource) {
     self.database = database
     self.clock = clock
+    self.random = random
+    leases = Leases(database: database, clock: clock, random: random)
   }
 
   /// Appends a message in the caller's transaction.
@@ -46,30 +59,29 @@ public final class Outbox: Sendable {
   }
 
   /// Says where the messages of a channel go. Before `start`.
-  public func deliver(_ channel: String, to delivery: @escaping Delivery) {
+  public func deliver(_ channel: String, policy: RetryPolicy = .outbox, to delivery: @escaping Delivery) {
     state.withLock { state in
       precondition(state.channels[channel] == nil, "two ways out for channel \(channel)")
-      state.channels[channel] = delivery
+      state.channels[channel] = Channel(name: channel, policy: policy, delivery: delivery)
     }
   }
 
-  /// Delivers what is waiting, channel by channel.
+  /// Delivers what is waiting, all channels at the same time. Channels that another node delivers, and those that wait
+  /// for their next attempt, are left out.
   /// - Returns: how many entries were delivered.
-  /// - Throws: the first failed delivery's error, after the other channels had their turn.
+  /// - Throws: the first failure, after the other channels had their turn.
   @discardableResult
   public func deliverWaiting() async throws -> Int {
-    var delivered = 0
-    var failure: (any Error)?
-    let channels = state.withLock { $0.channels }
-    for (channel, delivery) in channels.sorted(by: { $0.key < $1.key }) {
-      do {
-        delivered += try await drain(channel, delivery)
-      } catch {
-        failure = failure ?? error
+    let channels = state.withLock { $0.channels.values.sorted { $0.name < $1.name } }
+    let results = await withTaskGroup(of: Result<Int, any Error>.self) { group in
+      for channel in channels {
+        group.addTask {
+          do { return .success(try await self.drain(channel)) } catch { return .failure(error) }
+        }
       }
+      return await group.reduce(into: []) { $0.append($1) }
     }
-    if let failure { throw failure }
-    return delivered
+    return try results.reduce(0) { try $0 + $1.get() }
   }
 
   /// Starts to deliver in the background.
@@ -81,7 +93,7 @@ public final class Outbox: Sendable {
     }
   }
 
-  /// Ends the background work; the delivery under way is finished first.
+  /// Ends the background work; the deliveries under way are finished first.
   public func stop() async {
     let loop = state.withLock { state in
       state.isStopping = true
@@ -90,54 +102,124 @@ public final class Outbox: Sendable {
     }
     wakeUp.unpark()
     await loop?.value
+    state.withLock { $0.isStopping = false }
   }
 
+  private var isStopping: Bool { state.withLock { $0.isStopping } }
+
   private func loop() async {
-    while !state.withLock({ $0.isStopping }) {
-      // What fails stays in the outbox, and is tried again after the sleep or with the next message.
+    while !isStopping {
+      // What fails stays in the outbox, and is tried again when its time has come.
       _ = try? await deliverWaiting()
+      if isStopping { return }
       // Nobody cancels the loop's task; stopping wakes it up.
       try? await wakeUp.park(atMost: Self.longestSleep)
     }
   }
 
-  private func drain(_ channel: String, _ delivery: Delivery) async throws -> Int {
+  private func drain(_ channel: Channel) async throws -> Int {
+    if try await head(channel) == nil { return 0 }
+    guard var lease = try await leases.acquire("outbox/" + channel.name, for: Self.leaseDuration) else { return 0 }
+    do {
+      let count = try await drain(channel, under: &lease)
+      try await leases.release(lease)
+      return count
+    } catch {
+      // If this fails too, the lease ends by itself.
+      try? await leases.release(lease)
+      throw error
+    }
+  }
+
+  private func drain(_ channel: Channel, under lease: inout Lease) async throws -> Int {
     var total = 0
-    while true {
-      let entries = try await waiting(channel)
-      var delivered: [OutboxEntry] = []
-      var failure: (any Error)?
-      for entry in entries {
+    // Judged again under the lease: who held it before may have delivered or failed meanwhile.
+    while !isStopping, let attempt = try await head(channel) {
+      let entries = try await waiting(channel, firstAttempt: attempt, fence: lease.fence)
+      var delivered: [Int64] = []
+      var failure: (entry: OutboxEntry, error: any Error)?
+      for entry in entries where failure == nil && !isStopping {
+        if lease.expiresAt - clock.now() < Self.leaseReserve {
+          lease = try await leases.renew(lease, for: Self.leaseDuration)
+        }
         do {
-          try await delivery(entry)
-          delivered.append(entry)
+          try await deliver(entry, channel)
+          delivered.append(entry.id)
         } catch {
-          failure = error
-          break
+          failure = (entry, error)
         }
       }
-      try await remove(delivered)
       total += delivered.count
-      if let failure { throw failure }
-      if entries.count < Self.batch { return total }
+      try await settle(channel, delivered, failure, under: lease)
+      if let failure { throw failure.error }
+      if entries.count < Self.batch { break }
     }
+    return total
   }
 
-  private func waiting(_ channel: String) async throws -> [OutboxEntry] {
-    try await database.read { reader in
-      try reader.rows(
-        "SELECT id, payload, created_at FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT $2",
-        channel, Self.batch
-      ) { OutboxEntry(id: $0[0], payload: $0[1], createdAt: $0[2]) }
-    }
-  }
-
-  private func remove(_ entries: [OutboxEntry]) async throws {
-    if entries.isEmpty { return }
-    try await database.write { writer in
-      for entry in entries {
-        try writer.execute("DELETE FROM octet_outbox WHERE id = $1", entry.id)
+  private func deliver(_ entry: OutboxEntry, _ channel: Channel) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await channel.delivery(entry) }
+      group.addTask {
+        try await Task.sleep(for: Self.longestDelivery)
+        throw DeliveryTimeout()
       }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  /// Whether the channel has an entry whose time has come, and which attempt it is for the first one.
+  private func head(_ channel: Channel) async throws -> Int? {
+    let now = clock.now()
+    return try await database.read { reader in
+      let first: Int64? = try reader.first(
+        "SELECT id FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT 1", channel.name
+      ) { $0[0] }
+      guard let first else { return nil }
+      let failed: (entry: Int64, attempts: Int, retryAt: Instant)? = try reader.first(
+        "SELECT entry, attempts, retry_at FROM octet_outbox_failures WHERE channel = $1", channel.name
+      ) { ($0[0], $0[1], $0[2]) }
+      guard let failed, failed.entry == first else { return 1 }
+      return failed.retryAt <= now ? failed.attempts + 1 : nil
+    }
+  }
+
+  private func waiting(_ channel: Channel, firstAttempt: Int, fence: Int64) async throws -> [OutboxEntry] {
+    try await database.read { reader in
+      var attempt = firstAttempt
+      return try reader.rows(
+        "SELECT id, payload, created_at FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT $2",
+        channel.name, Self.batch
+      ) { row in
+        defer { attempt = 1 }
+        return OutboxEntry(id: row[0], payload: row[1], createdAt: row[2], attempt: attempt, fence: fence)
+      }
+    }
+  }
+
+  /// Removes what was delivered and notes what failed. A node that has lost its turn does neither: its successor
+  /// delivers the entries again.
+  private func settle(
+    _ channel: Channel, _ delivered: [Int64], _ failure: (entry: OutboxEntry, error: any Error)?, under lease: Lease
+  ) async throws {
+    if delivered.isEmpty && failure == nil { return }
+    let now = clock.now()
+    let isBlameless = failure?.error is DestinationUnavailable
+    let retryAt = failure.map { now + channel.policy.delay(afterAttempt: $0.entry.attempt, random: random) }
+    let failed = failure.map { (entry: $0.entry, words: String(describing: $0.error)) }
+    try await leases.write(under: lease) { writer in
+      for id in delivered {
+        try writer.execute("DELETE FROM octet_outbox WHERE channel = $1 AND id = $2", channel.name, id)
+      }
+      try writer.execute("DELETE FROM octet_outbox_failures WHERE channel = $1", channel.name)
+      guard let failed, let retryAt else { return }
+      if failed.entry.attempt >= channel.policy.attempts && !isBlameless {
+        return try Self.bury(failed.entry, channel.name, failed.words, now, writer)
+      }
+      try writer.execute(
+        "INSERT INTO octet_outbox_failures (channel, entry, attempts, retry_at) VALUES ($1, $2, $3, $4)",
+        channel.name, failed.entry.id, isBlameless ? failed.entry.attempt - 1 : failed.entry.attempt, retryAt)
     }
   }
 }

@@ -11,17 +11,29 @@ public struct RequestKey: Sendable, Hashable {
   /// The 16 bytes of the UUID that the client made. Version 7 is cheapest to store: it rises with time.
   public let requestID: [UInt8]
 
+  /// How long a repeat is recognised. A method may change from `.retention` to `.forever`, not back.
+  public let keeping: RequestKeeping
+
   /// - Parameter requestID: a UUID in its usual form, 8-4-4-4-12 hexadecimal digits in either case.
   /// - Returns: nil if `requestID` is not a UUID.
-  public init?(caller: Identifier, method: String, requestID: String) {
+  public init?(caller: Identifier, method: String, requestID: String, keeping: RequestKeeping = .retention) {
     guard let bytes = UUIDText.bytes(requestID) else { return nil }
     self.caller = caller
     self.method = method
     self.requestID = bytes
+    self.keeping = keeping
   }
 
   /// The method as it is stored: its name would be the longest part of a row.
   var methodHash: Int64 { StableHash.of(method) }
+}
+
+/// How long a stored reply is kept.
+public enum RequestKeeping: Sendable, Hashable {
+  /// At least for the retention that `RequestRetention` is given; a repeat after that is a new request.
+  case retention
+  /// For ever: money and bookings.
+  case forever
 }
 
 /// A request id came again with another request.

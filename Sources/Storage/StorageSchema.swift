@@ -47,6 +47,77 @@ public enum StorageSchema {
           payload BLOB NOT NULL,
           created_at INTEGER NOT NULL
         );
-        """)
+        """),
+    Migration(
+      "storage", 2, "generations of idempotency rows, leases, dead letters of the outbox, jobs",
+      sql: """
+        -- Rows are stored in one generation while the other one ages; docs/adr/0018.
+        CREATE TABLE octet_requests_b (
+          request_id BLOB NOT NULL,
+          caller INTEGER NOT NULL,
+          method INTEGER NOT NULL,
+          hash BLOB NOT NULL,
+          reply BLOB NOT NULL,
+          created_at INTEGER NOT NULL,
+          PRIMARY KEY (request_id, caller, method)
+        ) WITHOUT ROWID;
+
+        -- Rows of methods that keep their requests for ever.
+        CREATE TABLE octet_requests_kept (
+          request_id BLOB NOT NULL,
+          caller INTEGER NOT NULL,
+          method INTEGER NOT NULL,
+          hash BLOB NOT NULL,
+          reply BLOB NOT NULL,
+          created_at INTEGER NOT NULL,
+          PRIMARY KEY (request_id, caller, method)
+        ) WITHOUT ROWID;
+
+        -- One row. newest is 0 for octet_requests and 1 for octet_requests_b; while is_turning, rows go to both.
+        CREATE TABLE octet_request_generation (
+          id INTEGER PRIMARY KEY,
+          newest INTEGER NOT NULL,
+          is_turning INTEGER NOT NULL,
+          since INTEGER NOT NULL
+        );
+        INSERT INTO octet_request_generation (id, newest, is_turning, since) VALUES (1, 0, 0, 0);
+
+        CREATE TABLE octet_leases (
+          name TEXT NOT NULL,
+          holder TEXT NOT NULL,
+          fence INTEGER NOT NULL,
+          expires_at INTEGER NOT NULL,
+          PRIMARY KEY (name)
+        ) WITHOUT ROWID;
+
+        CREATE INDEX octet_outbox_channel ON octet_outbox (channel, id);
+
+        -- The entry at the head of a channel whose delivery failed, and when it is tried again.
+        CREATE TABLE octet_outbox_failures (
+          channel TEXT NOT NULL,
+          entry INTEGER NOT NULL,
+          attempts INTEGER NOT NULL,
+          retry_at INTEGER NOT NULL,
+          PRIMARY KEY (channel)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE octet_dead_outbox (
+          channel TEXT NOT NULL,
+          id INTEGER NOT NULL,
+          payload BLOB NOT NULL,
+          created_at INTEGER NOT NULL,
+          attempts INTEGER NOT NULL,
+          error TEXT NOT NULL,
+          died_at INTEGER NOT NULL,
+          PRIMARY KEY (channel, id)
+        ) WITHOUT ROWID;
+
+        ALTER TABLE octet_timers ADD COLUMN is_leased INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE octet_timers ADD COLUMN progress BLOB;
+        ALTER TABLE octet_timers ADD COLUMN error TEXT;
+        -- Led by the kind, so that one with very many due timers is no obstacle on the way to another's.
+        CREATE INDEX octet_timers_kind_due ON octet_timers (kind, due);
+        DROP INDEX octet_timers_due;
+        """),
   ]
 }

@@ -1,45 +1,102 @@
 public import Base
 
+/// What is known of a request.
+public enum RequestLookup: Sendable {
+  /// It was served before, with this encoded reply.
+  case stored([UInt8])
+  /// It is new; its reply belongs into the slot.
+  case new(RequestSlot)
+}
+
+/// Where the reply of a new request is to be stored, valid in the transaction that looked it up.
+public struct RequestSlot: Sendable {
+  let key: RequestKey
+  let hash: [UInt8]
+  let tables: [RequestTable]
+}
+
+/// The tables of idempotency rows. Their order is the order in which transactions that write two of them do so.
+enum RequestTable: String, Sendable {
+  case a = "octet_requests"
+  case b = "octet_requests_b"
+  case kept = "octet_requests_kept"
+
+  /// The generation by its number in `octet_request_generation`.
+  static func generation(_ number: Int) -> RequestTable { number == 0 ? .a : .b }
+}
+
 extension Writer {
   /// Runs `body` once per key: the reply is stored in this transaction, and a repeated request gets the stored one.
   ///
   /// A refusal (whatever `body` throws) is not stored: a retry is judged afresh.
   /// - Parameters:
   ///   - hash: of the whole request; 16 bytes of a cryptographic hash are enough.
-  ///   - now: kept with the row, for sweeping old ones.
+  ///   - now: kept with the row.
   ///   - body: checks and effects; returns the encoded reply.
   /// - Returns: the encoded reply, and whether it is a stored one.
   /// - Throws: `IdempotencyError.requestIDReused`, or what `body` throws.
   public func once(
     _ key: RequestKey, hash: [UInt8], now: Instant, _ body: () throws -> [UInt8]
   ) throws -> (reply: [UInt8], isReplay: Bool) {
-    if let reply = try storedReply(for: key, hash: hash) { return (reply, true) }
-    let reply = try body()
-    try storeReply(reply, for: key, hash: hash, now: now)
-    return (reply, false)
+    switch try lookUp(key, hash: hash) {
+    case .stored(let reply): return (reply, true)
+    case .new(let slot):
+      let reply = try body()
+      try store(reply, in: slot, now: now)
+      return (reply, false)
+    }
   }
 
-  /// The reply that was stored under `key`, or nil if the request is new.
-  /// - Throws: `IdempotencyError.requestIDReused` if it was stored for another request.
-  public func storedReply(for key: RequestKey, hash: [UInt8]) throws -> [UInt8]? {
-    let stored: (hash: [UInt8], reply: [UInt8])? = try first(
-      "SELECT hash, reply FROM octet_requests WHERE request_id = $1 AND caller = $2 AND method = $3",
-      key.requestID, key.caller, key.methodHash
-    ) { ($0[0], $0[1]) }
-    guard let stored else { return nil }
-    guard stored.hash == hash else { throw IdempotencyError.requestIDReused }
-    return stored.reply
+  /// Tells a repeated request from a new one, with one statement.
+  /// - Throws: `IdempotencyError.requestIDReused` if the id was used for another request.
+  public func lookUp(_ key: RequestKey, hash: [UInt8]) throws -> RequestLookup {
+    let isKept = key.keeping == .forever
+    let sql = isKept ? RequestStatements.lookUpKept : RequestStatements.lookUp
+    // The row of the generation is always there, so there is a row also for a new request.
+    let found: (newest: Int, isTurning: Bool, hash: [UInt8]?, reply: [UInt8]?)? = try first(
+      sql, key.requestID, key.caller, key.methodHash
+    ) { ($0[0], $0[1], $0[2], $0[3]) }
+    guard let found else {
+      throw StorageError(.schemaMismatch, operation: "look up", message: "octet_request_generation is empty")
+    }
+    if let stored = found.hash, let reply = found.reply {
+      guard stored == hash else { throw IdempotencyError.requestIDReused }
+      return .stored(reply)
+    }
+    let tables: [RequestTable] =
+      isKept ? [.kept] : found.isTurning ? [.a, .b] : [RequestTable.generation(found.newest)]
+    return .new(RequestSlot(key: key, hash: hash, tables: tables))
   }
 
   /// Stores the reply of a new request.
   /// - Throws: `RetryTransaction` if the same request is being served elsewhere and was faster; the engine then runs
   ///   the body again, which finds the other's reply.
-  public func storeReply(_ reply: [UInt8], for key: RequestKey, hash: [UInt8], now: Instant) throws {
-    let stored = try execute(
+  public func store(_ reply: [UInt8], in slot: RequestSlot, now: Instant) throws {
+    let key = slot.key
+    for table in slot.tables {
+      let stored = try execute(
+        """
+        INSERT INTO \(table.rawValue) (request_id, caller, method, hash, reply, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        """, key.requestID, key.caller, key.methodHash, slot.hash, reply, now)
+      if stored == 0 { throw RetryTransaction() }
+    }
+  }
+}
+
+/// The statements that each mutating call runs, made once.
+enum RequestStatements {
+  static let lookUp = lookUp(in: [.a, .b])
+  /// All three, as the method may have kept its requests for the retention only in an earlier version.
+  static let lookUpKept = lookUp(in: [.kept, .a, .b])
+
+  private static func lookUp(in tables: [RequestTable]) -> String {
+    let rows = tables.map {
+      "SELECT hash, reply FROM \($0.rawValue) WHERE request_id = $1 AND caller = $2 AND method = $3"
+    }
+    return """
+      SELECT g.newest, g.is_turning, r.hash, r.reply FROM octet_request_generation g
+      LEFT JOIN (\(rows.joined(separator: " UNION ALL "))) r ON 1 = 1 WHERE g.id = 1
       """
-      INSERT INTO octet_requests (request_id, caller, method, hash, reply, created_at)
-      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
-      """, key.requestID, key.caller, key.methodHash, hash, reply, now)
-    if stored == 0 { throw RetryTransaction() }
   }
 }

@@ -18,6 +18,7 @@ struct House: Sendable {
   let database: SQLiteDatabase
   let hub: TopicHub
   let timers: Timers
+  private let sweeper: Sweeper
   let kit: Kit
   let authority: IdentityAuthority
   let identity: IdentityDomain
@@ -50,6 +51,9 @@ struct House: Sendable {
       identity = try await IdentityDomain(
         kit: kit, authority: authority, passwords: PasswordHasher(pool: passwordPool), roles: RidesDomain.roles)
       rides = RidesDomain(kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: identity.people))
+      sweeper = Sweeper(
+        database: database, leases: Leases(database: database, clock: clock, random: random),
+        sweeps: [RequestRetention(clock: clock), TopicSweep(rides.topicRetention, clock: clock)])
       try await authority.catchUp()
     } catch {
       await database.close()
@@ -57,16 +61,18 @@ struct House: Sendable {
     }
   }
 
-  /// Begins the work that nobody calls for: matching, timers.
+  /// Begins the work that nobody calls for: matching, timers, sweeps.
   func start() async throws {
     try await rides.start()
     timers.start()
+    sweeper.start()
   }
 
   /// Ends the background work and closes the database. Calls must have ended.
   func stop() async {
     await rides.stop()
     await timers.stop()
+    await sweeper.stop()
     hub.close()
     await close()
   }

@@ -33,7 +33,7 @@ struct OrderBenchmark {
     let clock = SystemClock()
     let database = try await SQLiteDatabase.open(path: path, migrations: [Self.schema], clock: clock)
     let ids = IdentifierGenerator(clock: clock)
-    let outbox = Outbox(database: database, clock: clock)
+    let outbox = Outbox(database: database, clock: clock, random: SystemRandomSource())
     try await fill(database, ids, outbox)
 
     let latencies = Locked<[Int64]>([])

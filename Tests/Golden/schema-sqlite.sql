@@ -1,3 +1,14 @@
+CREATE TABLE octet_dead_outbox (
+  channel TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  died_at INTEGER NOT NULL,
+  PRIMARY KEY (channel, id)
+) WITHOUT ROWID, STRICT;
+
 CREATE TABLE octet_dead_timers (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -8,6 +19,14 @@ CREATE TABLE octet_dead_timers (
   error TEXT NOT NULL,
   died_at INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE octet_leases (
+  name TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  fence INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (name)
+) WITHOUT ROWID, STRICT;
 
 CREATE TABLE octet_migrations (
   component TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, checksum INTEGER NOT NULL,
@@ -21,7 +40,44 @@ CREATE TABLE octet_outbox (
   created_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX octet_outbox_channel ON octet_outbox (channel, id);
+
+CREATE TABLE octet_outbox_failures (
+  channel TEXT NOT NULL,
+  entry INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  retry_at INTEGER NOT NULL,
+  PRIMARY KEY (channel)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_request_generation (
+  id INTEGER PRIMARY KEY,
+  newest INTEGER NOT NULL,
+  is_turning INTEGER NOT NULL,
+  since INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE octet_requests (
+  request_id BLOB NOT NULL,
+  caller INTEGER NOT NULL,
+  method INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  reply BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (request_id, caller, method)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_requests_b (
+  request_id BLOB NOT NULL,
+  caller INTEGER NOT NULL,
+  method INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  reply BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (request_id, caller, method)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_requests_kept (
   request_id BLOB NOT NULL,
   caller INTEGER NOT NULL,
   method INTEGER NOT NULL,
@@ -38,11 +94,11 @@ CREATE TABLE octet_timers (
   scheduled_for INTEGER NOT NULL,
   fence INTEGER NOT NULL,
   attempts INTEGER NOT NULL,
-  payload BLOB NOT NULL,
+  payload BLOB NOT NULL, is_leased INTEGER NOT NULL DEFAULT 0, progress BLOB, error TEXT,
   PRIMARY KEY (kind, key)
 ) WITHOUT ROWID, STRICT;
 
-CREATE INDEX octet_timers_due ON octet_timers (due);
+CREATE INDEX octet_timers_kind_due ON octet_timers (kind, due);
 
 CREATE TABLE octet_topic_events (
   topic TEXT NOT NULL,
@@ -52,8 +108,16 @@ CREATE TABLE octet_topic_events (
   PRIMARY KEY (topic, sequence)
 ) WITHOUT ROWID, STRICT;
 
+CREATE TABLE octet_topic_incarnation (
+  id INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL,
+  since INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE octet_topics (
   topic TEXT NOT NULL,
-  last_sequence INTEGER NOT NULL,
+  last_sequence INTEGER NOT NULL, born INTEGER NOT NULL DEFAULT 0, ended_at INTEGER,
   PRIMARY KEY (topic)
 ) WITHOUT ROWID, STRICT;
+
+CREATE INDEX octet_topics_ended ON octet_topics (ended_at) WHERE ended_at IS NOT NULL;

@@ -234,11 +234,17 @@ import Testing
 
   @Test(arguments: [
     (
-      "SELECT kind FROM octet_timers WHERE due <= $1 AND (kind || '') IN ($2) ORDER BY due LIMIT 64", "octet_timers_due"
+      "SELECT key FROM octet_timers WHERE kind = $1 AND due <= $2 ORDER BY due LIMIT 64", "octet_timers_kind_due"
     ),
     (
       "SELECT hash, reply FROM octet_requests WHERE request_id = $1 AND caller = $2 AND method = $3",
       "PRIMARY KEY"
+    ),
+    (
+      "DELETE FROM octet_requests WHERE (request_id, caller, method) <= ($1, $2, $3)", "PRIMARY KEY"
+    ),
+    (
+      "SELECT payload FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT 128", "octet_outbox_channel"
     ),
     (
       "SELECT payload FROM octet_topic_events WHERE topic = $1 AND sequence > $2 ORDER BY sequence LIMIT 256",

@@ -1,0 +1,100 @@
+public import Base
+
+/// The right to do something alone for a while, among all nodes that share the database.
+public struct Lease: Sendable, Equatable {
+  /// What it is for, e.g. `outbox/mail`.
+  public let name: String
+
+  /// Rises with every new holder. A system outside that keeps the highest it has seen can refuse a late holder.
+  public let fence: Int64
+
+  /// Until when nobody else gets it.
+  public let expiresAt: Instant
+}
+
+/// The lease has gone to somebody else; nothing was written.
+public struct LeaseLost: Error, Sendable, Equatable {
+  public let name: String
+}
+
+/// Leases with fencing tokens. Whatever a holder writes goes through `write`, which confirms the lease in the same
+/// transaction: a late holder cannot write. Safe to share between threads.
+public final class Leases: Sendable {
+  private let database: any Database
+  private let clock: any WallClock
+  private let holder: String
+
+  /// - Parameter random: makes the name by which this object recognises its own leases; another object, also in the
+  ///   same process, is another holder.
+  public init(database: any Database, clock: any WallClock, random: any RandomSource) {
+    self.database = database
+    self.clock = clock
+    holder = String(random.next(), radix: 16)
+  }
+
+  /// Takes a lease that is free, has expired or is ours already, for `duration` from now.
+  /// - Returns: nil if somebody else has it.
+  public func acquire(_ name: String, for duration: Duration) async throws -> Lease? {
+    let (clock, holder) = (clock, holder)
+    // Looked at first: those who wait for somebody's lease to end need not write.
+    let isTaken = try await database.read { reader in
+      try reader.exists(
+        "SELECT 1 FROM octet_leases WHERE name = $1 AND holder <> $2 AND expires_at > $3", name, holder, clock.now())
+    }
+    if isTaken { return nil }
+    return try await database.write { writer in
+      let now = clock.now()
+      // The fence follows the clock, so that it rises even when the row was removed.
+      let fence: Int64? = try writer.first(
+        """
+        INSERT INTO octet_leases (name, holder, fence, expires_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (name) DO UPDATE SET
+          fence = CASE WHEN octet_leases.holder = excluded.holder AND octet_leases.expires_at > excluded.fence
+            THEN octet_leases.fence
+            WHEN octet_leases.fence < excluded.fence THEN excluded.fence ELSE octet_leases.fence + 1 END,
+          holder = excluded.holder, expires_at = excluded.expires_at
+        WHERE octet_leases.holder = excluded.holder OR octet_leases.expires_at <= excluded.fence
+        RETURNING fence
+        """, name, holder, now, now + duration
+      ) { $0[0] }
+      return fence.map { Lease(name: name, fence: $0, expiresAt: now + duration) }
+    }
+  }
+
+  /// Prolongs a lease from now, while nobody else has taken it.
+  /// - Throws: `LeaseLost`.
+  public func renew(_ lease: Lease, for duration: Duration) async throws -> Lease {
+    let clock = clock
+    return try await database.write { writer in
+      let end = clock.now() + duration
+      let renewed = try writer.execute(
+        "UPDATE octet_leases SET expires_at = $3 WHERE name = $1 AND fence = $2", lease.name, lease.fence, end)
+      guard renewed == 1 else { throw LeaseLost(name: lease.name) }
+      return Lease(name: lease.name, fence: lease.fence, expiresAt: end)
+    }
+  }
+
+  /// Gives a lease back, so that others need not wait for its end. Does nothing if it is lost already.
+  public func release(_ lease: Lease) async throws {
+    try await database.write { writer in
+      // The row stays, so that the fence goes on.
+      _ = try writer.execute(
+        "UPDATE octet_leases SET expires_at = 0 WHERE name = $1 AND fence = $2", lease.name, lease.fence)
+    }
+  }
+
+  /// A transaction that commits only if the lease is still held: until the commit nobody else can take it.
+  /// - Throws: `LeaseLost`, or what `body` throws, or `StorageError`.
+  @discardableResult
+  public func write<Result: Sendable>(
+    under lease: Lease, _ body: @escaping @Sendable (any Writer) throws -> Result
+  ) async throws -> Result {
+    try await database.write { writer in
+      let isHeld = try writer.firstForUpdate(
+        "SELECT 1 FROM octet_leases WHERE name = $1 AND fence = $2", lease.name, lease.fence
+      ) { _ in true }
+      guard isHeld == true else { throw LeaseLost(name: lease.name) }
+      return try body(writer)
+    }
+  }
+}
