@@ -27,6 +27,14 @@ public struct DueTimer: Sendable, Equatable {
 /// It may set the same kind and key again. If it throws, nothing of it remains, and it is tried again later.
 public typealias TimerHandler = @Sendable (any Writer, DueTimer) throws -> Void
 
+/// Does what a job is for, outside of any transaction, for as long as it takes. Whatever it writes goes through the
+/// job, and so commits only while the job is still this worker's; a database that it has by another way is not bound
+/// by that.
+///
+/// The task is cancelled when the job is cancelled, when the lease is lost and when the node shuts down; it must end
+/// then. If it throws, it is tried again later.
+public typealias JobHandler = @Sendable (Job) async throws -> Void
+
 /// When a failed timer is tried again, and when no more.
 public struct RetryPolicy: Sendable, Equatable {
   /// After so many failures the timer becomes a dead letter.
@@ -52,8 +60,27 @@ public struct RetryPolicy: Sendable, Equatable {
   }
 }
 
+/// How a timer or job stands.
+public struct TimerStatus: Sendable, Equatable {
+  public let scheduledFor: Instant
+
+  /// How many attempts were begun.
+  public let attempts: Int
+
+  /// Whether a worker holds a lease of it.
+  public let isRunning: Bool
+
+  /// What the job last reported.
+  public let progress: [UInt8]?
+
+  /// What the last failed attempt failed with, for people.
+  public let error: String?
+}
+
 /// A timer that was given up.
 public struct DeadTimer: Sendable, Equatable {
+  /// By which it is retried or discarded.
+  public let id: Int64
   public let kind: String
   public let key: String
   public let scheduledFor: Instant

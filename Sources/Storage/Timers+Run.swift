@@ -21,66 +21,129 @@ extension Timers {
     }
   }
 
-  /// The timers that were given up, newest first.
-  public func dead(limit: Int, in reader: any Reader) throws -> [DeadTimer] {
-    try reader.rows(
-      """
-      SELECT kind, key, scheduled_for, attempts, payload, error, died_at FROM octet_dead_timers
-      ORDER BY id DESC LIMIT $1
-      """, limit
-    ) { row in
-      DeadTimer(
-        kind: row[0], key: row[1], scheduledFor: row[2], attempts: row[3], payload: row[4], error: row[5],
-        diedAt: row[6])
+  /// Leases and runs until it is stopped. Kinds do not wait for each other.
+  func loop() async {
+    await withDiscardingTaskGroup { group in
+      while !state.withLock({ $0.isStopping }) {
+        var wait = Self.longestSleep
+        do {
+          let leased = try await lease()
+          for timer in leased {
+            group.addTask { _ = await self.run(timer) }
+          }
+          wait = leased.isEmpty ? try await timeToNextDue() : .zero
+        } catch {
+          // A database that is busy or closing: what is due stays due.
+        }
+        // Nobody cancels the loop's task; stopping wakes it up.
+        if wait > .zero { try? await wakeUp.park(atMost: wait) }
+        state.withLock { $0.sleepsUntil = nil }
+      }
     }
   }
 
-  /// When the next timer that has a handler is due.
-  func nextDue() async throws -> Instant? {
-    let kinds = handlers.keys.sorted()
-    if kinds.isEmpty { return nil }
+  /// Announces how long the loop is going to sleep before it looks, so that no timer set meanwhile is overlooked.
+  private func timeToNextDue() async throws -> Duration {
+    let latest = clock.now() + Self.longestSleep
+    state.withLock { $0.sleepsUntil = latest }
+    guard let next = try await firstDue(of: room().map(\.kind)).map(\.due).min() else { return Self.longestSleep }
+    state.withLock { $0.sleepsUntil = min(next, latest) }
+    return max(.zero, min(Self.longestSleep, next - clock.now()))
+  }
+
+  // MARK: Leasing
+
+  /// The kinds of which this node can take more, and how many. A kind gets new ones when half of its places are free:
+  /// so they are leased in batches, not one by one.
+  private func room() -> [(kind: String, places: Int)] {
+    state.withLock { state in
+      state.handlers.keys.sorted().compactMap { kind in
+        let limit = state.handlers[kind]?.limit ?? 0
+        let places = limit - state.running[kind, default: 0]
+        return places * 2 >= limit && places > 0 ? (kind, places) : nil
+      }
+    }
+  }
+
+  /// When the first timer of each kind is due, by one step into the index for each kind.
+  private func firstDue(of kinds: [String]) async throws -> [(kind: String, due: Instant)] {
+    if kinds.isEmpty { return [] }
+    let sql = kinds.indices.map { index in
+      """
+      SELECT kind, due FROM (SELECT kind, due FROM octet_timers WHERE kind = $\(index + 1) ORDER BY due LIMIT 1) k\(index)
+      """
+    }
     return try await database.read { reader in
-      try reader.first(
-        "SELECT due FROM octet_timers WHERE \(Self.isOneOf(kinds, from: 1)) ORDER BY due LIMIT 1",
-        kinds.map(\.sqlValue)
-      ) { $0[0] }
+      try reader.rows(sql.joined(separator: " UNION ALL "), kinds.map(\.sqlValue)) { ($0[0], $0[1]) }
     }
   }
 
   /// Takes due timers for this node: they are not due again before the lease ends.
   func lease() async throws -> [DueTimer] {
-    let handlers = handlers
-    if handlers.isEmpty { return [] }
-    let kinds = handlers.keys.sorted()
+    let room = room()
     let now = clock.now()
-    return try await database.write { writer in
-      let due = try writer.rows(
+    let due = try await firstDue(of: room.map(\.kind)).filter { $0.due <= now }.map(\.kind)
+    if due.isEmpty { return [] }
+    let wanted = room.filter { due.contains($0.kind) }
+    let leased = try await database.write { [self] writer in
+      try wanted.flatMap { try lease($0.kind, atMost: $0.places, now, writer) }
+    }
+    state.withLock { state in
+      for timer in leased { state.running[timer.kind, default: 0] += 1 }
+    }
+    return leased
+  }
+
+  private func lease(_ kind: String, atMost count: Int, _ now: Instant, _ writer: any Writer) throws -> [DueTimer] {
+    guard let registration = state.withLock({ $0.handlers[kind] }) else { return [] }
+    let due = try writer.rows(
+      """
+      SELECT key, scheduled_for, payload, attempts, fence FROM octet_timers
+      WHERE kind = $1 AND due <= $2 ORDER BY due LIMIT $3
+      """ + writer.dialect.forUpdateSkippingLocked,
+      [kind.sqlValue, now.sqlValue, count.sqlValue]
+    ) { row in
+      DueTimer(
+        kind: kind, key: row[0], scheduledFor: row[1], payload: row[2], attempt: row[3] + 1,
+        fence: max(row[4] + 1, now.nanoseconds))
+    }
+    return try due.filter { timer in
+      // Every attempt so far ended without a word: it took the whole process with it, or its lease ran out.
+      if timer.attempt > registration.policy.attempts {
+        try bury(timer, attempts: timer.attempt - 1, error: "no attempt came to an end", writer)
+        return false
+      }
+      try writer.execute(
         """
-        SELECT kind, key, scheduled_for, payload, attempts, fence FROM octet_timers
-        WHERE due <= $1 AND \(Self.isOneOf(kinds, from: 3)) ORDER BY due LIMIT $2
-        """ + writer.dialect.forUpdateSkippingLocked,
-        [now.sqlValue, Self.leasedAtOnce.sqlValue] + kinds.map(\.sqlValue)
-      ) { row in
-        DueTimer(
-          kind: row[0], key: row[1], scheduledFor: row[2], payload: row[3], attempt: row[4] + 1,
-          fence: max(row[5] + 1, now.nanoseconds))
-      }
-      return try due.filter { timer in
-        // Every attempt so far ended without a word: it took the whole process with it, or its lease ran out.
-        if let policy = handlers[timer.kind]?.policy, timer.attempt > policy.attempts {
-          try self.bury(timer, attempts: timer.attempt - 1, error: "no attempt came to an end", writer)
-          return false
-        }
-        try writer.execute(
-          "UPDATE octet_timers SET due = $3, fence = $4, attempts = $5 WHERE kind = $1 AND key = $2",
-          timer.kind, timer.key, now + Self.leaseDuration, timer.fence, timer.attempt)
-        return true
-      }
+        UPDATE octet_timers SET due = $3, fence = $4, attempts = $5, is_leased = 1 WHERE kind = $1 AND key = $2
+        """, timer.kind, timer.key, now + registration.lease, timer.fence, timer.attempt)
+      return true
     }
   }
 
+  // MARK: Running
+
+  /// Runs a leased timer or job.
+  /// - Returns: whether it succeeded.
   func run(_ timer: DueTimer) async -> Bool {
-    guard let registration = handlers[timer.kind] else { return false }
+    guard let registration = state.withLock({ $0.handlers[timer.kind] }) else { return false }
+    defer { leave(timer, registration.limit) }
+    switch registration.body {
+    case .transaction(let body): return await run(timer, registration.policy, body)
+    case .job(let body): return await run(timer, registration, body)
+    }
+  }
+
+  private func leave(_ timer: DueTimer, _ limit: Int) {
+    let hasRoom = state.withLock { state in
+      let running = max(0, state.running[timer.kind, default: 0] - 1)
+      state.running[timer.kind] = running
+      return (limit - running) * 2 >= limit
+    }
+    if hasRoom { wakeUp.unpark() }
+  }
+
+  private func run(_ timer: DueTimer, _ policy: RetryPolicy, _ body: @escaping TimerHandler) async -> Bool {
     do {
       return try await database.write { writer in
         if self.clock.now() < timer.scheduledFor {
@@ -88,7 +151,7 @@ extension Timers {
           // the timer would be gone.
           try writer.execute(
             """
-            UPDATE octet_timers SET due = scheduled_for, attempts = attempts - 1
+            UPDATE octet_timers SET due = scheduled_for, attempts = attempts - 1, is_leased = 0
             WHERE kind = $1 AND key = $2 AND fence = $3
             """, timer.kind, timer.key, timer.fence)
           return false
@@ -97,12 +160,50 @@ extension Timers {
         let isMine = try writer.execute(
           "DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence = $3", timer.kind, timer.key, timer.fence)
         guard isMine == 1 else { return false }
-        try registration.body(writer, timer)
+        try body(writer, timer)
         return true
       }
     } catch {
-      await note(error, timer, registration.policy)
+      await note(error, timer, policy)
       return false
+    }
+  }
+
+  private func run(_ timer: DueTimer, _ registration: Registration, _ body: @escaping JobHandler) async -> Bool {
+    let job = Job(timer, lease: registration.lease, database: database, clock: clock)
+    let mayRun = state.withLock { state in
+      if !state.isStopping { state.jobs[timer.kind, default: [:]][timer.key] = job }
+      return !state.isStopping
+    }
+    defer {
+      state.withLock { state in
+        // Another attempt may have begun when this one had lost its lease.
+        if state.jobs[timer.kind]?[timer.key] === job { state.jobs[timer.kind]?[timer.key] = nil }
+      }
+    }
+    do {
+      guard mayRun else { throw Job.Interruption.stopping }
+      try await job.run(body)
+      return true
+    } catch {
+      switch job.interruption ?? (error as? Job.Interruption) {
+      case .lost: break
+      case .stopping: await giveBack(timer)
+      case nil: await note(error, timer, registration.policy)
+      }
+      return false
+    }
+  }
+
+  /// Leaves a job to other nodes, as if it had not been tried. If this fails, its lease ends by itself.
+  private func giveBack(_ timer: DueTimer) async {
+    let now = clock.now()
+    _ = try? await database.write { writer in
+      try writer.execute(
+        """
+        UPDATE octet_timers SET due = $4, attempts = attempts - 1, is_leased = 0
+        WHERE kind = $1 AND key = $2 AND fence = $3
+        """, timer.kind, timer.key, timer.fence, now)
     }
   }
 
@@ -118,26 +219,11 @@ extension Timers {
         try self.bury(timer, attempts: timer.attempt, error: words, writer)
       } else {
         try writer.execute(
-          "UPDATE octet_timers SET due = $4, attempts = $5 WHERE kind = $1 AND key = $2 AND fence = $3",
-          timer.kind, timer.key, timer.fence, retryAt, counts ? timer.attempt : timer.attempt - 1)
+          """
+          UPDATE octet_timers SET due = $4, attempts = $5, is_leased = 0, error = $6
+          WHERE kind = $1 AND key = $2 AND fence = $3
+          """, timer.kind, timer.key, timer.fence, retryAt, counts ? timer.attempt : timer.attempt - 1, words)
       }
     }
-  }
-
-  /// Moves a timer to the dead letters, unless it has been set anew or cancelled meanwhile.
-  private func bury(_ timer: DueTimer, attempts: Int, error: String, _ writer: any Writer) throws {
-    let buried = try writer.execute(
-      "DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence <= $3", timer.kind, timer.key, timer.fence)
-    guard buried == 1 else { return }
-    try writer.execute(
-      """
-      INSERT INTO octet_dead_timers (kind, key, scheduled_for, attempts, payload, error, died_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7)
-      """, timer.kind, timer.key, timer.scheduledFor, attempts, timer.payload, error, clock.now())
-  }
-
-  /// A condition on the kind that cannot use the primary key: the index on `due` is the way to few rows.
-  private static func isOneOf(_ kinds: [String], from first: Int) -> String {
-    "(kind || '') IN (" + kinds.indices.map { "$\(first + $0)" }.joined(separator: ", ") + ")"
   }
 }

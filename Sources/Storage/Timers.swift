@@ -1,18 +1,26 @@
 public import Base
 
-/// Durable timers: set in a transaction, gone off after it, whatever crashes in between.
+/// Durable timers and jobs: set in a transaction, gone off after it, whatever crashes in between.
 ///
-/// Set up once: `handle` for every kind, then `start()`, or `runDue()` from a test that moves the clock. Due timers
-/// are leased (so that several nodes share the work), and each handler runs in one transaction with the removal of
-/// its timer, which holds only while the lease's fence is still the timer's.
+/// Set up once: `handle` for every kind whose effect fits into one transaction, `work` for those that take longer or
+/// work outside of the database; then `start()`, or `runDue()` from a test that moves the clock. What is due is leased
+/// (so that several nodes share the work). A timer's handler runs in one transaction with the removal of its timer, a
+/// job writes as it goes and is removed at its end, and both only while the lease's fence is still the row's.
+///
+/// Every kind has its own bound of what runs at once on a node, and its own way through the index: one with very many
+/// due timers waits for itself alone.
 public final class Timers: Sendable {
   let database: any Database
   let clock: any WallClock
   let random: any RandomSource
-  private let state = Locked(State())
+  let state = Locked(State())
 
   struct State {
     var handlers: [String: Registration] = [:]
+    /// How many of each kind this node has leased.
+    var running: [String: Int] = [:]
+    /// The jobs among them, by kind and key.
+    var jobs: [String: [String: Job]] = [:]
     var loop: Task<Void, Never>?
     var isStopping = false
     /// Until when the loop sleeps; a timer due earlier has to wake it.
@@ -21,15 +29,24 @@ public final class Timers: Sendable {
 
   struct Registration: Sendable {
     var policy: RetryPolicy
-    var body: TimerHandler
+    /// How many run at the same time on this node.
+    var limit: Int
+    /// How long a worker that has gone silent keeps others from trying.
+    var lease: Duration
+    var body: Body
   }
 
-  private let wakeUp = ParkingSpot()
+  enum Body: Sendable {
+    case transaction(TimerHandler)
+    case job(JobHandler)
+  }
 
-  /// How long a worker may take before another one may try.
+  let wakeUp = ParkingSpot()
+
+  /// How long a timer's handler may take before another node may try.
   static let leaseDuration: Duration = .seconds(60)
-  /// How many timers are leased with one transaction; they run at the same time.
-  static let leasedAtOnce = 64
+  /// How many timers of a kind run at the same time on a node, and are leased with one transaction.
+  public static let standardLimit = 64
   /// How long the loop sleeps at most: other nodes set timers too.
   static let longestSleep: Duration = .seconds(1)
 
@@ -40,14 +57,36 @@ public final class Timers: Sendable {
   }
 
   /// Says what to do for a kind of timer. Before `start`.
-  public func handle(_ kind: String, policy: RetryPolicy = RetryPolicy(), _ body: @escaping TimerHandler) {
+  /// - Parameter atOnce: how many run at the same time on this node.
+  public func handle(
+    _ kind: String, policy: RetryPolicy = RetryPolicy(), atOnce: Int = standardLimit, _ body: @escaping TimerHandler
+  ) {
+    register(
+      kind, Registration(policy: policy, limit: atOnce, lease: Self.leaseDuration, body: .transaction(body)))
+  }
+
+  /// Says how to do a kind of job. Before `start`.
+  /// - Parameters:
+  ///   - atOnce: how many run at the same time on this node.
+  ///   - lease: how long a worker that has gone silent keeps others from trying. A living one extends it by itself,
+  ///     six times in that time.
+  public func work(
+    _ kind: String, policy: RetryPolicy = RetryPolicy(), atOnce: Int = 2, lease: Duration = .seconds(60),
+    _ body: @escaping JobHandler
+  ) {
+    register(kind, Registration(policy: policy, limit: atOnce, lease: lease, body: .job(body)))
+  }
+
+  private func register(_ kind: String, _ registration: Registration) {
+    precondition(registration.limit > 0 && registration.lease > .zero, "a kind that can never run")
     state.withLock { state in
       precondition(state.handlers[kind] == nil, "two handlers for timers of kind \(kind)")
-      state.handlers[kind] = Registration(policy: policy, body: body)
+      state.handlers[kind] = registration
     }
   }
 
-  /// Sets a timer in the caller's transaction, in place of the one with this kind and key if there is one.
+  /// Sets a timer or job in the caller's transaction, in place of the one with this kind and key if there is one. A
+  /// worker that has the old one cannot write any more.
   public func set(
     _ kind: String, key: String, due: Instant, payload: [UInt8] = [], in writer: any Writer
   ) throws {
@@ -57,20 +96,38 @@ public final class Timers: Sendable {
       INSERT INTO octet_timers (kind, key, due, scheduled_for, fence, attempts, payload)
       VALUES ($1, $2, $3, $3, $4, 0, $5)
       ON CONFLICT (kind, key) DO UPDATE SET due = excluded.due, scheduled_for = excluded.scheduled_for, attempts = 0,
-        payload = excluded.payload,
+        payload = excluded.payload, is_leased = 0, progress = NULL, error = NULL,
         fence = CASE WHEN octet_timers.fence < excluded.fence THEN excluded.fence ELSE octet_timers.fence + 1 END
       """, kind, key, due, clock.now(), payload)
     writer.afterCommit { [self] in
-      let isEarlier = state.withLock { $0.sleepsUntil.map { due < $0 } ?? false }
-      if isEarlier { wakeUp.unpark() }
+      interrupt(kind, key)
+      wake(for: due)
     }
   }
 
-  /// Removes a timer in the caller's transaction.
+  /// Sets a timer or job in the caller's transaction unless there is one with this kind and key, waiting or running.
+  /// - Returns: whether it was set.
+  @discardableResult
+  public func setIfAbsent(
+    _ kind: String, key: String, due: Instant, payload: [UInt8] = [], in writer: any Writer
+  ) throws -> Bool {
+    let isSet = try writer.execute(
+      """
+      INSERT INTO octet_timers (kind, key, due, scheduled_for, fence, attempts, payload)
+      VALUES ($1, $2, $3, $3, $4, 0, $5) ON CONFLICT (kind, key) DO NOTHING
+      """, kind, key, due, clock.now(), payload)
+    if isSet == 1 { writer.afterCommit { [self] in wake(for: due) } }
+    return isSet == 1
+  }
+
+  /// Removes a timer or job in the caller's transaction. A job that runs cannot write from then on; its task is
+  /// cancelled at once on this node, on another one with its next sign of life.
   /// - Returns: whether there was one.
   @discardableResult
   public func cancel(_ kind: String, key: String, in writer: any Writer) throws -> Bool {
-    try writer.execute("DELETE FROM octet_timers WHERE kind = $1 AND key = $2", kind, key) > 0
+    let isRemoved = try writer.execute("DELETE FROM octet_timers WHERE kind = $1 AND key = $2", kind, key) > 0
+    if isRemoved { writer.afterCommit { [self] in interrupt(kind, key) } }
+    return isRemoved
   }
 
   /// When a timer is to go off (in the past if its attempts failed so far), or nil if there is none.
@@ -78,7 +135,20 @@ public final class Timers: Sendable {
     try reader.first("SELECT scheduled_for FROM octet_timers WHERE kind = $1 AND key = $2", kind, key) { $0[0] }
   }
 
-  /// Starts to run timers in the background.
+  /// How a timer or job stands; nil if there is none: it was never set, has succeeded, or was given up.
+  public func status(_ kind: String, key: String, in reader: any Reader) throws -> TimerStatus? {
+    let now = clock.now()
+    return try reader.first(
+      "SELECT scheduled_for, attempts, is_leased, due, progress, error FROM octet_timers WHERE kind = $1 AND key = $2",
+      kind, key
+    ) { row in
+      TimerStatus(
+        scheduledFor: row[0], attempts: row[1], isRunning: row[2] && row[3] as Instant > now, progress: row[4],
+        error: row[5])
+    }
+  }
+
+  /// Starts to run what is due in the background.
   public func start() {
     state.withLock { state in
       precondition(state.loop == nil, "timers were started twice")
@@ -87,40 +157,26 @@ public final class Timers: Sendable {
     }
   }
 
-  /// Ends the background work; timers under way are finished first.
+  /// Ends the background work: timers under way are finished first, jobs are cancelled and left to other nodes, or to
+  /// the next start.
   public func stop() async {
-    let loop = state.withLock { state in
+    let (loop, jobs) = state.withLock { state in
       state.isStopping = true
       defer { state.loop = nil }
-      return state.loop
+      return (state.loop, state.jobs.values.flatMap(\.values))
     }
+    for job in jobs { job.interrupt(.stopping) }
     wakeUp.unpark()
     await loop?.value
+    state.withLock { $0.isStopping = false }
   }
 
-  var handlers: [String: Registration] { state.withLock { $0.handlers } }
-
-  private func loop() async {
-    while !state.withLock({ $0.isStopping }) {
-      var wait = Self.longestSleep
-      do {
-        try await runDue()
-        wait = try await timeToNextDue()
-      } catch {
-        // A database that is busy or closing: what is due stays due.
-      }
-      // Nobody cancels the loop's task; stopping wakes it up.
-      try? await wakeUp.park(atMost: wait)
-      state.withLock { $0.sleepsUntil = nil }
-    }
+  private func interrupt(_ kind: String, _ key: String) {
+    state.withLock { $0.jobs[kind]?[key] }?.interrupt(.lost)
   }
 
-  /// Announces how long the loop is going to sleep before it looks, so that no timer set meanwhile is overlooked.
-  private func timeToNextDue() async throws -> Duration {
-    let latest = clock.now() + Self.longestSleep
-    state.withLock { $0.sleepsUntil = latest }
-    guard let next = try await nextDue() else { return Self.longestSleep }
-    state.withLock { $0.sleepsUntil = min(next, latest) }
-    return max(.zero, min(Self.longestSleep, next - clock.now()))
+  private func wake(for due: Instant) {
+    let isEarlier = state.withLock { $0.sleepsUntil.map { due < $0 } ?? false }
+    if isEarlier { wakeUp.unpark() }
   }
 }

@@ -1,0 +1,56 @@
+internal import Base
+
+extension Timers {
+  /// The timers and jobs that were given up, newest first.
+  public func dead(limit: Int, in reader: any Reader) throws -> [DeadTimer] {
+    try reader.rows(
+      """
+      SELECT id, kind, key, scheduled_for, attempts, payload, error, died_at FROM octet_dead_timers
+      ORDER BY id DESC LIMIT $1
+      """, limit
+    ) { row in
+      DeadTimer(
+        id: row[0], kind: row[1], key: row[2], scheduledFor: row[3], attempts: row[4], payload: row[5], error: row[6],
+        diedAt: row[7])
+    }
+  }
+
+  /// Gives a dead letter all its attempts again, from now.
+  /// - Returns: false if there is none with this id, or if its kind and key have been set anew: then it stays dead.
+  @discardableResult
+  public func retry(dead id: Int64, in writer: any Writer) throws -> Bool {
+    let now = clock.now()
+    let dead: (kind: String, key: String, scheduledFor: Instant, payload: [UInt8])? = try writer.firstForUpdate(
+      "SELECT kind, key, scheduled_for, payload FROM octet_dead_timers WHERE id = $1", id
+    ) { ($0[0], $0[1], $0[2], $0[3]) }
+    guard let dead else { return false }
+    let isSet = try writer.execute(
+      """
+      INSERT INTO octet_timers (kind, key, due, scheduled_for, fence, attempts, payload)
+      VALUES ($1, $2, $3, $4, $3, 0, $5) ON CONFLICT (kind, key) DO NOTHING
+      """, dead.kind, dead.key, now, dead.scheduledFor, dead.payload)
+    guard isSet == 1 else { return false }
+    try discard(dead: id, in: writer)
+    writer.afterCommit { [wakeUp] in wakeUp.unpark() }
+    return true
+  }
+
+  /// Forgets a dead letter.
+  /// - Returns: whether there was one.
+  @discardableResult
+  public func discard(dead id: Int64, in writer: any Writer) throws -> Bool {
+    try writer.execute("DELETE FROM octet_dead_timers WHERE id = $1", id) > 0
+  }
+
+  /// Moves a timer to the dead letters, unless it has been set anew or cancelled meanwhile.
+  func bury(_ timer: DueTimer, attempts: Int, error: String, _ writer: any Writer) throws {
+    let buried = try writer.execute(
+      "DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence <= $3", timer.kind, timer.key, timer.fence)
+    guard buried == 1 else { return }
+    try writer.execute(
+      """
+      INSERT INTO octet_dead_timers (kind, key, scheduled_for, attempts, payload, error, died_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7)
+      """, timer.kind, timer.key, timer.scheduledFor, attempts, timer.payload, error, clock.now())
+  }
+}
