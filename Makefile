@@ -48,6 +48,7 @@ bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benc
 	@rm -f .build/benchmarks/*.db*
 	.build/release/storage-bench orders --callers 256 --path .build/benchmarks/orders.db
 	.build/release/storage-bench fanout --subscribers 1000 --path .build/benchmarks/fanout.db
+	.build/release/storage-bench blobs --megabytes 512 --path .build/benchmarks/blobs
 
 bench-check: generate ## count instructions and allocations of a call, and compare with the counts that are checked in
 	@scripts/setup --benchmarks

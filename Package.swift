@@ -109,6 +109,7 @@ let houseTargets: [Target] = [
   library("StorageSQLite", ["Base", "Storage", "CSQLite"], settings: strict),
   library("StoragePostgreSQL", ["Base", "Storage", "CPostgreSQL", "CLinux"], settings: strict),
   library("Streaming", ["Base", "Storage", "Cryptography"]),
+  library("Blobs", ["Base", "Cryptography", "Storage"]),
   library(
     "DomainKit",
     [
@@ -144,7 +145,7 @@ let programs: [Target] = [
       "Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols", "HTTP2",
       "Observability", "BenchAPI", "BenchServices", "InteropAPI",
     ]),
-  program("storage-bench", ["Base", "Cryptography", "Storage", "StorageSQLite", "Streaming"]),
+  program("storage-bench", ["Base", "Blobs", "Cryptography", "Storage", "StorageSQLite", "Streaming"]),
   program(
     "roundtrip",
     [
@@ -188,6 +189,7 @@ let testTargets: [Target] = [
       "storage-bench",
     ]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),
+  tests("Blobs", ["Base", "ChildProcess", "Cryptography", "Storage", "StorageSQLite", "storage-bench"]),
   tests(
     "DomainKit",
     [

@@ -54,18 +54,12 @@ public enum SecretFile {
       if lastError == EEXIST { return false }
       throw .system("link", lastError)
     }
-    try syncFolder(of: path)
+    do throws(FileError) {
+      try DiskFolder.synchronize(DiskFolder.parent(of: path))
+    } catch {
+      throw .system(error.operation, error.code)
+    }
     return true
-  }
-
-  /// Makes the new name itself durable.
-  private static func syncFolder(of path: String) throws(SecretFileError) {
-    let end = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-    let folder = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    let handle = octet_open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-    guard handle >= 0 else { throw .system("open", lastError) }
-    defer { close(handle) }
-    guard fsync(handle) == 0 else { throw .system("fsync", lastError) }
   }
 }
 

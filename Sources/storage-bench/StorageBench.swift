@@ -8,6 +8,9 @@ import Streaming
 ///     storage-bench orders --callers 256 --seconds 5 --rows 0 --path /data/bench.db
 ///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
 ///     storage-bench crash --path /data/crash.db
+///     storage-bench blobs --megabytes 512 --path /data/blobs
+///     storage-bench blob-crash --callers 8 --path /data/crash
+///     storage-bench blob-full --path /small/blobs
 @main
 struct StorageBench {
   static func main() async throws {
@@ -26,9 +29,19 @@ struct StorageBench {
     case "crash":
       try await CrashWriter(path: arguments.take("path") ?? "crash.db", callers: arguments.takeNumber("callers") ?? 32)
         .run()
+    case "blobs":
+      try await BlobBenchmark(
+        path: arguments.take("path") ?? "bench-blobs", megabytes: arguments.takeNumber("megabytes") ?? 512
+      ).run()
+    case "blob-crash":
+      try await BlobCrashWriter(
+        path: arguments.take("path") ?? "crash", callers: arguments.takeNumber("callers") ?? 8
+      ).run()
+    case "blob-full":
+      try await BlobDiskFiller(path: arguments.take("path") ?? "full").run()
     default:
       print(
-        "usage: storage-bench orders|fanout|crash [--path FILE] [--callers N] [--seconds N] [--rows N] [--subscribers N] [--events N]"
+        "usage: storage-bench orders|fanout|crash|blobs|blob-crash|blob-full [--megabytes N] [--path FILE] [--callers N] [--seconds N] [--rows N] [--subscribers N] [--events N]"
       )
     }
   }

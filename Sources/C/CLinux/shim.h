@@ -6,6 +6,7 @@
 // _GNU_SOURCE is not defined here: it would change structures that the toolchain's own Glibc module has built
 // without it, and the compiler refuses programs that see both. The few functions that hide behind it are declared
 // below instead.
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -19,6 +20,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

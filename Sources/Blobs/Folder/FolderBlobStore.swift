@@ -1,0 +1,125 @@
+internal import Base
+
+/// Blobs as files in a folder. Several processes may share it, also over a network file system whose `rename`, `flock`
+/// and `fsync` keep their word.
+///
+/// What is placed is on disk: the file is synchronized before it gets its name, and the name after that. Blocking calls
+/// run on a few threads of the store's own.
+public final class FolderBlobStore: BlobStore {
+  let layout: FolderLayout
+  let limits: BlobLimits
+  let files: OpenFiles
+  private let pool: BlockingPool
+  /// Uploads that are open in this process. Not held: an upload that its user forgets closes itself.
+  private let uploads = Locked<[UploadID: Entry]>([:])
+
+  private struct Entry {
+    weak var upload: FolderUpload?
+    let identity: ObjectIdentifier
+  }
+
+  /// Opens the store, and makes the folder if it is not there.
+  /// - Parameter path: of a folder for nothing else. It must not have `/` at its end.
+  /// - Throws: `BlobError`.
+  public static func open(path: String, limits: BlobLimits = BlobLimits()) async throws -> FolderBlobStore {
+    let store = FolderBlobStore(path: path, limits: limits)
+    try await store.run("open") { try store.layout.make() }
+    return store
+  }
+
+  private init(path: String, limits: BlobLimits) {
+    layout = FolderLayout(root: path)
+    self.limits = limits
+    files = OpenFiles(limit: limits.openFiles)
+    pool = BlockingPool(name: "blobs", threads: limits.threads, waiting: limits.waitingCalls)
+  }
+
+  public func upload(_ id: UploadID) async throws -> any BlobUpload {
+    try await run("upload") { [self] in
+      uploads.withLock { $0.removeValue(forKey: id)?.upload }?.end(.superseded)
+      let upload = try FolderUpload(id, store: self)
+      uploads.withLock { $0[id] = Entry(upload: upload, identity: ObjectIdentifier(upload)) }
+      return upload
+    }
+  }
+
+  public func discard(_ id: UploadID) async throws {
+    try await run("discard") { [self] in
+      uploads.withLock { $0.removeValue(forKey: id)?.upload }?.end(.unknownUpload)
+      try DiskFolder.remove(layout.data(id))
+      try DiskFolder.remove(layout.state(id))
+    }
+  }
+
+  public func size(_ key: BlobKey) async throws -> UInt64? {
+    try await run("size") { [layout] in try DiskFolder.size(layout.path(key)) }
+  }
+
+  public func read(_ key: BlobKey, range: Range<UInt64>) async throws -> BlobContent {
+    try await run("read") { [self] in
+      let reader = try FolderReader(key, range: range, store: self)
+      return BlobContent(count: UInt64(range.count), reader: reader)
+    }
+  }
+
+  public func delete(_ key: BlobKey) async throws {
+    // The name may come back after a crash of the machine; the caller's note to delete it is taken away later, so the
+    // removal is made durable first.
+    try await run("delete") { [layout] in
+      if try DiskFolder.remove(layout.path(key)) { try DiskFolder.synchronize(layout.shard(of: key.blob)) }
+    }
+  }
+
+  /// Each page is one of the folders: the shards, then the uploads.
+  public func list(after cursor: String?) async throws -> BlobPage {
+    guard let number = Int(cursor ?? "0"), (0...FolderLayout.shards).contains(number) else {
+      throw BlobError(.badRange, operation: "list", message: "not a cursor of this list")
+    }
+    return try await run("list") { [layout] in
+      guard number < FolderLayout.shards else {
+        let ids = try DiskFolder.names(layout.uploads).compactMap(FolderLayout.upload(of:))
+        return BlobPage(entries: Set(ids).sorted().map { .upload($0) }, next: nil)
+      }
+      let entries = try DiskFolder.names(layout.shard(number)).compactMap { name -> BlobPage.Entry? in
+        guard let key = BlobKey(name), let size = try DiskFolder.size(layout.path(key)) else { return nil }
+        return .blob(key, size: size)
+      }
+      return BlobPage(entries: entries, next: String(number + 1))
+    }
+  }
+
+  public func close() async {
+    let open = uploads.withLock { uploads in
+      defer { uploads = [:] }
+      return uploads.values.compactMap(\.upload)
+    }
+    // Waits for threads, so it has one of its own.
+    try? await OSThread.run(name: "blobs-close") { [pool] in
+      for upload in open { upload.end(.closed) }
+      pool.shutDown()
+    }
+  }
+
+  /// Forgets an upload that is going, unless somebody else has it by now. Compares identities and does not look at the
+  /// weak reference: what it returns might be released here, under the lock, and come back here.
+  func forget(_ id: UploadID, _ identity: ObjectIdentifier) {
+    uploads.withLock { uploads in
+      if uploads[id]?.identity == identity { uploads[id] = nil }
+    }
+  }
+
+  /// Runs what blocks on a thread of the store, with failures in the words of blobs.
+  func run<Result: Sendable>(
+    _ operation: String, _ body: @escaping @Sendable () throws -> Result
+  ) async throws -> Result {
+    do {
+      return try await pool.run(body)
+    } catch let error as FileError {
+      throw BlobError(error, operation: operation)
+    } catch QueueRefusal.full {
+      throw BlobError(.overloaded, operation: operation, message: "\(limits.waitingCalls) calls are waiting already")
+    } catch QueueRefusal.closed {
+      throw BlobError(.closed, operation: operation, message: "the store is closed")
+    }
+  }
+}

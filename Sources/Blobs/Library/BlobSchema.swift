@@ -1,0 +1,49 @@
+public import Storage
+
+/// The tables that say which blobs there are and who refers to them.
+///
+/// Every upload is at any time in exactly one of `octet_blob_uploads`, `octet_blobs` and `octet_blob_trash`, or gone
+/// for ever; its name is never used again. So a store deletes only what is in the trash, and needs no lock with those
+/// who upload or refer at the same time (docs/adr/0017).
+public enum BlobSchema {
+  public static let migrations: [Migration] = [
+    Migration(
+      "blobs", 1, "uploads, blobs, references, trash",
+      sql: """
+        -- `blob` and `size` are known once the upload is finished and waits to be adopted.
+        CREATE TABLE octet_blob_uploads (
+          id BLOB NOT NULL,
+          blob BLOB,
+          size INTEGER,
+          expires_at INTEGER NOT NULL,
+          PRIMARY KEY (id)
+        ) WITHOUT ROWID;
+        CREATE INDEX octet_blob_uploads_expiry ON octet_blob_uploads (expires_at);
+
+        -- Led by the hash, so rows go to random places: this is the one table whose key is what one looks for.
+        CREATE TABLE octet_blobs (
+          id BLOB NOT NULL,
+          upload BLOB NOT NULL,
+          size INTEGER NOT NULL,
+          created_at INTEGER NOT NULL,
+          unreferenced_since INTEGER,
+          PRIMARY KEY (id)
+        ) WITHOUT ROWID;
+        CREATE INDEX octet_blobs_unreferenced ON octet_blobs (unreferenced_since) WHERE unreferenced_since IS NOT NULL;
+
+        CREATE TABLE octet_blob_references (
+          blob BLOB NOT NULL REFERENCES octet_blobs (id),
+          kind TEXT NOT NULL,
+          key TEXT NOT NULL,
+          PRIMARY KEY (blob, kind, key)
+        ) WITHOUT ROWID;
+
+        -- `blob` tells where the bytes may be; NULL if the upload was given up before it was finished.
+        CREATE TABLE octet_blob_trash (
+          upload BLOB NOT NULL,
+          blob BLOB,
+          PRIMARY KEY (upload)
+        ) WITHOUT ROWID;
+        """)
+  ]
+}

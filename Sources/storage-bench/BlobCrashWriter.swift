@@ -1,0 +1,90 @@
+import Base
+import Blobs
+import Glibc
+import Storage
+import StorageSQLite
+
+/// Uploads until it is killed, and says on standard output what has been acknowledged, one line each:
+///
+///     offset UPLOAD SEED LENGTH OFFSET    so many bytes of the upload are durable
+///     blob UPLOAD SEED LENGTH             the upload was adopted
+///
+/// The content is what `SeededRandomSource(seed: SEED)` gives.
+struct BlobCrashWriter {
+  let path: String
+  let callers: Int
+
+  func run() async throws {
+    let clock = SystemClock()
+    let random = SystemRandomSource()
+    let database = try await SQLiteDatabase.open(
+      path: path + "/octet.db", migrations: BlobSchema.migrations, clock: clock)
+    let store = try await FolderBlobStore.open(path: path + "/store")
+    let library = BlobLibrary(store: store, database: database, clock: clock, random: random)
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<callers {
+        group.addTask {
+          while (try? await upload(library, database, random)) != nil {}
+        }
+      }
+    }
+  }
+
+  private func upload(_ library: BlobLibrary, _ database: SQLiteDatabase, _ random: any RandomSource) async throws {
+    // Few seeds, so that contents come again.
+    let seed = random.below(200)
+    let length = 1 + Int(seed * 1_000_003 % 300_000)
+    let content = SeededRandomSource(seed: seed).bytes(length)
+    let upload = try await library.begin()
+    let name = "\(upload.id.text) \(seed) \(length)"
+    while upload.offset < UInt64(length) {
+      let start = Int(upload.offset)
+      let end = min(length, start + 1 + Int(random.below(50_000)))
+      try await upload.append(Array(content[start..<end]))
+      if random.below(2) == 0 { acknowledge("offset \(name) \(try await upload.checkpoint())\n") }
+    }
+    let finished = try await upload.finish(expecting: BlobExpectation(size: UInt64(length)))
+    try await database.write { writer in
+      try library.references.adopt(finished, by: BlobOwner("crash", upload.id.text), in: writer)
+    }
+    acknowledge("blob \(name)\n")
+  }
+
+  /// One system call, so that lines of several callers do not mix: a pipe takes up to 4 KiB at once.
+  private func acknowledge(_ line: String) {
+    let bytes = Array(line.utf8)
+    _ = Glibc.write(STDOUT_FILENO, bytes, bytes.count)
+  }
+}
+
+/// Fills the disk through a folder store and says what came of it: `full at OFFSET`, then `again SIZE` once there was
+/// room again, then `left N` for the names that are in the store.
+struct BlobDiskFiller {
+  let path: String
+
+  func run() async throws {
+    let store = try await FolderBlobStore.open(path: path)
+    let (clock, random) = (SystemClock(), SystemRandomSource())
+    let large = try await store.upload(UploadID(at: clock.now(), random: random))
+    let chunk = [UInt8](repeating: 7, count: 64 << 10)
+    do {
+      while true { try await large.append(chunk) }
+    } catch let error as BlobError where error.code == .diskFull {
+      print("full at \(large.offset)")
+    }
+    try await store.discard(large.id)
+    let small = try await store.upload(UploadID(at: clock.now(), random: random))
+    try await small.append(chunk)
+    let key = BlobKey(blob: try await small.contentID(), upload: small.id)
+    try await small.place(key)
+    print("again \(try await store.size(key) ?? 0)")
+    var (left, cursor) = (0, String?.none)
+    repeat {
+      let page = try await store.list(after: cursor)
+      left += page.entries.count
+      cursor = page.next
+    } while cursor != nil
+    print("left \(left)")
+    await store.close()
+  }
+}
