@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale clean fuzz
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale docs clean fuzz
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -60,6 +60,9 @@ fuzz: generate ## run each libFuzzer target for FUZZ_SECONDS (60); see docs/guid
 
 scale: setup ## time the build of a synthetic project of full size
 	scripts/synthetic --measure
+
+docs: setup ## write a reference of all services, messages and errors into .build/docs
+	@$(PYTHON) scripts/reference
 
 lint: generate ## formatting, proto lint, house rules; warnings are errors in every build
 	scripts/lint

@@ -23,6 +23,10 @@ WRAPPERS = {
 NEEDS_REASON = re.compile(r"@unchecked Sendable|nonisolated\(unsafe\)|\btry!|[\w)\]]!(?=[.\s),\[]|$)")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 IMPORT = re.compile(r"^\s*(?:@\w+\s+)?(?:(?:public|internal|private|fileprivate|package)\s+)?import\s+(\w+)", re.M)
+# Files that are named like a list of limits and are none.
+NO_LIMITS = {"SharedLimits", "InteropClient+Limits"}
+# A limit: a stored property with a value or, in a struct that has an initializer for them, a public type.
+LIMIT = re.compile(r"^  (?:public |package )?(?:static let|var|let) (\w+)(?: =|: [\w.\[\]?]+(?: =|$))", re.M)
 
 
 def swift_files():
@@ -70,12 +74,48 @@ def breaches(path):
             yield f"{number}: {NEEDS_REASON.search(code_of(line)).group(0)} without its reason in a comment"
 
 
-def main():
-    found = 0
+def limits_without_test():
+    """Each limit must be named in a test. Those that are not yet are on a list, which may only become shorter."""
+    tests = set()
+    for path in sorted((ROOT / "Tests").rglob("*")):
+        if path.suffix in (".swift", ".py"):
+            tests.update(re.findall(r"\w+", path.read_text()))
+    waiting = set((ROOT / "scripts" / "limits-without-test").read_text().split())
+    for path in sorted((ROOT / "Sources").rglob("*Limits.swift")):
+        if path.stem in NO_LIMITS:
+            continue
+        for name in LIMIT.findall(path.read_text()):
+            entry = f"{path.stem}.{name}"
+            if name not in tests and entry not in waiting:
+                yield path, f"no test names {name}"
+            waiting -= {entry} if name not in tests else set()
+    for entry in sorted(waiting):
+        yield ROOT / "scripts" / "limits-without-test", f"{entry} is tested or gone: take it off the list"
+
+
+def broken_links():
+    """Relative links of the guides must lead to files."""
+    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = re.sub(r"```.*?```", "", path.read_text(), flags=re.S)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            file = target.split("#")[0]
+            if file and not re.match(r"[a-z]+:", file) and not (path.parent / file).exists():
+                yield path, f"the link to {target} leads nowhere"
+
+
+def all_breaches():
     for path in swift_files():
         for breach in breaches(path):
-            print(f"{path.relative_to(ROOT)}: {breach}")
-            found += 1
+            yield path, breach
+    yield from limits_without_test()
+    yield from broken_links()
+
+
+def main():
+    found = 0
+    for path, breach in all_breaches():
+        print(f"{path.relative_to(ROOT)}: {breach}")
+        found += 1
     sys.exit(1 if found else 0)
 
 
