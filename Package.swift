@@ -145,7 +145,9 @@ let programs: [Target] = [
       "Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols", "HTTP2",
       "Observability", "BenchAPI", "BenchServices", "InteropAPI",
     ]),
-  program("storage-bench", ["Base", "Blobs", "Cryptography", "Storage", "StorageSQLite", "Streaming"]),
+  program(
+    "storage-bench",
+    ["Base", "Blobs", "Cryptography", "Storage", "StoragePostgreSQL", "StorageSQLite", "Streaming"]),
   program(
     "roundtrip",
     [

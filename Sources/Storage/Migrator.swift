@@ -33,6 +33,7 @@ public struct Migrator: Sendable {
       }
       try writer.define(
         """
+        -- local: the history of the schema
         CREATE TABLE IF NOT EXISTS octet_migrations (
           component TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, checksum INTEGER NOT NULL,
           applied_at INTEGER NOT NULL, PRIMARY KEY (component, number)

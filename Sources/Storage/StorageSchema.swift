@@ -6,6 +6,7 @@ public enum StorageSchema {
       sql: """
         -- The request id leads, not the caller: rows of clients that make time-ordered UUIDs (version 7) are then
         -- appended, whoever calls; a random id costs one page either way. One tree, no second index.
+        -- distributed by request_id
         CREATE TABLE octet_requests (
           request_id BLOB NOT NULL,
           caller INTEGER NOT NULL,
@@ -17,6 +18,7 @@ public enum StorageSchema {
         ) WITHOUT ROWID;
 
         -- `due` is when a timer is next of interest: its instant, the end of a lease, or the next attempt.
+        -- distributed by kind
         CREATE TABLE octet_timers (
           kind TEXT NOT NULL,
           key TEXT NOT NULL,
@@ -29,6 +31,7 @@ public enum StorageSchema {
         ) WITHOUT ROWID;
         CREATE INDEX octet_timers_due ON octet_timers (due);
 
+        -- local: few rows, for people
         CREATE TABLE octet_dead_timers (
           id INTEGER PRIMARY KEY,
           kind TEXT NOT NULL,
@@ -41,6 +44,7 @@ public enum StorageSchema {
         );
 
         -- AUTOINCREMENT, because rows come and go and an id must not come back.
+        -- local: the order of a channel comes from one sequence
         CREATE TABLE octet_outbox (
           id INTEGER PRIMARY KEY AUTOINCREMENT,
           channel TEXT NOT NULL,
@@ -52,6 +56,7 @@ public enum StorageSchema {
       "storage", 2, "generations of idempotency rows, leases, dead letters of the outbox, jobs",
       sql: """
         -- Rows are stored in one generation while the other one ages; docs/adr/0018.
+        -- distributed by request_id
         CREATE TABLE octet_requests_b (
           request_id BLOB NOT NULL,
           caller INTEGER NOT NULL,
@@ -63,6 +68,7 @@ public enum StorageSchema {
         ) WITHOUT ROWID;
 
         -- Rows of methods that keep their requests for ever.
+        -- distributed by request_id
         CREATE TABLE octet_requests_kept (
           request_id BLOB NOT NULL,
           caller INTEGER NOT NULL,
@@ -74,6 +80,7 @@ public enum StorageSchema {
         ) WITHOUT ROWID;
 
         -- One row. newest is 0 for octet_requests and 1 for octet_requests_b; while is_turning, rows go to both.
+        -- reference: one row that every mutating call reads
         CREATE TABLE octet_request_generation (
           id INTEGER PRIMARY KEY,
           newest INTEGER NOT NULL,
@@ -82,6 +89,7 @@ public enum StorageSchema {
         );
         INSERT INTO octet_request_generation (id, newest, is_turning, since) VALUES (1, 0, 0, 0);
 
+        -- distributed by name
         CREATE TABLE octet_leases (
           name TEXT NOT NULL,
           holder TEXT NOT NULL,
@@ -93,6 +101,7 @@ public enum StorageSchema {
         CREATE INDEX octet_outbox_channel ON octet_outbox (channel, id);
 
         -- The entry at the head of a channel whose delivery failed, and when it is tried again.
+        -- distributed by channel
         CREATE TABLE octet_outbox_failures (
           channel TEXT NOT NULL,
           entry INTEGER NOT NULL,
@@ -101,6 +110,7 @@ public enum StorageSchema {
           PRIMARY KEY (channel)
         ) WITHOUT ROWID;
 
+        -- distributed by channel
         CREATE TABLE octet_dead_outbox (
           channel TEXT NOT NULL,
           id INTEGER NOT NULL,

@@ -8,12 +8,14 @@ public enum TopicStore {
       "streaming", 1, "lossless topics",
       sql: """
         -- One row per topic gives the sequence, so topics do not wait for each other.
+        -- distributed by topic
         CREATE TABLE octet_topics (
           topic TEXT NOT NULL,
           last_sequence INTEGER NOT NULL,
           PRIMARY KEY (topic)
         ) WITHOUT ROWID;
 
+        -- distributed by topic
         CREATE TABLE octet_topic_events (
           topic TEXT NOT NULL,
           sequence INTEGER NOT NULL,
@@ -32,6 +34,7 @@ public enum TopicStore {
 
         -- One row. A topic is removed only in a later incarnation than the one it was born in, so that another topic
         -- of its name is told from it.
+        -- reference: one row that every publisher reads
         CREATE TABLE octet_topic_incarnation (
           id INTEGER PRIMARY KEY,
           number INTEGER NOT NULL,

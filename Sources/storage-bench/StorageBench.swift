@@ -7,6 +7,7 @@ import Streaming
 ///
 ///     storage-bench orders --callers 256 --seconds 5 --rows 0 --path /data/bench.db
 ///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
+///     storage-bench upkeep --rows 1000000 --path /data/bench.db
 ///     storage-bench crash --path /data/crash.db
 ///     storage-bench blobs --megabytes 512 --path /data/blobs
 ///     storage-bench blob-crash --callers 8 --path /data/crash
@@ -39,9 +40,19 @@ struct StorageBench {
       ).run()
     case "blob-full":
       try await BlobDiskFiller(path: arguments.take("path") ?? "full").run()
+    case "jobs":
+      try await JobWorker(path: arguments.take("path") ?? "jobs.db").run()
+    case "upkeep":
+      try await UpkeepBenchmark(
+        path: arguments.take("path") ?? "bench.db", rows: arguments.takeNumber("rows") ?? 1_000_000,
+        seconds: arguments.takeNumber("seconds") ?? 10
+      ).run()
     default:
       print(
-        "usage: storage-bench orders|fanout|crash|blobs|blob-crash|blob-full [--megabytes N] [--path FILE] [--callers N] [--seconds N] [--rows N] [--subscribers N] [--events N]"
+        """
+        usage: storage-bench orders|fanout|upkeep|crash|jobs|blobs|blob-crash|blob-full [--megabytes N] [--path FILE]
+          [--callers N] [--seconds N] [--rows N] [--subscribers N] [--events N]
+        """
       )
     }
   }

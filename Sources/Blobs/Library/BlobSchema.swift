@@ -11,6 +11,7 @@ public enum BlobSchema {
       "blobs", 1, "uploads, blobs, references, trash",
       sql: """
         -- `blob` and `size` are known once the upload is finished and waits to be adopted.
+        -- distributed by id
         CREATE TABLE octet_blob_uploads (
           id BLOB NOT NULL,
           blob BLOB,
@@ -21,6 +22,7 @@ public enum BlobSchema {
         CREATE INDEX octet_blob_uploads_expiry ON octet_blob_uploads (expires_at);
 
         -- Led by the hash, so rows go to random places: this is the one table whose key is what one looks for.
+        -- distributed by id
         CREATE TABLE octet_blobs (
           id BLOB NOT NULL,
           upload BLOB NOT NULL,
@@ -31,6 +33,7 @@ public enum BlobSchema {
         ) WITHOUT ROWID;
         CREATE INDEX octet_blobs_unreferenced ON octet_blobs (unreferenced_since) WHERE unreferenced_since IS NOT NULL;
 
+        -- distributed by blob
         CREATE TABLE octet_blob_references (
           blob BLOB NOT NULL REFERENCES octet_blobs (id),
           kind TEXT NOT NULL,
@@ -39,6 +42,7 @@ public enum BlobSchema {
         ) WITHOUT ROWID;
 
         -- `blob` tells where the bytes may be; NULL if the upload was given up before it was finished.
+        -- distributed by upload
         CREATE TABLE octet_blob_trash (
           upload BLOB NOT NULL,
           blob BLOB,

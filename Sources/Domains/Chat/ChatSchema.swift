@@ -7,6 +7,7 @@ enum ChatSchema {
       "chat", 1, "rooms, members, messages",
       sql: """
         -- subject is the printed id of what the room is about. slow_mode is nanoseconds, 0 for none.
+        -- distributed by id
         CREATE TABLE chat_rooms (
           id INTEGER PRIMARY KEY,
           kind INTEGER NOT NULL,
@@ -19,6 +20,7 @@ enum ChatSchema {
         CREATE INDEX chat_rooms_subject ON chat_rooms (subject, kind, id);
 
         -- Members, those who were, and visitors who have posted. left_at is null for present members.
+        -- distributed by room_id
         CREATE TABLE chat_members (
           room_id INTEGER NOT NULL,
           user_id INTEGER NOT NULL,
@@ -28,6 +30,7 @@ enum ChatSchema {
         ) WITHOUT ROWID;
 
         -- The author's name is kept as it was shown then; erasing the account clears it.
+        -- distributed by room_id
         CREATE TABLE chat_messages (
           room_id INTEGER NOT NULL,
           number INTEGER NOT NULL,

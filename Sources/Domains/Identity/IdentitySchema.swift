@@ -7,6 +7,7 @@ enum IdentitySchema {
       "identity", 1, "users, contacts, devices, sessions, grants, failed logins",
       sql: """
         -- handle_key is the handle in lower case; null once the account is erased, so that the name is free again.
+        -- local: a handle is unique among all users
         CREATE TABLE identity_users (
           id INTEGER PRIMARY KEY,
           handle TEXT NOT NULL,
@@ -21,6 +22,7 @@ enum IdentitySchema {
         );
 
         -- The address is sealed with the user's key; lookup is its keyed hash. Many may claim a contact, one proves it.
+        -- local: a proved contact is unique among all users
         CREATE TABLE identity_contacts (
           user_id INTEGER NOT NULL,
           kind INTEGER NOT NULL,
@@ -32,6 +34,7 @@ enum IdentitySchema {
         ) WITHOUT ROWID;
         CREATE UNIQUE INDEX identity_contacts_proved ON identity_contacts (kind, lookup) WHERE proved_at IS NOT NULL;
 
+        -- distributed by user_id
         CREATE TABLE identity_devices (
           user_id INTEGER NOT NULL,
           device_hash BLOB NOT NULL,
@@ -40,6 +43,7 @@ enum IdentitySchema {
           PRIMARY KEY (user_id, device_hash)
         ) WITHOUT ROWID;
 
+        -- distributed by id
         CREATE TABLE identity_sessions (
           id INTEGER PRIMARY KEY,
           user_id INTEGER NOT NULL,
@@ -60,6 +64,7 @@ enum IdentitySchema {
 
         -- resource is empty for the whole platform. changed_at is when the grant was given, prolonged or revoked: how
         -- other nodes learn of it.
+        -- reference: few rows, which every node keeps in memory
         CREATE TABLE identity_grants (
           id INTEGER PRIMARY KEY,
           user_id INTEGER NOT NULL,
@@ -75,6 +80,7 @@ enum IdentitySchema {
         CREATE INDEX identity_grants_holders ON identity_grants (resource, role) WHERE revoked_at IS NULL;
         CREATE INDEX identity_grants_changed ON identity_grants (changed_at);
 
+        -- distributed by name_hash
         CREATE TABLE identity_login_failures (
           name_hash BLOB NOT NULL,
           device_id INTEGER NOT NULL,

@@ -13,6 +13,7 @@ enum RidesSchema {
   ]
 
   private static let places = """
+    -- reference: few rows, read with every ride
     CREATE TABLE rides_cities (
       id INTEGER PRIMARY KEY,
       name TEXT NOT NULL,
@@ -21,6 +22,7 @@ enum RidesSchema {
       -- The number of the newest fare table; raising it takes the city's row, so tables are added one at a time.
       table_version INTEGER NOT NULL
     );
+    -- reference: few rows, read with every quote
     CREATE TABLE rides_zones (
       id INTEGER PRIMARY KEY,
       city_id INTEGER NOT NULL,
@@ -31,6 +33,7 @@ enum RidesSchema {
       version INTEGER NOT NULL
     );
     CREATE INDEX rides_zones_city ON rides_zones (city_id, id);
+    -- distributed by city_id
     CREATE TABLE rides_fare_tables (
       city_id INTEGER NOT NULL,
       version INTEGER NOT NULL,
@@ -44,6 +47,7 @@ enum RidesSchema {
     """
 
   private static let drivers = """
+    -- local: a user is one driver, in whichever city
     CREATE TABLE rides_drivers (
       id INTEGER PRIMARY KEY,
       user_id INTEGER NOT NULL,
@@ -53,6 +57,7 @@ enum RidesSchema {
       note TEXT NOT NULL
     );
     CREATE UNIQUE INDEX rides_drivers_user ON rides_drivers (user_id);
+    -- local: a plate is unique among all vehicles
     CREATE TABLE rides_vehicles (
       id INTEGER PRIMARY KEY,
       owner_id INTEGER NOT NULL,
@@ -66,6 +71,7 @@ enum RidesSchema {
     );
     CREATE UNIQUE INDEX rides_vehicles_plate ON rides_vehicles (plate);
     CREATE UNIQUE INDEX rides_vehicles_driver ON rides_vehicles (driver_id) WHERE driver_id IS NOT NULL;
+    -- distributed by id
     CREATE TABLE rides_documents (
       id INTEGER PRIMARY KEY,
       driver_id INTEGER NOT NULL,
@@ -80,6 +86,7 @@ enum RidesSchema {
       rejection TEXT NOT NULL
     );
     CREATE INDEX rides_documents_driver ON rides_documents (driver_id, kind, id);
+    -- distributed by driver_id
     CREATE TABLE rides_presences (
       driver_id INTEGER PRIMARY KEY,
       city_id INTEGER NOT NULL,
@@ -91,6 +98,7 @@ enum RidesSchema {
     );
     CREATE INDEX rides_presences_online ON rides_presences (city_id, driver_id) WHERE state > 1;
     -- The last accepted position, as of the last checkpoint.
+    -- distributed by driver_id
     CREATE TABLE rides_positions (
       driver_id INTEGER PRIMARY KEY,
       sequence INTEGER NOT NULL,
@@ -101,6 +109,7 @@ enum RidesSchema {
     """
 
   private static let rides = """
+    -- distributed by id
     CREATE TABLE rides_quotes (
       id INTEGER PRIMARY KEY,
       user_id INTEGER NOT NULL,
@@ -114,6 +123,7 @@ enum RidesSchema {
       body BLOB NOT NULL
     );
     CREATE INDEX rides_quotes_unused ON rides_quotes (id) WHERE ride_id IS NULL;
+    -- local: a rider and a driver have one live ride each, in whichever city
     CREATE TABLE rides_rides (
       id INTEGER PRIMARY KEY,
       city_id INTEGER NOT NULL,
@@ -153,11 +163,13 @@ enum RidesSchema {
     CREATE INDEX rides_dues ON rides_rides (rider_id) WHERE state = 10;
     CREATE INDEX rides_searching ON rides_rides (city_id, id) WHERE state = 3;
     -- Drivers that a ride is not offered to again.
+    -- distributed by ride_id
     CREATE TABLE rides_exclusions (
       ride_id INTEGER NOT NULL,
       driver_id INTEGER NOT NULL,
       PRIMARY KEY (ride_id, driver_id)
     ) WITHOUT ROWID;
+    -- local: a ride has one accepted offer, whose number comes from no ride
     CREATE TABLE rides_offers (
       id INTEGER PRIMARY KEY,
       ride_id INTEGER NOT NULL,
@@ -173,6 +185,7 @@ enum RidesSchema {
     CREATE INDEX rides_offers_ride ON rides_offers (ride_id, epoch);
     CREATE UNIQUE INDEX rides_offers_accepted ON rides_offers (ride_id) WHERE state = 2;
     -- Another driver's phone has other sequences; the epoch keeps them apart.
+    -- distributed by ride_id
     CREATE TABLE rides_trail (
       ride_id INTEGER NOT NULL,
       epoch INTEGER NOT NULL,
