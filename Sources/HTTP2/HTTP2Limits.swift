@@ -193,6 +193,12 @@ extension HTTP2Limits {
     return overflow ? .max : max(product / 1000, 1)
   }
 
+  /// The window of a connection whose streams have one of `streamWindow`.
+  func connectionWindow(besideStreamsOf streamWindow: Int) -> Int {
+    let wanted = max(connectionWindow, streamWindow * Self.windowsPerConnection)
+    return min(wanted, max(maxConnectionWindow, connectionWindow))
+  }
+
   // MARK: Sizes that are nobody's choice
 
   /// Received bytes that are taken in one system call: sixteen full frames.

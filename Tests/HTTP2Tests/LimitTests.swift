@@ -11,7 +11,8 @@ import Testing
   private static let calm = ResetCode.enhanceYourCalm.rawValue
 
   @Test func `a header block may have so many CONTINUATION`() throws {
-    for (count, isTaken) in [(8, true), (9, false)] {
+    let most = HTTP2Limits().maxContinuations
+    for (count, isTaken) in [(most, true), (most + 1, false)] {
       let harness = try SessionHarness(.server)
       try harness.feed(RawPeer.frame(T.headers, 1, 1, RawPeer.request()))
       for number in 1...count {
@@ -37,11 +38,28 @@ import Testing
   }
 
   @Test func `SETTINGS may have so many parameters`() throws {
-    for (count, isTaken) in [(32, true), (33, false)] {
+    let most = HTTP2Limits.parametersPerSettings
+    for (count, isTaken) in [(most, true), (most + 1, false)] {
       let harness = try SessionHarness(.server)
       try harness.feed(RawPeer.frame(T.settings, 0, 0, (0..<count).flatMap { _ in [0, 99, 0, 0, 0, 1] as [UInt8] }))
       #expect(harness.goAway == (isTaken ? nil : Self.calm))
     }
+  }
+
+  @Test func `a DATA frame is as long as the peer takes, up to longestOutboundFrame`() throws {
+    for size in [HTTP2Limits.longestOutboundFrame - 1, HTTP2Limits.longestOutboundFrame + 1] {
+      let harness = try SessionHarness(.server)
+      let octets = (0..<4).map { UInt8(truncatingIfNeeded: size >> (24 - 8 * $0)) }
+      try harness.feed(RawPeer.frame(T.settings, 0, 0, [0, 5] + octets))
+      #expect(harness.session.outboundFrameSize == min(size, HTTP2Limits.longestOutboundFrame))
+    }
+  }
+
+  @Test func `a server that has said nothing is given no more than assumedConcurrentStreams`() throws {
+    let harness = try SessionHarness(.client, greet: false)
+    #expect(harness.session.peerMaxConcurrentStreams == HTTP2Limits.assumedConcurrentStreams)
+    try harness.feed(RawPeer.frame(T.settings, 0, 0, [0, 3, 0, 0, 0, 7]))
+    #expect(harness.session.peerMaxConcurrentStreams == 7)
   }
 
   @Test func `skipped ranges and resets are remembered up to a number, the last ones`() {

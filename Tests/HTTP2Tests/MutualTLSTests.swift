@@ -189,26 +189,27 @@ import Testing
 
   // MARK: Tickets
 
-  @Test func `tickets are sealed with a key for an hour and opened for one more`() {
+  @Test func `tickets are sealed with a key for its lifetime and opened for one more`() {
+    let lifetime = HTTP2Limits.ticketKeyLifetime.inNanoseconds
     let time = Locked<Int64>(0)
     let keys = TicketKeys(random: SeededRandomSource(seed: 1), now: { time.withLock { $0 } })
     func opening(_ key: TicketKeys.Key) -> Bool? {
       key.name.withUnsafeBufferPointer { keys.opening($0).map { $0.isOld } }
     }
     let first = keys.sealing()
-    time.withLock { $0 = 3_599_000_000_000 }
+    time.withLock { $0 = lifetime - 1 }
     #expect(keys.sealing() == first)
     #expect(opening(first) == false)
-    time.withLock { $0 = 3_600_000_000_000 }
+    time.withLock { $0 = lifetime }
     let second = keys.sealing()
     #expect(second != first)
     #expect(opening(first) == true)
     #expect(opening(second) == false)
-    time.withLock { $0 = 7_200_000_000_000 }
+    time.withLock { $0 = 2 * lifetime }
     #expect(opening(first) == nil)
     #expect(opening(second) == true)
     // After a long silence nothing old is opened.
-    time.withLock { $0 = 20_000_000_000_000 }
+    time.withLock { $0 = 6 * lifetime }
     #expect(opening(second) == nil)
   }
 

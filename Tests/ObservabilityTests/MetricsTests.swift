@@ -1,8 +1,9 @@
 import Base
 import HTTP2
-import Observability
 import RPC
 import Testing
+
+@testable import Observability
 
 @Suite struct MetricsTests {
   private let unary = ["grpc_method": "Unary", "grpc_service": "test.Echo", "grpc_type": "unary"]
@@ -126,5 +127,18 @@ import Testing
     #expect((1.9...2.0).contains(sum))
     #expect(punctual == all - 1)
     await group.shutdown()
+  }
+
+  @Test func `a client counts so many methods by name, and further ones together`() {
+    let metrics = ClientMetrics()
+    func counters(_ number: Int) -> CallCounters {
+      metrics.counters(MethodDescriptor(service: "test.Many", name: "M\(number)", kind: .unary))
+    }
+    let most = ObservabilityLimits.clientMethods
+    let named = Set((0..<most).map { ObjectIdentifier(counters($0)) })
+    #expect(named.count == most)
+    let other = counters(most)
+    #expect(!named.contains(ObjectIdentifier(other)))
+    #expect(counters(most + 1) === other)
   }
 }

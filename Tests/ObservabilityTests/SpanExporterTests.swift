@@ -40,7 +40,7 @@ import Testing
       let transport = InProcessTransport(acceptor: RPCServer(registry: registry))
       return SpanExporter(
         channel: RPCChannel(transport: transport, authority: "collector"), service: "test", instance: "1",
-        every: .seconds(3600), backoff: .nanoseconds(1))
+        every: .seconds(3600), backoff: .nanoseconds(1), timeout: .seconds(3600))
     }
 
     var spans: [OpenTelemetryAPI.Span] {
@@ -61,7 +61,7 @@ import Testing
     let exporter = collector.exporter()
     exporter.add(span(1))
     exporter.add(span(2, status: .internal, parent: 5))
-    await exporter.close(within: .seconds(60))
+    await exporter.close(within: .seconds(3600))
     let group = try #require(collector.requests.withLock { $0.first?.resourceSpans.first })
     let names = group.resource?.attributes.map { "\($0.key)=\($0.value?.value.map { "\($0)" } ?? "")" } ?? []
     #expect(names.contains(#"service.name=stringValue("test")"#))
@@ -87,7 +87,7 @@ import Testing
     let exporter = collector.exporter()
     for number in 1...UInt64(ObservabilityLimits.spansPerExport) { exporter.add(span(number)) }
     while collector.requests.withLock({ $0.isEmpty }) { await Task.yield() }
-    await exporter.close(within: .seconds(60))
+    await exporter.close(within: .seconds(3600))
     #expect(collector.spans.count == ObservabilityLimits.spansPerExport)
   }
 
@@ -97,20 +97,21 @@ import Testing
     ])
     let exporter = collector.exporter()
     exporter.add(span(1))
-    await exporter.close(within: .seconds(60))
+    await exporter.close(within: .seconds(3600))
     #expect(collector.requests.withLock { $0.count } == 3)
     #expect(exporter.metrics().value("octet_spans_exported_total") == .integer(1))
   }
 
   @Test(arguments: [
-    ([RPCError](repeating: RPCError(.unavailable, "away"), count: 9), 5), ([RPCError(.invalidArgument, "what?")], 1),
+    ([RPCError](repeating: RPCError(.unavailable, "away"), count: 9), ObservabilityLimits.exportAttempts),
+    ([RPCError(.invalidArgument, "what?")], 1),
     ([RPCError(.resourceExhausted, "for good")], 1),
   ])
   func `a batch that cannot be brought is dropped and counted`(answers: [RPCError], attempts: Int) async {
     let collector = Collector(answers: answers)
     let exporter = collector.exporter()
     exporter.add(span(1))
-    await exporter.close(within: .seconds(60))
+    await exporter.close(within: .seconds(3600))
     #expect(collector.requests.withLock { $0.count } == attempts)
     #expect(exporter.metrics().value("octet_spans_dropped_total", ["reason": "export_failed"]) == .integer(1))
     #expect(exporter.metrics().value("octet_spans_exported_total") == .integer(0))
@@ -121,7 +122,7 @@ import Testing
     let exporter = collector.exporter()
     exporter.add(span(1))
     exporter.add(span(2))
-    await exporter.close(within: .seconds(60))
+    await exporter.close(within: .seconds(3600))
     #expect(exporter.metrics().value("octet_spans_dropped_total", ["reason": "export_failed"]) == .integer(2))
   }
 
@@ -138,7 +139,7 @@ import Testing
     }
     #expect(dropped >= 7)
     releases.finish()
-    await exporter.close(within: .seconds(60))
+    await exporter.close(within: .seconds(3600))
     #expect(exporter.metrics().value("octet_spans_exported_total") == .integer(total - dropped))
     #expect(collector.spans.count == total - dropped)
   }
@@ -146,7 +147,7 @@ import Testing
   @Test func `spans that come after the end are dropped and counted`() async {
     let collector = Collector()
     let exporter = collector.exporter()
-    await exporter.close(within: .seconds(60))
+    await exporter.close(within: .seconds(3600))
     exporter.add(span(1))
     #expect(exporter.metrics().value("octet_spans_dropped_total", ["reason": "queue_full"]) == .integer(1))
     #expect(exporter.metrics().value("octet_spans_waiting") == .integer(0))

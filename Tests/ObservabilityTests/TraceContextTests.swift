@@ -62,14 +62,14 @@ import Testing
   }
 
   @Test func `a tracestate has a limit of members and of length`() {
-    let many = (0..<33).map { "k\($0)=v" }
+    let many = (0...ObservabilityLimits.traceStateMembers).map { "k\($0)=v" }
     #expect(TraceState.checked([many.joined(separator: ",")]) == "")
     #expect(TraceState.checked([many.dropLast().joined(separator: ",")]) != "")
     // The long one goes first, then those at the end.
     let long = "long=" + String(repeating: "x", count: 200)
     let others = (0..<31).map { "key\($0)=" + String(repeating: "v", count: 20) }
     let state = TraceState.checked([([others[0], long] + others.dropFirst()).joined(separator: ",")])
-    #expect(state.utf8.count <= 512 && state.utf8.count > 480)
+    #expect(state.utf8.count <= ObservabilityLimits.traceStateCharacters && state.utf8.count > 480)
     #expect(state.hasPrefix("key0=") && !state.contains("long"))
     #expect(TraceState.checked([String(repeating: "a", count: 3000)]) == "")
   }

@@ -65,9 +65,7 @@ extension Connection {
 
   func windowMeasured() {
     guard window.answered(loop.now()), failure == nil else { return }
-    let connection = max(limits.connectionWindow, window.size * HTTP2Limits.windowsPerConnection)
-    session.setReceiveWindow(
-      stream: window.size, connection: min(connection, max(limits.maxConnectionWindow, limits.connectionWindow)))
+    session.setReceiveWindow(stream: window.size, connection: limits.connectionWindow(besideStreamsOf: window.size))
     needsFlush()
   }
 

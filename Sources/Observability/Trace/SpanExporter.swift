@@ -10,7 +10,8 @@ internal import Synchronization
 public final class SpanExporter: MetricSource {
   /// How long a span may wait for its batch to fill, and be lost if the process dies meanwhile.
   public static let usualInterval: Duration = .seconds(2)
-  private static let timeout: Duration = .seconds(10)
+  /// How long one attempt to bring a batch may take.
+  public static let usualTimeout: Duration = .seconds(10)
   /// The wait after the first failed attempt; it doubles with each, give or take a fifth.
   public static let usualBackoff: Duration = .seconds(1)
 
@@ -23,6 +24,7 @@ public final class SpanExporter: MetricSource {
   private let resource: OTLPResource
   private let interval: Duration
   private let backoff: Duration
+  private let timeout: Duration
   private let random: any RandomSource
   private let state = Locked(State())
   private let spot = ParkingSpot()
@@ -36,14 +38,17 @@ public final class SpanExporter: MetricSource {
   ///   - channel: to the collector. It must not be observed itself.
   ///   - service: the name under which the collector knows this process (`service.name`).
   ///   - instance: tells processes of one service apart (`service.instance.id`).
+  ///   - timeout: how long one attempt to bring a batch may take.
   public init(
     channel: RPCChannel, service: String, instance: String, every interval: Duration = usualInterval,
-    backoff: Duration = usualBackoff, random: any RandomSource = SystemRandomSource()
+    backoff: Duration = usualBackoff, timeout: Duration = usualTimeout,
+    random: any RandomSource = SystemRandomSource()
   ) {
     client = TraceServiceClient(channel)
     resource = OTLPResource(service: service, instance: instance)
     self.interval = interval
     self.backoff = backoff
+    self.timeout = timeout
     self.random = random
     let task = Task { await self.run() }
     self.task.withLock { $0 = task }
@@ -121,7 +126,7 @@ public final class SpanExporter: MetricSource {
     let request = resource.request(batch)
     for attempt in 0..<ObservabilityLimits.exportAttempts {
       do {
-        let response = try await client.export(request, options: CallOptions(timeout: Self.timeout))
+        let response = try await client.export(request, options: CallOptions(timeout: timeout))
         let rejected = min(max(Int(response.partialSuccess?.rejectedSpans ?? 0), 0), batch.count)
         refused.wrappingAdd(rejected, ordering: .relaxed)
         exported.wrappingAdd(batch.count - rejected, ordering: .relaxed)

@@ -1,0 +1,135 @@
+import Base
+import GoogleRPC
+import ProtobufRuntime
+import Testing
+
+@testable import RPC
+
+/// The core's limits that nobody sets, to the last that they allow and one more.
+struct RPCLimitTests {
+  // MARK: Statuses
+
+  @Test func `a status message is sent up to its limit and cut beyond`() {
+    let limit = RPCLimits.statusMessageBytes
+    for (length, sent) in [(limit, limit), (limit + 1, limit)] {
+      let trailers = StatusHeaders.failure(RPCError(.internal, String(repeating: "m", count: length)))
+      #expect(trailers.first("grpc-message")?.utf8.count == sent)
+    }
+  }
+
+  @Test func `violations are sent as long as their texts are within the limit`() {
+    let violation = FieldViolation(field: "f", description: String(repeating: "d", count: 31))
+    let most = RPCLimits.violationsBytes / 32
+    for (count, sent) in [(most, most), (most + 1, most)] {
+      let error = RPCError(.invalidArgument, "m").violations(Array(repeating: violation, count: count))
+      #expect(error.detail(BadRequest.self)?.fieldViolations.count == sent)
+    }
+  }
+
+  @Test func `a text names the first violations, and the details all of them`() {
+    let count = RPCLimits.violationsInMessage + 1
+    let error = RPCError.invalid((0..<count).map { FieldViolation(field: "f\($0)", description: "bad") })
+    #expect(error.message.split(separator: ";").count == RPCLimits.violationsInMessage)
+    #expect(error.detail(BadRequest.self)?.fieldViolations.count == count)
+  }
+
+  // MARK: Load
+
+  @Test func `a queue stands after a whole interval and no sooner`() {
+    let interval = RPCLimits.queueDelayInterval.inNanoseconds
+    let delay = QueueDelay { 0 }
+    // Two batches open the first interval.
+    delay.batchBegan(at: 0, after: 0)
+    delay.batchBegan(at: 1, after: 0)
+    delay.batchBegan(at: interval / 2, after: 7)
+    delay.batchBegan(at: interval, after: 7)
+    #expect(delay.standingDelay == .zero)
+    delay.batchBegan(at: interval + 1, after: 7)
+    #expect(delay.standingDelay == .nanoseconds(7))
+  }
+
+  @Test func `who is refused for load is asked to stay away for once to three times the delay`() throws {
+    let interval = RPCLimits.queueDelayInterval.inNanoseconds
+    let delay = QueueDelay { 3 * interval }
+    let executor = ManualTimerExecutor(queueDelay: delay)
+    let shedder = LoadShedder(target: .nanoseconds(1), random: SeededRandomSource(seed: 1))
+    #expect(shedder.refusal(of: TestMethods.unary, on: executor) == nil)
+    for batch in 0...3 as ClosedRange<Int64> { delay.batchBegan(at: batch * interval, after: interval) }
+    let delays = try (0..<100).map { _ in
+      try #require(shedder.refusal(of: TestMethods.unary, on: executor)?.retryDelay)
+    }
+    let base = RPCLimits.shedRetryDelay
+    #expect(delays.allSatisfy { $0 >= base && $0 < base * 3 })
+    #expect(Set(delays).count > 50, "those who were refused together must not come back together")
+  }
+
+  @Test func `callers are remembered up to a number`() {
+    let limiter = RateLimiter(limits: RateLimits(standard: Rate(perSecond: 1, burst: 1)), clock: ManualClock())
+    func isRefused(_ name: String) -> Bool { limiter.admit(.name(name), .standard) != nil }
+    #expect(!isRefused("first"))
+    #expect(isRefused("first"))
+    // The last used half is sure to be known, and after twice as many as there is room for nothing is left.
+    let early = (1..<RPCLimits.rateLimitedCallers / 2).count { isRefused("\($0)") }
+    #expect(isRefused("first"))
+    let late = (0..<RPCLimits.rateLimitedCallers).count { isRefused("late \($0)") }
+    #expect(early == 0 && late == 0)
+    #expect(!isRefused("first"))
+  }
+
+  // MARK: Retries
+
+  @Test func `a call keeps so much of its request`() {
+    var buffer = RetryBuffer(budget: RetryBufferBudget(limit: .max))
+    let fits = buffer.append([UInt8](repeating: 0, count: RPCLimits.retryBufferBytesPerCall))
+    let isMore = buffer.append([0])
+    #expect(fits && !isMore)
+    #expect(buffer.bytes == RPCLimits.retryBufferBytesPerCall)
+  }
+
+  @Test func `the calls of a channel keep so much together, and give it back`() {
+    let budget = MethodConfigTable(ServiceConfig()).buffers
+    let perCall = RPCLimits.retryBufferBytesPerCall
+    var buffers: [RetryBuffer] = []
+    for _ in 0..<RPCLimits.retryBufferBytesPerChannel / perCall {
+      var buffer = RetryBuffer(budget: budget)
+      let fits = buffer.append([UInt8](repeating: 0, count: perCall))
+      #expect(fits)
+      buffers.append(buffer)
+    }
+    var further = RetryBuffer(budget: budget)
+    let isMore = further.append([0])
+    #expect(!isMore)
+    buffers[0].release()
+    let fitsNow = further.append([0])
+    #expect(fitsNow)
+  }
+
+  // MARK: Buffers
+
+  /// A deframer out of which one message of this length has been taken.
+  private func emptied(_ count: Int) throws -> MessageDeframer {
+    var deframer = MessageDeframer(limit: 4 << 20)
+    let prefix = [0] + (0..<4).map { UInt8(truncatingIfNeeded: count >> (24 - 8 * $0)) }
+    deframer.append((prefix + [UInt8](repeating: 7, count: count)).span)
+    #expect(try deframer.next()?.payload.count == count)
+    return deframer
+  }
+
+  @Test func `a receive buffer of usual size is kept, and a greater one freed`() throws {
+    for (length, isKept) in [(RPCLimits.retainedBufferBytes / 2, true), (RPCLimits.retainedBufferBytes, false)] {
+      var deframer = try emptied(length)
+      deframer.append([0].span)
+      #expect((deframer.buffer.capacity >= length) == isKept)
+      #expect(deframer.unreadCount == 1)
+    }
+  }
+
+  @Test func `messages shorter than this are not compressed`() {
+    for (length, isCompressed) in [
+      (RPCLimits.compressedFromBytes - 1, false), (RPCLimits.compressedFromBytes, true),
+    ] {
+      let message = [0, 0, 0, 0, UInt8(length - 5)] + [UInt8](repeating: 7, count: length - 5)
+      #expect(MessageCompression.compress(message)[0] == (isCompressed ? 1 : 0))
+    }
+  }
+}
