@@ -39,13 +39,22 @@ public struct Migrator: Sendable {
           applied_at INTEGER NOT NULL, PRIMARY KEY (component, number)
         ) WITHOUT ROWID
         """)
+      try writer.define(
+        """
+        -- local: how far the steps are that move data
+        CREATE TABLE IF NOT EXISTS octet_migration_walks (
+          component TEXT NOT NULL, number INTEGER NOT NULL, walked INTEGER NOT NULL, PRIMARY KEY (component, number)
+        ) WITHOUT ROWID
+        """)
     }
     for migration in migrations {
-      try await database.write { writer in try apply(migration, writer) }
+      while try await database.write({ writer in try apply(migration, writer) }) {}
     }
   }
 
-  private func apply(_ migration: Migration, _ writer: any Writer) throws {
+  /// Applies a step, or the next batch of one that moves data.
+  /// - Returns: whether there is more to do for it.
+  private func apply(_ migration: Migration, _ writer: any Writer) throws -> Bool {
     if writer.dialect == .postgreSQL {
       // SQLite's transaction is the lock already.
       try writer.execute("LOCK TABLE octet_migrations IN EXCLUSIVE MODE")
@@ -55,16 +64,49 @@ public struct Migrator: Sendable {
       migration.component, migration.number
     ) { $0[0] }
     if let applied {
-      if applied == migration.checksum { return }
+      if applied == migration.checksum { return false }
       throw StorageError(
         .schemaMismatch, operation: "migrate",
         message: "\(migration.component) \(migration.number) (\(migration.name)) was edited after it was applied")
     }
-    for statement in migration.statements {
-      try writer.define(statement)
+    if let walk = migration.walk {
+      if try advance(walk, migration, writer) { return true }
+    } else {
+      for statement in migration.statements { try writer.define(statement) }
     }
     try writer.execute(
       "INSERT INTO octet_migrations (component, number, name, checksum, applied_at) VALUES ($1, $2, $3, $4, $5)",
       migration.component, migration.number, migration.name, migration.checksum, clock.now())
+    return false
+  }
+
+  /// Moves the rows of the next batch and keeps how far it got, in one transaction.
+  /// - Returns: false if there was none left.
+  private func advance(_ walk: Migration.Walk, _ migration: Migration, _ writer: any Writer) throws -> Bool {
+    let walked: Int64? = try writer.first(
+      "SELECT walked FROM octet_migration_walks WHERE component = $1 AND number = $2",
+      migration.component, migration.number
+    ) { $0[0] }
+    let lower = walked ?? .min
+    let upper: Int64? = try writer.first(
+      """
+      SELECT \(walk.key) FROM (
+        SELECT \(walk.key) FROM \(walk.table) WHERE \(walk.key) > $1 ORDER BY \(walk.key) LIMIT $2) page
+      ORDER BY \(walk.key) DESC LIMIT 1
+      """, lower, walk.rowsAtOnce
+    ) { $0[0] }
+    guard let upper else {
+      try writer.execute(
+        "DELETE FROM octet_migration_walks WHERE component = $1 AND number = $2", migration.component,
+        migration.number)
+      return false
+    }
+    for statement in migration.statements { try writer.execute(statement, lower, upper) }
+    try writer.execute(
+      """
+      INSERT INTO octet_migration_walks (component, number, walked) VALUES ($1, $2, $3)
+      ON CONFLICT (component, number) DO UPDATE SET walked = excluded.walked
+      """, migration.component, migration.number, upper)
+    return true
   }
 }

@@ -29,9 +29,9 @@ public final class Sweeper: Sendable {
   /// Between two rounds of all sweeps.
   private static let interval: Duration = .seconds(10)
   /// The shortest rest after a piece.
-  private static let shortestRest: Duration = .milliseconds(5)
+  private static let shortestRest: Duration = .milliseconds(25)
   /// How many times as long as a piece took the rest after it lasts.
-  private static let restFactor = 4
+  private static let restFactor = 9
   /// Pieces of one sweep before the next one has its turn (and the lease is renewed).
   private static let piecesPerTurn = 256
 

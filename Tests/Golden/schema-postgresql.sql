@@ -29,6 +29,13 @@ CREATE TABLE octet_leases (
   PRIMARY KEY (name)
 );
 
+CREATE TABLE octet_migration_walks (
+  component text COLLATE "C" NOT NULL,
+  number bigint NOT NULL,
+  walked bigint NOT NULL,
+  PRIMARY KEY (component, number)
+);
+
 CREATE TABLE octet_migrations (
   component text COLLATE "C" NOT NULL,
   number bigint NOT NULL,

@@ -28,6 +28,10 @@ CREATE TABLE octet_leases (
   PRIMARY KEY (name)
 ) WITHOUT ROWID, STRICT;
 
+CREATE TABLE octet_migration_walks (
+  component TEXT NOT NULL, number INTEGER NOT NULL, walked INTEGER NOT NULL, PRIMARY KEY (component, number)
+) WITHOUT ROWID, STRICT;
+
 CREATE TABLE octet_migrations (
   component TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, checksum INTEGER NOT NULL,
   applied_at INTEGER NOT NULL, PRIMARY KEY (component, number)

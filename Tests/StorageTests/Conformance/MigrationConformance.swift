@@ -75,4 +75,90 @@ import Testing
       try await Migrator([Self.first], clock: clock).migrate(database)
     }
   }
+
+  // MARK: Steps that move data
+
+  private static let moving = Migration(
+    "parts", 3, "names in capitals", walking: "parts", by: "id", rowsAtOnce: 7,
+    sql: "UPDATE parts SET name = upper(name) || '!' WHERE id > $1 AND id <= $2")
+
+  private func fill(_ database: any Database, _ count: Int) async throws {
+    try await database.write { writer in
+      for id in 1...count {
+        try writer.execute("INSERT INTO parts (id, name) VALUES ($1, $2)", id * 3, "part \(id)")
+      }
+    }
+  }
+
+  private func expectMoved(_ database: any Database, _ count: Int) async throws {
+    let names = try await database.read { try $0.rows("SELECT name FROM parts ORDER BY id") { $0[0] as String } }
+    // Twice moved would have two marks.
+    #expect(names == (1...count).map { "PART \($0)!" })
+    let left: Int? = try await database.read { try $0.first("SELECT count(*) FROM octet_migration_walks") { $0[0] } }
+    #expect(left == 0)
+  }
+
+  @Test(arguments: Engine.all) func `data is moved in small transactions, each row once, by several nodes`(
+    engine: Engine
+  ) async throws {
+    let clock = ManualClock()
+    try await engine.withDatabase([Self.first, Self.second], clock: clock) { database in
+      try await fill(database, 100)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<4 {
+          group.addTask { try await Migrator([Self.first, Self.second, Self.moving], clock: clock).migrate(database) }
+        }
+        try await group.waitForAll()
+      }
+      try await expectMoved(database, 100)
+    }
+  }
+
+  @Test(arguments: Engine.all) func `a move that was broken off goes on where it was`(engine: Engine) async throws {
+    let clock = ManualClock()
+    try await engine.withDatabase([Self.first, Self.second], clock: clock) { database in
+      try await fill(database, 100)
+      for _ in 0..<8 {
+        let dying = DyingDatabase(database, writes: 4)
+        await #expect(throws: DyingDatabase.Died.self) {
+          try await Migrator([Self.first, Self.second, Self.moving], clock: clock).migrate(dying)
+        }
+      }
+      let applied: Int? = try await database.read {
+        try $0.first("SELECT count(*) FROM octet_migrations WHERE component = 'parts'") { $0[0] }
+      }
+      #expect(applied == 2, "a move counts when it is done")
+      try await Migrator([Self.first, Self.second, Self.moving], clock: clock).migrate(database)
+      try await expectMoved(database, 100)
+    }
+  }
+}
+
+/// Lets so many write transactions through and then fails, as if the process had been killed between two of them.
+private final class DyingDatabase: Database {
+  struct Died: Error {}
+
+  private let database: any Database
+  private let left: Locked<Int>
+
+  init(_ database: any Database, writes: Int) {
+    self.database = database
+    left = Locked(writes)
+  }
+
+  func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
+    try await database.read(body)
+  }
+
+  func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result {
+    let isAlive = left.withLock { left in
+      left -= 1
+      return left >= 0
+    }
+    guard isAlive else { throw Died() }
+    return try await database.write(body)
+  }
+
+  func schemaText() async throws -> String { try await database.schemaText() }
+  func close() async { await database.close() }
 }

@@ -138,6 +138,42 @@ import Testing
     }
   }
 
+  private final class Probe: Sweep {
+    let name = "probe"
+    let steps = Locked(0)
+    let swept = ParkingSpot()
+
+    func step(_ database: any Database) async throws -> Bool {
+      steps.withLock { $0 += 1 }
+      swept.unpark()
+      return false
+    }
+  }
+
+  @Test(arguments: Engine.all) func `in the background one of several nodes sweeps, and another one after it`(
+    engine: Engine
+  ) async throws {
+    let clock = ManualClock()
+    try await engine.withDatabase(clock: clock) { database in
+      let probes = [Probe(), Probe()]
+      let sweepers = zip(probes, [UInt64(1), 2]).map { probe, seed in
+        Sweeper(
+          database: database,
+          leases: Leases(database: database, clock: clock, random: SeededRandomSource(seed: seed)), sweeps: [probe])
+      }
+      sweepers[0].start()
+      try await probes[0].swept.park()
+      sweepers[1].start()
+      // The first one's lease is given back with its end, and not before.
+      await sweepers[1].stop()
+      #expect(probes[1].steps.withLock { $0 } == 0)
+      await sweepers[0].stop()
+      sweepers[1].start()
+      try await probes[1].swept.park()
+      await sweepers[1].stop()
+    }
+  }
+
   @Test func `less than a day is no retention`() async {
     await #expect(processExitsWith: .failure) {
       _ = RequestRetention(.seconds(86_399), clock: ManualClock())
