@@ -31,6 +31,8 @@ public struct StorageError: Error, Sendable, Equatable, CustomStringConvertible 
     case corrupt
     /// Another process has the database open.
     case inUse
+    /// Something is there already that was not to be replaced.
+    case alreadyExists
     /// The files cannot be opened or created.
     case cannotOpen
     /// The schema is not what the migrations say.

@@ -14,7 +14,13 @@ enum SQLiteCheck {
       }
       return false
     }
-    if quickly { try expect(connection, "PRAGMA quick_check(1)", "ok") }
+    if quickly { try examine(connection, "PRAGMA quick_check(1)") }
+  }
+
+  /// - Parameter pragma: one of SQLite's checks.
+  /// - Throws: `StorageError` with code `.corrupt`, or what reading a damaged file leads to.
+  static func examine(_ connection: SQLiteConnection, _ pragma: String) throws {
+    try expect(connection, pragma, "ok")
   }
 
   private static func expect(_ connection: SQLiteConnection, _ pragma: String, _ expected: String) throws {

@@ -6,7 +6,7 @@ final class SQLiteConnection {
   /// How many statements stay prepared; the program has far fewer texts than this.
   static let preparedStatementLimit = 1024
 
-  private let handle: OpaquePointer
+  let handle: OpaquePointer
   private var statements: [String: SQLiteStatement] = [:]
 
   /// Once per process, before the first connection. Fails if another part of the program has started SQLite already;

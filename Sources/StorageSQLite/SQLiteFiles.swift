@@ -6,48 +6,50 @@ internal import Storage
 struct SQLiteFiles {
   /// Owner only: databases hold personal data.
   private static let directoryMode: mode_t = 0o700
-  private static let fileMode: mode_t = 0o600
+  static let fileMode: mode_t = 0o600
 
   /// Whether the last process to use the database did not close it.
   let wasLeftOpen: Bool
 
   private let path: String
 
-  /// Holds the lock until it is closed.
-  private let lockDescriptor: Int32
+  /// One process at a time has the database open.
+  private let lock: FileLock
 
   /// Creates what is missing at `path` and locks it.
   init(path: String) throws(StorageError) {
     self.path = path
     try Self.createDirectory(Self.parent(of: path))
-    let lockPath = path + ".lock"
-    lockDescriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, Self.fileMode)
-    guard lockDescriptor >= 0 else { throw Self.error(.cannotOpen, "open", lockPath) }
-    guard flock(lockDescriptor, LOCK_EX | LOCK_NB) == 0 else {
-      Glibc.close(lockDescriptor)
-      throw StorageError(.inUse, operation: "lock", message: "\(path) is open in another process")
-    }
-    do throws(StorageError) {
-      if access(path, F_OK) != 0 { try Self.createFile(path) }
-    } catch {
-      Glibc.close(lockDescriptor)
-      throw error
-    }
+    lock = try Self.lockForUse(path)
+    if access(path, F_OK) != 0 { try Self.createFile(path) }
     // SQLite removes the log when the last connection closes.
-    var status = stat()
-    wasLeftOpen = stat(path + "-wal", &status) == 0 && status.st_size > 0
+    wasLeftOpen = Self.size(path + "-wal") > 0
   }
 
   /// Lets go of the lock.
   func unlock() {
-    // A child process that is just being started may share the descriptor, so closing it might not be enough.
-    flock(lockDescriptor, LOCK_UN)
-    Glibc.close(lockDescriptor)
+    lock.unlock()
+  }
+
+  /// The lock of a process that uses the database for itself.
+  static func lockForUse(_ path: String) throws(StorageError) -> FileLock {
+    try FileLock(path + ".lock", .exclusive, subject: path)
+  }
+
+  /// The lock of those that read the database beside its user, and (exclusive) of who replaces its file.
+  static func lockForReading(_ path: String, _ kind: FileLock.Kind) throws(StorageError) -> FileLock {
+    try FileLock(path + ".reading", kind, subject: path)
+  }
+
+  /// The size of a file in bytes, 0 if there is none.
+  static func size(_ path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
   }
 
   /// Deletes the database and its directory, which must hold nothing else. For temporary ones.
   func remove() {
-    for suffix in ["", "-wal", "-shm", ".lock"] { unlink(path + suffix) }
+    for suffix in ["", "-wal", "-shm", ".lock", ".reading"] { unlink(path + suffix) }
     rmdir(Self.parent(of: path))
   }
 
@@ -67,7 +69,7 @@ struct SQLiteFiles {
     try syncDirectory(parent(of: path))
   }
 
-  private static func createDirectory(_ path: String) throws(StorageError) {
+  static func createDirectory(_ path: String) throws(StorageError) {
     if access(path, F_OK) == 0 { return }
     try createDirectory(parent(of: path))
     guard mkdir(path, directoryMode) == 0 || errno == EEXIST else { throw error(.cannotOpen, "mkdir", path) }
@@ -75,19 +77,19 @@ struct SQLiteFiles {
   }
 
   /// Makes the names in a directory durable.
-  private static func syncDirectory(_ path: String) throws(StorageError) {
+  static func syncDirectory(_ path: String) throws(StorageError) {
     let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw error(.cannotOpen, "open", path) }
     defer { Glibc.close(descriptor) }
     guard fsync(descriptor) == 0 else { throw error(.ioFailure, "fsync", path) }
   }
 
-  private static func parent(of path: String) -> String {
+  static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  private static func error(_ code: StorageError.Code, _ operation: String, _ path: String) -> StorageError {
+  static func error(_ code: StorageError.Code, _ operation: String, _ path: String) -> StorageError {
     let number = errno
     let fullCode = number == ENOSPC ? .diskFull : code
     return StorageError(fullCode, operation: operation, message: "\(path): \(String(cString: strerror(number)))")

@@ -39,6 +39,9 @@ public struct SQLiteOptions: Sendable {
 
   var checkpointSettings: [String] { commonSettings }
 
+  /// For a connection that reads every page once.
+  var copySettings: [String] { ["PRAGMA query_only = ON"] + commonSettings }
+
   private var commonSettings: [String] {
     [
       "PRAGMA busy_timeout = \(SQLiteLimits.busyMilliseconds)",

@@ -103,8 +103,12 @@ struct Configuration: Sendable {
     var text = """
       octetd serves Octet's domains as gRPC services.
 
-      Usage: octetd [FLAGS]                        serve until SIGTERM
-             octetd grant-role HANDLE ROLE [FLAGS] give a user a role: how the first admin comes to be
+      Usage: octetd [FLAGS]                              serve until SIGTERM
+             octetd grant-role HANDLE ROLE [FLAGS]       give a user a role: how the first admin comes to be
+             octetd backup --to FILE [--force] [FLAGS]   copy the database of --data, also while it is served
+             octetd restore --from FILE [--force] [FLAGS] put a copy in the place of the database of --data
+
+      --force replaces what is there.
 
       Each flag can also be an environment variable (OCTET_TLS_LISTEN for --tls-listen) or a line of the
       configuration file (tls-listen = …). A flag beats a variable, which beats the file.

@@ -4,6 +4,7 @@ enum ExitCode: Int32, CaseIterable {
   case usage = 64
   case noSuchObject = 66
   case unavailable = 69
+  case alreadyExists = 73
   case storage = 74
 
   var meaning: String {
@@ -12,6 +13,7 @@ enum ExitCode: Int32, CaseIterable {
     case .usage: "a flag, variable or configuration line is wrong; a restart will not help"
     case .noSuchObject: "the subcommand names something that does not exist"
     case .unavailable: "an address cannot be listened on, or the certificate cannot be loaded"
+    case .alreadyExists: "backup or restore would replace something, and --force was not given"
     case .storage: "the data directory or the database cannot be opened or is damaged"
     }
   }

@@ -13,7 +13,6 @@ struct House: Sendable {
   /// Hashing passwords takes 64 MiB each, so more at once would not be faster, only larger.
   private static let passwordThreads = 2
   private static let waitingPasswords = 256
-  private static let databaseName = "octet.db"
 
   let database: SQLiteDatabase
   let hub: TopicHub
@@ -25,13 +24,16 @@ struct House: Sendable {
   let rides: RidesDomain
   private let passwordPool: BlockingPool
 
+  /// Where the database is in a data directory.
+  static func databasePath(_ data: String) -> String { data + "/octet.db" }
+
   /// Opens the data directory, brings the schema up to date and loads what the domains keep in memory. Starts nothing.
   init(data: String, log: Log) async throws(StartFailure) {
     let clock = SystemClock()
     let random = SystemRandomSource()
     do {
       database = try await SQLiteDatabase.open(
-        path: data + "/" + Self.databaseName,
+        path: Self.databasePath(data),
         migrations: TopicStore.migrations + IdentityDomain.migrations + ChatRooms.migrations + RidesDomain.migrations,
         clock: clock)
     } catch {

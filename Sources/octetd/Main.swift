@@ -35,7 +35,7 @@ struct Octetd {
     }
     let log = Log(level: configuration.logLevel)
     do throws(StartFailure) {
-      try await dispatch(values.operands, configuration, log, signals)
+      try await dispatch(values, configuration, log, signals)
     } catch {
       log.error("start_failed", ["message": .text(error.message)])
       return error.code
@@ -50,9 +50,14 @@ struct Octetd {
   }
 
   private static func dispatch(
-    _ operands: [String], _ configuration: Configuration, _ log: Log, _ signals: AsyncStream<Int32>
+    _ values: SettingValues, _ configuration: Configuration, _ log: Log, _ signals: AsyncStream<Int32>
   ) async throws(StartFailure) {
+    let operands = values.operands
     switch (operands.first, operands.count) {
+    case ("backup", 1), ("restore", 1):
+      try await DatabaseCopy(values, data: configuration.data, log: log).run()
+    case _ where Setting.ofSubcommands.contains { values[$0] != nil }:
+      throw StartFailure(.usage, "--to, --from and --force belong to octetd backup and octetd restore")
     case (nil, _): try await serve(configuration, log, signals)
     case ("grant-role", 3): try await grantRole(handle: operands[1], role: operands[2], configuration, log)
     case ("grant-role", _): throw StartFailure(.usage, "usage: octetd grant-role HANDLE ROLE")

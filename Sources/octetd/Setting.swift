@@ -88,6 +88,14 @@ extension Setting {
     name: "config", placeholder: "FILE", fallback: nil,
     help: "Read settings from FILE: a line each, `name = value`; # begins a comment.")
 
+  static let to = Setting(name: "to", placeholder: "FILE", fallback: nil, help: "Where the backup is written.")
+  static let from = Setting(name: "from", placeholder: "FILE", fallback: nil, help: "The backup that is put back.")
+  static let force = Setting(
+    name: "force", placeholder: nil, fallback: nil, help: "Replace the file or database that is there.")
+
+  /// Flags of subcommands alone: neither a variable nor a file can say them.
+  static let ofSubcommands = [to, from, force]
+
   static let all =
     [
       listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, services, web, corsOrigin,

@@ -69,7 +69,7 @@ struct SettingValues {
       }
       let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let name = String(parts[0])
-      guard let setting = Setting.all.first(where: { $0.name == name }) else {
+      guard let setting = (Setting.all + Setting.ofSubcommands).first(where: { $0.name == name }) else {
         throw UsageError("unknown flag --\(name)")
       }
       if parts.count == 2 {

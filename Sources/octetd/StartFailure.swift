@@ -19,6 +19,8 @@ struct StartFailure: Error {
     case let failure as StartFailure: self = failure
     case let error as StorageError where error.code == .inUse:
       self.init(.storage, "\(subject) is in use by another process")
+    case let error as StorageError where error.code == .alreadyExists:
+      self.init(.alreadyExists, "\(error.message); --force replaces it")
     case is SystemError, is TLSError:
       self.init(.unavailable, "\(subject): \(error)")
     default:

@@ -1,0 +1,117 @@
+internal import Base
+internal import Glibc
+internal import Storage
+
+/// Copies of a whole database: made while it is in use, and put back.
+///
+/// A copy is one file without a log. It is written under another name, synced, looked through and only then given
+/// its name, so what has the name is whole.
+public enum SQLiteBackup {
+  /// Copies the database at `path`, from any process, while a server uses it. Commits go on; the log cannot be emptied
+  /// meanwhile, so it grows by what is written while the copy is made.
+  ///
+  /// Everything that was acknowledged before the call is in the copy.
+  /// - Parameters:
+  ///   - file: where to; missing directories are created.
+  ///   - replaces: whether a file that is there is replaced.
+  /// - Returns: the size of the copy in bytes.
+  /// - Throws: `StorageError`: `.alreadyExists`, `.inUse` (it is being restored, or another copy to the same file is
+  ///   being made), `.cannotOpen`, `.corrupt`, `.diskFull`, `.ioFailure`.
+  @discardableResult
+  public static func backUp(_ path: String, to file: String, replaces: Bool = false) async throws -> Int {
+    try await OSThread.run(name: "sqlite-backup") {
+      guard replaces || access(file, F_OK) != 0 else { throw exists(file) }
+      guard access(file + "-wal", F_OK) != 0 else {
+        throw StorageError(.inUse, operation: "backup", message: "\(file) is a database that is in use")
+      }
+      guard access(path, F_OK) == 0 else {
+        throw StorageError(.cannotOpen, operation: "backup", message: "there is no database \(path)")
+      }
+      let reading = try SQLiteFiles.lockForReading(path, .shared)
+      defer { reading.unlock() }
+      return try copy(path, to: file) {}
+    }
+  }
+
+  /// Puts a copy in the place of the database at `path`. The copy is looked through first; until the last step,
+  /// which cannot be interrupted, the present database stays what it is.
+  /// - Parameter replaces: whether a database that is there is replaced.
+  /// - Returns: the size of the database in bytes.
+  /// - Throws: `StorageError`: `.alreadyExists`, `.inUse`, `.cannotOpen`, `.corrupt`, `.schemaMismatch` (no database
+  ///   of ours), `.diskFull`, `.ioFailure`.
+  @discardableResult
+  public static func restore(from file: String, to path: String, replaces: Bool = false) async throws -> Int {
+    try await OSThread.run(name: "sqlite-restore") {
+      guard access(file, R_OK) == 0 else { throw SQLiteFiles.error(.cannotOpen, "open", file) }
+      try SQLiteFiles.createDirectory(SQLiteFiles.parent(of: path))
+      let use = try SQLiteFiles.lockForUse(path)
+      defer { use.unlock() }
+      let reading = try SQLiteFiles.lockForReading(path, .exclusive)
+      defer { reading.unlock() }
+      guard replaces || SQLiteFiles.size(path) == 0 else { throw exists(path) }
+      return try copy(file, to: path) { try foldLog(path) }
+    }
+  }
+
+  private static func exists(_ path: String) -> StorageError {
+    StorageError(.alreadyExists, operation: "copy", message: "\(path) exists")
+  }
+
+  /// Copies a database to a file that appears whole or not at all.
+  /// - Parameter prepare: what to do just before the file gets its name.
+  private static func copy(_ source: String, to path: String, prepare: () throws -> Void) throws -> Int {
+    try SQLiteFiles.createDirectory(SQLiteFiles.parent(of: path))
+    let part = path + ".part"
+    // What an earlier copy may have left goes away; one that is being made is locked.
+    let lock = try FileLock(part, .exclusive, subject: path)
+    defer { lock.unlock() }
+    do {
+      guard truncate(part, 0) == 0 else { throw SQLiteFiles.error(.cannotOpen, "truncate", part) }
+      try fill(part, from: source) { try lock.sync(part) }
+      try verify(part)
+      try lock.sync(part)
+      try prepare()
+      guard rename(part, path) == 0 else { throw SQLiteFiles.error(.ioFailure, "rename", path) }
+    } catch {
+      unlink(part)
+      throw error
+    }
+    try SQLiteFiles.syncDirectory(SQLiteFiles.parent(of: path))
+    return SQLiteFiles.size(path)
+  }
+
+  private static func fill(_ part: String, from source: String, sync: () throws -> Void) throws {
+    let from = try SQLiteConnection(path: source, settings: SQLiteOptions().copySettings)
+    // A copy that is cut short is thrown away, so nothing has to be undone in it.
+    let to = try SQLiteConnection(
+      path: part, settings: ["PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF"])
+    // Written out bit by bit: commits of others would wait for one great sync.
+    try from.copy(to: to, pagesAtOnce: SQLiteLimits.copiedPagesPerSync, pause: sync)
+    // The copy has taken over that its source has a log. A file that is carried about must have none.
+    try to.run("PRAGMA journal_mode = DELETE")
+  }
+
+  private static func verify(_ part: String) throws {
+    let connection = try SQLiteConnection(path: part, settings: ["PRAGMA query_only = ON"])
+    try SQLiteCheck.examine(connection, "PRAGMA integrity_check(1)")
+    var isOurs = false
+    try connection.forEachRow("SELECT 1 FROM sqlite_schema WHERE name = 'octet_migrations'", []) { _ in
+      isOurs = true
+      return false
+    }
+    guard isOurs else {
+      throw StorageError(.schemaMismatch, operation: "copy", message: "no database of this program")
+    }
+  }
+
+  /// Empties the log of a database that is going to be replaced: SQLite would apply it to its successor.
+  private static func foldLog(_ path: String) throws {
+    if access(path, F_OK) == 0, access(path + "-wal", F_OK) == 0 {
+      // The last connection to close copies the log into the file and removes it. A database so damaged that this
+      // fails loses its log, which has no use without it.
+      _ = try? SQLiteConnection(path: path, settings: ["PRAGMA synchronous = FULL"]).checkpoint()
+    }
+    unlink(path + "-wal")
+    unlink(path + "-shm")
+  }
+}

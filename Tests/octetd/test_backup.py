@@ -1,0 +1,113 @@
+"""octetd backup and restore, with a server that is in use meanwhile."""
+
+import json
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+from support.people import Person
+from support.rides import Rider, check_invariants, staff
+from support.server import BUILD, Server
+
+RIDERS = 8
+
+
+def octetd(*arguments):
+    return subprocess.run(
+        [BUILD / "octetd", *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+def last_message(result):
+    return json.loads(result.stderr.strip().splitlines()[-1]).get("message", "")
+
+
+class Load:
+    """Riders who request rides and cancel them, each as fast as answers come, until the end of the block."""
+
+    def __init__(self, riders):
+        self.acknowledged = []
+        self._is_over = threading.Event()
+        self.is_running = threading.Event()
+        self._threads = [threading.Thread(target=self._ride, args=(rider,)) for rider in riders]
+
+    def _ride(self, rider):
+        while not self._is_over.is_set():
+            ride = rider.request_ride()
+            self.acknowledged.append((rider.handle, ride.id))
+            rider.ride_call("CancelRide", ride.id)
+            if len(self.acknowledged) >= 5 * RIDERS:
+                self.is_running.set()
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        assert self.is_running.wait(60), "the server did not answer enough requests"
+        return self
+
+    def __exit__(self, *_):
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join(60)
+
+
+def test_a_backup_under_load_is_whole(tmp_path):
+    data, copy, restored = tmp_path / "data", tmp_path / "copies" / "octet.db", tmp_path / "restored"
+    with Server(data, "--seed-demo") as server:
+        with server.channel() as channel:
+            riders = [Rider(channel, f"backup_rider_{number}") for number in range(RIDERS)]
+            with Load(riders) as load:
+                acknowledged = list(load.acknowledged)
+                result = octetd("backup", "--data", data, "--to", copy)
+                assert result.returncode == 0, result.stderr
+            # More was acknowledged while the copy was made or after it.
+            assert len(load.acknowledged) > len(acknowledged)
+            refused = octetd("restore", "--from", copy, "--data", data, "--force")
+            assert refused.returncode == 74 and "in use" in last_message(refused)
+    result = octetd("restore", "--from", copy, "--data", restored)
+    assert result.returncode == 0, result.stderr
+    # The keys are kept apart from the database, so they are carried apart.
+    shutil.copy(data / "root.key", restored)
+    with Server(restored) as server, server.channel() as channel:
+        assert check_invariants(staff(channel)) == []
+        people = {}
+        for handle, ride_id in acknowledged:
+            if handle not in people:
+                people[handle] = Rider(channel, handle, register=False)
+            assert people[handle].ride_call("GetRide", ride_id).id == ride_id
+
+
+def test_nothing_is_replaced_without_force(tmp_path):
+    first, second, copy = tmp_path / "first", tmp_path / "second", tmp_path / "copy.db"
+    for data, handle in ((first, "only_first"), (second, "only_second")):
+        with Server(data) as server, server.channel() as channel:
+            Person(channel, handle)
+    assert octetd("backup", "--data", first, "--to", copy).returncode == 0
+    for arguments in (("backup", "--data", second, "--to", copy), ("restore", "--from", copy, "--data", second)):
+        result = octetd(*arguments)
+        assert result.returncode == 73 and "--force" in last_message(result)
+    assert octetd("restore", "--from", copy, "--data", second, "--force").returncode == 0
+    shutil.copy(first / "root.key", second)
+    with Server(second) as server, server.channel() as channel:
+        Person(channel, "only_first", register=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["backup"], 64),
+        (["restore", "--to", "x.db"], 64),
+        (["backup", "--to", "x.db", "--from", "y.db"], 64),
+        (["--force", "--listen", "127.0.0.1:0"], 64),
+        (["backup", "--to", "copy.db"], 74),
+        (["restore", "--from", "/nonexistent.db"], 74),
+    ],
+)
+def test_what_cannot_be_done_is_said(tmp_path, arguments, code):
+    paths = [str(tmp_path / part) if part == "copy.db" else part for part in arguments]
+    result = octetd(*paths, "--data", tmp_path / "none")
+    assert result.returncode == code
+    assert last_message(result)
+    assert not (tmp_path / "copy.db").exists()
