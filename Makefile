@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale docs clean fuzz
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale docs clean fuzz storm
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -39,6 +39,9 @@ unit-test: generate ## the Swift tests (debug build)
 
 client-test: build examples ## the tests that drive the built programs from outside, with foreign clients
 	$(PYTHON) -m pytest -q Tests
+
+storm: generate ## a hundred rounds of kill -9 under load, and a fault of the disk at every single operation
+	OCTET_CRASH_ROUNDS=100 OCTET_FAULT_STRIDE=1 swift test --filter 'CrashTests|FaultTests'
 
 bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benchmarks.md
 	@scripts/setup --benchmarks
