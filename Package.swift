@@ -187,7 +187,8 @@ let testTargets: [Target] = [
   tests(
     "Storage",
     [
-      "Base", "ChildProcess", "PostgreSQLServer", "StorageSQLite", "StoragePostgreSQL", "Streaming", "Cryptography",
+      "Base", "ChildProcess", "CSQLite", "PostgreSQLServer", "StorageSQLite", "StoragePostgreSQL", "Streaming",
+      "Cryptography",
       "storage-bench",
     ]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),

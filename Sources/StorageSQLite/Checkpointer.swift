@@ -12,9 +12,13 @@ final class Checkpointer: @unchecked Sendable {
   private let requests = BlockingQueue<Void>(limit: 1)
   private let finishing = Locked(false)
   private let startingPages: Int32
+  private let gate: WriteGate
 
-  /// - Parameter startingPages: how long the log may get before it is copied.
-  init(startingPages: Int) {
+  /// - Parameters:
+  ///   - startingPages: how long the log may get before it is copied.
+  ///   - gate: closed when copying fails in a way that makes the disk doubtful.
+  init(startingPages: Int, gate: WriteGate) {
+    self.gate = gate
     self.startingPages = Int32(clamping: startingPages)
     logPages = .allocate(capacity: 1)
     logPages.initialize(to: 0)
@@ -37,8 +41,9 @@ final class Checkpointer: @unchecked Sendable {
       return finishing
     }
     if finishes {
-      // A failure here is not the writers' business: nothing is lost, the log stays, the next attempt reports it.
+      // A failure loses nothing: the log stays. The gate learns of one that casts doubt on the disk.
       _ = try? writer.checkpoint()
+      gate.close(after: writer)
       logPages.pointee = 0
     } else {
       // Full means that the thread has been told already.
@@ -50,8 +55,10 @@ final class Checkpointer: @unchecked Sendable {
   fileprivate func run(_ connection: SQLiteConnection) {
     while !requests.pop(atMost: 1).isEmpty {
       for _ in 0..<SQLiteLimits.checkpointRounds {
-        // A failed checkpoint loses nothing; a disk that fails shows in the next commit.
-        guard let progress = try? connection.checkpoint() else { break }
+        guard let progress = try? connection.checkpoint() else {
+          gate.close(after: connection)
+          break
+        }
         if progress.logged - progress.copied < SQLiteLimits.checkpointRemainder { break }
       }
       finishing.withLock { $0 = true }

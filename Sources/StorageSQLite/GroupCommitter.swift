@@ -13,6 +13,7 @@ final class GroupCommitter: @unchecked Sendable {
   // Unchecked because everything but the queue belongs to the writer's thread.
   private let connection: SQLiteConnection
   private let checkpointer: Checkpointer
+  private let gate: WriteGate
   private let runsBodiesTwice: Bool
 
   /// How many of the coming batches get savepoints from the start.
@@ -23,8 +24,9 @@ final class GroupCommitter: @unchecked Sendable {
   /// A body has failed after it has written, and there is no savepoint to go back to.
   private struct NeedsSavepoints: Error {}
 
-  init(_ connection: SQLiteConnection, checkpointer: Checkpointer, runsBodiesTwice: Bool) {
+  init(_ connection: SQLiteConnection, checkpointer: Checkpointer, gate: WriteGate, runsBodiesTwice: Bool) {
     self.connection = connection
+    self.gate = gate
     self.checkpointer = checkpointer
     self.runsBodiesTwice = runsBodiesTwice
   }
@@ -40,6 +42,7 @@ final class GroupCommitter: @unchecked Sendable {
   }
 
   private func commit(_ jobs: [TransactionJob<SQLiteTransaction>]) {
+    if let refusal = gate.refusal { return fail(jobs, refusal) }
     if runsBodiesTwice || cautiousBatches > 0 {
       cautiousBatches = max(0, cautiousBatches - 1)
       return commit(jobs, attempt: attemptInSavepoint)
@@ -53,12 +56,19 @@ final class GroupCommitter: @unchecked Sendable {
     do {
       try connection.run("BEGIN IMMEDIATE")
     } catch {
+      gate.close(after: connection)
       return fail(jobs, error)
     }
     var outcomes: [(job: TransactionJob<SQLiteTransaction>, outcome: Result<Actions, any Error>)] = []
     outcomes.reserveCapacity(jobs.count)
     for (index, job) in jobs.enumerated() {
       let outcome = Result { try attempt(job) }
+      if let damage = connection.damage {
+        // What the batch has read or written so far may be wrong as well.
+        rollBack()
+        gate.close(after: connection)
+        return fail(jobs, damage)
+      }
       if connection.isAutocommit {
         // SQLite gave the whole transaction up (disk full, I/O error): the others lost their effects with it.
         // They are repeatable, so each gets a transaction of its own.
@@ -76,6 +86,7 @@ final class GroupCommitter: @unchecked Sendable {
       try connection.run("COMMIT")
     } catch {
       rollBack()
+      gate.close(after: connection)
       // A constraint that was deferred to the commit is one transaction's fault, not that of all.
       if error.code == .foreignKeyViolation && jobs.count > 1 { return commitSingly(jobs) }
       return fail(jobs, error)

@@ -9,16 +9,20 @@ final class SQLiteConnection {
   let handle: OpaquePointer
   private var statements: [String: SQLiteStatement] = [:]
 
+  /// The first failure that says that the disk or the file cannot be trusted.
+  private(set) var damage: StorageError?
+
   /// Once per process, before the first connection. Fails if another part of the program has started SQLite already;
   /// then the accounting stays, which costs a little time.
   private static let isSetUp: Bool = octet_sqlite_stop_memory_accounting() == SQLITE_OK
 
   /// Opens the database file at `path`, which must exist, or an error says why not.
-  init(path: String, settings: [String]) throws(StorageError) {
+  /// - Parameter system: the name of the SQLite VFS to go through; nil for the operating system's.
+  init(path: String, settings: [String], system: String? = nil) throws(StorageError) {
     _ = Self.isSetUp
     var handle: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE
-    let result = sqlite3_open_v2(path, &handle, flags, nil)
+    let result = sqlite3_open_v2(path, &handle, flags, system)
     guard result == SQLITE_OK, let handle else {
       let error = SQLiteError.make(result, operation: "open", connection: handle)
       sqlite3_close(handle)
@@ -58,7 +62,16 @@ final class SQLiteConnection {
 
   /// Runs a statement and calls `row` for each row until it returns false.
   func forEachRow(_ sql: String, _ arguments: [SQLValue], _ row: (any Row) throws -> Bool) throws {
-    try statement(sql).run(arguments, row: row)
+    do {
+      try statement(sql).run(arguments, row: row)
+    } catch let error as StorageError {
+      note(error)
+      throw error
+    }
+  }
+
+  private func note(_ error: StorageError) {
+    if damage == nil, error.code == .ioFailure || error.code == .corrupt { damage = error }
   }
 
   /// Copies as much of the log into the database file as readers allow, without blocking anybody.
@@ -69,7 +82,9 @@ final class SQLiteConnection {
     let result = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, &logged, &copied)
     if result & 0xff == SQLITE_BUSY { return nil }
     guard result == SQLITE_OK else {
-      throw SQLiteError.make(result, operation: "checkpoint", connection: handle)
+      let error = SQLiteError.make(result, operation: "checkpoint", connection: handle)
+      note(error)
+      throw error
     }
     return (Int(logged), Int(copied))
   }

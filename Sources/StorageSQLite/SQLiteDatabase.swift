@@ -9,6 +9,7 @@ public final class SQLiteDatabase: Database {
   private let writes = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingWrites)
   private let reads = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingReads)
   private let checkpointer: Checkpointer
+  private let gate = WriteGate()
   private let files: SQLiteFiles
   /// The writer's thread, which ends after all others.
   private let thread = Locked<OSThread?>(nil)
@@ -53,7 +54,7 @@ public final class SQLiteDatabase: Database {
 
   private init(path: String, options: SQLiteOptions, removesFiles: Bool) throws {
     self.removesFiles = removesFiles
-    checkpointer = Checkpointer(startingPages: options.checkpointPages)
+    checkpointer = Checkpointer(startingPages: options.checkpointPages, gate: gate)
     files = try SQLiteFiles(path: path)
     do {
       try start(path: path, options: options)
@@ -72,14 +73,18 @@ public final class SQLiteDatabase: Database {
 
   /// Blocks: opens all connections and starts their threads.
   private func start(path: String, options: SQLiteOptions) throws {
-    let writer = try SQLiteConnection(path: path, settings: options.writerSettings)
+    let writer = try SQLiteConnection(path: path, settings: options.writerSettings, system: options.system)
     try SQLiteCheck.verify(writer, quickly: files.wasLeftOpen && options.checksAfterCrash)
     checkpointer.watch(writer)
-    let committer = GroupCommitter(writer, checkpointer: checkpointer, runsBodiesTwice: options.runsBodiesTwice)
+    let committer = GroupCommitter(
+      writer, checkpointer: checkpointer, gate: gate, runsBodiesTwice: options.runsBodiesTwice)
     let workers = try (0..<options.readers).map { _ in
-      ReaderWorker(try SQLiteConnection(path: path, settings: options.readerSettings), readers: options.readers)
+      ReaderWorker(
+        try SQLiteConnection(path: path, settings: options.readerSettings, system: options.system),
+        readers: options.readers)
     }
-    let copying = CheckpointWorker(try SQLiteConnection(path: path, settings: options.checkpointSettings), checkpointer)
+    let copying = CheckpointWorker(
+      try SQLiteConnection(path: path, settings: options.checkpointSettings, system: options.system), checkpointer)
     let (reads, writes) = (reads, writes)
     let others =
       workers.map { worker in OSThread(name: "sqlite-read") { worker.run(reads) } }
@@ -107,6 +112,10 @@ public final class SQLiteDatabase: Database {
 
   /// How much work waits for a thread of the engine. From any thread.
   public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count) }
+
+  /// Why every write is refused: the disk failed or the file is damaged, and only opening the database anew can help.
+  /// Nil while writes are taken. From any thread.
+  public var writeRefusal: StorageError? { gate.refusal }
 
   public func schemaText() async throws -> String {
     try await read { try SQLiteSchema.text($0) }

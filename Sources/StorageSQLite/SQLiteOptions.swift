@@ -20,6 +20,10 @@ public struct SQLiteOptions: Sendable {
   /// Runs every write body once in vain before it counts, so that a test finds bodies that cannot be repeated.
   public var runsBodiesTwice = false
 
+  /// The name of the SQLite VFS to go through, which must be registered; nil for the operating system's. Tests make the
+  /// disk fail with it.
+  public var system: String?
+
   public init() {}
 
   // page_size counts only for a new file, and comes before WAL mode fixes it. synchronous must be set per connection.

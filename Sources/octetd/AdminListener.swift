@@ -38,6 +38,7 @@ final class AdminListener: Sendable {
       (
         "database",
         {
+          if let refusal = database.writeRefusal { throw refusal }
           _ = try await database.read { reader in try reader.first("SELECT 1") { $0.integer(0) } }
         }
       )

@@ -24,7 +24,8 @@ struct CrashWriter {
       database: database,
       hub: TopicHub(database: database, clock: clock, key: SecretKey([UInt8](repeating: 1, count: 32))),
       timers: Timers(database: database, clock: clock, random: SystemRandomSource()),
-      outbox: Outbox(database: database, clock: clock), clock: clock, acknowledge: Self.write)
+      outbox: Outbox(database: database, clock: clock, random: SystemRandomSource()), clock: clock,
+      acknowledge: Self.write)
     try await load.run(callers: callers)
   }
 

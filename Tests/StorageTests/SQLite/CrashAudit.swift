@@ -103,7 +103,7 @@ struct CrashAudit {
     }
     try await timers.runDue()
     let rest = Locked<[String]>([])
-    let outbox = Outbox(database: database, clock: clock)
+    let outbox = Outbox(database: database, clock: clock, random: SystemRandomSource())
     outbox.deliver("crash") { entry in
       rest.withLock { $0.append("out \(entry.id) \(String(decoding: entry.payload, as: UTF8.self))") }
     }

@@ -1,0 +1,152 @@
+import Base
+import Foundation
+
+/// A disk that keeps apart what was written and what is durable, and that fails once, or for good, at a chosen
+/// operation.
+///
+/// The files themselves play the page cache: programs read from them what they wrote. Beside each there is what a power
+/// loss leaves: its content at the last successful sync, and the writes since, of which any may or may not arrive, whole
+/// or torn. As on Linux, a sync that fails loses these writes, and the next sync says nothing of them.
+final class FaultDisk: Sendable {
+  enum Fault: Sendable, CaseIterable {
+    /// One write, sync or cut fails; everything works afterwards.
+    case failsOnce
+    /// There is no room from then on, until there is again.
+    case isFull
+    /// Nothing works from then on.
+    case dies
+    /// A write arrives in part, then nothing works.
+    case tears
+  }
+
+  enum Outcome {
+    case works
+    case fails
+    case isFull
+    /// Only the first bytes arrive.
+    case tears
+  }
+
+  enum Operation {
+    case write
+    case sync
+    case other
+  }
+
+  private enum Change {
+    case write(offset: Int, bytes: [UInt8])
+    case cut(size: Int)
+  }
+
+  private struct File {
+    var durable: [UInt8]
+    var pending: [Change] = []
+
+    mutating func apply(_ change: Change) {
+      switch change {
+      case .write(let offset, let bytes):
+        if durable.count < offset + bytes.count {
+          durable += [UInt8](repeating: 0, count: offset + bytes.count - durable.count)
+        }
+        durable.replaceSubrange(offset..<(offset + bytes.count), with: bytes)
+      case .cut(let size):
+        durable = Array(durable.prefix(size))
+      }
+    }
+  }
+
+  private struct State {
+    var operations = 0
+    var failing: (operation: Int, fault: Fault)?
+    var isFull = false
+    var isDead = false
+    var hasFailed = false
+    var files: [String: File] = [:]
+  }
+
+  private let state = Locked(State())
+
+  /// - Parameter failing: the number of the operation at which `fault` happens, from 1.
+  init(failing: Int? = nil, _ fault: Fault = .failsOnce) {
+    state.withLock { $0.failing = failing.map { ($0, fault) } }
+  }
+
+  /// How many operations there were that could fail.
+  var operations: Int { state.withLock { $0.operations } }
+
+  /// Whether the fault has happened.
+  var hasFailed: Bool { state.withLock { $0.hasFailed } }
+
+  var isDead: Bool { state.withLock { $0.isDead } }
+
+  /// There is room again.
+  func makeRoom() {
+    state.withLock { $0.isFull = false }
+  }
+
+  /// What becomes of the next operation.
+  func next(_ operation: Operation) -> Outcome {
+    state.withLock { state in
+      if state.isDead { return .fails }
+      state.operations += 1
+      if let failing = state.failing, failing.operation == state.operations {
+        state.hasFailed = true
+        switch failing.fault {
+        case .failsOnce: return .fails
+        case .isFull: state.isFull = true
+        case .dies, .tears:
+          state.isDead = true
+          return failing.fault == .tears && operation == .write ? .tears : .fails
+        }
+      }
+      // What is full still takes a cut or a sync.
+      return state.isFull && operation == .write ? .isFull : .works
+    }
+  }
+
+  func opened(_ path: String) {
+    state.withLock { state in
+      if state.files[path] == nil {
+        state.files[path] = File(durable: FileManager.default.contents(atPath: path).map { Array($0) } ?? [])
+      }
+    }
+  }
+
+  func wrote(_ path: String, _ bytes: [UInt8], at offset: Int) {
+    state.withLock { $0.files[path]?.pending.append(.write(offset: offset, bytes: bytes)) }
+  }
+
+  func cut(_ path: String, to size: Int) {
+    state.withLock { $0.files[path]?.pending.append(.cut(size: size)) }
+  }
+
+  func synced(_ path: String, successfully: Bool) {
+    state.withLock { state in
+      guard var file = state.files[path] else { return }
+      if successfully { for change in file.pending { file.apply(change) } }
+      file.pending = []
+      state.files[path] = file
+    }
+  }
+
+  func deleted(_ path: String) {
+    state.withLock { $0.files[path] = nil }
+  }
+
+  /// Lays out the files as they may be after the power failed. Nothing may have them open.
+  func losePower(_ random: SeededRandomSource) throws {
+    let files = state.withLock { $0.files }
+    for (path, file) in files.sorted(by: { $0.key < $1.key }) {
+      var file = file
+      for change in file.pending {
+        switch (change, random.below(3)) {
+        case (_, 0): break
+        case (.write(let offset, let bytes), 1):
+          file.apply(.write(offset: offset, bytes: Array(bytes.prefix(bytes.count / 2))))
+        case (let change, _): file.apply(change)
+        }
+      }
+      try Data(file.durable).write(to: URL(filePath: path))
+    }
+  }
+}
