@@ -11,6 +11,7 @@ final class Checkpointer: @unchecked Sendable {
   private let logPages: UnsafeMutablePointer<Int32>
   private let requests = BlockingQueue<Void>(limit: 1)
   private let finishing = Locked(false)
+  private let done = Locked(0)
   private let startingPages: Int32
   private let gate: WriteGate
 
@@ -28,6 +29,9 @@ final class Checkpointer: @unchecked Sendable {
     logPages.deallocate()
   }
 
+  /// How often the log has been copied to its end, so that it starts over. From any thread.
+  var finished: Int { done.withLock { $0 } }
+
   /// Watches the commits of the writer's connection. The checkpointer must outlive it.
   func watch(_ writer: SQLiteConnection) {
     writer.reportLogSize(to: logPages)
@@ -42,7 +46,9 @@ final class Checkpointer: @unchecked Sendable {
     }
     if finishes {
       // A failure loses nothing: the log stays. The gate learns of one that casts doubt on the disk.
-      _ = try? writer.checkpoint()
+      if let progress = try? writer.checkpoint(), progress.copied == progress.logged {
+        done.withLock { $0 += 1 }
+      }
       gate.close(after: writer)
       logPages.pointee = 0
     } else {

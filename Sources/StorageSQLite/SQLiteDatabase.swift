@@ -113,6 +113,9 @@ public final class SQLiteDatabase: Database {
   /// How much work waits for a thread of the engine. From any thread.
   public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count) }
 
+  /// How often the write-ahead log has been copied to its end since the database was opened. From any thread.
+  public var checkpoints: Int { checkpointer.finished }
+
   /// Why every write is refused: the disk failed or the file is damaged, and only opening the database anew can help.
   /// Nil while writes are taken. From any thread.
   public var writeRefusal: StorageError? { gate.refusal }

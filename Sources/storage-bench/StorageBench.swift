@@ -6,6 +6,7 @@ import Streaming
 /// Measures the storage layer, and lets itself be killed for the test of durability.
 ///
 ///     storage-bench orders --callers 256 --seconds 5 --rows 0 --path /data/bench.db
+///     storage-bench transfers --callers 256 --rate 5000 --requests v4 --cache 64 --path /data/bench.db
 ///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
 ///     storage-bench upkeep --rows 1000000 --path /data/bench.db
 ///     storage-bench crash --path /data/crash.db
@@ -18,10 +19,10 @@ struct StorageBench {
     var arguments = Arguments(CommandLine.arguments.dropFirst())
     switch arguments.takeCommand() {
     case "orders":
-      try await OrderBenchmark(
-        path: arguments.take("path") ?? "bench.db", callers: arguments.takeNumber("callers") ?? 256,
-        seconds: arguments.takeNumber("seconds") ?? 5, rows: arguments.takeNumber("rows") ?? 0
-      ).run()
+      try await arguments.transactions().run { OrderShape($0) }
+    case "transfers":
+      let requests = TransferShape.Requests(rawValue: arguments.take("requests") ?? "v7") ?? .timeOrdered
+      try await arguments.transactions().run { _ in TransferShape(requests: requests) }
     case "fanout":
       try await FanOutBenchmark(
         path: arguments.take("path") ?? "bench.db", subscribers: arguments.takeNumber("subscribers") ?? 1000,
@@ -50,8 +51,9 @@ struct StorageBench {
     default:
       print(
         """
-        usage: storage-bench orders|fanout|upkeep|crash|jobs|blobs|blob-crash|blob-full [--megabytes N] [--path FILE]
-          [--callers N] [--seconds N] [--rows N] [--subscribers N] [--events N]
+        usage: storage-bench orders|transfers|fanout|upkeep|crash|jobs|blobs|blob-crash|blob-full [--path FILE]
+          [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--requests v7|v4] [--subscribers N]
+          [--events N] [--megabytes N]
         """
       )
     }
@@ -74,6 +76,13 @@ struct Arguments {
     guard let index = rest.firstIndex(of: "--" + name), index + 1 < rest.count else { return nil }
     defer { rest.removeSubrange(index...(index + 1)) }
     return rest[index + 1]
+  }
+
+  /// What the benchmarks of transactions have in common.
+  mutating func transactions() -> TransactionBenchmark {
+    TransactionBenchmark(
+      path: take("path") ?? "bench.db", callers: takeNumber("callers") ?? 256, seconds: takeNumber("seconds") ?? 5,
+      rows: takeNumber("rows") ?? 0, rate: takeNumber("rate"), cacheMiB: takeNumber("cache") ?? 256)
   }
 
   mutating func takeNumber(_ name: String) -> Int? {

@@ -1,0 +1,129 @@
+import Base
+import Glibc
+import Storage
+import StorageSQLite
+
+/// A transaction that is measured.
+protocol TransactionShape: Sendable {
+  var name: String { get }
+
+  /// Rows that every transaction needs.
+  func prepare(_ writer: any Writer) throws
+
+  /// Inserts the rows of earlier transactions, quickly.
+  /// - Parameter rows: their numbers; they are counted over several calls.
+  func fill(_ rows: Range<Int64>, _ writer: any Writer) throws
+
+  /// Does the work once.
+  func transact(_ random: SeededRandomSource, _ now: Instant, _ writer: any Writer) throws
+}
+
+/// Durable transactions per second through the storage API: each caller makes one after the other, and all together
+/// give the group commit its batches. With a rate, calls begin at their times, whatever became of those before.
+struct TransactionBenchmark {
+  let path: String
+  let callers: Int
+  let seconds: Int
+  /// Transactions that are there before the clock starts.
+  let rows: Int
+  /// Transactions a second; nil for as many as go.
+  let rate: Int?
+  /// The writer's page cache.
+  let cacheMiB: Int
+
+  private static let rowsPerFill = 100_000
+
+  /// Fills the database and measures.
+  /// - Parameter make: makes the shape for the open database.
+  func run(_ make: (SQLiteDatabase) -> any TransactionShape) async throws {
+    var database = try await open()
+    let shape = make(database)
+    try await database.write { try shape.prepare($0) }
+    for first in stride(from: 0, to: rows, by: Self.rowsPerFill) {
+      let range = Int64(first)..<Int64(min(rows, first + Self.rowsPerFill))
+      try await database.write { try shape.fill(range, $0) }
+    }
+    if rows > 0 {
+      // What is measured begins with cold caches: those of SQLite and of the system.
+      await database.close()
+      try forget()
+      database = try await open()
+    }
+    try await measure(make(database), database)
+    await database.close()
+  }
+
+  private func open() async throws -> SQLiteDatabase {
+    var options = SQLiteOptions()
+    options.writerCacheMiB = cacheMiB
+    options.checksAfterCrash = false
+    return try await SQLiteDatabase.open(
+      path: path, migrations: [OrderShape.schema, TransferShape.schema], clock: SystemClock(), options: options)
+  }
+
+  /// Has the system drop the file's pages from its cache.
+  private func forget() throws {
+    let descriptor = Glibc.open(path, O_RDONLY)
+    guard descriptor >= 0 else { throw SystemFailure(code: errno) }
+    defer { close(descriptor) }
+    fsync(descriptor)
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+  }
+
+  private struct SystemFailure: Error {
+    let code: Int32
+  }
+
+  private func measure(_ shape: any TransactionShape, _ database: SQLiteDatabase) async throws {
+    let clock = SystemClock()
+    let checkpoints = database.checkpoints
+    let latencies = Locked<[Int64]>([])
+    let start = clock.now()
+    let end = start + .seconds(seconds)
+    await withTaskGroup(of: Void.self) { group in
+      for caller in 0..<callers {
+        group.addTask {
+          var own: [Int64] = []
+          let random = SeededRandomSource(seed: UInt64(caller))
+          var number = 0
+          while clock.now() < end {
+            let began = await self.turn(caller, number, start, clock)
+            number += 1
+            do {
+              try await database.write { try shape.transact(random, began, $0) }
+            } catch {
+              print("failed: \(error)")
+              return
+            }
+            own.append((clock.now() - began).inNanoseconds)
+          }
+          latencies.withLock { $0 += own }
+        }
+      }
+    }
+    let elapsed = Double((clock.now() - start).inNanoseconds) / 1e9
+    let sorted = latencies.withLock { $0.sorted() }
+    print(
+      "\(shape.name): \(callers) callers, \(rows) rows before: \(Int(Double(sorted.count) / elapsed))/s,",
+      "p50 \(percentile(sorted, 500)) us, p99 \(percentile(sorted, 990)) us, p99.9 \(percentile(sorted, 999)) us,",
+      "max \(percentile(sorted, 1000)) us, \(database.checkpoints - checkpoints) checkpoints")
+  }
+
+  /// Waits for the time of a caller's next call.
+  /// - Returns: when it begins: with a rate, when it should have begun if that is past, so that a stall counts for all
+  ///   calls that it delays.
+  private func turn(_ caller: Int, _ number: Int, _ start: Instant, _ clock: SystemClock) async -> Instant {
+    guard let rate else { return clock.now() }
+    let nanoseconds = (Int64(number) * Int64(callers) + Int64(caller)) * 1_000_000_000 / Int64(rate)
+    let due = start + .nanoseconds(nanoseconds)
+    let now = clock.now()
+    if now >= due { return due }
+    // Nobody cancels the task.
+    try? await Task.sleep(for: due - now, tolerance: .zero)
+    return clock.now()
+  }
+
+  private func percentile(_ sorted: [Int64], _ perMille: Int) -> Int64 {
+    sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * perMille / 1000)] / 1000
+  }
+}
