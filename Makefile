@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale docs clean fuzz storm
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale docs clean fuzz storm bench-growth
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -49,9 +49,12 @@ bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benc
 	$(PYTHON) Tests/Benchmarks/server_figures.py
 	$(PYTHON) Tests/Benchmarks/idle_connections.py
 	@rm -f .build/benchmarks/*.db*
-	.build/release/storage-bench orders --callers 256 --path .build/benchmarks/orders.db
+	$(PYTHON) Tests/Benchmarks/storage_table.py
 	.build/release/storage-bench fanout --subscribers 1000 --path .build/benchmarks/fanout.db
 	.build/release/storage-bench blobs --megabytes 512 --path .build/benchmarks/blobs
+
+bench-growth: build ## durable transactions with none, a million and ten million rows there
+	$(PYTHON) Tests/Benchmarks/storage_table.py --growth
 
 bench-check: generate ## count instructions and allocations of a call, and compare with the counts that are checked in
 	@scripts/setup --benchmarks

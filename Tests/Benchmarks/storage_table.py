@@ -1,0 +1,118 @@
+"""Durable transactions per second through the storage API, beside a plain C program that runs the same statements.
+
+Usage: storage_table.py [--seconds S] [--growth] [--folder DIR]
+
+The two take turns, so that a busy machine slows both. Then the latency of commits at half of the rate, over
+checkpoints. With --growth: the rate with none, a million and ten million rows there, with caches that begin cold and a
+page cache of 64 MiB (some minutes, and 5 GB of disk).
+"""
+
+import argparse
+import pathlib
+import re
+import statistics
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BENCH = ROOT / ".build" / "release" / "storage-bench"
+PLAIN_SOURCE = HERE / "peers" / "plain_sqlite.c"
+ROUNDS = 3
+# Batches of the C program, and callers that keep batches of about that size waiting.
+BATCHES = {64: 128, 256: 256}
+LEAST_RATIO = 0.8
+LONGEST_P99_MS = 10
+GROWTH = (0, 1_000_000, 10_000_000)
+GROWTH_CACHE_MIB = 64
+
+
+def plain_program(folder):
+    program = folder / "plain_sqlite"
+    subprocess.run(["gcc", "-O2", PLAIN_SOURCE, "-o", program, "-lsqlite3"], check=True)
+    return program
+
+
+def run(folder, *command):
+    """Runs a program with a database of its own, and returns what it says."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        path = pathlib.Path(place) / "bench.db"
+        return subprocess.check_output([str(part).replace("DATABASE", str(path)) for part in command], text=True)
+
+
+def api(bench, folder, shape, seconds, **options):
+    """Runs storage-bench; returns its figures by name, the rate under its own."""
+    flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+    text = run(folder, bench, shape, "--path", "DATABASE", "--seconds", seconds, *flags)
+    assert "failed" not in text, text
+    figures = {name: int(value) for name, value in re.findall(r"(p[\d.]+|max) (\d+) us", text)}
+    figures["rate"] = int(re.search(r"(\d+)/s", text).group(1))
+    figures["checkpoints"] = int(re.search(r"(\d+) checkpoints", text).group(1))
+    return figures
+
+
+def mark(is_met):
+    return "met" if is_met else "MISSED"
+
+
+def compare(bench, plain, folder, seconds):
+    print(f"{'durable a second':<20} {'storage API':>12} {'plain C':>9} {'ratio':>6}  at least {LEAST_RATIO}")
+    rates = {}
+    for shape in ("orders", "transfers"):
+        for batch, callers in BATCHES.items():
+            ours, theirs = [], []
+            for _ in range(ROUNDS):
+                theirs.append(float(run(folder, plain, shape, "DATABASE", seconds, batch)))
+                ours.append(api(bench, folder, shape, seconds, callers=callers)["rate"])
+            ratio = statistics.median(a / b for a, b in zip(ours, theirs))
+            rates[shape] = statistics.median(ours)
+            print(
+                f"{shape + ', ' + str(batch):<20} {rates[shape]:>12.0f} {statistics.median(theirs):>9.0f} {ratio:>6.2f}"
+                f"  {mark(ratio >= LEAST_RATIO)}"
+            )
+    return rates
+
+
+def latency(bench, folder, seconds, rates):
+    for shape, rate in rates.items():
+        figures = api(bench, folder, shape, 4 * seconds, callers=256, rate=int(rate / 2))
+        print(
+            f"{shape} at {figures['rate']}/s, half of the rate: p50 {figures['p50'] / 1000:.1f} ms,"
+            f" p99 {figures['p99'] / 1000:.1f} ms, p99.9 {figures['p99.9'] / 1000:.1f} ms over"
+            f" {figures['checkpoints']} checkpoints; p99 under {LONGEST_P99_MS} ms:"
+            f" {mark(figures['p99'] < LONGEST_P99_MS * 1000)}"
+        )
+
+
+def growth(bench, folder, seconds):
+    kinds = {"orders": {}, "transfers": {"requests": "v7"}, "transfers, random request ids": {"requests": "v4"}}
+    for kind, options in kinds.items():
+        rates = {}
+        for rows in GROWTH:
+            shape = kind.split(",")[0]
+            rates[rows] = api(
+                bench, folder, shape, seconds, callers=256, rows=rows, cache=GROWTH_CACHE_MIB, **options
+            )["rate"]
+            print(f"{kind}, {rows} there: {rates[rows]}/s", flush=True)
+        ratio = rates[10_000_000] / rates[1_000_000]
+        print(f"{kind}: {ratio:.2f} of the rate at a million; at least 0.5: {mark(ratio >= 0.5)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / ".build" / "benchmarks")
+    parser.add_argument("--bench", type=pathlib.Path, default=BENCH)
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    if arguments.growth:
+        growth(arguments.bench, arguments.folder, 2 * arguments.seconds)
+        return
+    plain = plain_program(arguments.folder)
+    latency(arguments.bench, arguments.folder, arguments.seconds,
+            compare(arguments.bench, plain, arguments.folder, arguments.seconds))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
