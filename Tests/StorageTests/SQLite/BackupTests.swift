@@ -39,9 +39,10 @@ import Testing
       var options = SQLiteOptions()
       options.checkpointPages = 100
       let database = try await open(path, options: options)
-      for id in 1...200 { try await insert(database, id, bytes: 20_000) }
+      // More pages than SQLiteLimits.copiedPagesPerSync, so that the copy is made in several pieces.
+      for id in 1...250 { try await insert(database, id, bytes: 20_000) }
       let isDone = Locked(false)
-      let last = Locked(200)
+      let last = Locked(250)
       async let load: Void = {
         // One after the other, so that a copy of any moment holds a run from 1.
         while !isDone.withLock({ $0 }) {
