@@ -63,6 +63,7 @@ let systemLibraries: [Target] = [
   system("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
   system("CProtobufC", pkgConfig: "libprotobuf-c", apt: "libprotobuf-c-dev"),
   system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+  system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
   system("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
 ]
 
@@ -110,6 +111,7 @@ let houseTargets: [Target] = [
   library("StoragePostgreSQL", ["Base", "Storage", "CPostgreSQL", "CLinux"], settings: strict),
   library("Streaming", ["Base", "Storage", "Cryptography"]),
   library("Blobs", ["Base", "Cryptography", "Storage"]),
+  library("BlobsS3", ["Base", "Blobs", "Cryptography", "CCurl"], settings: strict),
   library(
     "DomainKit",
     [
@@ -192,7 +194,12 @@ let testTargets: [Target] = [
       "storage-bench",
     ]),
   tests("Streaming", ["Base", "Cryptography", "Storage", "StorageSQLite"]),
-  tests("Blobs", ["Base", "ChildProcess", "Cryptography", "Storage", "StorageSQLite", "storage-bench"]),
+  tests(
+    "Blobs",
+    [
+      "Base", "BlobsS3", "ChildProcess", "Cryptography", "PostgreSQLServer", "Storage", "StoragePostgreSQL",
+      "StorageSQLite", "storage-bench",
+    ]),
   tests(
     "DomainKit",
     [

@@ -21,6 +21,9 @@ public protocol BlobStore: Sendable {
   /// Deletes a placed blob. None is fine.
   func delete(_ key: BlobKey) async throws
 
+  /// Deletes what the list has shown. None is fine.
+  func delete(_ entry: BlobPage.Entry) async throws
+
   /// What the store holds, page by page, in an order of its own.
   /// - Parameter cursor: nil for the first page, then what the page before gave.
   func list(after cursor: String?) async throws -> BlobPage
@@ -63,7 +66,8 @@ public protocol BlobUpload: AnyObject, Sendable {
 public struct BlobPage: Sendable, Equatable {
   /// A placed blob, or an upload that is not.
   public enum Entry: Sendable, Hashable {
-    case blob(BlobKey, size: UInt64)
+    /// `blob` is nil in stores whose names do not tell the hash.
+    case placed(UploadID, blob: BlobID?, size: UInt64)
     case upload(UploadID)
   }
 

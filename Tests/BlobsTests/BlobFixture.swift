@@ -1,7 +1,9 @@
 import Base
 import Blobs
 import Foundation
+import PostgreSQLServer
 import Storage
+import StoragePostgreSQL
 import StorageSQLite
 import Testing
 
@@ -16,6 +18,13 @@ struct BlobEngine: Sendable, CustomTestStringConvertible {
       var options = SQLiteOptions()
       options.runsBodiesTwice = true
       return try await SQLiteDatabase.openTemporary(migrations: migrations, clock: clock, options: options)
+    },
+    BlobEngine(testDescription: "PostgreSQL") { migrations, clock in
+      var options = PostgreSQLOptions()
+      // All tests run at once, on one server.
+      (options.writers, options.readers) = (4, 2)
+      let url = try await PostgreSQLServer.common().makeDatabase()
+      return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: options)
     },
   ]
 }

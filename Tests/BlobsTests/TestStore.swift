@@ -1,5 +1,6 @@
 import Base
 import Blobs
+import BlobsS3
 import Foundation
 import Testing
 
@@ -12,7 +13,11 @@ struct TestStore: Sendable, CustomTestStringConvertible {
     TestStore(testDescription: "folder") { limits in
       let folder = TemporaryFolder()
       return (try await FolderBlobStore.open(path: folder.path, limits: limits), { folder.remove() })
-    }
+    },
+    TestStore(testDescription: "S3") { limits in
+      let options = try await S3Server.common().options()
+      return (try S3BlobStore(options, limits: limits, clock: SystemClock(), random: SystemRandomSource()), {})
+    },
   ]
 
   init(

@@ -10,13 +10,7 @@ public final class FolderBlobStore: BlobStore {
   let limits: BlobLimits
   let files: OpenFiles
   private let pool: BlockingPool
-  /// Uploads that are open in this process. Not held: an upload that its user forgets closes itself.
-  private let uploads = Locked<[UploadID: Entry]>([:])
-
-  private struct Entry {
-    weak var upload: FolderUpload?
-    let identity: ObjectIdentifier
-  }
+  let uploads = OpenUploads<FolderUpload>()
 
   /// Opens the store, and makes the folder if it is not there.
   /// - Parameter path: of a folder for nothing else. It must not have `/` at its end.
@@ -36,16 +30,16 @@ public final class FolderBlobStore: BlobStore {
 
   public func upload(_ id: UploadID) async throws -> any BlobUpload {
     try await run("upload") { [self] in
-      uploads.withLock { $0.removeValue(forKey: id)?.upload }?.end(.superseded)
+      uploads.take(id)?.end(.superseded)
       let upload = try FolderUpload(id, store: self)
-      uploads.withLock { $0[id] = Entry(upload: upload, identity: ObjectIdentifier(upload)) }
+      uploads.insert(upload)
       return upload
     }
   }
 
   public func discard(_ id: UploadID) async throws {
     try await run("discard") { [self] in
-      uploads.withLock { $0.removeValue(forKey: id)?.upload }?.end(.unknownUpload)
+      uploads.take(id)?.end(.unknownUpload)
       try DiskFolder.remove(layout.data(id))
       try DiskFolder.remove(layout.state(id))
     }
@@ -70,6 +64,14 @@ public final class FolderBlobStore: BlobStore {
     }
   }
 
+  public func delete(_ entry: BlobPage.Entry) async throws {
+    switch entry {
+    case .placed(let upload, let blob?, _): try await delete(BlobKey(blob: blob, upload: upload))
+    case .placed(_, nil, _): preconditionFailure("not an entry of a folder")
+    case .upload(let id): try await discard(id)
+    }
+  }
+
   /// Each page is one of the folders: the shards, then the uploads.
   public func list(after cursor: String?) async throws -> BlobPage {
     guard let number = Int(cursor ?? "0"), (0...FolderLayout.shards).contains(number) else {
@@ -82,29 +84,18 @@ public final class FolderBlobStore: BlobStore {
       }
       let entries = try DiskFolder.names(layout.shard(number)).compactMap { name -> BlobPage.Entry? in
         guard let key = BlobKey(name), let size = try DiskFolder.size(layout.path(key)) else { return nil }
-        return .blob(key, size: size)
+        return .placed(key.upload, blob: key.blob, size: size)
       }
       return BlobPage(entries: entries, next: String(number + 1))
     }
   }
 
   public func close() async {
-    let open = uploads.withLock { uploads in
-      defer { uploads = [:] }
-      return uploads.values.compactMap(\.upload)
-    }
+    let open = uploads.takeAll()
     // Waits for threads, so it has one of its own.
     try? await OSThread.run(name: "blobs-close") { [pool] in
       for upload in open { upload.end(.closed) }
       pool.shutDown()
-    }
-  }
-
-  /// Forgets an upload that is going, unless somebody else has it by now. Compares identities and does not look at the
-  /// weak reference: what it returns might be released here, under the lock, and come back here.
-  func forget(_ id: UploadID, _ identity: ObjectIdentifier) {
-    uploads.withLock { uploads in
-      if uploads[id]?.identity == identity { uploads[id] = nil }
     }
   }
 

@@ -58,7 +58,7 @@ final class FolderUpload: BlobUpload {
 
   deinit {
     end(.closed)
-    store.forget(id, ObjectIdentifier(self))
+    store.uploads.forget(id, ObjectIdentifier(self))
   }
 
   var offset: UInt64 { read { $0.offset } }

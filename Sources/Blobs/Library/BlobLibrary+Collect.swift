@@ -50,10 +50,7 @@ extension BlobLibrary {
             || Self.isBlob(entry, reader)
         }
         if isKnown { continue }
-        switch entry {
-        case .blob(let key, _): try await store.delete(key)
-        case .upload(let id): try await store.discard(id)
-        }
+        try await store.delete(entry)
         result.deleted += 1
       }
       cursor = page.next
@@ -63,15 +60,14 @@ extension BlobLibrary {
 
   private static func upload(of entry: BlobPage.Entry) -> UploadID {
     switch entry {
-    case .blob(let key, _): key.upload
-    case .upload(let id): id
+    case .placed(let id, _, _), .upload(let id): id
     }
   }
 
   /// Whether the entry holds the bytes of a blob. Uploads that are not placed never do.
   private static func isBlob(_ entry: BlobPage.Entry, _ reader: any Reader) throws -> Bool {
-    guard case .blob(let key, _) = entry else { return false }
-    return try reader.exists("SELECT 1 FROM octet_blobs WHERE id = $1 AND upload = $2", key.blob, key.upload)
+    guard case .placed(let id, _, _) = entry else { return false }
+    return try reader.exists("SELECT 1 FROM octet_blobs WHERE upload = $1", id)
   }
 
   private func discardExpiredUploads() async throws -> Int {
@@ -79,13 +75,13 @@ extension BlobLibrary {
     return try await database.write { writer in
       let expired: [(UploadID, BlobID?)] = try writer.rows(
         """
-        SELECT id, blob FROM octet_blob_uploads WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
+        SELECT id, content FROM octet_blob_uploads WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
         \(writer.dialect.forUpdateSkippingLocked)
         """, now, BlobLimits.batch
       ) { row in (row[0], row[1]) }
       for (id, blob) in expired {
         try writer.execute("DELETE FROM octet_blob_uploads WHERE id = $1", id)
-        try writer.execute("INSERT INTO octet_blob_trash (upload, blob) VALUES ($1, $2)", id, blob)
+        try writer.execute("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", id, blob)
       }
       return expired.count
     }
@@ -108,7 +104,7 @@ extension BlobLibrary {
           try writer.execute("UPDATE octet_blobs SET unreferenced_since = NULL WHERE id = $1", id)
         } else {
           try writer.execute("DELETE FROM octet_blobs WHERE id = $1", id)
-          try writer.execute("INSERT INTO octet_blob_trash (upload, blob) VALUES ($1, $2)", upload, id)
+          try writer.execute("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", upload, id)
           discarded += 1
         }
       }
@@ -122,7 +118,7 @@ extension BlobLibrary {
       let after = last
       let trash: [(UploadID, BlobID?)] = try await database.read { reader in
         try reader.rows(
-          "SELECT upload, blob FROM octet_blob_trash WHERE upload > $1 ORDER BY upload LIMIT $2", after,
+          "SELECT upload, content FROM octet_blob_trash WHERE upload > $1 ORDER BY upload LIMIT $2", after,
           BlobLimits.batch
         ) { row in (row[0], row[1]) }
       }

@@ -55,7 +55,7 @@ public final class BlobLibrary: Sendable {
       let changed = try writer.execute("UPDATE octet_blob_uploads SET expires_at = $2 WHERE id = $1", id, expiry)
       guard changed == 1 else { throw Self.unknownUpload("resume") }
       // The row is there: this transaction has just changed it.
-      return try writer.first("SELECT blob, size FROM octet_blob_uploads WHERE id = $1", id) { ($0[0], $0[1]) }
+      return try writer.first("SELECT content, size FROM octet_blob_uploads WHERE id = $1", id) { ($0[0], $0[1]) }
         ?? (nil, nil)
     }
     // A finished upload whose bytes did not get their place before a crash goes on from its last checkpoint.
@@ -70,10 +70,12 @@ public final class BlobLibrary: Sendable {
   /// Gives an upload up that was not adopted. None is fine.
   public func cancel(_ id: UploadID) async throws {
     try await database.write { writer in
-      let blob: BlobID?? = try writer.firstForUpdate("SELECT blob FROM octet_blob_uploads WHERE id = $1", id) { $0[0] }
+      let blob: BlobID?? = try writer.firstForUpdate("SELECT content FROM octet_blob_uploads WHERE id = $1", id) {
+        $0[0]
+      }
       guard let blob else { return }
       try writer.execute("DELETE FROM octet_blob_uploads WHERE id = $1", id)
-      try writer.execute("INSERT INTO octet_blob_trash (upload, blob) VALUES ($1, $2)", id, blob)
+      try writer.execute("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", id, blob)
     }
   }
 
@@ -115,7 +117,7 @@ public final class BlobLibrary: Sendable {
     let expiry = clock.now() + policy.uploadLifetime
     try await database.write { writer in
       let changed = try writer.execute(
-        "UPDATE octet_blob_uploads SET blob = $2, size = $3, expires_at = $4 WHERE id = $1",
+        "UPDATE octet_blob_uploads SET content = $2, size = $3, expires_at = $4 WHERE id = $1",
         finished.upload, finished.blob, finished.size, expiry)
       guard changed == 1 else { throw Self.unknownUpload("finish") }
     }

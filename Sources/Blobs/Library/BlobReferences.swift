@@ -48,7 +48,7 @@ public struct BlobReferences: Sendable {
   public func adopt(_ finished: FinishedUpload, by owner: BlobOwner, in writer: any Writer) throws {
     // The one who takes the row away decides what becomes of the upload: this transaction or the collector.
     let isOurs = try writer.execute(
-      "DELETE FROM octet_blob_uploads WHERE id = $1 AND blob = $2 AND size = $3",
+      "DELETE FROM octet_blob_uploads WHERE id = $1 AND content = $2 AND size = $3",
       finished.upload, finished.blob, finished.size)
     guard isOurs == 1 else {
       throw BlobError(.unknownUpload, operation: "adopt", message: "the upload was given up or adopted already")
@@ -63,7 +63,7 @@ public struct BlobReferences: Sendable {
         "SELECT 1 FROM octet_blobs WHERE id = $1", finished.blob, make: { _ in true })
       guard isThere != nil else { throw RetryTransaction() }
       try writer.execute(
-        "INSERT INTO octet_blob_trash (upload, blob) VALUES ($1, $2)", finished.upload, finished.blob)
+        "INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", finished.upload, finished.blob)
     }
     try insert(finished.blob, owner, writer)
   }
@@ -85,7 +85,7 @@ public struct BlobReferences: Sendable {
     let isThere = try writer.firstForUpdate("SELECT 1 FROM octet_blobs WHERE id = $1", blob, make: { _ in true })
     guard isThere != nil else { return false }
     let removed = try writer.execute(
-      "DELETE FROM octet_blob_references WHERE blob = $1 AND kind = $2 AND key = $3", blob, owner.kind, owner.key)
+      "DELETE FROM octet_blob_references WHERE content = $1 AND kind = $2 AND key = $3", blob, owner.kind, owner.key)
     guard removed > 0 else { return false }
     if try !Self.hasOwner(blob, in: writer) {
       try writer.execute("UPDATE octet_blobs SET unreferenced_since = $2 WHERE id = $1", blob, clock.now())
@@ -98,7 +98,7 @@ public struct BlobReferences: Sendable {
     try reader.first(
       """
       SELECT upload, size, created_at FROM octet_blobs
-      WHERE id = $1 AND EXISTS (SELECT 1 FROM octet_blob_references r WHERE r.blob = octet_blobs.id)
+      WHERE id = $1 AND EXISTS (SELECT 1 FROM octet_blob_references r WHERE r.content = octet_blobs.id)
       """, blob
     ) { row in BlobInfo(id: blob, size: row[1], createdAt: row[2], upload: row[0]) }
   }
@@ -106,17 +106,17 @@ public struct BlobReferences: Sendable {
   /// Who refers to a blob: at most `limit` of them, by kind and key.
   public func owners(of blob: BlobID, limit: Int, in reader: any Reader) throws -> [BlobOwner] {
     try reader.rows(
-      "SELECT kind, key FROM octet_blob_references WHERE blob = $1 ORDER BY kind, key LIMIT $2", blob, limit
+      "SELECT kind, key FROM octet_blob_references WHERE content = $1 ORDER BY kind, key LIMIT $2", blob, limit
     ) { row in BlobOwner(row[0], row[1]) }
   }
 
   static func hasOwner(_ blob: BlobID, in reader: any Reader) throws -> Bool {
-    try reader.exists("SELECT 1 FROM octet_blob_references WHERE blob = $1 LIMIT 1", blob)
+    try reader.exists("SELECT 1 FROM octet_blob_references WHERE content = $1 LIMIT 1", blob)
   }
 
   private func insert(_ blob: BlobID, _ owner: BlobOwner, _ writer: any Writer) throws {
     try writer.execute(
-      "INSERT INTO octet_blob_references (blob, kind, key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+      "INSERT INTO octet_blob_references (content, kind, key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
       blob, owner.kind, owner.key)
     // Seldom changes a row, so that a blob that many refer to is not a hot one. The mark is a hint to the collector,
     // which looks at the references itself.

@@ -10,11 +10,11 @@ public enum BlobSchema {
     Migration(
       "blobs", 1, "uploads, blobs, references, trash",
       sql: """
-        -- `blob` and `size` are known once the upload is finished and waits to be adopted.
+        -- `content` and `size` are known once the upload is finished and waits to be adopted.
         -- distributed by id
         CREATE TABLE octet_blob_uploads (
           id BLOB NOT NULL,
-          blob BLOB,
+          content BLOB,
           size INTEGER,
           expires_at INTEGER NOT NULL,
           PRIMARY KEY (id)
@@ -27,25 +27,26 @@ public enum BlobSchema {
           id BLOB NOT NULL,
           upload BLOB NOT NULL,
           size INTEGER NOT NULL,
-          created_at INTEGER NOT NULL,
           unreferenced_since INTEGER,
+          created_at INTEGER NOT NULL,
           PRIMARY KEY (id)
         ) WITHOUT ROWID;
         CREATE INDEX octet_blobs_unreferenced ON octet_blobs (unreferenced_since) WHERE unreferenced_since IS NOT NULL;
+        CREATE INDEX octet_blobs_upload ON octet_blobs (upload);
 
-        -- distributed by blob
+        -- distributed by content
         CREATE TABLE octet_blob_references (
-          blob BLOB NOT NULL REFERENCES octet_blobs (id),
+          content BLOB NOT NULL REFERENCES octet_blobs (id),
           kind TEXT NOT NULL,
           key TEXT NOT NULL,
-          PRIMARY KEY (blob, kind, key)
+          PRIMARY KEY (content, kind, key)
         ) WITHOUT ROWID;
 
-        -- `blob` tells where the bytes may be; NULL if the upload was given up before it was finished.
+        -- `content` tells where the bytes may be; NULL if the upload was given up before it was finished.
         -- distributed by upload
         CREATE TABLE octet_blob_trash (
           upload BLOB NOT NULL,
-          blob BLOB,
+          content BLOB,
           PRIMARY KEY (upload)
         ) WITHOUT ROWID;
         """)

@@ -1,0 +1,151 @@
+public import Base
+public import Blobs
+internal import Cryptography
+
+/// Blobs in a bucket of S3 or of a server that speaks its protocol.
+///
+///     blobs/UPLOAD      contents; the hash is in the database, since it is not known when a large one begins
+///     uploads/UPLOAD    how far a large upload is
+///
+/// What is smaller than a part is sent when it is placed. Larger contents are multipart uploads, durable part by part;
+/// give the bucket a rule that ends multipart uploads that are older than `BlobPolicy.uploadLifetime`, for those whose
+/// node was killed between the beginning of one and its record.
+public final class S3BlobStore: BlobStore {
+  let client: S3Client
+  let limits: BlobLimits
+  let uploads = OpenUploads<S3Upload>()
+  /// Hashing takes a processor and has no place on an event loop.
+  private let pool: BlockingPool
+
+  /// Makes a store; no request is sent.
+  /// - Throws: `BlobError` `.refused` if the endpoint is not one.
+  public init(
+    _ options: S3Options, limits: BlobLimits = BlobLimits(), clock: any WallClock, random: any RandomSource
+  ) throws(BlobError) {
+    client = try S3Client(options, clock: clock, random: random)
+    self.limits = limits
+    pool = BlockingPool(name: "s3-hash", threads: limits.threads, waiting: limits.waitingCalls)
+  }
+
+  static func blobName(_ id: UploadID) -> String { blobs + id.text }
+  static func recordName(_ id: UploadID) -> String { records + id.text }
+  private static let blobs = "blobs/"
+  private static let records = "uploads/"
+
+  public func upload(_ id: UploadID) async throws -> any BlobUpload {
+    uploads.take(id)?.end(.superseded)
+    let upload = S3Upload(id, record: try await record(id), store: self)
+    // Whoever came meanwhile is earlier.
+    uploads.take(id)?.end(.superseded)
+    uploads.insert(upload)
+    return upload
+  }
+
+  public func discard(_ id: UploadID) async throws {
+    uploads.take(id)?.end(.unknownUpload)
+    guard let record = try await record(id) else { return }
+    _ = try await client.send(
+      S3Client.Call(
+        operation: "discard", method: "DELETE", key: Self.blobName(id), query: [("uploadId", record.multipart)],
+        answers: [404]))
+    try await delete(Self.recordName(id))
+  }
+
+  public func size(_ key: BlobKey) async throws -> UInt64? {
+    let call = S3Client.Call(operation: "size", method: "HEAD", key: Self.blobName(key.upload), answers: [404])
+    let response = try await client.send(call)
+    if response.status == 404 { return nil }
+    guard let size = response.headers["content-length"].flatMap(UInt64.init) else {
+      throw BlobError(.unavailable, operation: "size", message: "the answer has no length")
+    }
+    return size
+  }
+
+  public func read(_ key: BlobKey, range: Range<UInt64>) async throws -> BlobContent {
+    if range.isEmpty {
+      guard let size = try await size(key) else { throw S3Reader.unknownBlob }
+      guard range.upperBound <= size else { throw S3Reader.badRange }
+    }
+    let reader = S3Reader(Self.blobName(key.upload), range: range, store: self)
+    // The first piece tells whether there is such a blob, and how large it is.
+    try await reader.fetch()
+    return BlobContent(count: range.upperBound - range.lowerBound, reader: reader)
+  }
+
+  public func delete(_ key: BlobKey) async throws {
+    try await delete(Self.blobName(key.upload))
+  }
+
+  public func delete(_ entry: BlobPage.Entry) async throws {
+    switch entry {
+    case .placed(let id, _, _): try await delete(Self.blobName(id))
+    case .upload(let id): try await discard(id)
+    }
+  }
+
+  /// The cursor is the kind of names and S3's own token: first all blobs, then the records of uploads.
+  public func list(after cursor: String?) async throws -> BlobPage {
+    let folder = cursor?.hasPrefix(Self.records) == true ? Self.records : Self.blobs
+    let token = cursor.map { String($0.dropFirst(folder.count)) } ?? ""
+    let prefix = client.options.prefix + folder
+    var query = [("list-type", "2"), ("prefix", prefix), ("max-keys", "1000")]
+    if !token.isEmpty { query.append(("continuation-token", token)) }
+    let response = try await client.send(S3Client.Call(operation: "list", method: "GET", query: query))
+    let document = S3Document(response.body)
+    let entries = document.elements("Contents").compactMap { object -> BlobPage.Entry? in
+      guard let name = object.first("Key"), name.hasPrefix(prefix),
+        let id = UploadID(String(name.dropFirst(prefix.count)))
+      else { return nil }
+      guard folder == Self.blobs else { return .upload(id) }
+      return object.first("Size").flatMap { UInt64($0) }.map { .placed(id, blob: nil, size: $0) }
+    }
+    if let next = document.first("NextContinuationToken"), document.first("IsTruncated") == "true" {
+      return BlobPage(entries: entries, next: folder + next)
+    }
+    return BlobPage(entries: entries, next: folder == Self.blobs ? Self.records : nil)
+  }
+
+  public func close() async {
+    for upload in uploads.takeAll() { upload.end(.closed) }
+    client.http.close()
+    // Waits for threads, so it has one of its own.
+    try? await OSThread.run(name: "blobs-close") { [pool] in pool.shutDown() }
+  }
+
+  /// Sends an object's bytes.
+  func put(_ operation: String, _ name: String, query: [(String, String)] = [], _ body: [UInt8]) async throws
+    -> HTTPResponse
+  {
+    let hash = try await compute { HexText.text(Hash.sha256(body)) }
+    return try await client.send(
+      S3Client.Call(
+        operation: operation, method: "PUT", key: name, query: query, body: body, bodyHash: hash, answers: [404]))
+  }
+
+  func delete(_ name: String) async throws {
+    _ = try await client.send(S3Client.Call(operation: "delete", method: "DELETE", key: name, answers: [404]))
+  }
+
+  /// Runs what takes a processor for long on a thread of the store.
+  func compute<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async throws -> Result {
+    do {
+      return try await pool.run(body)
+    } catch QueueRefusal.full {
+      throw BlobError(.overloaded, operation: "hash", message: "\(limits.waitingCalls) calls are waiting already")
+    } catch QueueRefusal.closed {
+      throw BlobError(.closed, operation: "hash", message: "the store is closed")
+    }
+  }
+
+  private func record(_ id: UploadID) async throws -> S3UploadRecord? {
+    let response = try await client.send(
+      S3Client.Call(
+        operation: "upload", method: "GET", key: Self.recordName(id), answerBytes: S3Limits.recordBytes, answers: [404])
+    )
+    if response.status == 404 { return nil }
+    guard let record = S3UploadRecord(response.body) else {
+      throw BlobError(.ioFailure, operation: "upload", message: "the record of the upload is not one")
+    }
+    return record
+  }
+}

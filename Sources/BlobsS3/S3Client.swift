@@ -1,0 +1,95 @@
+internal import Base
+internal import Blobs
+internal import Cryptography
+
+/// The requests of S3 that the store needs: signed, tried again when the server or the network fails.
+struct S3Client: Sendable {
+  let options: S3Options
+  let http: CurlClient
+  private let signature: SignatureV4
+  private let host: String
+  private let clock: any WallClock
+  private let random: any RandomSource
+
+  /// - Throws: `BlobError` `.refused` if the endpoint is not one.
+  init(_ options: S3Options, clock: any WallClock, random: any RandomSource) throws(BlobError) {
+    guard let host = options.host else {
+      throw BlobError(.refused, operation: "open", message: "the endpoint is not http:// or https:// and a host")
+    }
+    self.options = options
+    self.host = host
+    self.clock = clock
+    self.random = random
+    signature = SignatureV4(accessKey: options.accessKey, secret: options.secret, region: options.region)
+    http = CurlClient(options: options)
+  }
+
+  /// A request to an object, or to the bucket if `key` is nil.
+  struct Call: Sendable {
+    var operation: String
+    var method: String
+    var key: String?
+    var query: [(String, String)] = []
+    var headers: [(String, String)] = []
+    var body: [UInt8] = []
+    var bodyHash = SignatureV4.emptyHash
+    var answerBytes = S3Limits.documentBytes
+    /// Statuses that are answers to the caller and not failures, beside those of success.
+    var answers: Set<Int> = []
+  }
+
+  /// Sends a request until there is an answer.
+  /// - Throws: `BlobError`: `.refused` for what trying again would not help, `.unavailable` after the last attempt.
+  func send(_ call: Call) async throws -> HTTPResponse {
+    var wait = options.firstWait
+    var attempt = 1
+    while true {
+      var failure: String
+      do {
+        let response = try await http.send(request(call))
+        let isError = response.status >= 300 || Self.isErrorDocument(call, response)
+        if !isError || call.answers.contains(response.status) { return response }
+        // Only the code: messages may repeat what was sent.
+        let code = S3Document(response.body).first("Code") ?? ""
+        failure = "HTTP \(response.status) \(code)"
+        guard Self.isWorthAnother(response.status, code) else {
+          throw BlobError(.refused, operation: call.operation, message: failure)
+        }
+      } catch let error as HTTPFailure {
+        failure = error.message
+      }
+      guard attempt < options.attempts else {
+        throw BlobError(.unavailable, operation: call.operation, message: "\(failure), \(attempt) attempts")
+      }
+      try await Task.sleep(for: random.jittered(wait))
+      wait = min(wait * 2, .seconds(5))
+      attempt += 1
+    }
+  }
+
+  /// The whole name of an object.
+  func path(_ key: String?) -> String {
+    "/\(options.bucket)" + (key.map { "/\(options.prefix)\($0)" } ?? "")
+  }
+
+  private func request(_ call: Call) -> HTTPRequest {
+    let path = path(call.key)
+    let headers = signature.sign(
+      call.method, path: path, query: call.query, headers: call.headers + [("host", host)], bodyHash: call.bodyHash,
+      at: clock.now())
+    let query = call.query.isEmpty ? "" : "?" + SignatureV4.query(call.query)
+    return HTTPRequest(
+      method: call.method, url: options.endpoint + SignatureV4.encoded(path, keepsSlash: true) + query,
+      headers: headers, body: call.body, answerBytes: call.answerBytes)
+  }
+
+  /// S3 begins to answer the end of a multipart upload before it knows how that ends.
+  private static func isErrorDocument(_ call: Call, _ response: HTTPResponse) -> Bool {
+    call.method == "POST" && !S3Document(response.body).elements("Error").isEmpty
+  }
+
+  private static func isWorthAnother(_ status: Int, _ code: String) -> Bool {
+    status >= 500 || status == 429 || status == 408 || status < 300
+      || ["SlowDown", "RequestTimeout", "InternalError", "OperationAborted"].contains(code)
+  }
+}
