@@ -135,7 +135,8 @@ let programs: [Target] = [
     "octetd",
     [
       "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "ChannelzAPI",
-      "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "StorageSQLite", "Streaming",
+      "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "StoragePostgreSQL",
+      "StorageSQLite", "Streaming",
       "DomainKit", "WellKnownTypes",
       "GoogleRPC",
       "OctetTypes",

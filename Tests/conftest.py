@@ -7,12 +7,20 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from support.postgres import PostgreSQL  # noqa: E402
 from support.server import Server, make_certificate  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory):
     return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One PostgreSQL server for all tests that want one; each makes a database of its own."""
+    with PostgreSQL() as postgres:
+        yield postgres
 
 
 @pytest.fixture(scope="module")

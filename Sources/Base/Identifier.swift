@@ -60,9 +60,12 @@ public final class IdentifierGenerator: Sendable {
   private let node: Int64
   private let last: Locked<Int64>
 
+  /// How many nodes can share a database: their numbers have 10 bits.
+  public static let nodes = 1024
+
   /// - Parameter node: 0 to 1023, unique among the nodes that share a database.
   public init(clock: any WallClock, node: Int = 0) {
-    precondition((0..<1024).contains(node), "a node number has 10 bits")
+    precondition((0..<Self.nodes).contains(node), "a node number has 10 bits")
     self.clock = clock
     self.node = Int64(node)
     last = Locked(0)

@@ -29,6 +29,8 @@ public struct EdgeDatabase: Database {
     }
   }
 
+  public var waiting: (reads: Int, writes: Int) { engine.waiting }
+
   public func schemaText() async throws -> String { try await engine.schemaText() }
 
   public func close() async { await engine.close() }

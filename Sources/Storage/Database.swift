@@ -21,6 +21,9 @@ public protocol Database: Sendable {
     _ body: @escaping @Sendable (any Writer) throws -> Result
   ) async throws -> Result
 
+  /// How much work waits for a thread of the engine. From any thread.
+  var waiting: (reads: Int, writes: Int) { get }
+
   /// The whole schema as text in a stable order, for golden files.
   func schemaText() async throws -> String
 

@@ -3,6 +3,7 @@ internal import Base
 /// One step of the schema's history. Steps only go forward; once released, a step never changes.
 ///
 /// The SQL is in the dialect that all engines understand or translate:
+/// - Types and other keywords are written in upper case, names in lower case.
 /// - Columns are `INTEGER` (64 bits), `REAL` (double), `TEXT` or `BLOB`; instants are INTEGER nanoseconds, booleans
 ///   INTEGER 0 or 1. SQLite checks the types too (its tables become STRICT).
 /// - `INTEGER PRIMARY KEY` is the row's own number, given by the engine when left out; with `AUTOINCREMENT`, a deleted

@@ -80,6 +80,47 @@ public struct SQLText {
     return String(decoding: result, as: UTF8.self)
   }
 
+  /// The text with each of the phrases (words in a row, with nothing but blanks between them, outside of literals)
+  /// replaced. Case counts, and where several fit, the first of the list.
+  public static func replacingPhrases(
+    _ sql: String, _ phrases: [(words: [String], replacement: String)]
+  ) -> String {
+    var text = SQLText(sql)
+    var tokens: [(token: Token, range: Range<Int>)] = []
+    while let next = text.next() { tokens.append(next) }
+    func word(_ index: Int) -> String? {
+      guard index < tokens.count, case .word = tokens[index].token else { return nil }
+      return String(decoding: text.bytes[tokens[index].range], as: UTF8.self)
+    }
+    func isBlank(_ index: Int) -> Bool {
+      index < tokens.count && text.bytes[tokens[index].range].allSatisfy { $0 <= UInt8(ascii: " ") }
+    }
+    /// Where the phrase that begins at `start` ends.
+    func end(of words: [String], from start: Int) -> Int? {
+      var index = start
+      for (number, expected) in words.enumerated() {
+        if number > 0 { while isBlank(index) { index += 1 } }
+        guard word(index) == expected else { return nil }
+        index += 1
+      }
+      return index
+    }
+    var result: [UInt8] = []
+    var index = 0
+    while index < tokens.count {
+      if let (replacement, next) = phrases.lazy.compactMap({ phrase in
+        end(of: phrase.words, from: index).map { (phrase.replacement, $0) }
+      }).first {
+        result += replacement.utf8
+        index = next
+      } else {
+        result += text.bytes[tokens[index].range]
+        index += 1
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+
   private mutating func next() -> (Token, Range<Int>)? {
     guard position < bytes.count else { return nil }
     let start = position

@@ -70,7 +70,6 @@ public final class PostgreSQLDatabase: Database {
     try await writes.perform("write", body)
   }
 
-  /// How much work waits for a thread of the engine. From any thread.
   public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count) }
 
   public func schemaText() async throws -> String {

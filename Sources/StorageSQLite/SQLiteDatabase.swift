@@ -110,7 +110,6 @@ public final class SQLiteDatabase: Database {
     try await writes.perform("write", body)
   }
 
-  /// How much work waits for a thread of the engine. From any thread.
   public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count) }
 
   /// How often the write-ahead log has been copied to its end since the database was opened. From any thread.

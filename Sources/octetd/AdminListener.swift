@@ -2,7 +2,6 @@ import Base
 import HTTP2
 import Observability
 import Storage
-import StorageSQLite
 
 /// The listener for operators: metrics and probes. It has an event loop of its own, so that a scrape holds up no call,
 /// and it is there until the server has drained.
@@ -25,7 +24,7 @@ final class AdminListener: Sendable {
   ///   - sources: what is shown, beside what is known of the public server, the database and the process.
   ///   - publicServer: the one whose connections are counted.
   init(
-    _ addresses: [String], sources: [any MetricSource], publicServer: HTTP2Server, database: SQLiteDatabase
+    _ addresses: [String], sources: [any MetricSource], publicServer: HTTP2Server, database: any Database
   ) throws(StartFailure) {
     var listen: [ListenAddress] = []
     for text in addresses {

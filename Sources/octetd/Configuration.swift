@@ -9,6 +9,8 @@ struct Configuration: Sendable {
   var transport: TransportSettings
   var data: String
   /// Names of the domains to serve; nil for all.
+  /// Where the data is; nil for SQLite in the data directory. May hold a password.
+  var database: String?
   var services: Set<String>?
   /// Whether gRPC-Web and Connect are served.
   var web: Bool
@@ -36,6 +38,10 @@ struct Configuration: Sendable {
       throw UsageError("--tls-listen needs --tls-certificate and --tls-key")
     }
     data = values[.data] ?? "var"
+    database = values[.database]
+    if let database, !["postgres://", "postgresql://"].contains(where: database.hasPrefix) {
+      throw UsageError("database: not a URL that begins with postgres://")
+    }
     let services = values.list(.services)
     if let unknown = services.first(where: { !Front.domains.contains($0) }) {
       throw UsageError("services: there is no domain \(unknown); there are \(Front.domains.joined(separator: ", "))")

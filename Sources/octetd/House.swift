@@ -5,6 +5,7 @@ import DomainKit
 import Identity
 import Rides
 import Storage
+import StoragePostgreSQL
 import StorageSQLite
 import Streaming
 
@@ -14,7 +15,8 @@ struct House: Sendable {
   private static let passwordThreads = 2
   private static let waitingPasswords = 256
 
-  let database: SQLiteDatabase
+  let database: any Database
+  let node: NodeRegistry
   let hub: TopicHub
   let timers: Timers
   private let sweeper: Sweeper
@@ -27,26 +29,28 @@ struct House: Sendable {
   /// Where the database is in a data directory.
   static func databasePath(_ data: String) -> String { data + "/octet.db" }
 
-  /// Opens the data directory, brings the schema up to date and loads what the domains keep in memory. Starts nothing.
-  init(data: String, log: Log) async throws(StartFailure) {
+  private static let migrations =
+    NodeRegistry.migrations + TopicStore.migrations + IdentityDomain.migrations + ChatRooms.migrations
+    + RidesDomain.migrations
+
+  /// Opens the data directory and the database, brings the schema up to date, and loads what the domains keep in
+  /// memory. Starts nothing.
+  init(_ configuration: Configuration, log: Log) async throws(StartFailure) {
     let clock = SystemClock()
     let random = SystemRandomSource()
+    let data = configuration.data
+    database = try await Self.open(configuration, clock)
     do {
-      database = try await SQLiteDatabase.open(
-        path: Self.databasePath(data),
-        migrations: TopicStore.migrations + IdentityDomain.migrations + ChatRooms.migrations + RidesDomain.migrations,
-        clock: clock)
-    } catch {
-      throw StartFailure(error, opening: data)
-    }
-    do {
+      _ = try DiskFolder.make(data)
       let keys = try KeyStore.open(folder: data)
+      node = try await Self.join(database, keys, clock, random)
       let edge = EdgeDatabase(database)
       hub = TopicHub(database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"))
       timers = Timers(database: database, clock: clock, random: random)
       authority = try IdentityAuthority(database: edge, clock: clock, keys: keys)
       kit = Kit(
-        database: database, hub: hub, clock: clock, identifiers: IdentifierGenerator(clock: clock), random: random,
+        database: database, hub: hub, clock: clock,
+        identifiers: IdentifierGenerator(clock: clock, node: node.node), random: random,
         keys: keys, authority: authority, log: log)
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
@@ -63,8 +67,35 @@ struct House: Sendable {
     }
   }
 
+  /// The engine that the configuration names. Its errors name no URL, which may hold a password.
+  private static func open(_ configuration: Configuration, _ clock: any WallClock) async throws(StartFailure)
+    -> any Database
+  {
+    do {
+      guard let url = configuration.database else {
+        return try await SQLiteDatabase.open(
+          path: databasePath(configuration.data), migrations: migrations, clock: clock)
+      }
+      return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock)
+    } catch {
+      throw StartFailure(error, opening: configuration.database == nil ? configuration.data : "the database")
+    }
+  }
+
+  /// Makes this process a node of the installation.
+  private static func join(
+    _ database: any Database, _ keys: ServerKeys, _ clock: any WallClock, _ random: any RandomSource
+  ) async throws -> NodeRegistry {
+    guard try await NodeRegistry.agree(on: "root key", keys.fingerprint, database) else {
+      throw StartFailure(
+        .storage, "\(KeyStore.fileName) in --data is not that of the database's other nodes; copy theirs")
+    }
+    return try await NodeRegistry.join(database, clock: clock, random: random)
+  }
+
   /// Begins the work that nobody calls for: matching, timers, sweeps.
   func start() async throws {
+    node.start()
     try await rides.start()
     timers.start()
     sweeper.start()
@@ -82,6 +113,7 @@ struct House: Sendable {
   /// Closes what `init` opened.
   func close() async {
     passwordPool.shutDown()
+    await node.leave()
     await database.close()
   }
 }

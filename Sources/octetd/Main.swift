@@ -68,7 +68,7 @@ struct Octetd {
   private static func grantRole(
     handle: String, role: String, _ configuration: Configuration, _ log: Log
   ) async throws(StartFailure) {
-    let house = try await House(data: configuration.data, log: log)
+    let house = try await House(configuration, log: log)
     do {
       try await house.identity.grantRole(handle: handle, role: role)
     } catch {
@@ -85,7 +85,7 @@ struct Octetd {
     guard !configuration.listen.isEmpty || !configuration.tlsListen.isEmpty else {
       throw StartFailure(.usage, "nothing to listen on: give --listen or --tls-listen")
     }
-    let house = try await House(data: configuration.data, log: log)
+    let house = try await House(configuration, log: log)
     let front: Front
     do {
       front = try Front(configuration, house: house, log: log)

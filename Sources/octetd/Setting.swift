@@ -30,6 +30,9 @@ extension Setting {
     help: "The certificate's private key, PEM; as many as certificates, in their order.")
   static let data = Setting(
     name: "data", placeholder: "DIR", fallback: "var", help: "Where the database and the server's keys are kept.")
+  static let database = Setting(
+    name: "database", placeholder: "URL", fallback: nil,
+    help: "Keep the data in PostgreSQL, postgres://USER@HOST/NAME, which nodes may share. SQLite in --data by default.")
   static let services = Setting(
     name: "services", placeholder: "A,B", fallback: nil,
     help: "Serve only these domains, such as identity,rides. All of them by default, but for bench, which measures.")
@@ -98,7 +101,7 @@ extension Setting {
 
   static let all =
     [
-      listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, services, web, corsOrigin,
+      listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, services, web, corsOrigin,
       corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, queueDelay, rateLimits, channelz, logLevel,
       adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
     ] + connections + [seedDemo, config]

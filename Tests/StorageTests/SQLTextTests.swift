@@ -38,4 +38,14 @@ import Testing
     }
     #expect(replaced == "BIGINT BIGINT 'INTEGER' INTEGERS x1")
   }
+
+  @Test func `phrases are words with nothing but blanks between them`() {
+    let phrases = [
+      (words: ["INTEGER", "PRIMARY", "KEY"], replacement: "ID"), (words: ["INTEGER"], replacement: "BIGINT"),
+    ]
+    #expect(SQLText.replacingPhrases("a INTEGER  PRIMARY\n KEY, b INTEGER", phrases) == "a ID, b BIGINT")
+    #expect(SQLText.replacingPhrases("a INTEGER, PRIMARY KEY (a)", phrases) == "a BIGINT, PRIMARY KEY (a)")
+    #expect(SQLText.replacingPhrases("integer INTEGER", phrases) == "integer BIGINT")
+    #expect(SQLText.replacingPhrases("a TEXT DEFAULT 'INTEGER'", phrases) == "a TEXT DEFAULT 'INTEGER'")
+  }
 }

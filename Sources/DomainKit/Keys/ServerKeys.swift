@@ -29,6 +29,11 @@ public struct ServerKeys: Sendable {
     root.derived(for: "octet domain: " + purpose)
   }
 
+  /// Tells whether two nodes have the same root, and nothing about it.
+  public var fingerprint: [UInt8] {
+    Hash.blake2b(Array("octet root key".utf8), key: root.derived(for: "octet fingerprint 1"), length: 16)
+  }
+
   /// What a stored request is compared by. Keyed, because requests hold passwords: from a plain hash in a stolen
   /// database they could be guessed a billion times a second.
   func requestHash(_ request: [UInt8]) -> [UInt8] {

@@ -1,0 +1,138 @@
+public import Base
+
+/// The processes that serve one database, each with a number of its own: identifiers carry it, leases name it.
+///
+/// A number is held by a claim that is renewed while the process lives. One that was not renewed for `claimDuration` may
+/// be taken by another process; the one that has been free for longest goes first.
+public final class NodeRegistry: Sendable {
+  /// To be applied after those of the storage layer.
+  public static let migrations = [
+    Migration(
+      "nodes", 1, "node numbers and leases",
+      sql: """
+        CREATE TABLE octet_nodes (
+          node INTEGER NOT NULL,
+          claim BLOB NOT NULL,
+          expires_at INTEGER NOT NULL,
+          PRIMARY KEY (node)
+        ) WITHOUT ROWID;
+
+        -- Who alone does what the name says. The fence rises with each new owner.
+        CREATE TABLE octet_leases (
+          name TEXT NOT NULL,
+          owner INTEGER NOT NULL,
+          fence INTEGER NOT NULL,
+          expires_at INTEGER NOT NULL,
+          PRIMARY KEY (name)
+        ) WITHOUT ROWID;
+
+        -- What all nodes must agree on, such as the fingerprint of the root key.
+        CREATE TABLE octet_installation (
+          name TEXT NOT NULL,
+          content BLOB NOT NULL,
+          PRIMARY KEY (name)
+        ) WITHOUT ROWID;
+        """)
+  ]
+
+  /// How long a claim holds without being renewed. Longer than a database takes to fail over.
+  public static let claimDuration = Duration.seconds(120)
+  private static let renewInterval = Duration.seconds(15)
+  private static let claimLength = 16
+
+  /// 0 to 1023.
+  public let node: Int
+  private let claim: [UInt8]
+  private let database: any Database
+  private let clock: any WallClock
+  private let renewal = Locked<Task<Void, Never>?>(nil)
+
+  private init(_ node: Int, _ claim: [UInt8], _ database: any Database, _ clock: any WallClock) {
+    self.node = node
+    self.claim = claim
+    self.database = database
+    self.clock = clock
+  }
+
+  /// Claims a number for this process. `start` keeps it.
+  /// - Throws: `StorageError` with code `.overloaded` if all numbers are taken.
+  public static func join(
+    _ database: any Database, clock: any WallClock, random: any RandomSource
+  ) async throws -> NodeRegistry {
+    let claim = random.bytes(claimLength)
+    let now = clock.now()
+    let node: Int? = try await database.write { writer in
+      let known = try writer.rows("SELECT node, expires_at FROM octet_nodes ORDER BY expires_at, node") {
+        (node: $0[0] as Int, expiresAt: $0[1] as Instant)
+      }
+      let taken = Set(known.map(\.node))
+      let free = (0..<IdentifierGenerator.nodes).first { !taken.contains($0) }
+      let candidates = [free].compactMap(\.self) + known.filter { $0.expiresAt <= now }.map(\.node)
+      for candidate in candidates {
+        // Another process may be after the same one.
+        let claimed = try writer.execute(
+          """
+          INSERT INTO octet_nodes (node, claim, expires_at) VALUES ($1, $2, $3) ON CONFLICT (node) DO UPDATE
+          SET claim = excluded.claim, expires_at = excluded.expires_at WHERE octet_nodes.expires_at <= $4
+          """, candidate, claim, now + claimDuration, now)
+        if claimed == 1 { return candidate }
+      }
+      return nil
+    }
+    guard let node else {
+      throw StorageError(.overloaded, operation: "join", message: "all node numbers are taken")
+    }
+    return NodeRegistry(node, claim, database, clock)
+  }
+
+  /// Begins to renew the claim.
+  public func start() {
+    renewal.withLock { renewal in
+      precondition(renewal == nil, "a node was started twice")
+      renewal = Task { [self] in
+        while (try? await Task.sleep(for: Self.renewInterval)) != nil {
+          // A database that cannot be reached lets nobody else take the number either.
+          _ = try? await renew()
+        }
+      }
+    }
+  }
+
+  /// Prolongs the claim.
+  /// - Returns: false if another process has taken the number over.
+  public func renew() async throws -> Bool {
+    let (claim, node, now) = (claim, node, clock.now())
+    return try await database.write { writer in
+      try writer.execute(
+        "UPDATE octet_nodes SET expires_at = $3 WHERE node = $1 AND claim = $2", node, claim, now + Self.claimDuration)
+        == 1
+    }
+  }
+
+  /// Gives the number and all leases back.
+  public func leave() async {
+    let task = renewal.withLock { renewal in
+      defer { renewal = nil }
+      return renewal
+    }
+    task?.cancel()
+    await task?.value
+    let (claim, node, now) = (claim, node, clock.now())
+    // If it fails, they run out.
+    try? await database.write { writer in
+      let isOurs = try writer.execute(
+        "UPDATE octet_nodes SET expires_at = $3 WHERE node = $1 AND claim = $2", node, claim, now)
+      if isOurs == 1 { try writer.execute("UPDATE octet_leases SET expires_at = $2 WHERE owner = $1", node, now) }
+    }
+  }
+
+  /// Checks that this node has what the others have, and states it if it is the first.
+  /// - Returns: false if the others have something else.
+  public static func agree(on name: String, _ content: [UInt8], _ database: any Database) async throws -> Bool {
+    try await database.write { writer in
+      try writer.execute(
+        "INSERT INTO octet_installation (name, content) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, content)
+      return try writer.first("SELECT content FROM octet_installation WHERE name = $1", name) { $0[0] } == content
+    }
+  }
+}
