@@ -26,7 +26,9 @@ public final class PostgreSQLDatabase: Database {
   ) async throws -> PostgreSQLDatabase {
     let database = try await OSThread.run(name: "postgres-open") {
       // One attempt by itself, so that what is wrong with the URL is said at once.
-      _ = try PostgreSQLSession(url, options, random).connected()
+      var impatient = options
+      impatient.patience = .zero
+      _ = try PostgreSQLSession(url, impatient, random).connected()
       return PostgreSQLDatabase(url, options, random)
     }
     do {

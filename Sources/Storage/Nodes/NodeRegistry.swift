@@ -1,6 +1,6 @@
 public import Base
 
-/// The processes that serve one database, each with a number of its own: identifiers carry it, leases name it.
+/// The processes that serve one database, each with a number of its own: identifiers carry it.
 ///
 /// A number is held by a claim that is renewed while the process lives. One that was not renewed for `claimDuration` may
 /// be taken by another process; the one that has been free for longest goes first.
@@ -8,22 +8,13 @@ public final class NodeRegistry: Sendable {
   /// To be applied after those of the storage layer.
   public static let migrations = [
     Migration(
-      "nodes", 1, "node numbers and leases",
+      "nodes", 1, "node numbers, and what all agree on",
       sql: """
         CREATE TABLE octet_nodes (
           node INTEGER NOT NULL,
           claim BLOB NOT NULL,
           expires_at INTEGER NOT NULL,
           PRIMARY KEY (node)
-        ) WITHOUT ROWID;
-
-        -- Who alone does what the name says. The fence rises with each new owner.
-        CREATE TABLE octet_leases (
-          name TEXT NOT NULL,
-          owner INTEGER NOT NULL,
-          fence INTEGER NOT NULL,
-          expires_at INTEGER NOT NULL,
-          PRIMARY KEY (name)
         ) WITHOUT ROWID;
 
         -- What all nodes must agree on, such as the fingerprint of the root key.
@@ -66,8 +57,8 @@ public final class NodeRegistry: Sendable {
         (node: $0[0] as Int, expiresAt: $0[1] as Instant)
       }
       let taken = Set(known.map(\.node))
-      let free = (0..<IdentifierGenerator.nodes).first { !taken.contains($0) }
-      let candidates = [free].compactMap(\.self) + known.filter { $0.expiresAt <= now }.map(\.node)
+      let free = (0..<IdentifierGenerator.nodes).filter { !taken.contains($0) }
+      let candidates = free + known.filter { $0.expiresAt <= now }.map(\.node)
       for candidate in candidates {
         // Another process may be after the same one.
         let claimed = try writer.execute(
@@ -109,7 +100,7 @@ public final class NodeRegistry: Sendable {
     }
   }
 
-  /// Gives the number and all leases back.
+  /// Gives the number back.
   public func leave() async {
     let task = renewal.withLock { renewal in
       defer { renewal = nil }
@@ -118,11 +109,10 @@ public final class NodeRegistry: Sendable {
     task?.cancel()
     await task?.value
     let (claim, node, now) = (claim, node, clock.now())
-    // If it fails, they run out.
+    // If it fails, the claim runs out.
     try? await database.write { writer in
-      let isOurs = try writer.execute(
+      _ = try writer.execute(
         "UPDATE octet_nodes SET expires_at = $3 WHERE node = $1 AND claim = $2", node, claim, now)
-      if isOurs == 1 { try writer.execute("UPDATE octet_leases SET expires_at = $2 WHERE owner = $1", node, now) }
     }
   }
 
