@@ -10,6 +10,7 @@ public final class NodeRegistry: Sendable {
     Migration(
       "nodes", 1, "node numbers, and what all agree on",
       sql: """
+        -- reference: a thousand rows at most, which all nodes read
         CREATE TABLE octet_nodes (
           node INTEGER NOT NULL,
           claim BLOB NOT NULL,
@@ -18,6 +19,7 @@ public final class NodeRegistry: Sendable {
         ) WITHOUT ROWID;
 
         -- What all nodes must agree on, such as the fingerprint of the root key.
+        -- reference: a handful of rows, which all nodes read
         CREATE TABLE octet_installation (
           name TEXT NOT NULL,
           content BLOB NOT NULL,
