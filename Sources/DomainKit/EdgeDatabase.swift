@@ -31,6 +31,8 @@ public struct EdgeDatabase: Database {
 
   public var waiting: (reads: Int, writes: Int) { engine.waiting }
 
+  public var writeRefusal: StorageError? { engine.writeRefusal }
+
   public func schemaText() async throws -> String { try await engine.schemaText() }
 
   public func close() async { await engine.close() }

@@ -24,6 +24,9 @@ public protocol Database: Sendable {
   /// How much work waits for a thread of the engine. From any thread.
   var waiting: (reads: Int, writes: Int) { get }
 
+  /// Why nothing is written any more until the database is opened anew; nil while all is well. From any thread.
+  var writeRefusal: StorageError? { get }
+
   /// The whole schema as text in a stable order, for golden files.
   func schemaText() async throws -> String
 

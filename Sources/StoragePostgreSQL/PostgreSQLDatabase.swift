@@ -74,6 +74,9 @@ public final class PostgreSQLDatabase: Database {
 
   public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count) }
 
+  /// Whatever happens to a connection, the next one may write.
+  public var writeRefusal: StorageError? { nil }
+
   public func schemaText() async throws -> String {
     try await read { try PostgreSQLSchema.text($0) }
   }

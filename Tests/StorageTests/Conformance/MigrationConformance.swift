@@ -159,6 +159,8 @@ private final class DyingDatabase: Database {
     return try await database.write(body)
   }
 
+  var waiting: (reads: Int, writes: Int) { database.waiting }
+  var writeRefusal: StorageError? { database.writeRefusal }
   func schemaText() async throws -> String { try await database.schemaText() }
   func close() async { await database.close() }
 }
