@@ -7,7 +7,7 @@ final class SQLiteConnection {
   static let preparedStatementLimit = 1024
 
   let handle: OpaquePointer
-  private var statements: [String: SQLiteStatement] = [:]
+  private var statements: [StatementText: SQLiteStatement] = [:]
 
   /// The first failure that says that the disk or the file cannot be trusted.
   private(set) var damage: StorageError?
@@ -102,7 +102,8 @@ final class SQLiteConnection {
   }
 
   private func statement(_ sql: String) throws(StorageError) -> SQLiteStatement {
-    if let cached = statements[sql] {
+    let text = StatementText(sql: sql)
+    if let cached = statements[text] {
       // The same text inside its own loop: a second statement, for this once.
       return cached.isRunning ? try SQLiteStatement(sql, connection: handle, isLasting: false) : cached
     }
@@ -110,7 +111,25 @@ final class SQLiteConnection {
       statements = statements.filter { $0.value.isRunning }
     }
     let statement = try SQLiteStatement(sql, connection: handle, isLasting: true)
-    statements[sql] = statement
+    statements[text] = statement
     return statement
+  }
+}
+
+/// The key of a prepared statement. Hashing all of a text of some hundred bytes took longer than finding it: the length
+/// and some bytes tell texts apart well enough, and equal texts mostly share their storage.
+private struct StatementText: Hashable {
+  private static let samples = 16
+
+  let sql: String
+
+  func hash(into hasher: inout Hasher) {
+    let utf8 = sql.utf8
+    let isHashed: Void? = utf8.withContiguousStorageIfAvailable { bytes in
+      hasher.combine(bytes.count)
+      for index in stride(from: 0, to: bytes.count, by: bytes.count / Self.samples + 1) { hasher.combine(bytes[index]) }
+    }
+    // A text of another storage, which literals do not have.
+    if isHashed == nil { hasher.combine(utf8.count) }
   }
 }

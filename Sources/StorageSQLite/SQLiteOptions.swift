@@ -17,6 +17,9 @@ public struct SQLiteOptions: Sendable {
   /// size; damage is found by the checks of each page otherwise, but later.
   public var checksAfterCrash = true
 
+  /// How long a connection waits for a lock of another program before it reports `.busy`.
+  public var busyMilliseconds = SQLiteLimits.busyMilliseconds
+
   /// Runs every write body once in vain before it counts, so that a test finds bodies that cannot be repeated.
   public var runsBodiesTwice = false
 
@@ -48,7 +51,7 @@ public struct SQLiteOptions: Sendable {
 
   private var commonSettings: [String] {
     [
-      "PRAGMA busy_timeout = \(SQLiteLimits.busyMilliseconds)",
+      "PRAGMA busy_timeout = \(busyMilliseconds)",
       "PRAGMA synchronous = FULL",
       "PRAGMA mmap_size = 0",
       "PRAGMA temp_store = MEMORY",

@@ -12,6 +12,7 @@ struct OrderShape: TransactionShape {
 
   private static let products = 10_000
   private static let stock = 1_000_000_000
+  private static let message = [UInt8](repeating: 7, count: 100)
 
   init(_ database: SQLiteDatabase) {
     outbox = Outbox(database: database, clock: SystemClock(), random: SystemRandomSource())
@@ -52,21 +53,24 @@ struct OrderShape: TransactionShape {
       """, last * 2 + 1, first, Self.products)
   }
 
-  func transact(_ random: SeededRandomSource, _ now: Instant, _ writer: any Writer) throws {
+  func transaction(_ random: SeededRandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void {
     let id = identifiers.next()
-    try writer.execute(
-      "INSERT INTO bench_orders (id, customer, total, state, created_at) VALUES ($1, $2, $3, $4, $5)",
-      id, Int64(random.below(1_000_000)), 4200, 1, now)
-    for line in 0..<2 {
-      let product = Int64(random.below(UInt64(Self.products)))
-      let taken = try writer.execute(
-        "UPDATE bench_products SET stock = stock - $2 WHERE id = $1 AND stock >= $2", product, 1)
-      precondition(taken == 1, "the stock is larger than any run")
+    let customer = Int64(random.below(1_000_000))
+    let products = (Int64(random.below(UInt64(Self.products))), Int64(random.below(UInt64(Self.products))))
+    return { writer in
       try writer.execute(
-        "INSERT INTO bench_items (order_id, line, product, quantity, price) VALUES ($1, $2, $3, $4, $5)",
-        id, line, product, 1, 2100)
+        "INSERT INTO bench_orders (id, customer, total, state, created_at) VALUES ($1, $2, $3, $4, $5)",
+        id, customer, 4200, 1, now)
+      for (line, product) in [(0, products.0), (1, products.1)] {
+        let taken = try writer.execute(
+          "UPDATE bench_products SET stock = stock - $2 WHERE id = $1 AND stock >= $2", product, 1)
+        precondition(taken == 1, "the stock is larger than any run")
+        try writer.execute(
+          "INSERT INTO bench_items (order_id, line, product, quantity, price) VALUES ($1, $2, $3, $4, $5)",
+          id, line, product, 1, 2100)
+      }
+      try outbox.append("orders", Self.message, in: writer)
     }
-    try outbox.append("orders", [UInt8](repeating: 7, count: 100), in: writer)
   }
 }
 

@@ -14,8 +14,8 @@ protocol TransactionShape: Sendable {
   /// - Parameter rows: their numbers; they are counted over several calls.
   func fill(_ rows: Range<Int64>, _ writer: any Writer) throws
 
-  /// Does the work once.
-  func transact(_ random: SeededRandomSource, _ now: Instant, _ writer: any Writer) throws
+  /// Draws what one transaction is about, as a request would bring it, and returns its body.
+  func transaction(_ random: SeededRandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void
 }
 
 /// Durable transactions per second through the storage API: each caller makes one after the other, and all together
@@ -90,7 +90,7 @@ struct TransactionBenchmark {
             let began = await self.turn(caller, number, start, clock)
             number += 1
             do {
-              try await database.write { try shape.transact(random, began, $0) }
+              try await database.write(shape.transaction(random, began))
             } catch {
               print("failed: \(error)")
               return

@@ -74,7 +74,7 @@ struct TransferShape: TransactionShape {
       """, id, 1, 1, Self.hash, Self.reply, now)
   }
 
-  func transact(_ random: SeededRandomSource, _ now: Instant, _ writer: any Writer) throws {
+  func transaction(_ random: SeededRandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void {
     let id = identifiers.next().rawValue
     let time = UInt64(id) >> 22
     let leading =
@@ -83,26 +83,31 @@ struct TransferShape: TransactionShape {
     guard let key = RequestKey(caller: Identifier(rawValue: 1), method: "bench", requestID: text) else {
       preconditionFailure("\(text) is no UUID")
     }
-    _ = try writer.once(key, hash: Self.hash, now: now) {
-      let debtor = Int64(random.below(UInt64(Self.accounts)))
-      let creditor = (debtor + 1 + Int64(random.below(UInt64(Self.accounts - 1)))) % Int64(Self.accounts)
-      for (side, account, amount) in [(Int64(0), debtor, Int64(-5)), (1, creditor, 5)] {
+    let debtor = Int64(random.below(UInt64(Self.accounts)))
+    let creditor = (debtor + 1 + Int64(random.below(UInt64(Self.accounts - 1)))) % Int64(Self.accounts)
+    return { writer in
+      _ = try writer.once(key, hash: Self.hash, now: now) {
+        try Self.enter(2 * id, debtor, -5, writer)
+        try Self.enter(2 * id + 1, creditor, 5, writer)
         try writer.execute(
-          """
-          INSERT INTO bench_entries (id, account, amount, previous)
-          SELECT $1, id, $3, last_entry FROM bench_accounts WHERE id = $2
-          """, 2 * id + side, account, amount)
-        let changed = try writer.execute(
-          """
-          UPDATE bench_accounts SET balance = balance + $2, last_entry = $3 WHERE id = $1 AND balance + $2 >= 0
-          """, account, amount, 2 * id + side)
-        precondition(changed == 1, "the balance is larger than any run needs")
+          "INSERT INTO bench_transfers (id, debtor, creditor, amount, created_at) VALUES ($1, $2, $3, $4, $5)",
+          id, debtor, creditor, 5, now)
+        return Self.reply
       }
-      try writer.execute(
-        "INSERT INTO bench_transfers (id, debtor, creditor, amount, created_at) VALUES ($1, $2, $3, $4, $5)",
-        id, debtor, creditor, 5, now)
-      return Self.reply
     }
+  }
+
+  /// One side of a transfer: an entry that is chained to the account's last one, and the balance.
+  private static func enter(_ entry: Int64, _ account: Int64, _ amount: Int64, _ writer: any Writer) throws {
+    try writer.execute(
+      """
+      INSERT INTO bench_entries (id, account, amount, previous)
+      SELECT $1, id, $3, last_entry FROM bench_accounts WHERE id = $2
+      """, entry, account, amount)
+    let changed = try writer.execute(
+      "UPDATE bench_accounts SET balance = balance + $2, last_entry = $3 WHERE id = $1 AND balance + $2 >= 0",
+      account, amount, entry)
+    precondition(changed == 1, "the balance is larger than any run needs")
   }
 
   private static func bytes(_ value: UInt64) -> [UInt8] {

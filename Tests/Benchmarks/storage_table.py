@@ -19,8 +19,8 @@ ROOT = HERE.parents[1]
 BENCH = ROOT / ".build" / "release" / "storage-bench"
 PLAIN_SOURCE = HERE / "peers" / "plain_sqlite.c"
 ROUNDS = 3
-# Batches of the C program, and callers that keep batches of about that size waiting.
-BATCHES = {64: 128, 256: 256}
+# Batches of the C program, and callers: two batches, so that one gathers while the other one is committed.
+BATCHES = {64: 128, 256: 512}
 LEAST_RATIO = 0.8
 LONGEST_P99_MS = 10
 GROWTH = (0, 1_000_000, 10_000_000)
