@@ -233,16 +233,20 @@ final class PostgreSQLConnection {
   ) throws(PostgreSQLFailure) -> OpaquePointer? {
     var last: OpaquePointer?
     var failure: PostgreSQLFailure?
+    var isBetweenCommands = false
     while true {
       guard let result = PQgetResult(handle) else {
-        // Nil stands between the answers of two commands, and for ever once the connection is lost.
-        guard PQstatus(handle) == CONNECTION_OK else {
+        // Nil stands between the answers of two commands. Twice in a row it means that nothing more will come: the
+        // server has ended the session, which libpq does not always call a lost connection.
+        guard PQstatus(handle) == CONNECTION_OK, !isBetweenCommands else {
           isBroken = true
           PQclear(last)
           throw failure ?? PostgreSQLFailure(connection: handle, operation: operation, sql: sql)
         }
+        isBetweenCommands = true
         continue
       }
+      isBetweenCommands = false
       switch PQresultStatus(result) {
       case PGRES_PIPELINE_SYNC:
         PQclear(result)
