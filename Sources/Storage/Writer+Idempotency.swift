@@ -75,10 +75,7 @@ extension Writer {
     let key = slot.key
     for table in slot.tables {
       let stored = try execute(
-        """
-        INSERT INTO \(table.rawValue) (request_id, caller, method, hash, reply, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
-        """, key.requestID, key.caller, key.methodHash, slot.hash, reply, now)
+        RequestStatements.insert(into: table), key.requestID, key.caller, key.methodHash, slot.hash, reply, now)
       if stored == 0 { throw RetryTransaction() }
     }
   }
@@ -89,6 +86,25 @@ enum RequestStatements {
   static let lookUp = lookUp(in: [.a, .b])
   /// All three, as the method may have kept its requests for the retention only in an earlier version.
   static let lookUpKept = lookUp(in: [.kept, .a, .b])
+
+  static func insert(into table: RequestTable) -> String {
+    switch table {
+    case .a: insertA
+    case .b: insertB
+    case .kept: insertKept
+    }
+  }
+
+  private static let insertA = makeInsert(.a)
+  private static let insertB = makeInsert(.b)
+  private static let insertKept = makeInsert(.kept)
+
+  private static func makeInsert(_ table: RequestTable) -> String {
+    """
+    INSERT INTO \(table.rawValue) (request_id, caller, method, hash, reply, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+    """
+  }
 
   private static func lookUp(in tables: [RequestTable]) -> String {
     let rows = tables.map {

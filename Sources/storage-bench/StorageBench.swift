@@ -52,8 +52,8 @@ struct StorageBench {
       print(
         """
         usage: storage-bench orders|transfers|fanout|upkeep|crash|jobs|blobs|blob-crash|blob-full [--path FILE]
-          [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--requests v7|v4] [--subscribers N]
-          [--events N] [--megabytes N]
+          [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES]
+          [--requests v7|v4] [--subscribers N] [--events N] [--megabytes N]
         """
       )
     }
@@ -82,7 +82,8 @@ struct Arguments {
   mutating func transactions() -> TransactionBenchmark {
     TransactionBenchmark(
       path: take("path") ?? "bench.db", callers: takeNumber("callers") ?? 256, seconds: takeNumber("seconds") ?? 5,
-      rows: takeNumber("rows") ?? 0, rate: takeNumber("rate"), cacheMiB: takeNumber("cache") ?? 256)
+      rows: takeNumber("rows") ?? 0, rate: takeNumber("rate"), cacheMiB: takeNumber("cache") ?? 256,
+      checkpointPages: takeNumber("checkpoint") ?? SQLiteOptions().checkpointPages)
   }
 
   mutating func takeNumber(_ name: String) -> Int? {

@@ -30,6 +30,8 @@ struct TransactionBenchmark {
   let rate: Int?
   /// The writer's page cache.
   let cacheMiB: Int
+  /// How long the log gets before it is copied.
+  let checkpointPages: Int
 
   private static let rowsPerFill = 100_000
 
@@ -56,6 +58,7 @@ struct TransactionBenchmark {
   private func open() async throws -> SQLiteDatabase {
     var options = SQLiteOptions()
     options.writerCacheMiB = cacheMiB
+    options.checkpointPages = checkpointPages
     options.checksAfterCrash = false
     return try await SQLiteDatabase.open(
       path: path, migrations: [OrderShape.schema, TransferShape.schema], clock: SystemClock(), options: options)
