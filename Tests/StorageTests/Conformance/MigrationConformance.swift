@@ -21,6 +21,27 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `columns may be named like types, and a key may follow a type`(
+    engine: Engine
+  ) async throws {
+    let migration = Migration(
+      "parts", 1, "parts",
+      sql: """
+        CREATE TABLE parts (
+          text TEXT NOT NULL, blob BLOB, "integer" INTEGER NOT NULL,
+          PRIMARY KEY (text, "integer")) WITHOUT ROWID;
+        CREATE INDEX parts_text ON parts (text, blob) WHERE text <> 'INTEGER';
+        """)
+    try await engine.withDatabase([migration]) { database in
+      let largest = Int64.max
+      let found = try await database.write { writer in
+        try writer.execute("INSERT INTO parts (text, blob, \"integer\") VALUES ('a', $1, $2)", [UInt8(1)], largest)
+        return try writer.first("SELECT \"integer\" FROM parts WHERE text = 'a'") { $0.integer(0) }
+      }
+      #expect(found == largest)
+    }
+  }
+
   @Test(arguments: Engine.all) func `nodes that start together apply each step once`(engine: Engine) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
