@@ -55,9 +55,8 @@ public protocol Writer: Reader {
   /// Runs one statement that changes the schema, written in the common dialect that `Migration` describes.
   func define(_ statement: String) throws
 
-  /// Calls `action` after the transaction has become durable; never if it rolls back. An engine with one writer does so
-  /// in commit order; where connections commit side by side, what depends on the order must carry it along, as the
-  /// sequence numbers of topics do.
+  /// Calls `action` after the transaction has become durable, in the order of this process' commits; never if it rolls
+  /// back.
   ///
   /// It runs on the engine's thread and holds up the commits behind it: hand over work, do not do it there.
   func afterCommit(_ action: @escaping @Sendable () -> Void)

@@ -42,8 +42,9 @@ public final class PostgreSQLDatabase: Database {
 
   private init(_ url: String, _ options: PostgreSQLOptions, _ random: any RandomSource) {
     let (writes, reads) = (writes, reads)
+    let order = CommitOrder()
     let writers = (0..<options.writers).map { _ in
-      let writer = PostgreSQLWriter(PostgreSQLSession(url, options, random))
+      let writer = PostgreSQLWriter(PostgreSQLSession(url, options, random), order)
       return OSThread(name: "postgres-write") { writer.run(writes) }
     }
     let readers = (0..<options.readers).map { _ in

@@ -9,12 +9,15 @@ internal import Storage
 final class PostgreSQLWriter: @unchecked Sendable {
   // Unchecked because the session belongs to the writer's thread.
   private let session: PostgreSQLSession
+  private let order: CommitOrder
 
   private typealias Job = TransactionJob<PostgreSQLTransaction>
   private typealias Actions = [@Sendable () -> Void]
 
-  init(_ session: PostgreSQLSession) {
+  /// - Parameter order: shared by all writers of a database.
+  init(_ session: PostgreSQLSession, _ order: CommitOrder) {
     self.session = session
+    self.order = order
   }
 
   private var options: PostgreSQLOptions { session.options }
@@ -51,24 +54,46 @@ final class PostgreSQLWriter: @unchecked Sendable {
         outcomes.append(.failure(error))
       }
     }
+    let hasActions = outcomes.contains { outcome in
+      if case .success(let actions) = outcome { !actions.isEmpty } else { false }
+    }
     do {
-      try connection.commit()
+      try commit(connection, hasActions: hasActions) { [outcomes] in
+        // Refusals come last too: they may rest on what others of the batch wrote, which is true only now.
+        for (job, outcome) in zip(jobs, outcomes) {
+          switch outcome {
+          case .success(let actions):
+            for action in actions { action() }
+            job.finish(nil)
+          case .failure(let error):
+            job.finish(error)
+          }
+        }
+      }
     } catch {
       guard error.kind == .connection else { return false }
       for job in jobs { job.finish(Self.unknown(error)) }
-      return true
-    }
-    // Refusals come last too: they may rest on what others of the batch wrote, which is true only now.
-    for (job, outcome) in zip(jobs, outcomes) {
-      switch outcome {
-      case .success(let actions):
-        for action in actions { action() }
-        job.finish(nil)
-      case .failure(let error):
-        job.finish(error)
-      }
     }
     return true
+  }
+
+  /// Commits, and then has all told that it is done.
+  /// - Parameter hasActions: whether the order among the commits matters.
+  private func commit(
+    _ connection: PostgreSQLConnection, hasActions: Bool, _ tell: @escaping @Sendable () -> Void
+  ) throws(PostgreSQLFailure) {
+    guard hasActions else {
+      try connection.commit()
+      return tell()
+    }
+    let number = order.begin()
+    do {
+      try connection.commit()
+    } catch {
+      order.end(number) {}
+      throw error
+    }
+    order.end(number, tell)
   }
 
   /// Runs one body in a transaction of its own, again as long as it loses races or connections.
@@ -78,9 +103,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
     while true {
       attempt += 1
       do {
-        let actions = try commit(job)
-        for action in actions { action() }
-        return job.finish(nil)
+        return try commit(job)
       } catch let failure as PostgreSQLFailure {
         let mayRunAgain =
           switch failure.kind {
@@ -97,7 +120,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
   }
 
   /// - Throws: `PostgreSQLFailure` if nothing has come of it and another run may help; other errors are the job's own.
-  private func commit(_ job: Job) throws -> Actions {
+  private func commit(_ job: Job) throws {
     let connection = try session.connected()
     if options.runsBodiesTwice {
       connection.begin(isReadOnly: false, settings: session.settings)
@@ -118,14 +141,17 @@ final class PostgreSQLWriter: @unchecked Sendable {
       if error is RetryTransaction { throw PostgreSQLFailure.askedToRunAgain }
       throw error
     }
+    let actions = transaction.actions
     do {
-      try connection.commit()
+      try commit(connection, hasActions: !actions.isEmpty) {
+        for action in actions { action() }
+        job.finish(nil)
+      }
     } catch {
       note(error)
       if error.kind == .connection { throw Self.unknown(error) }
       throw error
     }
-    return transaction.actions
   }
 
   private func note(_ failure: PostgreSQLFailure) {

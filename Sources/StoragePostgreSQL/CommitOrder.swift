@@ -1,0 +1,50 @@
+internal import Base
+
+/// Has the writing threads tell of their commits in the order of the commits.
+///
+/// A transaction that saw or waited for what another has written sends its COMMIT after the other's is done. So numbers
+/// that are taken before the COMMIT is sent rise along every such chain, and telling in their order is enough: whoever
+/// keeps a copy of a row in memory gets its changes in their order. Nobody waits for a turn; the thread that ends the
+/// oldest commit tells of those behind it that are done too.
+final class CommitOrder: Sendable {
+  private struct State {
+    var next: UInt64 = 0
+    /// The oldest commit that was not told of.
+    var oldest: UInt64 = 0
+    var ended: [UInt64: @Sendable () -> Void] = [:]
+    var isTelling = false
+  }
+
+  private let state = Locked(State())
+
+  /// A commit is about to be sent. Must be followed by `end`, whatever becomes of it.
+  func begin() -> UInt64 {
+    state.withLock { state in
+      defer { state.next += 1 }
+      return state.next
+    }
+  }
+
+  /// The commit has ended.
+  /// - Parameter tell: is called once, on this thread or another's, when all earlier commits have been told of.
+  func end(_ number: UInt64, _ tell: @escaping @Sendable () -> Void) {
+    let isMine = state.withLock { state in
+      state.ended[number] = tell
+      defer { state.isTelling = true }
+      return !state.isTelling
+    }
+    guard isMine else { return }
+    while let tell = nextToTell() { tell() }
+  }
+
+  private func nextToTell() -> (@Sendable () -> Void)? {
+    state.withLock { state in
+      guard let tell = state.ended.removeValue(forKey: state.oldest) else {
+        state.isTelling = false
+        return nil
+      }
+      state.oldest += 1
+      return tell
+    }
+  }
+}
