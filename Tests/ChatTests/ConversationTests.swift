@@ -4,7 +4,7 @@ import DomainKit
 import Foundation
 import GoogleRPC
 import RPC
-import StorageSQLite
+import Storage
 import Streaming
 import Testing
 

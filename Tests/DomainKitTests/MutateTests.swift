@@ -6,7 +6,6 @@ import Foundation
 import ProtobufRuntime
 import RPC
 import Storage
-import StorageSQLite
 import Streaming
 import Testing
 

@@ -3,7 +3,6 @@ import ChatAPI
 import ProtobufRuntime
 import RPC
 import Storage
-import StorageSQLite
 import Testing
 
 @testable import DomainKit

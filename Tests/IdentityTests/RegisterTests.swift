@@ -123,7 +123,7 @@ import Testing
     await expectRefusal(.unauthenticated, "WRONG_CREDENTIALS") {
       try await house.client().login("ada", password: "wrong but secret")
     }
-    let disk = house.bytesOnDisk()
+    let disk = try await house.bytesOnDisk()
     #expect(disk.range(of: Data("identity_users".utf8)) != nil)
     let secrets = [
       House.password, "wrong but secret", "secret.mail@example.org", "+493055512345", login.accessToken,

@@ -2,7 +2,7 @@ import Base
 import DomainKit
 import IdentityAPI
 import RPC
-import StorageSQLite
+import Storage
 import Testing
 import WellKnownTypes
 

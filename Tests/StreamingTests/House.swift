@@ -1,7 +1,7 @@
 import Base
 import Cryptography
+import PostgreSQLServer
 import Storage
-import StorageSQLite
 import Streaming
 import Testing
 
@@ -15,7 +15,7 @@ struct House {
   static func with(limits: TopicLimits = TopicLimits(), _ body: (House) async throws -> Void) async throws {
     let clock = ManualClock()
     let notes = Migration("notes", 1, "notes", sql: "CREATE TABLE notes (id INTEGER PRIMARY KEY);")
-    let database = try await SQLiteDatabase.openTemporary(migrations: TopicStore.migrations + [notes], clock: clock)
+    let database = try await EngineUnderTest.openTemporary(migrations: TopicStore.migrations + [notes], clock: clock)
     let key = SecretKey([UInt8](repeating: 7, count: SecretKey.standardLength))
     let hub = TopicHub(database: database, clock: clock, key: key, limits: limits)
     do {

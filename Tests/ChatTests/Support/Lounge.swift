@@ -2,15 +2,15 @@ import Base
 import ChatAPI
 import Cryptography
 import DomainKit
+import PostgreSQLServer
 import ProtobufRuntime
 import RPC
 import Storage
-import StorageSQLite
 import Streaming
 
 @testable import Chat
 
-/// A server with one chat method, as a domain would have it: SQLite, the RPC core, rooms.
+/// A server with one chat method, as a domain would have it: a database, the RPC core, rooms.
 ///
 /// The method's policy is public and an interceptor names the caller, because sessions are another domain's business.
 final class Lounge: Sendable {
@@ -20,21 +20,19 @@ final class Lounge: Sendable {
     service: "test.Lounge", name: "Visit", kind: .bidirectional, policy: MethodPolicy(access: .user, mutates: true))
 
   let clock = ManualClock()
-  let database: SQLiteDatabase
+  let database: any Database
   let doors = Doors()
   let kit: Kit
   let rooms: ChatRooms
   private let transport: InProcessTransport
 
   static func open() async throws -> Lounge {
-    var options = SQLiteOptions()
-    options.runsBodiesTwice = true
-    let database = try await SQLiteDatabase.openTemporary(
-      migrations: TopicStore.migrations + ChatRooms.migrations, clock: ManualClock(), options: options)
+    let database = try await EngineUnderTest.openTemporary(
+      migrations: TopicStore.migrations + ChatRooms.migrations, clock: ManualClock())
     return try Lounge(database: database)
   }
 
-  private init(database: SQLiteDatabase) throws {
+  private init(database: any Database) throws {
     self.database = database
     let root = SecretKey.random()
     kit = Kit(

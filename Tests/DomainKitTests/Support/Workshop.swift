@@ -2,29 +2,27 @@ import Base
 import ChatAPI
 import Cryptography
 import DomainKit
+import PostgreSQLServer
 import ProtobufRuntime
 import RPC
 import Storage
-import StorageSQLite
 import Streaming
 
 /// A server with methods of a test's own, over the in-process transport.
 final class Workshop: Sendable {
   let clock = ManualClock()
   let doors: Doors
-  let database: SQLiteDatabase
+  let database: any Database
   let kit: Kit
 
   static let user = Identifier(rawValue: 1)
 
   init(topicLimits: TopicLimits = TopicLimits()) async throws {
     doors = try Doors()
-    var options = SQLiteOptions()
-    options.runsBodiesTwice = true
-    database = try await SQLiteDatabase.openTemporary(
+    database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + [
         Migration("test", 1, "notes", sql: "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
-      ], clock: clock, options: options)
+      ], clock: clock)
     let root = SecretKey.random()
     kit = Kit(
       database: database, hub: TopicHub(database: EdgeDatabase(database), clock: clock, key: root, limits: topicLimits),

@@ -4,12 +4,12 @@ import DomainKit
 import Foundation
 import Identity
 import IdentityAPI
+import PostgreSQLServer
 import RPC
 import Storage
-import StorageSQLite
 import Streaming
 
-/// A whole server in one process: SQLite, the RPC core with its interceptors, the identity domain.
+/// A whole server in one process: a database, the RPC core with its interceptors, the identity domain.
 final class House: Sendable {
   static let password = "correct horse battery"
   static let roles = [
@@ -18,8 +18,7 @@ final class House: Sendable {
   ]
 
   let clock: ManualClock
-  let database: SQLiteDatabase
-  let path: String
+  let database: any Database
   let passwords = CountingPasswords()
   let kit: Kit
   let authority: IdentityAuthority
@@ -29,18 +28,14 @@ final class House: Sendable {
   static func open(limits: RateLimits = RateLimits(expensive: Rate(perSecond: 1000, burst: 1000))) async throws -> House
   {
     let clock = ManualClock()
-    let path = NSTemporaryDirectory() + "octet-identity-\(UUID().uuidString)/octet.db"
-    var options = SQLiteOptions()
-    options.runsBodiesTwice = true
-    let database = try await SQLiteDatabase.open(
-      path: path, migrations: TopicStore.migrations + IdentityDomain.migrations, clock: clock, options: options)
-    return try await House(clock: clock, database: database, path: path, limits: limits)
+    let database = try await EngineUnderTest.openTemporary(
+      migrations: TopicStore.migrations + IdentityDomain.migrations, clock: clock)
+    return try await House(clock: clock, database: database, limits: limits)
   }
 
-  private init(clock: ManualClock, database: SQLiteDatabase, path: String, limits: RateLimits) async throws {
+  private init(clock: ManualClock, database: any Database, limits: RateLimits) async throws {
     self.clock = clock
     self.database = database
-    self.path = path
     let root = SecretKey.random()
     let keys = try ServerKeys(root: root)
     authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
@@ -57,7 +52,6 @@ final class House: Sendable {
 
   func close() async {
     await database.close()
-    try? FileManager.default.removeItem(atPath: String(path.dropLast("/octet.db".count)))
   }
 
   /// A client with a token, or without credentials.
@@ -72,9 +66,9 @@ final class House: Sendable {
   }
 
   /// Every byte that is on disk.
-  func bytesOnDisk() -> Data {
-    ["", "-wal"].reduce(into: Data()) { bytes, suffix in
-      bytes += (try? Data(contentsOf: URL(filePath: path + suffix))) ?? Data()
+  func bytesOnDisk() async throws -> Data {
+    try await EngineUnderTest.files(of: database).reduce(into: Data()) { bytes, path in
+      bytes += (try? Data(contentsOf: URL(filePath: path))) ?? Data()
     }
   }
 

@@ -5,7 +5,6 @@ import OctetTypes
 import RPC
 import RidesAPI
 import Storage
-import StorageSQLite
 import Testing
 
 @testable import Rides

@@ -3,7 +3,6 @@ import ProtobufRuntime
 import RPC
 import RidesAPI
 import Storage
-import StorageSQLite
 import Streaming
 import Testing
 

@@ -4,7 +4,6 @@ import ProtobufRuntime
 import RPC
 import RidesAPI
 import Storage
-import StorageSQLite
 
 @testable import Rides
 

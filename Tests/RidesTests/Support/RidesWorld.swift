@@ -3,19 +3,19 @@ import Chat
 import Cryptography
 import DomainKit
 import OctetTypes
+import PostgreSQLServer
 import RPC
 import RidesAPI
 import Storage
-import StorageSQLite
 import Streaming
 
 @testable import Rides
 
-/// A whole server of rides in one process: SQLite, the RPC core, real clients over the in-process transport, and a clock
+/// A whole server of rides in one process: a database, the RPC core, real clients over the in-process transport, and a clock
 /// that the test moves. Background loops do not run; a test calls `match()` and `runTimers()`.
 final class RidesWorld: Sendable {
   let clock: ManualClock
-  let database: SQLiteDatabase
+  let database: any Database
   let people = TestPeople()
   let identifiers: IdentifierGenerator
   let keys: ServerKeys
@@ -41,12 +41,8 @@ final class RidesWorld: Sendable {
     self.clock = clock
     self.limits = limits
     self.topicLimits = topicLimits
-    var options = SQLiteOptions()
-    // Finds bodies of transactions that have effects outside of them.
-    options.runsBodiesTwice = true
-    database = try await SQLiteDatabase.openTemporary(
-      migrations: TopicStore.migrations + ChatRooms.migrations + RidesDomain.migrations, clock: clock,
-      options: options)
+    database = try await EngineUnderTest.openTemporary(
+      migrations: TopicStore.migrations + ChatRooms.migrations + RidesDomain.migrations, clock: clock)
     identifiers = IdentifierGenerator(clock: clock)
     keys = try ServerKeys(root: SecretKey([UInt8](repeating: 7, count: ServerKeys.rootLength)))
     node = Locked(
@@ -117,7 +113,7 @@ final class RidesWorld: Sendable {
   }
 
   private static func makeNode(
-    limits: RidesLimits, topicLimits: TopicLimits, clock: ManualClock, database: SQLiteDatabase, people: TestPeople,
+    limits: RidesLimits, topicLimits: TopicLimits, clock: ManualClock, database: any Database, people: TestPeople,
     identifiers: IdentifierGenerator, keys: ServerKeys
   ) throws -> Node {
     let random = SeededRandomSource(seed: 1)

@@ -19,13 +19,13 @@ struct Engine: Sendable, CustomTestStringConvertible {
       return try await SQLiteDatabase.openTemporary(migrations: migrations, clock: clock, options: options)
     },
     Engine(testDescription: "PostgreSQL") { migrations, clock in
-      let url = try await PostgreSQLServer.common().makeDatabase()
+      let url = try await PostgreSQLServer.common().makeSchema()
       return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: fewConnections)
     },
     Engine(testDescription: "PostgreSQL, every body twice") { migrations, clock in
       var options = fewConnections
       options.runsBodiesTwice = true
-      let url = try await PostgreSQLServer.common().makeDatabase()
+      let url = try await PostgreSQLServer.common().makeSchema()
       return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: options)
     },
   ]

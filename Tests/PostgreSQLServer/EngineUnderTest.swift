@@ -1,0 +1,57 @@
+public import Base
+import Glibc
+public import Storage
+import StoragePostgreSQL
+import StorageSQLite
+
+/// The engine that the domains' tests run on: SQLite, or PostgreSQL when OCTET_TEST_ENGINE says so. `make unit-test`
+/// runs them on both.
+public enum EngineUnderTest {
+  /// Tests run side by side, each with connections of its own, and the server has a limit.
+  private static let connections = 2
+
+  public static let isPostgreSQL = getenv("OCTET_TEST_ENGINE").map { String(cString: $0) } == "postgresql"
+
+  /// Opens an empty database. Every write body runs twice, which finds those that have effects outside of their
+  /// transactions.
+  public static func openTemporary(migrations: [Migration], clock: any WallClock) async throws -> any Database {
+    if isPostgreSQL {
+      var options = PostgreSQLOptions()
+      options.runsBodiesTwice = true
+      options.writers = connections
+      options.readers = connections
+      return try await PostgreSQLDatabase.open(
+        url: try await PostgreSQLServer.common().makeSchema(), migrations: migrations, clock: clock, options: options)
+    }
+    var options = SQLiteOptions()
+    options.runsBodiesTwice = true
+    return try await SQLiteDatabase.openTemporary(migrations: migrations, clock: clock, options: options)
+  }
+
+  /// The files that hold a database's tables and its log.
+  public static func files(of database: any Database) async throws -> [String] {
+    guard isPostgreSQL else {
+      let path: String? = try await database.read { try $0.first("SELECT file FROM pragma_database_list") { $0[0] } }
+      return path.map { [$0, $0 + "-wal"] } ?? []
+    }
+    let data = try await PostgreSQLServer.common().directory + "/data/"
+    let folder: String? = try await database.read { reader in
+      try reader.first("SELECT 'base/' || CAST(oid AS TEXT) FROM pg_database WHERE datname = current_database()") {
+        $0[0]
+      }
+    }
+    return ["pg_wal", folder ?? ""].flatMap { folder in entries(of: data + folder).map { data + folder + "/" + $0 } }
+  }
+
+  private static func entries(of folder: String) -> [String] {
+    guard let stream = opendir(folder) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        names.append(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
+      }
+    }
+    return names.filter { !$0.hasPrefix(".") }
+  }
+}
