@@ -1,4 +1,6 @@
+internal import Base
 internal import CPostgreSQL
+internal import Glibc
 internal import Storage
 
 /// One session at the server, with its prepared statements. Confined to one thread at a time.
@@ -13,6 +15,10 @@ final class PostgreSQLConnection {
   }
 
   private let handle: OpaquePointer
+  /// How long an answer may take: longer than the server takes to give a statement up by itself.
+  private let answerTimeout: Duration
+  /// Counts the server's warnings. Memory of its own, because libpq writes to it.
+  private let warnings: UnsafeMutablePointer<Int>
   /// Whether each transaction may find itself in another session.
   let isPooled: Bool
   private var prepared: [StatementKey: String] = [:]
@@ -36,15 +42,26 @@ final class PostgreSQLConnection {
       throw PostgreSQLFailure(connection: nil, operation: "connect")
     }
     self.handle = handle
-    guard PQstatus(handle) == CONNECTION_OK, PQenterPipelineMode(handle) == 1 else {
+    answerTimeout = options.statementTimeout + options.connectionTimeout
+    warnings = .allocate(capacity: 1)
+    warnings.initialize(to: 0)
+    guard PQstatus(handle) == CONNECTION_OK, PQenterPipelineMode(handle) == 1, PQsetnonblocking(handle, 1) == 0 else {
       throw PostgreSQLFailure(connection: handle, operation: "connect")
     }
     // Notices would go to the standard error otherwise.
-    PQsetNoticeReceiver(handle, { _, _ in }, nil)
+    PQsetNoticeReceiver(
+      handle,
+      { counter, result in
+        // PG_DIAG_SEVERITY_NONLOCALIZED is a macro of a character. The counter is `warnings`, which outlives the
+        // connection.
+        let severity = PQresultErrorField(result, Int32(UInt8(ascii: "V")))
+        if severity?.pointee == CChar(UInt8(ascii: "W")) { counter?.assumingMemoryBound(to: Int.self).pointee += 1 }
+      }, warnings)
   }
 
   deinit {
     PQfinish(handle)
+    warnings.deallocate()
   }
 
   // MARK: Transactions
@@ -59,6 +76,10 @@ final class PostgreSQLConnection {
   }
 
   /// Makes what was written durable, and waits for it.
+  ///
+  /// A COMMIT that waits for a standby must not run into the statements' time limit: the server would stop waiting,
+  /// call the transaction committed though no standby has it, and say so by a mere warning. So it has no limit, and
+  /// after a warning nobody knows the outcome.
   func commit() throws(PostgreSQLFailure) {
     guard isInTransaction else { return }
     isInTransaction = false
@@ -67,8 +88,13 @@ final class PostgreSQLConnection {
       opening = []
       return
     }
-    let result = try exchange("commit", sql: nil) { send("COMMIT") }
+    let before = warnings.pointee
+    let result = try exchange("commit", sql: nil) { send("SET LOCAL statement_timeout = 0") && send("COMMIT") }
     defer { PQclear(result) }
+    guard warnings.pointee == before else {
+      isBroken = true
+      throw PostgreSQLFailure(connectionLost: "the server has warned about the commit", operation: "commit")
+    }
     // The server answers ROLLBACK to the COMMIT of a failed transaction.
     guard let tag = PQcmdStatus(result), String(cString: tag) == "COMMIT" else {
       throw PostgreSQLFailure(
@@ -234,7 +260,13 @@ final class PostgreSQLConnection {
     var last: OpaquePointer?
     var failure: PostgreSQLFailure?
     var isBetweenCommands = false
+    let deadline = ContinuousClock.now + answerTimeout
     while true {
+      guard awaitResult(until: deadline) else {
+        isBroken = true
+        PQclear(last)
+        throw failure ?? PostgreSQLFailure(connectionLost: "no answer came", operation: operation, sql: sql)
+      }
       guard let result = PQgetResult(handle) else {
         // Nil stands between the answers of two commands. Twice in a row it means that nothing more will come: the
         // server has ended the session, which libpq does not always call a lost connection.
@@ -263,6 +295,22 @@ final class PostgreSQLConnection {
         failure = failure ?? judge(PostgreSQLFailure(result: result, operation: operation, sql: sql))
         PQclear(result)
       }
+    }
+  }
+
+  /// Sends what is left to be sent, and waits until a result or the end of the connection is there.
+  /// - Returns: false when the deadline comes first: whoever is at the other end keeps silent.
+  private func awaitResult(until deadline: ContinuousClock.Instant) -> Bool {
+    while true {
+      let unsent = PQflush(handle)
+      // A failure to send or to receive shows in the result.
+      guard unsent >= 0, PQisBusy(handle) == 1 else { return true }
+      let left = ContinuousClock.now.duration(to: deadline).inMilliseconds
+      guard left > 0 else { return false }
+      var socket = pollfd(fd: PQsocket(handle), events: Int16(POLLIN | (unsent > 0 ? POLLOUT : 0)), revents: 0)
+      let ready = poll(&socket, 1, Int32(clamping: left))
+      let hasInput = ready > 0 && Int32(socket.revents) & (POLLIN | POLLHUP | POLLERR) != 0
+      if hasInput, PQconsumeInput(handle) == 0 { return true }
     }
   }
 

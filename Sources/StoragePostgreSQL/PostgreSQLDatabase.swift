@@ -25,7 +25,8 @@ public final class PostgreSQLDatabase: Database {
     options: PostgreSQLOptions = PostgreSQLOptions()
   ) async throws -> PostgreSQLDatabase {
     let database = try await OSThread.run(name: "postgres-open") {
-      // One attempt by itself, so that what is wrong with the URL is said at once.
+      try PostgreSQLParameters.check(url)
+      // One attempt by itself, so that what is wrong is said at once.
       var impatient = options
       impatient.patience = .zero
       _ = try PostgreSQLSession(url, impatient, random).connected()

@@ -33,6 +33,12 @@ struct PostgreSQLFailure: Error {
     error = StorageError(.unavailable, operation: operation, message: words, sql: sql)
   }
 
+  /// The connection is of no use any more, for a reason that libpq does not know.
+  init(connectionLost message: String, operation: String, sql: String? = nil) {
+    kind = .connection
+    error = StorageError(.unavailable, operation: operation, message: message, sql: sql)
+  }
+
   /// The primary message of a result; its details may show values of rows, which are nobody's business.
   init(result: OpaquePointer?, operation: String, sql: String?) {
     func field(_ code: Int32) -> String? { PQresultErrorField(result, code).map { String(cString: $0) } }

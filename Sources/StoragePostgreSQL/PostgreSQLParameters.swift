@@ -1,6 +1,7 @@
 internal import Base
 internal import CLinux
 internal import CPostgreSQL
+internal import Storage
 
 /// What a connection is opened with.
 struct PostgreSQLParameters {
@@ -34,6 +35,17 @@ struct PostgreSQLParameters {
       // A transaction whose client is gone must not hold its locks.
       ("idle_in_transaction_session_timeout", options.statementTimeout.inMilliseconds),
     ]
+  }
+
+  /// Refuses what libpq does not understand. Its own words are not repeated: they may show a password.
+  static func check(_ url: String) throws(StorageError) {
+    var message: UnsafeMutablePointer<CChar>?
+    let options = PQconninfoParse(url, &message)
+    defer {
+      PQconninfoFree(options)
+      PQfreemem(message)
+    }
+    if options == nil { throw StorageError(.cannotOpen, operation: "open", message: "the URL is not well formed") }
   }
 
   private mutating func add(_ keyword: String, _ value: String) {

@@ -32,6 +32,7 @@ struct CrashWriter {
   /// One system call, so that lines of several callers do not mix: a pipe takes up to 4 KiB at once.
   @Sendable private static func write(_ line: String) {
     let bytes = Array(line.utf8)
-    _ = Glibc.write(STDOUT_FILENO, bytes, bytes.count)
+    // The test that listens may have died itself.
+    if Glibc.write(STDOUT_FILENO, bytes, bytes.count) < 0 { exit(1) }
   }
 }

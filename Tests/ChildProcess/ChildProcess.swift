@@ -39,11 +39,19 @@ public final class ChildProcess: Sendable {
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&actions, outputEnd, 1)
     posix_spawn_file_actions_adddup2(&actions, errorsEnd, 2)
+    // Threads of ours block signals, and a program would begin so, too: deaf to SIGTERM and SIGPIPE.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var argv: [UnsafeMutablePointer<CChar>?] = (words + arguments).map { strdup($0) }
     argv.append(nil)
     defer { for word in argv { free(word) } }
     var id = pid_t()
-    let code = posix_spawnp(&id, words[0], &actions, nil, argv, octet_environment())
+    let code = posix_spawnp(&id, words[0], &actions, &attributes, argv, octet_environment())
     guard code == 0 else { throw Failure(operation: "posix_spawnp \(words[0])", code: code) }
     (self.id, self.output, self.errors) = (id, output, errors)
   }

@@ -31,8 +31,11 @@ public final class PostgreSQLServer: Sendable {
   }
 
   /// Starts another one, for a test that kills it.
-  /// - Parameter settings: `name=value`, as in postgresql.conf.
-  public init(settings: [String] = []) async throws {
+  /// - Parameters:
+  ///   - settings: `name=value`, as in postgresql.conf.
+  ///   - certificate: a folder with `cert.pem` and `key.pem` for TLS.
+  public init(settings: [String] = [], certificate: String? = nil) async throws {
+    let settings = (certificate.map { ["certificate=" + $0] } ?? []) + settings
     let script = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined() + "/support/postgres-server"
     (guardian, directory, port) = try await OSThread.run(name: "postgres-start") {
       let guardian = try ChildProcess("bash", [script, "\(getpid())"] + settings)

@@ -1,0 +1,60 @@
+import Base
+import ChildProcess
+import Glibc
+
+/// A PgBouncer in transaction mode before a server of the tests: each transaction may run in another session.
+public final class PgBouncer: Sendable {
+  private static let port = 6432
+  private let process: ChildProcess
+  private let directory: String
+
+  /// - Parameters:
+  ///   - ignoring: start-up parameters that it lets clients send, without heeding them.
+  ///   - sessions: how many it has at the server, for however many clients.
+  public init(before server: PostgreSQLServer, ignoring: [String] = [], sessions: Int = 2) async throws {
+    directory = server.directory + "/pgbouncer-\(ignoring.count)"
+    let settings = """
+      [databases]
+      * = host=\(server.directory) port=\(server.port) user=octet
+      [pgbouncer]
+      listen_addr =
+      unix_socket_dir = \(directory)
+      listen_port = \(Self.port)
+      auth_type = any
+      pool_mode = transaction
+      default_pool_size = \(sessions)
+      max_client_conn = 200
+      ignore_startup_parameters = \(ignoring.joined(separator: ","))
+      """
+    let file = directory + "/pgbouncer.ini"
+    mkdir(directory, 0o777)
+    chmod(directory, 0o777)
+    guard let stream = fopen(file, "w") else { throw PostgreSQLServer.Failure(description: "cannot write \(file)") }
+    fputs(settings, stream)
+    fclose(stream)
+    // It refuses to run as root, as the server does.
+    let user = getuid() == 0 ? ["-u", "postgres"] : []
+    let command = ["--pdeathsig", "KILL", "sh", "-c", "exec \"$@\" 2>&1", "sh", "/usr/sbin/pgbouncer"] + user + [file]
+    process = try await OSThread.run(name: "pgbouncer-start") {
+      let process = try ChildProcess("setpriv", command)
+      var log: [UInt8] = []
+      while !String(decoding: log, as: UTF8.self).contains("process up") {
+        let bytes = process.readOutput(atMost: 4096)
+        if bytes.isEmpty { throw PostgreSQLServer.Failure(description: String(decoding: log, as: UTF8.self)) }
+        log += bytes
+      }
+      return process
+    }
+  }
+
+  /// How a database is reached through it.
+  public func url(_ database: String) -> String {
+    let host = directory.split(separator: "/").map { "%2F" + $0 }.joined()
+    return "postgres://octet@/\(database)?host=\(host)&port=\(Self.port)"
+  }
+
+  public func stop() async {
+    process.kill()
+    try? await OSThread.run(name: "pgbouncer-stop") { [process] in _ = process.wait() }
+  }
+}

@@ -1,0 +1,66 @@
+import Base
+import PostgreSQLServer
+import Storage
+import StoragePostgreSQL
+import Testing
+
+/// The way to the server breaks at random points; the server is killed with SIGKILL.
+@Suite struct ConnectionFaultTests {
+  private static let callers = 16
+  private static let kills = 3
+  private static let writes = 40
+
+  private static var options: PostgreSQLOptions {
+    var options = PostgreSQLOptions()
+    options.patience = .seconds(60)
+    return options
+  }
+
+  @Test func `cut and silent connections lose nothing and double nothing`() async throws {
+    let seed = UInt64.random(in: 0 ... .max)
+    let server = try await PostgreSQLServer.common()
+    try await server.run("CREATE DATABASE faults")
+    let proxy = try FaultProxy(target: server.port, random: SeededRandomSource(seed: seed))
+    defer { proxy.stop() }
+    let database = try await PostgreSQLDatabase.open(
+      url: server.url("faults", port: proxy.port), migrations: Load.migrations, clock: SystemClock(),
+      options: Self.options)
+    let load = Load(database, seed: seed)
+    proxy.spoil(after: 40_000)
+    try await load.run(callers: Self.callers, numbers: 0..<60)
+    proxy.spoil(after: nil)
+    try await load.check(callers: Self.callers, writes: 60)
+    #expect(proxy.spoiled >= 5, "seed \(seed)")
+    await database.close()
+  }
+
+  @Test func `kill -9 of the server loses nothing and doubles nothing`() async throws {
+    let seed = UInt64.random(in: 0 ... .max)
+    let random = SeededRandomSource(seed: seed)
+    // With fsync, as in earnest; without it the system's cache would keep what was written, too.
+    let server = try await PostgreSQLServer(settings: ["fsync=on"])
+    let database = try await PostgreSQLDatabase.open(
+      url: try await server.makeDatabase(), migrations: Load.migrations, clock: SystemClock(), options: Self.options)
+    let load = Load(database, seed: seed)
+    for round in 0..<Self.kills {
+      let first = round * Self.writes
+      async let writing: Void = load.run(callers: Self.callers, numbers: first..<first + Self.writes)
+      // Somewhere in the middle of the round.
+      let mark = Self.callers * first + Int(random.below(UInt64(Self.callers * Self.writes * 3 / 4))) + 1
+      while try await count(database) < mark { await Task.yield() }
+      try server.kill()
+      try await writing
+    }
+    try await load.check(callers: Self.callers, writes: Self.kills * Self.writes)
+    await database.close()
+    await server.stop()
+  }
+
+  private func count(_ database: any Database) async throws -> Int {
+    do {
+      return try await database.read { try $0.first("SELECT count(*) FROM load_notes") { $0[0] } ?? 0 }
+    } catch let error as StorageError where error.isTransient {
+      return 0
+    }
+  }
+}

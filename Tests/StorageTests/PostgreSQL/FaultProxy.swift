@@ -1,0 +1,110 @@
+import Base
+import Glibc
+
+/// Stands between a client and a server on real sockets, and spoils connections at random points: it cuts them, or
+/// keeps silent for a while, in the middle of a message or between two.
+final class FaultProxy: Sendable {
+  /// Where clients connect, on 127.0.0.1.
+  let port: Int
+  private let listener: Int32
+  private let target: Int
+  private let random: any RandomSource
+  /// How many bytes a connection lives for, at most; nil: as many as its ends want.
+  private let longestLife = Locked<Int?>(nil)
+  private let spoiledCount = Locked(0)
+  private let isOver = Locked(false)
+
+  /// How long a connection that was silenced stays so.
+  private static let silenceMilliseconds: UInt64 = 400
+
+  /// - Parameter target: the server's port on 127.0.0.1.
+  init(target: Int, random: any RandomSource) throws(StartFailure) {
+    self.target = target
+    self.random = random
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var address = Self.loopback(port: 0)
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+        bind(listener, pointer, length) == 0 && listen(listener, 128) == 0
+          && getsockname(listener, pointer, &length) == 0
+      }
+    }
+    guard listener >= 0, result else { throw StartFailure(code: errno) }
+    self.listener = listener
+    port = Int(UInt16(bigEndian: address.sin_port))
+    _ = OSThread(name: "fault-proxy") { [self] in accept() }
+  }
+
+  struct StartFailure: Error {
+    let code: Int32
+  }
+
+  /// From now on connections, also those that are open, live for at most so many bytes more; nil: for ever.
+  func spoil(after bytes: Int?) { longestLife.withLock { $0 = bytes } }
+
+  /// How many connections were spoiled.
+  var spoiled: Int { spoiledCount.withLock { $0 } }
+
+  func stop() {
+    isOver.withLock { $0 = true }
+    shutdown(listener, Int32(SHUT_RDWR))
+  }
+
+  private func accept() {
+    while true {
+      let client = Glibc.accept(listener, nil, nil)
+      guard client >= 0, !isOver.withLock({ $0 }) else { break }
+      _ = OSThread(name: "fault-pump") { [self] in serve(client) }
+    }
+    close(listener)
+  }
+
+  private func serve(_ client: Int32) {
+    defer { close(client) }
+    let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    defer { close(server) }
+    var address = Self.loopback(port: target)
+    let isConnected = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+        connect(server, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+    guard isConnected else { return }
+    // Drawn once, as a share, so that a connection that was opened in peace can still be spoiled.
+    let share = Int(random.below(1000)) + 1
+    var passed = 0
+    var chunk = [UInt8](repeating: 0, count: 4096)
+    while true {
+      var sockets = [
+        pollfd(fd: client, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0),
+      ]
+      guard poll(&sockets, 2, -1) > 0 || errno == EINTR else { return }
+      for (index, socket) in sockets.enumerated() where socket.revents != 0 {
+        let left = longestLife.withLock { $0.map { max(1, $0 * share / 1000 - passed) } } ?? .max
+        let taken = recv(socket.fd, &chunk, min(chunk.count, left), 0)
+        guard taken > 0 else { return }
+        guard send(index == 0 ? server : client, chunk, taken, Int32(MSG_NOSIGNAL)) == taken else { return }
+        passed += taken
+        guard taken < left else { return spoil(client, server) }
+      }
+    }
+  }
+
+  /// Ends a connection at once for both sides, or hides from the client for a while that it has ended.
+  private func spoil(_ client: Int32, _ server: Int32) {
+    spoiledCount.withLock { $0 += 1 }
+    guard random.below(4) == 0 else { return }
+    shutdown(server, Int32(SHUT_RDWR))
+    var none = pollfd(fd: -1, events: 0, revents: 0)
+    poll(&none, 1, Int32(random.below(Self.silenceMilliseconds)))
+  }
+
+  private static func loopback(port: Int) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(UInt16(port)).bigEndian
+    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+    return address
+  }
+}

@@ -1,0 +1,26 @@
+import Base
+import PostgreSQLServer
+import Storage
+import StoragePostgreSQL
+import Testing
+
+/// A pooler that gives each transaction another session knows no prepared statement, or one of another client.
+@Suite struct PoolerTests {
+  @Test(arguments: [[], ["options", "extra_float_digits"]])
+  func `transactions through pgbouncer survive the change of sessions`(ignored: [String]) async throws {
+    let server = try await PostgreSQLServer.common()
+    let name = "pooled\(ignored.count)"
+    try await server.run("CREATE DATABASE \(name)")
+    let pooler = try await PgBouncer(before: server, ignoring: ignored)
+    let database = try await PostgreSQLDatabase.open(
+      url: pooler.url(name), migrations: Load.migrations, clock: SystemClock())
+    let load = Load(database, seed: 0)
+    try await load.run(callers: 16, numbers: 0..<20)
+    try await load.check(callers: 16, writes: 20)
+    // What a session would say of its limits, a transaction has to say.
+    let timeout: String? = try await database.write { try $0.first("SELECT current_setting('lock_timeout')") { $0[0] } }
+    #expect(timeout == "5s")
+    await database.close()
+    await pooler.stop()
+  }
+}
