@@ -29,7 +29,8 @@ public struct Migrator: Sendable {
     try await database.write { writer in
       if writer.dialect == .postgreSQL {
         // Two sessions that make the same table at once fail there, even with IF NOT EXISTS.
-        try writer.execute("SELECT pg_advisory_xact_lock($1)", Self.lockNumber)
+        try writer.execute(
+          "SELECT pg_advisory_xact_lock(hashtextextended(CAST(current_schema() AS TEXT), $1))", Self.lockNumber)
       }
       try writer.define(
         """
