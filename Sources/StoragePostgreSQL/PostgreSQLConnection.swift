@@ -23,7 +23,6 @@ final class PostgreSQLConnection {
   let isPooled: Bool
   private var prepared: [StatementKey: String] = [:]
   private var parameterCounts: [String: Int] = [:]
-  private var statementNumber = 0
   /// Synchronisation points that were sent and whose results nobody has read.
   private var unread = 0
   /// What opens a transaction and has not been sent yet.
@@ -129,7 +128,7 @@ final class PostgreSQLConnection {
     try checkCount(sql, arguments.count)
     let key = list.signature.map { StatementKey(sql: sql, signature: $0) }
     let known = key.flatMap { prepared[$0] }
-    let name = known ?? (key != nil && !isPooled ? nextName() : "")
+    let name = known ?? (isPooled ? "" : key.map(newName) ?? "")
     let position = opening.count
     var answered = 0
     let result: OpaquePointer
@@ -199,10 +198,13 @@ final class PostgreSQLConnection {
     }
   }
 
-  private func nextName() -> String {
+  /// The same name means the same statement in every session of every process: a pooler that nobody has told of may hand
+  /// this connection a session in which another has prepared its statements.
+  private func newName(_ key: StatementKey) -> String {
     if prepared.count >= PostgreSQLLimits.preparedStatements { forgetStatements() }
-    statementNumber += 1
-    return "octet\(statementNumber)"
+    let hash = UInt64(bitPattern: StableHash.of(key.sql))
+    let parts = [hash, UInt64(key.sql.utf8.count), key.signature]
+    return "octet_" + parts.map { String($0, radix: 36) }.joined(separator: "_")
   }
 
   private func forgetStatements() {
