@@ -14,7 +14,7 @@ struct OrderShape: TransactionShape {
   private static let stock = 1_000_000_000
   private static let message = [UInt8](repeating: 7, count: 100)
 
-  init(_ database: SQLiteDatabase) {
+  init(_ database: any Database) {
     outbox = Outbox(database: database, clock: SystemClock(), random: SystemRandomSource())
   }
 
@@ -78,6 +78,6 @@ struct OrderShape: TransactionShape {
 enum Series {
   static let sql = """
     (WITH RECURSIVE series (value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM series WHERE value < $1)
-      SELECT value FROM series)
+      SELECT value FROM series) AS numbers
     """
 }

@@ -1,5 +1,6 @@
 import Base
 import Storage
+import StoragePostgreSQL
 import StorageSQLite
 import Streaming
 
@@ -80,10 +81,14 @@ struct Arguments {
 
   /// What the benchmarks of transactions have in common.
   mutating func transactions() -> TransactionBenchmark {
-    TransactionBenchmark(
+    var postgreSQL = PostgreSQLOptions()
+    postgreSQL.writers = takeNumber("writers") ?? postgreSQL.writers
+    postgreSQL.transactionsPerCommit = takeNumber("batch") ?? postgreSQL.transactionsPerCommit
+    return TransactionBenchmark(
       path: take("path") ?? "bench.db", callers: takeNumber("callers") ?? 256, seconds: takeNumber("seconds") ?? 5,
       rows: takeNumber("rows") ?? 0, rate: takeNumber("rate"), cacheMiB: takeNumber("cache") ?? 256,
-      checkpointPages: takeNumber("checkpoint") ?? SQLiteOptions().checkpointPages)
+      checkpointPages: takeNumber("checkpoint") ?? SQLiteOptions().checkpointPages,
+      postgreSQL: postgreSQL)
   }
 
   mutating func takeNumber(_ name: String) -> Int? {

@@ -1,6 +1,7 @@
 import Base
 import Glibc
 import Storage
+import StoragePostgreSQL
 import StorageSQLite
 
 /// A transaction that is measured.
@@ -32,12 +33,14 @@ struct TransactionBenchmark {
   let cacheMiB: Int
   /// How long the log gets before it is copied.
   let checkpointPages: Int
+  /// How a `postgres://` path is used.
+  var postgreSQL = PostgreSQLOptions()
 
   private static let rowsPerFill = 100_000
 
   /// Fills the database and measures.
   /// - Parameter make: makes the shape for the open database.
-  func run(_ make: (SQLiteDatabase) -> any TransactionShape) async throws {
+  func run(_ make: (any Database) -> any TransactionShape) async throws {
     var database = try await open()
     let shape = make(database)
     try await database.write { try shape.prepare($0) }
@@ -55,7 +58,13 @@ struct TransactionBenchmark {
     await database.close()
   }
 
-  private func open() async throws -> SQLiteDatabase {
+  private var isPostgreSQL: Bool { path.hasPrefix("postgres://") }
+
+  private func open() async throws -> any Database {
+    if isPostgreSQL {
+      return try await PostgreSQLDatabase.open(
+        url: path, migrations: [OrderShape.schema, TransferShape.schema], clock: SystemClock(), options: postgreSQL)
+    }
     var options = SQLiteOptions()
     options.writerCacheMiB = cacheMiB
     options.checkpointPages = checkpointPages
@@ -66,6 +75,7 @@ struct TransactionBenchmark {
 
   /// Has the system drop the file's pages from its cache.
   private func forget() throws {
+    if isPostgreSQL { return }
     let descriptor = Glibc.open(path, O_RDONLY)
     guard descriptor >= 0 else { throw SystemFailure(code: errno) }
     defer { close(descriptor) }
@@ -77,9 +87,9 @@ struct TransactionBenchmark {
     let code: Int32
   }
 
-  private func measure(_ shape: any TransactionShape, _ database: SQLiteDatabase) async throws {
+  private func measure(_ shape: any TransactionShape, _ database: any Database) async throws {
     let clock = SystemClock()
-    let checkpoints = database.checkpoints
+    let checkpoints = ((database as? SQLiteDatabase)?.checkpoints ?? 0)
     let latencies = Locked<[Int64]>([])
     let start = clock.now()
     let end = start + .seconds(seconds)
@@ -109,7 +119,8 @@ struct TransactionBenchmark {
     print(
       "\(shape.name): \(callers) callers, \(rows) rows before: \(Int(Double(sorted.count) / elapsed))/s,",
       "p50 \(percentile(sorted, 500)) us, p99 \(percentile(sorted, 990)) us, p99.9 \(percentile(sorted, 999)) us,",
-      "max \(percentile(sorted, 1000)) us, \(database.checkpoints - checkpoints) checkpoints")
+      "max \(percentile(sorted, 1000)) us, \(((database as? SQLiteDatabase)?.checkpoints ?? 0) - checkpoints) checkpoints"
+    )
   }
 
   /// Waits for the time of a caller's next call.
