@@ -236,6 +236,13 @@ extension HTTP2Limits {
   /// Reads of one connection in one tick before others get their turn.
   static let readsPerTick = 4
 
+  /// Parts of bodies from this size on are written from where they lie: below, copying costs less than another entry in
+  /// the list that the system call takes.
+  static let leastSharedPart = 4096
+
+  /// Entries in the list that one system call takes; Linux allows 1024.
+  static let vectorsPerWrite = 256
+
   /// Frames are gathered up to this many bytes for one write.
   static let outputBatchSize = 256 << 10
 

@@ -40,8 +40,8 @@ import Testing
     let box = UncheckedBox(stream)
     return await withCheckedContinuation { done in
       loop.execute {
-        let connection = box.value.connection
-        done.resume(returning: (connection?.pending.count ?? 0, connection?.pendingOffset ?? 0))
+        let pending = box.value.connection?.pending ?? PendingOutput()
+        done.resume(returning: (pending.isEmpty ? 0 : pending.count + pending.taken, pending.taken))
       }
     }
   }

@@ -49,6 +49,35 @@ final class ByteChannel {
     }
   }
 
+  /// Sends what the socket takes now of a part of an array, which is not empty.
+  func write(_ bytes: [UInt8], _ range: Range<Int>) throws(ChannelError) -> Outcome {
+    let result: Result<Outcome, ChannelError> = bytes.withUnsafeBytes { bytes in
+      Result { () throws(ChannelError) in try write(UnsafeRawBufferPointer(rebasing: bytes[range])) }
+    }
+    return try result.get()
+  }
+
+  /// Whether octets can be sent from several places at once.
+  var takesVectors: Bool { tls == nil }
+
+  /// Sends what the socket takes now of octets that lie in several places, from that of number `first` on. Not under TLS.
+  func write(_ vectors: inout [iovec], from first: Int) throws(ChannelError) -> Outcome {
+    let number = descriptor.number
+    let count = vectors.count - first
+    let result: Result<Int?, SystemError> = vectors.withUnsafeMutableBufferPointer { vectors in
+      var message = msghdr()
+      message.msg_iov = vectors.baseAddress.map { $0 + first }
+      message.msg_iovlen = min(count, HTTP2Limits.vectorsPerWrite)
+      return Result { () throws(SystemError) in
+        try syscallOrWouldBlock("sendmsg") { sendmsg(number, &message, Int32(MSG_NOSIGNAL)) }
+      }
+    }
+    switch result {
+    case .success(let moved): return moved.map { .moved($0) } ?? .wouldBlock
+    case .failure(let error): throw .system(error)
+    }
+  }
+
   /// Says that nothing more will be sent.
   func finishWriting() {
     tls?.sendCloseNotify()

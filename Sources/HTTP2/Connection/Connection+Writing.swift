@@ -1,3 +1,4 @@
+internal import CLinux
 internal import RPC
 
 extension Connection {
@@ -17,6 +18,7 @@ extension Connection {
     var mayHaveMore = true
     var writes = 0
     let output = loop.output
+    output.takesSharedParts = channel.takesVectors
     while mayHaveMore {
       guard writePending() else { return }
       if writes == HTTP2Limits.writesPerTick {
@@ -30,8 +32,8 @@ extension Connection {
       } catch {
         return close(.connectionLost(error.description))
       }
-      guard output.count > 0 else { break }
-      guard write(output.bytes) else { return }
+      guard output.total > 0 else { break }
+      guard output.shared.isEmpty ? write(output.bytes) : write(sharing: output) else { return }
     }
     if failure == nil { followDemand() }
     updateInterest()
@@ -50,31 +52,55 @@ extension Connection {
       close(.connectionLost("\(error)"))
       return false
     }
-    if !rest.isEmpty {
-      pending = [UInt8](rest)
-      pendingOffset = 0
-      updateInterest()
-      expectProgress()
-    }
+    if !rest.isEmpty { keep(PendingOutput(rest)) }
     return true
+  }
+
+  /// Writes octets that lie in several places. Returns false if the connection is closed meanwhile.
+  private func write(sharing output: OutputBuffer) -> Bool {
+    // The bodies must not be held until the next write.
+    defer { output.removeAll() }
+    var vectors = Vectors.make(output)
+    var first = 0
+    var written = 0
+    do {
+      while written < output.total {
+        guard case .moved(var count) = try channel.write(&vectors, from: first) else { break }
+        written += count
+        while first < vectors.count, count >= vectors[first].iov_len {
+          count -= vectors[first].iov_len
+          first += 1
+        }
+        if count > 0 {
+          vectors[first].iov_base = vectors[first].iov_base.map { $0 + count }
+          vectors[first].iov_len -= count
+        }
+      }
+    } catch {
+      close(.connectionLost("\(error)"))
+      return false
+    }
+    if written < output.total { keep(PendingOutput(output, after: written)) }
+    return true
+  }
+
+  /// Has the rest written when the socket takes it.
+  private func keep(_ rest: PendingOutput) {
+    pending = rest
+    updateInterest()
+    expectProgress()
   }
 
   /// Returns false if there is still something, or the connection is closed.
   private func writePending() -> Bool {
     guard !pending.isEmpty else { return true }
     do {
-      while pendingOffset < pending.count {
-        let outcome = try pending.withUnsafeBytes { bytes throws(ChannelError) in
-          try channel.write(UnsafeRawBufferPointer(rebasing: bytes[pendingOffset...]))
-        }
-        guard case .moved(let count) = outcome else { return false }
-        pendingOffset += count
-      }
+      try pending.write(to: channel)
     } catch {
       close(.connectionLost("\(error)"))
       return false
     }
-    pending = []
+    guard pending.isEmpty else { return false }
     sendDeadline?.cancel()
     sendDeadline = nil
     return true
@@ -84,10 +110,10 @@ extension Connection {
   private func expectProgress() {
     // One that has failed has a shorter time.
     guard failure == nil else { return }
-    let start = pendingOffset
+    let start = pending.taken
     sendDeadline?.cancel()
     sendDeadline = loop.schedule(after: limits.sendTimeout) {
-      if self.pendingOffset - start < self.limits.minTaken(in: self.limits.sendTimeout) {
+      if self.pending.taken - start < self.limits.minTaken(in: self.limits.sendTimeout) {
         self.close(.connectionLost("the peer does not read"))
       } else {
         self.expectProgress()

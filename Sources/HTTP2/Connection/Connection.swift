@@ -31,8 +31,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final var traffic = ConnectionTraffic()
 
   /// Output that the socket did not take, and how much of it is sent since.
-  final var pending: [UInt8] = []
-  final var pendingOffset = 0
+  final var pending = PendingOutput()
   final var isFlushQueued = false
   /// Streams whose handlers are to hear that there is room.
   final var drained: [HTTP2Stream] = []

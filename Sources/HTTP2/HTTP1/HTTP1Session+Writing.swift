@@ -5,8 +5,8 @@ extension HTTP1Session {
     answerPing()
     repeat {
       readHeld()
-      if output.count >= limit { return true }
-    } while write(to: output, room: limit - output.count)
+      if output.total >= limit { return true }
+    } while write(to: output, room: limit - output.total)
     output.append(lastWords)
     lastWords = []
     return false

@@ -103,7 +103,7 @@ extension HTTP2Session {
   func produce(into output: OutputBuffer, limit: Int) throws(SessionFailure) -> Bool {
     flushControl(to: output)
     guard !hasEnded else { return false }
-    while output.count < limit, let stream = nextToSend() {
+    while output.total < limit, let stream = nextToSend() {
       send(stream, into: output)
       // What was written meanwhile comes next: header blocks must go out in the order in which they were encoded.
       if !closing.isEmpty { reportClosed() }

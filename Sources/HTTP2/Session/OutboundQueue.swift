@@ -30,7 +30,7 @@ struct OutboundQueue {
     var missing = length
     while missing > 0 {
       let part = min(missing, first.count - offset)
-      first.withUnsafeBytes { output.append($0.baseAddress.unsafelyUnwrapped + offset, part) }
+      output.append(first, offset..<(offset + part))
       offset += part
       missing -= part
       if offset == first.count { advance() }

@@ -1,6 +1,24 @@
-/// Where frames are gathered before they are written.
+/// Where frames are gathered before they are written. Octets are copied into it, but for large parts of bodies, which may
+/// stay where they lie and are only noted, with their place among the others.
 final class OutputBuffer {
+  /// A part of a body that is not copied.
+  struct SharedPart {
+    /// How many of the copied octets come before it.
+    let position: Int
+    let bytes: [UInt8]
+    let range: Range<Int>
+  }
+
+  /// How many octets are copied.
   private(set) var count = 0
+  private(set) var shared: [SharedPart] = []
+  private var sharedCount = 0
+  /// Whether whoever writes the octets can take shared parts.
+  var takesSharedParts = false
+
+  /// How many octets there are, copied or not.
+  var total: Int { count + sharedCount }
+
   private var base: UnsafeMutableRawPointer
   private var capacity: Int
 
@@ -13,11 +31,13 @@ final class OutputBuffer {
     base.deallocate()
   }
 
-  /// Valid until the next append.
+  /// The copied octets. Valid until the next append.
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
   func removeAll() {
     count = 0
+    if !shared.isEmpty { shared.removeAll(keepingCapacity: true) }
+    sharedCount = 0
   }
 
   /// Frees the memory beyond `size` if nothing is held.
@@ -62,6 +82,17 @@ final class OutputBuffer {
     if count + length > capacity { grow(length) }
     (base + count).copyMemory(from: source, byteCount: length)
     count += length
+  }
+
+  /// Appends a part of a body, without copying it if it is large and may be shared.
+  @inline(__always)
+  func append(_ bytes: [UInt8], _ range: Range<Int>) {
+    if takesSharedParts, range.count >= HTTP2Limits.leastSharedPart {
+      shared.append(SharedPart(position: count, bytes: bytes, range: range))
+      sharedCount += range.count
+    } else {
+      bytes.withUnsafeBytes { append($0.baseAddress.unsafelyUnwrapped + range.lowerBound, range.count) }
+    }
   }
 
   func append(_ octets: [UInt8]) {
