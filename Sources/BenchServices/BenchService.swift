@@ -12,7 +12,8 @@ public struct BenchService: Bench, BenchMethods.SynchronousEcho {
     return reply
   }
 
-  public func download(_ request: StreamRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
+  public func download(_ request: StreamRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws
+  {
     for sequence in 0..<request.count {
       var chunk = Chunk()
       chunk.seq = sequence
@@ -34,7 +35,9 @@ public struct BenchService: Bench, BenchMethods.SynchronousEcho {
     return reply
   }
 
-  public func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
+  public func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext)
+    async throws
+  {
     while let chunk = try await requests.next() { try await responses.write(chunk) }
   }
 }

@@ -7,7 +7,8 @@ import Testing
     try await NodeRegistry.join(database, clock: clock, random: SystemRandomSource())
   }
 
-  @Test(arguments: Engine.all) func `processes that join at once get numbers of their own`(engine: Engine) async throws {
+  @Test(arguments: Engine.all) func `processes that join at once get numbers of their own`(engine: Engine) async throws
+  {
     let clock = ManualClock()
     try await engine.withDatabase(NodeRegistry.migrations, clock: clock) { database in
       let numbers = try await withThrowingTaskGroup(of: Int.self) { group in
