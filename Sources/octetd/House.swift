@@ -25,6 +25,12 @@ struct House: Sendable {
   let identity: IdentityDomain
   let rides: RidesDomain
   private let passwordPool: BlockingPool
+  /// How often other nodes' changes of sessions and roles are looked for. So long a session that was ended on one node
+  /// can still read on another; what it writes is checked against the rows.
+  private static let catchUpInterval = Duration.seconds(1)
+  private let catchUp = Locked<Task<Void, Never>?>(nil)
+  /// Whether other nodes may serve the same database.
+  private let isShared: Bool
 
   /// Where the database is in a data directory.
   static func databasePath(_ data: String) -> String { data + "/octet.db" }
@@ -39,6 +45,7 @@ struct House: Sendable {
     let clock = SystemClock()
     let random = SystemRandomSource()
     let data = configuration.data
+    isShared = configuration.database != nil
     database = try await Self.open(configuration, clock)
     do {
       _ = try DiskFolder.make(data)
@@ -99,10 +106,22 @@ struct House: Sendable {
     try await rides.start()
     timers.start()
     sweeper.start()
+    guard isShared else { return }
+    catchUp.withLock { [authority] task in
+      task = Task {
+        while (try? await Task.sleep(for: Self.catchUpInterval)) != nil {
+          // What could not be read is read the next time: each look begins where the last one that succeeded did.
+          try? await authority.catchUp()
+        }
+      }
+    }
   }
 
   /// Ends the background work and closes the database. Calls must have ended.
   func stop() async {
+    let catchingUp = catchUp.withLock { $0 }
+    catchingUp?.cancel()
+    await catchingUp?.value
     await rides.stop()
     await timers.stop()
     await sweeper.stop()
