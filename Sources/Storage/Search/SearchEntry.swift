@@ -1,0 +1,69 @@
+internal import Base
+
+/// What is stored of a document: the key and impact of each term in the order of the keys, then its numbers.
+struct SearchEntry {
+  let bytes: [UInt8]
+
+  private static let termSize = 10
+  private static let headerSize = 2
+
+  init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+
+  init(terms: [Int64: UInt16], numbers: [Int64]) {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Self.headerSize + terms.count * Self.termSize + numbers.count * 8)
+    // The limits of words and tags keep the count below 2¹⁶.
+    let count = UInt16(terms.count)
+    bytes += [UInt8(count >> 8), UInt8(truncatingIfNeeded: count)]
+    for (key, impact) in terms.sorted(by: { $0.key < $1.key }) {
+      bytes += Self.octets(key) + [UInt8(impact >> 8), UInt8(truncatingIfNeeded: impact)]
+    }
+    for number in numbers { bytes += Self.octets(number) }
+    self.bytes = bytes
+  }
+
+  private static func octets(_ number: Int64) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
+  }
+
+  private var count: Int { Int(bytes[0]) << 8 | Int(bytes[1]) }
+
+  private func word(at offset: Int) -> Int64 {
+    var value: UInt64 = 0
+    for index in offset..<(offset + 8) { value = value << 8 | UInt64(bytes[index]) }
+    return Int64(bitPattern: value)
+  }
+
+  private func impact(at index: Int) -> UInt16 {
+    let offset = Self.headerSize + index * Self.termSize + 8
+    return UInt16(bytes[offset]) << 8 | UInt16(bytes[offset + 1])
+  }
+
+  /// The impact of a term, or nil if the document does not have it.
+  func impact(of key: Int64) -> UInt16? {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      let found = word(at: Self.headerSize + middle * Self.termSize)
+      if found == key { return impact(at: middle) }
+      if found < key { low = middle + 1 } else { high = middle }
+    }
+    return nil
+  }
+
+  var terms: [Int64: UInt16] {
+    var terms: [Int64: UInt16] = [:]
+    for index in 0..<count {
+      terms[word(at: Self.headerSize + index * Self.termSize)] = impact(at: index)
+    }
+    return terms
+  }
+
+  /// The number at a position, or nil if the document has fewer.
+  func number(_ position: Int) -> Int64? {
+    let offset = Self.headerSize + count * Self.termSize + 8 * position
+    return offset + 8 <= bytes.count ? word(at: offset) : nil
+  }
+}

@@ -1,0 +1,186 @@
+/// A word that may have been meant.
+public struct SearchSuggestion: Sendable, Equatable {
+  /// Folded: without accents and case.
+  public let word: String
+  /// How many changes lie between what was typed and this word, or its beginning.
+  public let changes: Int
+  /// The logarithm to base 2 of how many documents have it, as far as is known.
+  public let magnitude: Int
+}
+
+extension SearchIndex {
+  /// Words that begin with the last word of a text, and words that it may be a misspelling of: the word itself first,
+  /// then by changes, then by frequency. Only words of documents with all `tags` (of which the best
+  /// 32 are looked at), so that nothing hidden shows.
+  /// - Throws: `SearchError`, `StorageError`.
+  public func suggest(
+    _ text: String, tags: [String] = [], limit: Int = 8, in reader: any Reader
+  ) throws -> [SearchSuggestion] {
+    guard text.utf8.count <= SearchLimits.queryBytes else { throw SearchError.queryTooLong }
+    guard tags.count <= SearchLimits.filters else { throw SearchError.tooManyFilters }
+    guard limit > 0, limit <= SearchLimits.suggestions else { throw SearchError.badPageSize }
+    let words = SearchText.words(text, for: .query, limit: SearchLimits.queryWords + 1)
+    guard words.count <= SearchLimits.queryWords else { throw SearchError.tooManyWords }
+    guard let last = words.last else { throw SearchError.nothingToSearch }
+    if last.isFragment { return [] }
+    var found: [SearchSuggestion] = []
+    for (word, magnitude) in try completions(last.text, reader).words {
+      found.append(SearchSuggestion(word: word, changes: 0, magnitude: magnitude))
+    }
+    found += try corrections(last.text, reader)
+    found.sort {
+      (($0.word == last.text ? 0 : 1), $0.changes, -$0.magnitude, $0.word)
+        < (($1.word == last.text ? 0 : 1), $1.changes, -$1.magnitude, $1.word)
+    }
+    var shown: [SearchSuggestion] = []
+    for suggestion in found where !shown.contains(where: { $0.word == suggestion.word }) {
+      if shown.count == limit { break }
+      if try isVisible(suggestion.word, tags.map(tagKey), reader) { shown.append(suggestion) }
+    }
+    return shown
+  }
+
+  /// Documents that are asked whether a word may be suggested.
+  private static let visibilityProbes = 32
+
+  private func isVisible(_ word: String, _ tags: [Int64], _ reader: any Reader) throws -> Bool {
+    var isVisible = false
+    try reader.forEachRow(
+      Self.blockSQL,
+      [
+        .integer(wordKey(word)), .integer(.min), .integer(.min), .integer(Int64(Self.visibilityProbes)),
+        .integer(collection),
+      ]
+    ) { row in
+      let entry = SearchEntry(row[2])
+      isVisible = tags.allSatisfy { entry.impact(of: $0) != nil }
+      return !isVisible
+    }
+    return isVisible
+  }
+
+  func corrections(_ typed: String, _ reader: any Reader) throws -> [SearchSuggestion] {
+    let allowed = SearchText.typosAllowed(typed)
+    if allowed == 0 { return [] }
+    var candidates: Set<String> = []
+    for remainder in SearchText.remainders(typed, edits: allowed) {
+      candidates.formUnion(
+        try reader.rows(
+          "SELECT word FROM octet_search_typos WHERE remainder = $1 ORDER BY word LIMIT $2",
+          remainderKey(remainder), SearchLimits.typoScan
+        ) { $0[0] as String })
+    }
+    return try candidates.compactMap { word in
+      let changes = SearchText.distance(typed, word)
+      guard changes > 0, changes <= allowed else { return nil }
+      return SearchSuggestion(word: word, changes: changes, magnitude: try magnitude(of: word, reader) ?? 0)
+    }
+  }
+
+  /// The most frequent words that begin with `prefix`, itself included if it is one.
+  /// - Returns: also whether there may be more.
+  func completions(
+    _ prefix: String, _ reader: any Reader
+  ) throws -> (words: [(word: String, magnitude: Int)], areAll: Bool) {
+    var words: [(word: String, magnitude: Int)]
+    let scanned: Int
+    if prefix.count <= Self.listedPrefix {
+      scanned = SearchLimits.completions + 1
+      words = try reader.rows(
+        "SELECT word, rank FROM octet_search_prefixes WHERE prefix = $1 ORDER BY rank, word LIMIT $2",
+        prefixKey(prefix), scanned
+      ) { ($0[0], -($0[1] as Int)) }
+    } else {
+      scanned = SearchLimits.prefixScan
+      words = try reader.rows(
+        """
+        SELECT word, magnitude FROM octet_search_words WHERE collection = $1 AND word >= $2 AND word < $3
+        ORDER BY word LIMIT $4
+        """, collection, prefix, prefix + "\u{10ffff}", scanned
+      ) { ($0[0], $0[1]) }
+      words.sort { ($1.magnitude, $0.word) < ($0.magnitude, $1.word) }
+    }
+    let areAll = words.count < scanned && words.count <= SearchLimits.completions
+    words = Array(words.prefix(SearchLimits.completions))
+    if !words.contains(where: { $0.word == prefix }), let magnitude = try magnitude(of: prefix, reader) {
+      words.append((prefix, magnitude))
+    }
+    return (words, areAll)
+  }
+
+  private func magnitude(of word: String, _ reader: any Reader) throws -> Int? {
+    try reader.first(
+      "SELECT magnitude FROM octet_search_words WHERE collection = $1 AND word = $2", collection, word
+    ) { $0[0] }
+  }
+
+  /// Adds words that were never seen, with their prefixes and what typing errors leave of them.
+  func learn(_ words: [String], _ writer: any Writer) throws {
+    for word in words {
+      let added = try writer.execute(
+        """
+        INSERT INTO octet_search_words (collection, word, magnitude) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING
+        """, collection, word)
+      if added == 0 { continue }
+      try writer.insert(
+        "octet_search_prefixes (prefix, rank, word)",
+        prefixes(of: word).map { [.integer($0), .integer(0), .text(word)] })
+      // A typed word may be longer or shorter by what it is allowed, so that its neighbours get as much.
+      let edits = word.count >= 7 ? 2 : word.count >= 4 ? 1 : 0
+      guard edits > 0 else { continue }
+      let remainders = SearchText.remainders(word, edits: edits).map { remainderKey($0) }.sorted()
+      try writer.insert("octet_search_typos (remainder, word)", remainders.map { [.integer($0), .text(word)] })
+    }
+  }
+
+  /// Notes how frequent words have become. Each word is noted some twenty times in its life, so that writers side by
+  /// side seldom change the same row.
+  func weigh(_ words: [String], _ writer: any Writer) throws {
+    for word in words {
+      let count = try estimate(wordKey(word), writer)
+      let now = Int64.bitWidth - 1 - max(count, 1).leadingZeroBitCount
+      guard let before = try magnitude(of: word, writer), now > before else { continue }
+      let won = try writer.execute(
+        "UPDATE octet_search_words SET magnitude = $3 WHERE collection = $1 AND word = $2 AND magnitude = $4",
+        collection, word, now, before)
+      if won == 0 { continue }
+      for prefix in prefixes(of: word) {
+        try writer.execute(
+          "UPDATE octet_search_prefixes SET rank = $3 WHERE prefix = $1 AND rank = $4 AND word = $2",
+          prefix, word, -now, -before)
+      }
+    }
+  }
+
+  private func prefixes(of word: String) -> [Int64] {
+    (1...max(1, min(word.count, Self.listedPrefix))).map { prefixKey(String(word.prefix($0))) }
+  }
+
+  /// How many documents have a term: exact up to `exactCount`, else from the sample. The k-th smallest of n evenly
+  /// spread hashes lies near k/n of their range (Bar-Yossef et al., "Counting distinct elements in a data stream", 2002).
+  func estimate(_ key: Int64, _ reader: any Reader) throws -> Int64 {
+    let few: Int64?
+    if key == allKey {
+      few = try reader.first(
+        "SELECT count(*) FROM (SELECT 1 FROM octet_search_documents WHERE collection = $1 LIMIT $2) some",
+        collection, Self.exactCount + 1
+      ) { $0[0] }
+    } else {
+      few = try reader.first(
+        "SELECT count(*) FROM (SELECT 1 FROM octet_search_postings WHERE term = $1 LIMIT $2) some",
+        key, Self.exactCount + 1
+      ) { $0[0] }
+    }
+    if let few, few > 0, few <= Self.exactCount { return few }
+    let hashes: [Int64] = try reader.rows(
+      "SELECT hash FROM octet_search_samples WHERE term = $1 ORDER BY hash, document LIMIT $2",
+      key, SearchLimits.estimateRows
+    ) { $0[0] }
+    let sampled =
+      hashes.count < SearchLimits.estimateRows
+      ? Double(hashes.count) : Double(hashes.count - 1) / (Double(max(hashes.last ?? 1, 1)) / 0x1p63)
+    return max(Int64(sampled * Double(Self.sampling)), few ?? 0)
+  }
+
+  private static let exactCount = 128
+}

@@ -1,0 +1,125 @@
+/// What an index holds of a document.
+public struct SearchDocument: Sendable {
+  public var id: Int64
+  /// The text of each field; fields that are not named have none.
+  public var texts: [String: String]
+  /// Owner, visibility, category: what queries filter by, for exact match.
+  public var tags: [String]
+  /// What queries filter by range, and by position: a price, an instant.
+  public var numbers: [Int64]
+  /// A factor of the relevance, from 1/16 to 16.
+  public var boost: Double
+
+  public init(
+    id: Int64, texts: [String: String], tags: [String] = [], numbers: [Int64] = [], boost: Double = 1
+  ) {
+    self.id = id
+    self.texts = texts
+    self.tags = tags
+    self.numbers = numbers
+    self.boost = boost
+  }
+}
+
+/// What is looked for: documents that have all words and all tags.
+public struct SearchQuery: Sendable, Hashable {
+  /// Any text; no character in it has a special meaning. Empty: whatever has the tags, by boost.
+  public var text: String
+  /// All of them must be there.
+  public var tags: [String]
+  /// Ranges of the document's numbers, by position.
+  public var ranges: [Int: ClosedRange<Int64>]
+  /// Whether the last word may be the beginning of one, as in a search while typing.
+  public var completesLastWord: Bool
+  /// Tags to count among the hits.
+  public var facets: [String]
+
+  public init(
+    _ text: String, tags: [String] = [], ranges: [Int: ClosedRange<Int64>] = [:], completesLastWord: Bool = false,
+    facets: [String] = []
+  ) {
+    self.text = text
+    self.tags = tags
+    self.ranges = ranges
+    self.completesLastWord = completesLastWord
+    self.facets = facets
+  }
+}
+
+/// One document that was found.
+public struct SearchHit: Sendable, Equatable {
+  public let id: Int64
+  /// Greater is better; comparable within one query only.
+  public let score: Int64
+}
+
+/// One page of hits, best first, ties by lower id.
+public struct SearchPage: Sendable {
+  public let hits: [SearchHit]
+  /// Where the next page begins; nil after the last.
+  public let next: SearchCursor?
+  /// Whether every document that matches was looked at. Else the best of `SearchLimits.candidates` were, counts are
+  /// lower bounds, and a seldom combination of frequent words may be missing.
+  public let isComplete: Bool
+  /// How many of the hits have each tag of `SearchQuery.facets`. On the first page only.
+  public let facets: [String: Int]
+}
+
+/// Where a page begins. Its values go into a page token that is signed (the domain kit's), and come back from there.
+///
+/// The promise: on the node that made the first page, for `SearchLimits.resultListLifetime` and while not more than
+/// `SearchLimits.resultLists` lists are newer, the pages are those of one snapshot, whatever is added, changed or
+/// removed meanwhile: no hit is repeated and none is missed, except that what was removed, or has lost a tag that was
+/// asked for, is left out. Later or elsewhere the list is made anew with the first page's weights of words, and goes on
+/// behind the last hit: what has not changed since is neither repeated nor missed.
+public struct SearchCursor: Sendable, Equatable {
+  let list: Int64
+  let offset: Int64
+  let last: SearchHit
+  let query: Int64
+  let weights: [Int64]
+
+  init(list: Int64, offset: Int64, last: SearchHit, query: Int64, weights: [Int64]) {
+    self.list = list
+    self.offset = offset
+    self.last = last
+    self.query = query
+    self.weights = weights
+  }
+
+  /// - Returns: nil for values that are no cursor's.
+  public init?(_ values: [SQLValue]) {
+    var numbers: [Int64] = []
+    for value in values {
+      guard case .integer(let number) = value else { return nil }
+      numbers.append(number)
+    }
+    guard numbers.count >= 5, numbers.count <= 5 + SearchLimits.queryWords, numbers[1] >= 0 else { return nil }
+    self.init(
+      list: numbers[0], offset: numbers[1], last: SearchHit(id: numbers[2], score: numbers[3]), query: numbers[4],
+      weights: Array(numbers[5...]))
+  }
+
+  /// For the page token.
+  public var values: [SQLValue] {
+    ([list, offset, last.id, last.score, query] + weights).map { .integer($0) }
+  }
+}
+
+/// A query that is refused. Nothing was looked up.
+public enum SearchError: Error, Sendable, Equatable {
+  /// More than `SearchLimits.queryBytes`.
+  case queryTooLong
+  /// More than `SearchLimits.queryWords`.
+  case tooManyWords
+  /// Neither a letter, nor a digit, nor a tag.
+  case nothingToSearch
+  /// More tags and ranges than `SearchLimits.filters`, or a position that no document has.
+  case tooManyFilters
+  /// More than `SearchLimits.facets`.
+  case tooManyFacets
+  /// Below 1 or above `SearchLimits.pageSize`.
+  case badPageSize
+  /// The cursor was made for another query.
+  case foreignCursor
+}
