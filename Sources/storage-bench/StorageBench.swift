@@ -10,6 +10,7 @@ import Streaming
 ///     storage-bench transfers --callers 256 --rate 5000 --requests v4 --cache 64 --path /data/bench.db
 ///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
 ///     storage-bench upkeep --rows 1000000 --path /data/bench.db
+///     storage-bench search --documents 1000000 --path /data/search.db
 ///     storage-bench crash --path /data/crash.db
 ///     storage-bench blobs --megabytes 512 --path /data/blobs
 ///     storage-bench blob-crash --callers 8 --path /data/crash
@@ -28,6 +29,11 @@ struct StorageBench {
       try await FanOutBenchmark(
         path: arguments.take("path") ?? "bench.db", subscribers: arguments.takeNumber("subscribers") ?? 1000,
         events: arguments.takeNumber("events") ?? 2000
+      ).run()
+    case "search":
+      try await SearchBenchmark(
+        path: arguments.take("path") ?? "search.db", documents: arguments.takeNumber("documents") ?? 1_000_000,
+        queries: max(1, arguments.takeNumber("queries") ?? 300)
       ).run()
     case "crash":
       try await CrashWriter(path: arguments.take("path") ?? "crash.db", callers: arguments.takeNumber("callers") ?? 32)
@@ -52,9 +58,9 @@ struct StorageBench {
     default:
       print(
         """
-        usage: storage-bench orders|transfers|fanout|upkeep|crash|jobs|blobs|blob-crash|blob-full [--path FILE]
+        usage: storage-bench orders|transfers|fanout|upkeep|search|crash|jobs|blobs|blob-crash|blob-full [--path FILE]
           [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES]
-          [--requests v7|v4] [--subscribers N] [--events N] [--megabytes N]
+          [--requests v7|v4] [--subscribers N] [--events N] [--megabytes N] [--documents N] [--queries N]
         """
       )
     }

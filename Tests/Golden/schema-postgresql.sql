@@ -99,6 +99,47 @@ CREATE TABLE octet_requests_kept (
   PRIMARY KEY (request_id, caller, method)
 );
 
+CREATE TABLE octet_search_documents (
+  collection bigint NOT NULL,
+  document bigint NOT NULL,
+  entry bytea NOT NULL,
+  PRIMARY KEY (collection, document)
+);
+
+CREATE TABLE octet_search_postings (
+  term bigint NOT NULL,
+  rank bigint NOT NULL,
+  document bigint NOT NULL,
+  PRIMARY KEY (term, rank, document)
+);
+
+CREATE TABLE octet_search_prefixes (
+  prefix bigint NOT NULL,
+  rank bigint NOT NULL,
+  word text COLLATE "C" NOT NULL,
+  PRIMARY KEY (prefix, rank, word)
+);
+
+CREATE TABLE octet_search_samples (
+  term bigint NOT NULL,
+  hash bigint NOT NULL,
+  document bigint NOT NULL,
+  PRIMARY KEY (term, hash, document)
+);
+
+CREATE TABLE octet_search_typos (
+  remainder bigint NOT NULL,
+  word text COLLATE "C" NOT NULL,
+  PRIMARY KEY (remainder, word)
+);
+
+CREATE TABLE octet_search_words (
+  collection bigint NOT NULL,
+  word text COLLATE "C" NOT NULL,
+  magnitude bigint NOT NULL,
+  PRIMARY KEY (collection, word)
+);
+
 CREATE TABLE octet_timers (
   kind text COLLATE "C" NOT NULL,
   key text COLLATE "C" NOT NULL,

@@ -91,6 +91,30 @@ CREATE TABLE octet_requests_kept (
   PRIMARY KEY (request_id, caller, method)
 ) WITHOUT ROWID, STRICT;
 
+CREATE TABLE octet_search_documents (
+  collection INTEGER NOT NULL, document INTEGER NOT NULL, entry BLOB NOT NULL,
+  PRIMARY KEY (collection, document)) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_search_postings (
+  term INTEGER NOT NULL, rank INTEGER NOT NULL, document INTEGER NOT NULL,
+  PRIMARY KEY (term, rank, document)) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_search_prefixes (
+  prefix INTEGER NOT NULL, rank INTEGER NOT NULL, word TEXT NOT NULL,
+  PRIMARY KEY (prefix, rank, word)) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_search_samples (
+  term INTEGER NOT NULL, hash INTEGER NOT NULL, document INTEGER NOT NULL,
+  PRIMARY KEY (term, hash, document)) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_search_typos (
+  remainder INTEGER NOT NULL, word TEXT NOT NULL,
+  PRIMARY KEY (remainder, word)) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_search_words (
+  collection INTEGER NOT NULL, word TEXT NOT NULL, magnitude INTEGER NOT NULL,
+  PRIMARY KEY (collection, word)) WITHOUT ROWID, STRICT;
+
 CREATE TABLE octet_timers (
   kind TEXT NOT NULL,
   key TEXT NOT NULL,

@@ -13,14 +13,15 @@ import Testing
   @Test func `SQLite's schema of the shared layers is the one that is checked in`() async throws {
     try await check(
       "schema-sqlite.sql",
-      SQLiteDatabase.openTemporary(migrations: TopicStore.migrations, clock: ManualClock()))
+      SQLiteDatabase.openTemporary(migrations: TopicStore.migrations + SearchSchema.migrations, clock: ManualClock()))
   }
 
   @Test func `PostgreSQL's schema of the shared layers is the one that is checked in`() async throws {
     let url = try await PostgreSQLServer.common().makeDatabase()
     try await check(
       "schema-postgresql.sql",
-      PostgreSQLDatabase.open(url: url, migrations: TopicStore.migrations, clock: ManualClock()))
+      PostgreSQLDatabase.open(
+        url: url, migrations: TopicStore.migrations + SearchSchema.migrations, clock: ManualClock()))
   }
 
   private func check(_ name: String, _ database: some Database) async throws {

@@ -30,11 +30,15 @@ import Testing
   @Test func `a query looks at no more than so many documents, and says so; frequencies are estimated`() async throws {
     try await withIndex { index, database in
       let count = SearchLimits.candidates + 600
-      try await put((0..<count).map { $0 % 13 == 0 ? "red" : $0 % 17 == 0 ? "lamp" : "red lamp" }, index, database)
+      let texts = (0..<count).map { n -> String in
+        if n % 13 == 0 { return "red" }
+        return n % 17 == 0 ? "lamp" : "red lamp"
+      }
+      try await put(texts, index, database)
       let page = try await database.read { try index.search(SearchQuery("red lamp"), pageSize: 500, in: $0) }
       #expect(page.hits.count == 500 && !page.isComplete)
       let estimate = try await database.read { try index.estimate(index.wordKey("red"), $0) }
-      let reds = Double((0..<count).filter { $0 % 13 == 0 || $0 % 17 != 0 }.count)
+      let reds = Double(texts.filter { $0.contains("red") }.count)
       // The error of k smallest hashes is 1/√k; four times as much is next to impossible.
       let tolerance = 4 / Double(SearchLimits.estimateRows).squareRoot()
       #expect(abs(Double(estimate) - reds) < reds * tolerance)
@@ -44,7 +48,9 @@ import Testing
   @Test func `an unfinished word stands for no more than so many, and the page says so`() async throws {
     try await withIndex { index, database in
       let letters = "abcdefghijklmnopqrstuvwxyz".map(String.init)
-      try await put(letters.map { "pre" + $0 } + letters.flatMap { a in letters.map { "longer" + a + $0 } }, index, database)
+      let pairs: [String] = letters.flatMap { a in letters.map { b in "longer\(a)\(b)" } }
+      let texts: [String] = letters.map { "pre\($0)" } + pairs
+      try await put(texts, index, database)
       let short = try await database.read { reader in
         try index.search(SearchQuery("pre", completesLastWord: true), pageSize: 500, in: reader)
       }

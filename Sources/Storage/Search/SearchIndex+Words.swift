@@ -162,12 +162,12 @@ extension SearchIndex {
     let few: Int64?
     if key == allKey {
       few = try reader.first(
-        "SELECT count(*) FROM (SELECT 1 FROM octet_search_documents WHERE collection = $1 LIMIT $2) some",
+        "SELECT count(*) FROM (SELECT 1 FROM octet_search_documents WHERE collection = $1 LIMIT $2) few",
         collection, Self.exactCount + 1
       ) { $0[0] }
     } else {
       few = try reader.first(
-        "SELECT count(*) FROM (SELECT 1 FROM octet_search_postings WHERE term = $1 LIMIT $2) some",
+        "SELECT count(*) FROM (SELECT 1 FROM octet_search_postings WHERE term = $1 LIMIT $2) few",
         key, Self.exactCount + 1
       ) { $0[0] }
     }

@@ -72,7 +72,8 @@ import Testing
           throw Refusal()
         }
       }
-      #expect(try await ids(index, SearchQuery("ghost"), database) == [])
+      let found = try await ids(index, SearchQuery("ghost"), database)
+      #expect(found == [])
     }
   }
 
@@ -91,7 +92,7 @@ import Testing
           try index.put(SearchDocument(id: id, texts: texts, boost: boost), in: writer)
         }
       }
-      #expect(try await ids(index, SearchQuery("lamp"), database) == [5, 2, 3, 1, 6, 4])
+      #expect(try await ids(index, SearchQuery("lamp"), database) == [5, 3, 2, 1, 6, 4])
     }
   }
 

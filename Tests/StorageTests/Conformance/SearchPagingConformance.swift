@@ -164,7 +164,7 @@ import Testing
         }
       }
       let odd = [
-        "lamp AND NOT", "\"lamp", "lamp* OR NEAR(", "'; DROP TABLE octet_search_words; --", "\0", "%", "\u{202e}x",
+        "lamp AND NOT", "\"lamps", "lamp* OR NEAR(", "'; DROP TABLE octet_search_words; --", "\0", "%", "\u{202e}x",
         String(repeating: "a", count: SearchLimits.queryBytes), "e" + String(repeating: "\u{301}", count: 400),
       ]
       for text in odd {
