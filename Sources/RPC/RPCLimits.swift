@@ -80,6 +80,9 @@ public struct RPCLimits: Sendable {
   /// Window is given back to the peer in pieces of at least this size while messages are waiting: less would cost a
   /// WINDOW_UPDATE for every small message, more could starve HTTP/2's smallest usual window of 64 KiB.
   static let windowReturnBytes = 8 << 10
+  /// How many bytes of messages an event loop decompresses in one tick; the last may exceed it by `messageBytes`. Two
+  /// milliseconds of work for what shrinks well, as TLS handshakes have; an honest message is far shorter.
+  static let inflatedBytesPerTick = 1 << 20
   /// Messages shorter than this, with their prefix, are not compressed: gzip's frame alone takes 18 bytes, and to set up
   /// a compressor takes longer than to send them.
   static let compressedFromBytes = 128

@@ -29,6 +29,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   }
 
   public let number = ExecutorNumber.next()
+  private let inflateTurns = InflateTurns()
   private let mailbox = Locked(Mailbox())
   private let epoll: Descriptor
   private let wakeUp: Descriptor
@@ -104,6 +105,8 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
 
   public var queueDelay: QueueDelay? { delay }
 
+  public var inflating: InflateTurns? { inflateTurns }
+
   public var isCurrent: Bool { pthread_equal(pthread_self(), thread) != 0 }
 
   /// Ends the thread after the work that is queued, then calls `completion` on it. Work given later is dropped.
@@ -152,6 +155,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     let lastTick = tickTime
     tickTime = now()
     tickNumber += 1
+    inflateTurns.tickBegan()
     if delay.isWanted {
       // Who sleeps has left nothing waiting.
       let hasSlept = timeout != 0 && tickTime - wentIdle > HTTP2Limits.shortestSleep

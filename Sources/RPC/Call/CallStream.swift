@@ -42,6 +42,10 @@ class CallStream: @unchecked Sendable {
   @safe @exclusivity(unchecked) private final var heldBytes = 0
   /// Bytes held whose window the peer has back: of a message that is not whole.
   @safe @exclusivity(unchecked) private final var withoutWindow = 0
+  /// Whether a message waits for its turn to be decompressed; then there is nothing to read.
+  private final var awaitsTurn = false
+  /// A message that had its turn.
+  private final var inflated: ArraySlice<UInt8>?
   @safe @exclusivity(unchecked) private final var reader: Suspension?
   @safe @exclusivity(unchecked) private final var writers: [Suspension] = []
 
@@ -65,6 +69,8 @@ class CallStream: @unchecked Sendable {
   var waitingSince: Instant? { preconditionFailure("overridden by each end") }
   /// Hears how many bytes are held whose window the peer has back already.
   func holdsWithoutWindow(_ count: Int) {}
+  /// Whose turn a message of this call takes when many are to be decompressed.
+  var turnKey: String { preconditionFailure("overridden by each end") }
   /// Gives window back to the peer.
   func returnWindow(_ count: Int) { preconditionFailure("overridden by each end") }
 }
@@ -79,7 +85,7 @@ extension CallStream {
     counts.bytesReceived += bytes.count
     deframer.append(bytes)
     settleWindow()
-    if reader != nil, isInputReady { wakeReader() }
+    if reader != nil, hasInput { wakeReader() }
   }
 
   /// Ends the input. What is buffered can be read still.
@@ -93,6 +99,8 @@ extension CallStream {
   final func dropInput(_ error: any Error) {
     inboundEnd = .failed(error)
     deframer = MessageDeframer(limit: 0)
+    awaitsTurn = false
+    inflated = nil
     settleWindow()
     wakeReader()
   }
@@ -130,6 +138,32 @@ extension CallStream {
 
   /// The wire form of the next message if it is there.
   final func takePayload() throws -> Input {
+    if inboundEncoding == .gzip {
+      if let ready = inflated {
+        inflated = nil
+        return .message(ready)
+      }
+      if mustAwaitTurn() { return .nothingYet }
+    }
+    return try takeNow()
+  }
+
+  /// Whether the next message has to wait before it is decompressed. Its bytes stay counted until then.
+  private final func mustAwaitTurn() -> Bool {
+    if awaitsTurn { return true }
+    guard deframer.hasNextCompressed, let turns = executor.inflating, !turns.mayGoOn else { return false }
+    awaitsTurn = true
+    turns.wait(turnKey, on: executor) {
+      guard self.awaitsTurn else { return }
+      self.awaitsTurn = false
+      // An error stays for the reader: the input has failed then.
+      if case .message(let payload)? = try? self.takeNow() { self.inflated = payload }
+      self.wakeReader()
+    }
+    return true
+  }
+
+  private final func takeNow() throws -> Input {
     do throws(FramingError) {
       if let frame = try deframer.next() {
         var payload = deframer.buffer[frame.payload]
@@ -159,7 +193,11 @@ extension CallStream {
   ) throws(FramingError) {
     wasCompressed.store(frame.isCompressed, ordering: .relaxed)
     guard frame.isCompressed else { return }
+    // What fails has cost this at most.
+    var spent = deframer.limit
+    defer { executor.inflating?.spend(spent) }
     payload = try MessageCompression.decompress(payload, inboundEncoding, limit: deframer.limit)
+    spent = payload.count
   }
 
   /// Whether the reader would get anything but `.nothingYet`.
@@ -208,6 +246,8 @@ extension CallStream {
 
   /// Whether a message or the end is there.
   private final var hasInput: Bool {
+    if awaitsTurn { return false }
+    if inflated != nil { return true }
     guard case .open = inboundEnd else { return true }
     return isInputReady
   }

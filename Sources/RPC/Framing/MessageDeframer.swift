@@ -59,6 +59,12 @@ package struct MessageDeframer {
     return unreadCount - EncodedMessage.prefixLength >= prefix.length
   }
 
+  /// Whether `next` would give a compressed message.
+  var hasNextCompressed: Bool {
+    guard let prefix = try? prefix() else { return false }
+    return prefix.isCompressed && unreadCount - EncodedMessage.prefixLength >= prefix.length
+  }
+
   /// How many whole messages wait, up to the first that cannot be accepted.
   var waitingCount: Int {
     var count = 0

@@ -7,7 +7,7 @@ extension ServerCall {
   /// returns, without a task; what is left runs in one.
   func start() {
     guard let passed = passInterceptors() else { return }
-    if case .synchronous(let handler) = route.handler, passed == server.interceptors.count {
+    if case .synchronous(let handler) = route.handler, passed == server.interceptors.count, !mustAwaitTurn {
       do {
         let request = try takeRequest()
         answer(request.span, handler)
@@ -100,6 +100,7 @@ extension ServerCall {
       try await interceptor.before(context)
     }
     if server.wantsStages { handling = server.clock.now() }
+    if mustAwaitTurn { try await inflateInTurn() }
     switch route.handler {
     case .synchronous(let handler):
       let request = try takeRequest()
@@ -107,6 +108,28 @@ extension ServerCall {
     case .single(let handler): return try await handler(try takeRequest(), context)
     case .streamed(let handler): return try await handler(context)
     }
+  }
+
+  /// Whether the request is to be decompressed, and others come first.
+  private var mustAwaitTurn: Bool {
+    guard compressedRequest != nil, let turns = executor.inflating else { return false }
+    return !turns.mayGoOn
+  }
+
+  private func inflateInTurn() async throws {
+    await Suspension.wait { suspension in
+      guard let turns = executor.inflating else { return suspension.resume() }
+      turns.wait(turnKey, on: executor) {
+        // Nobody wants the message of a call that has ended.
+        if !self.state.hasEnded, let frame = self.compressedRequest {
+          do { try self.decompressRequest(frame) } catch { self.inflateFailure = error }
+        }
+        self.compressedRequest = nil
+        suspension.resume()
+      }
+    }
+    if let inflateFailure { throw inflateFailure }
+    if state.hasEnded { throw CancellationError() }
   }
 
   /// The only message of the request. One that came compressed is decompressed here: nobody whom an interceptor refuses

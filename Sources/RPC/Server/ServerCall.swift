@@ -28,6 +28,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   @safe @exclusivity(unchecked) var request: ArraySlice<UInt8>?
   /// Where `request` came from, if it has to be decompressed.
   var compressedRequest: MessageDeframer.Frame?
+  /// Why `request` could not be decompressed, if that was done while its handler waited.
+  var inflateFailure: (any Error)?
   /// Bytes counted in the server's sum: all of a request that is one message and came in pieces; of streamed messages
   /// the one that is not whole yet.
   var gathered = 0
@@ -99,6 +101,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
       end(failing: error)
     }
   }
+
+  override var turnKey: String { stream.peer.address }
 
   override func returnWindow(_ count: Int) {
     if !isClosed { stream.consumed(count) }

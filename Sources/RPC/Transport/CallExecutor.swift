@@ -15,6 +15,9 @@ public protocol CallExecutor: TaskExecutor {
   /// How long work waits here, for executors that know it.
   var queueDelay: QueueDelay? { get }
 
+  /// Who may decompress a message, for executors whose peers are not trusted; nil lets everybody at once.
+  var inflating: InflateTurns? { get }
+
   /// Runs `work` on this executor: soon, in the order of the calls, never inside this call. From any thread.
   func execute(_ work: @escaping @Sendable () -> Void)
 
@@ -24,6 +27,7 @@ public protocol CallExecutor: TaskExecutor {
 
 extension CallExecutor {
   public var queueDelay: QueueDelay? { nil }
+  public var inflating: InflateTurns? { nil }
 }
 
 /// Work that waits for its time.
