@@ -39,6 +39,8 @@ public final class ChildProcess: Sendable {
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&actions, outputEnd, 1)
     posix_spawn_file_actions_adddup2(&actions, errorsEnd, 2)
+    // What other tests have open is theirs: a server that lives on would keep their pipes and sockets from ending.
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
     // Threads of ours block signals, and a program would begin so, too: deaf to SIGTERM and SIGPIPE.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
