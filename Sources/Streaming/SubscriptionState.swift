@@ -57,7 +57,7 @@ struct SubscriptionState {
 
   /// A committed event comes in.
   mutating func announce(_ event: TopicEvent, lastToken: (TopicPosition) -> String) {
-    guard isSameTopic(event) else { return }
+    guard isSameTopic(event.born) else { return }
     announced = max(announced, event.sequence)
     guard mode == .live, event.sequence >= expected else { return }
     guard event.sequence == expected else {
@@ -70,12 +70,20 @@ struct SubscriptionState {
     }
   }
 
+  /// Somebody says how far the topic is, and not what was published: it has to be read.
+  mutating func announce(_ position: TopicPosition) {
+    // Who has not begun yet may see another topic of this name; it is told again.
+    guard isTopicKnown, isSameTopic(position.born) else { return }
+    announced = max(announced, position.sequence)
+    if mode == .live, position.sequence >= expected { mode = .replaying }
+  }
+
   /// A page asked for by `load` comes in.
   mutating func loaded(_ page: [TopicEvent]) {
     guard mode == .replaying else { return }
     for event in page {
       // A hole means that compaction was faster than this reader.
-      guard isSameTopic(event) else { return }
+      guard isSameTopic(event.born) else { return }
       guard event.sequence == expected else { return end(.resumeTokenTooOld) }
       append(event)
     }
@@ -115,10 +123,10 @@ struct SubscriptionState {
 
   /// Ends the subscription if the topic has been removed, and the event belongs to a later one of its name. Before the
   /// first event there is no topic yet, so whichever comes is the one.
-  private mutating func isSameTopic(_ event: TopicEvent) -> Bool {
-    if !isTopicKnown || event.born == taken.born { return true }
+  private mutating func isSameTopic(_ born: Int64) -> Bool {
+    if !isTopicKnown || born == taken.born { return true }
     if expected == 1 {
-      taken.born = event.born
+      taken.born = born
       return true
     }
     end(.resumeTokenTooOld)
@@ -147,6 +155,20 @@ public struct TopicLimits: Sendable, Equatable {
 
   /// Events that are read from the database at a time during a replay.
   public var pageEvents = 256
+
+  /// Bytes of payload up to which an event goes over the bus; longer ones are only announced, and read by the nodes that
+  /// have subscribers. Far less than what the bus takes: it is the same link for all topics.
+  public var announcedPayloadBytes = 16_384
+
+  /// How often a hub on a bus looks for what was committed elsewhere and never announced: the longest delay after a
+  /// message was lost.
+  public var backstopInterval = Duration.milliseconds(500)
+
+  /// Topics that are looked at with one such query.
+  public var topicsPerQuery = 200
+
+  /// Bytes of a topic's name up to which its events are announced; the others are found by the query.
+  static let announcedNameBytes = 1024
 
   public init() {}
 }

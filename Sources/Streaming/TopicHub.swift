@@ -10,22 +10,35 @@ public final class TopicHub: Sendable {
   /// Makes the tokens that `resume` reads.
   public let tokens: ResumeTokens
 
-  private let database: any Database
+  let database: any Database
   private let clock: any WallClock
-  private let limits: TopicLimits
+  let limits: TopicLimits
   private let state = Locked(State())
 
   private struct State {
     var subscribers: [Topic: [SubscriberCore]] = [:]
     var isClosed = false
+    var link: BusLink?
   }
 
-  /// - Parameter key: from which the key of resume tokens is derived.
-  public init(database: any Database, clock: any WallClock, key: SecretKey, limits: TopicLimits = TopicLimits()) {
+  /// - Parameters:
+  ///   - key: from which the keys of resume tokens and announcements are derived; the same on all nodes.
+  ///   - bus: to the other nodes on this database. Without one, what they commit comes with the next replay.
+  public init(
+    database: any Database, clock: any WallClock, key: SecretKey, bus: (any MessageBus)? = nil,
+    limits: TopicLimits = TopicLimits()
+  ) {
     self.database = database
     self.clock = clock
     self.limits = limits
     tokens = ResumeTokens(key: key)
+    guard let bus else { return }
+    let link = join(bus, key: key)
+    state.withLock { $0.link = link }
+  }
+
+  deinit {
+    state.withLock { $0.link }?.backstop.cancel()
   }
 
   // MARK: Publishing
@@ -48,7 +61,10 @@ public final class TopicHub: Sendable {
     try writer.execute(
       "INSERT INTO octet_topic_events (topic, sequence, payload, published_at) VALUES ($1, $2, $3, $4)",
       topic.name, event.sequence, event.payload, clock.now())
-    writer.afterCommit { [self] in deliver(event, topic) }
+    writer.afterCommit { [self] in
+      deliver(event, topic)
+      if let link = state.withLock({ $0.link }) { announce(event, topic, link) }
+    }
     return event.sequence
   }
 
@@ -134,11 +150,12 @@ public final class TopicHub: Sendable {
 
   /// Ends all subscriptions with `closed` and refuses new ones.
   public func close() {
-    let subscribers = state.withLock { state in
+    let (subscribers, link): ([Topic: [SubscriberCore]], BusLink?) = state.withLock { state in
       state.isClosed = true
-      defer { state.subscribers = [:] }
-      return state.subscribers
+      defer { (state.subscribers, state.link) = ([:], nil) }
+      return (state.subscribers, state.link)
     }
+    link?.backstop.cancel()
     for core in subscribers.values.joined() { core.end(.closed) }
   }
 
@@ -175,17 +192,24 @@ public final class TopicHub: Sendable {
       })
   }
 
-  /// Called after the commit, on the committing thread.
-  private func deliver(_ event: TopicEvent, _ topic: Topic) {
-    let subscribers = state.withLock { $0.subscribers[topic] ?? [] }
-    for core in subscribers {
+  func subscribers(of topic: Topic) -> [SubscriberCore] {
+    state.withLock { $0.subscribers[topic] ?? [] }
+  }
+
+  var subscribedTopics: [Topic] {
+    state.withLock { Array($0.subscribers.keys) }
+  }
+
+  /// Called after the commit, on the committing thread or, for events of other nodes, on that of the bus.
+  func deliver(_ event: TopicEvent, _ topic: Topic) {
+    for core in subscribers(of: topic) {
       guard let sink = core.announce(event) else { continue }
       Task { await closeGap(core, sink) }
     }
   }
 
   /// Brings a sink up to date from the database and gives it its live events back.
-  private func closeGap(_ core: SubscriberCore, _ sink: any TopicSink) async {
+  func closeGap(_ core: SubscriberCore, _ sink: any TopicSink) async {
     do {
       while case .load(let after) = core.attach(sink) {
         try await load(core, after: after)

@@ -72,6 +72,26 @@ public enum TopicStore {
     return position
   }
 
+  /// How far topics are; those without an event are not in the answer.
+  /// - Parameter count: at least as many as there are topics. The statement has as many places, so that it stays
+  ///   prepared.
+  static func positions(
+    _ topics: [Topic], upTo count: Int, _ reader: any Reader
+  ) throws -> [Topic: TopicPosition] {
+    guard let last = topics.last else { return [:] }
+    let names = topics + Array(repeating: last, count: count - topics.count)
+    let places = (1...count).map { "$\($0)" }.joined(separator: ", ")
+    var positions: [Topic: TopicPosition] = [:]
+    try reader.forEachRow(
+      "SELECT topic, last_sequence, born FROM octet_topics WHERE topic IN (\(places))",
+      names.map { .text($0.name) }
+    ) { row in
+      positions[Topic(named: row[0])] = TopicPosition(sequence: row[1], born: row[2])
+      return true
+    }
+    return positions
+  }
+
   /// The oldest events after `sequence`, at most `limit`.
   static func events(
     _ topic: Topic, born: Int64, after sequence: UInt64, limit: Int, _ reader: any Reader

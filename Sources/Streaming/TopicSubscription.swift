@@ -117,8 +117,18 @@ final class SubscriberCore: Sendable {
   /// A committed event comes in.
   /// - Returns: the sink that was left because of a gap, which only the database can close.
   func announce(_ event: TopicEvent) -> (any TopicSink)? {
+    change { $0.announce(event) { tokens.make(topic, $0) } }
+  }
+
+  /// Somebody says how far the topic is.
+  /// - Returns: the sink that was left because it has to be read.
+  func announce(_ position: TopicPosition) -> (any TopicSink)? {
+    change { $0.announce(position) }
+  }
+
+  private func change(_ body: (inout SubscriptionState) -> Void) -> (any TopicSink)? {
     let stranded: (any TopicSink)? = guarded.withLock { guarded in
-      guarded.state.announce(event) { tokens.make(topic, $0) }
+      body(&guarded.state)
       guard let sink = guarded.sink, case .load = pass(to: sink, &guarded) else { return nil }
       return sink
     }
