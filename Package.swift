@@ -110,6 +110,7 @@ let houseTargets: [Target] = [
   library("StorageSQLite", ["Base", "Storage", "CSQLite"], settings: strict),
   library("StoragePostgreSQL", ["Base", "Storage", "CPostgreSQL", "CLinux"], settings: strict),
   library("Streaming", ["Base", "Storage", "Cryptography"]),
+  library("NATS", ["Base", "Streaming", "CLinux"], settings: strict),
   library("Blobs", ["Base", "Cryptography", "Storage"]),
   library("BlobsS3", ["Base", "Blobs", "Cryptography", "CCurl"], settings: strict),
   library(
@@ -195,6 +196,9 @@ let testTargets: [Target] = [
       "storage-bench",
     ]),
   tests("Streaming", ["Base", "Cryptography", "PostgreSQLServer", "Storage"]),
+  tests(
+    "NATS",
+    ["Base", "ChildProcess", "CLinux", "Cryptography", "PostgreSQLServer", "Storage", "StoragePostgreSQL", "Streaming"]),
   tests(
     "Blobs",
     [

@@ -12,7 +12,7 @@ MAX_LINES = 400
 # Which targets may import a C module: those that wrap it, so that pointers go no further.
 WRAPPERS = {
     "CCurl": {"BlobsS3"},
-    "CLinux": {"Base", "HTTP2", "ProtobufRuntime", "StoragePostgreSQL"},
+    "CLinux": {"Base", "HTTP2", "NATS", "ProtobufRuntime", "StoragePostgreSQL"},
     "CNghttp2": {"HTTP2"},
     "COpenSSL": {"HTTP2"},
     "CPostgreSQL": {"StoragePostgreSQL"},

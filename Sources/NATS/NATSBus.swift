@@ -1,0 +1,77 @@
+public import Base
+public import Streaming
+
+/// A message bus over core NATS: at most once. One thread talks to one of the servers and goes to the next when it is
+/// gone; what is published meanwhile is dropped and counted.
+///
+/// Safe to share between threads. Handlers run on the bus's thread.
+public final class NATSBus: MessageBus {
+  private let state: Locked<NATSState>
+  private let wakeUp: NATSWakeUp
+  private let thread: OSThread
+
+  /// Returns at once; whether there is a server shows later.
+  /// - Parameters:
+  ///   - url: `nats://[user:password@|token@]host[:port]`, several separated by commas.
+  ///   - name: of this client, for the server's own lists.
+  ///   - random: spreads the attempts to connect.
+  /// - Throws: `NATSError` if the URL is wrong or the system has no room.
+  public convenience init(
+    url: String, name: String = "octetd", random: any RandomSource = SystemRandomSource()
+  ) throws(NATSError) {
+    try self.init(url: url, name: name, random: random, limits: NATSLimits())
+  }
+
+  init(url: String, name: String, random: any RandomSource, limits: NATSLimits) throws(NATSError) {
+    let addresses = try NATSAddress.parse(url)
+    let state = Locked(NATSState(limits: limits))
+    let wakeUp = try NATSWakeUp()
+    (self.state, self.wakeUp) = (state, wakeUp)
+    thread = OSThread(name: "nats") {
+      NATSConnection(addresses, name: name, random: random, limits: limits, state: state, wakeUp: wakeUp).run()
+    }
+  }
+
+  deinit {
+    state.withLock { $0.isClosed = true }
+    wakeUp.signal()
+  }
+
+  /// Ends the connection and waits for the thread. Not to be called by a handler.
+  public func close() {
+    state.withLock { $0.isClosed = true }
+    wakeUp.signal()
+    thread.join()
+  }
+
+  public var figures: NATSFigures { state.withLock { $0.figures } }
+
+  public func publish(_ subject: String, _ message: [UInt8]) {
+    Self.check(subject)
+    if state.withLock({ $0.publish(subject, message) }) { wakeUp.signal() }
+  }
+
+  public func subscribe(_ subject: String, _ handler: @escaping @Sendable ([UInt8]) -> Void) -> BusSubscription {
+    Self.check(subject)
+    let number = state.withLock { $0.subscribe(subject, handler) }
+    wakeUp.signal()
+    return BusSubscription { [state, wakeUp] in
+      state.withLock { $0.unsubscribe(number) }
+      wakeUp.signal()
+    }
+  }
+
+  public func onInterruption(_ handler: @escaping @Sendable () -> Void) -> BusSubscription {
+    let number = state.withLock { state in
+      let number = state.number()
+      state.interruptions[number] = handler
+      return number
+    }
+    return BusSubscription { [state] in state.withLock { _ = $0.interruptions.removeValue(forKey: number) } }
+  }
+
+  private static func check(_ subject: String) {
+    precondition(
+      !subject.isEmpty && subject.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }, "a subject is a word without spaces")
+  }
+}

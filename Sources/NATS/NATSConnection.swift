@@ -1,0 +1,124 @@
+internal import Base
+internal import CLinux
+
+/// The bus's thread: connects to one server after the other, and carries what comes and goes.
+struct NATSConnection {
+  private let addresses: [NATSAddress]
+  private let name: String
+  private let random: any RandomSource
+  private let limits: NATSLimits
+  private let state: Locked<NATSState>
+  private let wakeUp: NATSWakeUp
+
+  init(
+    _ addresses: [NATSAddress], name: String, random: any RandomSource, limits: NATSLimits,
+    state: Locked<NATSState>, wakeUp: NATSWakeUp
+  ) {
+    self.addresses = addresses
+    self.name = name
+    self.random = random
+    self.limits = limits
+    self.state = state
+    self.wakeUp = wakeUp
+  }
+
+  private var isClosed: Bool { state.withLock { $0.isClosed } }
+
+  /// Until the bus is closed.
+  func run() {
+    // Nodes that start together spread over the servers.
+    var next = Int(random.below(UInt64(addresses.count)))
+    var failures = 0
+    while !isClosed {
+      do throws(NATSError) {
+        try serve(addresses[next])
+      } catch {
+        let wasReady = state.withLock { state in
+          defer { state.disconnected(error) }
+          return state.isReady
+        }
+        failures = wasReady ? 1 : failures + 1
+      }
+      next = (next + 1) % addresses.count
+      pause(until: .now + random.jittered(limits.reconnectDelay(afterFailures: failures)))
+    }
+    state.withLock { $0.disconnected(nil) }
+  }
+
+  private func pause(until end: ContinuousClock.Instant) {
+    while !isClosed, ContinuousClock.now < end { _ = wait(for: nil, writing: false, until: end) }
+  }
+
+  /// Waits for the socket or for somebody who wakes the thread.
+  /// - Returns: what is ready on the socket.
+  private func wait(for socket: NATSSocket?, writing: Bool, until end: ContinuousClock.Instant) -> Int16 {
+    let left = max(.zero, end - .now).inNanoseconds / 1_000_000 + 1
+    var waiting = [
+      pollfd(fd: wakeUp.number, events: Int16(POLLIN), revents: 0),
+      // A negative number is passed over.
+      pollfd(fd: socket?.number ?? -1, events: Int16(POLLIN) | (writing ? Int16(POLLOUT) : 0), revents: 0),
+    ]
+    poll(&waiting, nfds_t(waiting.count), Int32(clamping: left))
+    if waiting[0].revents != 0 { wakeUp.clear() }
+    return waiting[1].revents
+  }
+
+  /// Talks to a server until it is gone or the bus is closed.
+  private func serve(_ address: NATSAddress) throws(NATSError) {
+    var deadline = ContinuousClock.now + limits.connectTimeout
+    let socket = try NATSSocket.connect(address) { socket throws(NATSError) in
+      while !isClosed, ContinuousClock.now < deadline {
+        if wait(for: socket, writing: true, until: deadline) != 0 { return true }
+      }
+      return false
+    }
+    var parser = NATSParser(limits: limits)
+    var buffer = [UInt8](repeating: 0, count: limits.readBytes)
+    var writing: [UInt8] = []
+    var written = 0
+    var isIntroduced = false
+    var isAsked = true
+    while !isClosed {
+      if written == writing.count { (writing, written) = (state.withLock { $0.takeOutput() }, 0) }
+      if written < writing.count, case .bytes(let count) = try socket.write(writing, from: written) {
+        written += count
+        state.withLock { $0.unwritten = writing.count - written }
+        if written == writing.count, state.withLock({ $0.hasOutput }) { continue }
+      }
+      let ready = wait(for: socket, writing: written < writing.count, until: deadline)
+      if ready & ~Int16(POLLOUT) != 0 {
+        switch try socket.read(into: &buffer) {
+        case .ended: throw NATSError(operation: "read", message: "the server has closed the connection")
+        case .wouldBlock: break
+        case .bytes(let count):
+          parser.append(buffer[..<count])
+          while let message = try parser.next() { try handle(message, address, &isIntroduced) }
+          // The handshake has one deadline, whatever comes in.
+          if state.withLock({ $0.isReady }) { (deadline, isAsked) = (.now + limits.pingInterval, false) }
+        }
+      }
+      guard ContinuousClock.now >= deadline else { continue }
+      if isAsked { throw NATSError(operation: "read", message: "the server does not answer") }
+      state.withLock { $0.ping(confirmingSubscriptions: false) }
+      (deadline, isAsked) = (.now + limits.pingTimeout, true)
+    }
+  }
+
+  private func handle(
+    _ message: NATSServerMessage, _ address: NATSAddress, _ isIntroduced: inout Bool
+  ) throws(NATSError) {
+    switch message {
+    case .info:
+      // A server says it again when its cluster changes.
+      if !isIntroduced { state.withLock { $0.introduce(address.connectLine(name: name)) } }
+      isIntroduced = true
+    case .message(let subscription, let payload):
+      state.withLock { $0.received(subscription) }?(payload)
+    case .ping: try state.withLock { state throws(NATSError) in try state.pong() }
+    case .pong:
+      for handler in state.withLock({ $0.ponged() }) { handler() }
+    case .ok: break
+    case .error(let text): state.withLock { $0.failed(NATSError(operation: "server", message: text)) }
+    }
+  }
+}

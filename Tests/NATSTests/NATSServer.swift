@@ -1,0 +1,85 @@
+import Base
+import ChildProcess
+import Glibc
+import NATS
+
+/// A NATS server that a test has for itself.
+final class NATSServer: Sendable {
+  let port: UInt16
+  private let process: Locked<ChildProcess?>
+  private let arguments: [String]
+
+  struct Failure: Error {
+    let log: String
+  }
+
+  var url: String { "nats://127.0.0.1:\(port)" }
+
+  /// On a port that the kernel chooses.
+  init(arguments: [String] = []) async throws {
+    let (process, port) = try await Self.start(arguments + ["-p", "-1"])
+    self.process = Locked(process)
+    self.port = port
+    self.arguments = arguments
+  }
+
+  /// As by kill -9.
+  func kill() async throws {
+    guard let process = process.withLock({ $0 }) else { return }
+    process.terminate()
+    try await OSThread.run(name: "nats-stop") { _ = process.wait() }
+    self.process.withLock { $0 = nil }
+  }
+
+  /// Starts it again where it was.
+  func start() async throws {
+    let (again, _) = try await Self.start(arguments + ["-p", "\(port)"])
+    process.withLock { $0 = again }
+  }
+
+  private static func start(_ arguments: [String]) async throws -> (ChildProcess, UInt16) {
+    let script = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined() + "/support/nats-server"
+    return try await OSThread.run(name: "nats-start") {
+      let process = try ChildProcess("bash", [script, "\(getpid())", "-a", "127.0.0.1"] + arguments)
+      var log = ""
+      while !log.contains("Server is ready") {
+        let bytes = process.readOutput(atMost: 4096)
+        guard !bytes.isEmpty else { throw Failure(log: log) }
+        log += String(decoding: bytes, as: UTF8.self)
+      }
+      let marker = "client connections on 127.0.0.1:"
+      let line = log.split(separator: "\n").first { $0.contains(marker) } ?? ""
+      guard let port = line.split(separator: ":").last.flatMap({ UInt16($0) }) else { throw Failure(log: log) }
+      return (process, port)
+    }
+  }
+}
+
+/// Waits for what a bus's thread does.
+final class Inbox: Sendable {
+  private let messages = Locked<[[UInt8]]>([])
+  private let arrival = ParkingSpot()
+
+  func put(_ message: [UInt8]) {
+    messages.withLock { $0.append(message) }
+    arrival.unpark()
+  }
+
+  func take() async throws -> [UInt8] {
+    while true {
+      let first: [UInt8]? = messages.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+      if let first { return first }
+      try await arrival.park()
+    }
+  }
+}
+
+extension NATSBus {
+  /// Waits until it has reached a server so often.
+  func connected(_ count: Int = 1) async throws {
+    let change = ParkingSpot()
+    let registration = onInterruption { change.unpark() }
+    while figures.connects < count { try await change.park() }
+    withExtendedLifetime(registration) {}
+  }
+}
