@@ -136,7 +136,7 @@ let programs: [Target] = [
     "octetd",
     [
       "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "ChannelzAPI",
-      "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "StoragePostgreSQL",
+      "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "NATS", "StoragePostgreSQL",
       "StorageSQLite", "Streaming",
       "DomainKit", "WellKnownTypes",
       "GoogleRPC",

@@ -42,7 +42,9 @@ struct NATSAddress: Equatable {
     var port = standardPort
     // The colons of an IPv6 address are inside its brackets.
     if let colon = rest.lastIndex(of: ":"), !rest[colon...].contains("]") {
-      guard let number = UInt16(rest[rest.index(after: colon)...]), number > 0 else { throw wrong("a port is no number") }
+      guard let number = UInt16(rest[rest.index(after: colon)...]), number > 0 else {
+        throw wrong("a port is no number")
+      }
       port = number
       host = rest[..<colon]
     }

@@ -11,6 +11,8 @@ struct Configuration: Sendable {
   /// Names of the domains to serve; nil for all.
   /// Where the data is; nil for SQLite in the data directory. May hold a password.
   var database: String?
+  /// What wakes other nodes; may hold a password.
+  var bus: String?
   var services: Set<String>?
   /// Whether gRPC-Web and Connect are served.
   var web: Bool
@@ -41,6 +43,10 @@ struct Configuration: Sendable {
     database = values[.database]
     if let database, !["postgres://", "postgresql://"].contains(where: database.hasPrefix) {
       throw UsageError("database: not a URL that begins with postgres://")
+    }
+    bus = values[.bus]
+    if bus != nil, database == nil {
+      throw UsageError("bus: there is nobody to tell without --database; a SQLite database has one node")
     }
     let services = values.list(.services)
     if let unknown = services.first(where: { !Front.domains.contains($0) }) {

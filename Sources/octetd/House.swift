@@ -3,6 +3,7 @@ import Chat
 import Cryptography
 import DomainKit
 import Identity
+import NATS
 import Rides
 import Storage
 import StoragePostgreSQL
@@ -17,6 +18,7 @@ struct House: Sendable {
 
   let database: any Database
   let node: NodeRegistry
+  private let bus: (any MessageBus)?
   let hub: TopicHub
   let timers: Timers
   private let sweeper: Sweeper
@@ -52,7 +54,8 @@ struct House: Sendable {
       let keys = try KeyStore.open(folder: data)
       node = try await Self.join(database, keys, clock, random)
       let edge = EdgeDatabase(database)
-      hub = TopicHub(database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"))
+      bus = try Self.bus(configuration)
+      hub = TopicHub(database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"), bus: bus)
       timers = Timers(database: database, clock: clock, random: random)
       authority = try IdentityAuthority(database: edge, clock: clock, keys: keys)
       kit = Kit(
@@ -86,6 +89,17 @@ struct House: Sendable {
       return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock)
     } catch {
       throw StartFailure(error, opening: configuration.database == nil ? configuration.data : "the database")
+    }
+  }
+
+  /// What tells the other nodes of commits; nil if there are none.
+  private static func bus(_ configuration: Configuration) throws(StartFailure) -> (any MessageBus)? {
+    guard configuration.database != nil else { return nil }
+    guard let url = configuration.bus else { return SilentBus() }
+    do {
+      return try NATSBus(url: url)
+    } catch {
+      throw StartFailure(.usage, "bus: \(error)")
     }
   }
 

@@ -33,6 +33,9 @@ extension Setting {
   static let database = Setting(
     name: "database", placeholder: "URL", fallback: nil,
     help: "Keep the data in PostgreSQL, postgres://USER@HOST/NAME, which nodes may share. SQLite in --data by default.")
+  static let bus = Setting(
+    name: "bus", placeholder: "URL", fallback: nil,
+    help: "Tell other nodes at once what was committed, by NATS: nats://HOST, several separated by commas.")
   static let services = Setting(
     name: "services", placeholder: "A,B", fallback: nil,
     help: "Serve only these domains, such as identity,rides. All of them by default, but for bench, which measures.")
@@ -101,7 +104,8 @@ extension Setting {
 
   static let all =
     [
-      listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, services, web, corsOrigin,
+      listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, bus, services, web,
+      corsOrigin,
       corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, queueDelay, rateLimits, channelz, logLevel,
       adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
     ] + connections + [seedDemo, config]

@@ -76,7 +76,9 @@ struct NATSBusTests {
     try await server.kill()
   }
 
-  @Test func `subscribes again when the server was killed and is back, and says that messages may be lost`() async throws {
+  @Test func `subscribes again when the server was killed and is back, and says that messages may be lost`()
+    async throws
+  {
     let server = try await NATSServer()
     let (left, _, unused) = try await listen(server.url, "x")
     let (right, inbox, subscription) = try await listen(server.url, "a")
