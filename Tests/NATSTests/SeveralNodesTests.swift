@@ -8,7 +8,7 @@ import Streaming
 import Testing
 
 /// Nodes that share one database and one bus.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct SeveralNodesTests {
   static let topicCount = 5
 
