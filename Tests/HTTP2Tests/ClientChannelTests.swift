@@ -180,7 +180,8 @@ import Testing
     await transport.shutdown()
     var seen: [ChannelState] = []
     for await state in states { seen.append(state) }
-    #expect(seen == [.idle, .connecting, .ready, .shutdown])
+    // On a busy machine the server may have ended the idle connection meanwhile, and another was made.
+    #expect(seen.starts(with: [.idle, .connecting, .ready]) && seen.last == .shutdown, "\(seen)")
     #expect(transport.state == .shutdown)
     await group.shutdown()
     await house.shutDown()
