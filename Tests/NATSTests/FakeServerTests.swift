@@ -73,16 +73,27 @@ struct FakeServerTests {
     for connection in connections { close(connection) }
   }
 
+  /// Greets the bus until it was connected so often. On a busy machine a greeting may come too late, and the connection
+  /// that it was for is gone; there is another one then.
+  private func greet(_ bus: NATSBus, _ count: Int, _ server: FakeServer) async throws -> [Int32] {
+    var connections: [Int32] = []
+    while bus.figures.connects < count {
+      let before = bus.figures.connects
+      connections.append(try await server.accept(greeting))
+      for _ in 0..<100 where bus.figures.connects == before { try await Task.sleep(for: .milliseconds(10)) }
+    }
+    return connections
+  }
+
   @Test func `leaves a server that says nothing within connectTimeout`() async throws {
     let server = try FakeServer()
     let bus = try bus(server) { $0.connectTimeout = .milliseconds(20) }
     let first = try await server.accept([])
     // Chatter does not make the handshake longer.
     let second = try await server.accept(Array("INFO {}\r\n+OK\r\n".utf8))
-    let third = try await server.accept(greeting)
-    try await bus.connected()
+    let others = try await greet(bus, 1, server)
     bus.close()
-    for connection in [first, second, third] { close(connection) }
+    for connection in [first, second] + others { close(connection) }
   }
 
   @Test func `pings after pingInterval and leaves a server that does not answer within pingTimeout`() async throws {
@@ -91,11 +102,9 @@ struct FakeServerTests {
       $0.pingInterval = .milliseconds(20)
       $0.pingTimeout = .milliseconds(20)
     }
-    let first = try await server.accept(greeting)
-    let second = try await server.accept(greeting)
-    try await bus.connected(2)
+    let connections = try await greet(bus, 2, server)
     bus.close()
-    for connection in [first, second] { close(connection) }
+    for connection in connections { close(connection) }
   }
 
   @Test func `takes in more than readBytes`() async throws {

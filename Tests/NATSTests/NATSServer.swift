@@ -65,6 +65,8 @@ final class Inbox: Sendable {
     arrival.unpark()
   }
 
+  var isEmpty: Bool { messages.withLock { $0.isEmpty } }
+
   func take() async throws -> [UInt8] {
     while true {
       let first: [UInt8]? = messages.withLock { $0.isEmpty ? nil : $0.removeFirst() }
