@@ -31,6 +31,11 @@ import Testing
     #expect(copying.shared.isEmpty && copying.count == copying.total)
     buffer.removeAll()
     #expect(buffer.shared.isEmpty && buffer.total == 0)
+    let longest = [UInt8](repeating: 0, count: HTTP2Limits.largestSharedBody)
+    buffer.append(longest, 0..<HTTP2Limits.leastSharedPart)
+    #expect(buffer.shared.count == 1)
+    buffer.append(longest + [0], 0..<HTTP2Limits.leastSharedPart)
+    #expect(buffer.shared.count == 1 && buffer.count == HTTP2Limits.leastSharedPart)
   }
 
   @Test func `wherever a write ends, the rest arrives whole and in order`() throws {
