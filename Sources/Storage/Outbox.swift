@@ -18,14 +18,8 @@ public final class Outbox: Sendable {
   let clock: any WallClock
   private let random: any RandomSource
   private let leases: Leases
-  private let state = Locked(State())
-  private let wakeUp = ParkingSpot()
-
-  private struct State {
-    var channels: [String: Channel] = [:]
-    var loop: Task<Void, Never>?
-    var isStopping = false
-  }
+  private let channels = Locked<[String: Channel]>([:])
+  let loop = BackgroundLoop()
 
   private struct Channel: Sendable {
     let name: String
@@ -55,14 +49,14 @@ public final class Outbox: Sendable {
   public func append(_ channel: String, _ payload: [UInt8], in writer: any Writer) throws {
     try writer.execute(
       "INSERT INTO octet_outbox (channel, payload, created_at) VALUES ($1, $2, $3)", channel, payload, clock.now())
-    writer.afterCommit { [wakeUp] in wakeUp.unpark() }
+    writer.afterCommit { [loop] in loop.wake() }
   }
 
   /// Says where the messages of a channel go. Before `start`.
   public func deliver(_ channel: String, policy: RetryPolicy = .outbox, to delivery: @escaping Delivery) {
-    state.withLock { state in
-      precondition(state.channels[channel] == nil, "two ways out for channel \(channel)")
-      state.channels[channel] = Channel(name: channel, policy: policy, delivery: delivery)
+    channels.withLock { channels in
+      precondition(channels[channel] == nil, "two ways out for channel \(channel)")
+      channels[channel] = Channel(name: channel, policy: policy, delivery: delivery)
     }
   }
 
@@ -72,7 +66,7 @@ public final class Outbox: Sendable {
   /// - Throws: the first failure, after the other channels had their turn.
   @discardableResult
   public func deliverWaiting() async throws -> Int {
-    let channels = state.withLock { $0.channels.values.sorted { $0.name < $1.name } }
+    let channels = channels.withLock { $0.values.sorted { $0.name < $1.name } }
     let results = await withTaskGroup(of: Result<Int, any Error>.self) { group in
       for channel in channels {
         group.addTask {
@@ -86,36 +80,17 @@ public final class Outbox: Sendable {
 
   /// Starts to deliver in the background.
   public func start() {
-    state.withLock { state in
-      precondition(state.loop == nil, "the outbox was started twice")
-      state.isStopping = false
-      state.loop = Task { await loop() }
+    loop.start { [self] in
+      while !loop.isStopping {
+        // What fails stays in the outbox, and is tried again when its time has come.
+        _ = try? await deliverWaiting()
+        await loop.pause(atMost: Self.longestSleep)
+      }
     }
   }
 
   /// Ends the background work; the deliveries under way are finished first.
-  public func stop() async {
-    let loop = state.withLock { state in
-      state.isStopping = true
-      defer { state.loop = nil }
-      return state.loop
-    }
-    wakeUp.unpark()
-    await loop?.value
-    state.withLock { $0.isStopping = false }
-  }
-
-  private var isStopping: Bool { state.withLock { $0.isStopping } }
-
-  private func loop() async {
-    while !isStopping {
-      // What fails stays in the outbox, and is tried again when its time has come.
-      _ = try? await deliverWaiting()
-      if isStopping { return }
-      // Nobody cancels the loop's task; stopping wakes it up.
-      try? await wakeUp.park(atMost: Self.longestSleep)
-    }
-  }
+  public func stop() async { await loop.stop() }
 
   private func drain(_ channel: Channel) async throws -> Int {
     if try await head(channel) == nil { return 0 }
@@ -134,11 +109,11 @@ public final class Outbox: Sendable {
   private func drain(_ channel: Channel, under lease: inout Lease) async throws -> Int {
     var total = 0
     // Judged again under the lease: who held it before may have delivered or failed meanwhile.
-    while !isStopping, let attempt = try await head(channel) {
+    while !loop.isStopping, let attempt = try await head(channel) {
       let entries = try await waiting(channel, firstAttempt: attempt, fence: lease.fence)
       var delivered: [Int64] = []
       var failure: (entry: OutboxEntry, error: any Error)?
-      for entry in entries where failure == nil && !isStopping {
+      for entry in entries where failure == nil && !loop.isStopping {
         if lease.expiresAt - clock.now() < Self.leaseReserve {
           lease = try await leases.renew(lease, for: Self.leaseDuration)
         }

@@ -16,13 +16,7 @@ public final class Sweeper: Sendable {
   private let database: any Database
   private let leases: Leases
   private let sweeps: [any Sweep]
-  private let state = Locked(State())
-  private let wakeUp = ParkingSpot()
-
-  private struct State {
-    var loop: Task<Void, Never>?
-    var isStopping = false
-  }
+  private let loop = BackgroundLoop()
 
   private static let leaseName = "octet/sweeps"
   private static let leaseDuration: Duration = .seconds(60)
@@ -49,40 +43,23 @@ public final class Sweeper: Sendable {
   }
 
   /// Starts to sweep in the background.
-  public func start() {
-    state.withLock { state in
-      precondition(state.loop == nil, "the sweeper was started twice")
-      state.isStopping = false
-      state.loop = Task { await loop() }
-    }
-  }
+  public func start() { loop.start { [self] in await sweep() } }
 
   /// Ends the background work; the piece under way is finished first.
-  public func stop() async {
-    let loop = state.withLock { state in
-      state.isStopping = true
-      defer { state.loop = nil }
-      return state.loop
-    }
-    wakeUp.unpark()
-    await loop?.value
-  }
+  public func stop() async { await loop.stop() }
 
-  private var isStopping: Bool { state.withLock { $0.isStopping } }
-
-  private func loop() async {
+  private func sweep() async {
     var lease: Lease?
-    while !isStopping {
+    while !loop.isStopping {
       var hasMore = false
       // A database that is busy or closing: what is to be swept stays, and the lease ends by itself.
       lease = try? await leases.acquire(Self.leaseName, for: Self.leaseDuration)
       if lease != nil {
-        for sweep in sweeps where !isStopping {
+        for sweep in sweeps where !loop.isStopping {
           if await turn(sweep) { hasMore = true }
         }
       }
-      // Nobody cancels the loop's task; stopping wakes it up.
-      if !isStopping, !hasMore { try? await wakeUp.park(atMost: Self.interval) }
+      if !hasMore { await loop.pause(atMost: Self.interval) }
     }
     if let lease { try? await leases.release(lease) }
   }
@@ -92,9 +69,9 @@ public final class Sweeper: Sendable {
     let clock = ContinuousClock()
     for _ in 0..<Self.piecesPerTurn {
       let start = clock.now
-      guard let hasMore = try? await sweep.step(database), hasMore, !isStopping else { return false }
+      guard let hasMore = try? await sweep.step(database), hasMore, !loop.isStopping else { return false }
       let rest = max(Self.shortestRest, (clock.now - start) * Self.restFactor)
-      try? await wakeUp.park(atMost: rest)
+      await loop.pause(atMost: rest)
     }
     return true
   }

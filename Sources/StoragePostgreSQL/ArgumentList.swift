@@ -23,6 +23,8 @@ struct ArgumentList {
     types.reserveCapacity(arguments.count)
     ranges.reserveCapacity(arguments.count)
     for argument in arguments { append(argument) }
+    // A byte at the end, so that an empty text has an address, which tells it from NULL.
+    bytes.append(0)
     if arguments.count > Self.mostSigned { signature = nil }
   }
 
@@ -64,8 +66,7 @@ struct ArgumentList {
   func withPointers<Result>(
     _ body: ([UnsafePointer<CChar>?], [Int32], [Int32]) -> Result
   ) -> Result {
-    // A byte at the end, so that an empty text has an address, which tells it from NULL.
-    (bytes + [0]).withUnsafeBufferPointer { buffer in
+    bytes.withUnsafeBufferPointer { buffer in
       buffer.withMemoryRebound(to: CChar.self) { buffer in
         // It has at least one byte.
         let base = buffer.baseAddress!

@@ -8,10 +8,11 @@ internal import Storage
 /// It works in libpq's pipeline mode, so that what need not be waited for travels with what is: BEGIN with a
 /// transaction's first statement, a statement's preparation with its first run, the end of a read with whatever is next.
 final class PostgreSQLConnection {
-  private struct StatementKey: Hashable {
-    var sql: String
-    /// The types of the arguments, as `ArgumentList.signature` packs them.
-    var signature: UInt64
+  /// What is known of a statement's text.
+  private struct KnownStatement {
+    let parameterCount: Int
+    /// By the types of the arguments, as `ArgumentList.signature` packs them: for each a prepared statement's name.
+    var names: [(signature: UInt64, name: String)] = []
   }
 
   private let handle: OpaquePointer
@@ -21,14 +22,17 @@ final class PostgreSQLConnection {
   private let warnings: UnsafeMutablePointer<Int>
   /// Whether each transaction may find itself in another session.
   let isPooled: Bool
-  private var prepared: [StatementKey: String] = [:]
-  private var parameterCounts: [String: Int] = [:]
+  private var statements: [StatementText: KnownStatement] = [:]
+  /// The session still has prepared statements that are forgotten here.
+  private var mustDeallocate = false
   /// Synchronisation points that were sent and whose results nobody has read.
   private var unread = 0
   /// What opens a transaction and has not been sent yet.
   private var opening: [String] = []
   /// Whether the server has, or is about to get, an open transaction.
   private(set) var isInTransaction = false
+  /// Whether something of the transaction was sent.
+  private var hasBegun = false
   private var isReadOnly = false
   /// The connection is of no use any more.
   private(set) var isBroken = false
@@ -71,6 +75,7 @@ final class PostgreSQLConnection {
     precondition(!isInTransaction, "a connection has one transaction at a time")
     self.isReadOnly = isReadOnly
     isInTransaction = true
+    hasBegun = false
     opening = [isReadOnly ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN"] + settings
   }
 
@@ -83,7 +88,7 @@ final class PostgreSQLConnection {
     guard isInTransaction else { return }
     isInTransaction = false
     // Nothing was sent, so there is nothing to be made durable.
-    guard opening.isEmpty else {
+    guard hasBegun else {
       opening = []
       return
     }
@@ -105,11 +110,8 @@ final class PostgreSQLConnection {
   func rollBack() {
     guard isInTransaction else { return }
     isInTransaction = false
-    guard opening.isEmpty else {
-      opening = []
-      return
-    }
-    guard !isBroken else { return }
+    opening = []
+    guard hasBegun, !isBroken else { return }
     guard send("ROLLBACK"), PQpipelineSync(handle) == 1 else {
       isBroken = true
       return
@@ -124,17 +126,25 @@ final class PostgreSQLConnection {
   func run(
     _ sql: String, _ arguments: [SQLValue], row: (PostgreSQLRow) throws -> Bool
   ) throws -> Int? {
+    let text = StatementText(sql: sql)
+    let statement = known(text)
+    guard arguments.count == statement.parameterCount else {
+      throw StorageError(
+        .invalidStatement, operation: "bind",
+        message: "\(arguments.count) arguments for \(statement.parameterCount) parameters", sql: sql)
+    }
     let list = ArgumentList(arguments)
-    try checkCount(sql, arguments.count)
-    let key = list.signature.map { StatementKey(sql: sql, signature: $0) }
-    let known = key.flatMap { prepared[$0] }
-    let name = known ?? (isPooled ? "" : key.map(newName) ?? "")
-    let position = opening.count
+    let prepared = list.signature.flatMap { signature in
+      statement.names.first { $0.signature == signature }?.name
+    }
+    let name = prepared ?? (isPooled ? "" : list.signature.map { Self.newName(sql, $0) } ?? "")
+    let isNew = prepared == nil && !name.isEmpty
+    let position = preamble.count
     var answered = 0
     let result: OpaquePointer
     do {
       result = try exchange("step", sql: sql, answered: &answered) {
-        if known == nil, !name.isEmpty, PQsendPrepare(handle, name, sql, Int32(list.count), list.types) != 1 {
+        if isNew, PQsendPrepare(handle, name, sql, Int32(list.count), list.types) != 1 {
           return false
         }
         return list.withPointers { values, lengths, formats in
@@ -145,11 +155,11 @@ final class PostgreSQLConnection {
       }
     } catch {
       // A statement that was prepared stays so, though its first run failed.
-      if known == nil, let key, !name.isEmpty, answered > position { prepared[key] = name }
+      if isNew, answered > position { note(name, of: text, list) }
       throw error
     }
     defer { PQclear(result) }
-    if known == nil, let key, !name.isEmpty { prepared[key] = name }
+    if isNew { note(name, of: text, list) }
     try forEachRow(of: result, sql, row)
     guard let count = PQcmdTuples(result), count.pointee != 0, Self.changes(result) else { return nil }
     return Int(String(cString: count))
@@ -183,35 +193,31 @@ final class PostgreSQLConnection {
     }
   }
 
-  private func checkCount(_ sql: String, _ given: Int) throws(StorageError) {
-    let wanted: Int
-    if let known = parameterCounts[sql] {
-      wanted = known
-    } else {
-      wanted = SQLText.parameterCount(sql)
-      if parameterCounts.count >= PostgreSQLLimits.preparedStatements { forgetStatements() }
-      parameterCounts[sql] = wanted
+  /// What has to be sent before the next statement.
+  private var preamble: [String] { mustDeallocate ? opening + ["DEALLOCATE ALL"] : opening }
+
+  private func known(_ text: StatementText) -> KnownStatement {
+    if let statement = statements[text] { return statement }
+    if statements.count >= PostgreSQLLimits.preparedStatements {
+      statements = [:]
+      mustDeallocate = true
     }
-    if given != wanted {
-      throw StorageError(
-        .invalidStatement, operation: "bind", message: "\(given) arguments for \(wanted) parameters", sql: sql)
-    }
+    let statement = KnownStatement(parameterCount: SQLText.parameterCount(text.sql))
+    statements[text] = statement
+    return statement
+  }
+
+  private func note(_ name: String, of text: StatementText, _ list: ArgumentList) {
+    guard let signature = list.signature else { return }
+    statements[text]?.names.append((signature, name))
   }
 
   /// The same name means the same statement in every session of every process: a pooler that nobody has told of may hand
   /// this connection a session in which another has prepared its statements.
-  private func newName(_ key: StatementKey) -> String {
-    if prepared.count >= PostgreSQLLimits.preparedStatements { forgetStatements() }
-    let hash = UInt64(bitPattern: StableHash.of(key.sql))
-    let parts = [hash, UInt64(key.sql.utf8.count), key.signature]
+  private static func newName(_ sql: String, _ signature: UInt64) -> String {
+    let hash = UInt64(bitPattern: StableHash.of(sql))
+    let parts = [hash, UInt64(sql.utf8.count), signature]
     return "octet_" + parts.map { String($0, radix: 36) }.joined(separator: "_")
-  }
-
-  private func forgetStatements() {
-    parameterCounts = [:]
-    if prepared.isEmpty { return }
-    prepared = [:]
-    opening.append("DEALLOCATE ALL")
   }
 
   // MARK: The pipeline
@@ -235,8 +241,10 @@ final class PostgreSQLConnection {
     _ operation: String, sql: String?, answered: inout Int, _ send: () -> Bool
   ) throws(PostgreSQLFailure) -> OpaquePointer {
     guard !isBroken else { throw PostgreSQLFailure(connection: handle, operation: operation, sql: sql) }
-    let first = opening
+    let first = preamble
     opening = []
+    mustDeallocate = false
+    hasBegun = hasBegun || isInTransaction
     guard first.allSatisfy({ self.send($0) }), send(), PQpipelineSync(handle) == 1 else {
       isBroken = true
       throw PostgreSQLFailure(connection: handle, operation: operation, sql: sql)

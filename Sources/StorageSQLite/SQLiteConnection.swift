@@ -115,21 +115,3 @@ final class SQLiteConnection {
     return statement
   }
 }
-
-/// The key of a prepared statement. Hashing all of a text of some hundred bytes took longer than finding it: the length
-/// and some bytes tell texts apart well enough, and equal texts mostly share their storage.
-private struct StatementText: Hashable {
-  private static let samples = 16
-
-  let sql: String
-
-  func hash(into hasher: inout Hasher) {
-    let utf8 = sql.utf8
-    let isHashed: Void? = utf8.withContiguousStorageIfAvailable { bytes in
-      hasher.combine(bytes.count)
-      for index in stride(from: 0, to: bytes.count, by: bytes.count / Self.samples + 1) { hasher.combine(bytes[index]) }
-    }
-    // A text of another storage, which literals do not have.
-    if isHashed == nil { hasher.combine(utf8.count) }
-  }
-}

@@ -8,17 +8,18 @@ extension TopicHub {
   /// One subject for all topics: a node takes all announcements and keeps those that somebody here waits for.
   static let subject = "octet.topics"
 
-  /// What a hub holds while it is on a bus.
+  /// What a hub holds while other nodes publish too.
   struct BusLink: Sendable {
-    let bus: any MessageBus
+    /// Nil if all that the nodes have in common is the database.
+    let bus: (any MessageBus)?
     let key: SecretKey
     let wakeUp: ParkingSpot
     let backstop: Task<Void, Never>
     let registrations: [BusSubscription]
   }
 
-  /// Connects the hub to the bus. Called once, before the hub is used.
-  func join(_ bus: any MessageBus, key: SecretKey) -> BusLink {
+  /// Connects the hub to the other nodes. Called once, before the hub is used.
+  func join(_ bus: (any MessageBus)?, key: SecretKey) -> BusLink {
     let key = key.derived(for: "octet topic announcements")
     let wakeUp = ParkingSpot()
     let interval = limits.backstopInterval
@@ -31,19 +32,22 @@ extension TopicHub {
           try? await self?.catchUp()
         }
       },
-      registrations: [
-        bus.subscribe(Self.subject) { [weak self] message in self?.take(message, key) },
-        bus.onInterruption { wakeUp.unpark() },
-      ])
+      registrations: bus.map { bus in
+        [
+          bus.subscribe(Self.subject) { [weak self] message in self?.take(message, key) },
+          bus.onInterruption { wakeUp.unpark() },
+        ]
+      } ?? [])
   }
 
   /// Tells the other nodes of an event that has committed here.
   func announce(_ event: TopicEvent, _ topic: Topic, _ link: BusLink) {
+    guard let bus = link.bus else { return }
     let payload = event.payload.count <= limits.announcedPayloadBytes ? event.payload : nil
     let announcement = TopicAnnouncement(
       topic: topic, position: TopicPosition(sequence: event.sequence, born: event.born), payload: payload)
     guard let message = announcement.encode(key: link.key) else { return }
-    link.bus.publish(Self.subject, message)
+    bus.publish(Self.subject, message)
   }
 
   /// A message of another node comes in.

@@ -23,16 +23,18 @@ public final class TopicHub: Sendable {
 
   /// - Parameters:
   ///   - key: from which the keys of resume tokens and announcements are derived; the same on all nodes.
-  ///   - bus: to the other nodes on this database. Without one, what they commit comes with the next replay.
+  ///   - bus: to the other nodes on this database.
+  ///   - isShared: whether there are other nodes though there is no bus: what they commit is then found by looking every
+  ///     `TopicLimits.backstopInterval`. Otherwise it comes with the next replay.
   public init(
     database: any Database, clock: any WallClock, key: SecretKey, bus: (any MessageBus)? = nil,
-    limits: TopicLimits = TopicLimits()
+    isShared: Bool = false, limits: TopicLimits = TopicLimits()
   ) {
     self.database = database
     self.clock = clock
     self.limits = limits
     tokens = ResumeTokens(key: key)
-    guard let bus else { return }
+    guard bus != nil || isShared else { return }
     let link = join(bus, key: key)
     state.withLock { $0.link = link }
   }

@@ -14,7 +14,8 @@ enum ExitCode: Int32, CaseIterable {
     case .noSuchObject: "the subcommand names something that does not exist"
     case .unavailable: "an address cannot be listened on, or the certificate cannot be loaded"
     case .alreadyExists: "backup or restore would replace something, and --force was not given"
-    case .storage: "the data directory or the database cannot be opened or is damaged"
+    case .storage:
+      "the data directory or the database cannot be opened or is damaged, or the node's number went to another process"
     }
   }
 }

@@ -30,7 +30,7 @@ struct House: Sendable {
   /// How often other nodes' changes of sessions and roles are looked for. So long a session that was ended on one node
   /// can still read on another; what it writes is checked against the rows.
   private static let catchUpInterval = Duration.seconds(1)
-  private let catchUp = Locked<Task<Void, Never>?>(nil)
+  private let catchUp = BackgroundLoop()
   /// Whether other nodes may serve the same database.
   private let isShared: Bool
 
@@ -55,7 +55,8 @@ struct House: Sendable {
       node = try await Self.join(database, keys, clock, random)
       let edge = EdgeDatabase(database)
       bus = try Self.bus(configuration)
-      hub = TopicHub(database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"), bus: bus)
+      hub = TopicHub(
+        database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"), bus: bus, isShared: isShared)
       timers = Timers(database: database, clock: clock, random: random)
       authority = try IdentityAuthority(database: edge, clock: clock, keys: keys)
       kit = Kit(
@@ -92,10 +93,9 @@ struct House: Sendable {
     }
   }
 
-  /// What tells the other nodes of commits; nil if there are none.
+  /// What tells the other nodes of commits; nil if nothing does.
   private static func bus(_ configuration: Configuration) throws(StartFailure) -> (any MessageBus)? {
-    guard configuration.database != nil else { return nil }
-    guard let url = configuration.bus else { return SilentBus() }
+    guard let url = configuration.bus else { return nil }
     do {
       return try NATSBus(url: url)
     } catch {
@@ -115,27 +115,25 @@ struct House: Sendable {
   }
 
   /// Begins the work that nobody calls for: matching, timers, sweeps.
-  func start() async throws {
-    node.start()
+  /// - Parameter lostNode: is called if another process has taken this node's number over; this one must end.
+  func start(lostNode: @escaping @Sendable () -> Void) async throws {
+    node.start(lost: lostNode)
     try await rides.start()
     timers.start()
     sweeper.start()
     guard isShared else { return }
-    catchUp.withLock { [authority] task in
-      task = Task {
-        while (try? await Task.sleep(for: Self.catchUpInterval)) != nil {
-          // What could not be read is read the next time: each look begins where the last one that succeeded did.
-          try? await authority.catchUp()
-        }
+    catchUp.start { [catchUp, authority] in
+      while !catchUp.isStopping {
+        // What could not be read is read the next time: each look begins where the last one that succeeded did.
+        try? await authority.catchUp()
+        await catchUp.pause(atMost: Self.catchUpInterval)
       }
     }
   }
 
   /// Ends the background work and closes the database. Calls must have ended.
   func stop() async {
-    let catchingUp = catchUp.withLock { $0 }
-    catchingUp?.cancel()
-    await catchingUp?.value
+    await catchUp.stop()
     await rides.stop()
     await timers.stop()
     await sweeper.stop()

@@ -86,11 +86,16 @@ struct Octetd {
       throw StartFailure(.usage, "nothing to listen on: give --listen or --tls-listen")
     }
     let house = try await House(configuration, log: log)
+    let isNodeLost = Locked(false)
     let front: Front
     do {
       front = try Front(configuration, house: house, log: log)
       if configuration.seedDemo { try await house.seedDemo() }
-      try await house.start()
+      try await house.start {
+        log.error("node_lost", ["message": .text("another process has taken this node's number")])
+        isNodeLost.withLock { $0 = true }
+        kill(getpid(), Signals.terminate)
+      }
       try await front.start()
     } catch {
       await house.close()
@@ -109,6 +114,7 @@ struct Octetd {
     await front.drain(within: configuration.drainTimeout)
     await house.stop()
     log.info("stopped")
+    if isNodeLost.withLock({ $0 }) { throw StartFailure(.storage, "this node's number belongs to another process now") }
   }
 
   private static func reloadCertificate(of front: Front, _ log: Log) {

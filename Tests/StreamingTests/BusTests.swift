@@ -120,6 +120,22 @@ struct BusTests {
     }
   }
 
+  @Test func `nodes that share a database and no bus find each other's events`() async throws {
+    try await House.with { house in
+      var limits = TopicLimits()
+      limits.backstopInterval = .milliseconds(5)
+      let hubs = (0..<2).map { _ in
+        TopicHub(database: house.database, clock: house.clock, key: key, isShared: true, limits: limits)
+      }
+      let subscription = try await hubs[1].subscribe(house.topic, after: 0)
+      for number in 1...3 {
+        try await house.database.write { try hubs[0].publish(house.topic, [1], in: $0) }
+        #expect(try await subscription.next().sequence == UInt64(number))
+      }
+      for hub in hubs { hub.close() }
+    }
+  }
+
   @Test func `anything else that the bus says is no event`() async throws {
     try await House.with { house in
       let (_, right, _, bus) = hubs(house)

@@ -60,7 +60,10 @@ class Watched:
         while True:
             self.call()
             rss, threads, files = self.held()
-            if (rss <= self.rss + kept and files <= self.files) or time.monotonic() > deadline:
+            has_recovered = (
+                rss <= self.rss + kept and files <= self.files and threads <= self.threads + POOL_THREADS
+            )
+            if has_recovered or time.monotonic() > deadline:
                 break
             # A thing to wait for that costs nothing: the server's next answer after a while.
             select.select([], [], [], PAUSE_SECONDS)

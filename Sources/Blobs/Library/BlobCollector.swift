@@ -6,13 +6,7 @@ public final class BlobCollector: Sendable {
   private let interval: Duration
   private let random: any RandomSource
   private let log: @Sendable (any Error) -> Void
-  private let state = Locked(State())
-  private let wakeUp = ParkingSpot()
-
-  private struct State {
-    var loop: Task<Void, Never>?
-    var isStopping = false
-  }
+  private let loop = BackgroundLoop()
 
   /// - Parameters:
   ///   - interval: between two runs, give or take a fifth.
@@ -27,33 +21,20 @@ public final class BlobCollector: Sendable {
     self.log = log
   }
 
-  /// Starts the runs. Once.
+  /// Starts the runs.
   public func start() {
-    state.withLock { state in
-      precondition(state.loop == nil, "the collector was started twice")
-      state.loop = Task { await run() }
+    loop.start { [self] in
+      while !loop.isStopping {
+        do {
+          _ = try await library.collect()
+        } catch {
+          log(error)
+        }
+        await loop.pause(atMost: random.jittered(interval))
+      }
     }
   }
 
   /// Ends the runs; one that is under way is finished first.
-  public func stop() async {
-    let loop = state.withLock { state in
-      state.isStopping = true
-      return state.loop
-    }
-    wakeUp.unpark()
-    await loop?.value
-  }
-
-  private func run() async {
-    while !state.withLock({ $0.isStopping }) {
-      do {
-        _ = try await library.collect()
-      } catch {
-        log(error)
-      }
-      // Nobody cancels the loop's task; stopping wakes it up.
-      try? await wakeUp.park(atMost: random.jittered(interval))
-    }
-  }
+  public func stop() async { await loop.stop() }
 }

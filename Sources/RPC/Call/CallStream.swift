@@ -43,7 +43,7 @@ class CallStream: @unchecked Sendable {
   /// Bytes held whose window the peer has back: of a message that is not whole.
   @safe @exclusivity(unchecked) private final var withoutWindow = 0
   /// Whether a message waits for its turn to be decompressed; then there is nothing to read.
-  private final var awaitsTurn = false
+  final var awaitsTurn = false
   /// A message that had its turn.
   private final var inflated: ArraySlice<UInt8>?
   @safe @exclusivity(unchecked) private final var reader: Suspension?

@@ -117,6 +117,7 @@ extension ServerCall {
   }
 
   private func inflateInTurn() async throws {
+    awaitsTurn = true
     await Suspension.wait { suspension in
       guard let turns = executor.inflating else { return suspension.resume() }
       turns.wait(turnKey, on: executor) {
@@ -125,6 +126,7 @@ extension ServerCall {
           do { try self.decompressRequest(frame) } catch { self.inflateFailure = error }
         }
         self.compressedRequest = nil
+        self.awaitsTurn = false
         suspension.resume()
       }
     }

@@ -177,6 +177,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
       server.gathered.subtract(gathered, ordering: .relaxed)
       gathered = 0
     }
+    // What is no longer counted must not be held until its turn comes.
+    if awaitsTurn { (request, compressedRequest) = (nil, nil) }
     if status != .ok { task?.cancel() }
     task = nil
     if status != .ok || !isInputRead { dropInput(CancellationError()) }

@@ -30,7 +30,8 @@ public final class NodeRegistry: Sendable {
 
   /// How long a claim holds without being renewed. Longer than a database takes to fail over.
   public static let claimDuration = Duration.seconds(120)
-  private static let renewInterval = Duration.seconds(15)
+  /// How often it is renewed.
+  public static let renewInterval = Duration.seconds(15)
   private static let claimLength = 16
 
   /// 0 to 1023.
@@ -38,7 +39,7 @@ public final class NodeRegistry: Sendable {
   private let claim: [UInt8]
   private let database: any Database
   private let clock: any WallClock
-  private let renewal = Locked<Task<Void, Never>?>(nil)
+  private let renewal = BackgroundLoop()
 
   private init(_ node: Int, _ claim: [UInt8], _ database: any Database, _ clock: any WallClock) {
     self.node = node
@@ -79,14 +80,14 @@ public final class NodeRegistry: Sendable {
   }
 
   /// Begins to renew the claim.
-  public func start() {
-    renewal.withLock { renewal in
-      precondition(renewal == nil, "a node was started twice")
-      renewal = Task { [self] in
-        while (try? await Task.sleep(for: Self.renewInterval)) != nil {
-          // A database that cannot be reached lets nobody else take the number either.
-          _ = try? await renew()
-        }
+  /// - Parameter lost: is called once if another process has taken the number over, after this one could not reach the
+  ///   database for long. It must not make another identifier then, and end.
+  public func start(every interval: Duration = renewInterval, lost: @escaping @Sendable () -> Void) {
+    renewal.start { [self] in
+      while !renewal.isStopping {
+        await renewal.pause(atMost: interval)
+        // A database that cannot be reached now is asked again.
+        if !renewal.isStopping, (try? await renew()) == false { return lost() }
       }
     }
   }
@@ -104,12 +105,7 @@ public final class NodeRegistry: Sendable {
 
   /// Gives the number back.
   public func leave() async {
-    let task = renewal.withLock { renewal in
-      defer { renewal = nil }
-      return renewal
-    }
-    task?.cancel()
-    await task?.value
+    await renewal.stop()
     let (claim, node, now) = (claim, node, clock.now())
     // If it fails, the claim runs out.
     try? await database.write { writer in

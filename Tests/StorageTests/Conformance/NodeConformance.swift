@@ -58,6 +58,19 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `a node hears that its number went to another process`(engine: Engine) async throws
+  {
+    let clock = ManualClock()
+    try await engine.withDatabase(NodeRegistry.migrations, clock: clock) { database in
+      let node = try await join(database, clock)
+      let heard = ParkingSpot()
+      node.start(every: .milliseconds(1)) { heard.unpark() }
+      try await database.write { _ = try $0.execute("UPDATE octet_nodes SET claim = $1", [0] as [UInt8]) }
+      try await heard.park()
+      await node.leave()
+    }
+  }
+
   @Test(arguments: Engine.all) func `nodes agree on what the first one said`(engine: Engine) async throws {
     try await engine.withDatabase(NodeRegistry.migrations) { database in
       var answers: [Bool] = []
