@@ -61,11 +61,27 @@ extension Writer {
     }
     if let stored = found.hash, let reply = found.reply {
       guard stored == hash else { throw IdempotencyError.requestIDReused }
+      try takeStored(key)
       return .stored(reply)
     }
     let tables: [RequestTable] =
       isKept ? [.kept] : found.isTurning ? [.a, .b] : [RequestTable.generation(found.newest)]
     return .new(RequestSlot(key: key, hash: hash, tables: tables))
+  }
+
+  /// Makes the commit of a replay wait as that of a write does.
+  ///
+  /// A row shows that its transaction is committed on this server, not that a synchronous standby has it: the wait for
+  /// the standby may have been cut short, or the server have been started again during it. The commit of a transaction
+  /// that wrote nothing would not wait either, and the reply be given for what the next primary does not know. Taking
+  /// the row writes to the log, and the wait for that is one for all that stands before it.
+  private func takeStored(_ key: RequestKey) throws {
+    guard dialect == .postgreSQL else { return }
+    let tables: [RequestTable] = key.keeping == .forever ? [.a, .b, .kept] : [.a, .b]
+    for table in tables {
+      _ = try firstForUpdate(
+        RequestStatements.find(in: table), key.requestID, key.caller, key.methodHash, make: { _ in true })
+    }
   }
 
   /// Stores the reply of a new request.
@@ -98,6 +114,11 @@ enum RequestStatements {
   private static let insertA = makeInsert(.a)
   private static let insertB = makeInsert(.b)
   private static let insertKept = makeInsert(.kept)
+
+  /// Only of replays, so it is made each time.
+  static func find(in table: RequestTable) -> String {
+    "SELECT 1 FROM \(table.rawValue) WHERE request_id = $1 AND caller = $2 AND method = $3"
+  }
 
   private static func makeInsert(_ table: RequestTable) -> String {
     """
