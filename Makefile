@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale docs clean fuzz storm bench-growth
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale docs clean fuzz storm storm-nodes bench-growth
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -50,6 +50,9 @@ client-test: build examples ## the tests that drive the built programs from outs
 
 storm: generate ## a hundred rounds of kill -9 under load, and a fault of the disk at every single operation
 	OCTET_CRASH_ROUNDS=100 OCTET_FAULT_STRIDE=1 swift test --filter 'CrashTests|FaultTests'
+
+storm-nodes: build ## primaries killed in every way, rolling restarts and nodes that come and go, for a quarter of an hour
+	OCTET_FAILOVER_ROUNDS=5 OCTET_ROLLING_ROUNDS=10 $(PYTHON) -m pytest -q -s Tests/availability
 
 bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benchmarks.md
 	@scripts/setup --benchmarks

