@@ -202,7 +202,7 @@ extension HTTP2Limits {
   // MARK: Sizes that are nobody's choice
 
   /// Received bytes that are taken in one system call: sixteen full frames.
-  static let readBufferSize = 256 << 10
+  package static let readBufferSize = 256 << 10
 
   /// Seconds of silence after which TCP asks whether the peer is still there.
   static let keepAliveIdleSeconds: Int32 = 60
@@ -248,7 +248,7 @@ extension HTTP2Limits {
   static let vectorsPerWrite = 256
 
   /// Frames are gathered up to this many bytes for one write.
-  static let outputBatchSize = 256 << 10
+  package static let outputBatchSize = 256 << 10
 
   /// Writes of one connection in one tick before others get their turn.
   static let writesPerTick = 4

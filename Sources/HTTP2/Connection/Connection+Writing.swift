@@ -28,7 +28,7 @@ extension Connection {
       writes += 1
       output.removeAll()
       do {
-        mayHaveMore = try session.produce(into: output, limit: HTTP2Limits.outputBatchSize)
+        mayHaveMore = try session.produce(into: output, limit: loop.batchSize)
       } catch {
         return close(.connectionLost(error.description))
       }

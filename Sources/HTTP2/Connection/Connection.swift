@@ -128,7 +128,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
       if failure != nil || demand == .silence, !readiness.isDisjoint(with: [.error, .hangUp]) {
         return close(.connectionLost("closed by the peer"))
       }
-      if !readiness.isDisjoint(with: [.read, .error, .hangUp]) { readAvailable() }
+      // One that has its turn later in this tick has had enough of the last.
+      if !isReadQueued, !readiness.isDisjoint(with: [.read, .error, .hangUp]) { readAvailable() }
       if readiness.contains(.write), state == .open { flush() }
     case .lingering:
       swallow()
@@ -196,11 +197,12 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     }
   }
 
-  /// OpenSSL may hold octets that epoll does not know of. Once at a time, or a peer that always sends gains turns.
+  /// Reads in the next tick: OpenSSL may hold octets that epoll does not know of. Once at a time, or a peer that always
+  /// sends gains turns.
   final func readLater() {
     guard !isReadQueued else { return }
     isReadQueued = true
-    loop.execute {
+    loop.executeNextTick {
       self.isReadQueued = false
       self.ready(.read)
     }

@@ -38,6 +38,8 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
 
   private var local: [Work] = []
   private var running: [Work] = []
+  /// Work for the next tick.
+  private var upcoming: [Work] = []
   var timers = TimerHeap()
   /// By descriptor number.
   private var registrations: [Registration] = []
@@ -51,6 +53,8 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   let readBuffer: UnsafeMutableRawBufferPointer
   /// Where frames are gathered before a write; likewise.
   let output = OutputBuffer()
+  /// Frames are gathered up to this many octets, and written then.
+  let batchSize: Int
   /// The memory of the loop's HTTP/2 sessions.
   let sessionMemory = SessionMemory()
   /// A test's clock; nil for the system's.
@@ -67,16 +71,23 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     try self.init(name: name, time: nil)
   }
 
-  /// - Parameter time: the clock of the loop's timers; nil for the system's.
-  package init(name: String, time: ManualTime?) throws(SystemError) {
+  /// - Parameters:
+  ///   - time: the clock of the loop's timers; nil for the system's.
+  ///   - readSize: octets that one read takes at most.
+  ///   - batchSize: octets that are gathered for one write.
+  package init(
+    name: String, time: ManualTime?, readSize: Int = HTTP2Limits.readBufferSize,
+    batchSize: Int = HTTP2Limits.outputBatchSize
+  ) throws(SystemError) {
     manualTime = time
+    self.batchSize = batchSize
     tickTime = time?.now ?? Self.monotonicTime()
     delay = QueueDelay { time?.now ?? Self.monotonicTime() }
     epoll = Descriptor(try syscall("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
     wakeUp = Descriptor(
       try syscall("eventfd") { eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK)) })
     events = .allocate(capacity: HTTP2Limits.eventsPerPoll)
-    readBuffer = .allocate(byteCount: HTTP2Limits.readBufferSize, alignment: 64)
+    readBuffer = .allocate(byteCount: readSize, alignment: 64)
     var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data(u64: Self.wakeUpToken))
     try syscall("epoll_ctl") { epoll_ctl(epoll.number, EPOLL_CTL_ADD, wakeUp.number, &event) }
     // Closed when `thread` is set; nobody sees the loop earlier.
@@ -136,6 +147,10 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   /// Waits for events, not at all if there is work, and at most until the next timer.
   private func poll() {
     var timeout: Int32 = 0
+    if !upcoming.isEmpty {
+      local.append(contentsOf: upcoming)
+      upcoming.removeAll(keepingCapacity: true)
+    }
     if local.isEmpty, unflushed.isEmpty {
       let mayWait = mailbox.withLock { mailbox in
         mailbox.isAsleep = mailbox.work.isEmpty
@@ -229,6 +244,12 @@ extension EventLoop {
 
   public func execute(_ work: @escaping @Sendable () -> Void) {
     submit(.closure(work))
+  }
+
+  /// Runs `work` in the next tick, when its sockets have had their turn. On the loop only.
+  func executeNextTick(_ work: @escaping @Sendable () -> Void) {
+    assert(isCurrent)
+    upcoming.append(.closure(work))
   }
 
   /// Work from the loop itself costs no system call; other threads write to the event descriptor if the loop sleeps.

@@ -15,13 +15,19 @@ public final class EventLoopGroup: Sendable {
     try self.init(loops: count, time: nil)
   }
 
-  /// - Parameter time: the clock of the loops' timers; nil for the system's.
-  package init(loops count: Int?, time: ManualTime?) throws(SystemError) {
+  /// - Parameters: as those of `EventLoop`.
+  package init(
+    loops count: Int?, time: ManualTime?, readSize: Int = HTTP2Limits.readBufferSize,
+    batchSize: Int = HTTP2Limits.outputBatchSize
+  ) throws(SystemError) {
     self.time = time
     let count = count ?? Int(octet_available_processors())
     precondition(count > 0, "a group has at least one loop")
     var loops: [EventLoop] = []
-    for index in 0..<count { loops.append(try EventLoop(name: "octet-loop-\(index)", time: time)) }
+    for index in 0..<count {
+      loops.append(
+        try EventLoop(name: "octet-loop-\(index)", time: time, readSize: readSize, batchSize: batchSize))
+    }
     self.loops = loops
   }
 

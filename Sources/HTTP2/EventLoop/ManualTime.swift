@@ -5,11 +5,20 @@ internal import Base
 package final class ManualTime: Sendable {
   // Not zero, so that a time in the past can be told from none.
   private let nanoseconds = Locked<Int64>(1_000_000_000_000)
+  private let step: Int64
 
-  package init() {}
+  /// - Parameter step: how far each look at the clock moves it on.
+  package init(step: Duration = .zero) {
+    self.step = step.inNanoseconds
+  }
 
   /// Nanoseconds since some moment, as the monotonic clock's.
-  var now: Int64 { nanoseconds.withLock { $0 } }
+  var now: Int64 {
+    nanoseconds.withLock { now in
+      now += step
+      return now
+    }
+  }
 
   func advance(by duration: Duration) {
     nanoseconds.withLock { $0 += duration.inNanoseconds }

@@ -13,11 +13,16 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
   private var isRegistered = false
   /// The file of a Unix socket.
   private var file: SocketFile?
+  private let accept: Accept
   private let onAccept: @Sendable (consuming Socket.Accepted) -> Void
 
+  /// Takes the next connection of a listening socket; nil if there is none.
+  typealias Accept = @Sendable (borrowing Descriptor) throws(SystemError) -> Socket.Accepted?
+
   /// Binds; connections are taken from `start` on.
+  /// - Parameter accept: the system's, or a test's that fails.
   init(
-    _ address: ListenAddress, loop: EventLoop,
+    _ address: ListenAddress, loop: EventLoop, accept: @escaping Accept = { try Socket.accept($0) },
     onAccept: @escaping @Sendable (consuming Socket.Accepted) -> Void
   ) throws(SystemError) {
     let descriptor = try Socket.listen(
@@ -30,6 +35,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     inspectionName = InspectionName(id: InspectionID.next(), text: bound.description)
     socket = ListeningSocket(descriptor)
     self.loop = loop
+    self.accept = accept
     self.onAccept = onAccept
   }
 
@@ -53,7 +59,7 @@ final class Listener: ReadinessHandler, @unchecked Sendable {
     guard let socket else { return }
     for _ in 0..<HTTP2Limits.acceptsPerTick {
       do {
-        guard let accepted = try Socket.accept(socket.descriptor) else { return }
+        guard let accepted = try accept(socket.descriptor) else { return }
         onAccept(accepted)
       } catch {
         // A connection that died while it waited is nobody's concern.

@@ -64,7 +64,7 @@ final class RawPeer {
   }
 
   /// Takes a socket that is connected.
-  fileprivate init(connected: Int32) {
+  init(connected: Int32) {
     socket = connected
     limitWaits()
   }
