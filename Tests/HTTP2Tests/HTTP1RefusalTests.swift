@@ -144,6 +144,25 @@ import Testing
       refused.status, Self.post + "Transfer-Encoding: chunked\r\n\r\n" + refused.octets, requests: 1)
   }
 
+  @Test func `chunk extensions may come to maxChunkExtensions in a body`() async throws {
+    var limits = HTTP2Limits()
+    limits.maxChunkExtensions = 10
+    try await Fixture.run(ExchangeTests.echo, limits: limits) { fixture in
+      for (extensions, isTaken) in [
+        ([10], true), ([11], false), ([4, 0, 4, 2], true), ([4, 4, 3], false), ([10, 0, 1], false), ([5000], false),
+      ] {
+        let peer = try RawPeer(fixture)
+        let chunks = extensions.map { "1" + String(repeating: ";", count: $0) + "\r\na\r\n" }.joined()
+        peer.sendUntilRefused(
+          Array((Self.post + "Transfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n").utf8))
+        let answer = try #require(try peer.answer())
+        // The answer may have begun.
+        #expect((answer.status == 200 && !answer.isCut) == isTaken, "\(extensions)")
+        if isTaken { #expect(answer.body.count == extensions.count) }
+      }
+    }
+  }
+
   @Test func `a malformed body cuts an answer that has begun, and its handler hears of it`() async throws {
     let closures = Locked<[StreamClosure?]>([])
     let acceptor = ScriptedAcceptor { _, stream in

@@ -137,9 +137,8 @@ struct HTTP1Parser {
       if sectionOctets > maxSectionOctets { throw Self.tooLarge }
     case .chunkSize:
       extensionOctets += octets
-      if extensionOctets > maxExtensionOctets + Self.maxSizeDigits + 2 {
-        throw .malformed("the chunk extensions are too long")
-      }
+      // The line may hold the size as well.
+      if extensionOctets > maxExtensionOctets + Self.maxSizeDigits + 2 { throw Self.tooManyExtensions }
     default:
       if line.count + octets > 2 { throw .malformed("a chunk must end with CR LF") }
     }
@@ -211,6 +210,7 @@ struct HTTP1Parser {
     }
     // Only the extensions count up.
     extensionOctets -= digits + 2
+    if extensionOctets > maxExtensionOctets { throw Self.tooManyExtensions }
     return size
   }
 
@@ -222,6 +222,8 @@ struct HTTP1Parser {
     default: nil
     }
   }
+
+  private static let tooManyExtensions = HTTP1Refusal.malformed("the chunk extensions are too long")
 
   static let tooLarge = HTTP1Refusal(status: 431, reason: "the header fields are too large")
 
