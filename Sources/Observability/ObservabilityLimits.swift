@@ -35,8 +35,8 @@ public enum ObservabilityLimits {
   /// Bytes of one write: what POSIX promises to be written to a pipe in one piece, so that lines of this log and of
   /// others do not mix (PIPE_BUF of Linux).
   static let bytesPerWrite = 4096
-  /// Characters of a text that comes from a peer and goes into a line: paths, ids. With six bytes for an escaped
-  /// character, a line with all of them stays within `bytesPerWrite`.
+  /// Unicode scalars of a text that comes from a peer and goes into a line: paths, ids. With six bytes for an escaped
+  /// one, a line with all of them stays within `bytesPerWrite`.
   static let loggedCharacters = 128
 
   // MARK: Admin

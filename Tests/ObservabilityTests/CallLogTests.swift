@@ -40,6 +40,34 @@ import Testing
     #expect(lines.allSatisfy { $0.utf8.count < 600 && $0.contains("xxx…\"") })
   }
 
+  @Test func `a text of loggedCharacters is logged whole, a longer one cut there`() async throws {
+    let pipe = LinePipe()
+    let log = CallLog(all: true, slow: nil, descriptor: pipe.descriptor)
+    let server = EchoServer(log: log)
+    let most = String(repeating: "x", count: ObservabilityLimits.loggedCharacters)
+    for text in [most, most + "y"] { _ = try await server.call(metadata: [("x-request-id", text)]) }
+    log.close()
+    let lines = pipe.lines()
+    try #require(lines.count == 2)
+    #expect(lines[0].contains(#""request_id":"\#(most)""#))
+    #expect(lines[1].contains(#""request_id":"\#(most)…""#))
+  }
+
+  @Test func `accents without end on one letter do not lengthen a line`() async throws {
+    let pipe = LinePipe()
+    let log = CallLog(all: true, slow: nil, descriptor: pipe.descriptor)
+    let server = EchoServer(log: log)
+    let accented = "e" + String(repeating: "\u{301}", count: 5000)
+    _ = try? await server.call(MethodDescriptor(service: "s", name: accented, kind: .unary))
+    // What takes most room: an escape has six bytes.
+    let control = String(repeating: "\u{1}", count: 5000)
+    _ = try? await server.call(MethodDescriptor(service: "s", name: control, kind: .unary))
+    log.close()
+    let lines = pipe.lines()
+    #expect(lines.count == 2 && lines.allSatisfy { $0.utf8.count < ObservabilityLimits.bytesPerWrite })
+    #expect(lines[0].utf8.count < 600)
+  }
+
   @Test func `a slow call has a line that says where its time went, a quick one none`() async throws {
     let pipe = LinePipe()
     let log = CallLog(all: false, slow: .milliseconds(500), descriptor: pipe.descriptor)

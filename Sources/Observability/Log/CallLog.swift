@@ -75,7 +75,10 @@ public final class CallLog: MetricSource {
   }
 
   private static func cut(_ text: String) -> String {
-    text.utf8.count <= ObservabilityLimits.loggedCharacters
-      ? text : String(text.prefix(ObservabilityLimits.loggedCharacters)) + "…"
+    guard text.utf8.count > ObservabilityLimits.loggedCharacters else { return text }
+    // Not what Swift counts as characters: an `e` with ten thousand accents is one.
+    let scalars = text.unicodeScalars
+    let kept = scalars.prefix(ObservabilityLimits.loggedCharacters)
+    return kept.endIndex == scalars.endIndex ? text : String(kept) + "…"
   }
 }
