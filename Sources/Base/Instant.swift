@@ -33,7 +33,7 @@ public struct Instant: Sendable, Hashable, Comparable {
 }
 
 extension Duration {
-  /// The whole duration in nanoseconds; traps beyond ±292 years.
+  /// The whole duration in nanoseconds; what is beyond ±292 years counts as that.
   public var inNanoseconds: Int64 {
     let (seconds, attoseconds) = components
     return seconds.clampedProduct(1_000_000_000).clampedSum(attoseconds / 1_000_000_000)

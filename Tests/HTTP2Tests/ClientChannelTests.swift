@@ -90,13 +90,17 @@ import Testing
     // The kernel takes the connection, and nobody says SETTINGS.
     let silent = try RawListener()
     let target = try #require(ClientTarget("ipv4:127.0.0.1:\(silent.port),\(house.address(0))"))
-    try await withTransport(target) { transport, channel, group in
+    var limits = HTTP2Limits()
+    limits.connectionAttemptDelay = .milliseconds(400)
+    try await withTransport(target, limits: limits) { transport, channel, group in
       async let answer = call(channel)
       await state(transport, .connecting)
       // The loop is to be done with what it does at this time.
       await group.advance(by: .zero)
-      await group.advance(by: .milliseconds(249))
-      #expect(house.servers[0].connectionCount == 0)
+      await group.advance(by: .milliseconds(399))
+      // Connections are accepted in their order: one before this peer's would be counted by now.
+      try RawPeer.greeted(port: try #require(house.address(0).port)).synchronize()
+      #expect(house.servers[0].connectionCounts.accepted == 1)
       await group.advance(by: .milliseconds(1))
       expect(try await answer, 0)
     }
@@ -221,13 +225,22 @@ import Testing
   @Test func `addresses are asked for again when a connection is lost, though not too often`() async throws {
     let house = try await House(2)
     let directory = Directory(entries: Locked([house.address(0)]))
-    try await withTransport(ClientTarget(resolver: directory, authority: "house")) { _, channel, group in
+    var limits = HTTP2Limits()
+    limits.minResolutionInterval = .seconds(50)
+    try await withTransport(
+      ClientTarget(resolver: directory, authority: "house"), limits: limits
+    ) { transport, channel, group in
       expect(try await call(channel), 0)
       directory.entries.withLock { $0 = [house.address(1)] }
       await house.stop(0)
       async let moved = call(channel, waitForReady: true)
-      while directory.questions.withLock({ $0 }) < 2 { await group.advance(by: .seconds(5)) }
-      // 30 seconds must have passed.
+      // By then the loss has been noticed, and nobody listens any more.
+      await state(transport, .transientFailure)
+      let client = transport.channels[0]
+      await group.advance(by: .seconds(50) - .nanoseconds(1))
+      #expect(await client.loop.value { client.resolution.timer != nil && !client.resolution.isUnderWay })
+      await group.advance(by: .nanoseconds(1))
+      #expect(await client.loop.value { client.resolution.timer == nil })
       expect(try await moved, 1)
       #expect(directory.questions.withLock { $0 } == 2)
     }

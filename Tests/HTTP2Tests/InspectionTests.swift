@@ -198,6 +198,22 @@ import WellKnownTypes
     }
   }
 
+  @Test func `a page has inspectionPage entries at most, whatever is asked for`() async throws {
+    try await run { parts in
+      let port = try #require(parts.fixture.server.boundAddresses[0].address.port)
+      let peers = try (0..<RPCLimits.inspectionPage + 5).map { _ in try RawPeer.greeted(port: port) }
+      for peer in peers { try peer.synchronize() }
+      let server = try #require(try await parts.channelz.getServers(GetServersRequest()).server.first)
+      for wanted in [0, Int64(RPCLimits.inspectionPage) + 1, .max] {
+        var request = GetServerSocketsRequest()
+        request.serverID = try #require(server.ref?.serverID)
+        request.maxResults = wanted
+        let page = try await parts.channelz.getServerSockets(request)
+        #expect(page.socketRef.count == RPCLimits.inspectionPage && !page.end)
+      }
+    }
+  }
+
   @Test func `what is not there is NOT_FOUND, and a negative page INVALID_ARGUMENT`() async throws {
     try await run { parts in
       func code(_ body: () async throws -> Void) async -> StatusCode? {

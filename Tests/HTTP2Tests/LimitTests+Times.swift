@@ -20,6 +20,39 @@ extension LimitTests {
     #expect(due(37 * Self.second) == .giveUp)
   }
 
+  @Test func `no wait is longer than farthestTimer, however long it was meant to be`() async throws {
+    let farthest = HTTP2Limits.farthestTimer
+    let group = try EventLoopGroup(loops: 1, time: ManualTime())
+    let loop = group.loops[0]
+    let hasGoneOff = Locked([false, false])
+    _ = loop.schedule(after: .seconds(Int64.max)) { hasGoneOff.withLock { $0[0] = true } }
+    await loop.value { _ = loop.schedule(after: .nanoseconds(farthest + 1)) { hasGoneOff.withLock { $0[1] = true } } }
+    await group.advance(by: .nanoseconds(farthest - 1))
+    #expect(hasGoneOff.withLock { $0 } == [false, false])
+    await group.advance(by: .nanoseconds(1))
+    #expect(hasGoneOff.withLock { $0 } == [true, true])
+    await group.shutdown()
+
+    var limits = HTTP2Limits()
+    limits.keepAliveTime = .seconds(Int64.max)
+    limits.keepAliveTimeout = .seconds(Int64.max)
+    let rules = ConnectionCare.Rules.server(limits)
+    var care = ConnectionCare(now: 0, rules, random: SeededRandomSource(seed: 1))
+    // The streams are judged first.
+    _ = care.due(farthest - 1, rules, hasStreams: true)
+    #expect(care.due(farthest - 1, rules, hasStreams: true) == .none)
+    #expect(care.due(farthest, rules, hasStreams: true) == .ping)
+    #expect(care.due(2 * farthest - 1, rules, hasStreams: true) != .giveUp)
+
+    limits.clientKeepAliveTime = .nanoseconds(farthest / 3)
+    let shared = SharedLimits(limits, random: SeededRandomSource(seed: 1))
+    let times = (0..<3).map { _ in
+      shared.slowKeepAliveDown()
+      return shared.clientCareRules.keepAliveTime
+    }
+    #expect(times == [farthest / 3 * 2, farthest, farthest])
+  }
+
   @Test func `a client asks no sooner than shortestKeepAliveTime, and without streams only if it may`() {
     for (isAllowed, action) in [(false, ConnectionCare.Action.none), (true, .ping)] {
       var limits = HTTP2Limits()

@@ -13,12 +13,18 @@ import Testing
       Issue.record("nothing to accept")
       return
     }
-    #expect(keepsAlive(client.number) && keepsAlive(accepted.socket.number))
+    for number in [client.number, accepted.socket.number] {
+      #expect(option(number, SOL_SOCKET, SO_KEEPALIVE) == 1)
+      #expect(option(number, Int32(IPPROTO_TCP), TCP_KEEPIDLE) == HTTP2Limits.keepAliveIdleSeconds)
+      #expect(option(number, Int32(IPPROTO_TCP), TCP_KEEPINTVL) == HTTP2Limits.keepAliveProbeSeconds)
+      #expect(option(number, Int32(IPPROTO_TCP), TCP_KEEPCNT) == HTTP2Limits.keepAliveProbes)
+    }
   }
 
-  private func keepsAlive(_ number: Int32) -> Bool {
+  /// What the kernel has for a socket.
+  private func option(_ number: Int32, _ level: Int32, _ name: Int32) -> Int32? {
     var value: Int32 = 0
     var length = socklen_t(MemoryLayout<Int32>.size)
-    return getsockopt(number, SOL_SOCKET, SO_KEEPALIVE, &value, &length) == 0 && value == 1
+    return getsockopt(number, level, name, &value, &length) == 0 ? value : nil
   }
 }

@@ -124,6 +124,54 @@ struct RPCLimitTests {
     }
   }
 
+  @Test func `a reader that waits holds an empty buffer up to idleBufferBytes, and frees a greater one`() async throws {
+    let calls = Locked([ServerCall]())
+    let fixture = Fixture {
+      $0.bidirectional(TestMethods.chat) {
+        (requests: RequestReader<RawMessage>, responses: ResponseWriter<RawMessage>, context) in
+        calls.withLock { $0.append(context.call) }
+        while try await requests.next() != nil { try await responses.write(RawMessage()) }
+      }
+    }
+    for (length, isKept) in [(RPCLimits.idleBufferBytes / 2, true), (RPCLimits.idleBufferBytes, false)] {
+      let chat: BidirectionalCall<RawMessage, RawMessage> = fixture.channel().bidirectional(TestMethods.chat)
+      try await chat.requests.write(RawMessage(Array(repeating: 1, count: length)))
+      #expect(try await chat.responses.next() != nil)
+      await fixture.executor.settle()
+      let call = try #require(calls.withLock { $0.last })
+      let capacity = await fixture.executor.value { call.deframer.buffer.capacity }
+      #expect((capacity >= length) == isKept && (isKept || capacity == 0), "\(capacity)")
+      chat.requests.finish()
+      #expect(try await chat.responses.next() == nil)
+    }
+  }
+
+  /// One end of a call that notes the window that it gives back.
+  private final class Receiver: CallStream, @unchecked Sendable {
+    // Unchecked for the reason of its superclass.
+    var returned: [Int] = []
+
+    override func returnWindow(_ count: Int) { returned.append(count) }
+    override var waitingSince: Instant? { nil }
+  }
+
+  @Test func `window of messages that were read is given back in pieces of windowReturnBytes, and the rest at the end`()
+    async
+  {
+    let executor = ManualTimerExecutor()
+    let length = 1000
+    let message = [0, 0, 0, 3, 0xe3] + [UInt8](repeating: 7, count: length - 5)
+    let perPiece = (RPCLimits.windowReturnBytes + length - 1) / length
+    let returned = await executor.value {
+      let receiver = Receiver(executor: executor, messageBytes: 1 << 20)
+      for _ in 0..<(3 * perPiece + 2) { receiver.buffer(message.span) }
+      #expect(receiver.returned == [])
+      while case .message = try? receiver.takePayload() {}
+      return receiver.returned
+    }
+    #expect(returned == Array(repeating: perPiece * length, count: 3) + [2 * length])
+  }
+
   @Test func `messages shorter than this are not compressed`() {
     for (length, isCompressed) in [
       (RPCLimits.compressedFromBytes - 1, false), (RPCLimits.compressedFromBytes, true),

@@ -1,9 +1,10 @@
 import Base
 import InteropAPI
 import ProtobufRuntime
-import RPC
 import Testing
 import WebProtocols
+
+@testable import RPC
 
 /// Whatever comes, there is an answer, and the server goes on.
 struct HostileTests {
@@ -104,6 +105,25 @@ struct HostileTests {
       #expect(call.status == 429)
     }
     #expect(await fixture.json("UnaryCall", "{}").status == 200)
+  }
+
+  @Test func aRequestUpToUncountedRequestBytesIsNotCounted() async throws {
+    let fixture = try WebFixture(rpcLimits: RPCLimits(gatheredBytes: 1000))
+    for (excess, status) in [(0, 200), (1, 429)] {
+      var request = SimpleRequest()
+      request.payload = Payload()
+      /// With the prefix of a gRPC message; what is beside the body is always as long.
+      func length(_ body: Int) -> Int {
+        request.payload?.body = Array(repeating: 0, count: body)
+        return request.encoded(headroom: 5).count
+      }
+      let body = RPCLimits.uncountedRequestBytes + excess - (length(60_000) - 60_000)
+      try #require(length(body) == RPCLimits.uncountedRequestBytes + excess)
+      // JSON is handed over when it is whole.
+      let text = String(repeating: "AAAA", count: body / 3) + ["", "AA==", "AAA="][body % 3]
+      let call = await fixture.json("UnaryCall", #"{"payload":{"body":"\#(text)"}}"#)
+      #expect(call.status == status)
+    }
   }
 
   @Test func anAnswerThatHasNoJSONFailsTheCallEvenBeforeItsRequest() async throws {

@@ -24,7 +24,7 @@ final class ClientChannel: @unchecked Sendable {
   private var balancer: any LoadBalancer
   private var subchannels: [SocketAddress: Subchannel] = [:]
   /// Those that take requests.
-  private var ready: [Subchannel] = []
+  private(set) var ready: [Subchannel] = []
   private var turn = 0
   private var queue = RequestQueue()
   private var isDrainQueued = false

@@ -12,7 +12,7 @@ public import RPC
 /// May be used from any thread.
 public final class HTTP2ClientTransport: ClientTransport {
   private let group: EventLoopGroup
-  private let channels: [ClientChannel]
+  let channels: [ClientChannel]
   private let board: StateBoard
   /// What to send as `:authority`.
   public let authority: String

@@ -22,6 +22,8 @@ public final class HTTP2Server: Sendable {
     var whenEmpty: [CheckedContinuation<Void, Never>] = []
     /// Connections closed, with the streams they took along, since memory was last given back.
     var closedSinceTrim = 0
+    /// Gives it back.
+    var trim: @Sendable () -> Void = HTTP2Server.giveMemoryBack
     /// Calls of the connections that are gone.
     var closedCalls = CallTotals()
 
@@ -44,8 +46,10 @@ public final class HTTP2Server: Sendable {
       admittedFrom[network] = count > 1 ? count - 1 : nil
     }
 
-    /// Forgets a connection. Returns who waits for the last one, and whether many have gone.
-    mutating func remove(_ connection: ServerConnection) -> (waiters: [CheckedContinuation<Void, Never>], trims: Bool) {
+    /// Forgets a connection. Returns who waits for the last one, and what gives memory back if many have gone.
+    mutating func remove(
+      _ connection: ServerConnection
+    ) -> (waiters: [CheckedContinuation<Void, Never>], trim: (@Sendable () -> Void)?) {
       connections[ObjectIdentifier(connection)] = nil
       release(connection.network)
       closedCalls += connection.callTotals
@@ -53,9 +57,9 @@ public final class HTTP2Server: Sendable {
       closedSinceTrim += 1 + connection.streamsAtEnd
       let trims = closedSinceTrim >= HTTP2Limits.closedConnectionsPerTrim && closedSinceTrim > connections.count
       if trims { closedSinceTrim = 0 }
-      guard connections.isEmpty else { return ([], trims) }
+      guard connections.isEmpty else { return ([], trims ? trim : nil) }
       defer { whenEmpty = [] }
-      return (whenEmpty, trims)
+      return (whenEmpty, trims ? trim : nil)
     }
   }
 
@@ -191,10 +195,10 @@ public final class HTTP2Server: Sendable {
         loop: loop, channel: handover.channel, peer: peer, network: network, acceptor: acceptor, limits: limits,
         counter: counter
       ) { closed in
-        let (waiters, trims) = state.withLock { $0.remove(closed) }
+        let (waiters, trim) = state.withLock { $0.remove(closed) }
         for waiter in waiters { waiter.resume() }
         // Handlers that were under way let go of theirs in the turns to come.
-        if trims { _ = loop.schedule(after: HTTP2Limits.trimDelay) { giveMemoryBack() } }
+        if let trim { _ = loop.schedule(after: HTTP2Limits.trimDelay, trim) }
       }
       let isWelcome = state.withLock { state in
         guard !state.isDraining else {

@@ -6,7 +6,7 @@ internal import RPC
 /// The heads and trailers of most answers are the same. A block that does not change the dynamic table stays right
 /// until another one does, and is sent again without being encoded.
 struct HeaderEncoder: ~Copyable {
-  private struct Remembered {
+  struct Remembered {
     var status: Int
     var fields: [UInt8]
     var block: [UInt8]
@@ -15,7 +15,7 @@ struct HeaderEncoder: ~Copyable {
   private let deflater: OpaquePointer
   /// Where the tables are.
   private let memory: SessionMemory
-  private var remembered: [Remembered] = []
+  private(set) var remembered: [Remembered] = []
 
   /// A head and trailers, each in two forms.
   private static let mostRemembered = 4

@@ -20,7 +20,7 @@ final class OutputBuffer {
   var total: Int { count + sharedCount }
 
   private var base: UnsafeMutableRawPointer
-  private var capacity: Int
+  private(set) var capacity: Int
 
   init(capacity: Int = HTTP2Limits.outputBatchSize + 64 * 1024) {
     self.capacity = capacity

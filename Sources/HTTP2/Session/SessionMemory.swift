@@ -8,19 +8,19 @@ internal import CNghttp2
 /// `realloc` stays libc's own. Used on the loop's thread only.
 final class SessionMemory {
   /// One free list: blocks linked through their first word.
-  fileprivate struct FreeList {
+  struct FreeList {
     var first: UnsafeMutableRawPointer?
     var count: Int
   }
 
   /// By size class, in memory of a stable address: nghttp2's hooks get this pointer.
-  private let lists: UnsafeMutablePointer<FreeList>
+  let lists: UnsafeMutablePointer<FreeList>
 
   /// What nghttp2 is given; it keeps the pointer.
   let hooks: UnsafeMutablePointer<nghttp2_mem>
 
   /// glibc's blocks have usable sizes of 16 n + 8; larger ones than the last class go straight to libc.
-  fileprivate static let classCount = 64
+  static let classCount = 64
 
   init() {
     lists = .allocate(capacity: Self.classCount)

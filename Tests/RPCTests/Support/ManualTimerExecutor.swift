@@ -54,6 +54,11 @@ final class ManualTimerExecutor: CallExecutor {
     }
   }
 
+  /// What `body` gives on the executor.
+  func value<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in execute { continuation.resume(returning: body()) } }
+  }
+
   /// Waits until everything that is queued now has run.
   func settle() async {
     for _ in 0..<8 {
