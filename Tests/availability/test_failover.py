@@ -1,7 +1,7 @@
 """PostgreSQL under Patroni, in the configuration of the guide: its primary is killed under load.
 
 `make test` kills a whole node, Patroni and server, once. OCTET_FAILOVER_ROUNDS=1 or more runs the long test as well: each
-round kills a whole node, the server alone and Patroni alone, and has the node come back as a standby.
+round kills a whole node, the server alone and Patroni alone, and freezes a node, which then comes back as a standby.
 """
 
 import os
@@ -30,50 +30,52 @@ def octetd(cluster, tmp_path_factory):
         yield server
 
 
-def fail_over(cluster, load, comes_back=False, **what):
-    """Kills the primary, or a part of it; returns the one that was killed, and for how long nothing was acknowledged.
+def fail_over(cluster, load, harm, mend=None):
+    """Does harm to the primary; returns its number, and for how long no write was acknowledged.
 
-    If it comes back, it does so as soon as there is another primary, and must become a standby.
+    It is mended as soon as there is another primary, and must become a standby.
     """
     old = cluster.primary()
     standby = cluster.await_node("synchronous")
     load.await_writes(50)
     began = time.monotonic()
-    cluster.kill(old, **what)
+    harm(old)
     new = cluster.await_node("primary", among=[node for node in cluster.nodes if node != old])
     assert new == standby, "only the synchronous standby has every acknowledged write"
-    if comes_back:
-        cluster.start(old)
+    if mend:
+        mend(old)
     load.await_writes(200)
-    if comes_back:
+    if mend:
         cluster.await_node("replica", among=[old])
     return old, load.longest_pause(began)
+
+
+def report(name, seconds, load, rides):
+    print(f"\n{name}: no write acknowledged for {seconds:.1f} s; {rides} rides, {load.retried} calls sent again")
 
 
 def test_a_primary_that_is_lost_takes_no_acknowledged_write_along(cluster, octetd):
     with octetd.channel() as channel:
         with Load(channel, RIDERS, "lost") as load:
-            lost, seconds = fail_over(cluster, load)
+            lost, seconds = fail_over(cluster, load, cluster.kill)
             # Two nodes go on without the third, and with a standby that has everything.
             assert cluster.await_node("synchronous") != lost
-        rides = load.check(channel, cluster.run)
-        print(f"\nnode lost: no write acknowledged for {seconds:.1f} s; {rides} rides, {load.retried} calls retried")
+        report("node killed", seconds, load, load.check(channel, cluster.run))
         cluster.start(lost)
 
 
 @pytest.mark.skipif(ROUNDS == 0, reason="takes minutes: OCTET_FAILOVER_ROUNDS=1")
 def test_primaries_fail_in_every_way_and_come_back(cluster, octetd):
     ways = {
-        "node lost": {},
-        "server lost": {"patroni": False},
+        "node killed": (cluster.kill, cluster.start),
+        "server killed": (lambda node: cluster.kill(node, patroni=False), cluster.start),
         # Its server goes on and believes that it is the primary.
-        "Patroni lost": {"server": False},
+        "Patroni killed": (lambda node: cluster.kill(node, server=False), cluster.start),
+        "node frozen": (cluster.freeze, cluster.thaw),
     }
     with octetd.channel() as channel:
         for number in range(ROUNDS):
-            for name, way in ways.items():
+            for name, (harm, mend) in ways.items():
                 with Load(channel, RIDERS, f"{name.replace(' ', '_').lower()}_{number}") as load:
-                    _, seconds = fail_over(cluster, load, comes_back=True, **way)
-                rides = load.check(channel, cluster.run)
-                retried = load.retried
-                print(f"\n{name}: no write acknowledged for {seconds:.1f} s; {rides} rides, {retried} calls retried")
+                    _, seconds = fail_over(cluster, load, harm, mend)
+                report(name, seconds, load, load.check(channel, cluster.run))

@@ -19,7 +19,8 @@ import pytest
 
 from load import Load
 from support.paths import ROOT
-from support.server import Server
+from support.people import Person
+from support.server import BUILD, Server
 
 ROUNDS = int(os.environ.get("OCTET_ROLLING_ROUNDS", "1"))
 RIDERS = 12
@@ -27,6 +28,8 @@ NODES = 4
 # Of a node with calls under way: it is a matter of luck how many.
 KILLS = 3
 CONFIGURATION = ROOT / "docs/guides/high-availability"
+SERVICE_CONFIG = CONFIGURATION / "service-config.json"
+OWN_CLIENT_SECONDS = 8
 
 
 def reserve():
@@ -48,15 +51,17 @@ class Nodes:
     def address(self, number):
         return f"127.0.0.1:{self._holders[number].getsockname()[1]}"
 
+    def target(self):
+        return "ipv4:" + ",".join(self.address(number) for number in range(NODES))
+
     def start(self, number):
         folder = self.folder / f"node{number}"
         if number > 0 and not folder.exists():
             folder.mkdir(mode=0o700)
             shutil.copy2(self.folder / "node0/root.key", folder / "root.key")
-        flags = ["--seed-demo"] if number == 0 else []
-        self.servers[number] = Server(
-            folder, "--database", self.url, "--admin-listen", "0", *flags, listen=self.address(number)
-        )
+        flags = ["--database", self.url, "--admin-listen", "0", "--rate-limits", "standard=100000/100000"]
+        flags += ["--seed-demo"] if number == 0 else []
+        self.servers[number] = Server(folder, *flags, listen=self.address(number))
 
     def leave(self, number):
         """SIGTERM; waits until it has drained."""
@@ -79,10 +84,8 @@ class Nodes:
 @contextlib.contextmanager
 def round_robin(nodes, _):
     """A channel to all nodes, which asks those that are away again every second."""
-    target = "ipv4:" + ",".join(nodes.address(number) for number in range(NODES))
-    config = (CONFIGURATION / "service-config.json").read_text()
-    options = [("grpc.service_config", config), ("grpc.max_reconnect_backoff_ms", 1000)]
-    with grpc.insecure_channel(target, options=options) as channel:
+    options = [("grpc.service_config", SERVICE_CONFIG.read_text()), ("grpc.max_reconnect_backoff_ms", 1000)]
+    with grpc.insecure_channel(nodes.target(), options=options) as channel:
         yield channel
 
 
@@ -144,3 +147,23 @@ def test_nodes_come_and_go_without_a_failed_call(nodes, postgres, tmp_path, fron
         database = urllib.parse.urlsplit(nodes.url).path[1:]
         rides = load.check(channel, lambda sql: postgres.run(sql, database))
     print(f"\n{rides} rides; {load.retried} streams resumed elsewhere")
+
+
+def test_our_own_client_sees_no_failed_call(nodes):
+    with grpc.insecure_channel(nodes.address(0)) as channel:
+        person = Person(channel, "own_client")
+    command = [
+        BUILD / "octet", "bench", "octet.identity.v1.SessionService/ListSessions", "--plaintext",
+        "--address", nodes.target(), "--service-config", f"@{SERVICE_CONFIG}", "-H", f"authorization: Bearer {person.token}",
+        "--warmup", "0", "--seconds", str(OWN_CLIENT_SECONDS), "--streams", "16",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
+        restarts = 0
+        while client.poll() is None:
+            number = restarts % (NODES - 1)
+            (nodes.leave if restarts % 2 else nodes.kill)(number)
+            nodes.start(number)
+            restarts += 1
+        report = client.stdout.read()
+    assert restarts >= 2, "a kill and a farewell"
+    assert client.returncode == 0 and "calls in" in report and "failed" not in report, report

@@ -66,12 +66,11 @@ class PatroniCluster:
     def primary(self):
         return self.await_node("primary")
 
-    def kill(self, node, server=True, patroni=True):
-        """kill -9, as if the machine had lost its power; the node stays down until `start`, unless its Patroni lives."""
+    def signal(self, node, number, server=True, patroni=True):
+        """Sends a signal to the node's Patroni, to its server with all sessions, or to both."""
         folder = self.folder / f"node{node}"
         processes = []
         if patroni:
-            (folder / "stay-down").touch()
             processes.append(int((folder / "patroni.pid").read_text()))
         if server:
             postmaster = int((folder / "data/postmaster.pid").read_text().split()[0])
@@ -79,13 +78,25 @@ class PatroniCluster:
             processes += [postmaster, *map(int, children.split())]
         for process in processes:
             try:
-                os.kill(process, signal.SIGKILL)
+                os.kill(process, number)
             except ProcessLookupError:
                 pass  # A session that has ended by itself.
 
+    def kill(self, node, server=True, patroni=True):
+        """kill -9, as if the machine had lost its power; Patroni stays down until `start`."""
+        if patroni:
+            (self.folder / f"node{node}/stay-down").touch()
+        self.signal(node, signal.SIGKILL, server, patroni)
+
     def start(self, node):
-        """Lets the node's Patroni run again, if it was killed."""
         (self.folder / f"node{node}/stay-down").unlink(missing_ok=True)
+
+    def freeze(self, node):
+        """The node does nothing any more, until `thaw`; its machine still accepts connections."""
+        self.signal(node, signal.SIGSTOP)
+
+    def thaw(self, node):
+        self.signal(node, signal.SIGCONT)
 
     def stop(self):
         self.process.terminate()
