@@ -1,12 +1,10 @@
 """A ride whose rider and driver are on different nodes of one PostgreSQL, with NATS between them and without."""
 
-import os
 import shutil
-import subprocess
 
 import pytest
 
-from support.paths import ROOT
+from support.nats import nats
 from support.rides import RIDES, STATION, Driver, Rider, check_invariants, demo_city, rides, staff
 from support.server import Server
 from test_ride_end_to_end import Conversation, Watch, state_name, stubs
@@ -17,12 +15,8 @@ def bus_flags(request, tmp_path):
     if request.param == "no bus":
         yield []
         return
-    guardian = ROOT / "Tests/support/nats-server"
-    command = [guardian, str(os.getpid()), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", tmp_path]
-    with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True) as process:
-        line = next(line for line in process.stdout if "Listening for client connections on" in line)
-        yield ["--bus", "nats://" + line.split()[-1]]
-        process.terminate()
+    with nats(tmp_path) as url:
+        yield ["--bus", url]
 
 
 def test_rider_and_driver_on_different_nodes(tmp_path, postgres, bus_flags):

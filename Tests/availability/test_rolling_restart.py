@@ -1,4 +1,4 @@
-"""Several octetd on one PostgreSQL, which leave and come back under load.
+"""Several octetd on one PostgreSQL and one NATS, which leave and come back under load.
 
 Before them is the client's own round robin (grpcio with the guide's service config) or Envoy (with the guide's
 configuration): what fails with UNAVAILABLE is sent again, to another node. Nothing else mends a failed call here.
@@ -18,6 +18,7 @@ import grpc
 import pytest
 
 from load import Load
+from support.nats import nats
 from support.paths import ROOT
 from support.people import Person
 from support.server import BUILD, Server
@@ -43,8 +44,8 @@ def reserve():
 class Nodes:
     """Nodes of one installation, each with a port that it keeps."""
 
-    def __init__(self, folder, url):
-        self.folder, self.url = folder, url
+    def __init__(self, folder, url, bus):
+        self.folder, self.url, self.bus = folder, url, bus
         self.servers = {}
         self._holders = [reserve() for _ in range(NODES)]
 
@@ -59,7 +60,8 @@ class Nodes:
         if number > 0 and not folder.exists():
             folder.mkdir(mode=0o700)
             shutil.copy2(self.folder / "node0/root.key", folder / "root.key")
-        flags = ["--database", self.url, "--admin-listen", "0", "--rate-limits", "standard=100000/100000"]
+        flags = ["--database", self.url, "--bus", self.bus, "--admin-listen", "0"]
+        flags += ["--rate-limits", "standard=100000/100000"]
         flags += ["--seed-demo"] if number == 0 else []
         self.servers[number] = Server(folder, *flags, listen=self.address(number))
 
@@ -117,14 +119,15 @@ def through_envoy(nodes, folder):
 
 @pytest.fixture
 def nodes(tmp_path, postgres):
-    nodes = Nodes(tmp_path, postgres.make_database())
-    try:
-        for number in range(NODES - 1):
-            nodes.start(number)
-        yield nodes
-    finally:
-        for server in nodes.servers.values():
-            server.stop()
+    with nats(tmp_path) as bus:
+        nodes = Nodes(tmp_path, postgres.make_database(), bus)
+        try:
+            for number in range(NODES - 1):
+                nodes.start(number)
+            yield nodes
+        finally:
+            for server in nodes.servers.values():
+                server.stop()
 
 
 @pytest.mark.parametrize("front", [round_robin, through_envoy])
