@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from load import Load
 from support.patroni import PatroniCluster
+from support.ride_load import Load
 from support.server import Server
 
 ROUNDS = int(os.environ.get("OCTET_FAILOVER_ROUNDS", "0"))

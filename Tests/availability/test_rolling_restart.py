@@ -8,7 +8,6 @@ OCTET_ROLLING_ROUNDS is how often all of it is done.
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import urllib.parse
 import urllib.request
@@ -17,28 +16,21 @@ import envoy
 import grpc
 import pytest
 
-from load import Load
 from support.nats import nats
 from support.paths import ROOT
 from support.people import Person
+from support.ports import address, reserve
+from support.ride_load import Load
 from support.server import BUILD, Server
 
 ROUNDS = int(os.environ.get("OCTET_ROLLING_ROUNDS", "1"))
 RIDERS = 12
 NODES = 4
 # Of a node with calls under way: it is a matter of luck how many.
-KILLS = 3
+KILLS = 2
 CONFIGURATION = ROOT / "docs/guides/high-availability"
 SERVICE_CONFIG = CONFIGURATION / "service-config.json"
-OWN_CLIENT_SECONDS = 8
-
-
-def reserve():
-    """A port that is kept while nobody serves on it: bound, but not listening."""
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
-    return holder
+OWN_CLIENT_SECONDS = 6
 
 
 class Nodes:
@@ -50,7 +42,7 @@ class Nodes:
         self._holders = [reserve() for _ in range(NODES)]
 
     def address(self, number):
-        return f"127.0.0.1:{self._holders[number].getsockname()[1]}"
+        return address(self._holders[number])
 
     def target(self):
         return "ipv4:" + ",".join(self.address(number) for number in range(NODES))

@@ -6,8 +6,8 @@ import time
 
 import grpc
 
-from support.people import request_id
-from support.rides import RIDES, Rider, check_invariants, estimate, rides, staff
+from .people import request_id
+from .rides import RIDES, Rider, check_invariants, estimate, rides, staff
 
 RIDE_SERVICE = f"{RIDES}.RideService"
 RETRY_SECONDS = 120
