@@ -5,16 +5,23 @@ round kills a whole node, the server alone and Patroni alone, and freezes a node
 """
 
 import os
+import re
 import time
 
 import pytest
 
+from support.paths import ROOT
 from support.patroni import PatroniCluster
 from support.ride_load import Load
 from support.server import Server
 
 ROUNDS = int(os.environ.get("OCTET_FAILOVER_ROUNDS", "0"))
 RIDERS = 12
+CONFIGURATION = ROOT / "docs/guides/high-availability/patroni.yml"
+TTL_SECONDS = int(re.search(r"^ +ttl: (\d+)$", CONFIGURATION.read_text(), re.M)[1])
+
+
+long = pytest.mark.skipif(ROUNDS == 0, reason="takes minutes: OCTET_FAILOVER_ROUNDS=1")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +71,7 @@ def test_a_primary_that_is_lost_takes_no_acknowledged_write_along(cluster, octet
         cluster.start(lost)
 
 
-@pytest.mark.skipif(ROUNDS == 0, reason="takes minutes: OCTET_FAILOVER_ROUNDS=1")
+@long
 def test_primaries_fail_in_every_way_and_come_back(cluster, octetd):
     ways = {
         "node killed": (cluster.kill, cluster.start),
@@ -79,3 +86,20 @@ def test_primaries_fail_in_every_way_and_come_back(cluster, octetd):
                 with Load(channel, RIDERS, f"{name.replace(' ', '_').lower()}_{number}") as load:
                     _, seconds = fail_over(cluster, load, harm, mend)
                 report(name, seconds, load, load.check(channel, cluster.run))
+
+
+@long
+def test_writes_go_on_without_etcd(cluster, octetd):
+    with octetd.channel() as channel:
+        primary = cluster.primary()
+        cluster.await_node("synchronous")
+        with Load(channel, RIDERS, "no_etcd") as load:
+            began = time.monotonic()
+            with cluster.without_etcd():
+                # Longer than the lock lasts.
+                while time.monotonic() < began + 1.5 * TTL_SECONDS:
+                    load.await_writes(50)
+            load.await_writes(50)
+            seconds = load.longest_pause(began)
+        report("etcd away", seconds, load, load.check(channel, cluster.run))
+        assert cluster.primary() == primary and seconds < TTL_SECONDS / 2

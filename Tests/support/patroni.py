@@ -1,5 +1,6 @@
 """PostgreSQL under Patroni, for tests that kill its primary."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -97,6 +98,16 @@ class PatroniCluster:
 
     def thaw(self, node):
         self.signal(node, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def without_etcd(self):
+        """etcd answers nobody within the block."""
+        etcd = int((self.folder / "etcd.pid").read_text())
+        os.kill(etcd, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(etcd, signal.SIGCONT)
 
     def stop(self):
         self.process.terminate()
