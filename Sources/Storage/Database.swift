@@ -83,6 +83,9 @@ public enum SQLDialect: Sendable, Equatable {
   /// so there the rows are taken already.
   public var forUpdate: String { self == .postgreSQL ? " FOR UPDATE" : "" }
 
+  /// Ends a SELECT whose rows nobody else may change until the transaction ends.
+  public var forShare: String { self == .postgreSQL ? " FOR SHARE" : "" }
+
   /// Like `forUpdate`, but leaves out the rows that others hold.
   public var forUpdateSkippingLocked: String { self == .postgreSQL ? " FOR UPDATE SKIP LOCKED" : "" }
 }

@@ -1,134 +1,150 @@
 import Base
-import Glibc
 import Storage
 
-/// How long searches take over many documents, and how many documents a second go in.
-///
-/// Documents have twelve words each, whose frequencies follow Zipf's law over 100,000 made-up words: the first one is
-/// in more than half of all documents.
+/// How long searches take over many documents, how many documents a second go in, and how much they take.
 struct SearchBenchmark {
   /// A file for SQLite, or a URL of PostgreSQL.
   let path: String
   let documents: Int
+  /// Of each kind; 0: the documents are put in, and that is all.
   let queries: Int
+  /// For how long single documents are put in at the end.
+  let seconds: Int
+  /// Whether the engine's own full text is measured.
+  let isPeer: Bool
 
-  private static let vocabulary = 100_000
-  private static let wordsPerDocument = 12
-  private static let documentsPerTransaction = 100
+  private static let documentsPerTransaction: Int64 = 100
   private static let fillers = 4
+  private static let callers = 64
 
-  private static let syllables = [
-    "ka", "to", "mi", "ra", "ne", "su", "lo", "pe", "di", "ga", "vo", "be", "shu", "cor", "tan", "fil",
-  ]
-
-  /// Words of three or four syllables, spread over the alphabet.
-  private static func word(_ rank: Int) -> String {
-    var rest = rank &* 40_503 % 65_536 + rank / 65_536 * 65_536
-    var word = ""
-    while word.isEmpty || rest > 0 || word.utf8.count < 6 {
-      word += syllables[rest % 16]
-      rest /= 16
-    }
-    return word
-  }
-
-  /// The inverse of Zipf's distribution with exponent 1, continuous: rank = vocabulary^u.
-  private static func zipf(_ random: any RandomSource) -> Int {
-    let uniform = Double(random.next() >> 11) / 0x1p53
-    return min(Int(pow(Double(vocabulary), uniform)) - 1, vocabulary - 1)
-  }
-
-  private static func document(_ id: Int64, _ words: [String]) -> SearchDocument {
-    let random = SeededRandomSource(seed: UInt64(id))
-    let text = (0..<wordsPerDocument).map { _ in words[zipf(random)] }
-    return SearchDocument(
-      id: id, texts: ["title": text[0], "text": text.dropFirst().joined(separator: " ")],
-      tags: ["public", "store/\(id % 1000)"], numbers: [id % 10_000])
-  }
+  private let clock = SystemClock()
+  private let corpus = SearchCorpus()
 
   func run() async throws {
-    let clock = SystemClock()
     let database = try await openDatabase(at: path, migrations: SearchSchema.migrations)
-    let index = SearchIndex(
-      "bench", fields: ["title": 3, "text": 1], typicalLength: 14, clock: clock, random: SystemRandomSource())
-    let words = (0..<Self.vocabulary).map(Self.word)
-    try await fill(database, index, words, clock)
-    let kinds: [(String, @Sendable (any RandomSource) -> SearchQuery)] = [
-      ("most common word", { _ in SearchQuery(words[0]) }),
-      ("common word", { SearchQuery(words[Int($0.below(20))]) }),
-      ("rare word", { SearchQuery(words[Int(20_000 + $0.below(50_000))]) }),
-      ("common + common", { SearchQuery(words[Int($0.below(10))] + " " + words[Int(10 + $0.below(10))]) }),
-      ("mid + mid", { SearchQuery(words[Int(200 + $0.below(300))] + " " + words[Int(500 + $0.below(300))]) }),
-      ("rare + common", { SearchQuery(words[Int(5_000 + $0.below(50_000))] + " " + words[Int($0.below(20))]) }),
-      (
-        "common, two tags",
-        { SearchQuery(words[Int($0.below(20))], tags: ["public", "store/\($0.below(1000))"]) }
-      ),
-      ("prefix of 2", { SearchQuery(String(words[Int($0.below(1000))].prefix(2)), completesLastWord: true) }),
-      (
-        "common + prefix of 5",
-        { SearchQuery(words[0] + " " + words[Int($0.below(5000))].prefix(5), completesLastWord: true) }
-      ),
-    ]
-    for (name, make) in kinds {
-      try await measure(name, clock) { random in
-        let query = make(random)
-        return try await database.read { try index.search(query, pageSize: 20, in: $0).hits.count }
-      }
-    }
-    try await measure("suggestions", clock) { random in
-      var typed = words[Int(random.below(10_000))]
-      typed.remove(at: typed.index(typed.startIndex, offsetBy: 2))
-      let text = typed
-      return try await database.read { try index.suggest(text, tags: ["public"], in: $0).count }
-    }
+    if isPeer { try await run(EngineSearch(), database) } else { try await run(OurSearch(clock), database) }
     await database.close()
   }
 
-  private func fill(
-    _ database: any Database, _ index: SearchIndex, _ words: [String], _ clock: SystemClock
-  ) async throws {
-    let present: Int = try await database.read {
-      try $0.first("SELECT count(*) FROM octet_search_documents") { $0[0] } ?? 0
+  private func run(_ shape: some SearchShape, _ database: any Database) async throws {
+    try await shape.prepare(database)
+    let present = try await database.read { try shape.count($0) }
+    try await fill(from: present, shape, database)
+    if queries == 0 { return }
+    for kind in corpus.kinds {
+      try await measure(kind.name, of: 20) { random in
+        let query = kind.make(random)
+        return try await database.read { try shape.search(query, $0) }
+      }
     }
+    if try await database.read({ try shape.suggest("ka", $0) }) != nil {
+      try await measure("suggestions for a misspelt word", of: 8) { random in
+        let typed = corpus.misspelt(random)
+        return try await database.read { try shape.suggest(typed, $0) ?? 0 }
+      }
+    }
+    try await write(from: max(present, documents), shape, database)
+  }
+
+  // MARK: - Writing
+
+  /// Puts documents in, a hundred in a transaction, with the background work beside; tells the rate of each tenth.
+  private func fill(from present: Int, _ shape: some SearchShape, _ database: any Database) async throws {
+    if present >= documents { return }
+    let tenth = max(1, (documents + 9) / 10)
     let start = clock.now()
-    let next = Locked(Int64(present))
-    let (end, size) = (Int64(documents), Int64(Self.documentsPerTransaction))
+    var next = present
+    while next < documents {
+      let end = min(documents, (next / tenth + 1) * tenth)
+      let began = clock.now()
+      try await fill(Int64(next)..<Int64(end), shape, database)
+      print("search: \(end) documents there: \(Int(Double(end - next) / seconds(since: began)))/s put in")
+      next = end
+    }
+    let filled = seconds(since: start)
+    while try await shape.step(database) {}
+    let size = try await database.read { try shape.size($0) }
+    print(
+      "search: \(Int(Double(documents - present) / filled)) documents/s put in,",
+      "\(Int(seconds(since: start) - filled)) s of merging after it, \(size >> 20) MiB")
+  }
+
+  private func fill(_ numbers: Range<Int64>, _ shape: some SearchShape, _ database: any Database) async throws {
+    let next = Locked(numbers.lowerBound)
+    let isFilled = Locked(false)
     try await withThrowingTaskGroup(of: Void.self) { group in
-      for _ in 0..<Self.fillers {
+      group.addTask {
+        while !isFilled.withLock({ $0 }) {
+          if try await !shape.step(database) { try await Task.sleep(for: .milliseconds(20)) }
+        }
+      }
+      try await withThrowingTaskGroup(of: Void.self) { fillers in
+        for _ in 0..<Self.fillers {
+          fillers.addTask {
+            while true {
+              let first = next.withLock { next in
+                defer { next += Self.documentsPerTransaction }
+                return next
+              }
+              if first >= numbers.upperBound { return }
+              let batch = (first..<min(first + Self.documentsPerTransaction, numbers.upperBound)).map(corpus.document)
+              try await database.write { writer in for document in batch { try shape.put(document, writer) } }
+            }
+          }
+        }
+        try await fillers.waitForAll()
+      }
+      isFilled.withLock { $0 = true }
+      try await group.waitForAll()
+    }
+  }
+
+  /// Documents by themselves, each in a transaction of its own, from many callers at a time.
+  private func write(from first: Int, _ shape: some SearchShape, _ database: any Database) async throws {
+    if seconds == 0 { return }
+    let next = Locked(Int64(first))
+    let end = clock.now() + .seconds(seconds)
+    let times = Locked<[Int64]>([])
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<Self.callers {
         group.addTask {
-          while true {
-            let first = next.withLock { next in
-              defer { next += size }
-              return next
-            }
-            if first >= end { return }
-            try await database.write { writer in
-              for id in first..<min(first + size, end) { try index.put(Self.document(id, words), in: writer) }
-            }
+          while clock.now() < end {
+            let document = corpus.document(
+              next.withLock { next in
+                defer { next += 1 }
+                return next
+              })
+            let start = clock.now()
+            try await database.write { try shape.put(document, $0) }
+            let time = (clock.now() - start).inNanoseconds / 1000
+            times.withLock { $0.append(time) }
           }
         }
       }
       try await group.waitForAll()
     }
-    let seconds = Double((clock.now() - start).inNanoseconds) / 1e9
-    if present < documents { print("search: \(Int(Double(documents - present) / seconds)) documents/s put in") }
+    let sorted = times.withLock { $0.sorted() }
+    print(
+      "search: single documents, \(Self.callers) callers: \(sorted.count / seconds)/s,",
+      "p50 \(sorted[sorted.count / 2]) us, p99 \(sorted[sorted.count * 99 / 100]) us")
   }
 
-  private func measure(
-    _ name: String, _ clock: SystemClock, _ query: (any RandomSource) async throws -> Int
-  ) async throws {
+  private func seconds(since start: Instant) -> Double { Double((clock.now() - start).inNanoseconds) / 1e9 }
+
+  // MARK: - Reading
+
+  private func measure(_ name: String, of most: Int, _ query: (any RandomSource) async throws -> Int) async throws {
     let random = SeededRandomSource(seed: 1)
     var times: [Int64] = []
-    var hits = 0
+    var found = 0
     for _ in 0..<queries {
       let start = clock.now()
-      hits += try await query(random)
+      found += try await query(random)
       times.append((clock.now() - start).inNanoseconds / 1000)
     }
     times.sort()
     print(
       "search: \(name): p50 \(times[times.count / 2]) us, p99 \(times[times.count * 99 / 100]) us,",
-      "\(hits / max(queries, 1)) of 20 shown")
+      "\(Double(found * 10 / queries) / 10) of \(most) shown")
   }
 }

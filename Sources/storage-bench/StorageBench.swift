@@ -33,7 +33,8 @@ struct StorageBench {
     case "search":
       try await SearchBenchmark(
         path: arguments.take("path") ?? "search.db", documents: arguments.takeNumber("documents") ?? 1_000_000,
-        queries: max(1, arguments.takeNumber("queries") ?? 300)
+        queries: arguments.takeNumber("queries") ?? 300, seconds: arguments.takeNumber("seconds") ?? 5,
+        isPeer: arguments.take("peer") == "yes"
       ).run()
     case "crash":
       try await CrashWriter(path: arguments.take("path") ?? "crash.db", callers: arguments.takeNumber("callers") ?? 32)
@@ -60,7 +61,7 @@ struct StorageBench {
         """
         usage: storage-bench orders|transfers|fanout|upkeep|search|crash|jobs|blobs|blob-crash|blob-full [--path FILE]
           [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES]
-          [--requests v7|v4] [--subscribers N] [--events N] [--megabytes N] [--documents N] [--queries N]
+          [--requests v7|v4] [--subscribers N] [--events N] [--megabytes N] [--documents N] [--queries N] [--peer yes]
         """
       )
     }

@@ -91,21 +91,31 @@ CREATE TABLE octet_requests_kept (
   PRIMARY KEY (request_id, caller, method)
 ) WITHOUT ROWID, STRICT;
 
+CREATE TABLE octet_search_blocks (
+  segment INTEGER NOT NULL, term INTEGER NOT NULL, part INTEGER NOT NULL, total INTEGER NOT NULL,
+  bytes BLOB NOT NULL, PRIMARY KEY (segment, term, part)) STRICT;
+
+CREATE TABLE octet_search_dead (
+  segment INTEGER NOT NULL, chunk INTEGER NOT NULL, bits BLOB NOT NULL,
+  PRIMARY KEY (segment, chunk)) WITHOUT ROWID, STRICT;
+
 CREATE TABLE octet_search_documents (
   collection INTEGER NOT NULL, document INTEGER NOT NULL, entry BLOB NOT NULL,
   PRIMARY KEY (collection, document)) WITHOUT ROWID, STRICT;
 
-CREATE TABLE octet_search_postings (
-  term INTEGER NOT NULL, rank INTEGER NOT NULL, document INTEGER NOT NULL,
-  PRIMARY KEY (term, rank, document)) WITHOUT ROWID, STRICT;
+CREATE TABLE octet_search_fresh (
+  collection INTEGER NOT NULL, document INTEGER NOT NULL, terms INTEGER NOT NULL, entry BLOB NOT NULL,
+  PRIMARY KEY (collection, document)) WITHOUT ROWID, STRICT;
 
 CREATE TABLE octet_search_prefixes (
   prefix INTEGER NOT NULL, rank INTEGER NOT NULL, word TEXT NOT NULL,
   PRIMARY KEY (prefix, rank, word)) WITHOUT ROWID, STRICT;
 
-CREATE TABLE octet_search_samples (
-  term INTEGER NOT NULL, hash INTEGER NOT NULL, document INTEGER NOT NULL,
-  PRIMARY KEY (term, hash, document)) WITHOUT ROWID, STRICT;
+CREATE TABLE octet_search_segments (
+  segment INTEGER PRIMARY KEY, collection INTEGER NOT NULL, state INTEGER NOT NULL, documents INTEGER NOT NULL,
+  lowest INTEGER NOT NULL, highest INTEGER NOT NULL, target INTEGER NOT NULL, changed_at INTEGER NOT NULL) STRICT;
+
+CREATE INDEX octet_search_segments_by_state ON octet_search_segments (collection, state);
 
 CREATE TABLE octet_search_typos (
   remainder INTEGER NOT NULL, word TEXT NOT NULL,

@@ -27,21 +27,93 @@ import Testing
     }
   }
 
-  @Test func `a query looks at no more than so many documents, and says so; frequencies are estimated`() async throws {
-    try await withIndex { index, database in
-      let count = SearchLimits.candidates + 600
-      let texts = (0..<count).map { n -> String in
-        if n % 13 == 0 { return "red" }
-        return n % 17 == 0 ? "lamp" : "red lamp"
+  @Test func `a query looks at no more than so many postings, newest documents first, and says so`() async throws {
+    var shape = SearchIndex.Shape()
+    (shape.sealedDocuments, shape.termsBetweenChecks, shape.postings) = (100, 1, 150)
+    let index = SearchIndex(
+      "things", fields: ["text": 1], clock: clock, random: SeededRandomSource(seed: 1), shape: shape)
+    try await withIndex { _, database in
+      for batch in 0..<3 as Range<Int64> {
+        try await database.write { writer in
+          for id in 0..<100 as Range<Int64> {
+            try index.put(SearchDocument(id: batch * 100 + id, texts: ["text": "red lamp"]), in: writer)
+          }
+        }
+        clock.advance(by: .seconds(1))
       }
-      try await put(texts, index, database)
-      let page = try await database.read { try index.search(SearchQuery("red lamp"), pageSize: 500, in: $0) }
-      #expect(page.hits.count == 500 && !page.isComplete)
-      let estimate = try await database.read { try index.estimate(index.wordKey("red"), $0) }
-      let reds = Double(texts.filter { $0.contains("red") }.count)
-      // The error of k smallest hashes is 1/√k; four times as much is next to impossible.
-      let tolerance = 4 / Double(SearchLimits.estimateRows).squareRoot()
-      #expect(abs(Double(estimate) - reds) < reds * tolerance)
+      let one = try await database.read { try index.search(SearchQuery("red"), pageSize: 500, in: $0) }
+      #expect(!one.isComplete && one.hits.map(\.id) == Array(200..<300))
+      // Two postings of each document: not even one segment.
+      let two = try await database.read { try index.search(SearchQuery("red lamp"), pageSize: 500, in: $0) }
+      #expect(!two.isComplete && two.hits.isEmpty)
+    }
+  }
+
+  @Test func `documents are sealed by their number or by their terms, and merged up to a size`() async throws {
+    var shape = SearchIndex.Shape()
+    shape.termsBetweenChecks = 1
+    let long = (0..<SearchLimits.documentWords).map { "w\($0)" }.joined(separator: " ")
+    for (text, needed) in [("lamp", SearchLimits.sealedDocuments), (long, 5)] {
+      let index = SearchIndex(
+        "things", fields: ["text": 1], clock: clock, random: SeededRandomSource(seed: 1), shape: shape)
+      try await withIndex { _, database in
+        try await put(Array(repeating: text, count: needed - 1), index, database)
+        let sizes = "SELECT documents FROM octet_search_segments WHERE state = 1"
+        #expect(try await database.read { try $0.rows(sizes) { $0[0] as Int } } == [])
+        try await put(Array(repeating: text, count: needed), index, database)
+        #expect(try await database.read { try $0.rows(sizes) { $0[0] as Int } } == [needed])
+      }
+    }
+    #expect(4 * SearchLimits.documentWords < SearchLimits.sealedTerms)
+    #expect(5 * SearchLimits.documentWords >= SearchLimits.sealedTerms)
+    (shape.sealedDocuments, shape.mergedSegments, shape.segmentDocuments) = (10, 2, 50)
+    let index = SearchIndex(
+      "things", fields: ["text": 1], clock: clock, random: SeededRandomSource(seed: 1), shape: shape)
+    try await withIndex { _, database in
+      try await put(Array(repeating: "lamp", count: 160), index, database)
+      while try await index.step(database) {}
+      let sizes: [Int] = try await database.read {
+        try $0.rows("SELECT documents FROM octet_search_segments WHERE state = 1") { $0[0] }
+      }
+      #expect(sizes == [40, 40, 40, 40], "80 would be more than 50")
+    }
+  }
+
+  @Test func `a node remembers no more documents than it may`() {
+    let cache = SearchDocumentCache()
+    // Sixteen times the same array.
+    let ids = [Int64](repeating: 1, count: SearchLimits.rememberedDocuments / 16)
+    for segment in 1...16 as ClosedRange<Int64> { cache.keep(ids, of: segment) }
+    #expect((1...16 as ClosedRange<Int64>).allSatisfy { cache[$0] != nil })
+    cache.keep([11], of: 17)
+    #expect(cache[1] == nil && cache[17] == [11])
+  }
+
+  @Test func `a node remembers so many words to be known`() async throws {
+    try await withIndex { index, database in
+      index.knownWords.withLock { known in
+        for key in 0..<Int64(SearchLimits.rememberedWords) { known[key] = true }
+      }
+      try await put(["lamp"], index, database)
+      index.knownWords.withLock { known in
+        #expect(known[index.wordKey("lamp")] == true && known.count <= SearchLimits.rememberedWords)
+      }
+      let words: [String] = try await database.read { try $0.rows("SELECT word FROM octet_search_words") { $0[0] } }
+      #expect(words == ["lamp"])
+    }
+  }
+
+  @Test func `the frequency of a word is known by its magnitude`() async throws {
+    try await withIndex { index, database in
+      try await database.write { writer in
+        for id in 0..<8192 as Range<Int64> {
+          let text = id % 64 == 0 ? "often seldom" : "often"
+          try index.put(SearchDocument(id: id, texts: ["text": text]), in: writer)
+        }
+      }
+      let found = try await database.read { try index.completions("often", $0).words.map(\.magnitude) }
+      // 8192 is 2¹³; three more or less is next to impossible.
+      #expect(found.allSatisfy { (10...16).contains($0) } && found.count == 1)
     }
   }
 

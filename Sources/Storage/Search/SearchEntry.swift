@@ -28,7 +28,8 @@ struct SearchEntry {
     (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
   }
 
-  private var count: Int { Int(bytes[0]) << 8 | Int(bytes[1]) }
+  /// Of terms.
+  var count: Int { Int(bytes[0]) << 8 | Int(bytes[1]) }
 
   private func word(at offset: Int) -> Int64 {
     var value: UInt64 = 0
@@ -53,12 +54,8 @@ struct SearchEntry {
     return nil
   }
 
-  var terms: [Int64: UInt16] {
-    var terms: [Int64: UInt16] = [:]
-    for index in 0..<count {
-      terms[word(at: Self.headerSize + index * Self.termSize)] = impact(at: index)
-    }
-    return terms
+  func forEachTerm(_ body: (Int64, UInt16) -> Void) {
+    for index in 0..<count { body(word(at: Self.headerSize + index * Self.termSize), impact(at: index)) }
   }
 
   /// The number at a position, or nil if the document has fewer.

@@ -2,15 +2,6 @@ internal import Base
 internal import Foundation
 
 extension SearchIndex {
-  /// A block of a posting list behind a rank and a document, with the documents' entries. CROSS JOIN, so that SQLite
-  /// begins with the postings.
-  static let blockSQL = """
-    SELECT p.rank, p.document, d.entry
-    FROM (SELECT rank, document FROM octet_search_postings WHERE term = $1 AND (rank, document) > ($2, $3)
-      ORDER BY rank, document LIMIT $4) p CROSS JOIN octet_search_documents d
-    WHERE d.collection = $5 AND d.document = p.document
-    """
-
   /// Documents that have all words and tags of a query, best first.
   /// - Parameters:
   ///   - pageSize: from 1 to `SearchLimits.pageSize`.
@@ -25,24 +16,28 @@ extension SearchIndex {
     if let cursor, let known = results.list(cursor.list, query: hash) {
       return try page(of: known.hits, cursor, query, pageSize, isComplete: known.isComplete, reader)
     }
-    let (groups, areAll) = try groups(words, query, frozen: cursor?.weights, reader)
-    let tags = try query.tags.map { (key: tagKey($0), frequency: try estimate(tagKey($0), reader)) }
-    var walk = SearchWalk(
-      groups: groups, tags: tags, ranges: query.ranges,
-      facets: cursor == nil ? query.facets.map { ($0, tagKey($0)) } : [], collection: collection, after: cursor?.last)
+    let source = try SearchSource(self, reader)
+    let (groups, areAll) = try groups(words, query, frozen: cursor?.weights, source, reader)
+    let tags = query.tags.map(tagKey)
+    let facets = cursor == nil ? query.facets.map { ($0, tagKey($0)) } : []
+    try source.open(tags + facets.map(\.1), reader)
     let limit = max(0, SearchLimits.hits - Int(cursor?.offset ?? 0))
-    if limit > 0 { try walk.run(limit: limit, reader) }
-    let isComplete = walk.isComplete && areAll
-    let shown = Array(walk.hits.prefix(pageSize))
+    var scan = SearchScan(
+      source: source, groups: groups, tags: tags, ranges: query.ranges, facets: facets, after: cursor?.last,
+      limit: limit)
+    if limit > 0 { try scan.run(budget: shape.postings, reader) }
+    let isComplete = scan.isComplete && areAll
+    let hits = scan.best.sorted
+    let shown = Array(hits.prefix(pageSize))
     var next: SearchCursor?
-    if walk.hits.count > pageSize, let last = shown.last {
+    if hits.count > pageSize, let last = shown.last {
       // In a list that is made anew, offsets go on from what was shown before.
       let before = Array(repeating: SearchHit(id: 0, score: 0), count: Int(cursor?.offset ?? 0))
       next = SearchCursor(
-        list: results.keep(before + walk.hits, isComplete: isComplete, query: hash),
+        list: results.keep(before + hits, isComplete: isComplete, query: hash),
         offset: Int64(before.count + shown.count), last: last, query: hash, weights: groups.map(\.weight))
     }
-    return SearchPage(hits: shown, next: next, isComplete: isComplete, facets: walk.counts)
+    return SearchPage(hits: shown, next: next, isComplete: isComplete, facets: scan.counts)
   }
 
   /// The words of a query within its limits.
@@ -61,12 +56,10 @@ extension SearchIndex {
 
   /// What a document must have, with weights: those of the first page if there was one.
   private func groups(
-    _ words: [SearchText.Word], _ query: SearchQuery, frozen: [Int64]?, _ reader: any Reader
-  ) throws -> (groups: [SearchWalk.Group], areAll: Bool) {
-    if words.isEmpty { return ([], true) }
-    let all = try estimate(allKey, reader)
+    _ words: [SearchText.Word], _ query: SearchQuery, frozen: [Int64]?, _ source: SearchSource, _ reader: any Reader
+  ) throws -> (groups: [SearchScan.Group], areAll: Bool) {
     var areAll = true
-    var groups: [SearchWalk.Group] = []
+    var groups: [SearchScan.Group] = []
     for (index, word) in words.enumerated() {
       var keys = [wordKey(word.text)]
       if query.completesLastWord, index == words.count - 1, !word.isFragment {
@@ -74,11 +67,11 @@ extension SearchIndex {
         areAll = completions.areAll
         for key in completions.words.map({ wordKey($0.word) }) where !keys.contains(key) { keys.append(key) }
       }
-      let frequency = try keys.reduce(0) { $0 + (try estimate($1, reader)) }
+      try source.open(keys, reader)
+      let frequency = keys.reduce(0) { $0 + source.frequency($1) }
       let weight = frozen.flatMap { $0.indices.contains(index) ? $0[index] : nil }
       groups.append(
-        SearchWalk.Group(
-          keys: keys, frequency: frequency, weight: weight ?? Self.weight(frequency: frequency, of: all)))
+        SearchScan.Group(keys: keys, weight: weight ?? Self.weight(frequency: frequency, of: source.documents)))
     }
     return (groups, areAll)
   }
@@ -94,9 +87,7 @@ extension SearchIndex {
     of hits: [SearchHit], _ cursor: SearchCursor, _ query: SearchQuery, _ pageSize: Int, isComplete: Bool,
     _ reader: any Reader
   ) throws -> SearchPage {
-    let walk = SearchWalk(
-      groups: [], tags: query.tags.map { (tagKey($0), 0) }, ranges: query.ranges, facets: [], collection: collection,
-      after: nil)
+    let tags = query.tags.map(tagKey)
     var position = min(Int(cursor.offset), hits.count)
     var shown: [SearchHit] = []
     while position < hits.count, shown.count < pageSize {
@@ -105,7 +96,7 @@ extension SearchIndex {
       let entry = try reader.first(
         "SELECT entry FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, hit.id
       ) { SearchEntry($0[0]) }
-      if let entry, walk.matches(entry) { shown.append(hit) }
+      if let entry, SearchScan.matches(entry, tags: tags, ranges: query.ranges) { shown.append(hit) }
     }
     var next: SearchCursor?
     if position < hits.count {

@@ -1,3 +1,5 @@
+internal import Base
+
 /// A word that may have been meant.
 public struct SearchSuggestion: Sendable, Equatable {
   /// Folded: without accents and case.
@@ -10,8 +12,8 @@ public struct SearchSuggestion: Sendable, Equatable {
 
 extension SearchIndex {
   /// Words that begin with the last word of a text, and words that it may be a misspelling of: the word itself first,
-  /// then by changes, then by frequency. Only words of documents with all `tags` (of which the best
-  /// 32 are looked at), so that nothing hidden shows.
+  /// then by changes, then by frequency. Only words of documents with all `tags` (of which 32 are
+  /// looked at), so that nothing hidden shows.
   /// - Throws: `SearchError`, `StorageError`.
   public func suggest(
     _ text: String, tags: [String] = [], limit: Int = 8, in reader: any Reader
@@ -32,10 +34,11 @@ extension SearchIndex {
       (($0.word == last.text ? 0 : 1), $0.changes, -$0.magnitude, $0.word)
         < (($1.word == last.text ? 0 : 1), $1.changes, -$1.magnitude, $1.word)
     }
+    let source = try SearchSource(self, reader)
     var shown: [SearchSuggestion] = []
     for suggestion in found where !shown.contains(where: { $0.word == suggestion.word }) {
       if shown.count == limit { break }
-      if try isVisible(suggestion.word, tags.map(tagKey), reader) { shown.append(suggestion) }
+      if try isVisible(suggestion.word, tags.map(tagKey), source, reader) { shown.append(suggestion) }
     }
     return shown
   }
@@ -43,20 +46,31 @@ extension SearchIndex {
   /// Documents that are asked whether a word may be suggested.
   private static let visibilityProbes = 32
 
-  private func isVisible(_ word: String, _ tags: [Int64], _ reader: any Reader) throws -> Bool {
-    var isVisible = false
-    try reader.forEachRow(
-      Self.blockSQL,
-      [
-        .integer(wordKey(word)), .integer(.min), .integer(.min), .integer(Int64(Self.visibilityProbes)),
-        .integer(collection),
-      ]
-    ) { row in
-      let entry = SearchEntry(row[2])
-      isVisible = tags.allSatisfy { entry.impact(of: $0) != nil }
-      return !isVisible
+  private func isVisible(
+    _ word: String, _ tags: [Int64], _ source: SearchSource, _ reader: any Reader
+  ) throws -> Bool {
+    let key = wordKey(word)
+    for (_, entry) in source.fresh where entry.impact(of: key) != nil {
+      if SearchScan.matches(entry, tags: tags, ranges: [:]) { return true }
     }
-    return isVisible
+    try source.open([key], reader)
+    var left = Self.visibilityProbes
+    for segment in source.segments where source.total(key, segment.id) > 0 {
+      var living: [Int] = []
+      SearchPostings.forEach(source.head(key, segment.id), documents: segment.documents) { ordinal, _ in
+        if living.count < left, !segment.isDead(ordinal) { living.append(ordinal) }
+      }
+      let ids = try documents(of: segment, reader)
+      for ordinal in living {
+        let entry = try reader.first(
+          "SELECT entry FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, ids[ordinal]
+        ) { SearchEntry($0[0]) }
+        if let entry, SearchScan.matches(entry, tags: tags, ranges: [:]) { return true }
+      }
+      left -= living.count
+      if left == 0 { break }
+    }
+    return false
   }
 
   func corrections(_ typed: String, _ reader: any Reader) throws -> [SearchSuggestion] {
@@ -115,8 +129,12 @@ extension SearchIndex {
   }
 
   /// Adds words that were never seen, with their prefixes and what typing errors leave of them.
-  func learn(_ words: [String], _ writer: any Writer) throws {
-    for word in words {
+  func learn(_ words: Set<String>, _ writer: any Writer) throws {
+    let keys = Dictionary(uniqueKeysWithValues: words.map { ($0, wordKey($0)) })
+    let unknown = knownWords.withLock { known in words.filter { word in keys[word].flatMap { known[$0] } == nil } }
+    if unknown.isEmpty { return }
+    // In one order, so that writers side by side wait for each other in one direction.
+    for word in unknown.sorted() {
       let added = try writer.execute(
         """
         INSERT INTO octet_search_words (collection, word, magnitude) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING
@@ -131,15 +149,20 @@ extension SearchIndex {
       let remainders = SearchText.remainders(word, edits: edits).map { remainderKey($0) }.sorted()
       try writer.insert("octet_search_typos (remainder, word)", remainders.map { [.integer($0), .text(word)] })
     }
+    writer.afterCommit { [knownWords] in
+      knownWords.withLock { known in for word in unknown { keys[word].map { known[$0] = true } } }
+    }
   }
 
-  /// Notes how frequent words have become. Each word is noted some twenty times in its life, so that writers side by
-  /// side seldom change the same row.
+  /// Notes that words are in one more of the documents that are asked. Their number is kept as its logarithm, which the
+  /// k-th step raises with a probability of 2⁻ᵏ (R. Morris, "Counting large numbers of events in small registers",
+  /// 1978): each word is noted some twenty times in its life, so that writers side by side seldom change the same row.
   func weigh(_ words: [String], _ writer: any Writer) throws {
     for word in words {
-      let count = try estimate(wordKey(word), writer)
-      let now = Int64.bitWidth - 1 - max(count, 1).leadingZeroBitCount
-      guard let before = try magnitude(of: word, writer), now > before else { continue }
+      guard let before = try magnitude(of: word, writer) else { continue }
+      let steps = before == 0 ? 0 : before - Self.weighing + 1
+      let now = before == 0 ? Self.weighing : before + 1
+      guard steps < 48, random.next() & ((1 << UInt64(steps)) - 1) == 0 else { continue }
       let won = try writer.execute(
         "UPDATE octet_search_words SET magnitude = $3 WHERE collection = $1 AND word = $2 AND magnitude = $4",
         collection, word, now, before)
@@ -155,32 +178,4 @@ extension SearchIndex {
   private func prefixes(of word: String) -> [Int64] {
     (1...max(1, min(word.count, Self.listedPrefix))).map { prefixKey(String(word.prefix($0))) }
   }
-
-  /// How many documents have a term: exact up to `exactCount`, else from the sample. The k-th smallest of n evenly
-  /// spread hashes lies near k/n of their range (Bar-Yossef et al., "Counting distinct elements in a data stream", 2002).
-  func estimate(_ key: Int64, _ reader: any Reader) throws -> Int64 {
-    let few: Int64?
-    if key == allKey {
-      few = try reader.first(
-        "SELECT count(*) FROM (SELECT 1 FROM octet_search_documents WHERE collection = $1 LIMIT $2) few",
-        collection, Self.exactCount + 1
-      ) { $0[0] }
-    } else {
-      few = try reader.first(
-        "SELECT count(*) FROM (SELECT 1 FROM octet_search_postings WHERE term = $1 LIMIT $2) few",
-        key, Self.exactCount + 1
-      ) { $0[0] }
-    }
-    if let few, few > 0, few <= Self.exactCount { return few }
-    let hashes: [Int64] = try reader.rows(
-      "SELECT hash FROM octet_search_samples WHERE term = $1 ORDER BY hash, document LIMIT $2",
-      key, SearchLimits.estimateRows
-    ) { $0[0] }
-    let sampled =
-      hashes.count < SearchLimits.estimateRows
-      ? Double(hashes.count) : Double(hashes.count - 1) / (Double(max(hashes.last ?? 1, 1)) / 0x1p63)
-    return max(Int64(sampled * Double(Self.sampling)), few ?? 0)
-  }
-
-  private static let exactCount = 128
 }

@@ -9,9 +9,8 @@ public import Base
 ///     }
 ///     let page = try await database.read { try index.search(SearchQuery("red shoes"), pageSize: 20, in: $0) }
 ///
-/// The score of a document depends on itself and on how frequent the words are, never on another document: the length
-/// that BM25 compares with is fixed by `typicalLength`. So the postings of a word can be kept in the order of what they
-/// contribute, and a query reads the best ones first and stops. docs/adr/0016 has the figures.
+/// What is put in is one row at first. Some thousand documents together become a segment, in the transaction of one of
+/// them, and segments become larger ones by `step`, which a `Sweeper` calls. docs/adr/0016 has the reasons and figures.
 ///
 /// Safe to share between threads. Needs the tables of `SearchSchema`.
 public final class SearchIndex: Sendable {
@@ -20,9 +19,28 @@ public final class SearchIndex: Sendable {
   let typicalLength: Double
   let collection: Int64
   let results: SearchResults
+  let known = SearchDocumentCache()
+  let shape: Shape
+  let clock: any WallClock
+  let random: any RandomSource
+  /// Keys of words that are in the vocabulary.
+  let knownWords = Locked(BoundedCache<Int64, Bool>(capacity: SearchLimits.rememberedWords))
+  let merging = Locked<SearchMerge?>(nil)
 
-  /// One document in so many is sampled.
-  static let sampling: UInt64 = 16
+  /// When segments are made and merged. Tests make small ones.
+  struct Shape {
+    var sealedDocuments = SearchLimits.sealedDocuments
+    var sealedTerms = SearchLimits.sealedTerms
+    /// Whether it is time to seal is asked once in so many terms.
+    var termsBetweenChecks = SearchLimits.sealedTerms / 8
+    var mergedSegments = SearchLimits.mergedSegments
+    var segmentDocuments = SearchLimits.segmentDocuments
+    /// How many postings a query looks at.
+    var postings = SearchLimits.postings
+  }
+
+  /// The logarithm of how many documents there are for one with which the frequencies of words are noted.
+  static let weighing = 6
   /// BM25's saturation of repeated words, and how much length counts; the customary values.
   private static let (saturation, lengthShare) = (1.2, 0.75)
   /// Impacts are stored in thousandths.
@@ -34,19 +52,30 @@ public final class SearchIndex: Sendable {
   ///   - name: of the collection of documents. All who use it must give the same fields.
   ///   - fields: with the weight of a word in each, from 0 (not indexed) on.
   ///   - typicalLength: words of a usual document, each times its field's weight.
-  public init(
+  public convenience init(
     _ name: String, fields: [String: Double], typicalLength: Double = 32, clock: any WallClock,
     random: any RandomSource
+  ) {
+    self.init(name, fields: fields, typicalLength: typicalLength, clock: clock, random: random, shape: Shape())
+  }
+
+  init(
+    _ name: String, fields: [String: Double], typicalLength: Double = 32, clock: any WallClock,
+    random: any RandomSource, shape: Shape
   ) {
     precondition(typicalLength > 0, "documents have words")
     self.name = name
     self.fields = fields
     self.typicalLength = typicalLength
     collection = StableHash.of(name)
+    self.shape = shape
+    self.clock = clock
+    self.random = random
     results = SearchResults(clock: clock, random: random)
   }
 
-  /// Adds a document, or replaces the one with its id. Costs a row for each different word and tag, where they changed.
+  /// Adds a document, or replaces the one with its id. Costs two rows; one in a thousand calls seals the documents since
+  /// the last time, which takes some 30 ms.
   public func put(_ document: SearchDocument, in writer: any Writer) throws {
     precondition(document.tags.count <= SearchLimits.documentTags, "\(SearchLimits.documentTags) tags at most")
     precondition(document.numbers.count <= SearchLimits.documentNumbers, "too many numbers")
@@ -65,19 +94,25 @@ public final class SearchIndex: Sendable {
       // Somebody else has just added it; the next run sees it.
       if added == 0 { throw RetryTransaction() }
     }
-    try replacePostings(document.id, old: old?.terms ?? [:], new: terms, isNew: old == nil, writer)
-    let known = old?.terms ?? [:]
-    try learn(words.filter { known[wordKey($0)] == nil }.sorted(), writer)
-    if Self.isSampled(document.id), Self.mixed(document.id) >> 4 & 3 == 0 { try weigh(words.sorted(), writer) }
+    // Waits for whoever is just sealing the row; its segment is seen by what follows.
+    try writer.execute(
+      """
+      INSERT INTO octet_search_fresh (collection, document, terms, entry) VALUES ($1, $2, $3, $4)
+      ON CONFLICT (collection, document) DO UPDATE SET terms = $3, entry = $4
+      """, collection, document.id, entry.count, entry.bytes)
+    if old != nil { try kill(document.id, writer) }
+    try learn(words, writer)
+    if old == nil, Self.mixed(document.id) % (1 << Self.weighing) == 0 { try weigh(words.sorted(), writer) }
+    try sealIfDue(adding: entry.count, writer)
   }
 
   /// Takes a document out. Does nothing if it is not there.
   public func remove(_ id: Int64, in writer: any Writer) throws {
-    guard let old = try entryForUpdate(id, writer) else { return }
+    guard try entryForUpdate(id, writer) != nil else { return }
     try writer.execute(
       "DELETE FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, id)
-    try replacePostings(id, old: old.terms, new: [:], isNew: false, writer)
-    if Self.isSampled(id) { try removeSample(id, allKey, writer) }
+    try writer.execute("DELETE FROM octet_search_fresh WHERE collection = $1 AND document = $2", collection, id)
+    try kill(id, writer)
   }
 
   private func entryForUpdate(_ id: Int64, _ writer: any Writer) throws -> SearchEntry? {
@@ -116,31 +151,6 @@ public final class SearchIndex: Sendable {
   private static func impact(_ value: Double) -> UInt16 {
     UInt16(min(max((value * impactScale).rounded(), 1), Double(UInt16.max)))
   }
-
-  private func replacePostings(
-    _ id: Int64, old: [Int64: UInt16], new: [Int64: UInt16], isNew: Bool, _ writer: any Writer
-  ) throws {
-    // In the order of the keys, so that writers side by side wait for each other in one direction.
-    let removed = old.filter { new[$0.key] != $0.value }.sorted { $0.key < $1.key }
-    let added = new.filter { old[$0.key] != $0.value }.sorted { $0.key < $1.key }
-    for (key, impact) in removed {
-      try writer.execute(
-        "DELETE FROM octet_search_postings WHERE term = $1 AND rank = $2 AND document = $3", key, -Int(impact), id)
-    }
-    try writer.insert(
-      "octet_search_postings (term, rank, document)", added.map { [.integer($0), .integer(-Int64($1)), .integer(id)] })
-    guard Self.isSampled(id) else { return }
-    for (key, _) in removed where new[key] == nil { try removeSample(id, key, writer) }
-    let sampled = (isNew ? [allKey] : []) + added.map(\.key).filter { old[$0] == nil }
-    try writer.insert(
-      "octet_search_samples (term, hash, document)",
-      sampled.map { [.integer($0), .integer(Self.sampleHash(id)), .integer(id)] })
-  }
-
-  private func removeSample(_ id: Int64, _ key: Int64, _ writer: any Writer) throws {
-    try writer.execute(
-      "DELETE FROM octet_search_samples WHERE term = $1 AND hash = $2 AND document = $3", key, Self.sampleHash(id), id)
-  }
 }
 
 // MARK: - Keys
@@ -152,8 +162,10 @@ extension SearchIndex {
   func tagKey(_ tag: String) -> Int64 { key("t", tag) | 1 }
   func prefixKey(_ prefix: String) -> Int64 { key("p", prefix) }
   func remainderKey(_ remainder: String) -> Int64 { key("r", remainder) }
-  /// Of the sample of all documents.
-  var allKey: Int64 { key("a", "") }
+  /// Of the list of a segment's documents.
+  var idsKey: Int64 { key("i", "") }
+  /// Of the numbers of a segment's documents at a position.
+  func numberKey(_ position: Int) -> Int64 { key("n", String(position)) }
 
   private func key(_ kind: String, _ text: String) -> Int64 {
     var hash = StableHash()
@@ -171,11 +183,6 @@ extension SearchIndex {
     z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
     return z ^ (z >> 31)
   }
-
-  static func isSampled(_ id: Int64) -> Bool { mixed(id) % sampling == 0 }
-
-  /// Even over 0 to 2⁶³ − 1.
-  static func sampleHash(_ id: Int64) -> Int64 { Int64(mixed(id) >> 1) }
 }
 
 extension Writer {

@@ -15,8 +15,8 @@ public enum SearchLimits {
   /// Hits of a page.
   public static let pageSize = 500
 
-  /// Documents that one query looks at: 4 to 5 µs each, so that the worst query stays within 20 ms.
-  public static let candidates = 2048
+  /// Postings that one query looks at: some 3 ns each. Those of a million documents for five words that each of them has.
+  public static let postings = 5_000_000
 
   /// Hits that can be reached by paging. A result list in memory holds as many.
   public static let hits = 1000
@@ -33,8 +33,23 @@ public enum SearchLimits {
   /// Words that are compared with a misspelt one, by each way to shorten it.
   public static let typoScan = 32
 
-  /// Postings from which the frequency of a word is estimated: an error of about 12 %, which the logarithm makes small.
-  public static let estimateRows = 64
+  /// Documents that are in no segment yet, beyond which they become one. A query looks at each: 1 µs.
+  public static let sealedDocuments = 1024
+
+  /// The terms of these documents, beyond which they become a segment: what holds up a commit, by some 30 ms.
+  public static let sealedTerms = 48 * 1024
+
+  /// Segments of one size that are merged into one.
+  public static let mergedSegments = 16
+
+  /// Documents of the largest segment that is made by merging.
+  public static let segmentDocuments = 1 << 20
+
+  /// Ids of documents that a node remembers by segment: 8 octets each.
+  public static let rememberedDocuments = 16 << 20
+
+  /// Words that a node remembers to be known: 16 octets each, twice.
+  public static let rememberedWords = 1 << 18
 
   /// The longest word, in characters; the rest of a longer one is not looked at.
   public static let wordLength = 40

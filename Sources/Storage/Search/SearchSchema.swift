@@ -10,18 +10,31 @@ public enum SearchSchema {
           collection INTEGER NOT NULL, document INTEGER NOT NULL, entry BLOB NOT NULL,
           PRIMARY KEY (collection, document)) WITHOUT ROWID;
 
-        -- rank is the impact with its sign changed: the best documents of a term come first.
-        -- distributed by term
-        CREATE TABLE octet_search_postings (
-          term INTEGER NOT NULL, rank INTEGER NOT NULL, document INTEGER NOT NULL,
-          PRIMARY KEY (term, rank, document)) WITHOUT ROWID;
+        -- Documents that are in no segment yet, with their entries once more: a query looks at each of them.
+        -- distributed by collection
+        CREATE TABLE octet_search_fresh (
+          collection INTEGER NOT NULL, document INTEGER NOT NULL, terms INTEGER NOT NULL, entry BLOB NOT NULL,
+          PRIMARY KEY (collection, document)) WITHOUT ROWID;
 
-        -- The postings of one document in sixteen in the order of a hash: how far the first few reach says how many
-        -- there are, without a counter that all writers would change.
-        -- distributed by term
-        CREATE TABLE octet_search_samples (
-          term INTEGER NOT NULL, hash INTEGER NOT NULL, document INTEGER NOT NULL,
-          PRIMARY KEY (term, hash, document)) WITHOUT ROWID;
+        -- Postings of many documents at once. state: 0 in the making, 1 searched, 2 taken over by another one (target).
+        -- distributed by segment
+        CREATE TABLE octet_search_segments (
+          segment INTEGER PRIMARY KEY, collection INTEGER NOT NULL, state INTEGER NOT NULL, documents INTEGER NOT NULL,
+          lowest INTEGER NOT NULL, highest INTEGER NOT NULL, target INTEGER NOT NULL, changed_at INTEGER NOT NULL);
+        CREATE INDEX octet_search_segments_by_state ON octet_search_segments (collection, state);
+
+        -- The documents of a segment that have a term, by their position in the segment, in pieces. Not WITHOUT ROWID:
+        -- a piece would fill half a page of the tree that finds it.
+        -- distributed by segment
+        CREATE TABLE octet_search_blocks (
+          segment INTEGER NOT NULL, term INTEGER NOT NULL, part INTEGER NOT NULL, total INTEGER NOT NULL,
+          bytes BLOB NOT NULL, PRIMARY KEY (segment, term, part));
+
+        -- Bits of the documents of a segment that have been removed or changed since.
+        -- distributed by segment
+        CREATE TABLE octet_search_dead (
+          segment INTEGER NOT NULL, chunk INTEGER NOT NULL, bits BLOB NOT NULL,
+          PRIMARY KEY (segment, chunk)) WITHOUT ROWID;
 
         -- distributed by collection
         CREATE TABLE octet_search_words (
