@@ -43,6 +43,7 @@ def fail_over(cluster, load, harm, mend=None):
     It is mended as soon as there is another primary, and must become a standby.
     """
     old = cluster.primary()
+    copies = cluster.copies(old)
     standby = cluster.await_node("synchronous")
     load.await_writes(50)
     began = time.monotonic()
@@ -54,6 +55,7 @@ def fail_over(cluster, load, harm, mend=None):
     load.await_writes(200)
     if mend:
         cluster.await_node("replica", among=[old])
+        assert cluster.copies(old) == copies, "it was rewound"
     return old, load.longest_pause(began)
 
 

@@ -67,6 +67,10 @@ class PatroniCluster:
     def primary(self):
         return self.await_node("primary")
 
+    def copies(self, node):
+        """How often the node has copied the whole of another's data."""
+        return (self.folder / f"node{node}/log").read_text(errors="replace").count("replica has been created using")
+
     def signal(self, node, number, server=True, patroni=True):
         """Sends a signal to the node's Patroni, to its server with all sessions, or to both."""
         folder = self.folder / f"node{node}"
