@@ -4,11 +4,20 @@ public import Base
 public struct Migrator: Sendable {
   private let migrations: [Migration]
   private let clock: any WallClock
+  private let tableWait: Duration
   /// PostgreSQL's advisory locks are numbers: "octet" in ASCII.
   private static let lockNumber: Int64 = 0x6f_63_74_65_74
+  /// Between two looks for the lock.
+  private static let pause = Duration.milliseconds(100)
+  /// How often a step waits for the tables that it changes.
+  private static let tableAttempts = 15
 
-  /// - Parameter migrations: of any components, in the order in which components may depend on each other.
-  public init(_ migrations: [Migration], clock: any WallClock) {
+  /// - Parameters:
+  ///   - migrations: of any components, in the order in which components may depend on each other.
+  ///   - tableWait: how long a step waits for a table that others use. Whoever comes to the table meanwhile waits behind
+  ///     it, so it gives up after this, lets them go first, and tries again, fifteen times. Transactions of those who
+  ///     serve take milliseconds.
+  public init(_ migrations: [Migration], clock: any WallClock, tableWait: Duration = .seconds(2)) {
     var last: [String: Int] = [:]
     for migration in migrations {
       let expected = last[migration.component, default: 0] + 1
@@ -19,19 +28,19 @@ public struct Migrator: Sendable {
     }
     self.migrations = migrations
     self.clock = clock
+    self.tableWait = tableWait
   }
 
   /// Applies what is missing, each step in one transaction of its own. Safe to be run by several nodes at once: a
-  /// step is looked up and applied under a lock. Steps that the database has and this program does not know belong
-  /// to a newer version, whose schema this one must be able to live with, and are left alone.
-  /// - Throws: `StorageError` with code `.schemaMismatch` if a step differs from the one that was applied.
+  /// step is looked up and applied under a lock, and whoever finds it held waits until its holder commits or is gone,
+  /// however long that takes. Steps that the database has and this program does not know belong to a newer version,
+  /// whose schema this one must be able to live with, and are left alone; a program that finds all of its own steps
+  /// applied takes no lock.
+  /// - Throws: `StorageError` with code `.schemaMismatch` if a step differs from the one that was applied; `.busy` if
+  ///   those who use a table never let a step have it.
   public func migrate(_ database: any Database) async throws {
-    try await database.write { writer in
-      if writer.dialect == .postgreSQL {
-        // Two sessions that make the same table at once fail there, even with IF NOT EXISTS.
-        try writer.execute(
-          "SELECT pg_advisory_xact_lock(hashtextextended(CAST(current_schema() AS TEXT), $1))", Self.lockNumber)
-      }
+    if try await isUpToDate(database) { return }
+    try await underLock(database) { writer in
       try writer.define(
         """
         -- local: the history of the schema
@@ -49,36 +58,95 @@ public struct Migrator: Sendable {
         """)
     }
     for migration in migrations {
-      while try await database.write({ writer in try apply(migration, writer) }) {}
+      while try await underLock(database, { writer in try apply(migration, writer) }) {}
     }
   }
+
+  /// Whether every step of this program is applied.
+  private func isUpToDate(_ database: any Database) async throws -> Bool {
+    try await database.read { reader in
+      let tables =
+        reader.dialect == .postgreSQL
+        ? "SELECT 1 FROM pg_class WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relname = $1"
+        : "SELECT 1 FROM sqlite_schema WHERE name = $1"
+      guard try reader.exists(tables, "octet_migrations"), try reader.exists(tables, "octet_migration_walks") else {
+        return false
+      }
+      return try migrations.allSatisfy { try isApplied($0, reader) }
+    }
+  }
+
+  // MARK: The lock
+
+  /// Somebody else changes the schema.
+  private struct LockHeld: Error {}
+
+  /// Runs `body` in a transaction that holds the lock on the schema. It looks for the lock again and again rather than
+  /// queue for it: so no time limit of the session, and no pooler, puts an end to the wait.
+  private func underLock<Result: Sendable>(
+    _ database: any Database, _ body: @escaping @Sendable (any Writer) throws -> Result
+  ) async throws -> Result {
+    var attempt = 1
+    while true {
+      do {
+        return try await database.write { writer in
+          try Self.takeLock(writer)
+          return try body(writer)
+        }
+      } catch is LockHeld {
+        // Its holder's session lives: the server frees the lock with it.
+      } catch let error as StorageError where error.code == .busy && attempt < Self.tableAttempts {
+        attempt += 1
+      }
+      try await Task.sleep(for: Self.pause)
+    }
+  }
+
+  private static func takeLock(_ writer: any Writer) throws {
+    // SQLite's transaction is the lock already.
+    guard writer.dialect == .postgreSQL else { return }
+    let isMine: Bool? = try writer.first(
+      "SELECT pg_try_advisory_xact_lock(hashtextextended(CAST(current_schema() AS TEXT), $1))", lockNumber
+    ) { $0[0] }
+    guard isMine == true else { throw LockHeld() }
+  }
+
+  // MARK: Steps
 
   /// Applies a step, or the next batch of one that moves data.
   /// - Returns: whether there is more to do for it.
   private func apply(_ migration: Migration, _ writer: any Writer) throws -> Bool {
-    if writer.dialect == .postgreSQL {
-      // SQLite's transaction is the lock already.
-      try writer.execute("LOCK TABLE octet_migrations IN EXCLUSIVE MODE")
-    }
-    let applied: Int64? = try writer.first(
-      "SELECT checksum FROM octet_migrations WHERE component = $1 AND number = $2",
-      migration.component, migration.number
-    ) { $0[0] }
-    if let applied {
-      if applied == migration.checksum { return false }
-      throw StorageError(
-        .schemaMismatch, operation: "migrate",
-        message: "\(migration.component) \(migration.number) (\(migration.name)) was edited after it was applied")
-    }
+    if try isApplied(migration, writer) { return false }
     if let walk = migration.walk {
       if try advance(walk, migration, writer) { return true }
     } else {
+      try setLimits(writer)
       for statement in migration.statements { try writer.define(statement) }
     }
     try writer.execute(
       "INSERT INTO octet_migrations (component, number, name, checksum, applied_at) VALUES ($1, $2, $3, $4, $5)",
       migration.component, migration.number, migration.name, migration.checksum, clock.now())
     return false
+  }
+
+  /// - Throws: `StorageError` with code `.schemaMismatch` if the step differs from the one that was applied.
+  private func isApplied(_ migration: Migration, _ reader: any Reader) throws -> Bool {
+    let applied: Int64? = try reader.first(
+      "SELECT checksum FROM octet_migrations WHERE component = $1 AND number = $2",
+      migration.component, migration.number
+    ) { $0[0] }
+    guard let applied, applied != migration.checksum else { return applied != nil }
+    throw StorageError(
+      .schemaMismatch, operation: "migrate",
+      message: "\(migration.component) \(migration.number) (\(migration.name)) was edited after it was applied")
+  }
+
+  /// A step that rewrites a table or builds an index may take its time, but must not wait for its turn for long.
+  private func setLimits(_ writer: any Writer) throws {
+    guard writer.dialect == .postgreSQL else { return }
+    _ = try writer.exists(
+      "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', $1, true)",
+      String(tableWait.inMilliseconds))
   }
 
   /// Moves the rows of the next batch and keeps how far it got, in one transaction.

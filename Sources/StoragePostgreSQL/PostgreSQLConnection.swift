@@ -165,9 +165,11 @@ final class PostgreSQLConnection {
     return Int(String(cString: count))
   }
 
-  /// Runs a statement of the schema, which is used once.
+  /// Runs a statement of the schema, which is used once. It has no deadline here: how long building an index may take is
+  /// for the transaction to say.
   func define(_ sql: String) throws(PostgreSQLFailure) {
-    PQclear(try exchange("define", sql: sql) { send(sql) })
+    var answered = 0
+    PQclear(try exchange("define", sql: sql, hasDeadline: false, answered: &answered) { send(sql) })
   }
 
   private func forEachRow(
@@ -238,7 +240,7 @@ final class PostgreSQLConnection {
   /// - Parameter answered: counts the commands that were answered without an error.
   /// - Returns: the last answer.
   private func exchange(
-    _ operation: String, sql: String?, answered: inout Int, _ send: () -> Bool
+    _ operation: String, sql: String?, hasDeadline: Bool = true, answered: inout Int, _ send: () -> Bool
   ) throws(PostgreSQLFailure) -> OpaquePointer {
     guard !isBroken else { throw PostgreSQLFailure(connection: handle, operation: operation, sql: sql) }
     let first = preamble
@@ -249,14 +251,15 @@ final class PostgreSQLConnection {
       isBroken = true
       throw PostgreSQLFailure(connection: handle, operation: operation, sql: sql)
     }
+    let deadline = ContinuousClock.now + answerTimeout
     while unread > 0 {
       // What nobody waited for cannot fail in a way that matters: a ROLLBACK, at worst of a session that is gone.
       var ignored = 0
-      if let result = try? readAnswers(operation, sql, &ignored) { PQclear(result) }
+      if let result = try? readAnswers(operation, sql, until: deadline, &ignored) { PQclear(result) }
       if isBroken { throw PostgreSQLFailure(connection: handle, operation: operation, sql: sql) }
       unread -= 1
     }
-    guard let result = try readAnswers(operation, sql, &answered) else {
+    guard let result = try readAnswers(operation, sql, until: hasDeadline ? deadline : nil, &answered) else {
       isBroken = true
       throw PostgreSQLFailure(connection: handle, operation: operation, sql: sql)
     }
@@ -265,12 +268,11 @@ final class PostgreSQLConnection {
 
   /// Reads until the next synchronisation point.
   private func readAnswers(
-    _ operation: String, _ sql: String?, _ answered: inout Int
+    _ operation: String, _ sql: String?, until deadline: ContinuousClock.Instant?, _ answered: inout Int
   ) throws(PostgreSQLFailure) -> OpaquePointer? {
     var last: OpaquePointer?
     var failure: PostgreSQLFailure?
     var isBetweenCommands = false
-    let deadline = ContinuousClock.now + answerTimeout
     while true {
       guard awaitResult(until: deadline) else {
         isBroken = true
@@ -310,13 +312,14 @@ final class PostgreSQLConnection {
 
   /// Sends what is left to be sent, and waits until a result or the end of the connection is there.
   /// - Returns: false when the deadline comes first: whoever is at the other end keeps silent.
-  private func awaitResult(until deadline: ContinuousClock.Instant) -> Bool {
+  private func awaitResult(until deadline: ContinuousClock.Instant?) -> Bool {
     while true {
       let unsent = PQflush(handle)
       // A failure to send or to receive shows in the result.
       guard unsent >= 0, PQisBusy(handle) == 1 else { return true }
-      let left = ContinuousClock.now.duration(to: deadline).inMilliseconds
-      guard left > 0 else { return false }
+      // Poll takes -1 as no limit.
+      let left = deadline.map { max(0, ContinuousClock.now.duration(to: $0).inMilliseconds) } ?? -1
+      guard left != 0 else { return false }
       var socket = pollfd(fd: PQsocket(handle), events: Int16(POLLIN | (unsent > 0 ? POLLOUT : 0)), revents: 0)
       let ready = poll(&socket, 1, Int32(clamping: left))
       let hasInput = ready > 0 && Int32(socket.revents) & (POLLIN | POLLHUP | POLLERR) != 0

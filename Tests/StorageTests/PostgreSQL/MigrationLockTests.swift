@@ -1,0 +1,184 @@
+import Base
+import PostgreSQLServer
+import Storage
+import StoragePostgreSQL
+import Testing
+
+/// Nodes that start while another one changes the schema, and steps that change tables in use.
+@Suite struct MigrationLockTests {
+  /// Takes as long as nobody raises the flag.
+  private static let slow = Migration("slow", 1, "waits", sql: "CREATE TABLE slow_done (id INTEGER); SELECT flagged()")
+
+  private static let flag = [
+    "CREATE TABLE flags (id BIGINT)",
+    """
+    CREATE FUNCTION flagged() RETURNS VOID LANGUAGE plpgsql AS $$
+    BEGIN WHILE NOT EXISTS (SELECT 1 FROM flags) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$
+    """,
+  ]
+
+  /// Two nodes, whose limits are all shorter than what they have to wait for.
+  /// - Parameter patience: how long the first node looks for a session when it has lost its own.
+  private func withNodes(
+    patience: Duration = .seconds(10),
+    _ body: (_ first: PostgreSQLDatabase, _ second: CountingDatabase, _ url: String) async throws -> Void
+  ) async throws {
+    let url = try await PostgreSQLServer.common().makeSchema()
+    // With limits of its own, which are long.
+    let founder = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock())
+    try await founder.write { writer in for statement in Self.flag { try writer.execute(statement) } }
+    await founder.close()
+    var options = PostgreSQLOptions()
+    (options.writers, options.readers) = (2, 1)
+    options.lockTimeout = .milliseconds(50)
+    options.statementTimeout = .seconds(1)
+    options.connectionTimeout = .seconds(1)
+    options.patience = patience
+    // The names that the server's list of sessions shows.
+    options.applicationName = "first"
+    let first = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
+    options.applicationName = "second"
+    options.patience = .seconds(10)
+    let second = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
+    try await body(first, CountingDatabase(second), url)
+    await first.close()
+    await second.close()
+  }
+
+  /// The process ID of the session that runs the slow step of a node.
+  private func session(of node: String, _ database: any Database) async throws -> Int {
+    while true {
+      let id: Int? = try await database.read { reader in
+        try reader.first(
+          """
+          SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND query LIKE 'SELECT flagged%'
+            AND usename = current_user AND state = 'active'
+          """, node
+        ) { $0[0] }
+      }
+      if let id { return id }
+      await Task.yield()
+    }
+  }
+
+  private func raiseFlag(_ database: any Database) async throws {
+    try await database.write { try $0.execute("INSERT INTO flags (id) VALUES (1)") }
+  }
+
+  private func applied(_ database: any Database) async throws -> Int? {
+    try await database.read { reader in
+      try reader.first("SELECT count(*) FROM octet_migrations WHERE component = 'slow'") { $0[0] }
+    }
+  }
+
+  @Test func `a node waits for another's step, however long that takes`() async throws {
+    try await withNodes { first, second, _ in
+      async let slow: Void = Migrator([Self.slow], clock: ManualClock()).migrate(first)
+      _ = try await session(of: "first", second)
+      async let waiting: Void = Migrator([Self.slow], clock: ManualClock()).migrate(second)
+      // Longer than any limit of the two nodes.
+      while second.writes < 25 { await Task.yield() }
+      try await raiseFlag(second)
+      try await slow
+      try await waiting
+      #expect(try await applied(second) == 1)
+    }
+  }
+
+  @Test func `a node takes over when the one that changed the schema is gone`() async throws {
+    try await withNodes(patience: .zero) { first, second, _ in
+      let slow = Task { try await Migrator([Self.slow], clock: ManualClock()).migrate(first) }
+      let session = try await session(of: "first", second)
+      async let waiting: Void = Migrator([Self.slow], clock: ManualClock()).migrate(second)
+      while second.writes < 3 { await Task.yield() }
+      let isGone = try await second.read { reader in
+        try reader.first("SELECT pg_terminate_backend(CAST($1 AS INTEGER))", session) { $0[0] as Bool }
+      }
+      #expect(isGone == true)
+      await #expect(throws: StorageError.self) { try await slow.value }
+      _ = try await self.session(of: "second", second)
+      try await raiseFlag(second)
+      try await waiting
+      #expect(try await applied(second) == 1)
+    }
+  }
+
+  @Test func `a node whose steps are all applied does not wait`() async throws {
+    try await withNodes { first, second, _ in
+      async let slow: Void = Migrator([Self.slow], clock: ManualClock()).migrate(first)
+      _ = try await session(of: "first", second)
+      try await Migrator([], clock: ManualClock()).migrate(second)
+      #expect(second.writes == 0)
+      try await raiseFlag(second)
+      try await slow
+    }
+  }
+
+  @Test func `a step does not keep those waiting who use its table`() async throws {
+    try await withNodes { first, second, url in
+      var options = PostgreSQLOptions()
+      options.readers = 1
+      let old = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
+      let (isReading, mayEnd) = (ParkingSpot(), BlockingQueue<Void>(limit: 1))
+      async let long: Void = old.read { reader in
+        _ = try reader.exists("SELECT 1 FROM flags")
+        isReading.unpark()
+        _ = mayEnd.pop(atMost: 1)
+      }
+      try await isReading.park()
+      let step = Migration("slow", 1, "a column", sql: "ALTER TABLE flags ADD COLUMN more INTEGER;")
+      async let change: Void = Migrator([step], clock: ManualClock(), tableWait: .milliseconds(20)).migrate(second)
+      // The step has given up and come back.
+      while second.writes < 4 { await Task.yield() }
+      try await old.write { try $0.execute("INSERT INTO flags (id) VALUES (2)") }
+      try mayEnd.push(())
+      try await long
+      try await change
+      #expect(try await applied(first) == 1)
+
+      // If it never gets the table, it says so.
+      let held = Task {
+        try await old.read { reader in
+          _ = try reader.exists("SELECT 1 FROM flags")
+          isReading.unpark()
+          _ = mayEnd.pop(atMost: 1)
+        }
+      }
+      try await isReading.park()
+      let next = Migration("slow", 2, "another", sql: "ALTER TABLE flags ADD COLUMN another INTEGER;")
+      let error = await storageError {
+        try await Migrator([step, next], clock: ManualClock(), tableWait: .milliseconds(1)).migrate(second)
+      }
+      #expect(error?.code == .busy)
+      try mayEnd.push(())
+      try await held.value
+      await old.close()
+    }
+  }
+}
+
+/// Counts the write transactions that are asked for.
+private final class CountingDatabase: Database {
+  private let database: any Database
+  private let count = Locked(0)
+
+  init(_ database: any Database) {
+    self.database = database
+  }
+
+  var writes: Int { count.withLock { $0 } }
+
+  func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
+    try await database.read(body)
+  }
+
+  func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result {
+    count.withLock { $0 += 1 }
+    return try await database.write(body)
+  }
+
+  var waiting: (reads: Int, writes: Int) { database.waiting }
+  var writeRefusal: StorageError? { database.writeRefusal }
+  func schemaText() async throws -> String { try await database.schemaText() }
+  func close() async { await database.close() }
+}
