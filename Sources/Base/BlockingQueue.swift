@@ -62,6 +62,15 @@ public final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     return Array(elements.prefix(count))
   }
 
+  /// Takes up to `most` of the elements that wait now, oldest first; often none.
+  public func popWaiting(atMost most: Int) -> [Element] {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    let count = min(most, elements.count)
+    defer { elements.removeFirst(count) }
+    return Array(elements.prefix(count))
+  }
+
   /// Refuses further elements; readers get what is left and then nothing.
   public func close() {
     pthread_mutex_lock(mutex)

@@ -23,6 +23,8 @@ public struct StorageError: Error, Sendable, Equatable, CustomStringConvertible 
     case foreignKeyViolation
     /// A CHECK or NOT NULL constraint or the column's type forbids the value.
     case checkViolation
+    /// A text holds what no text may on any engine: the character U+0000, or bytes that are not UTF-8.
+    case invalidText
     /// There is no room on the disk.
     case diskFull
     /// The disk failed.

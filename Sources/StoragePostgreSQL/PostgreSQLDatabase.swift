@@ -43,9 +43,9 @@ public final class PostgreSQLDatabase: Database {
 
   private init(_ url: String, _ options: PostgreSQLOptions, _ random: any RandomSource) {
     let (writes, reads) = (writes, reads)
-    let order = CommitOrder()
+    let (order, turns) = (CommitOrder(), WriterTurns())
     let writers = (0..<options.writers).map { _ in
-      let writer = PostgreSQLWriter(PostgreSQLSession(url, options, random), order)
+      let writer = PostgreSQLWriter(PostgreSQLSession(url, options, random), order, turns)
       return OSThread(name: "postgres-write") { writer.run(writes) }
     }
     let readers = (0..<options.readers).map { _ in

@@ -9,6 +9,8 @@ struct PostgreSQLFailure: Error {
     case final
     /// The transaction lost a race, and may win when it is run again.
     case lostRace
+    /// A lock did not come in the time that the transaction had for it.
+    case lock
     /// The connection is gone, or its server will not serve: another connection may help.
     case connection
     /// The session does not know a prepared statement, or knows another of that name: somebody pools sessions.
@@ -17,9 +19,12 @@ struct PostgreSQLFailure: Error {
 
   var kind: Kind
   var error: StorageError
+  /// Five characters (PostgreSQL's documentation, appendix A); empty when the server has not said anything.
+  private(set) var sqlState = ""
 
   /// - Parameter sqlState: five characters (PostgreSQL's documentation, appendix A); empty when libpq itself failed.
   init(sqlState: String, message: String, operation: String, sql: String?) {
+    self.sqlState = sqlState
     kind = Self.kind(sqlState)
     error = StorageError(
       Self.code(sqlState), operation: operation,
@@ -63,7 +68,10 @@ struct PostgreSQLFailure: Error {
   }()
 
   /// Whether something was to be written where nothing may be.
-  var isReadOnlyTransaction: Bool { error.message.hasSuffix("(SQLSTATE 25006)") }
+  var isReadOnlyTransaction: Bool { sqlState == "25006" }
+
+  /// Whether a COMMIT that met this may have happened. Not if the server had given the transaction up before it came.
+  var leavesCommitUnknown: Bool { kind == .connection && sqlState != "25P03" }
 
   private static func oneLine(_ text: String) -> String {
     text.split(whereSeparator: \.isNewline).joined(separator: " ")
@@ -72,8 +80,10 @@ struct PostgreSQLFailure: Error {
   private static func kind(_ state: String) -> Kind {
     switch state {
     case "40001", "40P01": .lostRace
+    case "55P03": .lock
     // An empty state is a connection that broke; 25006 is a standby, whose primary is elsewhere now.
-    case "", "57P01", "57P02", "57P03", "25006": .connection
+    // 25P03 and 57P05 are the server's word for a process that slept for too long: its session is gone.
+    case "", "57P01", "57P02", "57P03", "57P05", "25006", "25P03": .connection
     case "26000", "42P05": .foreignSession
     // A wrong number of arguments, though it is filed among the failures of connections.
     case "08P01": .final
@@ -89,8 +99,9 @@ struct PostgreSQLFailure: Error {
     case "55P03", "57014": return .busy
     case "53100": return .diskFull
     case "58030": return .ioFailure
-    case "", "57P01", "57P02", "57P03", "25006", "53300": return .unavailable
-    case "25P02", "25P03": return .engine
+    case "", "57P01", "57P02", "57P03", "57P05", "25006", "25P03", "53300": return .unavailable
+    case "22021": return .invalidText
+    case "25P02": return .engine
     default: break
     }
     switch state.prefix(2) {

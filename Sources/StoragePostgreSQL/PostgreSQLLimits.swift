@@ -12,9 +12,20 @@ enum PostgreSQLLimits {
   /// Reads that share one snapshot.
   static let readsPerSnapshot = 32
 
-  /// How long a batch waits for a lock before its transactions are run one by one. Two batches that wait for each other
-  /// would otherwise stand until the server finds the deadlock, after a second by default.
+  /// How long a transaction waits for a lock before it is taken back and done again in turn. Two that wait for each
+  /// other would otherwise stand until the server finds the deadlock, after a second by default.
   static let batchLockTimeout = Duration.milliseconds(30)
+
+  /// The same for one whose turn it is. It waits for nothing but what other processes hold; all who wait for their turn
+  /// wait with it, so it is longer than most transactions take but not long.
+  static let turnLockTimeout = Duration.milliseconds(250)
+
+  /// For how long the writers of a process take turns after one of them did not get a lock; doubled each time when the
+  /// next conflict comes within that time after the end.
+  static let firstTurns = Duration.milliseconds(50)
+
+  /// The longest time of turns at once. At its end one batch may wait for `batchLockTimeout` in vain, a sixtieth of it.
+  static let longestTurns = Duration.seconds(2)
 
   /// How often a body is run that loses races.
   static let attempts = 12

@@ -4,20 +4,26 @@ internal import Storage
 /// Runs write bodies on one connection, from one thread.
 ///
 /// When more wait than there are connections, several share a transaction and its commit: without savepoints, as most
-/// bodies succeed. If one of them fails after it has written, or a lock does not come soon, all is taken back and each
-/// gets a transaction of its own. Nobody is told of success before the commit.
+/// bodies succeed. If one of them fails after it has written, all is taken back and each gets a transaction of its own.
+/// Nobody is told of success before the commit.
+///
+/// If a lock does not come soon, all is taken back as well, and done again in turn: see `WriterTurns`.
 final class PostgreSQLWriter: @unchecked Sendable {
   // Unchecked because the session belongs to the writer's thread.
   private let session: PostgreSQLSession
   private let order: CommitOrder
+  private let turns: WriterTurns
 
   private typealias Job = TransactionJob<PostgreSQLTransaction>
   private typealias Actions = [@Sendable () -> Void]
 
-  /// - Parameter order: shared by all writers of a database.
-  init(_ session: PostgreSQLSession, _ order: CommitOrder) {
+  /// - Parameters:
+  ///   - order: shared by all writers of a database.
+  ///   - turns: likewise.
+  init(_ session: PostgreSQLSession, _ order: CommitOrder, _ turns: WriterTurns) {
     self.session = session
     self.order = order
+    self.turns = turns
   }
 
   private var options: PostgreSQLOptions { session.options }
@@ -26,19 +32,60 @@ final class PostgreSQLWriter: @unchecked Sendable {
   func run(_ queue: BlockingQueue<TransactionJob<PostgreSQLTransaction>>) {
     let most = options.runsBodiesTwice ? 1 : max(1, options.transactionsPerCommit)
     while true {
-      let jobs = queue.pop(atMost: most, share: options.writers)
+      var jobs = queue.pop(atMost: most, share: options.writers)
       if jobs.isEmpty { return session.disconnect() }
-      if jobs.count > 1, commitTogether(jobs) { continue }
-      for job in jobs { commitAlone(job) }
+      if !turns.areTaken(at: .now) {
+        jobs = commit(jobs, PostgreSQLLimits.batchLockTimeout)
+        if jobs.isEmpty { continue }
+        turns.noteConflict(at: .now)
+      }
+      let late = turns.takeTurn {
+        jobs += queue.popWaiting(atMost: most - jobs.count)
+        return commit(jobs, PostgreSQLLimits.turnLockTimeout)
+      }
+      // Somebody outside of this process holds what these need.
+      for job in late { commitAlone(job, nil) }
     }
   }
 
+  /// Runs bodies together if that goes, and otherwise one by one.
+  /// - Returns: those that did not get a lock in time; nothing has come of them.
+  private func commit(_ jobs: [Job], _ lockTimeout: Duration) -> [Job] {
+    if jobs.count > 1 {
+      switch commitTogether(jobs, lockTimeout) {
+      case .told: return []
+      case .conflict: return jobs
+      case .failed: break
+      }
+    }
+    return jobs.filter { !commitAlone($0, lockTimeout) }
+  }
+
+  /// What became of a batch.
+  private enum BatchOutcome {
+    /// It was committed, or its outcome is unknown; everybody has been told.
+    case told
+    /// A lock did not come. Nothing is written, and nobody has been told anything.
+    case conflict
+    /// The same for another reason.
+    case failed
+
+    init(_ failure: PostgreSQLFailure?) {
+      switch failure?.kind {
+      case .lock, .lostRace: self = .conflict
+      default: self = .failed
+      }
+    }
+  }
+
+  private func setting(_ lockTimeout: Duration) -> String {
+    "SET LOCAL lock_timeout = \(min(lockTimeout, options.lockTimeout).inMilliseconds)"
+  }
+
   /// Runs all bodies in one transaction.
-  /// - Returns: false if nothing came of it: nothing is written, and nobody has been told anything.
-  private func commitTogether(_ jobs: [Job]) -> Bool {
-    guard let connection = try? session.connected() else { return false }
-    let lockTimeout = "SET LOCAL lock_timeout = \(PostgreSQLLimits.batchLockTimeout.inMilliseconds)"
-    connection.begin(isReadOnly: false, settings: session.settings + [lockTimeout])
+  private func commitTogether(_ jobs: [Job], _ lockTimeout: Duration) -> BatchOutcome {
+    guard let connection = try? session.connected() else { return .failed }
+    connection.begin(isReadOnly: false, settings: session.settings + [setting(lockTimeout)])
     var outcomes: [Result<Actions, any Error>] = []
     outcomes.reserveCapacity(jobs.count)
     for job in jobs {
@@ -49,7 +96,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
       } catch {
         if transaction.failure != nil || transaction.hasWritten || error is RetryTransaction {
           connection.rollBack()
-          return false
+          return BatchOutcome(transaction.failure)
         }
         outcomes.append(.failure(error))
       }
@@ -71,10 +118,10 @@ final class PostgreSQLWriter: @unchecked Sendable {
         }
       }
     } catch {
-      guard error.kind == .connection else { return false }
+      guard error.leavesCommitUnknown else { return BatchOutcome(error) }
       for job in jobs { job.finish(Self.unknown(error)) }
     }
-    return true
+    return .told
   }
 
   /// Commits, and then has all told that it is done.
@@ -97,38 +144,48 @@ final class PostgreSQLWriter: @unchecked Sendable {
   }
 
   /// Runs one body in a transaction of its own, again as long as it loses races or connections.
-  private func commitAlone(_ job: Job) {
+  /// - Parameter lockTimeout: how long it waits for a lock; nil: as long as the options say.
+  /// - Returns: false if a lock did not come within `lockTimeout`. Nothing is written then, and nobody has been told.
+  @discardableResult
+  private func commitAlone(_ job: Job, _ lockTimeout: Duration?) -> Bool {
     let began = ContinuousClock.now
     var attempt = 0
     while true {
       attempt += 1
       do {
-        return try commit(job)
+        try commit(job, lockTimeout)
+        return true
       } catch let failure as PostgreSQLFailure {
         let mayRunAgain =
           switch failure.kind {
           case .lostRace, .foreignSession: attempt < PostgreSQLLimits.attempts
           case .connection: ContinuousClock.now - began < options.patience
-          case .final: false
+          case .final, .lock: false
           }
-        guard mayRunAgain else { return job.finish(failure.error) }
+        if failure.kind == .lock, lockTimeout != nil { return false }
+        guard mayRunAgain else {
+          job.finish(failure.error)
+          return true
+        }
         session.waitBeforeRetry(attempt)
       } catch {
-        return job.finish(error)
+        job.finish(error)
+        return true
       }
     }
   }
 
   /// - Throws: `PostgreSQLFailure` if nothing has come of it and another run may help; other errors are the job's own.
-  private func commit(_ job: Job) throws {
+  private func commit(_ job: Job, _ lockTimeout: Duration?) throws {
     let connection = try session.connected()
+    let settings = session.settings + (lockTimeout.map { [setting($0)] } ?? [])
     if options.runsBodiesTwice {
-      connection.begin(isReadOnly: false, settings: session.settings)
+      connection.begin(isReadOnly: false, settings: settings)
       // The run that counts says what is wrong.
       try? job.run(PostgreSQLTransaction(connection))
       connection.rollBack()
     }
-    connection.begin(isReadOnly: false, settings: session.settings)
+    connection.begin(isReadOnly: false, settings: settings)
     let transaction = PostgreSQLTransaction(connection)
     do {
       try job.run(transaction)
@@ -149,7 +206,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
       }
     } catch {
       note(error)
-      if error.kind == .connection { throw Self.unknown(error) }
+      if error.leavesCommitUnknown { throw Self.unknown(error) }
       throw error
     }
   }
@@ -158,7 +215,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
     switch failure.kind {
     case .connection: session.disconnect()
     case .foreignSession: session.treatAsPooled()
-    case .lostRace, .final: break
+    case .lostRace, .lock, .final: break
     }
   }
 

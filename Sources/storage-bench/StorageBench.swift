@@ -8,6 +8,7 @@ import Streaming
 ///
 ///     storage-bench orders --callers 256 --seconds 5 --rows 0 --path /data/bench.db
 ///     storage-bench transfers --callers 256 --rate 5000 --requests v4 --cache 64 --path /data/bench.db
+///     storage-bench hot --callers 64 --ways both --path postgres://…
 ///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
 ///     storage-bench upkeep --rows 1000000 --path /data/bench.db
 ///     storage-bench search --documents 1000000 --path /data/search.db
@@ -25,6 +26,9 @@ struct StorageBench {
     case "transfers":
       let requests = TransferShape.Requests(rawValue: arguments.take("requests") ?? "v7") ?? .timeOrdered
       try await arguments.transactions().run { _ in TransferShape(requests: requests) }
+    case "hot":
+      let goesBothWays = arguments.take("ways") == "both"
+      try await arguments.transactions().run { _ in HotShape(goesBothWays: goesBothWays) }
     case "fanout":
       try await FanOutBenchmark(
         path: arguments.take("path") ?? "bench.db", subscribers: arguments.takeNumber("subscribers") ?? 1000,
@@ -59,9 +63,11 @@ struct StorageBench {
     default:
       print(
         """
-        usage: storage-bench orders|transfers|fanout|upkeep|search|crash|jobs|blobs|blob-crash|blob-full [--path FILE]
+        usage: storage-bench orders|transfers|hot|fanout|upkeep|search|crash|jobs|blobs|blob-crash|blob-full
+          [--path FILE]
           [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES]
-          [--requests v7|v4] [--subscribers N] [--events N] [--megabytes N] [--documents N] [--queries N] [--peer yes]
+          [--requests v7|v4] [--ways one|both] [--subscribers N] [--events N] [--megabytes N] [--documents N]
+          [--queries N] [--peer yes]
         """
       )
     }

@@ -36,6 +36,7 @@ struct TransactionBenchmark {
   /// How a `postgres://` path is used.
   var postgreSQL = PostgreSQLOptions()
 
+  private static let migrations = [OrderShape.schema, TransferShape.schema, HotShape.schema]
   private static let rowsPerFill = 100_000
 
   /// Fills the database and measures.
@@ -63,14 +64,14 @@ struct TransactionBenchmark {
   private func open() async throws -> any Database {
     if isPostgreSQL {
       return try await PostgreSQLDatabase.open(
-        url: path, migrations: [OrderShape.schema, TransferShape.schema], clock: SystemClock(), options: postgreSQL)
+        url: path, migrations: Self.migrations, clock: SystemClock(), options: postgreSQL)
     }
     var options = SQLiteOptions()
     options.writerCacheMiB = cacheMiB
     options.checkpointPages = checkpointPages
     options.checksAfterCrash = false
     return try await SQLiteDatabase.open(
-      path: path, migrations: [OrderShape.schema, TransferShape.schema], clock: SystemClock(), options: options)
+      path: path, migrations: Self.migrations, clock: SystemClock(), options: options)
   }
 
   /// Has the system drop the file's pages from its cache.

@@ -2,6 +2,17 @@ import Base
 import Testing
 
 @Suite struct BlockingQueueTests {
+  @Test func `what waits can be taken without waiting`() throws {
+    let queue = BlockingQueue<Int>(limit: 4)
+    #expect(queue.popWaiting(atMost: 2).isEmpty)
+    for n in 1...3 { try queue.push(n) }
+    #expect(queue.popWaiting(atMost: 0).isEmpty)
+    #expect(queue.popWaiting(atMost: 2) == [1, 2])
+    queue.close()
+    #expect(queue.popWaiting(atMost: 2) == [3])
+    #expect(queue.pop(atMost: 1).isEmpty)
+  }
+
   @Test func `elements leave in order, as many as wanted`() throws {
     let queue = BlockingQueue<Int>(limit: 10)
     for n in 1...5 { try queue.push(n) }

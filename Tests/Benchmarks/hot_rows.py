@@ -1,0 +1,66 @@
+"""Transfers a second between two rows of PostgreSQL: the storage API beside connections of libpq that know nothing of
+each other, at READ COMMITTED and at SERIALIZABLE.
+
+Usage: hot_rows.py [--seconds S] [--callers N]
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from support.paths import ROOT  # noqa: E402
+from support.postgres import PostgreSQL  # noqa: E402
+
+BENCH = ROOT / ".build" / "release" / "storage-bench"
+ROUNDS = 3
+
+
+def output(*command):
+    return subprocess.check_output([str(part) for part in command], text=True)
+
+
+def naive(program, url, arguments, ways, isolation):
+    done, retried = output(program, url, arguments.seconds, arguments.callers, isolation, ways).split()
+    return int(done), f"{retried} retries/s"
+
+
+def api(url, arguments, ways):
+    text = output(arguments.bench, "hot", "--path", url, "--seconds", arguments.seconds, "--callers", arguments.callers,
+                  "--ways", ways)  # fmt: skip
+    assert "failed" not in text, text
+    rate, p99 = (int(re.search(pattern, text).group(1)) for pattern in (r"(\d+)/s", r"p99 (\d+) us"))
+    return rate, f"p99 {p99 / 1000:.0f} ms"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--callers", type=int, default=16)
+    parser.add_argument("--bench", type=pathlib.Path, default=BENCH)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, PostgreSQL("fsync=on") as postgres:
+        program = pathlib.Path(folder) / "hot_postgres"
+        include = output("pg_config", "--includedir").strip()
+        output("gcc", "-O2", "-Wall", f"-I{include}", HERE / "peers" / "hot_postgres.c", "-o", program, "-lpq", "-lpthread")
+        url = postgres.make_database()
+        ways_to_write = {
+            "libpq, READ COMMITTED": lambda ways: naive(program, url, arguments, ways, "committed"),
+            "libpq, SERIALIZABLE": lambda ways: naive(program, url, arguments, ways, "serializable"),
+            "storage API": lambda ways: api(url, arguments, ways),
+        }
+        for ways in ("one", "both"):
+            # In turns, so that a busy machine slows all of them.
+            runs = [{name: write(ways) for name, write in ways_to_write.items()} for _ in range(ROUNDS)]
+            for name in ways_to_write:
+                rate, more = sorted(run[name] for run in runs)[ROUNDS // 2]
+                print(f"{arguments.callers} callers, {ways + ' way' + 's' * (ways == 'both')}: {name}: {rate}/s, {more}")
+
+
+if __name__ == "__main__":
+    main()
