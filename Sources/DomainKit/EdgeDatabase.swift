@@ -40,6 +40,7 @@ public struct EdgeDatabase: Database {
   private static func translated(_ error: any Error) -> any Error {
     switch error {
     case IdempotencyError.requestIDReused: KitError.requestIDReused
+    case let error as StorageError where error.code == .invalidText: KitError.invalidText
     case let error as StorageError where error.isTransient || error.code == .closed: KitError.overloaded
     default: error
     }

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 internal import Storage
 
 /// A prepared statement and the connection it belongs to. Confined to the connection's thread.
@@ -13,6 +14,8 @@ final class SQLiteStatement {
   private var scratch = UnsafeMutableRawBufferPointer(start: nil, count: 0)
   /// The scratch memory that a statement keeps between runs.
   private static let keptScratch = 16 << 10
+  /// None of SQLite's codes.
+  private static let holdsNUL: Int32 = -1
 
   /// - Parameter sql: with `$n` parameters.
   init(_ sql: String, connection: OpaquePointer, isLasting: Bool) throws(StorageError) {
@@ -79,14 +82,19 @@ final class SQLiteStatement {
         case .double(let value): sqlite3_bind_double(handle, index, value)
         case .text(var value):
           value.withUTF8 { utf8 in
+            let text = store(UnsafeRawBufferPointer(utf8), &free)
+            // SQLite would keep it, and cut it in functions; PostgreSQL cannot.
+            if memchr(text, 0, utf8.count) != nil { return Self.holdsNUL }
             // No destructor is SQLITE_STATIC: the bytes outlive the run.
-            sqlite3_bind_text64(
-              handle, index, store(UnsafeRawBufferPointer(utf8), &free).assumingMemoryBound(to: CChar.self),
-              UInt64(utf8.count), nil, UInt8(SQLITE_UTF8))
+            return sqlite3_bind_text64(
+              handle, index, text.assumingMemoryBound(to: CChar.self), UInt64(utf8.count), nil, UInt8(SQLITE_UTF8))
           }
         case .blob(let value):
           value.withUnsafeBytes { sqlite3_bind_blob64(handle, index, store($0, &free), UInt64($0.count), nil) }
         }
+      if result == Self.holdsNUL {
+        throw StorageError(.invalidText, operation: "bind", message: "a text holds the character U+0000", sql: sql)
+      }
       if result != SQLITE_OK {
         throw SQLiteError.make(result, operation: "bind", connection: connection, sql: sql)
       }

@@ -73,6 +73,16 @@ private func post(_ text: String, _ requestID: String = UUID().uuidString) -> Po
     await shop.database.close()
   }
 
+  @Test func `a text that no engine keeps is the client's mistake`() async throws {
+    let shop = try await Workshop()
+    let channel = shop.channel { $0.unary(put) { try await note(shop.kit, $0, $1) } }
+    await expectRefusal(.invalidArgument, "INVALID_TEXT") {
+      try await channel.unary(put, post("a\u{0}b"), as: ChatMessage.self, options: try shop.credentials())
+    }
+    #expect(try await shop.notes.isEmpty)
+    await shop.database.close()
+  }
+
   @Test func `what completes a reply is not stored, and the same each time`() async throws {
     let shop = try await Workshop()
     let open = method("Open", MethodPolicy(access: .public, mutates: true))

@@ -45,6 +45,8 @@ public enum KitError: DomainError {
   case unknownCurrency
   /// An amount does not fit.
   case amountOverflow
+  /// A text holds the character U+0000, which no engine keeps.
+  case invalidText
 
   /// How long a client should stay away from a server that is too busy.
   private static let overloadPause = Duration.seconds(1)
@@ -103,6 +105,8 @@ public enum KitError: DomainError {
       ErrorMapping("UNKNOWN_CURRENCY", .invalidArgument, "not an ISO 4217 currency")
     case .amountOverflow:
       ErrorMapping("AMOUNT_OVERFLOW", .outOfRange, "the amount does not fit")
+    case .invalidText:
+      ErrorMapping("INVALID_TEXT", .invalidArgument, "a text holds the character U+0000")
     }
   }
 }
@@ -114,6 +118,6 @@ extension KitError {
     .rateLimited(after: .seconds(1)), .overloaded, .notFound("thing"), .wrongIDKind(field: "thing_id"),
     .invalid(FieldViolation(field: "field", description: "wrong")), .wrongState("STATE"), .etagMismatch,
     .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld, .slowReader(resumeToken: "token"),
-    .currencyMismatch, .unknownCurrency, .amountOverflow,
+    .currencyMismatch, .unknownCurrency, .amountOverflow, .invalidText,
   ]
 }

@@ -82,9 +82,17 @@ enum Fixture {
 func storageError<Result>(
   _ body: () async throws -> Result, sourceLocation: SourceLocation = #_sourceLocation
 ) async -> StorageError? {
+  let error = await optionalStorageError(body, sourceLocation: sourceLocation)
+  if error == nil { Issue.record("no storage error was thrown", sourceLocation: sourceLocation) }
+  return error
+}
+
+/// The same for a body that may succeed.
+func optionalStorageError<Result>(
+  _ body: () async throws -> Result, sourceLocation: SourceLocation = #_sourceLocation
+) async -> StorageError? {
   do {
     _ = try await body()
-    Issue.record("nothing was thrown", sourceLocation: sourceLocation)
   } catch let error as StorageError {
     return error
   } catch {

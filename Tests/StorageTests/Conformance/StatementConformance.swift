@@ -101,6 +101,31 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `a text with the character U+0000 is refused, and harms nobody else of its batch`(
+    engine: Engine
+  ) async throws {
+    try await engine.withDatabase([Fixture.accounts]) { database in
+      let refused = await withTaskGroup(of: Int?.self) { group in
+        for n in 1...100 {
+          group.addTask {
+            let name = n % 9 == 0 ? "a\u{0}\(n)" : "a\(n)"
+            let error = await optionalStorageError {
+              try await database.write { writer in
+                try writer.execute("INSERT INTO accounts (id, name, balance) VALUES ($1, $2, 0)", n, name)
+              }
+            }
+            if let error { #expect(error.code == .invalidText && !error.isTransient) }
+            return error.map { _ in n }
+          }
+        }
+        return await group.reduce(into: Set<Int>()) { found, n in _ = n.map { found.insert($0) } }
+      }
+      #expect(refused == Set((1...100).filter { $0 % 9 == 0 }))
+      let stored: [Int] = try await database.read { try $0.rows("SELECT id FROM accounts ORDER BY id") { $0[0] } }
+      #expect(stored == (1...100).filter { $0 % 9 != 0 })
+    }
+  }
+
   @Test(arguments: Engine.all) func `reading a column as another type fails the statement`(
     engine: Engine
   ) async throws {
