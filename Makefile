@@ -48,8 +48,10 @@ unit-test: generate ## the Swift tests (debug build); those of topics and domain
 client-test: build examples ## the tests that drive the built programs from outside, with foreign clients
 	$(PYTHON) -m pytest -q Tests
 
-storm: generate ## a hundred rounds of kill -9 under load, and a fault of the disk at every single operation
-	OCTET_CRASH_ROUNDS=100 OCTET_FAULT_STRIDE=1 swift test --filter 'CrashTests|FaultTests'
+storm: build ## kill -9 of the server and of its database under load, and a fault of the disk at every single operation
+	OCTET_CRASH_ROUNDS=100 OCTET_SERVER_CRASH_ROUNDS=30 OCTET_FAULT_STRIDE=1 swift test --filter 'CrashTests|FaultTests'
+	OCTET_KILL_ROUNDS=100 $(PYTHON) -m pytest -q -s Tests/Rides/test_kill.py -k SQLite
+	OCTET_KILL_ROUNDS=30 $(PYTHON) -m pytest -q -s Tests/Rides/test_kill.py -k PostgreSQL
 
 storm-nodes: build ## primaries killed in every way, rolling restarts and nodes that come and go, for a quarter of an hour
 	OCTET_FAILOVER_ROUNDS=5 OCTET_ROLLING_ROUNDS=10 $(PYTHON) -m pytest -q -s Tests/availability

@@ -43,10 +43,12 @@ struct CrashLoad {
 
   /// Runs until the process is killed.
   func run(callers: Int) async throws {
-    try await database.write { writer in
-      for account in 0..<Self.accounts {
-        try writer.execute(
-          "INSERT INTO crash_accounts (id, balance) VALUES ($1, $2) ON CONFLICT DO NOTHING", account, Self.balance)
+    try await insist {
+      try await database.write { writer in
+        for account in 0..<Self.accounts {
+          try writer.execute(
+            "INSERT INTO crash_accounts (id, balance) VALUES ($1, $2) ON CONFLICT DO NOTHING", account, Self.balance)
+        }
       }
     }
     timers.handle(Self.timer) { writer, timer in
@@ -66,8 +68,10 @@ struct CrashLoad {
   }
 
   private func call(_ caller: Int) async throws {
-    let last: Int? = try await database.read { reader in
-      try reader.first("SELECT max(number) FROM crash_orders WHERE caller = $1", caller) { $0[0] as Int? } ?? nil
+    let last: Int? = try await insist {
+      try await database.read { reader in
+        try reader.first("SELECT max(number) FROM crash_orders WHERE caller = $1", caller) { $0[0] as Int? } ?? nil
+      }
     }
     var number = max(1, (last ?? 0) - Self.repeated)
     while true {
@@ -120,10 +124,13 @@ struct CrashLoad {
 
   private func publish(_ caller: Int) async throws -> (topic: String, sequence: UInt64) {
     let topic = Topic("crash", String(caller % 8))
-    let sequence = try await database.write { writer in
-      let sequence = try hub.publish(topic, [1, 2, 3], in: writer)
-      try writer.execute("INSERT INTO crash_numbers (topic, number) VALUES ($1, $2)", topic.name, sequence)
-      return sequence
+    // Without a key: what a database that was killed has left unknown may be there, and is written again.
+    let sequence = try await insist {
+      try await database.write { writer in
+        let sequence = try hub.publish(topic, [1, 2, 3], in: writer)
+        try writer.execute("INSERT INTO crash_numbers (topic, number) VALUES ($1, $2)", topic.name, sequence)
+        return sequence
+      }
     }
     return (topic.name, sequence)
   }
@@ -131,9 +138,11 @@ struct CrashLoad {
   /// A transaction that changes its mind after it has written: nothing of it may stay.
   private func refuse(_ caller: Int) async throws {
     do {
-      try await database.write { writer in
-        try writer.execute("UPDATE crash_accounts SET balance = balance + 1 WHERE id = $1", caller % Self.accounts)
-        throw Refusal()
+      try await insist {
+        try await database.write { writer in
+          try writer.execute("UPDATE crash_accounts SET balance = balance + 1 WHERE id = $1", caller % Self.accounts)
+          throw Refusal()
+        }
       }
     } catch is Refusal {
       return
@@ -148,13 +157,26 @@ struct CrashLoad {
     guard let key = RequestKey(caller: Identifier(rawValue: Int64(caller)), method: method, requestID: id) else {
       preconditionFailure("\(id) is no UUID")
     }
-    let reply = try await database.write { writer in
-      try writer.once(key, hash: [1], now: clock.now()) { Array(String(try body(writer)).utf8) }.reply
+    let reply = try await insist {
+      try await database.write { writer in
+        try writer.once(key, hash: [1], now: clock.now()) { Array(String(try body(writer)).utf8) }.reply
+      }
     }
     guard let value = Int64(String(decoding: reply, as: UTF8.self)) else {
       preconditionFailure("a stored reply is not what was stored")
     }
     return value
+  }
+
+  /// Repeats what a database that is away has refused or left unknown, as a client would do it.
+  private func insist<Result>(_ body: () async throws -> Result) async throws -> Result {
+    while true {
+      do {
+        return try await body()
+      } catch let error as StorageError where error.isTransient {
+        await Task.yield()
+      }
+    }
   }
 
   private func padded(_ number: Int, _ digits: Int) -> String {

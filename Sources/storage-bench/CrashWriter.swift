@@ -15,11 +15,7 @@ struct CrashWriter {
 
   func run() async throws {
     let clock = SystemClock()
-    var options = SQLiteOptions()
-    // Short, so that the process is killed in checkpoints as well.
-    options.checkpointPages = 200
-    let database = try await SQLiteDatabase.open(
-      path: path, migrations: TopicStore.migrations + [CrashLoad.schema], clock: clock, options: options)
+    let database = try await open(clock)
     let load = CrashLoad(
       database: database,
       hub: TopicHub(database: database, clock: clock, key: SecretKey([UInt8](repeating: 1, count: 32))),
@@ -27,6 +23,15 @@ struct CrashWriter {
       outbox: Outbox(database: database, clock: clock, random: SystemRandomSource()), clock: clock,
       acknowledge: Self.write)
     try await load.run(callers: callers)
+  }
+
+  private func open(_ clock: any WallClock) async throws -> any Database {
+    let migrations = TopicStore.migrations + [CrashLoad.schema]
+    if path.hasPrefix("postgres://") { return try await openDatabase(at: path, migrations: migrations) }
+    var options = SQLiteOptions()
+    // Short, so that the process is killed in checkpoints as well.
+    options.checkpointPages = 200
+    return try await SQLiteDatabase.open(path: path, migrations: migrations, clock: clock, options: options)
   }
 
   /// One system call, so that lines of several callers do not mix: a pipe takes up to 4 KiB at once.

@@ -73,7 +73,7 @@ class Person(Stranger):
 
     def __init__(self, channel, handle, password=PASSWORD, register=True):
         super().__init__(channel)
-        self.handle = handle
+        self.handle, self.password = handle, password
         accounts = stubs.module("octet.identity.v1.account_service_pb2")
         sessions = stubs.module("octet.identity.v1.session_service_pb2")
         if register:

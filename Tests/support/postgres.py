@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import pathlib
+import signal
 import subprocess
 import urllib.parse
 
@@ -30,6 +32,16 @@ class PostgreSQL:
         name = f"test{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name}")
         return f"postgres://octet@/{name}?host={urllib.parse.quote(self.folder, safe='')}&port={self.port}"
+
+    def kill(self):
+        """kill -9 of the server and of all its processes; it is started again as soon as that is seen."""
+        postmaster = int((pathlib.Path(self.folder) / "data/postmaster.pid").read_text().split()[0])
+        children = subprocess.run(["pgrep", "-P", str(postmaster)], stdout=subprocess.PIPE, text=True).stdout.split()
+        for process in [postmaster, *map(int, children)]:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # It has ended by itself, as its postmaster is gone.
 
     def stop(self):
         self.process.terminate()
