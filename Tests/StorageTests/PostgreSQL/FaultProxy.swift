@@ -1,8 +1,9 @@
 import Base
 import Glibc
 
-/// Stands between a client and a server on real sockets, and spoils connections at random points: it cuts them, or
-/// keeps silent for a while, in the middle of a message or between two.
+/// Stands between a client and a server on real sockets, and spoils connections at random points, in the middle of a
+/// message or between two: in turn it cuts one, hides for a while that it has cut one, holds one up, and lets all that
+/// passes over one vanish.
 final class FaultProxy: Sendable {
   /// Where clients connect, on 127.0.0.1.
   let port: Int
@@ -14,7 +15,15 @@ final class FaultProxy: Sendable {
   private let spoiledCount = Locked(0)
   private let isOver = Locked(false)
 
-  /// How long a connection that was silenced stays so.
+  /// What is done to a connection.
+  private enum Fault: CaseIterable {
+    case cut
+    case silentCut
+    case delay
+    case drop
+  }
+
+  /// How long a connection that was silenced stays so, at most.
   private static let silenceMilliseconds: UInt64 = 400
 
   /// - Parameter target: the server's port on 127.0.0.1.
@@ -71,9 +80,10 @@ final class FaultProxy: Sendable {
       }
     }
     guard isConnected else { return }
-    // Drawn once, as a share, so that a connection that was opened in peace can still be spoiled.
-    let share = Int(random.below(1000)) + 1
+    // Drawn as a share, so that a connection that was opened in peace can still be spoiled.
+    var share = Int(random.below(1000)) + 1
     var passed = 0
+    var drops = false
     var chunk = [UInt8](repeating: 0, count: 4096)
     while true {
       var sockets = [
@@ -81,21 +91,39 @@ final class FaultProxy: Sendable {
       ]
       guard poll(&sockets, 2, -1) > 0 || errno == EINTR else { return }
       for (index, socket) in sockets.enumerated() where socket.revents != 0 {
-        let left = longestLife.withLock { $0.map { max(1, $0 * share / 1000 - passed) } } ?? .max
+        let life = drops ? nil : longestLife.withLock { $0 }
+        let left = life.map { max(1, $0 * share / 1000 - passed) } ?? .max
         let taken = recv(socket.fd, &chunk, min(chunk.count, left), 0)
         guard taken > 0 else { return }
+        // The client must find out by itself that nothing comes any more.
+        if drops { continue }
         guard send(index == 0 ? server : client, chunk, taken, Int32(MSG_NOSIGNAL)) == taken else { return }
         passed += taken
-        guard taken < left else { return spoil(client, server) }
+        if taken < left { continue }
+        switch nextFault() {
+        case .cut: return
+        case .silentCut:
+          shutdown(server, Int32(SHUT_RDWR))
+          pause()
+          return
+        case .delay:
+          pause()
+          (share, passed) = (Int(random.below(1000)) + 1, 0)
+        case .drop: drops = true
+        }
       }
     }
   }
 
-  /// Ends a connection at once for both sides, or hides from the client for a while that it has ended.
-  private func spoil(_ client: Int32, _ server: Int32) {
-    spoiledCount.withLock { $0 += 1 }
-    guard random.below(4) == 0 else { return }
-    shutdown(server, Int32(SHUT_RDWR))
+  private func nextFault() -> Fault {
+    let number = spoiledCount.withLock { count in
+      defer { count += 1 }
+      return count
+    }
+    return Fault.allCases[number % Fault.allCases.count]
+  }
+
+  private func pause() {
     var none = pollfd(fd: -1, events: 0, revents: 0)
     poll(&none, 1, Int32(random.below(Self.silenceMilliseconds)))
   }
