@@ -1,7 +1,8 @@
 import Base
-import HTTP2
 import RPC
 import Testing
+
+@testable import HTTP2
 
 /// Windows both ways: much data passes, and a slow side holds up its own stream only.
 @Suite struct FlowControlTests {
@@ -70,7 +71,7 @@ import Testing
       let stalled = await slow.wait { _ in true }
       #expect(stalled.bodySize == window, "not a byte more than the window")
       let mostQueued = try #require(handler.withLock { $0 }).mostQueued.withLock { $0 }
-      #expect(mostQueued <= StreamWaterMarks.high + (64 << 10))
+      #expect(mostQueued <= window + (64 << 10), "never more than the peer takes, and a message")
       // Now it reads on.
       var consumed = 0
       while true {
@@ -80,6 +81,35 @@ import Testing
         consumed = so.bodySize
       }
       #expect(await slow.response().bodySize == 4 * Self.megabyte)
+    }
+  }
+
+  @Test(arguments: [1, 16])
+  func `streams may queue more than their marks as long as one write takes all of it`(streams: Int) async throws {
+    let chunk = 64 << 10
+    let handlers = Locked<[DownloadHandler]>([])
+    let waiting = Waiting()
+    // The last request has all downloads begin in its tick, which knows the windows of each.
+    let acceptor = ScriptedAcceptor { head, stream in
+      if head.path == "/download" {
+        waiting.streams.append(stream)
+        return HoldingHandler(stream)
+      }
+      for stream in waiting.streams {
+        handlers.withLock { $0.append(DownloadHandler(stream, total: 4 * chunk, chunk: chunk)) }
+      }
+      return EchoHandler(stream)
+    }
+    try await run(acceptor) { fixture in
+      let downloads = (0..<streams).map { _ in
+        Exchange.start(fixture.transport, path: "/download", keepsBody: false)
+      }
+      _ = await Exchange.start(fixture.transport, path: "/begin", body: [[1]]).response()
+      for download in downloads { _ = await download.wait { $0.bodySize > 0 } }
+      let queued = handlers.withLock { $0.reduce(0) { $0 + $1.mostQueued.withLock { $0 } } }
+      let marks = streams * (StreamWaterMarks.high + chunk)
+      #expect(queued > marks)
+      #expect(queued <= marks + HTTP2Limits.outputBatchSize)
     }
   }
 
@@ -131,5 +161,10 @@ import Testing
       }
       #expect(await Exchange.start(fixture.transport, body: [[1]]).response().body == [1])
     }
+  }
+
+  /// Streams that have not begun. Unchecked because only the one loop of the server that they came to touches it.
+  private final class Waiting: @unchecked Sendable {
+    var streams: [any ServerStream] = []
   }
 }

@@ -3,7 +3,10 @@ internal import RPC
 
 /// What operators see of a connection. On the loop.
 extension Connection {
-  func noteSent() { traffic.lastMessageSent = loop.tickTime }
+  func noteQueued(_ bytes: Int) {
+    traffic.lastMessageSent = loop.tickTime
+    queuedSinceFlush += bytes
+  }
   func noteReceived() { traffic.lastMessageReceived = loop.tickTime }
   func noteKeepalive() { traffic.keepalivesSent += 1 }
 

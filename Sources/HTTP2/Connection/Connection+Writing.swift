@@ -10,8 +10,14 @@ extension Connection {
     loop.flushLater(self)
   }
 
+  /// Whether the next flush will probably send all that is queued since the last one, and more.
+  var takesMore: Bool {
+    pending.isEmpty && queuedSinceFlush < min(HTTP2Limits.outputBatchSize, session.sendWindow)
+  }
+
   func flush() {
     isFlushQueued = false
+    queuedSinceFlush = 0
     guard state == .open else { return }
     session.reportClosed()
     guard state == .open else { return }

@@ -32,6 +32,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   /// Output that the socket did not take, and how much of it is sent since.
   final var pending = PendingOutput()
+  /// Octets of bodies that streams have queued since the last flush began.
+  final var queuedSinceFlush = 0
   final var isFlushQueued = false
   /// Streams whose handlers are to hear that there is room.
   final var drained: [HTTP2Stream] = []

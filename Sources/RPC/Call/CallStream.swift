@@ -65,6 +65,8 @@ class CallStream: @unchecked Sendable {
   func send(_ bytes: [UInt8], compress: Bool) throws { preconditionFailure("overridden by each end") }
   /// Bytes queued that the connection has not taken.
   var queuedBytes: Int { preconditionFailure("overridden by each end") }
+  /// Whether there is room for another message.
+  var hasRoom: Bool { preconditionFailure("overridden by each end") }
   /// The time, if somebody wants to know how long this end waits for the other.
   var waitingSince: Instant? { preconditionFailure("overridden by each end") }
   /// Hears how many bytes are held whose window the peer has back already.
@@ -262,7 +264,7 @@ extension CallStream {
 // MARK: - Writing
 
 extension CallStream {
-  /// Queues an encoded message once the queue is at or below its high-water mark. From any thread.
+  /// Queues an encoded message once the queue has room. From any thread.
   /// - Parameter compress: whether to compress it if the call's messages are.
   @inlinable @inline(__always)
   final func write(_ bytes: [UInt8], compress: Bool) async throws {
@@ -273,7 +275,7 @@ extension CallStream {
   /// - Returns: false if there is none, and on other threads.
   @usableFromInline
   final func writeAtOnce(_ bytes: [UInt8], compress: Bool) throws -> Bool {
-    guard executor.isCurrent, queuedBytes <= StreamWaterMarks.high else { return false }
+    guard executor.isCurrent, hasRoom else { return false }
     try send(bytes, compress: compress)
     return true
   }
@@ -284,7 +286,7 @@ extension CallStream {
       guard executor.isCurrent else {
         return try await executor.hop { try await self.awaitWrite(bytes, compress: compress) }
       }
-      if queuedBytes <= StreamWaterMarks.high { return try send(bytes, compress: compress) }
+      if hasRoom { return try send(bytes, compress: compress) }
       await waitForRoom()
       try Task.checkCancellation()
     }
@@ -308,7 +310,7 @@ extension CallStream {
     await withTaskCancellationHandler {
       await Suspension.wait { suspension in
         // As in waitForInput.
-        if queuedBytes <= StreamWaterMarks.high || Task.isCancelled {
+        if hasRoom || Task.isCancelled {
           suspension.resume()
         } else {
           writers.append(suspension)

@@ -69,7 +69,7 @@ extension ClientCall {
     for message in pending { put(message.bytes, message.compress, on: stream) }
     pending = []
     if hasFinished { stream.finish() }
-    if stream.queuedBytes <= StreamWaterMarks.high { wakeWriters() }
+    if stream.hasRoom { wakeWriters() }
   }
 
   /// Sends the head of the request to a server, with the time that is left.

@@ -54,6 +54,11 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
     return pending.reduce(0) { $0 + $1.bytes.count }
   }
 
+  override var hasRoom: Bool {
+    if let stream { return outcome != nil || stream.hasRoom }
+    return queuedBytes <= StreamWaterMarks.high
+  }
+
   override var waitingSince: Instant? { nil }
 
   // A program calls few servers, and trusts them alike.

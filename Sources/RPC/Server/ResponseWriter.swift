@@ -55,7 +55,7 @@ public struct ResponseSink: Sendable {
   public func offer(_ message: EncodedMessage) -> Outcome {
     precondition(call.executor.isCurrent, "a sink belongs to its executor")
     if call.state.hasEnded { return .ended }
-    if call.queuedBytes > StreamWaterMarks.high { return .full }
+    if !call.hasRoom { return .full }
     do {
       try call.send(message.bytes, compress: false)
       return .queued

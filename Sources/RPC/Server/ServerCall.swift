@@ -92,6 +92,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   // Who waits for room must learn of the end, after which the stream reports no drain any more.
   override var queuedBytes: Int { state.hasEnded ? 0 : stream.queuedBytes }
+  override var hasRoom: Bool { state.hasEnded || stream.hasRoom }
   override var waitingSince: Instant? { server.wantsStages ? server.clock.now() : nil }
 
   override func holdsWithoutWindow(_ count: Int) {

@@ -42,8 +42,14 @@ public protocol ClientStream: AnyObject {
   func reset(_ code: ResetCode)
   /// See `ServerStream.queuedBytes`.
   var queuedBytes: Int { get }
+  /// See `ServerStream.hasRoom`.
+  var hasRoom: Bool { get }
   /// See `ServerStream.consumed`.
   func consumed(_ count: Int)
+}
+
+extension ClientStream {
+  public var hasRoom: Bool { queuedBytes <= StreamWaterMarks.high }
 }
 
 /// The core's end of one request, called by the transport on the call's executor.

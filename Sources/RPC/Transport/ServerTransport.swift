@@ -84,15 +84,20 @@ public protocol ServerStream: AnyObject {
   /// Drops what is queued and resets the stream. Harmless after the end.
   func reset(_ code: ResetCode)
 
-  /// Body bytes queued and not yet taken by the connection. The core stops writing above its high-water mark and
-  /// goes on when `ServerStreamHandler.drained` is called. See `StreamWaterMarks`.
+  /// Body bytes queued and not yet taken by the connection.
   var queuedBytes: Int { get }
+
+  /// Whether the core is to write on. Otherwise it waits until `ServerStreamHandler.drained` is called. Up to
+  /// `StreamWaterMarks.high` there is room always; a transport may know that more will go at once.
+  var hasRoom: Bool { get }
 
   /// Gives the peer `count` more bytes of window: they were received and are no longer held.
   func consumed(_ count: Int)
 }
 
 extension ServerStream {
+  public var hasRoom: Bool { queuedBytes <= StreamWaterMarks.high }
+
   public func respond(status: Int, headers: HeaderList, body: [UInt8], trailers: HeaderList) {
     respond(status: status, headers: headers, endStream: false)
     write(body)

@@ -109,6 +109,7 @@ class WebCall: ServerStream, ServerStreamHandler {
   final var executor: any CallExecutor { stream.executor }
   final var peer: PeerInfo { stream.peer }
   final var queuedBytes: Int { stream.queuedBytes + heldAnswerBytes }
+  final var hasRoom: Bool { heldAnswerBytes == 0 ? stream.hasRoom : queuedBytes <= StreamWaterMarks.high }
   final func reset(_ code: ResetCode) {
     // What the core is tired of waiting for is the peer's end, not that the peer takes the answer.
     if lateBytes != nil { endNow() } else { stream.reset(code) }

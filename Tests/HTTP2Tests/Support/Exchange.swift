@@ -56,7 +56,7 @@ final class Exchange: ClientStreamHandler, @unchecked Sendable {
   private func pump() {
     while let chunk = left.popLast() {
       stream.write(chunk)
-      if stream.queuedBytes > StreamWaterMarks.high { break }
+      if !stream.hasRoom { break }
     }
     if left.isEmpty, finishes {
       finishes = false

@@ -97,7 +97,7 @@ final class DownloadHandler: ServerStreamHandler, @unchecked Sendable {
   }
 
   private func pump() {
-    while left > 0, stream.queuedBytes <= StreamWaterMarks.high {
+    while left > 0, stream.hasRoom {
       let part = min(left, chunk.count)
       stream.write(part == chunk.count ? chunk : Array(chunk.prefix(part)))
       left -= part

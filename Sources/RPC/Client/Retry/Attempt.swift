@@ -16,6 +16,7 @@ final class Attempt: ClientStreamHandler {
   func reset(_ code: ResetCode) { stream?.reset(code) }
   func consumed(_ count: Int) { stream?.consumed(count) }
   var queuedBytes: Int { stream?.queuedBytes ?? 0 }
+  var hasRoom: Bool { stream?.hasRoom ?? true }
 
   /// Ends the attempt; nothing of it reaches the call any more.
   func abandon(_ code: ResetCode) {

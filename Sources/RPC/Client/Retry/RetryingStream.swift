@@ -83,6 +83,8 @@ final class RetryingStream: ClientStream, @unchecked Sendable {
     return attempts.map(\.queuedBytes).min() ?? buffer.bytes
   }
 
+  var hasRoom: Bool { committed?.hasRoom ?? (queuedBytes <= StreamWaterMarks.high) }
+
   func consumed(_ count: Int) { committed?.consumed(count) }
 
   // MARK: Attempts

@@ -1,0 +1,131 @@
+public import Base
+public import Storage
+
+/// A transfer of a ledger: two conditional balance updates, the transfer, two entries that are appended and chained
+/// from the account's row, and the request's idempotency row.
+///
+/// `Tests/Benchmarks/peers/plain_sqlite.c` runs the same statements.
+public struct TransferShape: TransactionShape {
+  /// What kind of UUIDs clients make.
+  public enum Requests: String, Sendable {
+    /// Version 7: they rise with time.
+    case timeOrdered = "v7"
+    /// Version 4.
+    case random = "v4"
+  }
+
+  public let name = "transfers"
+  private let requests: Requests
+  private let identifiers = IdentifierGenerator(clock: SystemClock())
+
+  public init(requests: Requests = .timeOrdered) {
+    self.requests = requests
+  }
+
+  private static let accounts = 100_000
+  private static let balance = 1_000_000_000
+  private static let hash = [UInt8](repeating: 5, count: 16)
+  private static let reply = [UInt8](repeating: 6, count: 24)
+
+  /// Its tables.
+  public static let schema = Migration(
+    "bench", 2, "a ledger",
+    sql: """
+      CREATE TABLE bench_accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL, last_entry INTEGER NOT NULL);
+      CREATE TABLE bench_transfers (
+        id INTEGER PRIMARY KEY, debtor INTEGER NOT NULL, creditor INTEGER NOT NULL, amount INTEGER NOT NULL,
+        created_at INTEGER NOT NULL);
+      CREATE TABLE bench_entries (
+        id INTEGER PRIMARY KEY, account INTEGER NOT NULL, amount INTEGER NOT NULL, previous INTEGER NOT NULL);
+      """)
+
+  public func prepare(_ writer: any Writer) throws {
+    try writer.execute(
+      """
+      INSERT INTO bench_accounts (id, balance, last_entry) SELECT value, $2, 0 FROM \(Series.sql) WHERE true
+      ON CONFLICT DO NOTHING
+      """, Self.accounts - 1, Self.balance)
+  }
+
+  public func fill(_ rows: Range<Int64>, _ writer: any Writer) throws {
+    // The identifiers of a day ago, so that twice their number is still below those of the run.
+    let first = (identifiers.next().rawValue - 86_400_000 << 22) + rows.lowerBound
+    let last = Int64(rows.count) - 1
+    try writer.execute(
+      """
+      INSERT INTO bench_transfers (id, debtor, creditor, amount, created_at)
+      SELECT $2 + value, abs(random()) % $3, abs(random()) % $3, 5, 1767225600000000000 + value FROM \(Series.sql)
+      """, last, first, Self.accounts)
+    try writer.execute(
+      """
+      INSERT INTO bench_entries (id, account, amount, previous)
+      SELECT 2 * $2 + value, abs(random()) % $3, 5, 1 FROM \(Series.sql)
+      """, last * 2 + 1, first, Self.accounts)
+    let random = SystemRandomSource()
+    for row in rows {
+      // Of version 4 the first bytes are spread evenly, so that the next insert falls anywhere among them; in order,
+      // because ten million inserts at random places would take an hour.
+      let leading = requests == .random ? UInt64(row) &* (UInt64.max / 16_000_000) : UInt64(row)
+      try insert(Self.bytes(leading) + Self.bytes(random.next()), Instant(seconds: 1_767_225_600), writer)
+    }
+  }
+
+  /// As the storage layer does it, but without a lookup.
+  private func insert(_ id: [UInt8], _ now: Instant, _ writer: any Writer) throws {
+    try writer.execute(
+      """
+      INSERT INTO octet_requests (request_id, caller, method, hash, reply, created_at)
+      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+      """, id, 1, 1, Self.hash, Self.reply, now)
+  }
+
+  public func transaction(_ random: any RandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void {
+    let id = identifiers.next().rawValue
+    let time = UInt64(id) >> 22
+    let leading =
+      requests == .random ? random.next() : UInt64(1) << 60 | time << 16 | UInt64(id & 0xffff)
+    let text = Self.uuid(leading, random.next())
+    guard let key = RequestKey(caller: Identifier(rawValue: 1), method: "bench", requestID: text) else {
+      preconditionFailure("\(text) is no UUID")
+    }
+    let debtor = Int64(random.below(UInt64(Self.accounts)))
+    let creditor = (debtor + 1 + Int64(random.below(UInt64(Self.accounts - 1)))) % Int64(Self.accounts)
+    return { writer in
+      _ = try writer.once(key, hash: Self.hash, now: now) {
+        try Self.enter(2 * id, debtor, -5, writer)
+        try Self.enter(2 * id + 1, creditor, 5, writer)
+        try writer.execute(
+          "INSERT INTO bench_transfers (id, debtor, creditor, amount, created_at) VALUES ($1, $2, $3, $4, $5)",
+          id, debtor, creditor, 5, now)
+        return Self.reply
+      }
+    }
+  }
+
+  /// One side of a transfer: an entry that is chained to the account's last one, and the balance.
+  private static func enter(_ entry: Int64, _ account: Int64, _ amount: Int64, _ writer: any Writer) throws {
+    try writer.execute(
+      """
+      INSERT INTO bench_entries (id, account, amount, previous)
+      SELECT $1, id, $3, last_entry FROM bench_accounts WHERE id = $2
+      """, entry, account, amount)
+    let changed = try writer.execute(
+      "UPDATE bench_accounts SET balance = balance + $2, last_entry = $3 WHERE id = $1 AND balance + $2 >= 0",
+      account, amount, entry)
+    precondition(changed == 1, "the balance is larger than any run needs")
+  }
+
+  private static func bytes(_ value: UInt64) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) }
+  }
+
+  private static func uuid(_ high: UInt64, _ low: UInt64) -> String {
+    func hex(_ value: UInt64) -> String {
+      let digits = String(value, radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+    let (a, b) = (Array(hex(high)), Array(hex(low)))
+    return String(a[..<8]) + "-" + String(a[8..<12]) + "-" + String(a[12...]) + "-" + String(b[..<4]) + "-"
+      + String(b[4...])
+  }
+}
