@@ -109,6 +109,7 @@ let houseTargets: [Target] = [
   library("Storage", ["Base"]),
   library("StorageSQLite", ["Base", "Storage", "CSQLite"], settings: strict),
   library("StoragePostgreSQL", ["Base", "Storage", "CPostgreSQL", "CLinux"], settings: strict),
+  library("TransactionShapes", ["Base", "Storage"]),
   library("Streaming", ["Base", "Storage", "Cryptography"]),
   library("NATS", ["Base", "Streaming", "CLinux"], settings: strict),
   library("Blobs", ["Base", "Cryptography", "Storage"]),
@@ -137,10 +138,7 @@ let programs: [Target] = [
     [
       "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "ChannelzAPI",
       "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "NATS", "StoragePostgreSQL",
-      "StorageSQLite", "Streaming",
-      "DomainKit", "WellKnownTypes",
-      "GoogleRPC",
-      "OctetTypes",
+      "StorageSQLite", "Streaming", "TransactionShapes", "DomainKit", "WellKnownTypes", "GoogleRPC", "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
   program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2"]),
   program(
@@ -151,7 +149,7 @@ let programs: [Target] = [
     ]),
   program(
     "storage-bench",
-    ["Base", "Blobs", "Cryptography", "Storage", "StoragePostgreSQL", "StorageSQLite", "Streaming"]),
+    ["Base", "Blobs", "Cryptography", "Storage", "StoragePostgreSQL", "StorageSQLite", "Streaming", "TransactionShapes"]),
   program(
     "roundtrip",
     [

@@ -55,7 +55,8 @@ struct Front: Sendable {
     if configuration.serves(Self.bench) {
       BenchService().register(in: &registry)
       BroadcastService().register(in: &registry)
-      for service in [BenchMethods.service, BroadcastMethods.service] {
+      house.transactions?.register(in: &registry)
+      for service in [BenchMethods.service, BroadcastMethods.service, TransactionsMethods.service] {
         registry.changePolicy(ofService: service) { $0 = Self.benchPolicy }
       }
     }

@@ -26,6 +26,8 @@ struct House: Sendable {
   let authority: IdentityAuthority
   let identity: IdentityDomain
   let rides: RidesDomain
+  /// Only where the benchmark is served.
+  let transactions: TransactionService?
   private let passwordPool: BlockingPool
   /// How often other nodes' changes of sessions and roles are looked for. So long a session that was ended on one node
   /// can still read on another; what it writes is checked against the rows.
@@ -68,6 +70,9 @@ struct House: Sendable {
       identity = try await IdentityDomain(
         kit: kit, authority: authority, passwords: PasswordHasher(pool: passwordPool), roles: RidesDomain.roles)
       rides = RidesDomain(kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: identity.people))
+      transactions =
+        configuration.serves(Front.bench)
+        ? try await TransactionService(database, clock: clock, random: random) : nil
       sweeper = Sweeper(
         database: database, leases: Leases(database: database, clock: clock, random: random),
         sweeps: [RequestRetention(clock: clock), TopicSweep(rides.topicRetention, clock: clock)])
@@ -82,12 +87,13 @@ struct House: Sendable {
   private static func open(_ configuration: Configuration, _ clock: any WallClock) async throws(StartFailure)
     -> any Database
   {
+    let wanted = migrations + (configuration.serves(Front.bench) ? TransactionService.migrations : [])
     do {
       guard let url = configuration.database else {
         return try await SQLiteDatabase.open(
-          path: databasePath(configuration.data), migrations: migrations, clock: clock)
+          path: databasePath(configuration.data), migrations: wanted, clock: clock)
       }
-      return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock)
+      return try await PostgreSQLDatabase.open(url: url, migrations: wanted, clock: clock)
     } catch {
       throw StartFailure(error, opening: configuration.database == nil ? configuration.data : "the database")
     }

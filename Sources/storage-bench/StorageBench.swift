@@ -3,6 +3,7 @@ import Storage
 import StoragePostgreSQL
 import StorageSQLite
 import Streaming
+import TransactionShapes
 
 /// Measures the storage layer, and lets itself be killed for the test of durability.
 ///

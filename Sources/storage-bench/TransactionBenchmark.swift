@@ -3,21 +3,7 @@ import Glibc
 import Storage
 import StoragePostgreSQL
 import StorageSQLite
-
-/// A transaction that is measured.
-protocol TransactionShape: Sendable {
-  var name: String { get }
-
-  /// Rows that every transaction needs.
-  func prepare(_ writer: any Writer) throws
-
-  /// Inserts the rows of earlier transactions, quickly.
-  /// - Parameter rows: their numbers; they are counted over several calls.
-  func fill(_ rows: Range<Int64>, _ writer: any Writer) throws
-
-  /// Draws what one transaction is about, as a request would bring it, and returns its body.
-  func transaction(_ random: SeededRandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void
-}
+import TransactionShapes
 
 /// Durable transactions per second through the storage API: each caller makes one after the other, and all together
 /// give the group commit its batches. With a rate, calls begin at their times, whatever became of those before.

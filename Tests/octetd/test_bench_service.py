@@ -1,5 +1,7 @@
 """octetd serves the benchmark only where it was asked for, with what it does for every call."""
 
+import sqlite3
+
 import grpc
 
 from support import stubs
@@ -29,3 +31,28 @@ def test_it_is_there_when_named_and_its_calls_are_limited_like_all(tmp_path):
         outcomes = [echo(channel, b"x" * 100)[:2] for _ in range(6)]
         assert outcomes[:3] == [(grpc.StatusCode.OK, None)] * 3
         assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED") in outcomes
+
+
+def test_its_transactions_are_in_the_database_when_they_are_answered(tmp_path):
+    messages = stubs.module("bench.v1.transactions_pb2")
+
+    def call(channel, name, request, response):
+        method = channel.unary_unary(
+            f"/bench.v1.Transactions/{name}", request.SerializeToString, response.FromString)
+        return outcome(lambda: method(request()))[0]
+
+    with Server(tmp_path, "--services", "identity,bench") as server, server.channel() as channel:
+        for _ in range(3):
+            placed = call(channel, "PlaceOrder", messages.PlaceOrderRequest, messages.PlaceOrderResponse)
+            moved = call(channel, "Transfer", messages.TransferRequest, messages.TransferResponse)
+            assert (placed, moved) == (grpc.StatusCode.OK, grpc.StatusCode.OK)
+        server.kill()
+    database = sqlite3.connect(tmp_path / "octet.db")
+    counts = [
+        database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for table in ("bench_orders", "bench_items", "bench_transfers", "bench_entries")
+    ]
+    assert counts == [3, 6, 3, 6]
+    # A server without the benchmark lives with what it left.
+    with Server(tmp_path) as server, server.channel() as channel:
+        assert echo(channel, b"x")[0] == grpc.StatusCode.UNIMPLEMENTED

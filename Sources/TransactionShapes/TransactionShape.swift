@@ -1,0 +1,27 @@
+public import Base
+public import Storage
+
+/// A transaction that is measured: through the storage API alone by `storage-bench`, and through a whole server by
+/// `bench.v1.Transactions`.
+public protocol TransactionShape: Sendable {
+  /// What the figures are printed under.
+  var name: String { get }
+
+  /// Inserts the rows that every transaction needs, unless they are there.
+  func prepare(_ writer: any Writer) throws
+
+  /// Inserts the rows of earlier transactions, quickly.
+  /// - Parameter rows: their numbers; they are counted over several calls.
+  func fill(_ rows: Range<Int64>, _ writer: any Writer) throws
+
+  /// Draws what one transaction is about, as a request would bring it, and returns its body. From any thread.
+  func transaction(_ random: any RandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void
+}
+
+/// The numbers from 0 to `$1`, as a table with the column `value`.
+enum Series {
+  static let sql = """
+    (WITH RECURSIVE series (value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM series WHERE value < $1)
+      SELECT value FROM series) AS numbers
+    """
+}

@@ -1,0 +1,40 @@
+import Base
+import BenchAPI
+import RPC
+import Storage
+import TransactionShapes
+
+/// `bench.v1.Transactions`: what a durable transaction costs when it comes through the whole server.
+struct TransactionService: Transactions {
+  /// The tables of the shapes. Only a database that has served the benchmark has them.
+  static let migrations = [OrderShape.schema, TransferShape.schema]
+
+  private let database: any Database
+  private let clock: any WallClock
+  private let random: any RandomSource
+  private let orders: OrderShape
+  private let transfers = TransferShape()
+
+  /// Makes the rows that the transactions need.
+  init(_ database: any Database, clock: any WallClock, random: any RandomSource) async throws {
+    self.database = database
+    self.clock = clock
+    self.random = random
+    let orders = OrderShape(database)
+    self.orders = orders
+    try await database.write { [transfers] writer in
+      try orders.prepare(writer)
+      try transfers.prepare(writer)
+    }
+  }
+
+  func placeOrder(_ request: PlaceOrderRequest, context: ServerContext) async throws -> PlaceOrderResponse {
+    try await database.write(orders.transaction(random, clock.now()))
+    return PlaceOrderResponse()
+  }
+
+  func transfer(_ request: TransferRequest, context: ServerContext) async throws -> TransferResponse {
+    try await database.write(transfers.transaction(random, clock.now()))
+    return TransferResponse()
+  }
+}
