@@ -149,7 +149,10 @@ let programs: [Target] = [
     ]),
   program(
     "storage-bench",
-    ["Base", "Blobs", "Cryptography", "Storage", "StoragePostgreSQL", "StorageSQLite", "Streaming", "TransactionShapes"]),
+    [
+      "Base", "Blobs", "Cryptography", "Storage", "StoragePostgreSQL", "StorageSQLite", "Streaming",
+      "TransactionShapes",
+    ]),
   program(
     "roundtrip",
     [

@@ -22,10 +22,13 @@ public struct OrderShape: TransactionShape {
   public static let schema = Migration(
     "bench", 1, "orders",
     sql: """
+      -- distributed by id
       CREATE TABLE bench_products (id INTEGER PRIMARY KEY, stock INTEGER NOT NULL);
+      -- distributed by id
       CREATE TABLE bench_orders (
         id INTEGER PRIMARY KEY, customer INTEGER NOT NULL, total INTEGER NOT NULL, state INTEGER NOT NULL,
         created_at INTEGER NOT NULL);
+      -- distributed by order_id
       CREATE TABLE bench_items (
         order_id INTEGER NOT NULL, line INTEGER NOT NULL, product INTEGER NOT NULL, quantity INTEGER NOT NULL,
         price INTEGER NOT NULL, PRIMARY KEY (order_id, line)) WITHOUT ROWID;

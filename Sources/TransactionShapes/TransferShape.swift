@@ -31,10 +31,13 @@ public struct TransferShape: TransactionShape {
   public static let schema = Migration(
     "bench", 2, "a ledger",
     sql: """
+      -- distributed by id
       CREATE TABLE bench_accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL, last_entry INTEGER NOT NULL);
+      -- distributed by id
       CREATE TABLE bench_transfers (
         id INTEGER PRIMARY KEY, debtor INTEGER NOT NULL, creditor INTEGER NOT NULL, amount INTEGER NOT NULL,
         created_at INTEGER NOT NULL);
+      -- distributed by id
       CREATE TABLE bench_entries (
         id INTEGER PRIMARY KEY, account INTEGER NOT NULL, amount INTEGER NOT NULL, previous INTEGER NOT NULL);
       """)
