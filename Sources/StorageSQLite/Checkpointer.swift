@@ -8,11 +8,22 @@ internal import Storage
 /// copies the rest between two commits.
 final class Checkpointer: @unchecked Sendable {
   // Unchecked because `logPages` belongs to the writer's thread and the rest is immutable or locked.
+
+  /// How far the copying of a long log has come. Each state follows the one before it.
+  private enum Progress {
+    /// The log is short, or has just been copied to its end.
+    case idle
+    /// The thread copies. How long the log is by now.
+    case copying(logged: Int)
+    /// Little is left, which the writer copies after its next commit.
+    case nearlyDone
+  }
+
   private let logPages: UnsafeMutablePointer<Int32>
   private let requests = BlockingQueue<Void>(limit: 1)
-  private let finishing = Locked(false)
+  private let progress = Locked(Progress.idle)
   private let done = Locked(0)
-  private let startingPages: Int32
+  private let startingPages: Int
   private let gate: WriteGate
 
   /// - Parameters:
@@ -20,7 +31,7 @@ final class Checkpointer: @unchecked Sendable {
   ///   - gate: closed when copying fails in a way that makes the disk doubtful.
   init(startingPages: Int, gate: WriteGate) {
     self.gate = gate
-    self.startingPages = Int32(clamping: startingPages)
+    self.startingPages = startingPages
     logPages = .allocate(capacity: 1)
     logPages.initialize(to: 0)
   }
@@ -39,35 +50,51 @@ final class Checkpointer: @unchecked Sendable {
 
   /// Called by the writer's thread after each commit.
   func committed(on writer: SQLiteConnection) {
-    guard logPages.pointee >= startingPages else { return }
-    let finishes = finishing.withLock { finishing in
-      defer { finishing = false }
-      return finishing
-    }
-    if finishes {
-      // A failure loses nothing: the log stays. The gate learns of one that casts doubt on the disk.
-      if let progress = try? writer.checkpoint(), progress.copied == progress.logged {
-        done.withLock { $0 += 1 }
+    let logged = Int(logPages.pointee)
+    let isLong = logged >= startingPages
+    var (begins, ends) = (false, false)
+    progress.withLock { progress in
+      switch progress {
+      case .idle where isLong:
+        progress = .copying(logged: logged)
+        begins = true
+      case .idle: break
+      case .copying:
+        progress = .copying(logged: logged)
+      case .nearlyDone:
+        progress = .idle
+        ends = true
       }
-      gate.close(after: writer)
-      logPages.pointee = 0
-    } else {
-      // Full means that the thread has been told already.
-      try? requests.push(())
     }
+    // The thread is told of one log at a time, so there is room; closed means that it has ended.
+    if begins { try? requests.push(()) }
+    guard ends else { return }
+    // When nothing was left, the commit itself has made the log start over.
+    if isLong { finish(on: writer) } else { done.withLock { $0 += 1 } }
+  }
+
+  private func finish(on writer: SQLiteConnection) {
+    // A failure loses nothing: the log stays. The gate learns of one that casts doubt on the disk.
+    if let progress = try? writer.checkpoint(), progress.copied == progress.logged {
+      done.withLock { $0 += 1 }
+    }
+    gate.close(after: writer)
+    logPages.pointee = 0
   }
 
   /// Serves the requests until `stop`, on the checkpointing thread.
   fileprivate func run(_ connection: SQLiteConnection) {
     while !requests.pop(atMost: 1).isEmpty {
       for _ in 0..<SQLiteLimits.checkpointRounds {
-        guard let progress = try? connection.checkpoint() else {
+        guard let copied = try? connection.checkpoint()?.copied else {
           gate.close(after: connection)
           break
         }
-        if progress.logged - progress.copied < SQLiteLimits.checkpointRemainder { break }
+        // What SQLite calls the length of the log is that at the beginning of the round.
+        guard case .copying(let logged) = progress.withLock({ $0 }) else { break }
+        if logged - copied < SQLiteLimits.checkpointRemainder { break }
       }
-      finishing.withLock { $0 = true }
+      progress.withLock { $0 = .nearlyDone }
     }
   }
 

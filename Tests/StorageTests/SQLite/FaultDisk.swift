@@ -65,9 +65,15 @@ final class FaultDisk: Sendable {
   }
 
   private let state = Locked(State())
+  private let willSync: (@Sendable (_ path: String) -> Void)?
 
-  /// - Parameter failing: the number of the operation at which `fault` happens, from 1.
-  init(failing: Int? = nil, _ fault: Fault = .failsOnce) {
+  /// - Parameters:
+  ///   - failing: the number of the operation at which `fault` happens, from 1.
+  ///   - willSync: called before a file is synced, on the thread that does it.
+  init(
+    failing: Int? = nil, _ fault: Fault = .failsOnce, willSync: (@Sendable (_ path: String) -> Void)? = nil
+  ) {
+    self.willSync = willSync
     state.withLock { $0.failing = failing.map { ($0, fault) } }
   }
 
@@ -103,6 +109,8 @@ final class FaultDisk: Sendable {
       return state.isFull && operation == .write ? .isFull : .works
     }
   }
+
+  func willSync(_ path: String) { willSync?(path) }
 
   func opened(_ path: String) {
     state.withLock { state in

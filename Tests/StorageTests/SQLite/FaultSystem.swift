@@ -113,6 +113,7 @@ private struct FaultFile {
   /// Nothing is synced in truth: the model says what is durable.
   static func sync(_ file: UnsafeMutablePointer<sqlite3_file>?) -> Int32 {
     let disk = disk(file)
+    disk.willSync(path(file))
     let works = disk.next(.sync) == .works
     if works || !disk.isDead { disk.synced(path(file), successfully: works) }
     return works ? SQLITE_OK : SQLITE_IOERR | (4 << 8)
