@@ -2,11 +2,25 @@ internal import Base
 internal import CLinux
 internal import Storage
 
+/// Time as a session sees it. Tests bring their own, so that they wait for nothing.
+struct SessionTime: Sendable {
+  var now: @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }
+
+  /// Blocks the thread.
+  var sleep: @Sendable (Duration) -> Void = { duration in
+    let nanoseconds = max(0, duration.inNanoseconds)
+    var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    // A signal that cuts it short does no harm.
+    nanosleep(&time, nil)
+  }
+}
+
 /// The connection of one thread, which is made anew when it breaks.
 final class PostgreSQLSession {
   let options: PostgreSQLOptions
   private let url: String
   private let random: any RandomSource
+  private let time: SessionTime
   private var connection: PostgreSQLConnection?
   private var isPooled: Bool
 
@@ -16,10 +30,13 @@ final class PostgreSQLSession {
   private var failedAttempts = 0
   private var lastFailure: StorageError?
 
-  init(_ url: String, _ options: PostgreSQLOptions, _ random: any RandomSource) {
+  init(
+    _ url: String, _ options: PostgreSQLOptions, _ random: any RandomSource, time: SessionTime = SessionTime()
+  ) {
     self.url = url
     self.options = options
     self.random = random
+    self.time = time
     isPooled = options.isPooled
   }
 
@@ -30,11 +47,11 @@ final class PostgreSQLSession {
     if let connection, !connection.isBroken { return connection }
     connection = nil
     while true {
-      let now = ContinuousClock.now
+      let now = time.now()
       if let began = outageBegan, let next = nextAttempt, next > now {
         let isHopeless = began.duration(to: next) > options.patience
         if isHopeless, let lastFailure { throw lastFailure }
-        Self.sleep(now.duration(to: next))
+        time.sleep(now.duration(to: next))
       }
       do throws(PostgreSQLFailure) {
         let made = try PostgreSQLConnection(url, options, isPooled: isPooled)
@@ -54,7 +71,7 @@ final class PostgreSQLSession {
       return
     }
     guard failure.kind == .connection else { throw failure.error }
-    let now = ContinuousClock.now
+    let now = time.now()
     outageBegan = outageBegan ?? now
     lastFailure = failure.error
     failedAttempts += 1
@@ -84,7 +101,7 @@ final class PostgreSQLSession {
 
   /// Waits before a body is run again, so that those that met each other do not meet again.
   func waitBeforeRetry(_ attempt: Int) {
-    Self.sleep(
+    time.sleep(
       Self.delay(
         attempt, first: PostgreSQLLimits.firstRetryDelay, longest: PostgreSQLLimits.longestRetryDelay, random))
   }
@@ -95,12 +112,5 @@ final class PostgreSQLSession {
   ) -> Duration {
     let full = min(longest, first * (1 << min(attempt - 1, 16)))
     return .nanoseconds(Int64(random.below(UInt64(full.inNanoseconds))))
-  }
-
-  private static func sleep(_ duration: Duration) {
-    let nanoseconds = max(0, duration.inNanoseconds)
-    var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
-    // A signal that cuts it short does no harm.
-    nanosleep(&time, nil)
   }
 }

@@ -197,41 +197,6 @@ import Testing
     }
   }
 
-  @Test func `when too many wait, the next is refused at once`() async throws {
-    let database = try await SQLiteDatabase.openTemporary(migrations: [Fixture.values], clock: ManualClock())
-    let hasBegun = ParkingSpot()
-    let mayEnd = BlockingQueue<Void>(limit: 1)
-    async let slow: Void = database.write { _ in
-      hasBegun.unpark()
-      _ = mayEnd.pop(atMost: 1)
-    }
-    try await hasBegun.park()
-    let refused = Locked(0)
-    await withTaskGroup(of: Void.self) { group in
-      for id in 1...17_000 {
-        group.addTask {
-          do {
-            try await database.write { try $0.execute("INSERT INTO samples (id) VALUES ($1)", id) }
-          } catch {
-            #expect((error as? StorageError)?.code == .overloaded)
-            // The first refusal proves that the queue is full; the writer may go on.
-            if refused.withLock({
-              $0 += 1
-              return $0
-            }) == 1 {
-              try? mayEnd.push(())
-            }
-          }
-        }
-      }
-    }
-    try await slow
-    let rows: Int? = try await database.read { try $0.first("SELECT count(*) FROM samples") { $0[0] } }
-    #expect(rows == 17_000 - refused.withLock { $0 })
-    #expect(refused.withLock { $0 } > 0)
-    await database.close()
-  }
-
   @Test(arguments: [
     (
       "SELECT key FROM octet_timers WHERE kind = $1 AND due <= $2 ORDER BY due LIMIT 64", "octet_timers_kind_due"
