@@ -21,9 +21,15 @@ public final class RidesDomain: Sendable {
 
   let core: RidesCore
   private let loops = Locked<[Task<Void, Never>]>([])
+  private let pause: @Sendable (Duration) async throws -> Void
 
   /// Sets the handlers of its timers, so `timers` must not have been started.
-  public init(kit: Kit, timers: Timers, rooms: any Rooms, limits: RidesLimits = RidesLimits()) {
+  /// - Parameter pause: waits between two rounds of the background work; tests say when it goes on.
+  public init(
+    kit: Kit, timers: Timers, rooms: any Rooms, limits: RidesLimits = RidesLimits(),
+    pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+  ) {
+    self.pause = pause
     core = RidesCore(
       kit: kit, timers: timers, rooms: rooms, limits: limits, fleet: Fleet(), timeZones: TimeZones(),
       pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: ConflatingTopics(), durables: ConflatingTopics(),
@@ -87,11 +93,11 @@ public final class RidesDomain: Sendable {
   private func loop(
     every interval: Duration, _ body: @escaping @Sendable () async throws -> Void
   ) -> Task<Void, Never> {
-    let log = core.kit.log
+    let (log, pause) = (core.kit.log, pause)
     return Task {
       while true {
         do {
-          try await Task.sleep(for: interval)
+          try await pause(interval)
           try await body()
         } catch is CancellationError {
           return

@@ -1,4 +1,5 @@
-/// The numbers of the rides specification, in one place.
+/// The numbers of the rides specification, in one place; but for those that a receipt rests on, which must not change
+/// as long as it can be computed again: they are parts of the fare.
 public struct RidesLimits: Sendable {
   /// How long a quote binds.
   public var quoteLifetime: Duration = .seconds(300)
@@ -18,8 +19,6 @@ public struct RidesLimits: Sendable {
   public var arrivalRadiusM = 150.0
   /// How long a driver waits at the pickup before leaving makes the ride NO_SHOW.
   public var noShowWait: Duration = .seconds(300)
-  /// Waiting at the pickup that costs nothing.
-  public var freeWait: Duration = .seconds(180)
   /// Cancelling is free for this long after a driver was assigned.
   public var freeCancelTime: Duration = .seconds(120)
   /// Cancelling is free once the driver is this late.

@@ -10,7 +10,7 @@ import Testing
     func instant(_ seconds: Int64?) -> Instant? { seconds.map { start + .seconds($0) } }
     return CancelFee(
       assignedAt: instant(assigned), pickupDueAt: instant(due), arrivedAt: instant(arrived), cityFee: 500,
-      now: start + .seconds(now)
+      now: start + .seconds(now), limits: RidesLimits()
     ).total
   }
 

@@ -11,12 +11,6 @@ struct CancelFee: Sendable, Equatable {
   /// The rest.
   var platformShare: Int64 { total - driverShare }
 
-  /// After the assignment the rider may change their mind for this long.
-  static let graceAfterAssignment: Duration = .seconds(120)
-
-  /// A driver this late frees the rider of the fee.
-  static let lateness: Duration = .seconds(300)
-
   static let driverShareBasisPoints: Int64 = 8_000
 
   /// Splits a fee that is due.
@@ -28,16 +22,19 @@ struct CancelFee: Sendable, Equatable {
     driverShare = Int64((scaled + Int128(BasisPoints.whole / 2)) / Int128(BasisPoints.whole))
   }
 
-  /// The fee if the rider cancels at `now`: none before the assignment, within 2 minutes of it, or if the driver
-  /// is 5 minutes late at the pickup; otherwise the city's.
+  /// The fee if the rider cancels at `now`: none before the assignment, for `freeCancelTime` after it, or if
+  /// the driver is late at the pickup by `lateDriver`; otherwise the city's.
   /// - Parameters:
   ///   - assignedAt: when the present driver accepted; nil before.
   ///   - pickupDueAt: when that driver was expected at the pickup, as estimated on acceptance; nil before.
   ///   - arrivedAt: when that driver arrived; nil while on the way.
   ///   - cityFee: minor units, at least 0.
-  init(assignedAt: Instant?, pickupDueAt: Instant?, arrivedAt: Instant?, cityFee: Int64, now: Instant) {
-    let isLate = pickupDueAt.map { (arrivedAt ?? now) - $0 >= Self.lateness } ?? false
-    let isFree = assignedAt.map { now - $0 <= Self.graceAfterAssignment } ?? true
+  init(
+    assignedAt: Instant?, pickupDueAt: Instant?, arrivedAt: Instant?, cityFee: Int64, now: Instant,
+    limits: RidesLimits
+  ) {
+    let isLate = pickupDueAt.map { (arrivedAt ?? now) - $0 >= limits.lateDriver } ?? false
+    let isFree = assignedAt.map { now - $0 <= limits.freeCancelTime } ?? true
     self.init(total: isFree || isLate ? 0 : cityFee)
   }
 }

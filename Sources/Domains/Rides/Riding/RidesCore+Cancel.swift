@@ -91,6 +91,6 @@ extension RidesCore {
     else { throw StorageError(.corrupt, operation: "read", message: "the fare table of a ride is missing") }
     return CancelFee(
       assignedAt: ride.assignedAt, pickupDueAt: ride.pickupDueAt, arrivedAt: ride.arrivedAt,
-      cityFee: table.cancelFeeMinor, now: now)
+      cityFee: table.cancelFeeMinor, now: now, limits: limits)
   }
 }

@@ -98,9 +98,9 @@ struct RideHandlers: RideService {
       var response = QuoteCancelFeeResponse()
       response.fee = .init(minor: fee.total, of: ride.currency)
       if canceller == .rider, fee.total == 0, let assignedAt = ride.assignedAt,
-        core.now - assignedAt <= CancelFee.graceAfterAssignment
+        core.now - assignedAt <= core.limits.freeCancelTime
       {
-        response.freeUntil = .init(assignedAt + CancelFee.graceAfterAssignment)
+        response.freeUntil = .init(assignedAt + core.limits.freeCancelTime)
       }
       return response
     }
