@@ -12,6 +12,9 @@ public enum EngineUnderTest {
 
   public static let isPostgreSQL = getenv("OCTET_TEST_ENGINE").map { String(cString: $0) } == "postgresql"
 
+  /// How many of its threads write.
+  public static var writers: Int { isPostgreSQL ? connections : 1 }
+
   /// Opens an empty database. Every write body runs twice, which finds those that have effects outside of their
   /// transactions.
   public static func openTemporary(migrations: [Migration], clock: any WallClock) async throws -> any Database {

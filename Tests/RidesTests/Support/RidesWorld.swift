@@ -12,7 +12,7 @@ import Streaming
 @testable import Rides
 
 /// A whole server of rides in one process: a database, the RPC core, real clients over the in-process transport, and a clock
-/// that the test moves. Background loops do not run; a test calls `match()` and `runTimers()`.
+/// that the test moves. Background loops do not run unless a test starts them; it calls `match()` and `runTimers()`.
 final class RidesWorld: Sendable {
   let clock: ManualClock
   let database: any Database
@@ -21,6 +21,7 @@ final class RidesWorld: Sendable {
   let keys: ServerKeys
   private let limits: RidesLimits
   private let topicLimits: TopicLimits
+  private let pacer: Pacer
   private let node: Locked<Node>
 
   /// What a restart makes anew.
@@ -35,12 +36,14 @@ final class RidesWorld: Sendable {
   static let noon = Instant(seconds: 1_767_268_800)
 
   init(
-    limits: RidesLimits = RidesLimits(), topicLimits: TopicLimits = TopicLimits(), start: Instant = RidesWorld.noon
+    limits: RidesLimits = RidesLimits(), topicLimits: TopicLimits = TopicLimits(), start: Instant = RidesWorld.noon,
+    pacer: Pacer = Pacer()
   ) async throws {
     let clock = ManualClock(start)
     self.clock = clock
     self.limits = limits
     self.topicLimits = topicLimits
+    self.pacer = pacer
     database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + ChatRooms.migrations + RidesDomain.migrations, clock: clock)
     identifiers = IdentifierGenerator(clock: clock)
@@ -48,7 +51,7 @@ final class RidesWorld: Sendable {
     node = Locked(
       try Self.makeNode(
         limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
-        identifiers: identifiers, keys: keys))
+        identifiers: identifiers, keys: keys, pacer: pacer))
     try await rides.seedDemo()
   }
 
@@ -61,7 +64,7 @@ final class RidesWorld: Sendable {
   func restart() async throws {
     let fresh = try Self.makeNode(
       limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
-      identifiers: identifiers, keys: keys)
+      identifiers: identifiers, keys: keys, pacer: pacer)
     node.withLock { $0 = fresh }
     try await rides.core.restoreFleet()
   }
@@ -114,7 +117,7 @@ final class RidesWorld: Sendable {
 
   private static func makeNode(
     limits: RidesLimits, topicLimits: TopicLimits, clock: ManualClock, database: any Database, people: TestPeople,
-    identifiers: IdentifierGenerator, keys: ServerKeys
+    identifiers: IdentifierGenerator, keys: ServerKeys, pacer: Pacer
   ) throws -> Node {
     let random = SeededRandomSource(seed: 1)
     let hub = TopicHub(database: database, clock: clock, key: keys.derived(for: "hub"), limits: topicLimits)
@@ -123,7 +126,9 @@ final class RidesWorld: Sendable {
       authority: people,
       log: Log(level: .error, clock: clock))
     let timers = Timers(database: database, clock: clock, random: random)
-    let rides = RidesDomain(kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: people), limits: limits)
+    let rides = RidesDomain(
+      kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: people), limits: limits,
+      pause: pacer.pause)
     var registry = ServiceRegistry()
     rides.register(in: &registry)
     let unlimited = Rate(perSecond: 1_000_000, burst: 1_000_000)
