@@ -1,5 +1,6 @@
 import Base
 import Storage
+import TransactionShapes
 
 /// A transfer between two accounts that everybody uses: each transaction waits for those before it.
 ///
@@ -29,7 +30,7 @@ struct HotShape: TransactionShape {
     preconditionFailure("two rows are all there is")
   }
 
-  func transaction(_ random: SeededRandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void {
+  func transaction(_ random: any RandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void {
     let debtor = goesBothWays && random.below(2) == 1 ? 2 : 1
     return { writer in
       let taken = try writer.execute(
