@@ -13,10 +13,12 @@ public struct Kit: Sendable {
   public let keys: ServerKeys
   public let authority: any Authority
   public let log: Log
+  /// Nil if this process alone serves the database: what it has in memory is then all there is.
+  public let others: OtherNodes?
 
   public init(
     database: any Database, hub: TopicHub, clock: any WallClock, identifiers: IdentifierGenerator,
-    random: any RandomSource, keys: ServerKeys, authority: any Authority, log: Log
+    random: any RandomSource, keys: ServerKeys, authority: any Authority, log: Log, others: OtherNodes? = nil
   ) {
     self.database = EdgeDatabase(database)
     self.hub = hub
@@ -26,5 +28,6 @@ public struct Kit: Sendable {
     self.keys = keys
     self.authority = authority
     self.log = log
+    self.others = others
   }
 }

@@ -83,7 +83,7 @@ public enum SQLDialect: Sendable, Equatable {
   /// so there the rows are taken already.
   public var forUpdate: String { self == .postgreSQL ? " FOR UPDATE" : "" }
 
-  /// Ends a SELECT whose rows nobody else may change until the transaction ends.
+  /// Ends a SELECT whose rows nobody may change until the transaction ends, though others may hold on to them as well.
   public var forShare: String { self == .postgreSQL ? " FOR SHARE" : "" }
 
   /// Like `forUpdate`, but leaves out the rows that others hold.

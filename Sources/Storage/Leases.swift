@@ -90,11 +90,17 @@ public final class Leases: Sendable {
     under lease: Lease, _ body: @escaping @Sendable (any Writer) throws -> Result
   ) async throws -> Result {
     try await database.write { writer in
-      let isHeld = try writer.firstForUpdate(
-        "SELECT 1 FROM octet_leases WHERE name = $1 AND fence = $2", lease.name, lease.fence
-      ) { _ in true }
-      guard isHeld == true else { throw LeaseLost(name: lease.name) }
+      try Self.confirm(lease, in: writer)
       return try body(writer)
     }
+  }
+
+  /// Makes sure that a lease is still held, and that nobody else can take it before this transaction commits. Any number
+  /// of transactions may hold on to one lease at the same time.
+  /// - Throws: `LeaseLost`.
+  public static func confirm(_ lease: Lease, in writer: any Writer) throws {
+    let isHeld = try writer.exists(
+      "SELECT 1 FROM octet_leases WHERE name = $1 AND fence = $2\(writer.dialect.forShare)", lease.name, lease.fence)
+    guard isHeld else { throw LeaseLost(name: lease.name) }
   }
 }

@@ -14,13 +14,22 @@ enum ConflatingMessage {
     return [encoded == nil ? end : value, UInt8(name.count >> 8), UInt8(name.count & 0xff)] + name + (encoded ?? [])
   }
 
-  /// - Returns: the topic, with its value or nil for its end; nil for what is no message.
-  static func decode(_ message: [UInt8]) -> (topic: Topic, encoded: [UInt8]?)? {
+  /// The topic of a message; nil for what is none.
+  static func topic(_ message: ArraySlice<UInt8>) -> Topic? {
+    head(message).map { Topic(named: String(decoding: message[3..<$0], as: UTF8.self)) }
+  }
+
+  /// - Returns: where the name ends.
+  private static func head(_ message: ArraySlice<UInt8>) -> Int? {
     guard message.count >= 3, message[0] == value || message[0] == end else { return nil }
     let nameEnd = 3 + (Int(message[1]) << 8 | Int(message[2]))
-    guard nameEnd <= message.count, nameEnd <= 3 + longestPart, message.count - nameEnd <= longestPart else {
-      return nil
-    }
+    return nameEnd <= message.count && nameEnd <= 3 + longestPart && message.count - nameEnd <= longestPart
+      ? nameEnd : nil
+  }
+
+  /// - Returns: the topic, with its value or nil for its end; nil for what is no message.
+  static func decode(_ message: [UInt8]) -> (topic: Topic, encoded: [UInt8]?)? {
+    guard let nameEnd = head(message[...]) else { return nil }
     let topic = Topic(named: String(decoding: message[3..<nameEnd], as: UTF8.self))
     if message[0] == value { return (topic, Array(message[nameEnd...])) }
     return message.count == nameEnd ? (topic, nil) : nil

@@ -1,10 +1,15 @@
 internal import Base
+public import Cryptography
 
 /// Topics in memory of which only the newest value counts: positions, counters. Publishing never waits; a slow
 /// reader misses values but always gets the newest. Safe to share between threads.
 public final class ConflatingTopics<Value: Sendable>: Sendable {
+  /// What a topic's value becomes when another one comes in; nil if it stays as it is, and its readers asleep.
+  public typealias Merge = @Sendable (_ known: Value, _ new: Value) -> Value?
+
   private let state = Locked(State())
   private let link: Link?
+  private let merge: Merge
 
   private struct State {
     var topics: [Topic: Entry] = [:]
@@ -15,41 +20,52 @@ public final class ConflatingTopics<Value: Sendable>: Sendable {
   private struct Link {
     let bus: any MessageBus
     let subject: String
+    let seal: BusSeal
     let encode: @Sendable (Value) -> [UInt8]
   }
 
   private struct Entry {
     var newest: Value?
-    /// Whether a value was published here. What only came over the bus is forgotten with the last reader, as the word of
-    /// its end may be lost.
+    /// Whether the newest value was published here. What only came over the bus is forgotten with the last reader, as
+    /// the word of its end may be lost.
     var isOwn = false
     /// How many values there have been.
     var version: UInt64 = 0
     var subscribers: [ConflatingCore<Value>] = []
+
+    var isKept: Bool { isOwn || !subscribers.isEmpty }
   }
 
   /// Topics of this process alone.
-  public init() {
+  /// - Parameter merge: by which values come together; without it, each replaces the one before.
+  public init(merge: @escaping Merge = { $1 }) {
     link = nil
+    self.merge = merge
   }
 
   /// Topics that all nodes on a bus share: a reader gets what is published on any of them, unless the bus loses it. Then
   /// it gets the next value; an end that is lost is not made up for. Values of two nodes on one topic may overtake each
-  /// other, so each topic should have one publisher at a time.
+  /// other, so each topic should have one publisher at a time, or a `merge` that tells which value is the newer one.
   /// - Parameters:
   ///   - subject: of these topics alone.
-  ///   - decode: may be given anything; nil for what is no value.
+  ///   - key: the same on all nodes; only who has it can publish.
+  ///   - merge: by which values come together; without it, each replaces the one before.
+  ///   - decode: nil for what is no value.
   public init(
-    bus: any MessageBus, subject: String, encode: @escaping @Sendable (Value) -> [UInt8],
-    decode: @escaping @Sendable ([UInt8]) -> Value?
+    bus: any MessageBus, subject: String, key: SecretKey, merge: @escaping Merge = { $1 },
+    encode: @escaping @Sendable (Value) -> [UInt8], decode: @escaping @Sendable ([UInt8]) -> Value?
   ) {
-    link = Link(bus: bus, subject: subject, encode: encode)
-    let registration = bus.subscribe(subject) { [weak self] message in
-      guard let self, let (topic, encoded) = ConflatingMessage.decode(message) else { return }
+    let seal = BusSeal(key: key)
+    link = Link(bus: bus, subject: subject, seal: seal, encode: encode)
+    self.merge = merge
+    let registration = bus.subscribe(subject) { [weak self] sealed in
+      guard let self, let unchecked = seal.unchecked(sealed), let topic = ConflatingMessage.topic(unchecked),
+        isKnown(topic), let message = seal.open(sealed), let (topic, encoded) = ConflatingMessage.decode(message)
+      else { return }
       if let encoded {
-        if let value = decode(encoded) { replace(topic, value, ifKnown: true, isOwn: false) }
+        if let value = decode(encoded) { take(topic, value) }
       } else {
-        endHere(topic)
+        takeEnd(topic)
       }
     }
     state.withLock { $0.registration = registration }
@@ -61,35 +77,54 @@ public final class ConflatingTopics<Value: Sendable>: Sendable {
     announce(topic, value)
   }
 
-  /// Does the same if the topic has a value or a reader; else nothing is kept. For values that may come after the end.
+  /// Does the same if the topic has a value or a reader; else nothing is kept here. For values that may come after the
+  /// end, and for those that matter only while somebody reads.
   public func update(_ topic: Topic, _ value: Value) {
-    replace(topic, value, ifKnown: true, isOwn: true)
+    replace(topic, value, ifKnown: true, isOwn: nil)
     announce(topic, value)
+  }
+
+  /// Takes in a value that was found elsewhere, such as in the database, if the topic has a value or a reader here; other
+  /// nodes are not told.
+  public func take(_ topic: Topic, _ value: Value) {
+    replace(topic, value, ifKnown: true, isOwn: false)
   }
 
   private func announce(_ topic: Topic, _ value: Value?) {
     guard let link, let message = ConflatingMessage.encode(topic, value.map(link.encode)) else { return }
-    link.bus.publish(link.subject, message)
+    link.bus.publish(link.subject, link.seal.seal(message))
   }
 
-  private func replace(_ topic: Topic, _ value: Value, ifKnown: Bool, isOwn: Bool) {
-    let (subscribers, version): ([ConflatingCore<Value>], UInt64) = state.withLock { state in
-      if ifKnown, state.topics[topic] == nil { return ([], 0) }
-      state.topics[topic, default: Entry()].newest = value
-      state.topics[topic]?.version += 1
-      if isOwn { state.topics[topic]?.isOwn = true }
-      return (state.topics[topic]?.subscribers ?? [], state.topics[topic]?.version ?? 0)
+  /// - Parameter isOwn: nil if that does not change.
+  private func replace(_ topic: Topic, _ value: Value, ifKnown: Bool, isOwn: Bool?) {
+    let arrived: (value: Value, version: UInt64, subscribers: [ConflatingCore<Value>])? = state.withLock { state in
+      var entry = Entry()
+      if let known = state.topics[topic] {
+        entry = known
+      } else if ifKnown {
+        return nil
+      }
+      if let isOwn { entry.isOwn = isOwn }
+      let merged = entry.newest.map { merge($0, value) } ?? value
+      if let merged {
+        entry.newest = merged
+        entry.version += 1
+      }
+      state.topics[topic] = entry.isKept ? entry : nil
+      return merged.map { ($0, entry.version, entry.subscribers) }
     }
-    for subscriber in subscribers { subscriber.offer(value, version: version) }
+    guard let arrived else { return }
+    for subscriber in arrived.subscribers { subscriber.offer(arrived.value, version: arrived.version) }
   }
 
   /// Says that no value will follow: readers take the newest one and then get nil. The topic is forgotten.
   public func end(_ topic: Topic) {
-    endHere(topic)
+    takeEnd(topic)
     announce(topic, nil)
   }
 
-  private func endHere(_ topic: Topic) {
+  /// Ends a topic here of which it was found elsewhere that it is over; other nodes are not told.
+  public func takeEnd(_ topic: Topic) {
     let entry = state.withLock { $0.topics.removeValue(forKey: topic) }
     for subscriber in entry?.subscribers ?? [] { subscriber.end() }
   }
@@ -97,6 +132,15 @@ public final class ConflatingTopics<Value: Sendable>: Sendable {
   /// The newest value, if there has been one.
   public func newest(_ topic: Topic) -> Value? {
     state.withLock { $0.topics[topic]?.newest }
+  }
+
+  /// The topics that have readers here, in no order.
+  public var readTopics: [Topic] {
+    state.withLock { state in state.topics.filter { !$0.value.subscribers.isEmpty }.map(\.key) }
+  }
+
+  private func isKnown(_ topic: Topic) -> Bool {
+    state.withLock { $0.topics[topic] != nil }
   }
 
   /// Subscribes to a topic. The first value is the newest one there is.
@@ -114,7 +158,7 @@ public final class ConflatingTopics<Value: Sendable>: Sendable {
     state.withLock { state in
       guard var entry = state.topics.removeValue(forKey: core.topic) else { return }
       entry.subscribers.removeAll { $0 === core }
-      if entry.isOwn || !entry.subscribers.isEmpty { state.topics[core.topic] = entry }
+      if entry.isKept { state.topics[core.topic] = entry }
     }
   }
 }

@@ -12,7 +12,7 @@ extension TopicHub {
   struct BusLink: Sendable {
     /// Nil if all that the nodes have in common is the database.
     let bus: (any MessageBus)?
-    let key: SecretKey
+    let seal: BusSeal
     let wakeUp: ParkingSpot
     let backstop: Task<Void, Never>
     let registrations: [BusSubscription]
@@ -20,11 +20,11 @@ extension TopicHub {
 
   /// Connects the hub to the other nodes. Called once, before the hub is used.
   func join(_ bus: (any MessageBus)?, key: SecretKey) -> BusLink {
-    let key = key.derived(for: "octet topic announcements")
+    let seal = BusSeal(key: key.derived(for: "octet topic announcements"))
     let wakeUp = ParkingSpot()
     let interval = limits.backstopInterval
     return BusLink(
-      bus: bus, key: key, wakeUp: wakeUp,
+      bus: bus, seal: seal, wakeUp: wakeUp,
       backstop: Task { [weak self] in
         while !Task.isCancelled {
           do { try await wakeUp.park(atMost: interval) } catch { return }
@@ -34,7 +34,7 @@ extension TopicHub {
       },
       registrations: bus.map { bus in
         [
-          bus.subscribe(Self.subject) { [weak self] message in self?.take(message, key) },
+          bus.subscribe(Self.subject) { [weak self] message in self?.take(message, seal) },
           bus.onInterruption { wakeUp.unpark() },
         ]
       } ?? [])
@@ -46,13 +46,13 @@ extension TopicHub {
     let payload = event.payload.count <= limits.announcedPayloadBytes ? event.payload : nil
     let announcement = TopicAnnouncement(
       topic: topic, position: TopicPosition(sequence: event.sequence, born: event.born), payload: payload)
-    guard let message = announcement.encode(key: link.key) else { return }
+    guard let message = announcement.encode(seal: link.seal) else { return }
     bus.publish(Self.subject, message)
   }
 
   /// A message of another node comes in.
-  private func take(_ message: [UInt8], _ key: SecretKey) {
-    let announcement = TopicAnnouncement.decode(message, key: key) { topic in !subscribers(of: topic).isEmpty }
+  private func take(_ message: [UInt8], _ seal: BusSeal) {
+    let announcement = TopicAnnouncement.decode(message, seal: seal) { topic in !subscribers(of: topic).isEmpty }
     guard let announcement else { return }
     if let payload = announcement.payload {
       deliver(TopicEvent(announcement.position, payload: payload), announcement.topic)

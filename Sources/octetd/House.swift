@@ -64,7 +64,8 @@ struct House: Sendable {
       kit = Kit(
         database: database, hub: hub, clock: clock,
         identifiers: IdentifierGenerator(clock: clock, node: node.node), random: random,
-        keys: keys, authority: authority, log: log)
+        keys: keys, authority: authority, log: log,
+        others: isShared ? OtherNodes(bus: bus, node: node.node, database: edge, clock: clock, random: random) : nil)
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
       identity = try await IdentityDomain(

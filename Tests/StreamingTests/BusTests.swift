@@ -142,8 +142,8 @@ struct BusTests {
       let subscription = try await right.subscribe(house.topic, after: 0)
       let position = TopicPosition(sequence: 1, born: 0)
       let announcement = TopicAnnouncement(topic: house.topic, position: position, payload: [1, 2])
-      let real = try #require(announcement.encode(key: key.derived(for: "octet topic announcements")))
-      let foreign = try #require(announcement.encode(key: key))
+      let real = try #require(announcement.encode(seal: BusSeal(key: key.derived(for: "octet topic announcements"))))
+      let foreign = try #require(announcement.encode(seal: BusSeal(key: key)))
       let random = SeededRandomSource(seed: 2)
       bus.receive(TopicHub.subject, foreign)
       for length in 0..<real.count { bus.receive(TopicHub.subject, Array(real.prefix(length))) }
@@ -164,7 +164,7 @@ struct BusTests {
   @Test func `a topic whose name is beyond announcedNameBytes is found by the query`() async throws {
     let topic = Topic("a", String(repeating: "b", count: TopicLimits.announcedNameBytes))
     let position = TopicPosition(sequence: 1, born: 0)
-    #expect(TopicAnnouncement(topic: topic, position: position, payload: nil).encode(key: key) == nil)
+    #expect(TopicAnnouncement(topic: topic, position: position, payload: nil).encode(seal: BusSeal(key: key)) == nil)
     try await House.with { house in
       let (left, right, _, _) = hubs(house)
       let subscription = try await right.subscribe(topic, after: 0)
@@ -177,7 +177,8 @@ struct BusTests {
   @Test func `the newest value and the end of a conflating topic reach readers elsewhere`() async throws {
     let (leftBus, rightBus) = LocalBus.pair()
     func topics(_ bus: LocalBus) -> ConflatingTopics<UInt8> {
-      ConflatingTopics(bus: bus, subject: "positions", encode: { [$0] }, decode: { $0.count == 1 ? $0[0] : nil })
+      ConflatingTopics(
+        bus: bus, subject: "positions", key: key, encode: { [$0] }, decode: { $0.count == 1 ? $0[0] : nil })
     }
     let (left, right) = (topics(leftBus), topics(rightBus))
     let topic = Topic("position", "1")
@@ -190,7 +191,12 @@ struct BusTests {
     #expect(try await reader?.next() == 3)
     let random = SeededRandomSource(seed: 6)
     for length in 0..<200 { rightBus.receive("positions", random.bytes(length)) }
-    rightBus.receive("positions", ConflatingMessage.encode(topic, [1, 2]) ?? [])
+    let seal = BusSeal(key: key)
+    rightBus.receive("positions", seal.seal(ConflatingMessage.encode(topic, [1, 2]) ?? []))
+    rightBus.receive("positions", seal.seal(ConflatingMessage.encode(Topic("position", "2"), [1]) ?? []))
+    let foreign = BusSeal(key: key.derived(for: "another purpose"))
+    rightBus.receive("positions", foreign.seal(ConflatingMessage.encode(topic, [9]) ?? []))
+    rightBus.receive("positions", foreign.seal(ConflatingMessage.encode(topic, nil) ?? []))
     #expect(right.newest(topic) == 3)
     left.end(topic)
     #expect(try await reader?.next() == nil)
@@ -199,6 +205,12 @@ struct BusTests {
     #expect(try await reader?.next() == 4)
     reader = nil
     #expect(right.newest(topic) == nil)
+    // Another node takes a topic over: it is forgotten here with the last reader.
+    let other = Topic("position", "3")
+    right.publish(other, 5)
+    #expect(right.newest(other) == 5)
+    left.publish(other, 6)
+    #expect(right.newest(other) == nil)
     let long = [UInt8](repeating: 0, count: ConflatingMessage.longestPart + 1)
     #expect(ConflatingMessage.encode(topic, long) == nil)
   }

@@ -36,6 +36,30 @@ import Testing
     #expect(topics.newest(topic) == nil)
   }
 
+  @Test func `an update without readers leaves nothing behind`() async throws {
+    var reader: ConflatingSubscription<Int>? = topics.subscribe(topic)
+    topics.update(topic, 1)
+    #expect(try await reader?.next() == 1)
+    #expect(topics.readTopics == [topic])
+    reader = nil
+    #expect(topics.newest(topic) == nil)
+    #expect(topics.readTopics.isEmpty)
+  }
+
+  @Test func `values are merged, and what is nothing new wakes nobody`() async throws {
+    let topics = ConflatingTopics<Int>(merge: { $1 > $0 ? $1 : nil })
+    let reader = topics.subscribe(topic)
+    topics.publish(topic, 5)
+    topics.take(topic, 3)
+    #expect(try await reader.next() == 5)
+    topics.take(topic, 4)
+    topics.update(topic, 7)
+    topics.take(topic, 6)
+    #expect(try await reader.next() == 7)
+    topics.takeEnd(topic)
+    #expect(try await reader.next() == nil)
+  }
+
   @Test func `a new reader starts with the newest value`() async throws {
     topics.publish(topic, 1)
     topics.publish(topic, 2)

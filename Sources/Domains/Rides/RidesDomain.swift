@@ -30,11 +30,36 @@ public final class RidesDomain: Sendable {
     pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   ) {
     self.pause = pause
+    let fleet = Fleet(isShared: kit.others != nil)
     core = RidesCore(
-      kit: kit, timers: timers, rooms: rooms, limits: limits, fleet: Fleet(), timeZones: TimeZones(),
-      pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: ConflatingTopics(), durables: ConflatingTopics(),
-      sessions: ConflatingTopics())
+      kit: kit, timers: timers, rooms: rooms, limits: limits, fleet: fleet,
+      owner: kit.others.map { CityOwner($0, kit: kit, fleet: fleet, lifetime: limits.cityLease) },
+      timeZones: TimeZones(), pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: Self.tracks(kit),
+      durables: ConflatingTopics(), sessions: Self.sessions(kit))
     core.handleTimers()
+  }
+
+  private static func tracks(_ kit: Kit) -> ConflatingTopics<TrackPoint> {
+    let merge: ConflatingTopics<TrackPoint>.Merge = { $0.merged(with: $1) }
+    guard let bus = kit.others?.bus else { return ConflatingTopics(merge: merge) }
+    return ConflatingTopics(
+      bus: bus, subject: "octet.rides.tracks", key: kit.keys.derived(for: "rides tracks 1"), merge: merge,
+      encode: { $0.encoded() }, decode: TrackPoint.init(decoding:))
+  }
+
+  private static func sessions(_ kit: Kit) -> ConflatingTopics<Identifier> {
+    guard let bus = kit.others?.bus else { return ConflatingTopics() }
+    return ConflatingTopics(
+      bus: bus, subject: "octet.rides.sessions", key: kit.keys.derived(for: "rides sessions 1"),
+      encode: { id in
+        var words = BusWords()
+        words.append(id.rawValue)
+        return words.bytes
+      },
+      decode: { bytes in
+        guard var words = BusWords(bytes), words.left == 1 else { return nil }
+        return Identifier(rawValue: words.word())
+      })
   }
 
   /// What is kept of its topics for those who come back.
@@ -63,6 +88,8 @@ public final class RidesDomain: Sendable {
         loop(every: core.limits.checkpointInterval) { [core] in try await core.checkpointPositions() },
         loop(every: core.limits.sweepInterval) { [core] in try await core.sweepQuotes() },
       ]
+      guard core.owner != nil else { return }
+      loops.append(loop(every: core.limits.trailInterval) { [core] in try await core.followOtherNodes() })
     }
   }
 
@@ -77,6 +104,7 @@ public final class RidesDomain: Sendable {
     do {
       try await core.flushTrails()
       try await core.checkpointPositions()
+      try await core.owner?.leave()
     } catch {
       core.kit.log.error("rides_flush_failed", ["error": .text(String(describing: error))])
     }

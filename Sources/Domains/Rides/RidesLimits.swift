@@ -35,6 +35,8 @@ public struct RidesLimits: Sendable {
   public var trailInterval: Duration = .seconds(2)
   /// How often the last positions are stored.
   public var checkpointInterval: Duration = .seconds(5)
+  /// How long a city has no one who matches it after the node that did died, where there are several.
+  public var cityLease: Duration = .seconds(10)
   /// Rides of one city that one matching looks at; older ones first.
   public var matchedRides = 1000
   /// How many of them are offered at the same time, so that they share a commit.

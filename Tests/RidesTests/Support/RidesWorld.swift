@@ -22,6 +22,7 @@ final class RidesWorld: Sendable {
   private let limits: RidesLimits
   private let topicLimits: TopicLimits
   private let pacer: Pacer
+  private let isShared: Bool
   private let node: Locked<Node>
 
   /// What a restart makes anew.
@@ -37,13 +38,14 @@ final class RidesWorld: Sendable {
 
   init(
     limits: RidesLimits = RidesLimits(), topicLimits: TopicLimits = TopicLimits(), start: Instant = RidesWorld.noon,
-    pacer: Pacer = Pacer()
+    pacer: Pacer = Pacer(), isShared: Bool = false
   ) async throws {
     let clock = ManualClock(start)
     self.clock = clock
     self.limits = limits
     self.topicLimits = topicLimits
     self.pacer = pacer
+    self.isShared = isShared
     database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + ChatRooms.migrations + RidesDomain.migrations, clock: clock)
     identifiers = IdentifierGenerator(clock: clock)
@@ -51,8 +53,20 @@ final class RidesWorld: Sendable {
     node = Locked(
       try Self.makeNode(
         limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
-        identifiers: identifiers, keys: keys, pacer: pacer))
+        identifiers: identifiers, keys: keys, number: isShared ? 1 : nil, pacer: pacer))
     try await rides.seedDemo()
+  }
+
+  /// Another node on the same database, where new channels go from now on.
+  /// - Returns: the node before, which goes on.
+  func join(number: Int) throws -> Node {
+    let fresh = try Self.makeNode(
+      limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
+      identifiers: identifiers, keys: keys, number: number, pacer: pacer)
+    return node.withLock { node in
+      defer { node = fresh }
+      return node
+    }
   }
 
   var rides: RidesDomain { node.withLock { $0.rides } }
@@ -64,7 +78,7 @@ final class RidesWorld: Sendable {
   func restart() async throws {
     let fresh = try Self.makeNode(
       limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
-      identifiers: identifiers, keys: keys, pacer: pacer)
+      identifiers: identifiers, keys: keys, number: isShared ? 1 : nil, pacer: pacer)
     node.withLock { $0 = fresh }
     try await rides.core.restoreFleet()
   }
@@ -117,14 +131,18 @@ final class RidesWorld: Sendable {
 
   private static func makeNode(
     limits: RidesLimits, topicLimits: TopicLimits, clock: ManualClock, database: any Database, people: TestPeople,
-    identifiers: IdentifierGenerator, keys: ServerKeys, pacer: Pacer
+    identifiers: IdentifierGenerator, keys: ServerKeys, number: Int?, pacer: Pacer
   ) throws -> Node {
-    let random = SeededRandomSource(seed: 1)
-    let hub = TopicHub(database: database, clock: clock, key: keys.derived(for: "hub"), limits: topicLimits)
+    let random = SeededRandomSource(seed: UInt64(number ?? 1))
+    let hub = TopicHub(
+      database: database, clock: clock, key: keys.derived(for: "hub"), isShared: number != nil, limits: topicLimits)
+    let others = number.map {
+      OtherNodes(bus: nil, node: $0, database: database, clock: clock, random: random)
+    }
     let kit = Kit(
       database: database, hub: hub, clock: clock, identifiers: identifiers, random: random, keys: keys,
       authority: people,
-      log: Log(level: .error, clock: clock))
+      log: Log(level: .error, clock: clock), others: others)
     let timers = Timers(database: database, clock: clock, random: random)
     let rides = RidesDomain(
       kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: people), limits: limits,

@@ -18,6 +18,11 @@ extension RidesCore {
   /// Conflated: where the driver of a ride is.
   func trackTopic(_ ride: Identifier) -> Topic { Topic("track", ride.text(kind: IDKind.ride)) }
 
+  /// The ride of a `trackTopic`.
+  func ride(of topic: Topic) -> Identifier? {
+    try? Identifier.parse(String(topic.name.dropFirst(topic.kind.count + 1)), kind: IDKind.ride)
+  }
+
   /// Tells all who watch a ride that it changed.
   /// - Returns: what they see, without the PIN.
   @discardableResult
@@ -38,10 +43,15 @@ extension RidesCore {
   private func track(_ ride: RideRecord) {
     let topic = trackTopic(ride.id)
     guard ride.state.isLive else { return tracks.end(topic) }
+    if ride.state.hasDriver, let driver = ride.driverID { fleet.note(ride, drivenBy: driver) }
+    tracks.update(topic, trackPoint(of: ride))
+  }
+
+  /// Where a ride stands and its driver is, as far as this node has it in memory.
+  func trackPoint(of ride: RideRecord) -> TrackPoint {
     let driver = ride.state.hasDriver ? ride.driverID : nil
-    if let driver { fleet.note(ride.state, ofRide: ride.id, drivenBy: driver) }
-    tracks.publish(
-      topic, TrackPoint(state: ride.state, driver: driver, position: driver.flatMap { fleet.position(of: $0) }))
+    return TrackPoint(
+      state: ride.state, version: ride.version, driver: driver, position: driver.flatMap { fleet.position(of: $0) })
   }
 
   /// Tells a driver something that the driver did not ask for.

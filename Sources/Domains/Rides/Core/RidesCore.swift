@@ -13,6 +13,8 @@ struct RidesCore: Sendable {
   let rooms: any Rooms
   let limits: RidesLimits
   let fleet: Fleet
+  /// Nil if no other node serves the database: this one then matches all cities.
+  let owner: CityOwner?
   let timeZones: TimeZones
   let pinKey: SecretKey
   /// Where the driver of a ride is, by `trackTopic`.

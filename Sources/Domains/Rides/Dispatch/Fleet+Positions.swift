@@ -9,7 +9,9 @@ struct PositionVerdict: Sendable {
   /// The ride that the positions belong to.
   var assignment: Assignment?
   var rideState = RideState.unspecified
+  var rideVersion: Int64 = 0
   var presence = Presence.offline
+  var presenceVersion: Int64 = 0
   var acceptedSequence: Int64 = 0
   var durableSequence: Int64 = 0
   /// How many points of the trail wait to become durable.
@@ -23,6 +25,8 @@ extension Fleet {
     state.withLock { state in
       var member = state.members[driver] ?? Member(city: city, presence: .offline, lastHeard: now)
       member.lastHeard = now
+      member.isHere = true
+      if isShared { member.needsCheckpoint = true }
       var verdict = PositionVerdict()
       for reading in readings {
         do throws(PositionRefusal) {
@@ -38,7 +42,9 @@ extension Fleet {
       }
       verdict.assignment = member.assignment
       verdict.rideState = member.rideState
+      verdict.rideVersion = member.rideVersion
       verdict.presence = member.presence
+      verdict.presenceVersion = member.presenceVersion
       verdict.acceptedSequence = member.filter.last?.sequence ?? 0
       verdict.durableSequence = member.assignment == nil ? 0 : member.durableSequence
       verdict.waiting = member.trail.count
@@ -84,12 +90,14 @@ extension Fleet {
     }
   }
 
-  /// The last positions that are newer than the last checkpoint, which this call is.
-  func takeCheckpoint() -> [(driver: Identifier, position: AcceptedPosition)] {
+  /// The drivers who moved, or where others must know it were heard from, since the last checkpoint, which this call is.
+  func takeCheckpoint() -> [DriverCheckpoint] {
     state.withLock { state in
-      var result: [(driver: Identifier, position: AcceptedPosition)] = []
+      var result: [DriverCheckpoint] = []
       for (id, member) in state.members where member.needsCheckpoint {
-        if let last = member.filter.last { result.append((id, last)) }
+        if member.filter.last != nil || isShared {
+          result.append(DriverCheckpoint(driver: id, position: member.filter.last, heardAt: member.lastHeard))
+        }
         state.members[id]?.needsCheckpoint = false
       }
       return result.sorted { $0.driver < $1.driver }

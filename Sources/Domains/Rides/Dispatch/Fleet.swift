@@ -14,17 +14,33 @@ struct TrailBatch: Sendable {
   let points: [AcceptedPosition]
 }
 
+/// What a checkpoint keeps of a driver.
+struct DriverCheckpoint: Sendable {
+  let driver: Identifier
+  /// Nil if it is not known yet.
+  let position: AcceptedPosition?
+  let heardAt: Instant
+}
+
 /// What this node knows of the drivers at work: where they are, when they were last heard from, what of their trails
 /// is not durable yet. Presence is a copy of what is stored; nothing is decided by it alone.
+///
+/// Where other nodes serve the same drivers, it holds those whose sessions are on this node, and those of the cities that
+/// this node matches: they are followed by what other nodes say and store.
 ///
 /// Safe to share between threads.
 final class Fleet: Sendable {
   struct Member: Sendable {
     let city: Identifier
     var presence: Presence
+    /// The number of that presence: an older copy never replaces a newer one.
+    var presenceVersion: Int64 = 0
     var assignment: Assignment?
-    /// The state of the ride of `assignment`.
+    /// The state of the ride of `assignment`, and the ride's version in it.
     var rideState = RideState.unspecified
+    var rideVersion: Int64 = 0
+    /// Whether the driver reports to this node, as far as it knows.
+    var isHere = false
     var filter = PositionFilter()
     var lastHeard: Instant
     var trail: [AcceptedPosition] = []
@@ -41,6 +57,12 @@ final class Fleet: Sendable {
   }
 
   let state = Locked(State())
+  /// Whether other nodes serve drivers too.
+  let isShared: Bool
+
+  init(isShared: Bool = false) {
+    self.isShared = isShared
+  }
 
   /// Takes over a presence that became durable. A driver who comes online counts as heard from.
   func note(_ presence: PresenceRecord, assignment: Assignment?, now: Instant) {
@@ -48,36 +70,18 @@ final class Fleet: Sendable {
       let driver = presence.driverID
       var member = state.members[driver] ?? Member(city: presence.cityID, presence: .offline, lastHeard: now)
       if member.presence == .offline { member.lastHeard = now }
-      member.presence = presence.state
-      if member.assignment != assignment {
-        member.assignment = assignment
-        member.trail = []
-        member.durableSequence = member.filter.last?.sequence ?? 0
-      }
+      member.take(presence, assignment: assignment)
       state.members[driver] = member
       state.place(driver)
     }
   }
 
   /// Takes over the state of a ride that became durable.
-  func note(_ state: RideState, ofRide ride: Identifier, drivenBy driver: Identifier) {
-    self.state.withLock { fleet in
-      if fleet.members[driver]?.assignment?.ride == ride { fleet.members[driver]?.rideState = state }
-    }
-  }
-
-  /// Takes over a driver from storage, after a start. The time of silence begins anew.
-  func restore(
-    _ presence: PresenceRecord, assignment: Assignment?, rideState: RideState, last: AcceptedPosition?,
-    durableSequence: Int64, now: Instant
-  ) {
-    state.withLock { state in
-      var member = Member(
-        city: presence.cityID, presence: presence.state, assignment: assignment,
-        rideState: rideState, filter: PositionFilter(resumingAfter: last), lastHeard: now)
-      member.durableSequence = durableSequence
-      state.members[presence.driverID] = member
-      state.place(presence.driverID)
+  func note(_ ride: RideRecord, drivenBy driver: Identifier) {
+    state.withLock { fleet in
+      if fleet.members[driver]?.assignment?.ride == ride.id {
+        fleet.members[driver]?.take(ride.state, version: ride.version)
+      }
     }
   }
 
@@ -85,25 +89,23 @@ final class Fleet: Sendable {
   @discardableResult
   func hear(_ driver: Identifier, now: Instant) -> Bool {
     state.withLock { state in
-      state.members[driver]?.lastHeard = now
-      return state.members[driver] != nil
-    }
-  }
-
-  /// Takes an offline driver into memory, who goes on after a known position.
-  func meet(_ driver: Identifier, city: Identifier, last: AcceptedPosition?, now: Instant) {
-    state.withLock { state in
-      guard state.members[driver] == nil else { return }
-      state.members[driver] = Member(
-        city: city, presence: .offline, filter: PositionFilter(resumingAfter: last), lastHeard: now)
+      guard var member = state.members[driver] else { return false }
+      member.lastHeard = now
+      // Elsewhere it is known by the checkpoint.
+      if isShared { member.needsCheckpoint = true }
+      state.members[driver] = member
+      return true
     }
   }
 
   /// The drivers that were not heard from since an instant, by id: one for free drivers, one for those on the way to a
   /// pickup.
-  func silent(freeSince free: Instant, onRideSince onRide: Instant) -> [Identifier] {
+  /// - Parameter cities: only theirs; nil for all.
+  func silent(freeSince free: Instant, onRideSince onRide: Instant, in cities: Set<Identifier>?) -> [Identifier] {
     state.withLock { state in
-      state.members.filter { $0.value.isSilent(freeSince: free, onRideSince: onRide) }.keys.sorted()
+      state.members.filter { _, member in
+        cities?.contains(member.city) != false && member.isSilent(freeSince: free, onRideSince: onRide)
+      }.keys.sorted()
     }
   }
 
@@ -130,17 +132,41 @@ final class Fleet: Sendable {
     }
   }
 
-  /// Forgets drivers who are offline, were not heard from since an instant and have nothing that waits to be stored.
-  func forgetOffline(unheardSince instant: Instant) {
+  /// Forgets drivers who were not heard from since an instant and have nothing that waits to be stored, if they are
+  /// offline or of no business of this node.
+  /// - Parameter cities: those whose drivers are this node's business though they report elsewhere; nil for all.
+  func forget(unheardSince instant: Instant, exceptIn cities: Set<Identifier>?) {
     state.withLock { state in
-      state.members = state.members.filter { _, member in
-        member.presence != .offline || member.needsCheckpoint || member.lastHeard > instant
+      let forgotten = state.members.filter { _, member in
+        guard member.lastHeard <= instant, !member.needsCheckpoint, member.trail.isEmpty else { return false }
+        return member.presence == .offline || cities?.contains(member.city) == false
+      }
+      for (driver, member) in forgotten {
+        state.members[driver] = nil
+        state.indexes[member.city]?.remove(driver)
       }
     }
   }
 }
 
 extension Fleet.Member {
+  /// Takes over a presence, unless a newer one is known.
+  mutating func take(_ presence: PresenceRecord, assignment: Assignment?) {
+    guard presence.version >= presenceVersion else { return }
+    self.presence = presence.state
+    presenceVersion = presence.version
+    guard self.assignment != assignment else { return }
+    self.assignment = assignment
+    (rideState, rideVersion) = (.unspecified, 0)
+    trail = []
+    durableSequence = filter.last?.sequence ?? 0
+  }
+
+  /// Takes over the state of the ride, unless a newer one is known.
+  mutating func take(_ state: RideState, version: Int64) {
+    if version > rideVersion { (rideState, rideVersion) = (state, version) }
+  }
+
   fileprivate func isSilent(freeSince free: Instant, onRideSince onRide: Instant) -> Bool {
     switch presence {
     case .idle, .offered: lastHeard <= free

@@ -10,16 +10,26 @@ private struct SearchingRide: Sendable {
 }
 
 extension RidesCore {
-  /// One round for each city: judges silent drivers, then offers the waiting rides to the best free drivers.
+  /// One round for each city that this node matches: judges silent drivers, then offers the waiting rides to the best free drivers.
   /// - Returns: how many offers were made.
   @discardableResult
   func matchOnce() async throws -> Int {
-    try await judgeSilence()
+    let cities = try await matchedCities()
+    try await judgeSilence(in: owner == nil ? nil : Set(cities.map(\.id)))
     var offers = 0
-    for city in try await kit.database.read({ try $0.cities() }) {
-      offers += try await attempt("city", city.id.text(kind: IDKind.city)) { try await match(city.id) }
+    for city in cities {
+      offers += try await attempt("city", city.id.text(kind: IDKind.city)) { try await match(city) }
     }
     return offers
+  }
+
+  /// The cities that this node matches, with their drivers as they are stored.
+  private func matchedCities() async throws -> [MatchedCity] {
+    let cities = try await kit.database.read { try $0.cities() }.map(\.id)
+    guard let owner else { return cities.map { MatchedCity(id: $0, lease: nil, since: now) } }
+    let matched = try await owner.round(cities)
+    for city in matched { try await follow(city) }
+    return matched
   }
 
   /// One part of a round: a city, ride or driver that cannot be dealt with does not keep the others from it.
@@ -34,7 +44,8 @@ extension RidesCore {
     }
   }
 
-  private func match(_ city: Identifier) async throws -> Int {
+  private func match(_ matched: MatchedCity) async throws -> Int {
+    let city = matched.id
     let now = now
     let limit = limits.matchedRides
     let (rides, idle) = try await kit.database.read { reader in
@@ -47,16 +58,18 @@ extension RidesCore {
       index: index,
       idleDrivers: Dictionary(uniqueKeysWithValues: idle.filter { heard.contains($0.id) }.map { ($0.id, $0) }))
     let matches = Dictionary(grouping: matcher.matches(for: rides.map(\.waiting), fanOut: limits.fanOut), by: \.ride)
-    let matched = rides.compactMap { ride in matches[ride.waiting.id].map { (ride: ride, drivers: $0) } }
+    let chosen = rides.compactMap { ride in matches[ride.waiting.id].map { (ride: ride, drivers: $0) } }
     return try await withThrowingTaskGroup(of: Int.self) { group in
       var offers = 0
-      for (index, match) in matched.enumerated() {
+      for (index, match) in chosen.enumerated() {
         if index >= limits.offersAtOnce { offers += try await group.next() ?? 0 }
         group.addTask {
           let ride = match.ride
           return try await attempt("ride", ride.waiting.id.text(kind: IDKind.ride)) {
             try await kit.database.write { writer in
-              try makeOffers(ride.waiting.id, epoch: ride.epoch, to: match.drivers, in: writer)
+              // Who has lost the city makes no offers there any more.
+              if let lease = matched.lease { try Leases.confirm(lease, in: writer) }
+              return try makeOffers(ride.waiting.id, epoch: ride.epoch, to: match.drivers, in: writer)
             }
           }
         }

@@ -62,10 +62,11 @@ extension RidesCore {
 
   /// Judges the drivers that were not heard from for too long: free ones go OFFLINE, rides that have not begun are
   /// offered to others.
-  func judgeSilence() async throws {
+  /// - Parameter cities: only theirs; nil for all.
+  func judgeSilence(in cities: Set<Identifier>?) async throws {
     let now = now
     let silent = fleet.silent(
-      freeSince: now - limits.silenceWhenFree, onRideSince: now - limits.silenceOnRide)
+      freeSince: now - limits.silenceWhenFree, onRideSince: now - limits.silenceOnRide, in: cities)
     for driver in silent {
       _ = try await attempt("driver", driver.text(kind: IDKind.driver)) {
         do {
@@ -86,6 +87,15 @@ extension RidesCore {
         driver, freeSince: now - limits.silenceWhenFree, onRideSince: now - limits.silenceOnRide),
       let presence = try writer.presence(of: driver)
     else { return }
+    if let owner {
+      // It is for the node that matches the city to say so, and another one may have heard from the driver.
+      guard let lease = owner.lease(of: presence.cityID) else { return }
+      try Leases.confirm(lease, in: writer)
+      if let heardAt = try writer.heardAt(driver) { fleet.hear(driver, elsewhereAt: heardAt) }
+      guard
+        fleet.isSilent(driver, freeSince: now - limits.silenceWhenFree, onRideSince: now - limits.silenceOnRide)
+      else { return }
+    }
     switch presence.state {
     case .idle, .offered:
       try goOffline(driver, in: writer)
@@ -93,6 +103,9 @@ extension RidesCore {
     case .enRoute:
       guard let id = presence.rideID, let ride = try writer.rideForUpdate(id), ride.driverID == driver else { return }
       try loseDriver(of: ride, note: "the driver could not be reached", goesOffline: true, in: writer)
+    case .offline:
+      // Another node did so, or the driver.
+      fleet.note(presence, assignment: nil, now: now)
     default: break
     }
   }

@@ -10,9 +10,9 @@ extension RidesCore {
   func markArrived(_ id: Identifier, by user: Identifier, in writer: any Writer) throws -> Ride {
     let now = now
     let ride = try rideForUpdate(id, drivenBy: user, in: writer)
-    guard ride.state == .assigned, let driver = ride.driverID else { throw RidesError.wrongState(ride.state) }
+    guard ride.state == .assigned else { throw RidesError.wrongState(ride.state) }
     guard let pickup = try writer.quote(ride.quoteID)?.quote.stops.first.flatMap(Coordinate.init),
-      let position = fleet.position(of: driver), now - position.time <= limits.silenceWhenFree,
+      let position = try newestTrackPoint(of: ride, in: writer).position, now - position.time <= limits.silenceWhenFree,
       position.coordinate.distance(to: pickup) <= limits.arrivalRadiusM
     else { throw RidesError.tooFar }
     return try publish(try writer.apply(.arrived, to: ride) { $0.arrivedAt = now }, in: writer)

@@ -6,14 +6,6 @@ import Storage
 import Streaming
 import WellKnownTypes
 
-/// Where a ride stands and its driver is.
-struct TrackPoint: Sendable {
-  let state: RideState
-  let driver: Identifier?
-  /// Nil until it is known.
-  let position: AcceptedPosition?
-}
-
 extension RidesCore {
   /// Takes a report of positions in: the index, the watchers, and on a ride the trail, which becomes durable at once
   /// when enough points wait, and else with `flushTrails`.
@@ -21,10 +13,16 @@ extension RidesCore {
     _ readings: [PositionReading], by driver: DriverRecord
   ) async throws -> PositionVerdict {
     var verdict = fleet.report(readings, by: driver.id, city: driver.cityID, now: now)
+    if let owner {
+      let report = DriverReport(
+        driver: driver.id, presence: verdict.presence, presenceVersion: verdict.presenceVersion,
+        position: verdict.newest)
+      owner.tell(report, city: driver.cityID)
+    }
     if let assignment = verdict.assignment, let newest = verdict.newest {
-      // Only an update: the ride may have ended in this moment, and its topic with it.
-      tracks.update(
-        trackTopic(assignment.ride), TrackPoint(state: verdict.rideState, driver: driver.id, position: newest))
+      let point = TrackPoint(
+        state: verdict.rideState, version: verdict.rideVersion, driver: driver.id, position: newest)
+      tracks.update(trackTopic(assignment.ride), point)
     }
     if verdict.waiting >= limits.trailBatch {
       try await flushTrails(of: driver.id)
@@ -50,46 +48,41 @@ extension RidesCore {
 
   /// Stores the last positions of all drivers that moved since the last time.
   func checkpointPositions() async throws {
-    let positions = fleet.takeCheckpoint()
-    guard !positions.isEmpty else { return }
-    do {
-      try await kit.database.write { writer in
-        for (driver, position) in positions { try writer.checkpoint(position, of: driver) }
+    let checkpoints = fleet.takeCheckpoint()
+    if !checkpoints.isEmpty {
+      do {
+        try await kit.database.write { writer in
+          for checkpoint in checkpoints { try writer.keep(checkpoint) }
+        }
+      } catch {
+        fleet.missedCheckpoint(of: checkpoints.map(\.driver))
+        throw error
       }
-    } catch {
-      fleet.missedCheckpoint(of: positions.map(\.driver))
-      throw error
     }
-    fleet.forgetOffline(unheardSince: now - limits.silenceOnRide)
+    fleet.forget(unheardSince: now - limits.silenceOnRide, exceptIn: owner?.matched)
+  }
+
+  /// A driver's session begins: another node may have served the driver before.
+  func welcome(_ driver: DriverRecord) async throws {
+    if owner == nil { try await meet(driver) } else { try await load(driver) }
   }
 
   /// A driver was heard from: positions go on after the last one that is known, from memory or from storage.
   func meet(_ driver: DriverRecord) async throws {
-    if fleet.hear(driver.id, now: now) { return }
-    let last = try await kit.database.read { try $0.checkpoint(of: driver.id) }
-    fleet.meet(driver.id, city: driver.cityID, last: last, now: now)
+    if !fleet.hear(driver.id, now: now) { try await load(driver) }
   }
 
-  /// Puts the drivers at work back into memory, after a start.
+  private func load(_ driver: DriverRecord) async throws {
+    let stored = try await kit.database.read { try $0.withTrails($0.storedMembers([driver.id])) }
+    for member in stored { fleet.connect(member, now: now) }
+  }
+
+  /// Puts the drivers at work back into memory, after a start. Where other nodes serve drivers too, they come with their
+  /// sessions, and with the cities that this node matches.
   func restoreFleet() async throws {
-    let now = now
-    let members = try await kit.database.read { reader in
-      let checkpoints = Dictionary(
-        try reader.checkpoints().map { ($0.driver, $0.position) }, uniquingKeysWith: { first, _ in first })
-      return try reader.presencesOnline().map { presence in
-        let ride = try presence.rideID.flatMap { try reader.ride($0) }
-        let trail = try ride.flatMap { try reader.lastTrailPoint(of: $0.id, epoch: $0.epoch) }
-        return RestoredMember(
-          presence: presence, assignment: ride.map { Assignment(ride: $0.id, epoch: $0.epoch) },
-          rideState: ride?.state ?? .unspecified,
-          // On a ride the trail decides: what came after its last point has to be sent again.
-          last: ride == nil ? checkpoints[presence.driverID] : trail, durableSequence: trail?.sequence ?? 0)
-      }
-    }
-    for member in members {
-      fleet.restore(
-        member.presence, assignment: member.assignment, rideState: member.rideState, last: member.last,
-        durableSequence: member.durableSequence, now: now)
+    guard owner == nil else { return }
+    for member in try await kit.database.read({ try $0.withTrails($0.storedMembers()) }) {
+      fleet.connect(member, now: now)
     }
   }
 
@@ -109,12 +102,4 @@ extension RidesCore {
     response.routeLeft = way.map(\.message)
     return response
   }
-}
-
-private struct RestoredMember: Sendable {
-  let presence: PresenceRecord
-  let assignment: Assignment?
-  let rideState: RideState
-  let last: AcceptedPosition?
-  let durableSequence: Int64
 }

@@ -36,7 +36,7 @@ private struct WorkingSession: Sendable {
 
   func run(_ requests: RequestReader<DriverSessionRequest>) async throws {
     let topic = core.driverTopic(driver.id)
-    try await core.meet(driver)
+    try await core.welcome(driver)
     let newest = core.sessions.subscribe(topic)
     core.sessions.publish(topic, id)
     defer { forgetTopics(topic) }
@@ -71,7 +71,14 @@ private struct WorkingSession: Sendable {
     while true {
       let event = try await events.next()
       if core.kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
-      try await responses.write(try DriverSessionResponse(decoding: event.payload))
+      var response = try DriverSessionResponse(decoding: event.payload)
+      // It may be of a change that another node has made, which does not know the positions.
+      if core.owner != nil { try await core.follow([driver.id]) }
+      if case .state(var state) = response.event {
+        (state.acceptedSequence, state.durableSequence) = core.fleet.sequences(of: driver.id)
+        response.event = .state(state)
+      }
+      try await responses.write(response)
       heart.wasHeard()
     }
   }

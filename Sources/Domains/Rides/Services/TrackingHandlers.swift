@@ -21,22 +21,20 @@ struct TrackingHandlers: TrackingService {
     let (first, stops, side) = try await core.kit.database.read { [core] reader in
       let ride = try core.visibleRide(id, to: caller, roles: roles, in: reader)
       guard ride.state.isLive else { throw KitError.notFound("ride") }
-      let driver = ride.state.hasDriver ? ride.driverID : nil
-      let point = TrackPoint(
-        state: ride.state, driver: driver, position: driver.flatMap { core.fleet.position(of: $0) })
       return (
-        point, try reader.quote(ride.quoteID)?.quote.stops ?? [], try core.side(of: caller.user, on: ride, in: reader)
+        try core.newestTrackPoint(of: ride, in: reader), try reader.quote(ride.quoteID)?.quote.stops ?? [],
+        try core.side(of: caller.user, on: ride, in: reader)
       )
     }
     let heart = Heart(responses.sink) { TrackRideResponse() }
     defer { heart.stop() }
-    // Where the topic has a value, the subscription begins with it.
-    if core.tracks.newest(core.trackTopic(id)) == nil {
-      try await responses.write(core.trackResponse(first, stops: stops))
-    }
+    try await responses.write(core.trackResponse(first, stops: stops))
     heart.start()
-    while let point = try await subscription.next() {
+    var shown = first
+    while let news = try await subscription.next() {
       if core.kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      guard let point = shown.merged(with: news) else { continue }
+      shown = point
       // A driver who gave the ride back has no business with the next one's positions.
       if side == .driver, point.driver != first.driver { return }
       try await responses.write(core.trackResponse(point, stops: stops))

@@ -12,8 +12,10 @@ struct PresenceRecord: Sendable, Equatable {
   let offerID: Identifier?
   /// The ride while EN_ROUTE or ON_TRIP.
   let rideID: Identifier?
+  /// How often it has changed: copies on different nodes are told apart by it.
+  let version: Int64
 
-  static let columns = "driver_id, city_id, state, since, offer_id, ride_id"
+  static let columns = "driver_id, city_id, state, since, offer_id, ride_id, version"
 
   init(row: any Row) {
     driverID = row[0]
@@ -22,17 +24,20 @@ struct PresenceRecord: Sendable, Equatable {
     since = row[3]
     offerID = row[4]
     rideID = row[5]
+    version = row[6]
   }
 
-  fileprivate init(
-    _ old: PresenceRecord, state: Presence, since: Instant, offerID: Identifier?, rideID: Identifier?
+  init(
+    driverID: Identifier, cityID: Identifier, state: Presence, since: Instant, offerID: Identifier?,
+    rideID: Identifier?, version: Int64
   ) {
-    driverID = old.driverID
-    cityID = old.cityID
+    self.driverID = driverID
+    self.cityID = cityID
     self.state = state
     self.since = since
     self.offerID = offerID
     self.rideID = rideID
+    self.version = version
   }
 }
 
@@ -41,13 +46,6 @@ extension Reader {
   func presence(of driver: Identifier) throws -> PresenceRecord? {
     try first(
       "SELECT \(PresenceRecord.columns) FROM rides_presences WHERE driver_id = $1", driver,
-      make: PresenceRecord.init(row:))
-  }
-
-  /// The presences of all drivers that are not offline, by driver.
-  func presencesOnline() throws -> [PresenceRecord] {
-    try rows(
-      "SELECT \(PresenceRecord.columns) FROM rides_presences WHERE state > 1 ORDER BY driver_id",
       make: PresenceRecord.init(row:))
   }
 }
@@ -81,11 +79,13 @@ extension Writer {
     guard let state = presence.state.transition(on: event) else { return nil }
     let count = try execute(
       """
-      UPDATE rides_presences SET state = $1, since = $2, offer_id = $3, ride_id = $4
+      UPDATE rides_presences SET state = $1, since = $2, offer_id = $3, ride_id = $4, version = version + 1
       WHERE driver_id = $5 AND state = $6 AND offer_id IS NOT DISTINCT FROM $7 AND ride_id IS NOT DISTINCT FROM $8
       """, state.rawValue, now, offer, ride, presence.driverID, presence.state.rawValue, presence.offerID,
       presence.rideID)
     if count == 0 { throw RetryTransaction() }
-    return PresenceRecord(presence, state: state, since: now, offerID: offer, rideID: ride)
+    return PresenceRecord(
+      driverID: presence.driverID, cityID: presence.cityID, state: state, since: now, offerID: offer, rideID: ride,
+      version: presence.version + 1)
   }
 }

@@ -9,8 +9,17 @@ enum RidesSchema {
   static let migrations: [Migration] = [
     Migration(
       "rides", 1, "cities, zones, fares, drivers, rides, offers, trails",
-      sql: places + drivers + rides)
+      sql: places + drivers + rides),
+    Migration("rides", 2, "drivers whom several nodes serve", sql: severalNodes),
   ]
+
+  private static let severalNodes = """
+    -- How often a presence has changed: of two copies, the newer one counts.
+    ALTER TABLE rides_presences ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+    -- When the driver was last heard from, as of the last checkpoint. A row with sequence 0 says only that: the position
+    -- is not known.
+    ALTER TABLE rides_positions ADD COLUMN heard_at INTEGER NOT NULL DEFAULT 0;
+    """
 
   private static let places = """
     -- reference: few rows, read with every ride

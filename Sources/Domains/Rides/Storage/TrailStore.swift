@@ -11,23 +11,12 @@ extension Reader {
       """, ride, epoch, start, make: AcceptedPosition.init(row:))
   }
 
-  /// The last checkpointed position of each driver who is not offline.
-  func checkpoints() throws -> [(driver: Identifier, position: AcceptedPosition)] {
-    try rows(
-      """
-      SELECT c.sequence, c.measured_at, c.latitude, c.longitude, CAST(0 AS DOUBLE PRECISION),
-        CAST(NULL AS DOUBLE PRECISION), c.driver_id
-      FROM rides_positions c JOIN rides_presences p ON p.driver_id = c.driver_id WHERE p.state > 1
-      """
-    ) { (driver: $0[6], position: try AcceptedPosition(row: $0)) }
-  }
-
   /// The last checkpointed position of a driver.
   func checkpoint(of driver: Identifier) throws -> AcceptedPosition? {
     try first(
       """
       SELECT sequence, measured_at, latitude, longitude, CAST(0 AS DOUBLE PRECISION), CAST(NULL AS DOUBLE PRECISION)
-      FROM rides_positions WHERE driver_id = $1
+      FROM rides_positions WHERE driver_id = $1 AND sequence > 0
       """, driver, make: AcceptedPosition.init(row:))
   }
 
@@ -54,16 +43,18 @@ extension Writer {
     }
   }
 
-  /// Keeps the last position of a driver, unless a newer one is kept.
-  func checkpoint(_ position: AcceptedPosition, of driver: Identifier) throws {
+  /// Keeps the last position of a driver, unless a newer one is kept, and when the driver was heard from.
+  func keep(_ checkpoint: DriverCheckpoint) throws {
+    let position = checkpoint.position
     try execute(
       """
-      INSERT INTO rides_positions (driver_id, sequence, measured_at, latitude, longitude)
-      VALUES ($1, $2, $3, $4, $5)
+      INSERT INTO rides_positions (driver_id, sequence, measured_at, latitude, longitude, heard_at)
+      VALUES ($1, $2, $3, $4, $5, $6)
       ON CONFLICT (driver_id) DO UPDATE SET sequence = excluded.sequence, measured_at = excluded.measured_at,
-        latitude = excluded.latitude, longitude = excluded.longitude
-      WHERE rides_positions.sequence < excluded.sequence
-      """, driver, position.sequence, position.time, position.coordinate.latitude, position.coordinate.longitude)
+        latitude = excluded.latitude, longitude = excluded.longitude, heard_at = excluded.heard_at
+      WHERE rides_positions.sequence <= excluded.sequence
+      """, checkpoint.driver, position?.sequence ?? 0, position?.time ?? Instant(nanoseconds: 0),
+      position?.coordinate.latitude ?? 0, position?.coordinate.longitude ?? 0, checkpoint.heardAt)
   }
 }
 
@@ -73,5 +64,15 @@ extension AcceptedPosition {
     self.init(
       sequence: row[0], time: row[1], coordinate: try Coordinate(latitude: row[2], longitude: row[3]),
       accuracyMetres: row[4], speedMetresPerSecond: row[5])
+  }
+
+  /// Reads sequence, time, latitude and longitude of a checkpoint from the columns from `first` on; nil if there is no
+  /// row, or one without a position.
+  init?(checkpoint row: any Row, from first: Int) throws {
+    guard !row.isNull(first), row.integer(first) > 0 else { return nil }
+    self.init(
+      sequence: row[first], time: row[first + 1],
+      coordinate: try Coordinate(latitude: row[first + 2], longitude: row[first + 3]), accuracyMetres: 0,
+      speedMetresPerSecond: nil)
   }
 }

@@ -1,0 +1,123 @@
+import Base
+import RidesAPI
+import Storage
+import Testing
+
+@testable import Rides
+
+/// Two nodes on one database, without a bus. Their rounds are run by hand, with a clock that the test moves.
+@Suite struct SeveralNodesTests {
+  /// A world with a driver and a rider on its second node; the first one has the city.
+  private func world(cityLease: Duration = .seconds(10)) async throws -> (RidesWorld, first: RidesDomain) {
+    var limits = RidesLimits()
+    limits.cityLease = cityLease
+    let world = try await RidesWorld(limits: limits, isShared: true)
+    try await world.match()
+    return (world, try world.join(number: 2).rides)
+  }
+
+  @Test func `one node matches a city, by what the other one has stored of its drivers`() async throws {
+    let (world, first) = try await world()
+    let driver = try await TestDriver.online(world)
+    let ride = try await TestRider(world).requestRide()
+    #expect(try await world.match() == 0, "it is not for the second node")
+    #expect(try await first.matchOnce() == 0, "no checkpoint says where the driver is")
+    try await world.core.checkpointPositions()
+    #expect(try await first.matchOnce() == 1)
+    let offer = try await driver.offer()
+    #expect(offer.rideID == ride.id)
+    // The node of the session has followed: the ride's positions become its trail.
+    #expect(try await driver.accept(offer).ackedRide?.id == ride.id)
+    try await driver.report(place(north: 20))
+    #expect(world.core.fleet.waitingTrails().count == 1)
+    #expect(try await world.violations().isEmpty)
+  }
+
+  @Test(arguments: [10, 30]) func `after cityLease another node matches the city, and the late one does not`(
+    seconds: Int
+  ) async throws {
+    let (world, first) = try await world(cityLease: .seconds(seconds))
+    let driver = try await TestDriver.online(world)
+    try await world.core.checkpointPositions()
+    _ = try await TestRider(world).requestRide()
+    // The first node is away.
+    var (waited, offers) = (0, 0)
+    while offers == 0 {
+      world.clock.advance(by: .seconds(2))
+      waited += 2
+      try await driver.report(place(north: Double(waited)))
+      offers = try await world.match()
+      #expect(waited <= seconds, "the lease has run out")
+    }
+    #expect(waited > seconds - 2)
+    #expect(offers == 1)
+    let city = try await world.city().id
+    #expect(first.core.owner?.lease(of: city) == nil)
+    #expect(world.core.owner?.lease(of: city) != nil)
+    #expect(try await first.matchOnce() == 0)
+    #expect(try await driver.accept(try await driver.offer()).ackedRide != nil)
+    #expect(try await world.violations().isEmpty)
+  }
+
+  @Test func `a node takes no drivers offline who report to another one, and those who are silent it does`()
+    async throws
+  {
+    let (world, first) = try await world()
+    let driver = try await TestDriver.online(world)
+    func round(_ speaks: Bool) async throws {
+      world.clock.advance(by: .seconds(5))
+      if speaks { try await driver.report(place()) }
+      try await world.core.checkpointPositions()
+      try await world.core.followOtherNodes()
+      try await first.matchOnce()
+      try await world.match()
+    }
+    func presence() async throws -> Presence? {
+      let id = try Identifier.parse(driver.id, kind: IDKind.driver)
+      return try await world.database.read { try $0.presence(of: id)?.state }
+    }
+    for _ in 0..<30 { try await round(true) }
+    #expect(try await presence() == .idle)
+    for _ in 0..<11 { try await round(false) }
+    #expect(try await presence() == .idle)
+    for _ in 0..<2 { try await round(false) }
+    #expect(try await presence() == .offline)
+    try await world.core.followOtherNodes()
+    let id = try Identifier.parse(driver.id, kind: IDKind.driver)
+    #expect(world.core.fleet.presence(of: id) == .offline)
+  }
+
+  @Test func `a ride goes on with the driver's session on another node`() async throws {
+    let (world, first) = try await world()
+    let driver = try await TestDriver.online(world)
+    let rider = TestRider(world)
+    let ride = try await rider.requestRide()
+    try await world.core.checkpointPositions()
+    try await first.matchOnce()
+    #expect(try await driver.accept(try await driver.offer()).ackedRide != nil)
+    for metres in [10.0, 20] {
+      world.clock.advance(by: .seconds(2))
+      try await driver.report(place(north: metres))
+    }
+    try await world.rides.flushTrails()
+    // This one is lost with the node, but for its checkpoint.
+    world.clock.advance(by: .seconds(2))
+    let lost = try await driver.report(place(north: 30)).acceptedSequence
+    try await world.core.checkpointPositions()
+
+    _ = try world.join(number: 3)
+    let elsewhere = TestDriver(world, user: driver.user)
+    let state = try await elsewhere.open()
+    #expect(state.presence == .enRoute)
+    #expect(state.ride?.id == ride.id)
+    #expect(state.durableSequence == lost - 1)
+    world.clock.advance(by: .seconds(2))
+    let again = try await elsewhere.report(sequence: lost, place(north: 30))
+    #expect(again.refused.isEmpty)
+    #expect(again.acceptedSequence == lost)
+    try await elsewhere.arrive(ride.id)
+    try await elsewhere.start(ride.id, pin: try #require(try await rider.ride(ride.id).pin))
+    try await elsewhere.complete(ride.id)
+    #expect(try await world.violations().isEmpty)
+  }
+}
