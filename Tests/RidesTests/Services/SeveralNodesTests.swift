@@ -28,6 +28,7 @@ import Testing
     #expect(offer.rideID == ride.id)
     // The node of the session has followed: the ride's positions become its trail.
     #expect(try await driver.accept(offer).ackedRide?.id == ride.id)
+    world.clock.advance(by: .seconds(2))
     try await driver.report(place(north: 20))
     #expect(world.core.fleet.waitingTrails().count == 1)
     #expect(try await world.violations().isEmpty)
