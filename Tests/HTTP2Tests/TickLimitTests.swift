@@ -157,6 +157,8 @@ import Testing
       for _ in 0..<10 { await group.advance(by: .zero) }
       #expect(attempts.withLock { $0 } == 1)
       await group.advance(by: .nanoseconds(1))
+      await group.advance(by: .zero)
+      try #require(attempts.withLock { $0 } > 1)
       for await _ in accepted.stream {}
       await loop.value { listener.stop() }
       #expect(clients.count == 1)
