@@ -41,7 +41,7 @@ final class ServerEnd: @unchecked Sendable {
         loop: loop, channel: channel, peer: PeerInfo(address: "unix:", isEncrypted: false), network: nil,
         acceptor: acceptor, limits: SharedLimits(limits, random: SeededRandomSource(seed: 1)),
         counter: ConnectionCounter(), onClose: { _ in })
-      try? connection.start(timeout: .seconds(60))
+      try? connection.start(timeout: limits.handshakeTimeout)
       return connection
     }
     let end = ServerEnd(group, try #require(connection), RawPeer(connected: peerEnd))
