@@ -118,6 +118,7 @@ import Testing
       try first?.synchronize()
       try second.synchronize()
       #expect(try RawPeer(port: port).next() == nil)
+      #expect(fixture.server.connectionCounts.refused == 1)
       #expect(fixture.server.connectionCount == 2)
       first = nil
       while fixture.server.connectionCount > 1 { await Task.yield() }

@@ -37,6 +37,19 @@ import Testing
     }
   }
 
+  @Test func `maxQueuedAcknowledgements may wait for a peer that does not read`() throws {
+    var limits = HTTP2Limits()
+    limits.maxQueuedAcknowledgements = 10
+    for (count, isTaken) in [(10, true), (11, false)] {
+      let harness = try SessionHarness(.server, limits: limits)
+      // Twice, as what is sent does not wait any more.
+      for _ in 0..<2 {
+        try harness.feed(Array(repeating: RawPeer.frame(T.ping, 0, 0, Array(1...8)), count: count).flatMap { $0 })
+      }
+      #expect(harness.goAway == (isTaken ? nil : Self.calm))
+    }
+  }
+
   @Test func `SETTINGS may have so many parameters`() throws {
     let most = HTTP2Limits.parametersPerSettings
     for (count, isTaken) in [(most, true), (most + 1, false)] {

@@ -68,6 +68,20 @@ import Testing
     return [3, 3 + least, 3 + 4 * least, 5 + 4 * least, 7 + 4 * least].contains { abs($0 - place) < 3 }
   }
 
+  @Test func `a write takes vectorsPerWrite parts`() throws {
+    var ends: [Int32] = [0, 0]
+    #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
+    let channel = try ByteChannel(Descriptor(ends[0]), tls: nil)
+    let reader = Descriptor(ends[1])
+    let octet = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
+    defer { octet.deallocate() }
+    octet.storeBytes(of: 7, as: UInt8.self)
+    var vectors = Array(repeating: iovec(iov_base: octet, iov_len: 1), count: HTTP2Limits.vectorsPerWrite + 10)
+    #expect(try channel.write(&vectors, from: 0) == .moved(HTTP2Limits.vectorsPerWrite))
+    #expect(try channel.write(&vectors, from: HTTP2Limits.vectorsPerWrite) == .moved(10))
+    withExtendedLifetime(reader.number) {}
+  }
+
   @Test func `more parts than vectorsPerWrite go out in several calls`() throws {
     let buffer = OutputBuffer()
     buffer.takesSharedParts = true

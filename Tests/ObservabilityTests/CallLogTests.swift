@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import RPC
 import Testing
 
@@ -66,6 +67,32 @@ import Testing
     let lines = pipe.lines()
     #expect(lines.count == 2 && lines.allSatisfy { $0.utf8.count < ObservabilityLimits.bytesPerWrite })
     #expect(lines[0].utf8.count < 600)
+  }
+
+  @Test func `lines are written together up to bytesPerWrite`() async throws {
+    // Each write is a packet of its own here.
+    var ends: [Int32] = [0, 0]
+    try #require(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0)
+    var size: Int32 = 8192
+    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    let log = CallLog(all: true, slow: nil, descriptor: ends[0])
+    let server = EchoServer(log: log)
+    // More than the kernel holds, so that lines wait for their writer.
+    let count = 300
+    for _ in 0..<count { _ = try await server.call() }
+    var (packets, lines) = ([Int](), 0)
+    var packet = [UInt8](repeating: 0, count: 1 << 16)
+    while lines < count {
+      let length = recv(ends[1], &packet, packet.count, 0)
+      try #require(length > 0)
+      packets.append(length)
+      lines += packet[..<length].count { $0 == UInt8(ascii: "\n") }
+    }
+    log.close()
+    #expect(lines == count && log.metrics().value("octet_log_lines_dropped_total") == .integer(0))
+    #expect(packets.allSatisfy { $0 <= ObservabilityLimits.bytesPerWrite })
+    #expect((packets.max() ?? 0) > ObservabilityLimits.bytesPerWrite - 400, "\(packets)")
+    for end in ends { close(end) }
   }
 
   @Test func `a slow call has a line that says where its time went, a quick one none`() async throws {

@@ -126,22 +126,26 @@ import Testing
     #expect(exporter.metrics().value("octet_spans_dropped_total", ["reason": "export_failed"]) == .integer(2))
   }
 
-  @Test func `spans beyond the limit are dropped and counted, while the collector takes its time`() async {
+  @Test func `waitingSpans wait, in batches of spansPerExport, while the collector takes its time`() async throws {
     let (release, releases) = AsyncStream<Void>.makeStream()
     let collector = Collector { for await _ in release { break } }
     let exporter = collector.exporter()
-    let total = ObservabilityLimits.waitingSpans + ObservabilityLimits.spansPerExport + 7
-    for number in 1...UInt64(total) { exporter.add(span(number)) }
-    guard case .integer(let dropped) = exporter.metrics().value("octet_spans_dropped_total", ["reason": "queue_full"])
-    else {
-      Issue.record("no counter")
-      return
+    func dropped() -> MetricSample.Value? {
+      exporter.metrics().value("octet_spans_dropped_total", ["reason": "queue_full"])
     }
-    #expect(dropped >= 7)
+    let (batch, most) = (ObservabilityLimits.spansPerExport, ObservabilityLimits.waitingSpans)
+    for number in 1...UInt64(batch) { exporter.add(span(number)) }
+    while collector.requests.withLock({ $0.isEmpty }) { await Task.yield() }
+    for number in 1...UInt64(most) { exporter.add(span(number)) }
+    #expect(dropped() == .integer(0))
+    for number in 1...7 as ClosedRange<UInt64> { exporter.add(span(number)) }
+    #expect(dropped() == .integer(7))
+    #expect(exporter.metrics().value("octet_spans_waiting") == .integer(most))
     releases.finish()
     await exporter.close(within: .seconds(3600))
-    #expect(exporter.metrics().value("octet_spans_exported_total") == .integer(total - dropped))
-    #expect(collector.spans.count == total - dropped)
+    #expect(exporter.metrics().value("octet_spans_exported_total") == .integer(most + batch))
+    let sizes = collector.requests.withLock { $0.map { $0.resourceSpans[0].scopeSpans[0].spans.count } }
+    #expect(sizes == Array(repeating: batch, count: most / batch + 1))
   }
 
   @Test func `spans that come after the end are dropped and counted`() async {
