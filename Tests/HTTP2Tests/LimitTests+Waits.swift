@@ -22,8 +22,9 @@ extension LimitTests {
     1, [(":method", "GET"), (":scheme", "http"), (":path", "/large")].flatMap { RawPeer.literal($0.0, $0.1) })
 
   /// Expects that a connection which has come to wait for something does so for `Self.wait` and no longer.
+  /// - Parameter more: what is sent when something waits for the peer; nil for nothing.
   private func expectEnd(
-    _ limit: WritableKeyPath<HTTP2Limits, Duration>, _ octets: [UInt8],
+    _ limit: WritableKeyPath<HTTP2Limits, Duration>, _ octets: [UInt8], then more: [UInt8]? = nil,
     at location: SourceLocation = #_sourceLocation, _ isWaiting: @escaping @Sendable (ServerConnection) -> Bool
   ) async throws {
     var limits = HTTP2Limits()
@@ -31,6 +32,10 @@ extension LimitTests {
     let group = try EventLoopGroup(loops: 1, time: ManualTime())
     try await ServerEnd.run(Self.acceptor, on: group, limits: limits, sendBuffer: 4096) { end in
       try end.peer.send(octets)
+      if let more {
+        while await end.loop.value({ end.connection.pending.isEmpty }) { await Task.yield() }
+        try end.peer.send(more)
+      }
       while !(await end.loop.value { isWaiting(end.connection) }) { await Task.yield() }
       await group.advance(by: Self.wait - .nanoseconds(1))
       #expect(await end.loop.value { isWaiting(end.connection) }, "too soon", sourceLocation: location)
@@ -94,7 +99,7 @@ extension LimitTests {
 
   @Test func `the end of a peer is awaited for lingerTimeout, also if it does not take the last words`() async throws {
     try await expectEnd(\.lingerTimeout, Self.greeting + RawPeer.headers(2)) { $0.state == .lingering }
-    try await expectEnd(\.lingerTimeout, Self.greeting + Self.large + RawPeer.headers(2)) {
+    try await expectEnd(\.lingerTimeout, Self.greeting + Self.large, then: RawPeer.headers(2)) {
       $0.state == .open && $0.failure != nil
     }
   }
