@@ -13,9 +13,8 @@ def house(tmp_path, monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "ROOT", tmp_path)
-    for folder in ("Sources/A", "Tests/A", "scripts", "docs"):
+    for folder in ("Sources/A", "Tests/A", "docs"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "scripts" / "limits-without-test").write_text("")
     (tmp_path / "Sources/A/ALimits.swift").write_text(
         "struct ALimits {\n  var queue = 4\n  var wait: Duration?\n  public var size: Int\n  static let page = 9\n}\n")
     for name in ("README.md", "CHANGELOG.md"):
@@ -33,13 +32,6 @@ def test_a_limit_that_no_test_names_is_a_breach(house):
     assert said(house.limits_without_test()) == [f"no test names {name}" for name in ("wait", "size", "page")]
     tests.write_text("limits.queue wait size ALimits.page")
     assert said(house.limits_without_test()) == []
-
-
-def test_the_list_of_limits_without_test_only_becomes_shorter(house):
-    (house.ROOT / "Tests/A/ATests.swift").write_text("queue size page")
-    (house.ROOT / "scripts" / "limits-without-test").write_text("ALimits.wait\nALimits.queue\nALimits.gone\n")
-    assert said(house.limits_without_test()) == [
-        f"ALimits.{name} is tested or gone: take it off the list" for name in ("gone", "queue")]
 
 
 def test_a_link_that_leads_nowhere_is_a_breach(house):

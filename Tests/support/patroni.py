@@ -10,22 +10,18 @@ import time
 import urllib.error
 import urllib.request
 
-from .paths import ROOT
+from .guarded import Guarded
 
 WAIT_SECONDS = 90
 
 
-class PatroniCluster:
+class PatroniCluster(Guarded):
     """A context manager: etcd and some nodes, each with a PostgreSQL server and the Patroni that runs it."""
 
     def __init__(self, nodes=3):
-        command = [ROOT / "Tests/support/patroni-cluster", str(os.getpid()), str(nodes)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        words = self.process.stdout.readline().split()
-        if not words or words[0] != "ready":
-            raise RuntimeError("the cluster did not start")
-        self.folder = pathlib.Path(words[1])
-        self.ports = [tuple(int(port) for port in word.split(":")) for word in words[2:]]
+        super().__init__("patroni-cluster", nodes)
+        self.folder = pathlib.Path(self.words[0])
+        self.ports = [tuple(int(port) for port in word.split(":")) for word in self.words[1:]]
         self.nodes = range(nodes)
 
     def url(self, database="octet", user="octet"):
@@ -112,13 +108,3 @@ class PatroniCluster:
             yield
         finally:
             os.kill(etcd, signal.SIGCONT)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

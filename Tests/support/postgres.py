@@ -7,19 +7,15 @@ import signal
 import subprocess
 import urllib.parse
 
-from .paths import ROOT
+from .guarded import Guarded
 
 
-class PostgreSQL:
+class PostgreSQL(Guarded):
     """A context manager. Killed with -9 it comes back by itself, unless `stay_down` says otherwise."""
 
     def __init__(self, *settings):
-        command = [ROOT / "Tests/support/postgres-server", str(os.getpid()), *settings]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        words = self.process.stdout.readline().split()
-        if not words or words[0] != "ready":
-            raise RuntimeError("the PostgreSQL server did not start")
-        self.folder, self.port = words[1], int(words[2])
+        super().__init__("postgres-server", *settings)
+        self.folder, self.port = self.words[0], int(self.words[1])
         self._numbers = itertools.count(1)
 
     def run(self, sql, database="postgres"):
@@ -42,13 +38,3 @@ class PostgreSQL:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
                 pass  # It has ended by itself, as its postmaster is gone.
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

@@ -50,14 +50,19 @@ struct Engine: Sendable, CustomTestStringConvertible {
     _ body: (any Database) async throws -> Void
   ) async throws {
     let database = try await open(migrations, clock)
-    do {
-      try await body(database)
-    } catch {
-      await database.close()
-      throw error
-    }
-    await database.close()
+    try await closing(database) { try await body(database) }
   }
+}
+
+/// Closes a database after `body`, whatever comes of that.
+func closing(_ database: any Database, after body: () async throws -> Void) async throws {
+  do {
+    try await body()
+  } catch {
+    await database.close()
+    throw error
+  }
+  await database.close()
 }
 
 /// Tables that several suites use.

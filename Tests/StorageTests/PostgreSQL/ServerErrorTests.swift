@@ -58,13 +58,7 @@ import Testing
     await founder.close()
     let database = try await PostgreSQLDatabase.open(
       url: place, migrations: [Fixture.accounts], clock: ManualClock(), options: options)
-    do {
-      try await body(database)
-    } catch {
-      await database.close()
-      throw error
-    }
-    await database.close()
+    try await closing(database) { try await body(database) }
   }
 
   private static let raise = "UPDATE accounts SET balance = balance + 1 WHERE id = $1"

@@ -10,7 +10,8 @@ private struct SearchingRide: Sendable {
 }
 
 extension RidesCore {
-  /// One round for each city that this node matches: judges silent drivers, then offers the waiting rides to the best free drivers.
+  /// One round for each city that this node matches: judges silent drivers, then offers the waiting rides to the best
+  /// free drivers.
   /// - Returns: how many offers were made.
   @discardableResult
   func matchOnce() async throws -> Int {
