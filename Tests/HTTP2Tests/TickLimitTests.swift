@@ -140,7 +140,7 @@ import Testing
   @Test func `a listener without descriptors tries again after acceptPause`() async throws {
     let attempts = Locked(0)
     try await Self.withLoop(time: ManualTime()) { loop, group in
-      let accepted = AsyncStream<Void>.makeStream()
+      let (refused, accepted) = (AsyncStream<Void>.makeStream(), AsyncStream<Void>.makeStream())
       let (listener, clients) = try Self.listener(
         loop, clients: 1,
         accept: { socket throws(SystemError) in
@@ -148,10 +148,14 @@ import Testing
             attempts += 1
             return attempts == 1
           }
-          if isFirst { throw SystemError(operation: "accept4", code: EMFILE) }
-          return try Socket.accept(socket)
+          guard isFirst else { return try Socket.accept(socket) }
+          refused.continuation.finish()
+          throw SystemError(operation: "accept4", code: EMFILE)
         }, onAccept: { accepted.continuation.finish() })
       try await loop.value { Result { try listener.start() } }.get()
+      // The pause begins with the refusal, and its tick must be over before the clock moves.
+      for await _ in refused.stream {}
+      await loop.value {}
       // The client waits all the time, and epoll would tell of it in every tick.
       await group.advance(by: HTTP2Limits.acceptPause - .nanoseconds(1))
       for _ in 0..<10 { await group.advance(by: .zero) }
