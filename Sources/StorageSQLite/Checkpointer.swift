@@ -113,6 +113,7 @@ final class CheckpointWorker: @unchecked Sendable {
   init(_ connection: SQLiteConnection, _ checkpointer: Checkpointer) {
     self.connection = connection
     self.checkpointer = checkpointer
+    connection.keepLogOnClose()
   }
 
   func run() {

@@ -41,6 +41,13 @@ final class GroupCommitter: @unchecked Sendable {
     }
   }
 
+  /// To be called when all other connections have closed: this one, as the last, folds the log into the file.
+  func prepareToClose() {
+    // On a doubtful disk the log must stay. Copies of a part of it are not synced each; when the sync of the whole
+    // fails, pages of earlier parts may be lost, and SQLite would copy only the last part again.
+    if gate.refusal != nil { connection.keepLogOnClose() }
+  }
+
   private func commit(_ jobs: [TransactionJob<SQLiteTransaction>]) {
     if let refusal = gate.refusal { return fail(jobs, refusal) }
     if runsBodiesTwice || cautiousBatches > 0 {

@@ -11,6 +11,7 @@ final class ReaderWorker: @unchecked Sendable {
   init(_ connection: SQLiteConnection, readers: Int) {
     self.connection = connection
     self.readers = readers
+    connection.keepLogOnClose()
   }
 
   /// Serves the queue until it is closed and empty.

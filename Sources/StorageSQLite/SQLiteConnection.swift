@@ -101,6 +101,13 @@ final class SQLiteConnection {
       }, pages)
   }
 
+  /// From now on closing this connection leaves the log as it is, also when it is the last one. Otherwise SQLite copies
+  /// the log into the file and deletes it.
+  func keepLogOnClose() {
+    let result = octet_sqlite_keep_log_on_close(handle)
+    precondition(result == SQLITE_OK, "SQLite has no such setting")
+  }
+
   private func statement(_ sql: String) throws(StorageError) -> SQLiteStatement {
     let text = StatementText(sql: sql)
     if let cached = statements[text] {

@@ -91,8 +91,9 @@ public final class SQLiteDatabase: Database {
       + [OSThread(name: "sqlite-check") { copying.run() }]
     let writing = OSThread(name: "sqlite-write") {
       committer.run(writes)
-      // The last connection to close folds the log into the file; two that close at once keep each other from it.
+      // The writer is the last to close, and folds the log into the file: two that close at once keep each other from it.
       for other in others { other.join() }
+      committer.prepareToClose()
     }
     thread.withLock { $0 = writing }
   }

@@ -277,11 +277,12 @@ import Testing
         try writer.execute("ALTER TABLE filling ALTER COLUMN filling SET STORAGE PLAIN")
         return try writer.first("SELECT pg_backend_pid()") { $0[0] }
       }
-      let pages = 2100
+      let pages = 8300
       let fill = "INSERT INTO filling (filling) SELECT repeat('x', 7000) FROM generate_series(1, \(pages))"
       // Not the disk is full but this session's files may not grow any more, in the middle of a page: the server is
-      // told the same. A segment of its log still fits.
-      try Self.limitFiles(of: session, to: "\(16 << 20 | 4096)")
+      // told the same. A segment of its log still fits, and so do the catalogues that the other tests have filled: a
+      // session that needs memory writes their pages too.
+      try Self.limitFiles(of: session, to: "\(64 << 20 | 4096)")
       let error = await storageError { try await database.write { try $0.execute(fill) } }
       #expect(error?.code == .diskFull, "\(String(describing: error))")
       try Self.limitFiles(of: session, to: "unlimited")

@@ -6,7 +6,8 @@ import Foundation
 ///
 /// The files themselves play the page cache: programs read from them what they wrote. Beside each there is what a power
 /// loss leaves: its content at the last successful sync, and the writes since, of which any may or may not arrive, whole
-/// or torn. As on Linux, a sync that fails loses these writes, and the next sync says nothing of them.
+/// or torn. As on Linux since 4.13, a sync that fails loses these writes; it is reported once through each opening of
+/// the file, and after that no sync says anything of them.
 final class FaultDisk: Sendable {
   enum Fault: Sendable, CaseIterable {
     /// One write, sync or cut fails; everything works afterwards.
@@ -41,6 +42,8 @@ final class FaultDisk: Sendable {
   private struct File {
     var durable: [UInt8]
     var pending: [Change] = []
+    /// The openings of the file, and whether a failure is still to be reported through each.
+    var openings: [UInt: Bool] = [:]
 
     mutating func apply(_ change: Change) {
       switch change {
@@ -61,6 +64,8 @@ final class FaultDisk: Sendable {
     var isFull = false
     var isDead = false
     var hasFailed = false
+    /// The file whose next sync fails.
+    var unsyncable: String?
     var files: [String: File] = [:]
   }
 
@@ -110,14 +115,49 @@ final class FaultDisk: Sendable {
     }
   }
 
-  func willSync(_ path: String) { willSync?(path) }
+  /// The next sync of a file fails, and nothing else.
+  func failSync(of path: String) {
+    state.withLock { $0.unsyncable = path }
+  }
 
-  func opened(_ path: String) {
+  /// Syncs a file through one of its openings.
+  /// - Returns: whether what was written to it is durable.
+  func sync(_ path: String, _ opening: UInt) -> Bool {
+    willSync?(path)
+    let isChosen = state.withLock { state in
+      guard state.unsyncable == path else { return false }
+      state.unsyncable = nil
+      return true
+    }
+    let works = !isChosen && next(.sync) == .works
+    return state.withLock { state in
+      guard var file = state.files[path] else { return works }
+      let hasFailed = file.openings.updateValue(false, forKey: opening) == true
+      // What was to be written when the power fails may still arrive.
+      if state.isDead { return false }
+      if works && !hasFailed {
+        for change in file.pending { file.apply(change) }
+      } else if !works {
+        for other in file.openings.keys where other != opening { file.openings[other] = true }
+      }
+      file.pending = []
+      state.files[path] = file
+      return works && !hasFailed
+    }
+  }
+
+  /// - Parameter opening: a number that no other opening has at the time.
+  func opened(_ path: String, _ opening: UInt) {
     state.withLock { state in
       if state.files[path] == nil {
         state.files[path] = File(durable: FileManager.default.contents(atPath: path).map { Array($0) } ?? [])
       }
+      state.files[path]?.openings[opening] = false
     }
+  }
+
+  func closed(_ path: String, _ opening: UInt) {
+    state.withLock { _ = $0.files[path]?.openings.removeValue(forKey: opening) }
   }
 
   func wrote(_ path: String, _ bytes: [UInt8], at offset: Int) {
@@ -126,15 +166,6 @@ final class FaultDisk: Sendable {
 
   func cut(_ path: String, to size: Int) {
     state.withLock { $0.files[path]?.pending.append(.cut(size: size)) }
-  }
-
-  func synced(_ path: String, successfully: Bool) {
-    state.withLock { state in
-      guard var file = state.files[path] else { return }
-      if successfully { for change in file.pending { file.apply(change) } }
-      file.pending = []
-      state.files[path] = file
-    }
   }
 
   func deleted(_ path: String) {

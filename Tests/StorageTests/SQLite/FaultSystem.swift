@@ -72,6 +72,9 @@ private struct FaultFile {
     UnsafeMutableRawPointer(file!).assumingMemoryBound(to: FaultFile.self).pointee.path.takeUnretainedValue().path
   }
 
+  /// Tells this opening of a file from others.
+  static func opening(_ file: UnsafeMutablePointer<sqlite3_file>?) -> UInt { UInt(bitPattern: file) }
+
   static func open(
     _ context: UnsafeMutableRawPointer, _ name: UnsafePointer<CChar>?, _ file: UnsafeMutablePointer<sqlite3_file>,
     _ flags: Int32, _ outFlags: UnsafeMutablePointer<Int32>?
@@ -82,7 +85,7 @@ private struct FaultFile {
     let result = FaultSystem.real.pointee.xOpen(FaultSystem.real, name, real(file), flags, outFlags)
     guard result == SQLITE_OK else { return result }
     let path = name.map { String(cString: $0) } ?? ""
-    disk.takeUnretainedValue().opened(path)
+    disk.takeUnretainedValue().opened(path, opening(file))
     UnsafeMutableRawPointer(file).initializeMemory(
       as: FaultFile.self,
       to: FaultFile(
@@ -112,14 +115,11 @@ private struct FaultFile {
 
   /// Nothing is synced in truth: the model says what is durable.
   static func sync(_ file: UnsafeMutablePointer<sqlite3_file>?) -> Int32 {
-    let disk = disk(file)
-    disk.willSync(path(file))
-    let works = disk.next(.sync) == .works
-    if works || !disk.isDead { disk.synced(path(file), successfully: works) }
-    return works ? SQLITE_OK : SQLITE_IOERR | (4 << 8)
+    disk(file).sync(path(file), opening(file)) ? SQLITE_OK : SQLITE_IOERR | (4 << 8)
   }
 
   static func close(_ file: UnsafeMutablePointer<sqlite3_file>?) -> Int32 {
+    disk(file).closed(path(file), opening(file))
     let result = real(file).pointee.pMethods.pointee.xClose(real(file))
     UnsafeMutableRawPointer(file!).assumingMemoryBound(to: FaultFile.self).pointee.path.release()
     return result
