@@ -64,10 +64,13 @@ bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benc
 	@rm -f .build/benchmarks/*.db*
 	$(PYTHON) Tests/Benchmarks/storage_table.py
 	.build/release/storage-bench fanout --subscribers 1000 --path .build/benchmarks/fanout.db
+	.build/release/storage-bench search --documents 100000 --path .build/benchmarks/search.db
 	.build/release/storage-bench blobs --megabytes 512 --path .build/benchmarks/blobs
 
-bench-growth: build ## durable transactions with none, a million and ten million rows there
+bench-growth: build ## durable transactions with none, a million and ten million rows there; search in a million documents
 	$(PYTHON) Tests/Benchmarks/storage_table.py --growth
+	@rm -f .build/benchmarks/search-million.db*
+	.build/release/storage-bench search --documents 1000000 --path .build/benchmarks/search-million.db
 
 bench-check: generate ## count instructions and allocations of a call, and compare with the counts that are checked in
 	@scripts/setup --benchmarks

@@ -5,7 +5,7 @@ import Storage
 protocol SearchShape: Sendable {
   func prepare(_ database: any Database) async throws
   func count(_ reader: any Reader) throws -> Int
-  func put(_ document: SearchCorpus.Document, _ writer: any Writer) throws
+  func put(_ documents: [SearchCorpus.Document], _ writer: any Writer) throws
   /// - Returns: how many of the first twenty hits there are.
   func search(_ query: SearchCorpus.Query, _ reader: any Reader) throws -> Int
   /// Words for a misspelt one, how many; nil: there is nothing for this.
@@ -41,11 +41,13 @@ struct OurSearch: SearchShape {
     try reader.first("SELECT count(*) FROM octet_search_documents") { $0[0] } ?? 0
   }
 
-  func put(_ document: SearchCorpus.Document, _ writer: any Writer) throws {
-    try index.put(
+  func put(_ documents: [SearchCorpus.Document], _ writer: any Writer) throws {
+    let indexed = documents.map { document in
       SearchDocument(
         id: document.id, texts: ["title": document.title, "body": document.body],
-        tags: ["public", "store/\(document.store)"], numbers: [document.price]), in: writer)
+        tags: ["public", "store/\(document.store)"], numbers: [document.price])
+    }
+    try index.put(indexed, in: writer)
   }
 
   func search(_ query: SearchCorpus.Query, _ reader: any Reader) throws -> Int {
@@ -93,7 +95,11 @@ struct EngineSearch: SearchShape {
     try reader.first("SELECT count(*) FROM peer_documents") { $0[0] } ?? 0
   }
 
-  func put(_ document: SearchCorpus.Document, _ writer: any Writer) throws {
+  func put(_ documents: [SearchCorpus.Document], _ writer: any Writer) throws {
+    for document in documents { try put(document, writer) }
+  }
+
+  private func put(_ document: SearchCorpus.Document, _ writer: any Writer) throws {
     if writer.dialect == .sqlite {
       try writer.execute(
         "INSERT INTO peer_documents (id, store, price) VALUES ($1, $2, $3)", document.id, document.store,

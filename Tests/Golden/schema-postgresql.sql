@@ -103,7 +103,6 @@ CREATE TABLE octet_search_blocks (
   segment bigint NOT NULL,
   term bigint NOT NULL,
   part bigint NOT NULL,
-  total bigint NOT NULL,
   bytes bytea NOT NULL,
   PRIMARY KEY (segment, term, part)
 );
@@ -147,6 +146,13 @@ CREATE TABLE octet_search_segments (
   target bigint NOT NULL,
   changed_at bigint NOT NULL,
   PRIMARY KEY (segment)
+);
+
+CREATE TABLE octet_search_terms (
+  segment bigint NOT NULL,
+  term bigint NOT NULL,
+  bytes bytea NOT NULL,
+  PRIMARY KEY (segment, term)
 );
 
 CREATE TABLE octet_search_typos (

@@ -92,8 +92,8 @@ CREATE TABLE octet_requests_kept (
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE octet_search_blocks (
-  segment INTEGER NOT NULL, term INTEGER NOT NULL, part INTEGER NOT NULL, total INTEGER NOT NULL,
-  bytes BLOB NOT NULL, PRIMARY KEY (segment, term, part)) STRICT;
+  segment INTEGER NOT NULL, term INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,
+  PRIMARY KEY (segment, term, part)) STRICT;
 
 CREATE TABLE octet_search_dead (
   segment INTEGER NOT NULL, chunk INTEGER NOT NULL, bits BLOB NOT NULL,
@@ -116,6 +116,9 @@ CREATE TABLE octet_search_segments (
   lowest INTEGER NOT NULL, highest INTEGER NOT NULL, target INTEGER NOT NULL, changed_at INTEGER NOT NULL) STRICT;
 
 CREATE INDEX octet_search_segments_by_state ON octet_search_segments (collection, state);
+
+CREATE TABLE octet_search_terms (
+  segment INTEGER NOT NULL, term INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (segment, term)) STRICT;
 
 CREATE TABLE octet_search_typos (
   remainder INTEGER NOT NULL, word TEXT NOT NULL,

@@ -79,6 +79,28 @@ import Testing
     }
   }
 
+  @Test func `the best postings of a long list are kept once more, as many as can be reached by paging`() async throws {
+    #expect(SearchLimits.bestPostings >= SearchLimits.hits && SearchLimits.longList > SearchLimits.bestPostings)
+    try await withIndex { _, database in
+      for count in [SearchLimits.longList, SearchLimits.longList + 1] {
+        var rows = SearchRows(Int64(count), documents: 2 * count, SearchIndex.Shape())
+        rows.append(2, (0..<count).map { (ordinal: Int32($0), impact: UInt16($0 % 100 + 1)) })
+        rows.finish()
+        let made = rows
+        let kept = try await database.write { writer -> Int in
+          try made.write(writer)
+          var kept = 0
+          let best = "SELECT bytes FROM octet_search_blocks WHERE segment = $1 AND part < 0"
+          try writer.query(best, [.integer(Int64(count))]) {
+            SearchPostings.forEach([$0[0]], documents: 2 * count) { _, _ in kept += 1 }
+          }
+          return kept
+        }
+        #expect(kept == (count > SearchLimits.longList ? SearchLimits.bestPostings : 0))
+      }
+    }
+  }
+
   @Test func `a node remembers no more documents than it may`() {
     let cache = SearchDocumentCache()
     // Sixteen times the same array.

@@ -18,23 +18,29 @@ struct SearchEntry {
     let count = UInt16(terms.count)
     bytes += [UInt8(count >> 8), UInt8(truncatingIfNeeded: count)]
     for (key, impact) in terms.sorted(by: { $0.key < $1.key }) {
-      bytes += Self.octets(key) + [UInt8(impact >> 8), UInt8(truncatingIfNeeded: impact)]
+      Self.append(key, to: &bytes)
+      bytes.append(UInt8(impact >> 8))
+      bytes.append(UInt8(truncatingIfNeeded: impact))
     }
-    for number in numbers { bytes += Self.octets(number) }
+    for number in numbers { Self.append(number, to: &bytes) }
     self.bytes = bytes
   }
 
-  private static func octets(_ number: Int64) -> [UInt8] {
-    (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
+  private static func append(_ number: Int64, to bytes: inout [UInt8]) {
+    for shift in stride(from: 56, through: 0, by: -8) {
+      bytes.append(UInt8(truncatingIfNeeded: number >> Int64(shift)))
+    }
   }
 
   /// Of terms.
   var count: Int { Int(bytes[0]) << 8 | Int(bytes[1]) }
 
   private func word(at offset: Int) -> Int64 {
-    var value: UInt64 = 0
-    for index in offset..<(offset + 8) { value = value << 8 | UInt64(bytes[index]) }
-    return Int64(bitPattern: value)
+    precondition(offset >= 0 && offset + 8 <= bytes.count, "an entry holds whole words")
+    // Aligned or not, within the bytes: a search for a term in thousands of entries consists of little else.
+    return unsafe bytes.withUnsafeBytes { octets in
+      unsafe Int64(bigEndian: octets.loadUnaligned(fromByteOffset: offset, as: Int64.self))
+    }
   }
 
   private func impact(at index: Int) -> UInt16 {

@@ -4,8 +4,8 @@ internal import Foundation
 /// Merges segments of one size into a larger one, so that a query meets few of them, and removes what nobody reads any
 /// more. Without it everything is found too, but more slowly with each thousand documents.
 extension SearchIndex: Sweep {
-  /// Rows of a transaction: some 5 ms.
-  private static let rowsAtOnce = 2048
+  /// Rows of each table in a transaction, a megabyte: some 5 ms.
+  private static let rowsAtOnce = 512
   /// After this a merge counts as given up, and what it was to replace is merged by others.
   private static let patience = Duration.seconds(600)
   /// So long the rows of replaced segments stay, for transactions that have seen them and do not read a snapshot.
@@ -25,17 +25,16 @@ extension SearchIndex: Sweep {
     guard var merge = underWay else { return false }
     if merge.rows.count < Self.rowsAtOnce {
       let before = merge
-      merge = try await database.read { [self] reader in
+      merge = try await database.read { reader in
         var merge = before
-        let numbers = (0..<SearchLimits.documentNumbers).map(numberKey)
-        try merge.makeRows(upTo: Self.rowsAtOnce, reader) { $0 != idsKey && !numbers.contains($0) }
+        try merge.makeRows(upTo: Self.rowsAtOnce, reader)
         return merge
       }
     }
-    if merge.rows.isEmpty {
+    let rows = merge.rows.take(Self.rowsAtOnce)
+    if rows.count == 0 {
       try await finish(merge, database)
-    } else if try await write(merge, database) {
-      merge.rows.removeFirst(min(Self.rowsAtOnce, merge.rows.count))
+    } else if try await write(rows, to: merge.target, database) {
       let next = merge
       merging.withLock { $0 = next }
     }
@@ -74,7 +73,7 @@ extension SearchIndex: Sweep {
       let inputs = try segments(reader).filter { ids.contains($0.id) }.map { segment in
         (segment, try documents(of: segment, reader), try numbers(of: segment, reader))
       }
-      return SearchMerge(target: target, inputs, idsKey: idsKey, column: numberKey)
+      return SearchMerge(target: target, inputs, self)
     }
   }
 
@@ -107,9 +106,8 @@ extension SearchIndex: Sweep {
         "SELECT bytes FROM octet_search_blocks WHERE segment = $1 AND term = $2 ORDER BY part",
         [.integer(segment.id), .integer(numberKey(position))]
       ) { row in
-        let bytes: [UInt8] = row[0]
-        let count = min(SearchPostings.numbersOfPart, segment.documents - column.count)
-        for index in 0..<count { column.append(SearchPostings.number(index, in: bytes, of: count)) }
+        let numbers = SearchColumn.Numbers(row[0])
+        for index in 0..<numbers.count { column.append(numbers[index]) }
       }
       if column.isEmpty { break }
       columns.append(column)
@@ -118,13 +116,12 @@ extension SearchIndex: Sweep {
   }
 
   /// - Returns: false if somebody has given the merge up meanwhile.
-  private func write(_ merge: SearchMerge, _ database: any Database) async throws -> Bool {
-    let rows = Array(merge.rows.prefix(Self.rowsAtOnce))
-    return try await database.write { [clock] writer in
+  private func write(_ rows: SearchRows, to target: Int64, _ database: any Database) async throws -> Bool {
+    try await database.write { [clock] writer in
       let isOurs = try writer.execute(
-        "UPDATE octet_search_segments SET changed_at = $2 WHERE segment = $1 AND state = 0", merge.target, clock.now())
+        "UPDATE octet_search_segments SET changed_at = $2 WHERE segment = $1 AND state = 0", target, clock.now())
       if isOurs == 0 { return false }
-      try writer.insert(Self.blockColumns, rows)
+      try rows.write(writer)
       return true
     }
   }
@@ -191,17 +188,18 @@ extension SearchIndex: Sweep {
     }
     guard let retired else { return false }
     try await database.write { writer in
-      let bound: Int64? = try writer.first(
-        "SELECT term FROM octet_search_blocks WHERE segment = $1 ORDER BY term LIMIT 1 OFFSET $2",
-        retired, Self.rowsAtOnce
-      ) { $0[0] }
-      guard let bound else {
-        for table in ["blocks", "dead", "segments"] {
-          try writer.execute("DELETE FROM octet_search_\(table) WHERE segment = $1", retired)
-        }
+      for table in ["terms", "blocks"] {
+        let bound: Int64? = try writer.first(
+          "SELECT term FROM octet_search_\(table) WHERE segment = $1 ORDER BY term LIMIT 1 OFFSET $2",
+          retired, Self.rowsAtOnce
+        ) { $0[0] }
+        guard let bound else { continue }
+        try writer.execute("DELETE FROM octet_search_\(table) WHERE segment = $1 AND term <= $2", retired, bound)
         return
       }
-      try writer.execute("DELETE FROM octet_search_blocks WHERE segment = $1 AND term <= $2", retired, bound)
+      for table in ["terms", "blocks", "dead", "segments"] {
+        try writer.execute("DELETE FROM octet_search_\(table) WHERE segment = $1", retired)
+      }
     }
     return true
   }

@@ -20,8 +20,8 @@ extension SearchIndex {
     let (groups, areAll) = try groups(words, query, frozen: cursor?.weights, source, reader)
     let tags = query.tags.map(tagKey)
     let facets = cursor == nil ? query.facets.map { ($0, tagKey($0)) } : []
-    try source.open(tags + facets.map(\.1), reader)
-    let limit = max(0, SearchLimits.hits - Int(cursor?.offset ?? 0))
+    try source.open(tags + facets.map(\.1) + query.ranges.keys.map { numberKey($0) }, reader)
+    let limit = max(0, shape.hits - Int(cursor?.offset ?? 0))
     var scan = SearchScan(
       source: source, groups: groups, tags: tags, ranges: query.ranges, facets: facets, after: cursor?.last,
       limit: limit)

@@ -1,13 +1,18 @@
 internal import Base
 
 extension SearchIndex {
+  /// Whether so many documents, or documents with so many terms, become a segment.
+  func isDue(documents: Int, terms: Int) -> Bool {
+    documents >= shape.sealedDocuments || terms >= shape.sealedTerms
+  }
+
   /// Makes a segment of the documents that are in none, if there are enough by now. Asked for once in so many terms.
   func sealIfDue(adding terms: Int, _ writer: any Writer) throws {
     guard random.next() % UInt64(shape.termsBetweenChecks) < UInt64(terms) else { return }
     let waiting = try writer.first(
       "SELECT count(*), COALESCE(sum(terms), 0) FROM octet_search_fresh WHERE collection = $1", collection
     ) { row -> (documents: Int, terms: Int) in (row[0], row[1]) }
-    guard let waiting, waiting.documents >= shape.sealedDocuments || waiting.terms >= shape.sealedTerms else { return }
+    guard let waiting, isDue(documents: waiting.documents, terms: waiting.terms) else { return }
     try seal(writer)
   }
 
@@ -32,9 +37,17 @@ extension SearchIndex {
       }
     }
     // Somebody else is sealing.
-    guard let lowest = ids.first, let highest = ids.last,
-      ids.count >= shape.sealedDocuments / 2 || terms >= shape.sealedTerms / 2
-    else { return }
+    if !isDue(documents: 2 * ids.count, terms: 2 * terms) { return }
+    try makeSegment(ids, entries, writer)
+    // The keys are those that were read; what was left between them stays.
+    try removeFresh(ids, writer)
+  }
+
+  private static let sealedAtOnce: Int64 = 256
+
+  /// - Parameter ids: rising, one for each entry.
+  func makeSegment(_ ids: [Int64], _ entries: [SearchEntry], _ writer: any Writer) throws {
+    guard let lowest = ids.first, let highest = ids.last else { return }
     let segment = makeSegmentID()
     let added = try writer.execute(
       """
@@ -42,60 +55,33 @@ extension SearchIndex {
       VALUES ($1, $2, 1, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING
       """, segment, collection, ids.count, lowest, highest, clock.now())
     if added == 0 { throw RetryTransaction() }
-    try writer.insert(Self.blockColumns, rows(of: segment, ids, entries))
-    // The keys are those that were read; what was left between them stays.
-    var rest = ids[...]
-    while !rest.isEmpty {
-      let some = rest.prefix(Self.removedAtOnce)
-      rest = rest.dropFirst(some.count)
-      // The last one again where there are fewer: one text for all.
-      let padded = Array(some) + Array(repeating: some[some.endIndex - 1], count: Self.removedAtOnce - some.count)
-      try writer.execute(Self.removeFreshSQL, [.integer(collection)] + padded.map { .integer($0) })
+    var rows = SearchRows(segment, documents: ids.count, shape)
+    rows.append(idsKey, SearchPostings.parts(ids: ids))
+    for position in 0..<SearchLimits.documentNumbers {
+      let numbers = entries.map { $0.number(position) }
+      if numbers.allSatisfy({ $0 == nil }) { break }
+      rows.append(numberKey(position), SearchColumn.parts(numbers))
     }
-  }
-
-  static let blockColumns = "octet_search_blocks (segment, term, part, total, bytes)"
-  private static let sealedAtOnce: Int64 = 256
-  private static let removedAtOnce = 32
-  private static let removeFreshSQL = """
-    DELETE FROM octet_search_fresh WHERE collection = $1
-    AND document IN (\((2..<(2 + removedAtOnce)).map { "$\($0)" }.joined(separator: ", ")))
-    """
-
-  /// Rising with time, so that the rows of segments are appended.
-  func makeSegmentID() -> Int64 {
-    (clock.now().nanoseconds >> 20) << 22 | Int64(random.next() & 0x3f_ffff)
-  }
-
-  private func rows(of segment: Int64, _ ids: [Int64], _ entries: [SearchEntry]) -> [[SQLValue]] {
     var postings: [(term: Int64, ordinal: Int32, impact: UInt16)] = []
+    postings.reserveCapacity(entries.reduce(0) { $0 + $1.count })
     for (ordinal, entry) in entries.enumerated() {
       entry.forEachTerm { postings.append(($0, Int32(ordinal), $1)) }
     }
     postings.sort { ($0.term, $0.ordinal) < ($1.term, $1.ordinal) }
-    var rows: [[SQLValue]] = []
-    var start = 0
-    while start < postings.count {
-      let term = postings[start].term
-      var list = SearchPostings.Builder()
-      while start < postings.count, postings[start].term == term {
-        list.append(Int(postings[start].ordinal), postings[start].impact)
-        start += 1
+    var list: [(ordinal: Int32, impact: UInt16)] = []
+    for (index, posting) in postings.enumerated() {
+      list.append((posting.ordinal, posting.impact))
+      if index + 1 == postings.count || postings[index + 1].term != posting.term {
+        rows.append(posting.term, list)
+        list.removeAll(keepingCapacity: true)
       }
-      rows += Self.rows(segment, term, list.count, list.finished(documents: ids.count))
     }
-    rows += Self.rows(segment, idsKey, ids.count, SearchPostings.parts(ids: ids))
-    for position in 0..<SearchLimits.documentNumbers {
-      let numbers = entries.map { $0.number(position) }
-      if numbers.allSatisfy({ $0 == nil }) { break }
-      rows += Self.rows(segment, numberKey(position), ids.count, SearchPostings.parts(numbers: numbers))
-    }
-    return rows
+    rows.finish()
+    try rows.write(writer)
   }
 
-  static func rows(_ segment: Int64, _ term: Int64, _ total: Int, _ parts: [[UInt8]]) -> [[SQLValue]] {
-    parts.enumerated().map { part, bytes in
-      [.integer(segment), .integer(term), .integer(Int64(part)), .integer(Int64(total)), .blob(bytes)]
-    }
+  /// Rising with time, so that the rows of segments are appended.
+  func makeSegmentID() -> Int64 {
+    (clock.now().nanoseconds >> 20) << 22 | Int64(random.next() & 0x3f_ffff)
   }
 }

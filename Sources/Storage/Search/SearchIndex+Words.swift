@@ -57,7 +57,8 @@ extension SearchIndex {
     var left = Self.visibilityProbes
     for segment in source.segments where source.total(key, segment.id) > 0 {
       var living: [Int] = []
-      SearchPostings.forEach(source.head(key, segment.id), documents: segment.documents) { ordinal, _ in
+      let head = try source.parts(key, segment.id, for: [0], reader)
+      SearchPostings.forEach(head, documents: segment.documents) { ordinal, _ in
         if living.count < left, !segment.isDead(ordinal) { living.append(ordinal) }
       }
       let ids = try documents(of: segment, reader)
@@ -129,30 +130,33 @@ extension SearchIndex {
   }
 
   /// Adds words that were never seen, with their prefixes and what typing errors leave of them.
-  func learn(_ words: Set<String>, _ writer: any Writer) throws {
-    let keys = Dictionary(uniqueKeysWithValues: words.map { ($0, wordKey($0)) })
-    let unknown = knownWords.withLock { known in words.filter { word in keys[word].flatMap { known[$0] } == nil } }
+  /// - Parameter words: with their keys.
+  func learn(_ words: [String: Int64], _ writer: any Writer) throws {
+    let unknown = knownWords.withLock { known in words.filter { known[$0.value] == nil } }
     if unknown.isEmpty { return }
     // In one order, so that writers side by side wait for each other in one direction.
-    for word in unknown.sorted() {
-      let added = try writer.execute(
-        """
-        INSERT INTO octet_search_words (collection, word, magnitude) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING
-        """, collection, word)
-      if added == 0 { continue }
-      try writer.insert(
-        "octet_search_prefixes (prefix, rank, word)",
-        prefixes(of: word).map { [.integer($0), .integer(0), .text(word)] })
+    let added = try writer.insertNew(
+      "octet_search_words (collection, word, magnitude)",
+      unknown.keys.sorted().map { [.integer(collection), .text($0), .integer(0)] }, returning: "word")
+    var (starts, errors): ([(Int64, String)], [(Int64, String)]) = ([], [])
+    for word in added {
+      starts += prefixes(of: word).map { ($0, word) }
       // A typed word may be longer or shorter by what it is allowed, so that its neighbours get as much.
       let edits = word.count >= 7 ? 2 : word.count >= 4 ? 1 : 0
-      guard edits > 0 else { continue }
-      let remainders = SearchText.remainders(word, edits: edits).map { remainderKey($0) }.sorted()
-      try writer.insert("octet_search_typos (remainder, word)", remainders.map { [.integer($0), .text(word)] })
+      if edits > 0 { errors += SearchText.remainders(word, edits: edits).map { (remainderKey($0), word) } }
     }
+    try writer.insert(
+      "octet_search_prefixes (prefix, rank, word)",
+      starts.sorted { $0 < $1 }.map { [.integer($0), .integer(0), .text($1)] })
+    try writer.insert(
+      "octet_search_typos (remainder, word)", errors.sorted { $0 < $1 }.map { [.integer($0), .text($1)] })
     writer.afterCommit { [knownWords] in
-      knownWords.withLock { known in for word in unknown { keys[word].map { known[$0] = true } } }
+      knownWords.withLock { known in for key in unknown.values { known[key] = true } }
     }
   }
+
+  /// The logarithm of how many documents there are for one with which the frequencies of words are noted.
+  static let weighing = 6
 
   /// Notes that words are in one more of the documents that are asked. Their number is kept as its logarithm, which the
   /// k-th step raises with a probability of 2⁻ᵏ (R. Morris, "Counting large numbers of events in small registers",

@@ -35,14 +35,14 @@ public final class SearchIndex: Sendable {
     var termsBetweenChecks = SearchLimits.sealedTerms / 8
     var mergedSegments = SearchLimits.mergedSegments
     var segmentDocuments = SearchLimits.segmentDocuments
+    var longList = SearchLimits.longList
+    var bestPostings = SearchLimits.bestPostings
+    var postingsForLookUp = SearchLimits.postingsForLookUp
     /// How many postings a query looks at.
     var postings = SearchLimits.postings
+    var hits = SearchLimits.hits
   }
 
-  /// The logarithm of how many documents there are for one with which the frequencies of words are noted.
-  static let weighing = 6
-  /// BM25's saturation of repeated words, and how much length counts; the customary values.
-  private static let (saturation, lengthShare) = (1.2, 0.75)
   /// Impacts are stored in thousandths.
   static let impactScale = 1000.0
   /// The longest prefix that has a list of its own words.
@@ -72,84 +72,6 @@ public final class SearchIndex: Sendable {
     self.clock = clock
     self.random = random
     results = SearchResults(clock: clock, random: random)
-  }
-
-  /// Adds a document, or replaces the one with its id. Costs two rows; one in a thousand calls seals the documents since
-  /// the last time, which takes some 30 ms.
-  public func put(_ document: SearchDocument, in writer: any Writer) throws {
-    precondition(document.tags.count <= SearchLimits.documentTags, "\(SearchLimits.documentTags) tags at most")
-    precondition(document.numbers.count <= SearchLimits.documentNumbers, "too many numbers")
-    let (words, terms) = terms(of: document)
-    let entry = SearchEntry(terms: terms, numbers: document.numbers)
-    let old = try entryForUpdate(document.id, writer)
-    if let old {
-      if old.bytes == entry.bytes { return }
-      try writer.execute(
-        "UPDATE octet_search_documents SET entry = $3 WHERE collection = $1 AND document = $2",
-        collection, document.id, entry.bytes)
-    } else {
-      let added = try writer.execute(
-        "INSERT INTO octet_search_documents (collection, document, entry) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        collection, document.id, entry.bytes)
-      // Somebody else has just added it; the next run sees it.
-      if added == 0 { throw RetryTransaction() }
-    }
-    // Waits for whoever is just sealing the row; its segment is seen by what follows.
-    try writer.execute(
-      """
-      INSERT INTO octet_search_fresh (collection, document, terms, entry) VALUES ($1, $2, $3, $4)
-      ON CONFLICT (collection, document) DO UPDATE SET terms = $3, entry = $4
-      """, collection, document.id, entry.count, entry.bytes)
-    if old != nil { try kill(document.id, writer) }
-    try learn(words, writer)
-    if old == nil, Self.mixed(document.id) % (1 << Self.weighing) == 0 { try weigh(words.sorted(), writer) }
-    try sealIfDue(adding: entry.count, writer)
-  }
-
-  /// Takes a document out. Does nothing if it is not there.
-  public func remove(_ id: Int64, in writer: any Writer) throws {
-    guard try entryForUpdate(id, writer) != nil else { return }
-    try writer.execute(
-      "DELETE FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, id)
-    try writer.execute("DELETE FROM octet_search_fresh WHERE collection = $1 AND document = $2", collection, id)
-    try kill(id, writer)
-  }
-
-  private func entryForUpdate(_ id: Int64, _ writer: any Writer) throws -> SearchEntry? {
-    try writer.firstForUpdate(
-      "SELECT entry FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, id
-    ) { SearchEntry($0[0]) }
-  }
-
-  /// The words that may be suggested, and the impact of all terms.
-  private func terms(of document: SearchDocument) -> (words: Set<String>, terms: [Int64: UInt16]) {
-    var frequencies: [String: Double] = [:]
-    var words: Set<String> = []
-    var length = 0.0
-    var left = SearchLimits.documentWords
-    for (field, text) in document.texts.sorted(by: { $0.key < $1.key }) {
-      guard let weight = fields[field] else { preconditionFailure("\(name) has no field \(field)") }
-      if weight <= 0 { continue }
-      let found = SearchText.words(text, for: .index, limit: left)
-      left -= found.count
-      for word in found {
-        frequencies[word.text, default: 0] += weight
-        if !word.isFragment { words.insert(word.text) }
-      }
-      length += Double(found.count) * weight
-    }
-    let boost = min(max(document.boost, 1.0 / 16), 16)
-    let norm = Self.saturation * (1 - Self.lengthShare + Self.lengthShare * length / typicalLength)
-    var terms: [Int64: UInt16] = [:]
-    for (word, frequency) in frequencies {
-      terms[wordKey(word)] = Self.impact(boost * frequency * (Self.saturation + 1) / (frequency + norm))
-    }
-    for tag in document.tags { terms[tagKey(tag)] = Self.impact(boost) }
-    return (words, terms)
-  }
-
-  private static func impact(_ value: Double) -> UInt16 {
-    UInt16(min(max((value * impactScale).rounded(), 1), Double(UInt16.max)))
   }
 }
 
@@ -187,17 +109,37 @@ extension SearchIndex {
 
 extension Writer {
   /// Inserts rows with few statements, whose texts are few too.
-  /// - Parameter target: the table and its columns.
-  func insert(_ target: String, _ rows: [[SQLValue]]) throws {
+  /// - Parameters:
+  ///   - target: the table and its columns.
+  ///   - conflict: what becomes of a row whose key is there; by default it stays as it is.
+  /// - Returns: how many rows were written.
+  @discardableResult
+  func insert(_ target: String, _ rows: [[SQLValue]], onConflict conflict: String = "DO NOTHING") throws -> Int {
+    var written = 0
+    try forEachBatch(target, rows, conflict) { written += try execute($0, $1) }
+    return written
+  }
+
+  /// Inserts rows that are not there yet.
+  /// - Returns: the first value of the given column of those that were not.
+  func insertNew(_ target: String, _ rows: [[SQLValue]], returning column: String) throws -> [String] {
+    var added: [String] = []
+    try forEachBatch(target, rows, "DO NOTHING RETURNING \(column)") { added += try self.rows($0, $1) { $0[0] } }
+    return added
+  }
+
+  private func forEachBatch(
+    _ target: String, _ rows: [[SQLValue]], _ conflict: String, _ run: (String, [SQLValue]) throws -> Void
+  ) throws {
+    guard let width = rows.first?.count else { return }
     var rest = rows[...]
-    for size in [32, 8, 1] {
-      while rest.count >= size, let width = rest.first?.count {
-        let values = (0..<size).map { row in
-          "(" + (1...width).map { "$\(row * width + $0)" }.joined(separator: ", ") + ")"
-        }
-        try execute(
-          "INSERT INTO \(target) VALUES \(values.joined(separator: ", ")) ON CONFLICT DO NOTHING",
-          rest.prefix(size).flatMap { $0 })
+    for size in [128, 16, 4, 1] where rest.count >= size {
+      let values = (0..<size).map { row in
+        "(" + (1...width).map { "$\(row * width + $0)" }.joined(separator: ", ") + ")"
+      }
+      let sql = "INSERT INTO \(target) VALUES \(values.joined(separator: ", ")) ON CONFLICT \(conflict)"
+      while rest.count >= size {
+        try run(sql, rest.prefix(size).flatMap { $0 })
         rest = rest.dropFirst(size)
       }
     }

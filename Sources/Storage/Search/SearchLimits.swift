@@ -39,6 +39,16 @@ public enum SearchLimits {
   /// The terms of these documents, beyond which they become a segment: what holds up a commit, by some 30 ms.
   public static let sealedTerms = 48 * 1024
 
+  /// Postings of a list beyond which its best ones are kept once more.
+  public static let longList = 4096
+
+  /// How many are kept: as many as can be reached by paging, and some more as some may be dead.
+  public static let bestPostings = 1024
+
+  /// Postings of a list that take as long to read as a document in it to look up: beyond so many for each document that
+  /// is left, the documents are looked up.
+  public static let postingsForLookUp = 16_384
+
   /// Segments of one size that are merged into one.
   public static let mergedSegments = 16
 

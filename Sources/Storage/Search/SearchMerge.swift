@@ -1,13 +1,19 @@
-/// What is known of a merge under way, on the node that does it.
+internal import Base
+
+/// A merge under way: it reads the lists of some segments in the order of their terms and makes rows of the segment
+/// that replaces them.
 ///
-/// Its segment is filled in small transactions, unseen, and takes the place of the others in the last one. Whoever stops
-/// in between leaves a segment in the making, which others give up after a while.
+/// A value: each step of the work goes on where the one before stopped. When all rows are made and written, the new
+/// segment becomes live and the others are retired in one transaction. Whoever stops before leaves a segment in the
+/// making, which others give up after a while.
 struct SearchMerge: Sendable {
   let target: Int64
   let inputs: [Input]
   let ids: [Int64]
-  /// Rows that are made and not yet written.
-  var rows: [[SQLValue]]
+  /// That are made and not yet written.
+  var rows: SearchRows
+  private var positions: [Position]
+  private var isAtEnd = false
 
   /// One of the segments that are merged.
   struct Input: Sendable {
@@ -15,51 +21,41 @@ struct SearchMerge: Sendable {
     let segment: SearchSegment
     /// The new place of each document; -1 for those that were dead.
     let places: [Int32]
-    /// Where to read on.
-    var term = Int64.min
-    var part: Int64 = -1
-    var isAtEnd = false
-    /// Lists that were read, the last of which may not be whole unless the segment is at its end.
-    var lists: [(term: Int64, parts: [[UInt8]])] = []
-
-    init(segment: SearchSegment, places: [Int32]) {
-      self.segment = segment
-      self.places = places
-    }
-
-    var hasWholeList: Bool { lists.count > 1 || (isAtEnd && !lists.isEmpty) }
-
-    /// Reads until there is a whole list.
-    mutating func fill(_ reader: any Reader, rows: Int64) throws {
-      while !hasWholeList, !isAtEnd {
-        var count: Int64 = 0
-        try reader.query(
-          """
-          SELECT term, part, bytes FROM octet_search_blocks WHERE segment = $1 AND (term, part) > ($2, $3)
-          ORDER BY term, part LIMIT $4
-          """, [.integer(segment.id), .integer(term), .integer(part), .integer(rows)]
-        ) { row in
-          (term, part) = (row[0], row[1])
-          if lists.last?.term == term {
-            lists[lists.count - 1].parts.append(row[2])
-          } else {
-            lists.append((term, [row[2]]))
-          }
-          count += 1
-        }
-        if count < rows { isAtEnd = true }
-      }
-    }
   }
 
-  private var positions: [Input]
+  /// Where an input's dictionary is read on.
+  private struct Position: Sendable {
+    let segment: Int64
+    /// The next row begins with it or a greater term.
+    var term = Int64.min
+    var isAtEnd = false
+    /// What was read, the next one last.
+    var entries: [SearchTerms.Entry] = []
+
+    /// Reads until there is an entry.
+    mutating func fill(_ reader: any Reader) throws {
+      if isAtEnd || !entries.isEmpty { return }
+      isAtEnd = true
+      try reader.query(
+        "SELECT term, bytes FROM octet_search_terms WHERE segment = $1 AND term >= $2 ORDER BY term LIMIT $3",
+        [.integer(segment), .integer(term), .integer(Self.rowsAtOnce)]
+      ) { row in
+        isAtEnd = false
+        term = row[0] + 1
+        entries += SearchTerms.entries(in: row[1])
+      }
+      entries.reverse()
+    }
+
+    /// Sixteen inputs have half a megabyte of entries then.
+    private static let rowsAtOnce: Int64 = 16
+  }
 
   /// - Parameters:
   ///   - segments: with the ids of their documents and their columns of numbers.
-  ///   - column: the key of a position's numbers.
+  ///   - index: to which they belong.
   init(
-    target: Int64, _ segments: [(segment: SearchSegment, ids: [Int64], numbers: [[Int64?]])], idsKey: Int64,
-    column: (Int) -> Int64
+    target: Int64, _ segments: [(segment: SearchSegment, ids: [Int64], numbers: [[Int64?]])], _ index: SearchIndex
   ) {
     self.target = target
     var living: [(id: Int64, segment: Int, ordinal: Int)] = []
@@ -73,44 +69,61 @@ struct SearchMerge: Sendable {
     var places = segments.map { [Int32](repeating: -1, count: $0.ids.count) }
     for (place, document) in living.enumerated() { places[document.segment][document.ordinal] = Int32(place) }
     inputs = zip(segments, places).map { Input(segment: $0.segment, places: $1) }
-    positions = inputs
+    positions = segments.map { Position(segment: $0.segment.id) }
     ids = living.map(\.id)
-    rows = SearchIndex.rows(target, idsKey, ids.count, SearchPostings.parts(ids: ids))
+    rows = SearchRows(target, documents: ids.count, index.shape)
+    isAtEnd = ids.isEmpty
+    if ids.isEmpty { return }
+    rows.append(index.idsKey, SearchPostings.parts(ids: ids))
     for position in 0..<(segments.map(\.numbers.count).max() ?? 0) {
       let numbers = living.map { document -> Int64? in
         let columns = segments[document.segment].numbers
         return position < columns.count ? columns[position][document.ordinal] : nil
       }
-      rows += SearchIndex.rows(target, column(position), ids.count, SearchPostings.parts(numbers: numbers))
+      rows.append(index.numberKey(position), SearchColumn.parts(numbers))
     }
-    if ids.isEmpty { rows = [] }
   }
 
   /// Makes more rows, unless there are `limit` already.
-  /// - Parameter isList: whether a term is that of postings.
-  mutating func makeRows(upTo limit: Int, _ reader: any Reader, isList: (Int64) -> Bool) throws {
-    while rows.count < limit {
-      for index in positions.indices { try positions[index].fill(reader, rows: Int64(limit)) }
-      guard let term = positions.compactMap({ $0.lists.first?.term }).min() else { return }
-      var postings: [(place: Int32, impact: UInt16)] = []
+  mutating func makeRows(upTo limit: Int, _ reader: any Reader) throws {
+    while !isAtEnd, rows.count < limit {
+      var next: Int64?
+      for place in positions.indices {
+        try positions[place].fill(reader)
+        if let term = positions[place].entries.last?.term { next = min(next ?? term, term) }
+      }
+      guard let term = next else {
+        rows.finish()
+        isAtEnd = true
+        return
+      }
+      var postings: [(ordinal: Int32, impact: UInt16)] = []
       var isSorted = true
-      for index in positions.indices where positions[index].lists.first?.term == term {
-        let input = positions[index]
-        positions[index].lists.removeFirst()
-        guard isList(term), let list = input.lists.first else { continue }
-        SearchPostings.forEach(list.parts, documents: input.places.count) { ordinal, impact in
-          let place = input.places[ordinal]
-          if place < 0 { return }
-          if let last = postings.last, last.place > place { isSorted = false }
-          postings.append((place, impact))
+      for (place, input) in zip(positions.indices, inputs) {
+        guard let entry = positions[place].entries.last, entry.term == term else { continue }
+        positions[place].entries.removeLast()
+        SearchPostings.forEach(try Self.parts(of: entry, input, reader), documents: input.places.count) {
+          let ordinal = input.places[$0]
+          if ordinal < 0 { return }
+          if let last = postings.last, last.ordinal > ordinal { isSorted = false }
+          postings.append((ordinal, $1))
         }
       }
       if postings.isEmpty { continue }
-      if !isSorted { postings.sort { $0.place < $1.place } }
-      var list = SearchPostings.Builder()
-      for (place, impact) in postings { list.append(Int(place), impact) }
-      rows += SearchIndex.rows(target, term, list.count, list.finished(documents: ids.count))
+      if !isSorted { postings.sort { $0.ordinal < $1.ordinal } }
+      rows.append(term, postings)
     }
+  }
+
+  private static func parts(
+    of entry: SearchTerms.Entry, _ input: Input, _ reader: any Reader
+  ) throws -> [[UInt8]] {
+    if !entry.list.isEmpty { return [entry.list] }
+    // The best postings are found anew.
+    return try reader.rows(
+      "SELECT bytes FROM octet_search_blocks WHERE segment = $1 AND term = $2 AND part >= 0 ORDER BY part",
+      input.segment.id, entry.term
+    ) { $0[0] }
   }
 
   /// The bits of the documents that have died since the merge began.

@@ -6,10 +6,21 @@ enum SearchPostings {
   /// Octets of a part: PostgreSQL keeps a row of up to 2,000 octets in its page, and SQLite two of these in one.
   static let partBytes = 1900
 
+  /// What a list of all documents with one impact takes. One posting of any other list takes more.
+  static let uniformBytes = 2
+
+  /// A piece of a list or a column.
+  struct Part: Sendable, Equatable {
+    /// The position of its first document. That of the first part is 0, so that it is found without more knowledge.
+    let first: Int
+    let bytes: [UInt8]
+  }
+
   /// Makes the parts of a list.
   struct Builder {
     private(set) var count = 0
-    private var parts: [[UInt8]] = []
+    private var parts: [Part] = []
+    private var first = 0
     private var part: [UInt8] = []
     private var next = 0
     private var impact: UInt16 = 0
@@ -18,9 +29,8 @@ enum SearchPostings {
     /// - Parameter ordinal: above the one before.
     mutating func append(_ ordinal: Int, _ impact: UInt16) {
       if part.count > SearchPostings.partBytes - 12 {
-        parts.append(part)
-        part = []
-        next = 0
+        parts.append(Part(first: first, bytes: part))
+        (first, part, next) = (ordinal, [], 0)
       }
       if count == 0 { self.impact = impact } else if impact != self.impact { isUniform = false }
       SearchPostings.append(UInt64(ordinal - next), to: &part)
@@ -31,28 +41,31 @@ enum SearchPostings {
     }
 
     /// - Parameter documents: how many the segment has.
-    func finished(documents: Int) -> [[UInt8]] {
-      if count == documents, isUniform { return [[UInt8(impact >> 8), UInt8(truncatingIfNeeded: impact)]] }
-      return parts + [part]
+    func finished(documents: Int) -> [Part] {
+      if count == documents, isUniform {
+        return [Part(first: 0, bytes: [UInt8(impact >> 8), UInt8(truncatingIfNeeded: impact)])]
+      }
+      return parts + [Part(first: first, bytes: part)]
     }
   }
 
-  /// Calls `body` with the position and impact of each posting.
+  /// Calls `body` with the position and impact of each posting; positions rise, and are below `documents`.
   @inline(__always)
   static func forEach(_ parts: [[UInt8]], documents: Int, _ body: (Int, UInt16) -> Void) {
     for part in parts {
-      if part.count == 2 {
+      if part.count == uniformBytes {
         let impact = UInt16(part[0]) << 8 | UInt16(part[1])
         for ordinal in 0..<documents { body(ordinal, impact) }
         continue
       }
       let span = part.span
+      let end = span.count
       var (position, next) = (0, 0)
-      while position < span.count {
+      while position < end {
         var byte = span[position]
         var distance = Int(byte & 0x7f)
-        var shift = 7
         position += 1
+        var shift = 7
         while byte & 0x80 != 0 {
           byte = span[position]
           distance |= Int(byte & 0x7f) << shift
@@ -61,11 +74,36 @@ enum SearchPostings {
         }
         let impact = UInt16(span[position]) << 8 | UInt16(span[position + 1])
         position += 2
-        body(next + distance, impact)
-        next += distance + 1
+        next += distance
+        // A damaged list must not lead beyond the documents.
+        if next >= documents { break }
+        body(next, impact)
+        next += 1
       }
     }
   }
+
+  /// The `count` postings with the greatest impacts, the first ones of equals, in the order of their positions.
+  static func best(
+    _ count: Int, of postings: [(ordinal: Int32, impact: UInt16)]
+  ) -> [(ordinal: Int32, impact: UInt16)] {
+    var numbers = [Int](repeating: 0, count: Int(UInt16.max) + 1)
+    for posting in postings { numbers[Int(posting.impact)] += 1 }
+    // The least impact that still has a place, and how many of it have.
+    var (least, left) = (numbers.count - 1, count)
+    while least > 0, numbers[least] < left {
+      left -= numbers[least]
+      least -= 1
+    }
+    return postings.filter { posting in
+      if posting.impact > least { return true }
+      guard posting.impact == least, left > 0 else { return false }
+      left -= 1
+      return true
+    }
+  }
+
+  // MARK: - Numbers in few octets
 
   static func append(_ value: UInt64, to bytes: inout [UInt8]) {
     var rest = value
@@ -76,73 +114,41 @@ enum SearchPostings {
     bytes.append(UInt8(rest))
   }
 
+  /// Reads what `append` has written, and moves `position` behind it.
+  static func number(in bytes: [UInt8], at position: inout Int) -> UInt64 {
+    var (value, shift): (UInt64, UInt64) = (0, 0)
+    while true {
+      let byte = bytes[position]
+      position += 1
+      value |= UInt64(byte & 0x7f) << shift
+      if byte & 0x80 == 0 { return value }
+      shift += 7
+    }
+  }
+
   // MARK: - Identifiers
 
   /// - Parameter ids: in rising order.
-  static func parts(ids: [Int64]) -> [[UInt8]] {
-    var parts: [[UInt8]] = []
-    var part: [UInt8] = []
-    var last: UInt64 = 0
-    for id in ids {
+  static func parts(ids: [Int64]) -> [Part] {
+    var parts: [Part] = []
+    var (first, part, last): (Int, [UInt8], UInt64) = (0, [], 0)
+    for (index, id) in ids.enumerated() {
       if part.count > partBytes - 10 {
-        parts.append(part)
-        (part, last) = ([], 0)
+        parts.append(Part(first: first, bytes: part))
+        (first, part, last) = (index, [], 0)
       }
       let value = UInt64(bitPattern: id)
       append(value &- last, to: &part)
       last = value
     }
-    return parts + [part]
+    return parts + [Part(first: first, bytes: part)]
   }
 
   static func appendIDs(of part: [UInt8], to ids: inout [Int64]) {
-    var (last, value, shift): (UInt64, UInt64, UInt64) = (0, 0, 0)
-    for byte in part {
-      value |= UInt64(byte & 0x7f) << shift
-      shift += 7
-      if byte & 0x80 == 0 {
-        last &+= value
-        ids.append(Int64(bitPattern: last))
-        (value, shift) = (0, 0)
-      }
+    var (last, position): (UInt64, Int) = (0, 0)
+    while position < part.count {
+      last &+= number(in: part, at: &position)
+      ids.append(Int64(bitPattern: last))
     }
-  }
-
-  // MARK: - Numbers
-
-  /// Documents of a part of a column of numbers.
-  static let numbersOfPart = 224
-
-  /// The numbers of documents at one position, in parts of so many documents: whether each has one, then the numbers
-  /// above the least one in as few octets as hold them.
-  static func parts(numbers: [Int64?]) -> [[UInt8]] {
-    stride(from: 0, to: numbers.count, by: numbersOfPart).map { start in
-      let numbers = numbers[start..<min(start + numbersOfPart, numbers.count)]
-      let present = numbers.compactMap { $0 }
-      let least = present.min() ?? 0
-      let span = UInt64(bitPattern: (present.max() ?? 0) &- least)
-      let width = (UInt64.bitWidth - span.leadingZeroBitCount + 7) / 8
-      var part = [UInt8(width)] + octets(UInt64(bitPattern: least), 8)
-      var bits = [UInt8](repeating: 0, count: (numbers.count + 7) / 8)
-      for (index, number) in numbers.enumerated() where number != nil { bits[index / 8] |= 1 << UInt8(index % 8) }
-      part += bits
-      for number in numbers { part += octets(UInt64(bitPattern: (number ?? least) &- least), width) }
-      return part
-    }
-  }
-
-  private static func octets(_ value: UInt64, _ width: Int) -> [UInt8] {
-    (0..<width).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (width - 1 - $0))) }
-  }
-
-  /// The number of the `index`th document of a part of `count`.
-  static func number(_ index: Int, in part: [UInt8], of count: Int) -> Int64? {
-    guard part[9 + index / 8] & 1 << UInt8(index % 8) != 0 else { return nil }
-    let width = Int(part[0])
-    func value(_ start: Int, _ width: Int) -> UInt64 {
-      part[start..<(start + width)].reduce(0) { $0 << 8 | UInt64($1) }
-    }
-    let start = 9 + (count + 7) / 8 + index * width
-    return Int64(bitPattern: value(1, 8) &+ value(start, width))
   }
 }

@@ -25,8 +25,13 @@ struct SearchScan {
   /// Hits up to this one have been shown.
   let after: SearchHit?
 
+  private let limit: Int
   private(set) var best: SearchTop
   private(set) var counts: [String: Int] = [:]
+  /// What was left out of long lists is not better than these.
+  private var bounds: [SearchHit] = []
+  /// Whether the best postings of long lists sufficed.
+  private(set) var isFromBest = false
   /// Whether the limit of postings was not reached.
   private(set) var isComplete = true
 
@@ -40,23 +45,31 @@ struct SearchScan {
     self.ranges = ranges
     self.facets = facets
     self.after = after
+    self.limit = limit
     best = SearchTop(limit: limit)
   }
 
-  /// Finds the best hits.
+  /// Finds the best hits. Of a single word, or of all completions of one, the best postings of long lists mostly do.
   /// - Parameter budget: how many postings may be looked at.
   mutating func run(budget: Int, _ reader: any Reader) throws {
-    for (document, entry) in source.fresh { consider(document, entry) }
-    var left = budget
-    for segment in source.segments {
-      guard let needs = needs(in: segment) else { continue }
-      left -= needs.reduce(0) { $0 + $1.total }
-      if left < 0 {
-        isComplete = false
-        break
+    if groups.count == 1, ranges.isEmpty, facets.isEmpty, after == nil {
+      try run(budget: budget, fromBest: true, reader)
+      if bounds.isEmpty { return }
+      let hits = best.sorted
+      if hits.count == limit, let worst = hits.last, bounds.allSatisfy({ !SearchTop.isBefore($0, worst) }) {
+        isFromBest = true
+        return
       }
-      try search(segment, needs, reader)
+      (best, isComplete) = (SearchTop(limit: limit), true)
     }
+    try run(budget: budget, fromBest: false, reader)
+  }
+
+  private mutating func run(budget: Int, fromBest: Bool, _ reader: any Reader) throws {
+    for (document, entry) in source.fresh { consider(document, entry) }
+    let plans = plans(budget: budget, fromBest: fromBest)
+    try load(plans, reader)
+    for plan in plans { try search(plan, reader) }
   }
 
   private mutating func consider(_ document: Int64, _ entry: SearchEntry) {
@@ -81,7 +94,13 @@ struct SearchScan {
     best.offer(hit)
   }
 
-  // MARK: - Segments
+  private mutating func offer(_ ordinal: Int, _ score: Int64, _ ids: [Int64]) {
+    let id = ids[ordinal]
+    // Sealed between two statements of a transaction that does not read a snapshot.
+    if !source.isFresh(id) { offer(SearchHit(id: id, score: score)) }
+  }
+
+  // MARK: - What to read
 
   /// A word or tag that a document of a segment must have.
   private struct Need {
@@ -89,171 +108,182 @@ struct SearchScan {
     let keys: [Int64]
     let total: Int
     let weight: Int64
+    let isWord: Bool
   }
 
-  /// What documents of a segment must have, the seldomest first; nil if none of them can have all.
-  private func needs(in segment: SearchSegment) -> [Need]? {
+  /// What is to be done in one segment.
+  private struct Plan {
+    let segment: SearchSegment
+    /// What each document scores by that which all of them have alike; the lists need not be cut with it.
+    var base: Int64 = 0
+    /// The seldomest first.
     var needs: [Need] = []
-    for (keys, weight) in groups.map({ ($0.keys, $0.weight) })
-      + tags.enumerated().map({ ([$1], groups.isEmpty && $0 == 0 ? 1 : 0) })
+    /// Only the best postings of long lists are looked at.
+    var isFromBest = false
+    /// Postings that are looked at.
+    var cost = 0
+  }
+
+  /// As many segments as the budget allows, the newest first.
+  private mutating func plans(budget: Int, fromBest: Bool) -> [Plan] {
+    var left = budget
+    var plans: [Plan] = []
+    for segment in source.segments {
+      guard let plan = plan(segment, fromBest: fromBest) else { continue }
+      left -= plan.cost
+      if left < 0 {
+        isComplete = false
+        break
+      }
+      plans.append(plan)
+    }
+    return plans
+  }
+
+  /// - Returns: nil if no document of the segment can have all that it must.
+  private func plan(_ segment: SearchSegment, fromBest: Bool) -> Plan? {
+    var plan = Plan(segment: segment)
+    var needs: [Need] = []
+    for (keys, weight, isWord) in groups.map({ ($0.keys, $0.weight, true) })
+      + tags.enumerated().map({ ([$1], groups.isEmpty && $0 == 0 ? 1 : 0, false) })
     {
       let present = keys.filter { source.total($0, segment.id) > 0 }
       if present.isEmpty { return nil }
-      needs.append(
-        Need(keys: present, total: present.reduce(0) { $0 + source.total($1, segment.id) }, weight: weight))
-    }
-    return needs.sorted { $0.total < $1.total }
-  }
-
-  private mutating func search(_ segment: SearchSegment, _ needs: [Need], _ reader: any Reader) throws {
-    var found = SearchMatches(documents: segment.documents)
-    for (index, need) in needs.enumerated() {
-      let lists = try need.keys.map { try source.parts($0, segment.id, reader) }
-      if index == 0 {
-        found.begin(with: lists, weight: need.weight)
+      let total = present.reduce(0) { $0 + source.total($1, segment.id) }
+      if present.count == 1, let impact = source.uniform(present[0], segment.id) {
+        plan.base += Int64(impact) * weight
+        // They have to be gone through if nothing else narrows them down.
+        plan.cost += total
       } else {
-        found.cut(with: lists, weight: need.weight)
+        needs.append(Need(keys: present, total: total, weight: weight, isWord: isWord))
       }
-      if found.isEmpty { return }
     }
-    if !segment.dead.isEmpty { found.keep { !segment.isDead($0) } }
-    for (position, range) in ranges {
-      if found.isEmpty { return }
-      var column = SearchColumn(segment: segment, term: source.index.numberKey(position))
-      try column.load(found.ordinals, reader)
-      found.keep { column[$0].map(range.contains) ?? false }
+    needs.sort { $0.total < $1.total }
+    plan.needs = needs
+    plan.isFromBest =
+      fromBest && needs.count == 1 && needs[0].isWord && needs[0].keys.contains { source.isLong($0, segment.id) }
+    for key in keys(toReadFor: plan) { plan.cost += source.total(key, segment.id) }
+    return plan
+  }
+
+  /// Terms whose lists are read from end to end.
+  private func keys(toReadFor plan: Plan) -> [Int64] {
+    let segment = plan.segment.id
+    var keys: [Int64] = []
+    for (index, need) in plan.needs.enumerated() {
+      for key in need.keys {
+        if plan.isFromBest, source.isLong(key, segment) { continue }
+        if index > 0, source.areFew(plan.needs[0].total, in: source.total(key, segment)) { continue }
+        keys.append(key)
+      }
     }
-    if found.isEmpty { return }
-    for facet in facets where source.total(facet.key, segment.id) > 0 {
-      let count = found.count(in: try source.parts(facet.key, segment.id, reader))
-      if count > 0 { counts[facet.tag, default: 0] += count }
+    for facet in facets where source.total(facet.key, segment) > 0 {
+      if let first = plan.needs.first, source.areFew(first.total, in: source.total(facet.key, segment)) {
+        continue
+      }
+      keys.append(facet.key)
     }
+    return keys
+  }
+
+  private func load(_ plans: [Plan], _ reader: any Reader) throws {
+    var wanted: [Int64: [Int64]] = [:]
+    for plan in plans {
+      for key in keys(toReadFor: plan) { wanted[key, default: []].append(plan.segment.id) }
+    }
+    for (key, segments) in wanted { try source.load(key, of: segments, reader) }
+  }
+
+  // MARK: - Segments
+
+  private mutating func search(_ plan: Plan, _ reader: any Reader) throws {
+    let segment = plan.segment
     let ids = try source.index.documents(of: segment, reader)
-    for (ordinal, score) in zip(found.ordinals, found.scores) where best.mayTake(score) {
-      let id = ids[Int(ordinal)]
-      // Sealed between two statements of a transaction that does not read a snapshot.
-      if !source.isFresh(id) { offer(SearchHit(id: id, score: score)) }
+    if plan.needs.count == 1, plan.needs[0].keys.count == 1, facets.isEmpty, !plan.isFromBest,
+      ranges.isEmpty || !source.areFew(plan.needs[0].total, in: segment.documents)
+    {
+      return try offerAll(plan, ids, reader)
     }
-  }
-}
-
-/// The best hits so far.
-struct SearchTop {
-  private let limit: Int
-  private var hits: [SearchHit] = []
-  /// The last one of the best, once there are enough.
-  private var worst: SearchHit?
-
-  init(limit: Int) { self.limit = limit }
-
-  /// The better hit first; ties by id.
-  static func isBefore(_ a: SearchHit, _ b: SearchHit) -> Bool {
-    a.score != b.score ? a.score > b.score : a.id < b.id
-  }
-
-  func mayTake(_ score: Int64) -> Bool { worst.map { score >= $0.score } ?? true }
-
-  mutating func offer(_ hit: SearchHit) {
-    if let worst, !Self.isBefore(hit, worst) { return }
-    hits.append(hit)
-    if hits.count >= 2 * max(limit, 1) {
-      hits = sorted
-      worst = hits.last
-    }
-  }
-
-  /// The best first.
-  var sorted: [SearchHit] { Array(hits.sorted(by: Self.isBefore).prefix(limit)) }
-}
-
-/// Documents of one segment that have all that was asked for so far, with their scores.
-struct SearchMatches {
-  let documents: Int
-  private(set) var ordinals: [Int32] = []
-  private(set) var scores: [Int64] = []
-
-  init(documents: Int) { self.documents = documents }
-
-  var isEmpty: Bool { ordinals.isEmpty }
-
-  /// Takes the documents of lists, each with the greatest of its impacts.
-  mutating func begin(with lists: [[[UInt8]]], weight: Int64) {
-    var (ordinals, scores): ([Int32], [Int64]) = ([], [])
-    if lists.count == 1 {
-      SearchPostings.forEach(lists[0], documents: documents) { ordinal, impact in
-        ordinals.append(Int32(truncatingIfNeeded: ordinal))
-        scores.append(Int64(impact) &* weight)
+    var found = SearchMatches(documents: segment.documents, base: plan.base)
+    for (index, need) in plan.needs.enumerated() {
+      if index > 0 {
+        let lists = try need.keys.map { try source.parts($0, segment.id, for: found.ordinals, reader) }
+        found.cut(with: lists, weight: need.weight)
+      } else if plan.isFromBest {
+        found.begin(with: try bestLists(need, plan, ids, reader), weight: need.weight, atMost: need.total)
+      } else {
+        let lists = try need.keys.map { try source.parts($0, segment.id, reader) }
+        found.begin(with: lists, weight: need.weight, atMost: need.total)
       }
-    } else {
-      for (ordinal, impact) in greatest(lists).enumerated() where impact > 0 {
-        ordinals.append(Int32(ordinal))
-        scores.append(Int64(impact) * weight)
+      if found.isEmpty { return }
+    }
+    if plan.needs.isEmpty { found.beginWithAll() }
+    var filter = try filter(segment, for: found.ordinals, reader)
+    if !facets.isEmpty {
+      found.keep { filter.passes($0) }
+      if found.isEmpty { return }
+      for facet in facets where source.total(facet.key, segment.id) > 0 {
+        let count = found.count(in: try source.parts(facet.key, segment.id, for: found.ordinals, reader))
+        if count > 0 { counts[facet.tag, default: 0] += count }
       }
     }
-    (self.ordinals, self.scores) = (ordinals, scores)
+    for index in found.ordinals.indices where best.mayTake(found.scores[index]) {
+      let ordinal = Int(found.ordinals[index])
+      if !facets.isEmpty || filter.passes(ordinal) { offer(ordinal, found.scores[index], ids) }
+    }
   }
 
-  /// Leaves the documents that are in one of the lists.
-  mutating func cut(with lists: [[[UInt8]]], weight: Int64) {
-    var (ordinals, scores) = (self.ordinals, self.scores)
-    (self.ordinals, self.scores) = ([], [])
-    var kept = 0
-    if lists.count == 1 {
-      var next = 0
-      let count = ordinals.count
-      SearchPostings.forEach(lists[0], documents: documents) { ordinal, impact in
-        while next < count, Int(ordinals[next]) < ordinal { next += 1 }
-        if next < count, Int(ordinals[next]) == ordinal {
-          ordinals[kept] = ordinals[next]
-          scores[kept] = scores[next] &+ Int64(impact) &* weight
-          kept += 1
-          next += 1
+  /// Offers the documents of a single list: most are not good enough, which their impact alone tells.
+  private mutating func offerAll(_ plan: Plan, _ ids: [Int64], _ reader: any Reader) throws {
+    let segment = plan.segment
+    let parts = try source.parts(plan.needs[0].keys[0], segment.id, reader)
+    let (weight, base) = (plan.needs[0].weight, plan.base)
+    var filter = try filter(segment, for: nil, reader)
+    var least = best.least
+    SearchPostings.forEach(parts, documents: segment.documents) { ordinal, impact in
+      let score = Int64(impact) &* weight &+ base
+      if score < least || !filter.passes(ordinal) { return }
+      offer(ordinal, score, ids)
+      least = best.least
+    }
+  }
+
+  /// The best postings of the long ones of a need's lists, and the others. Notes how good what is left out can be.
+  private mutating func bestLists(
+    _ need: Need, _ plan: Plan, _ ids: [Int64], _ reader: any Reader
+  ) throws -> [[[UInt8]]] {
+    let segment = plan.segment
+    return try need.keys.map { key in
+      if !source.isLong(key, segment.id) { return try source.parts(key, segment.id, reader) }
+      let list = try source.best(key, segment.id, reader)
+      var last: (ordinal: Int, impact: UInt16) = (0, .max)
+      SearchPostings.forEach(list, documents: segment.documents) { if $1 <= last.impact { last = ($0, $1) } }
+      bounds.append(SearchHit(id: ids[last.ordinal], score: Int64(last.impact) * need.weight + plan.base))
+      return list
+    }
+  }
+
+  /// What else is asked of a segment's document: that it lives, and that its numbers lie in the ranges.
+  private struct Filter {
+    let segment: SearchSegment
+    var columns: [(range: ClosedRange<Int64>, column: SearchColumn)]
+
+    /// - Parameter ordinal: not below that of the call before.
+    mutating func passes(_ ordinal: Int) -> Bool {
+      if segment.isDead(ordinal) { return false }
+      for index in columns.indices {
+        guard let number = columns[index].column.number(ordinal), columns[index].range.contains(number) else {
+          return false
         }
       }
-    } else {
-      let greatest = greatest(lists)
-      for index in ordinals.indices {
-        let impact = greatest[Int(ordinals[index])]
-        if impact == 0 { continue }
-        ordinals[kept] = ordinals[index]
-        scores[kept] = scores[index] + Int64(impact) * weight
-        kept += 1
-      }
+      return true
     }
-    ordinals.removeLast(ordinals.count - kept)
-    scores.removeLast(scores.count - kept)
-    (self.ordinals, self.scores) = (ordinals, scores)
   }
 
-  mutating func keep(_ condition: (Int) -> Bool) {
-    var kept = 0
-    for index in ordinals.indices where condition(Int(ordinals[index])) {
-      ordinals[kept] = ordinals[index]
-      scores[kept] = scores[index]
-      kept += 1
+  private func filter(_ segment: SearchSegment, for ordinals: [Int32]?, _ reader: any Reader) throws -> Filter {
+    let columns = try ranges.map { position, range in
+      (range, try source.column(position, segment, for: ordinals, reader))
     }
-    ordinals.removeLast(ordinals.count - kept)
-    scores.removeLast(scores.count - kept)
-  }
-
-  /// How many of the documents are in a list.
-  func count(in parts: [[UInt8]]) -> Int {
-    var (next, count) = (0, 0)
-    SearchPostings.forEach(parts, documents: documents) { ordinal, _ in
-      while next < ordinals.count, Int(ordinals[next]) < ordinal { next += 1 }
-      if next < ordinals.count, Int(ordinals[next]) == ordinal { count += 1 }
-    }
-    return count
-  }
-
-  /// The greatest impact of each document; 0: it is in none of the lists.
-  private func greatest(_ lists: [[[UInt8]]]) -> [UInt16] {
-    var greatest = [UInt16](repeating: 0, count: documents)
-    for parts in lists {
-      SearchPostings.forEach(parts, documents: documents) { ordinal, impact in
-        greatest[ordinal] = max(greatest[ordinal], impact)
-      }
-    }
-    return greatest
+    return Filter(segment: segment, columns: columns)
   }
 }

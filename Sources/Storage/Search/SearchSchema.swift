@@ -23,12 +23,17 @@ public enum SearchSchema {
           lowest INTEGER NOT NULL, highest INTEGER NOT NULL, target INTEGER NOT NULL, changed_at INTEGER NOT NULL);
         CREATE INDEX octet_search_segments_by_state ON octet_search_segments (collection, state);
 
-        -- The documents of a segment that have a term, by their position in the segment, in pieces. Not WITHOUT ROWID:
-        -- a piece would fill half a page of the tree that finds it.
+        -- The terms of a segment in order, many in a row, with their lists of documents if these are short.
+        -- distributed by segment
+        CREATE TABLE octet_search_terms (
+          segment INTEGER NOT NULL, term INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (segment, term));
+
+        -- Longer lists, by the position of their first document in the segment, in pieces. Neither is WITHOUT ROWID: a
+        -- piece would fill half a page of the tree that finds it.
         -- distributed by segment
         CREATE TABLE octet_search_blocks (
-          segment INTEGER NOT NULL, term INTEGER NOT NULL, part INTEGER NOT NULL, total INTEGER NOT NULL,
-          bytes BLOB NOT NULL, PRIMARY KEY (segment, term, part));
+          segment INTEGER NOT NULL, term INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,
+          PRIMARY KEY (segment, term, part));
 
         -- Bits of the documents of a segment that have been removed or changed since.
         -- distributed by segment

@@ -58,8 +58,8 @@ public struct SearchPage: Sendable {
   public let hits: [SearchHit]
   /// Where the next page begins; nil after the last.
   public let next: SearchCursor?
-  /// Whether every document that matches was looked at. Else so many of the newest were as have
-  /// `SearchLimits.postings`, or not all completions of the last word: counts are lower bounds.
+  /// Whether the hits are the best of all that match, and counts are exact. Else so many of the newest documents were
+  /// looked at as have `SearchLimits.postings`, or not all completions of the last word: counts are lower bounds.
   public let isComplete: Bool
   /// How many of the hits have each tag of `SearchQuery.facets`. On the first page only.
   public let facets: [String: Int]

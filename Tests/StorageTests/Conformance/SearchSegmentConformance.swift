@@ -8,10 +8,12 @@ import Testing
 @Suite struct SearchSegmentConformance {
   private let clock = ManualClock()
 
-  /// An index whose segments begin with six documents, three of a size become one.
+  /// An index whose segments begin with six documents, three of a size become one. Lists are long early, and documents
+  /// are looked up in them early.
   private func makeIndex(seed: UInt64 = 1) -> SearchIndex {
     var shape = SearchIndex.Shape()
     (shape.sealedDocuments, shape.termsBetweenChecks, shape.mergedSegments) = (6, 1, 3)
+    (shape.longList, shape.bestPostings, shape.postingsForLookUp) = (4, 3, 2)
     return SearchIndex(
       "things", fields: ["title": 3, "text": 1], clock: clock, random: SeededRandomSource(seed: seed), shape: shape)
   }
@@ -71,18 +73,20 @@ import Testing
       let random = SeededRandomSource(seed: 42)
       var model: [Int64: SearchDocument] = [:]
       for round in 0..<80 {
-        var changes: [(Int64, SearchDocument?)] = []
+        var (removed, added): ([Int64], [SearchDocument]) = ([], [])
         for _ in 0..<5 {
           let id = Int64(random.below(100)) - 20
-          let document = random.below(5) > 0 ? document(id, random) : nil
-          changes.append((id, document))
-          model[id] = document
+          if random.below(5) > 0 { added.append(document(id, random)) } else { removed.append(id) }
         }
-        let batch = changes
+        // Now and then so many that they are a segment at once; some come twice, and the last one counts.
+        if random.below(4) == 0 { added += (0..<8).map { _ in document(Int64(random.below(100)) - 20, random) } }
+        for id in removed { model[id] = nil }
+        for document in added { model[document.id] = document }
+        let (gone, put, isBatch) = (removed, added, random.below(2) == 0)
         try await database.write { writer in
-          for (id, document) in batch {
-            if let document { try index.put(document, in: writer) } else { try index.remove(id, in: writer) }
-          }
+          for id in gone { try index.remove(id, in: writer) }
+          if isBatch { return try index.put(put, in: writer) }
+          for document in put { try index.put(document, in: writer) }
         }
         clock.advance(by: .seconds(20))
         for _ in 0..<random.below(12) { _ = try await index.step(database) }
@@ -106,6 +110,96 @@ import Testing
         #expect(page.facets == naive.counts(expected, query.facets) && page.isComplete, "seed 42, round \(round)")
       }
       #expect(try await count("segments", database) > 0 || !hasSegments)
+    }
+  }
+
+  @Test(arguments: Engine.all) func `few documents are looked up in long lists and columns`(
+    engine: Engine
+  ) async throws {
+    try await engine.withDatabase(SearchSchema.migrations) { database in
+      let random = SeededRandomSource(seed: 44)
+      let documents = (0..<6000).map { id in
+        // Lists of several parts, which are not uniform.
+        let often = String(repeating: "often ", count: 1 + Int(random.below(9)))
+        let seldom = random.below(700) == 0 ? "seldom" : "usual"
+        return SearchDocument(
+          id: Int64(id), texts: ["text": often + seldom], tags: ["all", random.below(3) == 0 ? "third" : "other"],
+          numbers: [Int64(random.below(1 << 40))])
+      }
+      try await database.write { try self.makeIndex().put(documents, in: $0) }
+      #expect(try await count("segments", database) == 1)
+      let parts: Int? = try await database.read { reader in
+        try reader.first(
+          "SELECT count(*) FROM octet_search_blocks WHERE term = $1 AND part >= 0", makeIndex().wordKey("often")
+        ) { $0[0] }
+      }
+      #expect((parts ?? 0) > 8)
+      var shape = SearchIndex.Shape()
+      var answers: [[SearchHit]] = []
+      // Always, sometimes and never.
+      for postings in [0, 100, SearchLimits.postingsForLookUp] {
+        shape.postingsForLookUp = postings
+        let index = SearchIndex(
+          "things", fields: ["title": 3, "text": 1], clock: clock, random: SeededRandomSource(seed: 1), shape: shape)
+        let query = SearchQuery(
+          "seldom often", tags: ["all", "third"], ranges: [0: 1 << 38...1 << 40], facets: ["other"])
+        let page = try await database.read { try index.search(query, pageSize: 500, in: $0) }
+        #expect(page.isComplete && page.facets == [:])
+        answers.append(page.hits)
+      }
+      let expected = documents.filter { document in
+        document.texts["text"]?.hasSuffix("seldom") == true && document.tags[1] == "third"
+          && document.numbers[0] >= 1 << 38
+      }
+      #expect(!expected.isEmpty && Set(answers[0].map(\.id)) == Set(expected.map(\.id)), "seed 44")
+      #expect(answers.allSatisfy { $0 == answers[0] }, "seed 44")
+    }
+  }
+
+  @Test(arguments: Engine.all) func `the best of long lists are the best of all, where they suffice`(
+    engine: Engine
+  ) async throws {
+    try await engine.withDatabase(SearchSchema.migrations) { database in
+      var shape = SearchIndex.Shape()
+      (shape.sealedDocuments, shape.termsBetweenChecks, shape.mergedSegments) = (40, 1, 3)
+      (shape.longList, shape.bestPostings, shape.hits) = (10, 6, 5)
+      func index() -> SearchIndex {
+        SearchIndex(
+          "things", fields: ["title": 3, "text": 1], clock: clock, random: SeededRandomSource(seed: 3), shape: shape)
+      }
+      let short = index()
+      shape.longList = .max
+      let whole = index()
+      let random = SeededRandomSource(seed: 43)
+      var (sufficed, didNot) = (0, 0)
+      for round in 0..<12 {
+        let batch = (0..<40).map { _ in document(Int64(random.below(400)), random) }
+        try await database.write { writer in
+          for document in batch { try short.put(document, in: writer) }
+          for _ in 0..<3 { try short.remove(Int64(random.below(400)), in: writer) }
+        }
+        for _ in 0..<random.below(12) { _ = try await short.step(database) }
+        for word in words + ["w", "w1", "w2"] {
+          let query = SearchQuery(word, tags: ["all"], completesLastWord: word.utf8.count < 3)
+          let best = try await database.read { try short.search(query, pageSize: 5, in: $0).hits }
+          let expected = try await database.read { try whole.search(query, pageSize: 5, in: $0).hits }
+          #expect(best == expected, "seed 43, round \(round): \(word)")
+        }
+        let counts = try await database.read { [words] reader in
+          try words.map { word in
+            let source = try SearchSource(short, reader)
+            try source.open([short.wordKey(word)], reader)
+            var scan = SearchScan(
+              source: source, groups: [SearchScan.Group(keys: [short.wordKey(word)], weight: 7)], tags: [], ranges: [:],
+              facets: [], after: nil, limit: 5)
+            try scan.run(budget: .max, reader)
+            return scan.isFromBest ? 1 : 0
+          }
+        }
+        sufficed += counts.reduce(0, +)
+        didNot += counts.count - counts.reduce(0, +)
+      }
+      #expect(sufficed > 0 && didNot > 0)
     }
   }
 

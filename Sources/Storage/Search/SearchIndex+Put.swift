@@ -1,0 +1,146 @@
+internal import Base
+
+extension SearchIndex {
+  /// Adds a document, or replaces the one with its id. Costs two rows; one in a thousand calls makes a segment of the
+  /// documents since the last time, which takes some 30 ms.
+  public func put(_ document: SearchDocument, in writer: any Writer) throws {
+    try put([document], in: writer)
+  }
+
+  /// Adds documents, or replaces those with their ids; of two with one id the last one counts. A thousand or more
+  /// become a segment at once, which is the cheapest way to index many: put them in by a few thousand.
+  public func put(_ documents: [SearchDocument], in writer: any Writer) throws {
+    var latest: [Int64: SearchDocument] = [:]
+    for document in documents { latest[document.id] = document }
+    var words: [String: Int64] = [:]
+    var weighed: [Int64: [String]] = [:]
+    var changes: [(id: Int64, entry: SearchEntry)] = []
+    for (id, document) in latest.sorted(by: { $0.key < $1.key }) {
+      let content = content(of: document)
+      words.merge(content.words) { known, _ in known }
+      if Self.mixed(id) % (1 << Self.weighing) == 0 { weighed[id] = content.words.keys.sorted() }
+      changes.append((id, content.entry))
+    }
+    let old = try entriesForUpdate(changes.map(\.id), writer)
+    changes.removeAll { old[$0.id] == $0.entry.bytes }
+    if changes.isEmpty { return }
+    try write(changes, replacing: old, writer)
+    let replaced = changes.map(\.id).filter { old[$0] != nil }
+    let terms = changes.reduce(0) { $0 + $1.entry.count }
+    if isDue(documents: changes.count, terms: terms) {
+      // Waits for whoever is just sealing them; the segment is seen by what follows.
+      try removeFresh(replaced, writer)
+      for id in replaced { try kill(id, writer) }
+      try makeSegment(changes.map(\.id), changes.map(\.entry), writer)
+    } else {
+      let rows: [[SQLValue]] = changes.map { id, entry in
+        [.integer(collection), .integer(id), .integer(Int64(entry.count)), .blob(entry.bytes)]
+      }
+      try writer.insert(
+        "octet_search_fresh (collection, document, terms, entry)", rows,
+        onConflict: "(collection, document) DO UPDATE SET terms = excluded.terms, entry = excluded.entry")
+      for id in replaced { try kill(id, writer) }
+      try sealIfDue(adding: terms, writer)
+    }
+    // Last, as others wait for whoever is adding the same words.
+    try learn(words, writer)
+    for (id, words) in weighed.sorted(by: { $0.key < $1.key }) where old[id] == nil { try weigh(words, writer) }
+  }
+
+  /// Takes a document out. Does nothing if it is not there.
+  public func remove(_ id: Int64, in writer: any Writer) throws {
+    guard try entriesForUpdate([id], writer)[id] != nil else { return }
+    try writer.execute(
+      "DELETE FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, id)
+    try removeFresh([id], writer)
+    try kill(id, writer)
+  }
+
+  private func write(
+    _ changes: [(id: Int64, entry: SearchEntry)], replacing old: [Int64: [UInt8]], _ writer: any Writer
+  ) throws {
+    let new = changes.filter { old[$0.id] == nil }
+    let added = try writer.insert(
+      "octet_search_documents (collection, document, entry)",
+      new.map { [.integer(collection), .integer($0.id), .blob($0.entry.bytes)] })
+    // Somebody else has just added one; the next run sees it.
+    if added < new.count { throw RetryTransaction() }
+    for (id, entry) in changes where old[id] != nil {
+      try writer.execute(
+        "UPDATE octet_search_documents SET entry = $3 WHERE collection = $1 AND document = $2",
+        collection, id, entry.bytes)
+    }
+  }
+
+  /// What is stored of documents, which nobody else changes until the commit.
+  /// - Parameter ids: rising, so that writers side by side wait for each other in one direction.
+  private func entriesForUpdate(_ ids: [Int64], _ writer: any Writer) throws -> [Int64: [UInt8]] {
+    var entries: [Int64: [UInt8]] = [:]
+    for (some, list) in Self.lists(ids) {
+      try writer.query(
+        """
+        SELECT document, entry FROM octet_search_documents WHERE collection = $1 AND document IN \(list)
+        ORDER BY document\(writer.dialect.forUpdate)
+        """, [.integer(collection)] + some
+      ) { entries[$0[0]] = $0[1] }
+    }
+    return entries
+  }
+
+  func removeFresh(_ ids: [Int64], _ writer: any Writer) throws {
+    for (some, list) in Self.lists(ids) {
+      try writer.execute(
+        "DELETE FROM octet_search_fresh WHERE collection = $1 AND document IN \(list)", [.integer(collection)] + some)
+    }
+  }
+
+  /// Ids as arguments from the second on, with the list of their placeholders: of one, or of a number that is reached
+  /// by repeating the last one, so that there are two texts for all.
+  private static func lists(_ ids: [Int64]) -> [(arguments: [SQLValue], list: String)] {
+    if ids.count == 1 { return [([.integer(ids[0])], "($2)")] }
+    return stride(from: 0, to: ids.count, by: idsAtOnce).map { start in
+      ((start..<(start + idsAtOnce)).map { .integer(ids[min($0, ids.count - 1)]) }, manyIDs)
+    }
+  }
+
+  private static let idsAtOnce = 64
+  private static let manyIDs = "(" + (2..<(2 + idsAtOnce)).map { "$\($0)" }.joined(separator: ", ") + ")"
+
+  // MARK: - Content
+
+  /// BM25's saturation of repeated words, and how much length counts; the customary values.
+  private static let (saturation, lengthShare) = (1.2, 0.75)
+
+  /// The words of a document that may be suggested, with their keys, and what is stored of it.
+  private func content(of document: SearchDocument) -> (words: [String: Int64], entry: SearchEntry) {
+    precondition(document.tags.count <= SearchLimits.documentTags, "\(SearchLimits.documentTags) tags at most")
+    precondition(document.numbers.count <= SearchLimits.documentNumbers, "too many numbers")
+    var frequencies: [String: (frequency: Double, isFragment: Bool)] = [:]
+    var length = 0.0
+    var left = SearchLimits.documentWords
+    for (field, text) in document.texts.sorted(by: { $0.key < $1.key }) {
+      guard let weight = fields[field] else { preconditionFailure("\(name) has no field \(field)") }
+      if weight <= 0 { continue }
+      let found = SearchText.words(text, for: .index, limit: left)
+      left -= found.count
+      for word in found { frequencies[word.text, default: (0, word.isFragment)].frequency += weight }
+      length += Double(found.count) * weight
+    }
+    let boost = min(max(document.boost, 1.0 / 16), 16)
+    let norm = Self.saturation * (1 - Self.lengthShare + Self.lengthShare * length / typicalLength)
+    var terms: [Int64: UInt16] = [:]
+    terms.reserveCapacity(frequencies.count + document.tags.count)
+    var words: [String: Int64] = [:]
+    for (word, (frequency, isFragment)) in frequencies {
+      let key = wordKey(word)
+      terms[key] = Self.impact(boost * frequency * (Self.saturation + 1) / (frequency + norm))
+      if !isFragment { words[word] = key }
+    }
+    for tag in document.tags { terms[tagKey(tag)] = Self.impact(boost) }
+    return (words, SearchEntry(terms: terms, numbers: document.numbers))
+  }
+
+  private static func impact(_ value: Double) -> UInt16 {
+    UInt16(min(max((value * impactScale).rounded(), 1), Double(UInt16.max)))
+  }
+}
