@@ -6,14 +6,21 @@ public enum DiskFolder {
   /// - Returns: whether it was not there before.
   @discardableResult
   public static func make(_ path: String) throws(FileError) -> Bool {
+    if let isNew = try makeOne(path, mayMissParent: true) { return isNew }
+    try make(parent(of: path))
+    // Some file systems, such as /proc, call a parent missing that is there.
+    return try makeOne(path, mayMissParent: false) ?? false
+  }
+
+  /// - Returns: whether it was not there before; nil if the folder above it is missing, and may be.
+  private static func makeOne(_ path: String, mayMissParent: Bool) throws(FileError) -> Bool? {
     if mkdir(path, 0o700) == 0 {
       try synchronize(parent(of: path))
       return true
     }
     if lastError == EEXIST { return false }
-    guard lastError == ENOENT, parent(of: path) != path else { throw FileError("mkdir", lastError) }
-    try make(parent(of: path))
-    return try make(path)
+    guard lastError == ENOENT, mayMissParent, parent(of: path) != path else { throw FileError("mkdir", lastError) }
+    return nil
   }
 
   /// Makes the names in a folder durable.
