@@ -1,13 +1,16 @@
 internal import Base
 
 extension Outbox {
-  /// The messages of a channel that were given up, oldest first.
-  public func dead(_ channel: String, limit: Int, in reader: any Reader) throws -> [DeadOutboxEntry] {
+  /// The messages of a channel that were given up, oldest first. `DeadLetterRetention` says for how long they are kept.
+  /// - Parameter last: the last one of the page before.
+  public func dead(
+    _ channel: String, after last: Int64 = .min, limit: Int, in reader: any Reader
+  ) throws -> [DeadOutboxEntry] {
     try reader.rows(
       """
       SELECT channel, id, payload, created_at, attempts, error, died_at FROM octet_dead_outbox
-      WHERE channel = $1 ORDER BY id LIMIT $2
-      """, channel, limit
+      WHERE channel = $1 AND id > $2 ORDER BY id LIMIT $3
+      """, channel, last, limit
     ) { row in
       DeadOutboxEntry(
         channel: row[0], id: row[1], payload: row[2], createdAt: row[3], attempts: row[4], error: row[5],

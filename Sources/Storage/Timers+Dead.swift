@@ -1,13 +1,14 @@
 internal import Base
 
 extension Timers {
-  /// The timers and jobs that were given up, newest first.
-  public func dead(limit: Int, in reader: any Reader) throws -> [DeadTimer] {
+  /// The timers and jobs that were given up, newest first. `DeadLetterRetention` says for how long they are kept.
+  /// - Parameter last: the last one of the page before.
+  public func dead(before last: Int64 = .max, limit: Int, in reader: any Reader) throws -> [DeadTimer] {
     try reader.rows(
       """
       SELECT id, kind, key, scheduled_for, attempts, payload, error, died_at FROM octet_dead_timers
-      ORDER BY id DESC LIMIT $1
-      """, limit
+      WHERE id < $1 ORDER BY id DESC LIMIT $2
+      """, last, limit
     ) { row in
       DeadTimer(
         id: row[0], kind: row[1], key: row[2], scheduledFor: row[3], attempts: row[4], payload: row[5], error: row[6],
