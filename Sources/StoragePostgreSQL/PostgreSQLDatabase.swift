@@ -29,7 +29,11 @@ public final class PostgreSQLDatabase: Database {
       // One attempt by itself, so that what is wrong is said at once.
       var impatient = options
       impatient.patience = .zero
-      _ = try PostgreSQLSession(url, impatient, random).connected()
+      do throws(StorageError) {
+        _ = try PostgreSQLSession(url, impatient, random).connected()
+      } catch {
+        throw PostgreSQLDiagnosis.explained(error, url, options)
+      }
       return PostgreSQLDatabase(url, options, random)
     }
     do {

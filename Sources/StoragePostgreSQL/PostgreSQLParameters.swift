@@ -55,12 +55,23 @@ struct PostgreSQLParameters {
 
   /// Blocks until the connection stands or has failed.
   func connect() -> OpaquePointer? {
+    withLists { PQconnectdbParams($0, $1, 1) }
+  }
+
+  /// Begins a connection that `PQconnectPoll` goes on with.
+  func begin() -> OpaquePointer? {
+    withLists { PQconnectStartParams($0, $1, 1) }
+  }
+
+  private func withLists(
+    _ body: ([UnsafePointer<CChar>?], [UnsafePointer<CChar>?]) -> OpaquePointer?
+  ) -> OpaquePointer? {
     // Owned here until libpq has read them.
     let copies = (keywords + values).map { strdup($0) }
     defer { for copy in copies { free(copy) } }
     let pointers = copies.map { UnsafePointer<CChar>($0) }
     let names = Array(pointers[..<keywords.count]) + [nil]
     let contents = Array(pointers[keywords.count...]) + [nil]
-    return PQconnectdbParams(names, contents, 1)
+    return body(names, contents)
   }
 }

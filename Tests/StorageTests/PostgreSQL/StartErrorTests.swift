@@ -1,0 +1,90 @@
+import Base
+import Foundation
+import Glibc
+import PostgreSQLServer
+import Storage
+import StoragePostgreSQL
+import Testing
+
+/// What is said of a server that lets nobody in, so that an operator knows what to do.
+@Suite struct StartErrorTests {
+  private func open(_ url: String) async throws -> PostgreSQLDatabase {
+    var options = PostgreSQLOptions()
+    (options.writers, options.readers) = (1, 1)
+    return try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
+  }
+
+  private func expect(
+    _ url: String, _ code: StorageError.Code, _ words: [String], sourceLocation: SourceLocation = #_sourceLocation
+  ) async {
+    let error = await storageError {
+      let database = try await open(url)
+      await database.close()
+    }
+    #expect(error?.code == code, "\(String(describing: error))", sourceLocation: sourceLocation)
+    for word in words {
+      #expect(error?.message.contains(word) == true, "\(String(describing: error))", sourceLocation: sourceLocation)
+    }
+    #expect(error?.message.contains("hush") != true, sourceLocation: sourceLocation)
+  }
+
+  @Test func `a database that is not there, or takes nobody`() async throws {
+    let server = try await PostgreSQLServer.common()
+    await expect(server.url("nowhere"), .cannotOpen, ["no such database", "SQLSTATE 3D000"])
+    try await server.run("CREATE DATABASE closed_to_all ALLOW_CONNECTIONS false")
+    await expect(server.url("closed_to_all"), .cannotOpen, ["takes no connections", "SQLSTATE 55000"])
+    try await server.run("CREATE DATABASE private_one")
+    try await server.run("REVOKE CONNECT ON DATABASE private_one FROM PUBLIC")
+    try await server.run("CREATE ROLE barred LOGIN")
+    await expect(server.url("private_one", user: "barred"), .cannotOpen, ["may not connect", "SQLSTATE 42501"])
+  }
+
+  @Test func `a wrong password and a user who is not let in`() async throws {
+    let server = try await PostgreSQLServer()
+    try await server.run("CREATE ROLE locked SUPERUSER LOGIN PASSWORD 'right'")
+    try await server.run("CREATE ROLE nobody LOGIN")
+    let file = server.directory + "/data/pg_hba.conf"
+    let rules = try String(contentsOfFile: file, encoding: .utf8)
+    let mine = "host all locked 127.0.0.1/32 scram-sha-256\nhost all nobody 127.0.0.1/32 reject\n"
+    let handle = try #require(FileHandle(forWritingAtPath: file))
+    try handle.write(contentsOf: Data((mine + rules).utf8))
+    try handle.close()
+    try await server.run("SELECT pg_reload_conf()")
+    func url(_ user: String) -> String { "postgres://\(user)@127.0.0.1:\(server.port)/postgres" }
+    // The server reads its rules soon after it was told to.
+    while let database = try? await open(url("nobody")) { await database.close() }
+    await expect(url("locked:hush"), .cannotOpen, ["with this password", "SQLSTATE 28P01"])
+    await expect(url("nobody:hush"), .cannotOpen, ["does not let this user in", "SQLSTATE 28000"])
+    await expect(url("locked"), .cannotOpen, ["no password supplied"])
+    let database = try await open(url("locked:right"))
+    await database.close()
+    await server.stop()
+  }
+
+  @Test func `a server that is full, and one that is shutting down`() async throws {
+    let server = try await PostgreSQLServer(settings: [
+      "max_connections=4", "superuser_reserved_connections=0", "max_wal_senders=0",
+    ])
+    let url = server.url("postgres")
+    // The writer and the reader of each have a session.
+    let (database, guest) = (try await open(url), try await open(url))
+    for each in [database, guest] {
+      try await each.write { _ = try $0.exists("SELECT 1") }
+      try await each.read { _ = try $0.exists("SELECT 1") }
+    }
+    let pid = try String(contentsOfFile: server.directory + "/data/postmaster.pid", encoding: .utf8)
+    let postmaster = try #require(pid.split(separator: "\n").first.flatMap { Int32($0) })
+    await expect(url, .unavailable, ["as many connections as it allows", "SQLSTATE 53300"])
+    await guest.close()
+    // It waits for those who are there, and takes nobody else.
+    kill(postmaster, SIGTERM)
+    while let another = try? await open(url) { await another.close() }
+    await expect(url, .unavailable, ["takes no connections now", "SQLSTATE 57P03"])
+    await database.close()
+    await server.stop()
+  }
+
+  @Test func `a server that is not there`() async throws {
+    await expect("postgres://octet:hush@127.0.0.1:1/none", .unavailable, ["Connection refused"])
+  }
+}
