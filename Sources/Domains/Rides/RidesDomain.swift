@@ -48,9 +48,11 @@ public final class RidesDomain: Sendable {
   }
 
   private static func sessions(_ kit: Kit) -> ConflatingTopics<Identifier> {
-    guard let bus = kit.others?.bus else { return ConflatingTopics() }
+    // What is read in the database may be older than what has just been said.
+    let merge: ConflatingTopics<Identifier>.Merge = { $1 > $0 ? $1 : nil }
+    guard let bus = kit.others?.bus else { return ConflatingTopics(merge: merge) }
     return ConflatingTopics(
-      bus: bus, subject: "octet.rides.sessions", key: kit.keys.derived(for: "rides sessions 1"),
+      bus: bus, subject: "octet.rides.sessions", key: kit.keys.derived(for: "rides sessions 1"), merge: merge,
       encode: { id in
         var words = BusWords()
         words.append(id.rawValue)

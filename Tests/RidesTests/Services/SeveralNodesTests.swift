@@ -1,4 +1,5 @@
 import Base
+import RPC
 import RidesAPI
 import Storage
 import Testing
@@ -86,6 +87,27 @@ import Testing
     try await world.core.followOtherNodes()
     let id = try Identifier.parse(driver.id, kind: IDKind.driver)
     #expect(world.core.fleet.presence(of: id) == .offline)
+  }
+
+  @Test func `an older session on another node ends with that node's next look at what is stored`() async throws {
+    let (world, _) = try await world()
+    let here = world.rides
+    let driver = try await TestDriver.online(world)
+    _ = try world.join(number: 3)
+    let elsewhere = TestDriver(world, user: driver.user)
+    try await elsewhere.open()
+    try await here.core.followOtherNodes()
+    #expect(await failure { while true { _ = try await driver.next() } } == Failure(.aborted, "SESSION_REPLACED"))
+    // The newest one stays, and its number is the highest even if its node's clock is behind.
+    try await world.core.followOtherNodes()
+    try await elsewhere.report(place(north: 1))
+    let id = try Identifier.parse(driver.id, kind: IDKind.driver)
+    let late = try await world.database.write { try $0.beginSession(Identifier(rawValue: 1), of: id) }
+    let newest = try await world.database.read { try $0.newestSessions(of: [id]) }
+    #expect(newest.map(\.session) == [late])
+    #expect(late.rawValue > 1)
+    try await world.core.followOtherNodes()
+    #expect(await failure { while true { _ = try await elsewhere.next() } } == Failure(.aborted, "SESSION_REPLACED"))
   }
 
   @Test func `a ride goes on with the driver's session on another node`() async throws {

@@ -15,6 +15,11 @@ extension RidesCore {
   /// Lossless: what a driver is told, as encoded `DriverSessionResponse`.
   func driverTopic(_ driver: Identifier) -> Topic { Topic("driver", driver.text(kind: IDKind.driver)) }
 
+  /// The driver of a `driverTopic`.
+  func driver(of topic: Topic) -> Identifier? {
+    try? Identifier.parse(String(topic.name.dropFirst(topic.kind.count + 1)), kind: IDKind.driver)
+  }
+
   /// Conflated: where the driver of a ride is.
   func trackTopic(_ ride: Identifier) -> Topic { Topic("track", ride.text(kind: IDKind.ride)) }
 

@@ -11,6 +11,24 @@ extension RidesCore {
   func followOtherNodes() async throws {
     try await follow(fleet.here(heardAfter: now - limits.silenceOnRide))
     try await followTracks()
+    try await followSessions()
+  }
+
+  /// A driver's session begins.
+  /// - Returns: its number, which is higher than those of the sessions before, on whichever node they are.
+  func beginSession(of driver: Identifier) async throws -> Identifier {
+    let id = kit.identifiers.next()
+    guard owner != nil else { return id }
+    return try await kit.database.write { try $0.beginSession(id, of: driver) }
+  }
+
+  /// Ends the sessions on this node whose drivers have begun a newer one elsewhere, if nothing has told of it.
+  private func followSessions() async throws {
+    let drivers = sessions.readTopics.compactMap(driver(of:))
+    guard !drivers.isEmpty else { return }
+    for (driver, session) in try await kit.database.read({ try $0.newestSessions(of: drivers) }) {
+      sessions.take(driverTopic(driver), session)
+    }
   }
 
   /// Looks what other nodes have stored of drivers who report here.

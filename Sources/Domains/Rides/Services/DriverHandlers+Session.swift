@@ -15,7 +15,7 @@ extension DriverHandlers {
     let caller = try context.requireCaller()
     let driver = try await core.kit.database.read { [core] in try core.requireDriver(caller.user, in: $0) }
     let session = WorkingSession(
-      core: core, caller: caller, driver: driver, id: core.kit.identifiers.next(), responses: responses,
+      core: core, caller: caller, driver: driver, id: try await core.beginSession(of: driver.id), responses: responses,
       context: context)
     do {
       try await session.run(requests)

@@ -82,7 +82,8 @@ extension Reader {
     }
   }
 
-  private func chunked<Element>(
+  /// Reads what belongs to many ids, some of them at a time.
+  func chunked<Element>(
     _ ids: [Identifier], _ read: (_ places: String, _ arguments: [SQLValue]) throws -> [Element]
   ) throws -> [Element] {
     let places = (1...storedAtOnce).map { "$\($0)" }.joined(separator: ", ")

@@ -11,6 +11,7 @@ enum RidesSchema {
       "rides", 1, "cities, zones, fares, drivers, rides, offers, trails",
       sql: places + drivers + rides),
     Migration("rides", 2, "drivers whom several nodes serve", sql: severalNodes),
+    Migration("rides", 3, "sessions of drivers whom several nodes serve", sql: sessions),
   ]
 
   private static let severalNodes = """
@@ -19,6 +20,16 @@ enum RidesSchema {
     -- When the driver was last heard from, as of the last checkpoint. A row with sequence 0 says only that: the position
     -- is not known.
     ALTER TABLE rides_positions ADD COLUMN heard_at INTEGER NOT NULL DEFAULT 0;
+    """
+
+  private static let sessions = """
+    -- The newest session of each driver, where several nodes serve drivers: older ones end.
+    -- distributed by driver_id
+    CREATE TABLE rides_sessions (
+      driver_id INTEGER NOT NULL,
+      session INTEGER NOT NULL,
+      PRIMARY KEY (driver_id)
+    ) WITHOUT ROWID;
     """
 
   private static let places = """
