@@ -117,7 +117,7 @@ let houseTargets: [Target] = [
   library(
     "DomainKit",
     [
-      "Base", "ProtobufRuntime", "RPC", "Storage", "Streaming", "Cryptography", "WellKnownTypes", "GoogleRPC",
+      "Base", "Blobs", "ProtobufRuntime", "RPC", "Storage", "Streaming", "Cryptography", "WellKnownTypes", "GoogleRPC",
       "OctetTypes", "ChatAPI",
     ]),
 ]
@@ -126,8 +126,8 @@ let domainTargets: [Target] = domains.map { domain in
   library(
     domain, path: "Sources/Domains/\(domain)",
     [
-      "Base", "ProtobufRuntime", "RPC", "Storage", "Streaming", "DomainKit", "Cryptography", "WellKnownTypes",
-      "GoogleRPC", "OctetTypes", .target(name: "\(domain)API"),
+      "Base", "Blobs", "ProtobufRuntime", "RPC", "Storage", "Streaming", "DomainKit", "Cryptography",
+      "WellKnownTypes", "GoogleRPC", "OctetTypes", .target(name: "\(domain)API"),
     ] + (domain == "Rides" ? ["ChatAPI"] : []))
 }
 
@@ -136,9 +136,10 @@ let programs: [Target] = [
   program(
     "octetd",
     [
-      "Base", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "ChannelzAPI",
-      "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "NATS", "StoragePostgreSQL",
-      "StorageSQLite", "Streaming", "TransactionShapes", "DomainKit", "WellKnownTypes", "GoogleRPC", "OctetTypes",
+      "Base", "Blobs", "BlobsS3", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI",
+      "ChannelzAPI", "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "NATS",
+      "StoragePostgreSQL", "StorageSQLite", "Streaming", "TransactionShapes", "DomainKit", "WellKnownTypes",
+      "GoogleRPC", "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
   program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2"]),
   program(

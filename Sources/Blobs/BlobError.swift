@@ -28,6 +28,8 @@ public struct BlobError: Error, Sendable, Equatable, CustomStringConvertible {
     case unavailable
     /// The store understood and said no: credentials, permissions, a bucket that is not there.
     case refused
+    /// The store has the contents of another database, or is not the one that has this database's.
+    case foreignStore
     /// The store or the upload was closed.
     case closed
   }

@@ -17,6 +17,6 @@ public struct BlobLimits: Sendable, Equatable {
 
   public init() {}
 
-  /// How many rows the collector takes with one transaction, and how many names one page of a store's list has.
-  static let batch = 256
+  /// How many rows the collector takes with one transaction: a millisecond or two of a writer's time.
+  static let batch = 64
 }

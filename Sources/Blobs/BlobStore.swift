@@ -28,6 +28,13 @@ public protocol BlobStore: Sendable {
   /// - Parameter cursor: nil for the first page, then what the page before gave.
   func list(after cursor: String?) async throws -> BlobPage
 
+  /// What `setMark` has written: which database the contents belong to. Nil in a new store.
+  /// - Throws: `BlobError`, e.g. `.refused` if there is no such store; so it also tells whether the store can be used.
+  func mark() async throws -> [UInt8]?
+
+  /// Writes the mark, in place of what was there, and returns once it is durable. At most 64 bytes.
+  func setMark(_ mark: [UInt8]) async throws
+
   /// Refuses further calls and lets go of threads and connections. Uploads that are open stay resumable.
   func close() async
 }

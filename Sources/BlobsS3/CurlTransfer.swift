@@ -66,6 +66,9 @@ final class CurlTransfer {
       octet_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2),
       octet_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, Int(options.connectTimeout.inMilliseconds)),
       octet_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Int(options.attemptTimeout.inMilliseconds)),
+      // Less than one byte a second.
+      octet_curl_set_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1),
+      octet_curl_set_long(handle, CURLOPT_LOW_SPEED_TIME, max(1, Int(options.stallTimeout.components.seconds))),
       options.certificates.map { octet_curl_set_string(handle, CURLOPT_CAINFO, $0) } ?? CURLE_OK,
       setMethod(request.method),
       octet_curl_set_headers(handle, headers),

@@ -6,6 +6,7 @@ internal import Cryptography
 ///
 ///     blobs/UPLOAD      contents; the hash is in the database, since it is not known when a large one begins
 ///     uploads/UPLOAD    how far a large upload is
+///     mark              which database it belongs to
 ///
 /// What is smaller than a part is sent when it is placed. Larger contents are multipart uploads, durable part by part;
 /// give the bucket a rule that ends multipart uploads that are older than `BlobPolicy.uploadLifetime`, for those whose
@@ -29,6 +30,7 @@ public final class S3BlobStore: BlobStore {
 
   static func blobName(_ id: UploadID) -> String { blobs + id.text }
   static func recordName(_ id: UploadID) -> String { records + id.text }
+  private static let markName = "mark"
   private static let blobs = "blobs/"
   private static let records = "uploads/"
 
@@ -104,6 +106,28 @@ public final class S3BlobStore: BlobStore {
     }
     return BlobPage(entries: entries, next: folder == Self.blobs ? Self.records : nil)
   }
+
+  public func mark() async throws -> [UInt8]? {
+    let response = try await client.send(
+      S3Client.Call(
+        operation: "mark", method: "GET", key: Self.markName, answerBytes: S3Limits.recordBytes, answers: [404]))
+    if response.status == 404 {
+      let code = S3Document(response.body).first("Code")
+      guard code != "NoSuchBucket" else { throw Self.noBucket }
+      return nil
+    }
+    guard let mark = HexText.bytes(String(decoding: response.body, as: UTF8.self)) else {
+      throw BlobError(.ioFailure, operation: "mark", message: "the mark of the store is not one")
+    }
+    return mark
+  }
+
+  public func setMark(_ mark: [UInt8]) async throws {
+    let response = try await put("mark", Self.markName, Array(HexText.text(mark).utf8))
+    if response.status == 404 { throw Self.noBucket }
+  }
+
+  private static let noBucket = BlobError(.refused, operation: "mark", message: "there is no such bucket")
 
   public func close() async {
     for upload in uploads.takeAll() { upload.end(.closed) }

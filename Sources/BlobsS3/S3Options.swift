@@ -34,6 +34,10 @@ public struct S3Options: Sendable, CustomStringConvertible {
   /// For one attempt as a whole, which carries a part at most.
   public var attemptTimeout: Duration = .seconds(60)
 
+  /// How long nothing may come or go during an attempt, in whole seconds: a server that keeps silent for so long, or a
+  /// connection that leads nowhere any more, is not waited for until the attempt's end.
+  public var stallTimeout: Duration = .seconds(20)
+
   /// How often a request is tried when the server fails, is overloaded or cannot be reached.
   public var attempts = 5
 
@@ -50,6 +54,9 @@ public struct S3Options: Sendable, CustomStringConvertible {
 
   /// Without the secret and the access key.
   public var description: String { "S3 bucket \(bucket) at \(endpoint), region \(region), prefix '\(prefix)'" }
+
+  /// Whether `endpoint` is one: a store with any other cannot be made.
+  public var isEndpoint: Bool { host != nil }
 
   /// Host and port as they stand in the `host` header.
   var host: String? {

@@ -1,4 +1,5 @@
 public import Base
+public import Blobs
 public import Storage
 public import Streaming
 
@@ -15,10 +16,19 @@ public struct Kit: Sendable {
   public let log: Log
   /// Nil if this process alone serves the database: what it has in memory is then all there is.
   public let others: OtherNodes?
+  private let library: BlobLibrary?
+
+  /// Contents too large for rows. What refers to one says so in its own transaction: `blobs.references`. Traps in a kit
+  /// that was made without.
+  public var blobs: BlobLibrary {
+    guard let library else { preconditionFailure("this kit was made without blobs") }
+    return library
+  }
 
   public init(
     database: any Database, hub: TopicHub, clock: any WallClock, identifiers: IdentifierGenerator,
-    random: any RandomSource, keys: ServerKeys, authority: any Authority, log: Log, others: OtherNodes? = nil
+    random: any RandomSource, keys: ServerKeys, authority: any Authority, log: Log, others: OtherNodes? = nil,
+    blobs: BlobLibrary? = nil
   ) {
     self.database = EdgeDatabase(database)
     self.hub = hub
@@ -29,5 +39,6 @@ public struct Kit: Sendable {
     self.authority = authority
     self.log = log
     self.others = others
+    library = blobs
   }
 }

@@ -8,11 +8,12 @@ struct Configuration: Sendable {
   var tlsListen: [String]
   var transport: TransportSettings
   var data: String
-  /// Names of the domains to serve; nil for all.
   /// Where the data is; nil for SQLite in the data directory. May hold a password.
   var database: String?
   /// What wakes other nodes; may hold a password.
   var bus: String?
+  var blobs: BlobSettings
+  /// Names of the domains to serve; nil for all.
   var services: Set<String>?
   /// Whether gRPC-Web and Connect are served.
   var web: Bool
@@ -48,6 +49,7 @@ struct Configuration: Sendable {
     if bus != nil, database == nil {
       throw UsageError("bus: there is nobody to tell without --database; a SQLite database has one node")
     }
+    blobs = try BlobSettings(values, data: data)
     let services = values.list(.services)
     if let unknown = services.first(where: { !Front.domains.contains($0) }) {
       throw UsageError("services: there is no domain \(unknown); there are \(Front.domains.joined(separator: ", "))")

@@ -15,7 +15,10 @@ enum ExitCode: Int32, CaseIterable {
     case .unavailable: "an address cannot be listened on, or the certificate cannot be loaded"
     case .alreadyExists: "backup or restore would replace something, and --force was not given"
     case .storage:
-      "the data directory or the database cannot be opened or is damaged, or the node's number went to another process"
+      """
+      the data directory, the database or the blob store cannot be opened or is damaged, or the node's number went to \
+      another process
+      """
     }
   }
 }

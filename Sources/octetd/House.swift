@@ -1,4 +1,5 @@
 import Base
+import Blobs
 import Chat
 import Cryptography
 import DomainKit
@@ -22,6 +23,7 @@ struct House: Sendable {
   let hub: TopicHub
   let timers: Timers
   private let sweeper: Sweeper
+  private let collector: BlobCollector
   let kit: Kit
   let authority: IdentityAuthority
   let identity: IdentityDomain
@@ -40,8 +42,8 @@ struct House: Sendable {
   static func databasePath(_ data: String) -> String { data + "/octet.db" }
 
   private static let migrations =
-    NodeRegistry.migrations + TopicStore.migrations + IdentityDomain.migrations + ChatRooms.migrations
-    + RidesDomain.migrations
+    NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + IdentityDomain.migrations
+    + ChatRooms.migrations + RidesDomain.migrations
 
   /// Opens the data directory and the database, brings the schema up to date, and loads what the domains keep in
   /// memory. Starts nothing.
@@ -51,11 +53,17 @@ struct House: Sendable {
     let data = configuration.data
     isShared = configuration.database != nil
     database = try await Self.open(configuration, clock)
+    var blobs: BlobLibrary?
+    var joined: NodeRegistry?
     do {
       _ = try DiskFolder.make(data)
       let keys = try KeyStore.open(folder: data)
-      node = try await Self.join(database, keys, clock, random)
+      try await Self.agree(on: keys, database)
       let edge = EdgeDatabase(database)
+      let library = try await Self.openBlobs(configuration, edge, clock, random)
+      blobs = library
+      node = try await NodeRegistry.join(database, clock: clock, random: random)
+      joined = node
       bus = try Self.bus(configuration)
       hub = TopicHub(
         database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"), bus: bus, isShared: isShared)
@@ -65,7 +73,8 @@ struct House: Sendable {
         database: database, hub: hub, clock: clock,
         identifiers: IdentifierGenerator(clock: clock, node: node.node), random: random,
         keys: keys, authority: authority, log: log,
-        others: isShared ? OtherNodes(bus: bus, node: node.node, database: edge, clock: clock, random: random) : nil)
+        others: isShared ? OtherNodes(bus: bus, node: node.node, database: edge, clock: clock, random: random) : nil,
+        blobs: library)
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
       identity = try await IdentityDomain(
@@ -76,9 +85,17 @@ struct House: Sendable {
         ? try await TransactionService(database, clock: clock, random: random) : nil
       sweeper = Sweeper(
         database: database, leases: Leases(database: database, clock: clock, random: random),
-        sweeps: [RequestRetention(clock: clock), TopicSweep(rides.topicRetention, clock: clock)])
+        sweeps: [
+          RequestRetention(clock: clock), TopicSweep(rides.topicRetention, clock: clock),
+          DeadLetterRetention(clock: clock),
+        ])
+      collector = BlobCollector(library, random: random) { error in
+        log.warning("blob_collection_failed", ["error": .text("\(error)")])
+      }
       try await authority.catchUp()
     } catch {
+      await joined?.leave()
+      await blobs?.close()
       await database.close()
       throw StartFailure(error, opening: data)
     }
@@ -110,15 +127,31 @@ struct House: Sendable {
     }
   }
 
-  /// Makes this process a node of the installation.
-  private static func join(
-    _ database: any Database, _ keys: ServerKeys, _ clock: any WallClock, _ random: any RandomSource
-  ) async throws -> NodeRegistry {
+  /// The store of contents, which is this database's.
+  private static func openBlobs(
+    _ configuration: Configuration, _ database: any Database, _ clock: any WallClock, _ random: any RandomSource
+  ) async throws -> BlobLibrary {
+    do {
+      let store = try await configuration.blobs.open(clock: clock, random: random)
+      let library = BlobLibrary(store: store, database: database, clock: clock, random: random)
+      do {
+        try await library.claimStore(isShared: configuration.database != nil)
+      } catch {
+        await library.close()
+        throw error
+      }
+      return library
+    } catch let error as BlobError {
+      throw StartFailure(.storage, "\(configuration.blobs.description): \(error)")
+    }
+  }
+
+  /// Makes sure that this process has the keys of the installation.
+  private static func agree(on keys: ServerKeys, _ database: any Database) async throws {
     guard try await NodeRegistry.agree(on: "root key", keys.fingerprint, database) else {
       throw StartFailure(
         .storage, "\(KeyStore.fileName) in --data is not that of the database's other nodes; copy theirs")
     }
-    return try await NodeRegistry.join(database, clock: clock, random: random)
   }
 
   /// Begins the work that nobody calls for: matching, timers, sweeps.
@@ -128,6 +161,7 @@ struct House: Sendable {
     try await rides.start()
     timers.start()
     sweeper.start()
+    collector.start()
     guard isShared else { return }
     catchUp.start { [catchUp, authority] in
       while !catchUp.isStopping {
@@ -144,6 +178,7 @@ struct House: Sendable {
     await rides.stop()
     await timers.stop()
     await sweeper.stop()
+    await collector.stop()
     hub.close()
     await close()
   }
@@ -152,6 +187,7 @@ struct House: Sendable {
   func close() async {
     passwordPool.shutDown()
     await node.leave()
+    await kit.blobs.close()
     await database.close()
   }
 }

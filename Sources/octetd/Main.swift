@@ -98,7 +98,7 @@ struct Octetd {
       }
       try await front.start()
     } catch {
-      await house.close()
+      await house.stop()
       throw StartFailure(error, opening: configuration.data)
     }
     print(front.readyLine)

@@ -8,6 +8,8 @@ struct Setting: Sendable {
   let fallback: String?
   /// One sentence for the help text.
   let help: String
+  /// Not taken as a flag, which every user of the machine can see.
+  var isSecret = false
 
   /// `OCTET_TLS_LISTEN` for `tls-listen`.
   var variable: String {
@@ -36,6 +38,9 @@ extension Setting {
   static let bus = Setting(
     name: "bus", placeholder: "URL", fallback: nil,
     help: "Tell other nodes at once what was committed, by NATS: nats://HOST, several separated by commas.")
+  static let blobs = Setting(
+    name: "blobs", placeholder: "DIR", fallback: nil,
+    help: "Where contents such as pictures are kept: by default in --data. Nodes that share a database share it, too.")
   static let services = Setting(
     name: "services", placeholder: "A,B", fallback: nil,
     help: "Serve only these domains, such as identity,rides. All of them by default, but for bench, which measures.")
@@ -104,9 +109,9 @@ extension Setting {
 
   static let all =
     [
-      listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, bus, services, web,
-      corsOrigin,
-      corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, queueDelay, rateLimits, channelz, logLevel,
-      adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
+      listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, bus, blobs,
+    ] + BlobSettings.all + [
+      services, web, corsOrigin, corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, queueDelay, rateLimits,
+      channelz, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
     ] + connections + [seedDemo, config]
 }

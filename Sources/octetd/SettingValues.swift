@@ -9,6 +9,9 @@ struct SettingValues {
   /// - Parameter arguments: the command line without the program's name.
   init(arguments: [String], environment: [String: String]) throws(UsageError) {
     let flags = try Self.flags(in: arguments, operands: &operands)
+    if let secret = Setting.all.first(where: { $0.isSecret && flags[$0.name] != nil }) {
+      throw UsageError("\(secret.name): say it by \(secret.variable) or in the file; other users can see flags")
+    }
     for setting in Setting.all {
       values[setting.name] = setting.fallback
     }

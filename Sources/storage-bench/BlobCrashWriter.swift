@@ -8,6 +8,9 @@ import StorageSQLite
 ///
 ///     offset UPLOAD SEED LENGTH OFFSET    so many bytes of the upload are durable
 ///     blob UPLOAD SEED LENGTH             the upload was adopted
+///     leave UPLOAD SEED LENGTH            its owner is about to be taken away
+///
+/// Meanwhile what nobody refers to any more is collected at once.
 ///
 /// The content is what `SeededRandomSource(seed: SEED)` gives.
 struct BlobCrashWriter {
@@ -20,8 +23,13 @@ struct BlobCrashWriter {
     let database = try await SQLiteDatabase.open(
       path: path + "/octet.db", migrations: BlobSchema.migrations, clock: clock)
     let store = try await FolderBlobStore.open(path: path + "/store")
-    let library = BlobLibrary(store: store, database: database, clock: clock, random: random)
+    var policy = BlobPolicy()
+    policy.grace = .zero
+    let library = BlobLibrary(store: store, database: database, clock: clock, random: random, policy: policy)
     await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        while (try? await library.collect()) != nil {}
+      }
       for _ in 0..<callers {
         group.addTask {
           while (try? await upload(library, database, random)) != nil {}
@@ -48,6 +56,11 @@ struct BlobCrashWriter {
       try library.references.adopt(finished, by: BlobOwner("crash", upload.id.text), in: writer)
     }
     acknowledge("blob \(name)\n")
+    guard random.below(2) == 0 else { return }
+    acknowledge("leave \(name)\n")
+    try await database.write { writer in
+      _ = try library.references.remove(finished.blob, by: BlobOwner("crash", upload.id.text), in: writer)
+    }
   }
 
   /// One system call, so that lines of several callers do not mix: a pipe takes up to 4 KiB at once.

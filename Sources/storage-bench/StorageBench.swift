@@ -16,6 +16,7 @@ import TransactionShapes
 ///     storage-bench crash --path /data/crash.db
 ///     storage-bench blobs --megabytes 512 --path /data/blobs
 ///     storage-bench blob-crash --callers 8 --path /data/crash
+///     storage-bench blob-death --when before|after --path /data/crash
 ///     storage-bench blob-full --path /small/blobs
 @main
 struct StorageBench {
@@ -52,6 +53,8 @@ struct StorageBench {
       try await BlobCrashWriter(
         path: arguments.take("path") ?? "crash", callers: arguments.takeNumber("callers") ?? 8
       ).run()
+    case "blob-death":
+      try await BlobDeath(path: arguments.take("path") ?? "crash", isAfter: arguments.take("when") == "after").run()
     case "blob-full":
       try await BlobDiskFiller(path: arguments.take("path") ?? "full").run()
     case "jobs":
@@ -64,11 +67,11 @@ struct StorageBench {
     default:
       print(
         """
-        usage: storage-bench orders|transfers|hot|fanout|upkeep|search|crash|jobs|blobs|blob-crash|blob-full
+        usage: storage-bench orders|transfers|hot|fanout|upkeep|search|crash|jobs|blobs|blob-crash|blob-death|blob-full
           [--path FILE]
           [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES]
           [--requests v7|v4] [--ways one|both] [--subscribers N] [--events N] [--megabytes N] [--documents N]
-          [--queries N] [--peer yes]
+          [--queries N] [--peer yes] [--when before|after]
         """
       )
     }

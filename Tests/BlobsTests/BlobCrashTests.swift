@@ -29,12 +29,49 @@ import Testing
     #expect(resumed > 0 && adopted > 0)
   }
 
+  /// The transaction that gave up two contents is durable, their files are there, and the next run removes them; or one
+  /// file has gone, and its row is still to go.
+  @Test(arguments: ["before", "after"])
+  func `kill -9 between the commit and the end of a file leaves files too many, which are swept`(
+    when: String
+  ) async throws {
+    let folder = TemporaryFolder()
+    defer { folder.remove() }
+    try await OSThread.run(name: "death") {
+      let process = try ChildProcess(Self.program, ["blob-death", "--when", when, "--path", folder.path])
+      _ = process.readOutput()
+      process.wait()
+    }
+    let clock = SystemClock()
+    let database = try await SQLiteDatabase.open(
+      path: folder.path + "/octet.db", migrations: BlobSchema.migrations, clock: clock)
+    let store = try await FolderBlobStore.open(path: folder.path + "/store")
+    let library = BlobLibrary(store: store, database: database, clock: clock, random: SystemRandomSource())
+    let rows = { (table: String) in
+      try await database.read { try $0.first("SELECT count(*) FROM \(table)") { $0[0] as Int } }
+    }
+    #expect(try await rows("octet_blobs") == 0)
+    #expect(try await rows("octet_blob_trash") == 2)
+    #expect(try await store.entries().count == (when == "before" ? 2 : 1))
+    #expect(try await library.collect().deleted == 2)
+    #expect(try await store.entries().isEmpty)
+    #expect(try await rows("octet_blob_trash") == 0)
+    #expect(try await library.audit().0.deleted == 0)
+    await store.close()
+    await database.close()
+  }
+
+  private static let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+    .appending(path: "storage-bench").path
+
   /// What the process said.
   private struct Acknowledged {
     struct Content {
       var bytes: [UInt8]
       var durable: UInt64 = 0
       var isAdopted = false
+      /// Its owner was taken away, or was about to be.
+      var isLeft = false
     }
 
     var uploads: [UploadID: Content] = [:]
@@ -45,15 +82,18 @@ import Testing
         let id = try #require(UploadID(words[1]))
         let (seed, length) = (try #require(UInt64(words[2])), try #require(Int(words[3])))
         var content = uploads[id] ?? Content(bytes: SeededRandomSource(seed: seed).bytes(length))
-        if words[0] == "blob" { content.isAdopted = true } else { content.durable = try #require(UInt64(words[4])) }
+        switch words[0] {
+        case "blob": content.isAdopted = true
+        case "leave": content.isLeft = true
+        default: content.durable = try #require(UInt64(words[4]))
+        }
         uploads[id] = content
       }
     }
   }
 
   private static func run(_ path: String, killAfter bytes: Int) throws -> String {
-    let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "storage-bench")
-    let process = try ChildProcess(program.path, ["blob-crash", "--path", path, "--callers", "8"])
+    let process = try ChildProcess(program, ["blob-crash", "--path", path, "--callers", "8"])
     var output = process.readOutput(atLeast: bytes)
     process.kill()
     output += process.readOutput()
@@ -74,7 +114,7 @@ import Testing
     let store = try await FolderBlobStore.open(path: path + "/store")
     let library = BlobLibrary(store: store, database: database, clock: clock, random: SystemRandomSource())
     var (resumed, adopted, failures) = (0, 0, 0)
-    for (id, content) in acknowledged.uploads {
+    for (id, content) in acknowledged.uploads where !content.isLeft {
       let blob = try #require(BlobID(bytes: Hash.sha256(content.bytes)))
       do {
         if !content.isAdopted {
@@ -96,9 +136,13 @@ import Testing
       if try await library.read(blob).bytes(limit: .max) != content.bytes { failures += 1 }
       adopted += 1
     }
-    // What is known but was never heard of stays as it is; nothing is there that no row knows.
-    _ = try await library.collect()
-    if try await library.audit().deleted != 0 { failures += 1 }
+    // What the killed process was about to delete goes; nothing is there that no row knows, or missing that one does.
+    if try await library.collect().failed != 0 { failures += 1 }
+    let referred: [BlobID] = try await database.read { reader in
+      try reader.rows("SELECT DISTINCT content FROM octet_blob_references") { $0[0] }
+    }
+    for blob in referred where try await library.read(blob).bytes(limit: .max).isEmpty { failures += 1 }
+    if try await library.audit().0.deleted != 0 { failures += 1 }
     await store.close()
     await database.close()
     return (resumed, adopted, failures)

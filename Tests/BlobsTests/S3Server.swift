@@ -8,6 +8,9 @@ import Glibc
 /// The S3 server that all tests of the process share. It ends when the process does.
 final class S3Server: Sendable {
   let port: Int
+  private let tlsPort: Int
+  /// A file with the certificate that vouches for the one at `tlsPort`.
+  private let authority: String
   private let guardian: ChildProcess
   private let prefixes = Locked(0)
 
@@ -19,7 +22,7 @@ final class S3Server: Sendable {
 
   private init() async throws {
     let script = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined() + "/support/seaweedfs-server"
-    (guardian, port) = try await OSThread.run(name: "s3-start") {
+    (guardian, port, tlsPort, authority) = try await OSThread.run(name: "s3-start") {
       let guardian = try ChildProcess("bash", [script, "\(getpid())"])
       var line: [UInt8] = []
       while line.last != UInt8(ascii: "\n") {
@@ -28,8 +31,10 @@ final class S3Server: Sendable {
         line += byte
       }
       let words = String(decoding: line.dropLast(), as: UTF8.self).split(separator: " ")
-      guard words.count == 2, words[0] == "ready", let port = Int(words[1]) else { throw Failure() }
-      return (guardian, port)
+      guard words.count == 4, words[0] == "ready", let port = Int(words[1]), let tlsPort = Int(words[2]) else {
+        throw Failure()
+      }
+      return (guardian, port, tlsPort, String(words[3]))
     }
   }
 
@@ -41,6 +46,14 @@ final class S3Server: Sendable {
     }
     var options = S3Server.options(port: port)
     options.prefix = "test-\(number)/"
+    return options
+  }
+
+  /// The same over TLS.
+  func tlsOptions() -> S3Options {
+    var options = options()
+    options.endpoint = "https://localhost:\(tlsPort)"
+    options.certificates = authority
     return options
   }
 

@@ -37,6 +37,20 @@ import Testing
   }
 
   @Test(arguments: TestStore.all)
+  func `a store has the mark that it was given last, and it is not one of its contents`(
+    _ kind: TestStore
+  ) async throws {
+    try await kind.withStore { store in
+      #expect(try await store.mark() == nil)
+      for mark in [[UInt8](0..<16), [255]] {
+        try await store.setMark(mark)
+        #expect(try await store.mark() == mark)
+      }
+      #expect(try await store.entries().isEmpty)
+    }
+  }
+
+  @Test(arguments: TestStore.all)
   func `an empty content is a blob`(_ kind: TestStore) async throws {
     try await kind.withStore { store in
       let key = try await store.put([])

@@ -12,6 +12,7 @@ import pytest
 
 from support import stubs
 from support.nats import nats
+from support.people import reason_of
 from support.ports import reserve
 from support.rides import RIDES, STATION, Conversation, Driver, Rider, check_invariants, demo_city, rides, staff
 from support.server import Server
@@ -34,7 +35,7 @@ def bus_flags(request, tmp_path):
 @contextlib.contextmanager
 def nodes(folder, postgres, flags, names):
     """Servers of one installation, by name. The first one matches the demo city by the time the others start."""
-    flags = ["--database", postgres.make_database(), *flags]
+    flags = ["--database", postgres.make_database(), "--blobs", folder / "blobs", *flags]
     with contextlib.ExitStack() as stack:
         servers = []
         for name in names:
@@ -187,6 +188,31 @@ def test_rider_and_driver_on_different_nodes(tmp_path, postgres, bus_flags):
         track.await_end()
         states = watch.states()
         check_whole(states, watch)
+        assert check_invariants(operator) == []
+
+
+def test_a_newer_session_on_another_node_ends_the_older_one(tmp_path, postgres, bus_flags):
+    with (
+        nodes(tmp_path, postgres, bus_flags, "ab") as (here, there),
+        here.channel() as near,
+        there.channel() as far,
+    ):
+        operator = staff(near)
+        driver = Driver(near, "moving_driver", operator, demo_city(operator))
+        sessions = [driver.session()]
+        sessions[0].go_online()
+        sessions[0].report(STATION)
+        # There and back again.
+        for channel in (far, near):
+            driver.channel = channel
+            sessions.append(driver.session())
+            state = sessions[-1].next(lambda response: response.WhichOneof("event") == "state").state
+            assert state.presence == rides("driver").PRESENCE_IDLE
+            with pytest.raises(EOFError):
+                sessions[-2].next(lambda _: False)
+            assert reason_of(sessions[-2].error) == "SESSION_REPLACED"
+            assert sessions[-1].report(STATION).WhichOneof("event") == "ack"
+        sessions[-1].finish()
         assert check_invariants(operator) == []
 
 

@@ -52,7 +52,7 @@ class Nodes:
         if number > 0 and not folder.exists():
             folder.mkdir(mode=0o700)
             shutil.copy2(self.folder / "node0/root.key", folder / "root.key")
-        flags = ["--database", self.url, "--bus", self.bus, "--admin-listen", "0"]
+        flags = ["--database", self.url, "--bus", self.bus, "--admin-listen", "0", "--blobs", self.folder / "blobs"]
         flags += ["--rate-limits", "standard=100000/100000"]
         flags += ["--seed-demo"] if number == 0 else []
         self.servers[number] = Server(folder, *flags, listen=self.address(number))

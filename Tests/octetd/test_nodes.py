@@ -1,7 +1,10 @@
 """Several octetd on one PostgreSQL."""
 
 import shutil
+import socket
+import sqlite3
 import time
+import urllib.parse
 
 import grpc
 import pytest
@@ -9,15 +12,16 @@ import pytest
 from support import stubs
 from support.people import Person, outcome, request_id
 from support.server import Server
+from test_process import last_event, run
 
 SESSION = "octet.identity.v1.SessionService"
 
 
 def second_node(first, folder, url):
-    """Another octetd of the same installation: with the same root key."""
+    """Another octetd of the same installation: with the same root key and blobs."""
     folder.mkdir(mode=0o700, exist_ok=True)
     shutil.copy2(first.data / "root.key", folder / "root.key")
-    return Server(folder, "--database", url)
+    return Server(folder, "--database", url, "--blobs", first.data / "blobs")
 
 
 def test_a_node_with_another_root_key_does_not_start(tmp_path, postgres):
@@ -52,7 +56,46 @@ def test_a_session_that_ends_on_one_node_ends_on_the_others(tmp_path, postgres):
         assert listing()[:2] == (grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED")
 
 
+NODE_NUMBERS = 1024
+
+
+def test_a_start_that_fails_gives_its_number_back(tmp_path):
+    with Server(tmp_path):
+        pass
+    database = sqlite3.connect(tmp_path / "octet.db")
+    with database:
+        # Other processes have all numbers but one for the next hour.
+        (mine,) = database.execute("SELECT node FROM octet_nodes").fetchone()
+        expiry = time.time_ns() + 3_600_000_000_000
+        others = [(node, bytes(16), expiry) for node in range(NODE_NUMBERS) if node != mine]
+        database.executemany("INSERT INTO octet_nodes (node, claim, expires_at) VALUES (?, ?, ?)", others)
+    database.close()
+    for _ in range(2):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            result = run("--listen", f"127.0.0.1:{taken.getsockname()[1]}", "--data", tmp_path)
+        assert result.returncode == 69, result.stderr
+    with Server(tmp_path):
+        result = run("--listen", "127.0.0.1:0", "--data", tmp_path)
+        assert result.returncode == 74  # In use; it is not this one that has the number.
+
+
+def test_a_start_that_fails_right_after_joining_gives_its_number_back(tmp_path, postgres):
+    url = postgres.make_database()
+    result = run("--listen", "127.0.0.1:0", "--data", tmp_path, "--database", url, "--bus", "nats://")
+    assert result.returncode == 64 and "bus" in last_event(result.stderr)["message"], result.stderr
+    held = f"SELECT count(*), sum(CAST(expires_at > {time.time_ns()} AS INTEGER)) FROM octet_nodes"
+    assert postgres.run(held, database=urllib.parse.urlsplit(url).path[1:]).strip() == "1|0"
+
+
 def test_a_database_that_is_not_there_is_said_at_once_and_without_its_password(tmp_path):
     with pytest.raises(RuntimeError) as error:
         Server(tmp_path, "--database", "postgres://octet:hush@127.0.0.1:1/none")
     assert "(74)" in str(error.value) and "hush" not in str(error.value)
+
+
+def test_why_a_database_lets_nobody_in_is_said(tmp_path, postgres):
+    url = postgres.make_database().replace("/test", "/no_test")
+    result = run("--listen", "127.0.0.1:0", "--data", tmp_path, "--database", url)
+    assert result.returncode == 74
+    message = last_event(result.stderr)["message"]
+    assert "the server has no such database" in message and "3D000" in message

@@ -10,6 +10,7 @@ public final class FolderBlobStore: BlobStore {
   let limits: BlobLimits
   let files: OpenFiles
   private let pool: BlockingPool
+  private static let markDigits = 128
   let uploads = OpenUploads<FolderUpload>()
 
   /// Opens the store, and makes the folder if it is not there.
@@ -87,6 +88,36 @@ public final class FolderBlobStore: BlobStore {
         return .placed(key.upload, blob: key.blob, size: size)
       }
       return BlobPage(entries: entries, next: String(number + 1))
+    }
+  }
+
+  public func mark() async throws -> [UInt8]? {
+    try await run("mark") { [layout] in
+      let bytes: [UInt8]
+      do throws(FileError) {
+        bytes = try DiskFile(layout.mark, .read).read(at: 0, count: Self.markDigits)
+      } catch {
+        if error.isMissing { return nil }
+        throw error
+      }
+      // Whoever writes one with an editor ends the line.
+      guard let mark = HexText.bytes(String(decoding: bytes.prefix { $0 > 0x20 }, as: UTF8.self)) else {
+        throw BlobError(.ioFailure, operation: "mark", message: "the mark of the store is not one")
+      }
+      return mark
+    }
+  }
+
+  public func setMark(_ mark: [UInt8]) async throws {
+    precondition(2 * mark.count <= Self.markDigits, "a mark is short")
+    try await run("mark") { [layout] in
+      // Two processes may do so at once: each has a file of its own.
+      let temporary = "\(layout.mark).\(UploadID(at: SystemClock().now(), random: SystemRandomSource()).text)"
+      let file = try DiskFile(temporary, .create)
+      try file.write(Array(HexText.text(mark).utf8), at: 0)
+      try file.synchronize()
+      try DiskFolder.rename(temporary, to: layout.mark)
+      try layout.synchronize()
     }
   }
 

@@ -5,6 +5,7 @@ internal import Base
 ///     blobs/3f/3f9a….UPLOAD    contents, by the first two digits of their hash
 ///     uploads/UPLOAD           what is being uploaded
 ///     uploads/UPLOAD.state     its last checkpoint
+///     mark                     which database it belongs to
 struct FolderLayout: Sendable {
   static let shards = 256
 
@@ -15,6 +16,7 @@ struct FolderLayout: Sendable {
   }
 
   var uploads: String { root + "/uploads" }
+  var mark: String { root + "/mark" }
 
   func data(_ id: UploadID) -> String { "\(uploads)/\(id.text)" }
   func state(_ id: UploadID) -> String { "\(uploads)/\(id.text)\(Self.stateSuffix)" }
@@ -26,6 +28,11 @@ struct FolderLayout: Sendable {
   func make() throws(FileError) {
     try DiskFolder.make(uploads)
     for number in 0..<Self.shards { try DiskFolder.make(shard(number)) }
+    try synchronize()
+  }
+
+  /// Makes the names durable that are not contents.
+  func synchronize() throws(FileError) {
     // Those that were there may have been made by a process that crashed before their names were on disk.
     try DiskFolder.synchronize(root + "/blobs")
     try DiskFolder.synchronize(root)

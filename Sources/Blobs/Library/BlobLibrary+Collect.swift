@@ -17,27 +17,32 @@ extension BlobLibrary {
   }
 
   /// Gives up expired uploads and blobs without owners, and empties the trash. Several nodes may do it at once.
+  /// - Parameter rest: is called between two transactions of many, and may take its time; false ends the run there.
   /// - Throws: `StorageError`. Failures of the store are counted, and tried again by the next run.
-  public func collect() async throws -> Collected {
+  public func collect(rest: @Sendable () async -> Bool = { true }) async throws -> Collected {
     var result = Collected()
     while true {
       let count = try await discardExpiredUploads()
       result.uploads += count
       if count < BlobLimits.batch { break }
+      guard await rest() else { return result }
     }
     while true {
       let (seen, discarded) = try await discardUnreferencedBlobs()
       result.blobs += discarded
       if seen < BlobLimits.batch { break }
+      guard await rest() else { return result }
     }
-    try await emptyTrash(&result)
+    try await emptyTrash(&result, rest)
     return result
   }
 
   /// Deletes from the store what no row knows: leftovers of a node that was stopped for longer than an upload lives, or
   /// of a database that was restored from a backup. Safe at any time, because a row is there before a store has
   /// anything, and names do not come back. Reads the whole list: for once a week.
-  public func audit() async throws -> Collected {
+  /// - Parameter rest: is called after each page of the list; false ends the audit there.
+  /// - Returns: what was done, and whether the whole list was read.
+  public func audit(rest: @Sendable () async -> Bool = { true }) async throws -> (Collected, isWhole: Bool) {
     var result = Collected()
     var cursor: String?
     repeat {
@@ -54,8 +59,9 @@ extension BlobLibrary {
         result.deleted += 1
       }
       cursor = page.next
+      if cursor != nil, await !rest() { return (result, false) }
     } while cursor != nil
-    return result
+    return (result, true)
   }
 
   private static func upload(of entry: BlobPage.Entry) -> UploadID {
@@ -72,6 +78,11 @@ extension BlobLibrary {
 
   private func discardExpiredUploads() async throws -> Int {
     let now = clock.now()
+    // Most often there is nothing to do, which a reader can tell without the writer's time.
+    let isDue = try await database.read { reader in
+      try reader.exists("SELECT 1 FROM octet_blob_uploads WHERE expires_at <= $1 LIMIT 1", now)
+    }
+    guard isDue else { return 0 }
     return try await database.write { writer in
       let expired: [(UploadID, BlobID?)] = try writer.rows(
         """
@@ -89,6 +100,10 @@ extension BlobLibrary {
 
   private func discardUnreferencedBlobs() async throws -> (seen: Int, discarded: Int) {
     let latest = clock.now() - policy.grace
+    let isDue = try await database.read { reader in
+      try reader.exists("SELECT 1 FROM octet_blobs WHERE unreferenced_since <= $1 LIMIT 1", latest)
+    }
+    guard isDue else { return (0, 0) }
     return try await database.write { writer in
       // Held until the commit. Whoever adds an owner needs the row too, through its foreign key: either their owner is
       // seen below, or they see that the blob is gone.
@@ -112,7 +127,7 @@ extension BlobLibrary {
     }
   }
 
-  private func emptyTrash(_ result: inout Collected) async throws {
+  private func emptyTrash(_ result: inout Collected, _ rest: @Sendable () async -> Bool) async throws {
     var last: [UInt8] = []
     while true {
       let after = last
@@ -139,6 +154,7 @@ extension BlobLibrary {
       try await database.write { [deleted] writer in
         for upload in deleted { try writer.execute("DELETE FROM octet_blob_trash WHERE upload = $1", upload) }
       }
+      guard trash.count == BlobLimits.batch, await rest() else { return }
     }
   }
 }

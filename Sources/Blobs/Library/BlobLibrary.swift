@@ -17,7 +17,7 @@ public final class BlobLibrary: Sendable {
   let store: any BlobStore
   let database: any Database
   let clock: any WallClock
-  private let random: any RandomSource
+  let random: any RandomSource
   let policy: BlobPolicy
 
   /// - Parameters:
@@ -135,8 +135,8 @@ public struct BlobPolicy: Sendable, Equatable {
   public var uploadLifetime: Duration = .seconds(7 * 86_400)
 
   /// A blob is deleted when nobody has referred to it for so long. Whoever reads it while its last owner goes has this
-  /// time to read to the end.
-  public var grace: Duration = .seconds(3600)
+  /// time to read to the end, and a backup of the store this time to follow that of the database.
+  public var grace: Duration = .seconds(86_400)
 
   public init() {}
 }

@@ -49,6 +49,17 @@ public enum BlobSchema {
           content BLOB,
           PRIMARY KEY (upload)
         ) WITHOUT ROWID;
-        """)
+        """),
+    Migration(
+      "blobs", 2, "which store",
+      sql: """
+        -- One row: how the store of this database's contents is marked, and whether it has been.
+        -- reference: one row that each node reads when it starts
+        CREATE TABLE octet_blob_store (
+          id INTEGER PRIMARY KEY,
+          mark BLOB NOT NULL,
+          is_marked INTEGER NOT NULL
+        );
+        """),
   ]
 }
