@@ -2,11 +2,12 @@
 ///
 /// FNV-1a, 64 bits: guards against accidents, not against an adversary.
 public struct StableHash: Sendable {
-  private var state: UInt64 = 0xcbf2_9ce4_8422_2325
+  @usableFromInline var state: UInt64 = 0xcbf2_9ce4_8422_2325
 
-  public init() {}
+  @inlinable public init() {}
 
   /// Adds bytes to what is hashed.
+  @inlinable
   public mutating func combine(_ bytes: some Sequence<UInt8>) {
     for byte in bytes {
       state = (state ^ UInt64(byte)) &* 0x0000_0100_0000_01b3

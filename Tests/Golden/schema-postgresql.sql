@@ -129,6 +129,12 @@ CREATE TABLE octet_search_fresh (
   PRIMARY KEY (collection, document)
 );
 
+CREATE TABLE octet_search_new_words (
+  collection bigint NOT NULL,
+  word text COLLATE "C" NOT NULL,
+  PRIMARY KEY (collection, word)
+);
+
 CREATE TABLE octet_search_prefixes (
   prefix bigint NOT NULL,
   rank bigint NOT NULL,

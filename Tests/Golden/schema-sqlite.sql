@@ -107,6 +107,9 @@ CREATE TABLE octet_search_fresh (
   collection INTEGER NOT NULL, document INTEGER NOT NULL, terms INTEGER NOT NULL, entry BLOB NOT NULL,
   PRIMARY KEY (collection, document)) WITHOUT ROWID, STRICT;
 
+CREATE TABLE octet_search_new_words (
+  collection INTEGER NOT NULL, word TEXT NOT NULL, PRIMARY KEY (collection, word)) WITHOUT ROWID, STRICT;
+
 CREATE TABLE octet_search_prefixes (
   prefix INTEGER NOT NULL, rank INTEGER NOT NULL, word TEXT NOT NULL,
   PRIMARY KEY (prefix, rank, word)) WITHOUT ROWID, STRICT;

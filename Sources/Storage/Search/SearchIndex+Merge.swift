@@ -1,8 +1,9 @@
 internal import Base
 internal import Foundation
 
-/// Merges segments of one size into a larger one, so that a query meets few of them, and removes what nobody reads any
-/// more. Without it everything is found too, but more slowly with each thousand documents.
+/// Merges segments of one size into a larger one, so that a query meets few of them, removes what nobody reads any more,
+/// and spreads the words of large batches. Without it every word is found too, but more slowly with each thousand
+/// documents.
 extension SearchIndex: Sweep {
   /// Rows of each table in a transaction, a megabyte: some 5 ms.
   private static let rowsAtOnce = 512
@@ -14,6 +15,7 @@ extension SearchIndex: Sweep {
   private static let deadShare = 4
 
   public func step(_ database: any Database) async throws -> Bool {
+    if try await spreadNewWords(database) { return true }
     var underWay = merging.withLock { merge in
       defer { merge = nil }
       return merge

@@ -94,17 +94,15 @@ extension SearchIndex {
     }
   }
 
-  /// Ids as arguments from the second on, with the list of their placeholders: of one, or of a number that is reached
-  /// by repeating the last one, so that there are two texts for all.
+  /// Ids as arguments from the second on, with the list of their placeholders: there are two texts for all.
   private static func lists(_ ids: [Int64]) -> [(arguments: [SQLValue], list: String)] {
-    if ids.count == 1 { return [([.integer(ids[0])], "($2)")] }
-    return stride(from: 0, to: ids.count, by: idsAtOnce).map { start in
-      ((start..<(start + idsAtOnce)).map { .integer(ids[min($0, ids.count - 1)]) }, manyIDs)
+    ids.map(SQLValue.integer).filledPieces(of: ids.count == 1 ? 1 : idsAtOnce).map {
+      ($0, $0.count == 1 ? "($2)" : manyIDs)
     }
   }
 
   private static let idsAtOnce = 64
-  private static let manyIDs = "(" + (2..<(2 + idsAtOnce)).map { "$\($0)" }.joined(separator: ", ") + ")"
+  private static let manyIDs = placeholders(from: 2, count: idsAtOnce)
 
   // MARK: - Content
 

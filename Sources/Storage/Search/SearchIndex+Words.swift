@@ -12,8 +12,9 @@ public struct SearchSuggestion: Sendable, Equatable {
 
 extension SearchIndex {
   /// Words that begin with the last word of a text, and words that it may be a misspelling of: the word itself first,
-  /// then by changes, then by frequency. Only words of documents with all `tags` (of which 32 are
-  /// looked at), so that nothing hidden shows.
+  /// then by changes, then by frequency. Only words of documents with all `tags` (of which 32 are looked at), so that
+  /// nothing hidden shows. Of words that came in by hundreds at once only those show that `step` has gone over. Two
+  /// wrong letters among the first seven are seen through only if the word is that of dozens of documents.
   /// - Throws: `SearchError`, `StorageError`.
   public func suggest(
     _ text: String, tags: [String] = [], limit: Int = 8, in reader: any Reader
@@ -129,7 +130,8 @@ extension SearchIndex {
     ) { $0[0] }
   }
 
-  /// Adds words that were never seen, with their prefixes and what typing errors leave of them.
+  /// Adds words that were never seen. Few are spread at once; of many that is left to `step`, as it takes long and others
+  /// who are adding the same words wait for it.
   /// - Parameter words: with their keys.
   func learn(_ words: [String: Int64], _ writer: any Writer) throws {
     let unknown = knownWords.withLock { known in words.filter { known[$0.value] == nil } }
@@ -138,20 +140,57 @@ extension SearchIndex {
     let added = try writer.insertNew(
       "octet_search_words (collection, word, magnitude)",
       unknown.keys.sorted().map { [.integer(collection), .text($0), .integer(0)] }, returning: "word")
-    var (starts, errors): ([(Int64, String)], [(Int64, String)]) = ([], [])
-    for word in added {
-      starts += prefixes(of: word).map { ($0, word) }
-      // A typed word may be longer or shorter by what it is allowed, so that its neighbours get as much.
-      let edits = word.count >= 7 ? 2 : word.count >= 4 ? 1 : 0
-      if edits > 0 { errors += SearchText.remainders(word, edits: edits).map { (remainderKey($0), word) } }
+    if added.count <= SearchLimits.wordsAtOnce {
+      try spread(added.map { ($0, 0) }, writer)
+    } else {
+      try writer.insert(
+        "octet_search_new_words (collection, word)", added.sorted().map { [.integer(collection), .text($0)] })
     }
-    try writer.insert(
-      "octet_search_prefixes (prefix, rank, word)",
-      starts.sorted { $0 < $1 }.map { [.integer($0), .integer(0), .text($1)] })
-    try writer.insert(
-      "octet_search_typos (remainder, word)", errors.sorted { $0 < $1 }.map { [.integer($0), .text($1)] })
     writer.afterCommit { [knownWords] in
       knownWords.withLock { known in for key in unknown.values { known[key] = true } }
+    }
+  }
+
+  /// Makes words be found by their prefixes and by what a typing error leaves of them.
+  private func spread(_ words: [(word: String, magnitude: Int)], _ writer: any Writer) throws {
+    var starts: [(Int64, Int, String)] = []
+    for (word, magnitude) in words { starts += prefixes(of: word).map { ($0, -magnitude, word) } }
+    try writer.insert(
+      "octet_search_prefixes (prefix, rank, word)",
+      starts.sorted { $0 < $1 }.map { [.integer($0), .integer(Int64($1)), .text($2)] })
+    // A typed word may be longer or shorter by what it is allowed, so that its neighbours get as much.
+    try spread(words.map(\.word).filter { $0.count >= 4 }, edits: 1, writer)
+    try spread(words.filter { $0.magnitude > 0 && $0.word.count >= 7 }.map(\.word), edits: 2, writer)
+  }
+
+  private func spread(_ words: [String], edits: Int, _ writer: any Writer) throws {
+    let errors = words.flatMap { word in
+      SearchText.remainders(word, edits: edits).map { (remainderKey($0), word) }
+    }
+    try writer.insert(
+      "octet_search_typos (remainder, word)", errors.sorted { $0 < $1 }.map { [.integer($0), .text($1)] })
+  }
+
+  /// Spreads some of the words that came in with many others.
+  /// - Returns: whether there were any.
+  func spreadNewWords(_ database: any Database) async throws -> Bool {
+    let find = "SELECT word FROM octet_search_new_words WHERE collection = $1 LIMIT 1"
+    guard try await database.read({ [collection] in try $0.exists(find, collection) }) else { return false }
+    return try await database.write { [self] writer in
+      // Nobody changes their magnitudes meanwhile.
+      let words: [(word: String, magnitude: Int)] = try writer.rows(
+        """
+        SELECT n.word, w.magnitude FROM octet_search_new_words n
+        JOIN octet_search_words w ON w.collection = n.collection AND w.word = n.word
+        WHERE n.collection = $1 ORDER BY n.word LIMIT $2\(writer.dialect.forUpdateSkippingLocked)
+        """, collection, SearchLimits.wordsAtOnce
+      ) { ($0[0], $0[1]) }
+      try spread(words, writer)
+      for (word, _) in words {
+        try writer.execute(
+          "DELETE FROM octet_search_new_words WHERE collection = $1 AND word = $2", collection, word)
+      }
+      return !words.isEmpty
     }
   }
 
@@ -162,22 +201,45 @@ extension SearchIndex {
   /// k-th step raises with a probability of 2⁻ᵏ (R. Morris, "Counting large numbers of events in small registers",
   /// 1978): each word is noted some twenty times in its life, so that writers side by side seldom change the same row.
   func weigh(_ words: [String], _ writer: any Writer) throws {
-    for word in words {
-      guard let before = try magnitude(of: word, writer) else { continue }
-      let steps = before == 0 ? 0 : before - Self.weighing + 1
-      let now = before == 0 ? Self.weighing : before + 1
-      guard steps < 48, random.next() & ((1 << UInt64(steps)) - 1) == 0 else { continue }
-      let won = try writer.execute(
-        "UPDATE octet_search_words SET magnitude = $3 WHERE collection = $1 AND word = $2 AND magnitude = $4",
-        collection, word, now, before)
-      if won == 0 { continue }
-      for prefix in prefixes(of: word) {
-        try writer.execute(
-          "UPDATE octet_search_prefixes SET rank = $3 WHERE prefix = $1 AND rank = $4 AND word = $2",
-          prefix, word, -now, -before)
+    var raised: [Int: [String]] = [:]
+    for some in words.map(SQLValue.text).filledPieces(of: Self.weighedAtOnce) {
+      try writer.query(Self.magnitudesSQL, [.integer(collection)] + some) { row in
+        let before: Int = row[1]
+        let steps = before == 0 ? 0 : before - Self.weighing + 1
+        if steps < 48, random.next() & ((1 << UInt64(steps)) - 1) == 0 { raised[before, default: []].append(row[0]) }
       }
     }
+    for (before, words) in raised.sorted(by: { $0.key < $1.key }) {
+      let now = before == 0 ? Self.weighing : before + 1
+      let words = words.sorted()
+      // If another one has raised a word meanwhile, neither it nor its prefixes are as they were.
+      for some in words.map(SQLValue.text).filledPieces(of: Self.weighedAtOnce) {
+        try writer.execute(
+          Self.raiseWordsSQL, [.integer(collection), .integer(Int64(before)), .integer(Int64(now))] + some)
+      }
+      let starts = words.flatMap { word in prefixes(of: word).map { [SQLValue.integer($0), .text(word)] } }
+      for some in starts.filledPieces(of: Self.weighedAtOnce) {
+        try writer.execute(
+          Self.raisePrefixesSQL, [.integer(Int64(-before)), .integer(Int64(-now))] + some.flatMap { $0 })
+      }
+      // Most words of a vocabulary are hardly ever used. Two errors in their beginnings would cost twenty rows each.
+      if before == 0 { try spread(words.filter { $0.count >= 7 }, edits: 2, writer) }
+    }
   }
+
+  private static let weighedAtOnce = 16
+  private static let magnitudesSQL = """
+    SELECT word, magnitude FROM octet_search_words WHERE collection = $1
+    AND word IN \(placeholders(from: 2, count: weighedAtOnce)) ORDER BY word
+    """
+  private static let raiseWordsSQL = """
+    UPDATE octet_search_words SET magnitude = $3 WHERE collection = $1 AND magnitude = $2
+    AND word IN \(placeholders(from: 4, count: weighedAtOnce))
+    """
+  private static let raisePrefixesSQL =
+    "UPDATE octet_search_prefixes SET rank = $2 WHERE "
+    + (0..<weighedAtOnce).map { "(prefix = $\(3 + 2 * $0) AND rank = $1 AND word = $\(4 + 2 * $0))" }
+    .joined(separator: " OR ")
 
   private func prefixes(of word: String) -> [Int64] {
     (1...max(1, min(word.count, Self.listedPrefix))).map { prefixKey(String(word.prefix($0))) }

@@ -134,9 +134,7 @@ extension Writer {
     guard let width = rows.first?.count else { return }
     var rest = rows[...]
     for size in [128, 16, 4, 1] where rest.count >= size {
-      let values = (0..<size).map { row in
-        "(" + (1...width).map { "$\(row * width + $0)" }.joined(separator: ", ") + ")"
-      }
+      let values = (0..<size).map { placeholders(from: $0 * width + 1, count: width) }
       let sql = "INSERT INTO \(target) VALUES \(values.joined(separator: ", ")) ON CONFLICT \(conflict)"
       while rest.count >= size {
         try run(sql, rest.prefix(size).flatMap { $0 })
@@ -144,4 +142,18 @@ extension Writer {
       }
     }
   }
+}
+
+extension Array {
+  /// Pieces of `size` elements, for statements that take so many; the last one is filled up with its last element.
+  func filledPieces(of size: Int) -> [[Element]] {
+    stride(from: 0, to: count, by: size).map { start in
+      (start..<(start + size)).map { self[Swift.min($0, count - 1)] }
+    }
+  }
+}
+
+/// `($first, …)`, for so many arguments.
+func placeholders(from first: Int, count: Int) -> String {
+  "(" + (first..<(first + count)).map { "$\($0)" }.joined(separator: ", ") + ")"
 }

@@ -46,6 +46,11 @@ public enum SearchSchema {
           collection INTEGER NOT NULL, word TEXT NOT NULL, magnitude INTEGER NOT NULL,
           PRIMARY KEY (collection, word)) WITHOUT ROWID;
 
+        -- Words that are in neither of the next two tables yet.
+        -- distributed by collection
+        CREATE TABLE octet_search_new_words (
+          collection INTEGER NOT NULL, word TEXT NOT NULL, PRIMARY KEY (collection, word)) WITHOUT ROWID;
+
         -- Words by their first one to four characters, frequent ones first.
         -- distributed by prefix
         CREATE TABLE octet_search_prefixes (

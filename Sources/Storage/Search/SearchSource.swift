@@ -83,7 +83,7 @@ final class SearchSource {
       guard let list = lists[term]?[segment] else { return false }
       return list.parts == nil
     }
-    for some in Self.batches(wanted) {
+    for some in wanted.map(SQLValue.integer).filledPieces(of: Self.atOnce) {
       var found: [Int64: [SearchPostings.Part]] = [:]
       try reader.query(Self.listSQL, [.integer(term)] + some) {
         found[$0[0], default: []].append(SearchPostings.Part(first: $0[1], bytes: $0[2]))
@@ -96,7 +96,7 @@ final class SearchSource {
 
   private static let listSQL = """
     SELECT segment, part, bytes FROM octet_search_blocks
-    WHERE term = $1 AND part >= 0 AND segment IN (\((2..<(2 + atOnce)).map { "$\($0)" }.joined(separator: ", ")))
+    WHERE term = $1 AND part >= 0 AND segment IN \(placeholders(from: 2, count: atOnce))
     """
 
   /// A whole list.
@@ -121,7 +121,7 @@ final class SearchSource {
     _ key: Int64, _ segment: Int64, _ ordinals: [Int32], _ reader: any Reader
   ) throws -> [SearchPostings.Part] {
     var found: [Int: [UInt8]] = [:]
-    for some in Self.batches(ordinals.map(Int64.init)) {
+    for some in ordinals.map({ SQLValue.integer(Int64($0)) }).filledPieces(of: Self.atOnce) {
       try reader.query(Self.lookUpSQL, [.integer(segment), .integer(key)] + some) { found[$0[0]] = $0[1] }
     }
     return found.sorted { $0.key < $1.key }.map { SearchPostings.Part(first: $0.key, bytes: $0.value) }
@@ -132,13 +132,6 @@ final class SearchSource {
       "(SELECT max(part) FROM octet_search_blocks WHERE segment = $1 AND term = $2 AND part <= $\($0))"
     }.joined(separator: ", ")))
     """
-
-  /// Arguments for statements that take so many: the last batch is filled up with its last value.
-  private static func batches(_ values: [Int64]) -> [[SQLValue]] {
-    stride(from: 0, to: values.count, by: atOnce).map { start in
-      (start..<(start + atOnce)).map { .integer(values[min($0, values.count - 1)]) }
-    }
-  }
 
   /// Whether a list's best postings are kept once more.
   func isLong(_ term: Int64, _ segment: Int64) -> Bool {

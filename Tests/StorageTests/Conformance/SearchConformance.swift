@@ -169,4 +169,43 @@ import Testing
       #expect(try await suggested("cat") == [], "no document has it any more")
     }
   }
+
+  @Test(arguments: Engine.all) func `words that come by hundreds are completed and corrected after a step`(
+    engine: Engine
+  ) async throws {
+    try await engine.withDatabase(SearchSchema.migrations) { database in
+      let index = makeIndex()
+      // One more than are spread in the transaction that brings them.
+      let words = (0...SearchLimits.wordsAtOnce).map { "wonderful\(Unicode.Scalar(UInt8(97 + $0 / 26)))\($0)" }
+      let documents = words.enumerated().map { SearchDocument(id: Int64($0) * 64, texts: ["text": $1]) }
+      try await database.write { try index.put(documents, in: $0) }
+      func completed(_ prefix: String) async throws -> Int {
+        let query = SearchQuery(prefix, completesLastWord: true)
+        return try await ids(index, query, database).count
+      }
+      #expect(try await ids(index, SearchQuery("wonderfula0"), database) == [0])
+      #expect(try await completed("wond") == 0)
+      #expect(try await completed("wonderfula") == SearchLimits.completions)
+      let before = try await database.read { try index.suggest("wodnerfula0", in: $0).map(\.word) }
+      #expect(before == [])
+      // Their frequencies are noted meanwhile, which must not be lost.
+      try await database.write { writer in for _ in 0..<8 { try index.weigh(["wonderfula7", "wonderfula9"], writer) } }
+      while try await index.step(database) {}
+      #expect(try await completed("wond") == SearchLimits.completions)
+      let first = try await database.read { try index.completions("won", $0).words[0] }
+      #expect(first.word.hasPrefix("wonderfula") && first.magnitude >= SearchIndex.weighing)
+      let after = try await database.read { try index.suggest("wodnerfula0", in: $0).map(\.word) }
+      #expect(after.contains("wonderfula0"))
+      // Two errors in the beginning: only words that are known to be frequent.
+      func corrected(_ typed: String) async throws -> [String] {
+        try await database.read { try index.corrections(typed, $0).map(\.word).sorted() }
+      }
+      #expect(try await corrected("wxxderfula7") == ["wonderfula7"])
+      #expect(try await corrected("wxxderfula0") == [])
+      try await database.write { try index.weigh(["wonderfula0"], $0) }
+      #expect(try await corrected("wxxderfula0") == ["wonderfula0"])
+      try await database.write { try index.put(SearchDocument(id: 1, texts: ["text": "xylophone"]), in: $0) }
+      #expect(try await completed("xyl") == 1, "a word by itself is at once")
+    }
+  }
 }
