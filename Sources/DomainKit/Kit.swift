@@ -14,6 +14,8 @@ public struct Kit: Sendable {
   public let keys: ServerKeys
   public let authority: any Authority
   public let log: Log
+  /// What can be commented on, reacted to, reviewed, reported, shared: all domains' kinds of things.
+  public let subjects = SubjectRegistry()
   /// Nil if this process alone serves the database: what it has in memory is then all there is.
   public let others: OtherNodes?
   private let library: BlobLibrary?

@@ -2,18 +2,13 @@ import Base
 import BenchAPI
 import BenchServices
 import ChannelzAPI
-import ChatAPI
 import DomainKit
 import GoogleRPC
 import HTTP2
-import Identity
-import IdentityAPI
 import Observability
 import OctetTypes
 import ProtobufRuntime
 import RPC
-import Rides
-import RidesAPI
 import StandardServices
 import StandardServicesAPI
 import WebProtocols
@@ -22,7 +17,7 @@ import WellKnownTypes
 /// The side that clients see: the registered services, the RPC core, and the HTTP/2 server that carries it.
 struct Front: Sendable {
   /// Names that `--services` may hold.
-  static let domains = ["identity", "rides", bench]
+  static let domains = House.kinds.map { $0.name } + [bench]
   /// `bench.v1`, to measure an installation with all that octetd does for a call. Served only when it is named.
   static let bench = "bench"
   /// Anybody may ask whether the server is well and what it can do.
@@ -50,8 +45,7 @@ struct Front: Sendable {
   /// Registers the services and binds the addresses; nothing is accepted before `start`.
   init(_ configuration: Configuration, house: House, log: Log) throws(StartFailure) {
     var registry = ServiceRegistry()
-    if configuration.serves("identity") { house.identity.register(in: &registry) }
-    if configuration.serves("rides") { house.rides.register(in: &registry) }
+    for domain in house.domains where configuration.serves(type(of: domain).name) { domain.register(in: &registry) }
     if configuration.serves(Self.bench) {
       BenchService().register(in: &registry)
       BroadcastService().register(in: &registry)
@@ -73,9 +67,9 @@ struct Front: Sendable {
         serializedFileDescriptorSets: [
           StandardServicesAPIDescriptors.serializedFileDescriptorSet,
           WellKnownTypesDescriptors.serializedFileDescriptorSet, GoogleRPCDescriptors.serializedFileDescriptorSet,
-          OctetTypesDescriptors.serializedFileDescriptorSet, IdentityAPIDescriptors.serializedFileDescriptorSet,
-          ChatAPIDescriptors.serializedFileDescriptorSet, RidesAPIDescriptors.serializedFileDescriptorSet,
+          OctetTypesDescriptors.serializedFileDescriptorSet,
         ]
+          + House.kinds.flatMap { $0.descriptors }
           + (channelz == nil ? [] : [ChannelzAPIDescriptors.serializedFileDescriptorSet])
           + (configuration.serves(Self.bench) ? [BenchAPIDescriptors.serializedFileDescriptorSet] : []))
     } catch {

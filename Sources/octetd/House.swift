@@ -28,6 +28,8 @@ struct House: Sendable {
   let authority: IdentityAuthority
   let identity: IdentityDomain
   let rides: RidesDomain
+  /// All of them, in the order in which they are started.
+  let domains: [any Domain]
   /// Only where the benchmark is served.
   let transactions: TransactionService?
   private let passwordPool: BlockingPool
@@ -41,9 +43,11 @@ struct House: Sendable {
   /// Where the database is in a data directory.
   static func databasePath(_ data: String) -> String { data + "/octet.db" }
 
+  /// Those that a server has, each after those whose tables it refers to.
+  static let kinds: [any Domain.Type] = [IdentityDomain.self, ChatDomain.self, RidesDomain.self]
+
   private static let migrations =
-    NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + IdentityDomain.migrations
-    + ChatRooms.migrations + RidesDomain.migrations
+    NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + kinds.flatMap { $0.migrations }
 
   /// Opens the data directory and the database, brings the schema up to date, and loads what the domains keep in
   /// memory. Starts nothing.
@@ -78,16 +82,22 @@ struct House: Sendable {
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
       identity = try await IdentityDomain(
-        kit: kit, authority: authority, passwords: PasswordHasher(pool: passwordPool), roles: RidesDomain.roles)
-      rides = RidesDomain(kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: identity.people))
+        kit: kit, authority: authority, passwords: PasswordHasher(pool: passwordPool),
+        roles: Self.kinds.flatMap { $0.roles })
+      let chat = ChatDomain(kit: kit, people: identity.people)
+      rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms)
+      domains = [identity, chat, rides]
+      for domain in domains { kit.subjects.register(domain.subjects) }
       transactions =
         configuration.serves(Front.bench)
         ? try await TransactionService(database, clock: clock, random: random) : nil
       sweeper = Sweeper(
         database: database, leases: Leases(database: database, clock: clock, random: random),
         sweeps: [
-          RequestRetention(clock: clock), TopicSweep(rides.topicRetention, clock: clock),
-          DeadLetterRetention(clock: clock),
+          RequestRetention(clock: clock), DeadLetterRetention(clock: clock),
+          TopicSweep(
+            domains.reduce(into: [:]) { $0.merge($1.topicRetention) { _, _ in preconditionFailure("a topic of two") } },
+            clock: clock),
         ])
       collector = BlobCollector(library, random: random) { error in
         log.warning("blob_collection_failed", ["error": .text("\(error)")])
@@ -158,7 +168,7 @@ struct House: Sendable {
   /// - Parameter lostNode: is called if another process has taken this node's number over; this one must end.
   func start(lostNode: @escaping @Sendable () -> Void) async throws {
     node.start(lost: lostNode)
-    try await rides.start()
+    for domain in domains { try await domain.start() }
     timers.start()
     sweeper.start()
     collector.start()
@@ -175,7 +185,7 @@ struct House: Sendable {
   /// Ends the background work and closes the database. Calls must have ended.
   func stop() async {
     await catchUp.stop()
-    await rides.stop()
+    for domain in domains.reversed() { await domain.stop() }
     await timers.stop()
     await sweeper.stop()
     await collector.stop()

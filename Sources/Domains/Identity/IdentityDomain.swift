@@ -12,7 +12,10 @@ public import Storage
 ///       kit: kit, authority: authority, passwords: PasswordHasher(pool: pool), roles: RidesDomain.roles)
 ///     try await authority.catchUp()
 ///     identity.register(in: &registry)
-public struct IdentityDomain: Sendable {
+public struct IdentityDomain: Domain {
+  public static let name = "identity"
+  public static var descriptors: [[UInt8]] { [IdentityAPIDescriptors.serializedFileDescriptorSet] }
+
   private let core: IdentityCore
 
   /// - Parameters:

@@ -12,7 +12,10 @@ public import Streaming
 ///     try await rides.start()                                                   // after the migrations
 ///     …
 ///     await rides.stop()
-public final class RidesDomain: Sendable {
+public final class RidesDomain: Domain {
+  public static let name = "rides"
+  public static var descriptors: [[UInt8]] { [RidesAPIDescriptors.serializedFileDescriptorSet] }
+
   /// The tables; after those of storage and streaming.
   public static var migrations: [Migration] { RidesSchema.migrations }
 
@@ -68,6 +71,8 @@ public final class RidesDomain: Sendable {
   public var topicRetention: [String: TopicRetention] {
     ["driver": TopicRetention(age: core.limits.eventRetention)]
   }
+
+  public var subjects: [any SubjectKind] { [RideSubject(core: core)] }
 
   /// Registers the services of the domain.
   public func register(in registry: inout ServiceRegistry) {

@@ -81,9 +81,13 @@ extension RidesCore {
   func visibleRide(
     _ id: Identifier, to caller: Caller, roles: [String], in reader: any Reader
   ) throws -> RideRecord {
-    guard let ride = try reader.ride(id) else { throw KitError.notFound("ride") }
-    let isStaff = caller.roles.holds(anyOf: roles)
-    guard try isStaff || side(of: caller.user, on: ride, in: reader) != nil else { throw KitError.notFound("ride") }
+    guard let ride = try reader.ride(id), try maySee(ride, caller, roles: roles, in: reader)
+    else { throw KitError.notFound("ride") }
     return ride
+  }
+
+  /// Whether the caller is a party to a ride, or may see it as staff.
+  func maySee(_ ride: RideRecord, _ caller: Caller, roles: [String], in reader: any Reader) throws -> Bool {
+    try caller.roles.holds(anyOf: roles) || side(of: caller.user, on: ride, in: reader) != nil
   }
 }

@@ -1,0 +1,50 @@
+public import RPC
+public import Storage
+public import Streaming
+
+/// A part of the server with tables and services of its own, as octetd opens, starts and stops it.
+///
+/// Making one must start nothing: octetd makes all of them, brings the schema up to date before, and starts them in the
+/// order in which it made them.
+public protocol Domain: Sendable {
+  /// What `--services` calls it.
+  static var name: String { get }
+
+  /// Its tables; after those of the domains that were made before it.
+  static var migrations: [Migration] { get }
+
+  /// The roles that staff and owners can be granted; none by default.
+  static var roles: [RoleDefinition] { get }
+
+  /// Serialized FileDescriptorSets of its protos, for reflection and JSON; none by default.
+  static var descriptors: [[UInt8]] { get }
+
+  /// What is kept of its topics for those who come back, by the topics' first word. Topics that no domain names are kept
+  /// for ever.
+  var topicRetention: [String: TopicRetention] { get }
+
+  /// The kinds of its things that the shared modules may serve; none by default.
+  var subjects: [any SubjectKind] { get }
+
+  /// What it keeps about people; nil if nothing.
+  var personalRecords: (any PersonalRecords)? { get }
+
+  /// Registers its services.
+  func register(in registry: inout ServiceRegistry)
+
+  /// Begins the work that nobody calls for. Nothing by default.
+  func start() async throws
+
+  /// Ends what `start` began. Calls must have ended. Nothing by default.
+  func stop() async
+}
+
+extension Domain {
+  public static var roles: [RoleDefinition] { [] }
+  public static var descriptors: [[UInt8]] { [] }
+  public var topicRetention: [String: TopicRetention] { [:] }
+  public var subjects: [any SubjectKind] { [] }
+  public var personalRecords: (any PersonalRecords)? { nil }
+  public func start() async throws {}
+  public func stop() async {}
+}

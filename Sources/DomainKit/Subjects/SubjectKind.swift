@@ -1,0 +1,120 @@
+public import Base
+public import Storage
+
+/// What a domain says about its things of one kind, so that the shared modules serve them without knowing the domain:
+/// who comments on a video, reviews a hotel or opens a support room about a ride is judged by the video's, the hotel's,
+/// the ride's own domain, in the transaction that acts.
+///
+/// What a kind does not say is refused: without further words its things can be neither seen nor posted to, followed,
+/// reacted to or reviewed.
+public protocol SubjectKind: Sendable {
+  /// The prefix of the printed ids, such as `ride`.
+  var prefix: String { get }
+
+  /// What may be done with all things of this kind.
+  var traits: SubjectTraits { get }
+
+  /// What is known of one thing; nil if there is none, or no more.
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts?
+
+  /// Whether somebody may see a thing that is there. Asked at each read and each push of what hangs on it, so it should
+  /// cost one row.
+  /// - Parameter caller: nil for somebody without credentials.
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool
+
+  /// Whether somebody who sees a thing may say something about it.
+  func posting(on id: Identifier, by caller: Caller, in reader: any Reader) throws -> Posting
+
+  /// Whether a user may review a thing, by what happened between them.
+  /// - Parameter key: what the review is about beside the thing itself: the booking, the order. Each has one review.
+  func reviewing(
+    _ id: Identifier, by user: Identifier, over key: SubjectID, in reader: any Reader
+  ) throws -> Reviewing
+}
+
+extension SubjectKind {
+  public var traits: SubjectTraits { SubjectTraits() }
+
+  public func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool { false }
+
+  public func posting(on id: Identifier, by caller: Caller, in reader: any Reader) throws -> Posting { .refused }
+
+  public func reviewing(
+    _ id: Identifier, by user: Identifier, over key: SubjectID, in reader: any Reader
+  ) throws -> Reviewing { .notEligible }
+}
+
+/// What may be done with all things of a kind.
+public struct SubjectTraits: Sendable {
+  /// Whether users may follow one.
+  public var isFollowable = false
+  /// The reactions that one takes.
+  public var reactions: ReactionKinds = .none
+  /// The longest comment in code points.
+  public var commentLength = 2000
+
+  public init() {}
+}
+
+/// Reactions that a thing takes.
+public struct ReactionKinds: OptionSet, Sendable {
+  public let rawValue: Int
+  public init(rawValue: Int) { self.rawValue = rawValue }
+
+  public static let none: ReactionKinds = []
+  /// A like, once a user.
+  public static let like = ReactionKinds(rawValue: 1)
+  /// Any emoji, once a user and emoji.
+  public static let emoji = ReactionKinds(rawValue: 2)
+  /// Kept for oneself.
+  public static let save = ReactionKinds(rawValue: 4)
+}
+
+/// What is known of one thing.
+public struct SubjectFacts: Sendable, Equatable {
+  /// Whose it is; nil for nobody's.
+  public var owner: Identifier?
+  /// What it hangs on itself.
+  public var parent: SubjectID?
+
+  public init(owner: Identifier?, parent: SubjectID? = nil) {
+    self.owner = owner
+    self.parent = parent
+  }
+}
+
+/// Whether somebody may say something about a thing.
+public enum Posting: Sendable, Equatable {
+  case allowed
+  /// Nobody may: its owner does not want comments.
+  case off
+  case refused
+}
+
+/// Whether a user may review a thing.
+public enum Reviewing: Sendable, Equatable {
+  case eligible(ReviewRule)
+  /// Nothing happened that could be reviewed, or not yet.
+  case notEligible
+  /// It is too late.
+  case over
+}
+
+/// How a review is given.
+public struct ReviewRule: Sendable, Equatable {
+  /// How long a review can be given when a domain does not say.
+  public static let standardWindow = Duration.seconds(28 * 86_400)
+
+  /// The last instant at which it can be given.
+  public var until: Instant
+  /// The scores.
+  public var scale: ClosedRange<Int32> = 1...5
+  /// What is scored beside the whole, such as `cleanliness`.
+  public var aspects: [String] = []
+  /// Until when it stays hidden unless the other side has written as well; nil for a review that all see at once.
+  public var blindUntil: Instant?
+
+  public init(until: Instant) {
+    self.until = until
+  }
+}
