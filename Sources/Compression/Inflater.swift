@@ -43,7 +43,8 @@ final class Inflater: PooledState {
   private func inflateMembers(limit: Int) throws(GzipError) -> [UInt8] {
     var output: [UInt8] = []
     while true {
-      let room = min(piece.count, limit - output.count + 1)
+      // One octet more than the limit, to see whether it is exceeded.
+      let room = min(piece.count - 1, limit - output.count) + 1
       stream.pointee.next_out = piece.baseAddress
       stream.pointee.avail_out = UInt32(room)
       let result = inflate(stream, Z_NO_FLUSH)

@@ -81,7 +81,8 @@ public struct RPCLimits: Sendable {
   /// WINDOW_UPDATE for every small message, more could starve HTTP/2's smallest usual window of 64 KiB.
   static let windowReturnBytes = 8 << 10
   /// How many bytes of messages an event loop decompresses in one tick; the last may exceed it by `messageBytes`. Two
-  /// milliseconds of work for what shrinks well, as TLS handshakes have; an honest message is far shorter.
+  /// milliseconds of work for what shrinks well, as TLS handshakes have; an honest message is far shorter. Of what waits
+  /// for later ticks there is one message of a call: see `InflateTurns`.
   static let inflatedBytesPerTick = 1 << 20
   /// Messages shorter than this, with their prefix, are not compressed: gzip's frame alone takes 18 bytes, and to set up
   /// a compressor takes longer than to send them.

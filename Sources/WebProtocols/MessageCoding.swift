@@ -10,6 +10,14 @@ struct MessageCoding {
   let method: WebMethod?
   /// How messages of the request may be compressed. Those in protobuf stay so: the core decompresses them.
   var requestEncoding = MessageEncoding.identity
+  /// Who may decompress messages when; nil lets everybody at once.
+  var turns: InflateTurns?
+
+  /// Whether a request message has to wait for its turn before it can be translated.
+  func mustAwaitTurn(isCompressed: Bool) -> Bool {
+    guard isCompressed, format == .json, let turns else { return false }
+    return !turns.mayGoOn
+  }
 
   /// The frame, as gRPC has it, for a request message.
   func request(_ message: ArraySlice<UInt8>, isCompressed: Bool) throws(RPCError) -> [UInt8] {
@@ -33,7 +41,7 @@ struct MessageCoding {
   ) throws(RPCError) -> (message: ArraySlice<UInt8>, isCompressed: Bool) {
     guard format == .json else { return (message, isCompressed) }
     let type = try known().response
-    // It is our own message, so that nothing needs to bound it.
+    // It is our own message, so that nothing needs to bound it, and an answer waits for no turn; what it takes counts.
     let wire = isCompressed ? try decompress(message, .gzip, limit: .max - 1) : message
     let json: [UInt8]
     do throws(JSONError) {
@@ -50,7 +58,7 @@ struct MessageCoding {
     _ message: ArraySlice<UInt8>, _ encoding: MessageEncoding, limit: Int
   ) throws(RPCError) -> ArraySlice<UInt8> {
     do throws(FramingError) {
-      return try MessageCompression.decompress(message, encoding, limit: limit)
+      return try MessageCompression.decompress(message, encoding, limit: limit, counting: turns)
     } catch {
       throw error.rpcError
     }

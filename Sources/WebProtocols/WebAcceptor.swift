@@ -71,13 +71,13 @@ public final class WebAcceptor: RequestAcceptor {
       return call
     case .connectUnary(let format):
       guard method?.isUnary != false else { return unsupported(head, method, stream, grant) }
-      let coding = coding(format, method)
+      let coding = coding(format, method, stream)
       let call = ConnectUnaryCall(self, stream, coding, isGet: false, grant)
       begin(call, ConnectHead(head, path: path, .unary), coding) { WholeBody($0) }
       return call
     case .connectStream(let format):
       guard method?.isUnary != true else { return unsupported(head, method, stream, grant) }
-      let coding = coding(format, method)
+      let coding = coding(format, method, stream)
       let call = ConnectStreamCall(self, stream, coding, grant)
       // gRPC's frames are Connect's.
       begin(call, ConnectHead(head, path: path, .stream), coding) { format == .json ? EnvelopedBody($0) : nil }
@@ -94,20 +94,23 @@ public final class WebAcceptor: RequestAcceptor {
     }
     do throws(RPCError) {
       let query = try ConnectQuery(parts.count == 2 ? parts[1] : "")
-      let coding = coding(query.format, method)
+      let coding = coding(query.format, method, stream)
       let call = ConnectUnaryCall(self, stream, coding, isGet: true, grant)
       let connect = ConnectHead(head, path: parts[0], .unary, encodingName: query.encodingName ?? "")
       begin(call, connect, coding) { WholeBody($0, message: query.message) }
       return call
     } catch {
-      let call = ConnectUnaryCall(self, stream, coding(.json, method), isGet: true, grant)
+      let call = ConnectUnaryCall(self, stream, coding(.json, method, stream), isGet: true, grant)
       call.refuse(error)
       return call
     }
   }
 
-  private func coding(_ format: MessageFormat, _ method: WebMethod?) -> MessageCoding {
-    MessageCoding(format: format, codec: codec, limits: limits, method: method)
+  private func coding(
+    _ format: MessageFormat, _ method: WebMethod?, _ stream: any ServerStream
+  ) -> MessageCoding {
+    MessageCoding(
+      format: format, codec: codec, limits: limits, method: method, turns: stream.executor.inflating)
   }
 
   /// Brings a Connect request to the core, or refuses it.

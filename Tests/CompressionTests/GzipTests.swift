@@ -51,6 +51,10 @@ struct GzipTests {
     #expect(try gunzip(bytes, limit: 20) == Array("aaaaaaaaaabbbbbbbbbb".utf8))
   }
 
+  @Test func `the greatest limit is one`() throws {
+    #expect(try gunzip(gzip(Self.text), limit: .max) == Self.text)
+  }
+
   @Test func `several members are one result`() throws {
     let both = try gzip(Array(Self.text.prefix(500))) + gzip(Array(Self.text.dropFirst(500).prefix(700)))
     #expect(try gunzip(both, limit: 1200) == Array(Self.text.prefix(1200)))

@@ -16,6 +16,9 @@ CALLS_PER_CHUNK = 50
 # 4 chunks of 16 KiB each fill what a stream may hold of its answer.
 DOWNLOAD = b"\x12\x04\x08\x80\x80\x01" * 16
 GZIP_BOMB = gzip.compress(bytes((4 << 20) - 64))
+# The same in JSON: blanks, and as many small messages as there is room for.
+JSON_BOMB = gzip.compress(b"{}" + b" " * ((4 << 20) - 64))
+JSON_OBJECTS = gzip.compress(b'{"responseParameters":[' + b"{}," * ((4 << 20) // 3 - 64) + b"{}]}")
 
 
 def long_literal(name, value):
@@ -175,6 +178,25 @@ CALLS = {
     "compressed without encoding": lambda: calls(head(), message(b"", compressed=1)),
     "gzip bombs": lambda: itertools.islice(
         calls(head(extra=literal("grpc-encoding", "gzip")), message(GZIP_BOMB, compressed=1), at_once=200), 1
+    ),
+    "gzip bombs in streams": lambda: itertools.islice(
+        calls(
+            head(INPUT, extra=literal("grpc-encoding", "gzip")), message(GZIP_BOMB, compressed=1) * 10, at_once=20
+        ),
+        1,
+    ),
+    "gzip bombs in JSON": lambda: itertools.islice(
+        calls(head(te=None, content_type="application/json", extra=literal("content-encoding", "gzip")), JSON_BOMB,
+              at_once=200),
+        1,
+    ),
+    "gzip bombs in streams of JSON": lambda: itertools.islice(
+        calls(
+            head(OUTPUT, te=None, content_type="application/connect+json",
+                 extra=literal("connect-content-encoding", "gzip")),
+            message(JSON_OBJECTS, compressed=1), at_once=50,
+        ),
+        1,
     ),
     "truncated protobuf": lambda: calls(head(), message(b"\x0a\x7f")),
     "deeply nested protobuf": lambda: calls(head(), message(b"\xa3\x06" * 5000)),

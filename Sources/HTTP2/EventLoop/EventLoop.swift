@@ -134,6 +134,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     while !isStopping {
       poll()
       runDueTimers()
+      if inflateTurns.areWaiting { inflateTurns.takeTurns() }
       takeMail()
       runLocalWork()
       flush()
@@ -151,7 +152,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
       local.append(contentsOf: upcoming)
       upcoming.removeAll(keepingCapacity: true)
     }
-    if local.isEmpty, unflushed.isEmpty {
+    if local.isEmpty, unflushed.isEmpty, !inflateTurns.areWaiting {
       let mayWait = mailbox.withLock { mailbox in
         mailbox.isAsleep = mailbox.work.isEmpty
         return mailbox.isAsleep

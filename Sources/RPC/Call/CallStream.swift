@@ -42,8 +42,8 @@ class CallStream: @unchecked Sendable {
   @safe @exclusivity(unchecked) private final var heldBytes = 0
   /// Bytes held whose window the peer has back: of a message that is not whole.
   @safe @exclusivity(unchecked) private final var withoutWindow = 0
-  /// Whether a message waits for its turn to be decompressed; then there is nothing to read.
-  final var awaitsTurn = false
+  /// The turn for which a message waits to be decompressed; then there is nothing to read.
+  private final var turn: InflateTurns.Turn?
   /// A message that had its turn.
   private final var inflated: ArraySlice<UInt8>?
   @safe @exclusivity(unchecked) private final var reader: Suspension?
@@ -72,7 +72,7 @@ class CallStream: @unchecked Sendable {
   /// Hears how many bytes are held whose window the peer has back already.
   func holdsWithoutWindow(_ count: Int) {}
   /// Whose turn a message of this call takes when many are to be decompressed.
-  var turnKey: String { preconditionFailure("overridden by each end") }
+  var turnOwner: InflateTurns.Owner { preconditionFailure("overridden by each end") }
   /// Gives window back to the peer.
   func returnWindow(_ count: Int) { preconditionFailure("overridden by each end") }
 }
@@ -101,7 +101,7 @@ extension CallStream {
   final func dropInput(_ error: any Error) {
     inboundEnd = .failed(error)
     deframer = MessageDeframer(limit: 0)
-    awaitsTurn = false
+    giveUpTurn()
     inflated = nil
     settleWindow()
     wakeReader()
@@ -154,13 +154,9 @@ extension CallStream {
   private final func mustAwaitTurn() -> Bool {
     if awaitsTurn { return true }
     guard deframer.hasNextCompressed, let turns = executor.inflating, !turns.mayGoOn else { return false }
-    awaitsTurn = true
-    turns.wait(turnKey, on: executor) {
-      guard self.awaitsTurn else { return }
-      self.awaitsTurn = false
+    waitForTurn(turns) {
       // An error stays for the reader: the input has failed then.
       if case .message(let payload)? = try? self.takeNow() { self.inflated = payload }
-      self.wakeReader()
     }
     return true
   }
@@ -195,11 +191,8 @@ extension CallStream {
   ) throws(FramingError) {
     wasCompressed.store(frame.isCompressed, ordering: .relaxed)
     guard frame.isCompressed else { return }
-    // What fails has cost this at most.
-    var spent = deframer.limit
-    defer { executor.inflating?.spend(spent) }
-    payload = try MessageCompression.decompress(payload, inboundEncoding, limit: deframer.limit)
-    spent = payload.count
+    payload = try MessageCompression.decompress(
+      payload, inboundEncoding, limit: deframer.limit, counting: executor.inflating)
   }
 
   /// Whether the reader would get anything but `.nothingYet`.
@@ -258,6 +251,38 @@ extension CallStream {
     guard let waiting = reader else { return }
     reader = nil
     waiting.resume()
+  }
+}
+
+// MARK: - Decompressing by turns
+
+extension CallStream {
+  /// Whether a message waits for its turn.
+  final var awaitsTurn: Bool { turn != nil }
+
+  /// Has `work` run at this call's turn, and then wakes the reader. It does not run if the call ends before.
+  private final func waitForTurn(_ turns: InflateTurns, _ work: @escaping () -> Void) {
+    turn = turns.wait(turnOwner) {
+      self.turn = nil
+      work()
+      self.wakeReader()
+    }
+  }
+
+  /// The same for a call whose input nobody reads as a stream. Returns after the turn, or when the call ends before it.
+  final func awaitTurn(_ turns: InflateTurns, _ work: @escaping () -> Void) async {
+    await Suspension.wait { suspension in
+      precondition(reader == nil, "two tasks read the messages of one call")
+      reader = suspension
+      waitForTurn(turns, work)
+    }
+  }
+
+  /// Nobody wants what waits.
+  private final func giveUpTurn() {
+    guard let turn else { return }
+    self.turn = nil
+    executor.inflating?.giveUp(turn)
   }
 }
 

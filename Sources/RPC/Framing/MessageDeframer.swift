@@ -60,7 +60,7 @@ package struct MessageDeframer {
   }
 
   /// Whether `next` would give a compressed message.
-  var hasNextCompressed: Bool {
+  package var hasNextCompressed: Bool {
     guard let prefix = try? prefix() else { return false }
     return prefix.isCompressed && unreadCount - EncodedMessage.prefixLength >= prefix.length
   }

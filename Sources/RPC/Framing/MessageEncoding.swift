@@ -49,16 +49,23 @@ package enum MessageCompression {
   /// - Parameters:
   ///   - encoding: what the call declares; nil for an encoding that is not known.
   ///   - limit: the greatest length of the wire form.
+  ///   - turns: who shares the time that this takes.
   package static func decompress(
-    _ payload: ArraySlice<UInt8>, _ encoding: MessageEncoding?, limit: Int
+    _ payload: ArraySlice<UInt8>, _ encoding: MessageEncoding?, limit: Int, counting turns: InflateTurns?
   ) throws(FramingError) -> ArraySlice<UInt8> {
     switch encoding {
     case .identity: throw .undeclaredCompression
     case nil: throw .unknownCompression
     case .gzip: break
     }
+    // What fails has cost this at most.
+    var spent = limit
+    defer { turns?.spend(spent) }
     do throws(GzipError) {
-      return try Gzip.decompress(payload.span, limit: limit)[...]
+      let wireForm = try Gzip.decompress(payload.span, limit: limit)
+      // Reading takes time as well, if nothing is in it.
+      spent = max(wireForm.count, payload.count)
+      return wireForm[...]
     } catch {
       switch error {
       case .corrupt: throw .corrupt

@@ -100,7 +100,7 @@ extension ServerCall {
       try await interceptor.before(context)
     }
     if server.wantsStages { handling = server.clock.now() }
-    if mustAwaitTurn { try await inflateInTurn() }
+    if mustAwaitTurn, let turns = executor.inflating { try await inflateInTurn(turns) }
     switch route.handler {
     case .synchronous(let handler):
       let request = try takeRequest()
@@ -116,21 +116,14 @@ extension ServerCall {
     return !turns.mayGoOn
   }
 
-  private func inflateInTurn() async throws {
-    awaitsTurn = true
-    await Suspension.wait { suspension in
-      guard let turns = executor.inflating else { return suspension.resume() }
-      turns.wait(turnKey, on: executor) {
-        // Nobody wants the message of a call that has ended.
-        if !self.state.hasEnded, let frame = self.compressedRequest {
-          do { try self.decompressRequest(frame) } catch { self.inflateFailure = error }
-        }
-        self.compressedRequest = nil
-        self.awaitsTurn = false
-        suspension.resume()
-      }
+  private func inflateInTurn(_ turns: InflateTurns) async throws {
+    await awaitTurn(turns) {
+      guard let frame = self.compressedRequest else { return }
+      self.compressedRequest = nil
+      do { try self.decompressRequest(frame) } catch { self.inflateFailure = error }
     }
     if let inflateFailure { throw inflateFailure }
+    // Nobody wants the message of a call that has ended.
     if state.hasEnded { throw CancellationError() }
   }
 

@@ -103,7 +103,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     }
   }
 
-  override var turnKey: String { stream.peer.address }
+  override var turnOwner: InflateTurns.Owner { InflateTurns.Owner(stream.peer) }
 
   override func returnWindow(_ count: Int) {
     if !isClosed { stream.consumed(count) }
@@ -197,7 +197,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   }
 
   private var isInputRead: Bool {
-    if deframer.unreadCount > 0 { return false }
+    if deframer.unreadCount > 0 || awaitsTurn { return false }
     if route.method.kind.hasSingleRequest { return true }
     return if case .finished = inboundEnd { true } else { false }
   }

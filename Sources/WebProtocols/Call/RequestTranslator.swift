@@ -7,8 +7,40 @@ protocol RequestTranslator {
   mutating func take(_ bytes: Span<UInt8>) throws(RPCError) -> [UInt8]
   /// The end of the body, and the rest for the core.
   mutating func end() throws(RPCError) -> [UInt8]
-  /// Bytes held of a message that is not whole.
+  /// Bytes held of messages that the core does not have.
   var heldBytes: Int { get }
+  /// Whether it holds a whole message that is to be decompressed and has to wait for its turn. It gives nothing then.
+  var awaitsTurn: Bool { get }
+  /// That message may be decompressed: the next call of `take` or `end` gives it.
+  mutating func turnCame()
+}
+
+extension RequestTranslator {
+  var awaitsTurn: Bool { false }
+  mutating func turnCame() {}
+}
+
+/// What a translator knows of its turn.
+struct TranslatorTurn {
+  /// See `RequestTranslator.awaitsTurn`.
+  private(set) var isAwaited = false
+  private var isThere = false
+
+  mutating func came() {
+    isAwaited = false
+    isThere = true
+  }
+
+  /// Whether a message can be translated now; otherwise its turn is awaited. A turn is for one message.
+  mutating func isFree(for coding: MessageCoding, isCompressed: Bool) -> Bool {
+    if isAwaited { return false }
+    if isCompressed, isThere {
+      isThere = false
+      return true
+    }
+    isAwaited = coding.mustAwaitTurn(isCompressed: isCompressed)
+    return !isAwaited
+  }
 }
 
 /// A body that is one bare message, or a message that came with the head.
@@ -16,6 +48,7 @@ struct WholeBody: RequestTranslator {
   private let coding: MessageCoding
   private let isFromQuery: Bool
   private var message: [UInt8]
+  private var turn = TranslatorTurn()
 
   init(_ coding: MessageCoding) {
     self.coding = coding
@@ -31,6 +64,9 @@ struct WholeBody: RequestTranslator {
   }
 
   var heldBytes: Int { isFromQuery ? 0 : message.count }
+  var awaitsTurn: Bool { turn.isAwaited }
+
+  mutating func turnCame() { turn.came() }
 
   mutating func take(_ bytes: Span<UInt8>) throws(RPCError) -> [UInt8] {
     guard !isFromQuery else { return [] }
@@ -43,10 +79,12 @@ struct WholeBody: RequestTranslator {
   }
 
   mutating func end() throws(RPCError) -> [UInt8] {
+    // An empty body stands for an empty message, whatever the head says of its encoding.
+    let isCompressed = coding.requestEncoding != .identity && !message.isEmpty
+    guard turn.isFree(for: coding, isCompressed: isCompressed) else { return [] }
     let whole = message
     message = []
-    // An empty body stands for an empty message, whatever the head says of its encoding.
-    return try coding.request(whole[...], isCompressed: coding.requestEncoding != .identity && !whole.isEmpty)
+    return try coding.request(whole[...], isCompressed: isCompressed)
   }
 }
 
@@ -54,6 +92,7 @@ struct WholeBody: RequestTranslator {
 struct EnvelopedBody: RequestTranslator {
   private let coding: MessageCoding
   private var deframer: MessageDeframer
+  private var turn = TranslatorTurn()
 
   init(_ coding: MessageCoding) {
     self.coding = coding
@@ -61,11 +100,14 @@ struct EnvelopedBody: RequestTranslator {
   }
 
   var heldBytes: Int { deframer.unreadCount }
+  var awaitsTurn: Bool { turn.isAwaited }
+
+  mutating func turnCame() { turn.came() }
 
   mutating func take(_ bytes: Span<UInt8>) throws(RPCError) -> [UInt8] {
     deframer.append(bytes)
     var frames: [UInt8] = []
-    while let frame = try deframer.nextFrame() {
+    while turn.isFree(for: coding, isCompressed: deframer.hasNextCompressed), let frame = try deframer.nextFrame() {
       let payload = deframer.buffer[frame.payload]
       frames.append(contentsOf: try coding.request(payload, isCompressed: frame.isCompressed))
     }
@@ -73,6 +115,7 @@ struct EnvelopedBody: RequestTranslator {
   }
 
   mutating func end() throws(RPCError) -> [UInt8] {
+    if turn.isAwaited { return [] }
     do throws(FramingError) {
       try deframer.finish()
       return []

@@ -16,6 +16,10 @@ class WebCall: ServerStream, ServerStreamHandler {
   /// nil if the core understands the body as it comes.
   private final var translator: (any RequestTranslator)?
   private final var ledger = WindowLedger()
+  /// The turn for which the translator waits.
+  private final var turn: InflateTurns.Turn?
+  /// Bytes that came meanwhile and are held: their window stays shut until the turn.
+  private final var heldBack = 0
   private final var gathered = 0
   /// The core has the request, but has not returned from taking it; its answer may begin already.
   private final var isBeginning = false
@@ -100,6 +104,12 @@ class WebCall: ServerStream, ServerStreamHandler {
   /// The body is not needed any more.
   private final func release() {
     translator = translator == nil ? nil : DiscardedBody()
+    if let turn {
+      self.turn = nil
+      executor.inflating?.giveUp(turn)
+    }
+    if heldBack > 0 { stream.consumed(heldBack) }
+    heldBack = 0
     acceptor.gathered.subtract(gathered, ordering: .relaxed)
     gathered = 0
   }
@@ -130,10 +140,7 @@ class WebCall: ServerStream, ServerStreamHandler {
       return late(bytes.count)
     }
     guard translator != nil else { return core.receive(bytes) }
-    guard let given = translate(bytes.count, { (translator) throws(RPCError) in try translator.take(bytes) }) else {
-      return
-    }
-    if !given.isEmpty { core.receive(given.span) }
+    passOn(core, bytes.count) { (translator) throws(RPCError) in try translator.take(bytes) }
   }
 
   private final func late(_ count: Int) {
@@ -147,7 +154,12 @@ class WebCall: ServerStream, ServerStreamHandler {
     endNow()
     guard let core else { return }
     guard translator != nil else { return core.receiveEnd() }
+    finishRequest(core)
+  }
+
+  private final func finishRequest(_ core: any ServerStreamHandler) {
     guard let given = translate(0, { (translator) throws(RPCError) in try translator.end() }) else { return }
+    if waitsForTurn() { return }
     if given.isEmpty { core.receiveEnd() } else { core.receiveLast(given.span) }
   }
 
@@ -173,18 +185,51 @@ class WebCall: ServerStream, ServerStreamHandler {
     core?.closed(reason)
   }
 
+  /// Gives the core what the translator makes of `received` octets.
+  private final func passOn(
+    _ core: any ServerStreamHandler, _ received: Int,
+    _ body: (inout any RequestTranslator) throws(RPCError) -> [UInt8]
+  ) {
+    guard let given = translate(received, body) else { return }
+    if !given.isEmpty { core.receive(given.span) }
+    _ = waitsForTurn()
+  }
+
+  /// Whether the translator has to wait for its turn; then it does.
+  private final func waitsForTurn() -> Bool {
+    guard let translator, translator.awaitsTurn else { return false }
+    if turn == nil { turn = executor.inflating?.wait(InflateTurns.Owner(peer)) { self.turnCame() } }
+    return true
+  }
+
+  private final func turnCame() {
+    turn = nil
+    guard let core else { return }
+    translator?.turnCame()
+    passOn(core, 0) { (translator) throws(RPCError) in try translator.take(Span()) }
+    if hasReceivedEnd, turn == nil, translator != nil { finishRequest(core) }
+  }
+
   /// What the translator makes of `received` octets, for the core.
   /// - Returns: nil if the call has failed.
   private final func translate(
     _ received: Int, _ body: (inout any RequestTranslator) throws(RPCError) -> [UInt8]
   ) -> [UInt8]? {
     guard var translator else { preconditionFailure("asked for with a translator only") }
+    let received = received + heldBack
+    heldBack = 0
     do throws(RPCError) {
       // Taken out meanwhile, so that its buffer is not shared.
       self.translator = DiscardedBody()
       let given = try body(&translator)
       self.translator = translator
-      if given.isEmpty { stream.consumed(received) } else { ledger.record(received: received, given: given.count) }
+      if !given.isEmpty {
+        ledger.record(received: received, given: given.count)
+      } else if translator.awaitsTurn {
+        heldBack = received
+      } else {
+        stream.consumed(received)
+      }
       do throws(RPCError) {
         try account(translator.heldBytes + ledger.excess)
       } catch {

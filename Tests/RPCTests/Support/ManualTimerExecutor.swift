@@ -26,9 +26,11 @@ final class ManualTimerExecutor: CallExecutor {
 
   let number = ExecutorNumber.next()
   let queueDelay: QueueDelay?
+  let inflating: InflateTurns?
 
-  init(queueDelay: QueueDelay? = nil) {
+  init(queueDelay: QueueDelay? = nil, inflating: InflateTurns? = nil) {
     self.queueDelay = queueDelay
+    self.inflating = inflating
   }
 
   var isCurrent: Bool { queue.isCurrent }

@@ -14,7 +14,7 @@ struct WebFixture {
 
   init(
     cors: CORSPolicy? = nil, limits: WebLimits = WebLimits(), rpcLimits: RPCLimits = RPCLimits(),
-    interceptors: [any ServerInterceptor] = [],
+    interceptors: [any ServerInterceptor] = [], executor: any CallExecutor = QueueExecutor(),
     _ change: (inout ServiceRegistry) -> Void = { _ in }
   ) throws {
     var registry = ServiceRegistry()
@@ -25,7 +25,8 @@ struct WebFixture {
       InteropAPIDescriptors.serializedFileDescriptorSet,
     ])
     let server = RPCServer(registry: registry, interceptors: interceptors, limits: rpcLimits)
-    transport = InProcessTransport(acceptor: WebAcceptor(server, pool: pool, cors: cors, limits: limits))
+    transport = InProcessTransport(
+      acceptor: WebAcceptor(server, pool: pool, cors: cors, limits: limits), executor: executor)
   }
 
   /// Begins a POST.
