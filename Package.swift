@@ -218,7 +218,8 @@ let testTargets: [Target] = [
 /// The fuzz targets: tests that run their seeds and changes of them, or with OCTET_FUZZ (`make fuzz`) a program that
 /// runs them under libFuzzer.
 let fuzzDependencies: [Target.Dependency] = [
-  "Base", "RPC", "HTTP2", "ProtobufRuntime", "BenchAPI", "OctetTypes", "RoundTripAPI", "WellKnownTypes",
+  "Base", "RPC", "HTTP2", "WebProtocols", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "InteropAPI", "OctetTypes",
+  "RoundTripAPI", "WellKnownTypes",
 ]
 let fuzzTargets: [Target] =
   Context.environment["OCTET_FUZZ"] == nil

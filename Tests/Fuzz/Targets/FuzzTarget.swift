@@ -20,6 +20,9 @@ struct FuzzTarget: Sendable, CustomStringConvertible {
     FuzzTarget(name: "percent", run: PercentFuzz.run),
     FuzzTarget(name: "protobuf", run: ProtobufFuzz.run),
     FuzzTarget(name: "json", run: JSONFuzz.run),
+    FuzzTarget(name: "base64", run: Base64BodyFuzz.run),
+    FuzzTarget(name: "query", run: QueryFuzz.run),
+    FuzzTarget(name: "web", run: WebFuzz.run),
   ]
 }
 
