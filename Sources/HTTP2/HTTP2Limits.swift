@@ -83,9 +83,24 @@ public struct HTTP2Limits: Sendable {
   /// Time to complete a header block once it has begun (slow headers).
   public var headerTimeout: Duration = .seconds(10)
 
-  /// Time between two arrivals of octets while an HTTP/1 request's body is awaited (slow bodies). A body of HTTP/2 holds
-  /// a stream only, and falls under the call's deadline; one of HTTP/1 holds its connection.
+  /// Time between two arrivals of octets while an HTTP/1 request's body is awaited: it holds its connection, also when
+  /// nobody wants the body any more. What comes is judged by `messagePeriod` as well.
   public var bodyTimeout: Duration = .seconds(60)
+
+  /// The period in which a message of a request that has begun must become whole, or bring `minReceiveRate` (slow
+  /// bodies); else its call ends with DEADLINE_EXCEEDED. Twice the period in the worst case. Between its messages a
+  /// stream may rest for as long as it likes; the one message of a unary call is awaited from its head on. A peer whose
+  /// window we keep shut is not judged. nil switches it off. Of a server only.
+  public var messagePeriod: Duration? = .seconds(60)
+
+  /// Octets a second that a message must bring on average over `messagePeriod`: one octet now and then must not hold a
+  /// call and what has come of it. As `minSendRate` on the other way.
+  public var minReceiveRate = 512
+
+  /// Time in which a message must be whole, a `messagePeriod` more in the worst case. At the rate of the slowest mobile
+  /// networks, 5 KB/s, these are the 4 MiB that a message may have by default; at `minReceiveRate` alone a few dozen
+  /// calls could hold all of `RPCLimits.gatheredBytes` for hours.
+  public var messageTimeout: Duration = .seconds(900)
 
   /// Time that an HTTP/1 connection may be idle between two requests, and before the first. Browsers and proxies keep
   /// theirs for one to two minutes.
@@ -188,8 +203,13 @@ public struct HTTP2Limits: Sendable {
 
 extension HTTP2Limits {
   /// The least that a peer must take in `period`, at least one octet.
-  func minTaken(in period: Duration) -> Int {
-    let (product, overflow) = max(minSendRate, 0).multipliedReportingOverflow(by: Int(period.inNanoseconds / 1_000_000))
+  func minTaken(in period: Duration) -> Int { Self.octets(minSendRate, in: period) }
+
+  /// The least that a message must bring in `period`, at least one octet.
+  func minReceived(in period: Duration) -> Int { Self.octets(minReceiveRate, in: period) }
+
+  private static func octets(_ rate: Int, in period: Duration) -> Int {
+    let (product, overflow) = max(rate, 0).multipliedReportingOverflow(by: Int(period.inNanoseconds / 1_000_000))
     return overflow ? .max : max(product / 1000, 1)
   }
 

@@ -64,7 +64,9 @@ struct OctetInterop {
       registry: registry, interceptors: observatory.interceptors + [CallLimiter()], observer: observatory)
     let acceptor = WebAcceptor(rpc, pool: pool, cors: options.cors)
     let (address, tls) = try options.listenAddress()
-    let server = try HTTP2Server(acceptor: acceptor, listen: [address], tls: tls, group: group)
+    var limits = HTTP2Limits()
+    if let seconds = options.messagePeriod { limits.messagePeriod = .seconds(seconds) }
+    let server = try HTTP2Server(acceptor: acceptor, listen: [address], tls: tls, limits: limits, group: group)
     try await server.start()
     print("ready \(tls == nil ? "listen" : "tls")=\(server.boundAddresses[0].address)")
     fflush(nil)

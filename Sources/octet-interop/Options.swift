@@ -18,6 +18,7 @@ struct Options {
       --tls-cert FILE      serve TLS with this certificate (PEM, with its chain)
       --tls-key FILE       the certificate's private key (PEM)
       --cors-origin A,B    origins whose scripts may call, or *
+      --message-period N   seconds in which a message of a request that has begun must go on (60)
 
     Client:
       --client                  be the client
@@ -75,6 +76,7 @@ struct Options {
   var certificateFile: String?
   var keyFile: String?
   var corsOrigins: [String] = []
+  var messagePeriod: Int?
   var isClient = false
   var client = Client()
 
@@ -104,6 +106,7 @@ struct Options {
     case "--tls-cert": certificateFile = try words.value(flag)
     case "--tls-key": keyFile = try words.value(flag)
     case "--cors-origin": corsOrigins = try words.value(flag).split(separator: ",").map { String($0) }
+    case "--message-period": messagePeriod = try words.number(flag, atLeast: 1)
     default: return false
     }
     return true

@@ -238,6 +238,7 @@ import Testing
     limits.maxConnectionIdle = nil
     limits.keepAliveTime = nil
     limits.stallTimeout = nil
+    limits.messagePeriod = nil
     let rules = ConnectionCare.Rules.server(limits)
     let random = SeededRandomSource(seed: 7)
     let ages = (0..<1000).map { _ in
@@ -252,6 +253,7 @@ import Testing
     limits.maxConnectionIdle = nil
     limits.keepAliveTime = nil
     limits.stallTimeout = nil
+    limits.messagePeriod = nil
     #expect(ConnectionCare.Rules.server(limits).isEmpty)
     #expect(ConnectionCare.Rules.client(HTTP2Limits()).isEmpty)
   }

@@ -8,7 +8,7 @@ import Testing
 /// server's loop, which do not depend on the machine.
 @Suite struct GzipBombTests {
   private typealias T = RawPeer.FrameType
-  private static let bombs = 300
+  private static let bombs = 100
   private static let messageBytes = 4 << 20
   private static let small = MethodDescriptor(service: "a", name: "b", kind: .unary)
   private static let stream = MethodDescriptor(service: "a", name: "up", kind: .clientStreaming)

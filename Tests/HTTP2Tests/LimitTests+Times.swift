@@ -36,6 +36,7 @@ extension LimitTests {
     var limits = HTTP2Limits()
     limits.keepAliveTime = .seconds(Int64.max)
     limits.keepAliveTimeout = .seconds(Int64.max)
+    limits.messagePeriod = nil
     let rules = ConnectionCare.Rules.server(limits)
     var care = ConnectionCare(now: 0, rules, random: SeededRandomSource(seed: 1))
     // The streams are judged first.

@@ -10,8 +10,9 @@ import time
 
 import grpc
 import pytest
-from attacks import ATTACKS, ENDING, GREETING, UNARY
+from attacks import ATTACKS, ENDING, GREETING, INPUT, UNARY
 from support.connections import PREFACE, address_of, open_at_once, raise_open_files
+from support.raw import Answer, RawClient, frame
 from support.server import Server
 
 ATTACKERS = 3
@@ -27,6 +28,9 @@ PEAK_BYTES = 256 << 20
 LEFT_BYTES = 64 << 20
 # Swift's pool has up to one for each processor, and lets them go when there is nothing to do.
 POOL_THREADS = os.cpu_count()
+# Of the server whose slow bodies are tried.
+MESSAGE_PERIOD_SECONDS = 1
+SLOW_BODIES = 20
 IDLE_CONNECTIONS = 10_000
 IDLE_CONNECTION_BYTES = 14 << 10
 ANSWER_BYTES = 1024
@@ -155,6 +159,57 @@ def test_good_calls_are_answered_under_a_slow_preface(watched):
             yield None
 
     run(watched, octets, greeting=b"")
+
+
+def trickle(address, path, begun, ends):
+    """A call whose message comes octet by octet: notes the status with which the server ends it."""
+    with RawClient(address) as client:
+        stream, answer = client.begin(path), Answer()
+        client.send(stream, begun)
+        while not answer.is_over:
+            client.send(stream, b"\x0a")
+            while not answer.is_over and select.select([client.socket], [], [], PAUSE_SECONDS)[0]:
+                client.receive(stream, answer)
+        ends.append(answer.status)
+
+
+def trickle_http1(address, ends):
+    """The same over HTTP/1, in JSON."""
+    with socket.create_connection(address_of(address), timeout=RECOVERY_SECONDS) as connection:
+        head = f"POST {UNARY} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
+        connection.sendall(head.encode())
+        while not select.select([connection], [], [], PAUSE_SECONDS)[0]:
+            connection.sendall(b" ")
+        ends.append(int(connection.recv(1 << 16).split()[1]))
+
+
+def test_slow_bodies_are_ended_and_streams_that_rest_are_not(tmp_path):
+    period = ("--message-period", MESSAGE_PERIOD_SECONDS)
+    with Server(tmp_path, "--loops", "1", *period, program="octet-interop") as server:
+        with grpc.insecure_channel(server.address) as channel, RawClient(server.address) as resting:
+            watched = Watched(server, channel)
+            stream = resting.begin(INPUT)
+            resting.send(stream, frame(b""))
+            start = time.monotonic()
+            ends, ends_http1 = [], []
+            # One waits for the rest of its prefix, two for that of a message.
+            bodies = [(UNARY, b"\0"), (UNARY, b"\0\0\x10\0\0"), (INPUT, frame(b"") + b"\0\0\x10\0\0")]
+            attackers = [
+                threading.Thread(target=trickle, args=(server.address, *bodies[index % len(bodies)], ends))
+                for index in range(SLOW_BODIES)
+            ] + [threading.Thread(target=trickle_http1, args=(server.address, ends_http1)) for _ in range(SLOW_BODIES)]
+            for attacker in attackers:
+                attacker.start()
+            while any(attacker.is_alive() for attacker in attackers):
+                watched.call()
+                assert time.monotonic() - start < RECOVERY_SECONDS, "the server should have ended all of them"
+            assert ends == [grpc.StatusCode.DEADLINE_EXCEEDED.value[0]] * SLOW_BODIES
+            assert ends_http1 == [504] * SLOW_BODIES
+            # The one that rests has rested for longer than anybody was given.
+            while time.monotonic() - start < 3 * MESSAGE_PERIOD_SECONDS:
+                watched.call()
+            assert resting.read(stream, resting.send(stream, frame(b""), end=True)).status == 0
+            watched.check_recovery()
 
 
 def test_good_calls_are_answered_beside_idle_connections(watched):

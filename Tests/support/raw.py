@@ -93,7 +93,7 @@ class RawClient:
                 self.connection.local_flow_control_window(stream), self.connection.max_outbound_frame_size, len(data)
             )
             if room == 0:
-                self._receive(stream, answer)
+                self.receive(stream, answer)
                 if answer.is_over:
                     break
                 continue
@@ -106,7 +106,7 @@ class RawClient:
         """Waits for the end of the stream, or until something holds."""
         answer = answer or Answer()
         while not answer.is_over and not until(answer):
-            self._receive(stream, answer)
+            self.receive(stream, answer)
         return answer
 
     def call(self, path, body=b"", headers=()):
@@ -114,7 +114,8 @@ class RawClient:
         stream = self.begin(path, headers, end=not body)
         return self.read(stream, self.send(stream, body, end=True) if body else None)
 
-    def _receive(self, stream, answer):
+    def receive(self, stream, answer):
+        """Waits for octets, and adds to `answer` what they are for that stream."""
         data = self.socket.recv(65536)
         assert data, "the server closed the connection"
         for event in self.connection.receive_data(data):

@@ -1,3 +1,4 @@
+internal import Base
 internal import RPC
 
 /// Keepalive, idling, age and stalled streams: what `ConnectionCare` decides is done here.
@@ -34,6 +35,8 @@ extension Connection {
         return close(.shutdown)
       case .judgeStreams:
         endStalledStreams()
+      case .judgeMessages:
+        endSlowMessages()
       }
     }
   }
@@ -44,6 +47,17 @@ extension Connection {
     let minimum = limits.minTaken(in: period)
     let stalled = streams.filter { $0.isStalled(minimum: minimum) }
     for stream in stalled { stream.reset(.enhanceYourCalm) }
+  }
+
+  /// Ends the calls of which a message comes too slowly.
+  private func endSlowMessages() {
+    guard let period = limits.messagePeriod else { return }
+    // Of a connection's window, which other streams may hold, only HTTP/2 knows.
+    let canSend = session.demand != .anything || session.receiveWindow > 0
+    let rule = MessagePace.Rule(
+      minimum: limits.minReceived(in: period), timeout: limits.messageTimeout.inNanoseconds, now: loop.tickTime)
+    let slow = streams.filter { $0.isTooSlow(rule, canSend: canSend) }
+    for stream in slow { stream.endForSlowness() }
   }
 
   private static let alivePing: UInt64 = 0x6f63_7465_745f_6b61

@@ -22,6 +22,8 @@ struct ConnectionCare {
     var maxAgeGrace: Int64?
     /// The period in which a stream that waits for its peer must move on.
     var stallPeriod: Int64?
+    /// The period in which a message of a request must go on.
+    var messagePeriod: Int64?
   }
 
   enum Action {
@@ -36,6 +38,8 @@ struct ConnectionCare {
     case end
     /// Look for streams that do not move on.
     case judgeStreams
+    /// Look for messages that come too slowly.
+    case judgeMessages
   }
 
   private static let never = Int64.max
@@ -48,6 +52,7 @@ struct ConnectionCare {
   private var retireAt = never
   private var endAt = never
   private var judgeAt = never
+  private var judgeMessagesAt = never
   private var isRetiring = false
 
   /// Before the connection is open: nothing is ever due.
@@ -66,6 +71,7 @@ struct ConnectionCare {
       retireAt = now + age - tenth + Int64(random.below(UInt64(2 * tenth + 1)))
     }
     if let period = rules.stallPeriod { judgeAt = now + period }
+    if let period = rules.messagePeriod { judgeMessagesAt = now + period }
   }
 
   /// What is to be done at `now`; to be asked again until there is nothing.
@@ -87,6 +93,10 @@ struct ConnectionCare {
       judgeAt = rules.stallPeriod.map { now + $0 } ?? Self.never
       return .judgeStreams
     }
+    if now >= judgeMessagesAt {
+      judgeMessagesAt = rules.messagePeriod.map { now + $0 } ?? Self.never
+      return .judgeMessages
+    }
     return keepAliveDue(now, rules, hasStreams)
   }
 
@@ -107,7 +117,7 @@ struct ConnectionCare {
 
   /// When `due` may have something to say again, or nil if it never will.
   func nextTime(_ now: Int64, _ rules: Rules, hasStreams: Bool) -> Int64? {
-    var next = min(endAt, judgeAt)
+    var next = min(endAt, judgeAt, judgeMessagesAt)
     if !isRetiring {
       next = min(next, retireAt)
       // While there are streams, the time is looked at in passing: each stream's end would cost a timer otherwise.
@@ -134,7 +144,8 @@ extension ConnectionCare.Rules {
       maxIdle: limits.maxConnectionIdle.map(\.boundedNanoseconds),
       maxAge: limits.maxConnectionAge.map(\.boundedNanoseconds),
       maxAgeGrace: limits.maxConnectionAgeGrace.map(\.boundedNanoseconds),
-      stallPeriod: limits.stallTimeout.map(\.boundedNanoseconds))
+      stallPeriod: limits.stallTimeout.map(\.boundedNanoseconds),
+      messagePeriod: limits.messagePeriod.map(\.boundedNanoseconds))
   }
 
   /// For the connections of a client.
@@ -153,7 +164,9 @@ extension ConnectionCare.Rules {
   }
 
   /// Whether there is anything to do for a connection at all.
-  var isEmpty: Bool { keepAliveTime == nil && maxIdle == nil && maxAge == nil && stallPeriod == nil }
+  var isEmpty: Bool {
+    keepAliveTime == nil && maxIdle == nil && maxAge == nil && stallPeriod == nil && messagePeriod == nil
+  }
 }
 
 extension Duration {

@@ -51,6 +51,8 @@ class HTTP2Stream {
   final var receivedEnd = false
   /// Received body bytes whose window the peer does not have back yet.
   final var unconsumed = 0
+  /// Body bytes that have come.
+  final var received = 0
   /// The core itself asked for the end.
   final var isResetByCore = false
   /// Body bytes that have gone to the peer.
@@ -101,6 +103,12 @@ class HTTP2Stream {
     defer { takenBefore = taken }
     return takenBefore.map { taken - $0 < minimum } ?? false
   }
+
+  /// Whether a message of the request comes too slowly; to be asked once in each period.
+  /// - Parameter canSend: whether the connection has window left.
+  func isTooSlow(_ rule: MessagePace.Rule, canSend: Bool) -> Bool { false }
+  /// Tells the handler that it is.
+  func endForSlowness() {}
 
   // MARK: For the core
 

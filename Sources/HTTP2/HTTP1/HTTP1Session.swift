@@ -121,6 +121,7 @@ final class HTTP1Session: SessionEngine {
     exchange?.owesContinue = false
     guard let stream = exchange?.stream else { return }
     stream.unconsumed += octets.count
+    stream.received &+= octets.count
     octets.withUnsafeBytes { stream.receive($0) }
   }
 

@@ -5,6 +5,7 @@ final class ServerHTTP2Stream: HTTP2Stream, ServerStream {
   var handler: (any ServerStreamHandler)?
   private let loop: EventLoop
   let peer: PeerInfo
+  private var pace = MessagePace()
 
   init(connection: ServerConnection, id: Int32) {
     loop = connection.loop
@@ -42,6 +43,17 @@ final class ServerHTTP2Stream: HTTP2Stream, ServerStream {
     connection?.noteReceived()
     handler?.receiveLast(bytes.assumingMemoryBound(to: UInt8.self).span)
   }
+
+  override func isTooSlow(_ rule: MessagePace.Rule, canSend: Bool) -> Bool {
+    // Without window it is us for whom the peer waits.
+    guard let handler, !receivedEnd, unconsumed == 0, canSend, handler.isMidMessage else {
+      pace = MessagePace()
+      return false
+    }
+    return pace.isTooSlow(rule, messages: handler.progress.counts.messagesReceived, bytes: received)
+  }
+
+  override func endForSlowness() { handler?.fail(.slowMessage) }
 
   override func drained() {
     handler?.drained()

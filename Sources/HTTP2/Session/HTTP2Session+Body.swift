@@ -75,6 +75,7 @@ extension HTTP2Session {
           returnConnectionWindow(count)
         } else {
           stream.unconsumed += count
+          stream.received &+= count
           if frame.endStream, frame.left == 0, frame.padding == 0 {
             body = nil
             stream.receivedEnd = true

@@ -200,6 +200,9 @@ extension CallStream {
     (try? deframer.hasNext()) ?? true
   }
 
+  /// Whether what is buffered is the beginning of a message and no more.
+  final var holdsPartOfMessage: Bool { deframer.unreadCount > 0 && !isInputReady }
+
   /// Gives back the window of all bytes but those of whole messages that wait to be read. A message that is not whole
   /// must not hold window, or one longer than the window would never come; the server bounds the sum of such bytes.
   private final func settleWindow() {

@@ -153,6 +153,9 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   func fail(_ error: RPCError) { end(failing: error) }
 
   @usableFromInline
+  var isMidMessage: Bool { !state.hasEnded && (route.method.kind.hasSingleRequest || holdsPartOfMessage) }
+
+  @usableFromInline
   func drained() {
     wakeWriters()
     watchers?.ofDrain?()

@@ -114,8 +114,9 @@ public protocol ServerStreamHandler: AnyObject {
   /// `receive` and `receiveEnd` in one, for a transport that knows that these bytes are the last: a request that comes
   /// whole is then read where it lies. As ever, the end of a stream gives back the window that was not.
   func receiveLast(_ bytes: Span<UInt8>)
-  /// The body is nothing that this request can have, as whoever translates another protocol into this one finds: the
-  /// answer is to be this error. Nothing happens if there is an answer already.
+  /// The body is nothing that this request can have, as whoever translates another protocol into this one finds, or it
+  /// comes too slowly, as the transport finds: the answer is to be this error. Nothing happens if there is an answer
+  /// already.
   func fail(_ error: RPCError)
   /// `queuedBytes` fell from above `StreamWaterMarks.low` to it or below.
   func drained()
@@ -123,12 +124,25 @@ public protocol ServerStreamHandler: AnyObject {
   /// exactly once, and nothing after it.
   func closed(_ reason: StreamClosure?)
 
+  /// Whether part of a message is there, or the request is to be one message: as long as the request has not ended and
+  /// the peer has window, the rest is its to send.
+  var isMidMessage: Bool { get }
+
   /// What went through so far, for whoever inspects the transport.
   var progress: CallProgress { get }
 }
 
 extension ServerStreamHandler {
+  public var isMidMessage: Bool { false }
   public var progress: CallProgress { CallProgress() }
+}
+
+extension RPCError {
+  /// What a call ends with of which a message came too slowly, as a transport finds. The time for it is over, as with
+  /// a deadline that the client did not set: so clients take it for a slow network and not, as RESOURCE_EXHAUSTED would
+  /// say, for a server or a quota that needs a rest; and none repeats it by itself, since the next attempt would come
+  /// as slowly.
+  public static let slowMessage = RPCError(.deadlineExceeded, "a message of the request came too slowly")
 }
 
 /// How far a call is, as its transport shows it to operators.

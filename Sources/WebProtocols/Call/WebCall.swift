@@ -172,6 +172,13 @@ class WebCall: ServerStream, ServerStreamHandler {
     core.receiveLast(bytes)
   }
 
+  final var isMidMessage: Bool {
+    guard let core, !hasAnswered, turn == nil else { return false }
+    return core.isMidMessage || translator.map { $0.heldBytes > 0 } ?? false
+  }
+
+  final var progress: CallProgress { core?.progress ?? CallProgress() }
+
   final func drained() { core?.drained() }
 
   final func closed(_ reason: StreamClosure?) {

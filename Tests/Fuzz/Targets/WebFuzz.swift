@@ -136,6 +136,7 @@ enum WebFuzz {
     while executor.turns.areWaiting { tick() }
     try require(stream.isFinished, "there is no answer")
     try require(stream.consumedCount == received, "\(received) octets came, \(stream.consumedCount) are given back")
+    try require(!handler.isMidMessage, "the request has ended")
     let core = executor.core
     handler.closed(nil)
     try require(acceptor.gathered.load(ordering: .relaxed) == 0, "something stays counted")
@@ -209,6 +210,8 @@ private final class CoreHandler: ServerStreamHandler {
   init(_ stream: any ServerStream) {
     self.stream = stream
   }
+
+  var isMidMessage: Bool { !isOver }
 
   func receive(_ bytes: Span<UInt8>) {
     // All of it is taken, as by a handler that reads.

@@ -15,7 +15,8 @@ struct WebFixture {
   init(
     cors: CORSPolicy? = nil, limits: WebLimits = WebLimits(), rpcLimits: RPCLimits = RPCLimits(),
     interceptors: [any ServerInterceptor] = [], executor: any CallExecutor = QueueExecutor(),
-    _ change: (inout ServiceRegistry) -> Void = { _ in }
+    _ change: (inout ServiceRegistry) -> Void = { _ in },
+    wrapping wrap: (any RequestAcceptor) -> any RequestAcceptor = { $0 }
   ) throws {
     var registry = ServiceRegistry()
     Service().register(in: &registry)
@@ -26,7 +27,7 @@ struct WebFixture {
     ])
     let server = RPCServer(registry: registry, interceptors: interceptors, limits: rpcLimits)
     transport = InProcessTransport(
-      acceptor: WebAcceptor(server, pool: pool, cors: cors, limits: limits), executor: executor)
+      acceptor: wrap(WebAcceptor(server, pool: pool, cors: cors, limits: limits)), executor: executor)
   }
 
   /// Begins a POST.
