@@ -16,9 +16,9 @@ CALLS_PER_CHUNK = 50
 # 4 chunks of 16 KiB each fill what a stream may hold of its answer.
 DOWNLOAD = b"\x12\x04\x08\x80\x80\x01" * 16
 GZIP_BOMB = gzip.compress(bytes((4 << 20) - 64))
-# The same in JSON: blanks, and as many small messages as there is room for.
+# The same in JSON: blanks, and a long text in base 64.
 JSON_BOMB = gzip.compress(b"{}" + b" " * ((4 << 20) - 64))
-JSON_OBJECTS = gzip.compress(b'{"responseParameters":[' + b"{}," * ((4 << 20) // 3 - 64) + b"{}]}")
+JSON_TEXT = gzip.compress(b'{"payload":{"body":"' + b"A" * ((4 << 20) - 64) + b'"}}')
 
 
 def long_literal(name, value):
@@ -192,9 +192,9 @@ CALLS = {
     ),
     "gzip bombs in streams of JSON": lambda: itertools.islice(
         calls(
-            head(OUTPUT, te=None, content_type="application/connect+json",
+            head(INPUT, te=None, content_type="application/connect+json",
                  extra=literal("connect-content-encoding", "gzip")),
-            message(JSON_OBJECTS, compressed=1), at_once=50,
+            message(JSON_TEXT, compressed=1) * 4, at_once=50,
         ),
         1,
     ),

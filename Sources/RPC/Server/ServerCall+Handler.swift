@@ -116,6 +116,8 @@ extension ServerCall {
     return !turns.mayGoOn
   }
 
+  // Not inline: what it needs would be part of every call's task.
+  @inline(never)
   private func inflateInTurn(_ turns: InflateTurns) async throws {
     await awaitTurn(turns) {
       guard let frame = self.compressedRequest else { return }
