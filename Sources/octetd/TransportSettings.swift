@@ -10,6 +10,8 @@ struct TransportSettings: Sendable {
   var unixMode: UInt32?
 
   private static let year = 31_536_000
+  /// Octets a second, beyond what networks carry.
+  private static let mostRate = 1 << 30
 
   init(_ values: SettingValues) throws(UsageError) {
     let (files, keys) = (values.list(.tlsCertificate), values.list(.tlsKey))
@@ -55,6 +57,9 @@ struct TransportSettings: Sendable {
     limits.maxConnectionIdle = try rule(.maxConnectionIdle)
     limits.maxConnectionAge = try rule(.maxConnectionAge)
     limits.maxConnectionAgeGrace = try rule(.maxConnectionAgeGrace)
+    limits.messagePeriod = try rule(.messagePeriod)
+    limits.minReceiveRate = try values.integer(.minReceiveRate, in: 0...mostRate) ?? limits.minReceiveRate
+    if let time = try values.integer(.messageTimeout, in: 1...year) { limits.messageTimeout = .seconds(time) }
     if let count = try values.integer(.maxConnectionsPerAddress, in: 1...limits.maxConnections) {
       limits.maxConnectionsPerAddress = count
     }
@@ -108,6 +113,15 @@ extension Setting {
   static let maxConnectionsPerAddress = Setting(
     name: "max-connections-per-address", placeholder: "N", fallback: "4096",
     help: "Connections of one IPv4 address or IPv6 /64; loopback does not count.")
+  static let messagePeriod = Setting(
+    name: "message-period", placeholder: "SECONDS", fallback: "60",
+    help: "How often to look whether the messages of requests that have begun go on; 0 never.")
+  static let minReceiveRate = Setting(
+    name: "min-receive-rate", placeholder: "OCTETS", fallback: "512",
+    help: "What such a message must bring a second, on average over the period, or its call ends.")
+  static let messageTimeout = Setting(
+    name: "message-timeout", placeholder: "SECONDS", fallback: "900",
+    help: "How long such a message may take as a whole.")
   static let reusePort = Setting(
     name: "reuse-port", placeholder: nil, fallback: nil,
     help: "Listen on every loop (SO_REUSEPORT); another octetd of the same user can then listen at the same ports.")
@@ -118,6 +132,7 @@ extension Setting {
   /// What can be chosen about connections.
   static let connections = [
     keepAliveTime, keepAliveTimeout, minPingInterval, pingWithoutCalls, maxConnectionIdle, maxConnectionAge,
-    maxConnectionAgeGrace, maxConnectionsPerAddress, reusePort, unixMode,
+    maxConnectionAgeGrace, maxConnectionsPerAddress, messagePeriod, minReceiveRate, messageTimeout, reusePort,
+    unixMode,
   ]
 }

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from attacks import ATTACKS, ENDING, GREETING, INPUT, UNARY
 from support.connections import PREFACE, address_of, open_at_once, raise_open_files
-from support.raw import Answer, RawClient, frame
+from support.raw import RawClient, frame
 from support.server import Server
 
 ATTACKERS = 3
@@ -164,13 +164,7 @@ def test_good_calls_are_answered_under_a_slow_preface(watched):
 def trickle(address, path, begun, ends):
     """A call whose message comes octet by octet: notes the status with which the server ends it."""
     with RawClient(address) as client:
-        stream, answer = client.begin(path), Answer()
-        client.send(stream, begun)
-        while not answer.is_over:
-            client.send(stream, b"\x0a")
-            while not answer.is_over and select.select([client.socket], [], [], PAUSE_SECONDS)[0]:
-                client.receive(stream, answer)
-        ends.append(answer.status)
+        ends.append(client.trickle(path, begun, b"\x0a").status)
 
 
 def trickle_http1(address, ends):

@@ -65,6 +65,9 @@ def test_help_names_every_flag_and_exit_code():
         (["--keepalive-time", "soon"], "keepalive-time"),
         (["--max-connection-idle", "-1"], "max-connection-idle"),
         (["--max-connections-per-address", "0"], "max-connections-per-address"),
+        (["--message-period", "-1"], "message-period"),
+        (["--min-receive-rate", "fast"], "min-receive-rate"),
+        (["--message-timeout", "0"], "message-timeout"),
         (["--unix-mode", "rw"], "unix-mode"),
         (["--services", "rides,nonsense"], "nonsense"),
         (["--seed-demo=perhaps"], "seed-demo"),
@@ -162,6 +165,14 @@ def test_drains_old_connections(tmp_path):
         end = time.monotonic() + 3
         while time.monotonic() < end:
             assert check_health(channel) == health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.mark.parametrize("flags", [("--min-receive-rate", 1 << 30), ("--message-timeout", 1)])
+def test_ends_messages_that_come_too_slowly(flags, tmp_path):
+    """A message of 4 MiB of which 2 KiB come each time: far more than the usual rate, so that nothing else ends it."""
+    with Server(tmp_path, "--message-period", 1, *flags) as server, RawClient(server.address) as client:
+        answer = client.trickle("/grpc.health.v1.Health/Check", b"\0\0\x40\0\0", bytes(2048))
+        assert answer.status == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
 
 
 def test_listens_at_a_unix_socket_with_its_mode(tmp_path):

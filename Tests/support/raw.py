@@ -1,6 +1,7 @@
 """gRPC by hand over the package `h2`: shows the bytes that grpcio hides, and sends what it never would."""
 
 import gzip
+import select
 import socket
 import struct
 import threading
@@ -10,6 +11,8 @@ import h2.connection
 import h2.events
 
 PATIENCE_SECONDS = 20
+# Between two pieces of a body that trickles.
+TRICKLE_SECONDS = 0.02
 REQUEST_HEADERS = [("content-type", "application/grpc"), ("te", "trailers")]
 
 
@@ -113,6 +116,16 @@ class RawClient:
         """A whole call: head, body, end."""
         stream = self.begin(path, headers, end=not body)
         return self.read(stream, self.send(stream, body, end=True) if body else None)
+
+    def trickle(self, path, begun, piece):
+        """A call whose body comes piece by piece, for as long as the server lets it."""
+        stream, answer = self.begin(path), Answer()
+        self.send(stream, begun)
+        while not answer.is_over:
+            self.send(stream, piece)
+            while not answer.is_over and select.select([self.socket], [], [], TRICKLE_SECONDS)[0]:
+                self.receive(stream, answer)
+        return answer
 
     def receive(self, stream, answer):
         """Waits for octets, and adds to `answer` what they are for that stream."""
