@@ -260,10 +260,6 @@ extension HTTP2Limits {
   /// the list that the system call takes.
   static let leastSharedPart = 4096
 
-  /// Of longer arrays parts are copied: a part that waits for a slow peer keeps the whole array in memory, also when its
-  /// stream is gone.
-  static let largestSharedBody = 128 << 10
-
   /// Entries in the list that one system call takes; Linux allows 1024.
   static let vectorsPerWrite = 256
 

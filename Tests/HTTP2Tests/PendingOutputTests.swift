@@ -1,9 +1,11 @@
 import Glibc
+import RPC
 import Testing
 
 @testable import HTTP2
 
 @Suite struct PendingOutputTests {
+  private typealias T = RawPeer.FrameType
   private static let large = (0..<(3 * HTTP2Limits.leastSharedPart)).map { UInt8(truncatingIfNeeded: $0 &* 31) }
 
   /// Small parts and large ones, shared as a stream's queue shares them, and what they come to.
@@ -31,11 +33,6 @@ import Testing
     #expect(copying.shared.isEmpty && copying.count == copying.total)
     buffer.removeAll()
     #expect(buffer.shared.isEmpty && buffer.total == 0)
-    let longest = [UInt8](repeating: 0, count: HTTP2Limits.largestSharedBody)
-    buffer.append(longest, 0..<HTTP2Limits.leastSharedPart)
-    #expect(buffer.shared.count == 1)
-    buffer.append(longest + [0], 0..<HTTP2Limits.leastSharedPart)
-    #expect(buffer.shared.count == 1 && buffer.count == HTTP2Limits.leastSharedPart)
   }
 
   @Test func `wherever a write ends, the rest arrives whole and in order`() throws {
@@ -53,13 +50,65 @@ import Testing
       #expect(pending.count == octets.count - written)
       var received: [UInt8] = []
       var chunk = [UInt8](repeating: 0, count: 1000)
+      #expect(pending.heldOctets <= 2 * pending.count)
       while received.count < octets.count - written {
         try pending.write(to: channel)
+        #expect(pending.heldOctets <= 2 * pending.count)
         let count = read(reader.number, &chunk, chunk.count)
         if count > 0 { received += chunk[..<count] }
       }
       #expect(pending.isEmpty && pending.taken == octets.count - written)
       #expect(received == Array(octets[written...]), "after \(written)")
+    }
+  }
+
+  @Test func `what is left of an array is copied when less than half of it waits, and not before`() {
+    let least = HTTP2Limits.leastSharedPart
+    let body = Self.large + Self.large
+    let cases = [
+      (3 * least, [6 * least, 3 * least, 6 * least]), (3 * least - 1, [least, 3 * least, 2 * least - 1]),
+    ]
+    for (length, arrays) in cases {
+      let buffer = OutputBuffer()
+      buffer.takesSharedParts = true
+      // Two parts, between which there is another body's: together they are what waits of the array.
+      buffer.append(body, 0..<least)
+      buffer.append(Self.large, 0..<Self.large.count)
+      buffer.append(body, least..<length)
+      let pending = PendingOutput(buffer, after: 0)
+      #expect(pending.count == length + Self.large.count)
+      #expect(pending.parts.map(\.bytes.count) == arrays)
+    }
+  }
+
+  @Test func `for a peer that does not read at most twice what waits is held, however long the bodies`() async throws {
+    let streams: UInt32 = 900
+    let length = 4 << 20
+    let window = HTTP2Limits.leastSharedPart
+    let acceptor = ScriptedAcceptor { _, stream in
+      // Pages that nobody writes to take no memory.
+      let body = [UInt8](unsafeUninitializedCapacity: length) { $1 = length }
+      stream.respond(status: 200, headers: HeaderList(), endStream: false)
+      stream.write(body)
+      return HoldingHandler(stream)
+    }
+    let group = try EventLoopGroup(loops: 1, time: nil)
+    try await ServerEnd.run(acceptor, on: group, sendBuffer: 4096) { end in
+      let most: [UInt8] = [0x7f, 0, 0, 0]
+      let greeting =
+        RawPeer.preface + RawPeer.frame(T.settings, 0, 0, [0, 4, 0, 0, UInt8(window >> 8), 0])
+        + RawPeer.frame(T.windowUpdate, 0, 0, most)
+      // All are there when the first answer is written.
+      await end.loop.value { end.sendAtOnce(greeting + (0..<streams).flatMap { RawPeer.headers(2 * $0 + 1) }) }
+      while await end.loop.value({ end.connection.streams.count }) < Int(streams) { await Task.yield() }
+      try end.peer.send((0..<streams).flatMap { RawPeer.frame(T.reset, 0, 2 * $0 + 1, [0, 0, 0, 8]) })
+      while await end.loop.value({ end.connection.streams.count }) > 0 { await Task.yield() }
+      let (held, waiting) = await end.loop.value {
+        (end.connection.pending.heldOctets, end.connection.pending.count)
+      }
+      #expect(waiting > HTTP2Limits.outputBatchSize / 2, "bodies wait")
+      #expect(waiting <= HTTP2Limits.outputBatchSize + window + Int(streams) * 100)
+      #expect(held <= 2 * waiting)
     }
   }
 
@@ -104,5 +153,14 @@ import Testing
       if count > 0 { received += chunk[..<count] }
     }
     #expect(received == octets)
+  }
+}
+
+extension PendingOutput {
+  /// The octets of all arrays that are kept in memory, each counted once.
+  fileprivate var heldOctets: Int {
+    var lengths: [UnsafeRawPointer?: Int] = [:]
+    for part in parts { lengths[part.bytes.withUnsafeBytes(\.baseAddress)] = part.bytes.count }
+    return lengths.values.reduce(0, +)
   }
 }

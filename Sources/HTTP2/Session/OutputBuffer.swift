@@ -87,7 +87,7 @@ final class OutputBuffer {
   /// Appends a part of a body, without copying it if it is large and may be shared.
   @inline(__always)
   func append(_ bytes: [UInt8], _ range: Range<Int>) {
-    if takesSharedParts, range.count >= HTTP2Limits.leastSharedPart, bytes.count <= HTTP2Limits.largestSharedBody {
+    if takesSharedParts, range.count >= HTTP2Limits.leastSharedPart {
       shared.append(SharedPart(position: count, bytes: bytes, range: range))
       sharedCount += range.count
     } else {
