@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import RPC
 import Testing
 
@@ -99,7 +100,9 @@ import Testing
 
   /// A client whose connection is there.
   private func client(_ fixture: Fixture) throws -> RawPeer {
-    let peer = try RawPeer.greeted(port: try #require(fixture.server.boundAddresses[0].address.port))
+    let address = fixture.server.boundAddresses[0].address
+    let peer = if let port = address.port { try RawPeer(port: port) } else { try RawPeer(unix: address) }
+    try peer.send(RawPeer.preface + RawPeer.frame(T.settings, 0, 0, []))
     try peer.synchronize()
     return peer
   }
@@ -113,10 +116,14 @@ import Testing
     return await fixture.serverGroup.loops[0].value { turns.waitingCount }
   }
 
-  @Test(arguments: [small, stream])
-  func `bombs of one peer wait for their turns, and nobody for all of them`(method: MethodDescriptor) async throws {
+  @Test(arguments: [small, stream], [false, true])
+  func `bombs of one peer wait for their turns, and nobody for all of them`(
+    method: MethodDescriptor, isUnix: Bool
+  ) async throws {
     let house = House()
-    try await Fixture.run(house.server()) { fixture in
+    // There all clients have one address.
+    let unix = ListenAddress.cleartext("unix-abstract:octet-bombs-\(SystemRandomSource().next())")
+    try await Fixture.run(house.server(), listen: isUnix ? unix : nil) { fixture in
       defer { house.open() }
       let (attacker, plain, compressing) = (try client(fixture), try client(fixture), try client(fixture))
       try attacker.send(Self.attack(method))
@@ -153,5 +160,16 @@ import Testing
       #expect(try await waiting(fixture) == 0)
       #expect(house.count <= 3)
     }
+  }
+}
+
+extension RawPeer {
+  /// Connects to a Unix socket.
+  fileprivate convenience init(unix address: SocketAddress) throws {
+    let socket = try Socket.connect(to: address)
+    // The same socket, whose calls block from now on, under a number that belongs to this peer.
+    let number = dup(socket.number)
+    _ = fcntl(number, F_SETFL, 0)
+    self.init(connected: number)
   }
 }

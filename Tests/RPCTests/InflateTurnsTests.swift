@@ -15,7 +15,8 @@ struct InflateTurnsTests {
     /// The first two letters name the host and the connection.
     @discardableResult
     func wait(_ name: String, cost: Int = share) -> InflateTurns.Turn {
-      turns.wait(InflateTurns.Owner(host: String(name.prefix(1)), connection: String(name.prefix(2)))) {
+      let letters = name.utf8.prefix(2).map { Int64($0) }
+      return turns.wait(InflateTurns.Owner(host: String(name.prefix(1)), connection: letters[1])) {
         self.turns.spend(cost)
         self.names.append(name)
       }

@@ -38,6 +38,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     self.counter = counter
     self.onClose = onClose
     super.init(loop: loop, channel: channel, role: .server, limits: limits, isConnected: true)
+    self.peer.connection = inspectionID
   }
 
   override var isServer: Bool { true }

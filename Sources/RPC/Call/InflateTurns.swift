@@ -25,15 +25,15 @@ public final class InflateTurns: @unchecked Sendable {
   /// Whose turn it is.
   package struct Owner {
     let host: String
-    let connection: String
+    let connection: Int64
 
-    init(host: String, connection: String) {
+    init(host: String, connection: Int64) {
       self.host = host
       self.connection = connection
     }
 
     package init(_ peer: PeerInfo) {
-      self.init(host: peer.host, connection: peer.address)
+      self.init(host: peer.host, connection: peer.connection)
     }
   }
 

@@ -2,7 +2,7 @@
 /// their order. So neither many messages of one connection nor many connections of one host make the others wait for
 /// more than one message each. A value; all that it does takes the same time however many wait.
 struct TurnOrder {
-  private var hosts = Rotation<Rotation<CallQueue>>()
+  private var hosts = Rotation<String, Rotation<Int64, CallQueue>>()
 
   var isEmpty: Bool { hosts.isEmpty }
 
@@ -32,13 +32,13 @@ private protocol TurnLine {
 }
 
 /// Lines that take turns. None of them is empty.
-private struct Rotation<Line: TurnLine>: TurnLine {
-  private var lines: [String: (line: Line, place: Int)] = [:]
-  private var order = SparseQueue<String>()
+private struct Rotation<Key: Hashable, Line: TurnLine>: TurnLine {
+  private var lines: [Key: (line: Line, place: Int)] = [:]
+  private var order = SparseQueue<Key>()
 
   var isEmpty: Bool { lines.isEmpty }
 
-  mutating func change(_ key: String, _ body: (inout Line) -> Void) {
+  mutating func change(_ key: Key, _ body: (inout Line) -> Void) {
     // Taken out meanwhile, so that it is not copied.
     let found = lines.removeValue(forKey: key)
     var line = found?.line ?? Line()

@@ -62,7 +62,7 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   override var waitingSince: Instant? { nil }
 
   // A program calls few servers, and trusts them alike.
-  override var turnOwner: InflateTurns.Owner { InflateTurns.Owner(host: "client", connection: "client") }
+  override var turnOwner: InflateTurns.Owner { InflateTurns.Owner(host: "client", connection: 0) }
 
   override func returnWindow(_ count: Int) {
     if outcome == nil { stream?.consumed(count) }

@@ -30,6 +30,9 @@ public struct PeerInfo: Sendable, Equatable {
   /// The address without its port: whose calls are counted together. Found once for a connection, as it is asked for by
   /// every call.
   public let host: String
+  /// Tells the connections of a process apart, also those whose address says nothing, as of a Unix socket; 0 where there
+  /// is but one.
+  public var connection: Int64 = 0
   public var isEncrypted: Bool
   /// Who the peer has proved to be with a certificate; nil if it was not asked or had none.
   public var identity: PeerIdentity?
