@@ -82,6 +82,42 @@ import Testing
     await group.shutdown()
   }
 
+  /// An executor with a number of the test's choice.
+  private final class Numbered: CallExecutor {
+    private let queue = QueueExecutor()
+    let number: Int
+
+    init(_ number: Int) { self.number = number }
+
+    var isCurrent: Bool { queue.isCurrent }
+    func execute(_ work: @escaping @Sendable () -> Void) { queue.execute(work) }
+    func schedule(after delay: Duration, _ work: @escaping @Sendable () -> Void) -> any ScheduledWork {
+      queue.schedule(after: delay, work)
+    }
+    func enqueue(_ job: consuming ExecutorJob) {
+      let job = UnownedJob(job)
+      queue.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+  }
+
+  @Test func `so many executors have counters of their own, and further ones share theirs`() async throws {
+    var registry = ServiceRegistry()
+    registry.unary(EchoMethods.unary) { (request: RawMessage, _) in request }
+    let most = ObservabilityLimits.executors
+    for (last, known) in [(most - 1, most), (most, most)] {
+      let executors = [Numbered(7), Numbered(7 + last)]
+      let metrics = ServerMetrics(methods: registry.methods, executors: executors)
+      #expect(metrics.knownExecutors == known)
+      let server = RPCServer(registry: registry, observer: CallObservatory(metrics: metrics))
+      for executor in executors {
+        let transport = InProcessTransport(acceptor: server, executor: executor)
+        let channel = RPCChannel(transport: transport, authority: "test")
+        _ = try await channel.unary(EchoMethods.unary, RawMessage([1]), as: RawMessage.self)
+      }
+      #expect(metrics.metrics().value("grpc_server_started_total", unary) == .integer(2))
+    }
+  }
+
   @Test func `a client counts its calls`() async throws {
     let server = EchoServer()
     let metrics = ClientMetrics()

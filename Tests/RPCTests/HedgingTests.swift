@@ -48,6 +48,17 @@ struct HedgingTests {
     #expect(await result == .success([2]))
   }
 
+  @Test func noPolicyMakesMoreThanFiveAttempts() async {
+    let fixture = ScriptedFixture(Self.config(attempts: 100)) { _, _ in }
+    async let result = fixture.unary()
+    for _ in 1..<5 { await fixture.fire(.milliseconds(50)) }
+    let requests = await fixture.requests(5)
+    await fixture.executor.settle()
+    #expect(fixture.executor.pendingDelays.isEmpty)
+    requests[4].later { $0.succeed([5]) }
+    #expect(await result == .success([5]))
+  }
+
   @Test func aNonFatalStatusBringsTheNextForward() async {
     let fixture = ScriptedFixture(Self.config()) { number, request in
       if number == 0 { request.fail(.unavailable) } else { request.succeed([6]) }

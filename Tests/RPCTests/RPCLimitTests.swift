@@ -86,6 +86,15 @@ struct RPCLimitTests {
     #expect(buffer.bytes == RPCLimits.retryBufferBytesPerCall)
   }
 
+  @Test func `a request is kept to be sent once more, up to the same length`() {
+    let most = RPCLimits.retryBufferBytesPerCall
+    for (length, isKept) in [(most, true), (most + 1, false)] {
+      var replay = Replay.nothing
+      replay.sent([UInt8](repeating: 7, count: length))
+      #expect((replay.take() != nil) == isKept)
+    }
+  }
+
   @Test func `the calls of a channel keep so much together, and give it back`() {
     let budget = MethodConfigTable(ServiceConfig()).buffers
     let perCall = RPCLimits.retryBufferBytesPerCall

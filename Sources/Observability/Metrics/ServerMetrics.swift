@@ -12,7 +12,7 @@ public final class ServerMetrics: MetricSource {
   /// methods by number and `other`.
   private let counters: [CallCounters]
   private let lowest: Int
-  private let knownExecutors: Int
+  let knownExecutors: Int
 
   /// - Parameters:
   ///   - methods: `ServiceRegistry.methods` of the server.
