@@ -32,7 +32,7 @@ public final class WebAcceptor: RequestAcceptor {
     self.core = core
     self.cors = cors
     self.limits = limits
-    codec = JSONCodec(pool)
+    codec = JSONCodec(pool, valueLimit: limits.jsonValues)
     methods = WebMethod.table(pool)
   }
 

@@ -31,6 +31,21 @@ struct HostileTests {
     list[Int(random.next() % UInt64(list.count))]
   }
 
+  /// Of two bytes each, so that they fit any message.
+  @Test(arguments: [(0, 200), (1, 429)])
+  func `a message in JSON has jsonValues values and keys, and no more`(excess: Int, status: Int) async throws {
+    var limits = WebLimits()
+    limits.ignoresUnknownJSONFields = true
+    // The object, the key and the array are three.
+    let numbers = repeatElement("1", count: limits.jsonValues - 3 + excess).joined(separator: ",")
+    let call = try WebFixture(limits: limits).open("UnaryCall", "application/json")
+    call.write(Array(#"{"unknown":[\#(numbers)]}"#.utf8))
+    call.finish()
+    await call.end()
+    #expect(call.status == status)
+    #expect(call.text.contains("resource_exhausted") == (excess > 0))
+  }
+
   @Test func randomRequestsAreAnswered() async throws {
     let seed: UInt64 = 20_261_125
     let random = SeededRandomSource(seed: seed)

@@ -12,10 +12,13 @@ public struct JSONCodec: Sendable {
   public let pool: DescriptorPool
   /// Greatest nesting of messages, arrays and objects.
   public let depthLimit: Int
+  /// The most values and keys that are read of one text. Each takes some hundred nanoseconds, however short it is.
+  public let valueLimit: Int
 
-  public init(_ pool: DescriptorPool, depthLimit: Int = DecodeLimits.default.depth) {
+  public init(_ pool: DescriptorPool, depthLimit: Int = DecodeLimits.default.depth, valueLimit: Int = .max) {
     self.pool = pool
     self.depthLimit = depthLimit
+    self.valueLimit = valueLimit
   }
 
   /// The JSON form, in UTF-8, of a message of the type with the full name `type`.
@@ -42,7 +45,8 @@ public struct JSONCodec: Sendable {
     fromJSON json: [UInt8], type: String, options: JSONReadOptions = JSONReadOptions()
   ) throws(JSONError) -> [UInt8] {
     guard let message = pool.message(type) else { throw JSONError(reason: .unknownType(type), path: "") }
-    var parser = JSONParser(json, pool: pool, options: options, depthLimit: depthLimit)
+    var parser = JSONParser(
+      json, pool: pool, options: options, depthLimit: depthLimit, valueLimit: valueLimit)
     do {
       let wire = try parser.message(message, depth: 1)
       try parser.lexer.expect(.end)

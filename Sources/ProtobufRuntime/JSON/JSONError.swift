@@ -12,6 +12,8 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     case unknownType(String)
     /// Values nest deeper than the limit.
     case tooDeep
+    /// There are more values and keys than the limit.
+    case tooMany
     /// The wire form is malformed.
     case wire(DecodeError)
   }
@@ -35,6 +37,7 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
       case .unknownField(let name): "there is no field \"\(name)\""
       case .unknownType(let name): "the message type \(name) is not known"
       case .tooDeep: "nested too deeply"
+      case .tooMany: "too many values"
       case .wire(.invalidUTF8(let field)): "the text of \(field) is not UTF-8"
       case .wire: "the message is malformed"
       }

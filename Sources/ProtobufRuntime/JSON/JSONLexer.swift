@@ -34,25 +34,33 @@ struct JSONLexer {
   private(set) var position = 0
   /// Where the last token began.
   private(set) var tokenStart = 0
+  /// How many values may be read still, and keys, which take as long.
+  var valuesLeft: Int
 
-  init(_ bytes: [UInt8]) {
+  init(_ bytes: [UInt8], valueLimit: Int = .max) {
     self.bytes = bytes
+    valuesLeft = valueLimit
   }
 
   /// Length of the whole text.
   var count: Int { bytes.count }
 
   mutating func next() throws(JSONFailure) -> JSONToken {
-    while let byte = current, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 { position += 1 }
+    let first = peek()
     tokenStart = position
-    guard let byte = current else { return .end }
+    guard let byte = first else { return .end }
     switch byte {
-    case UInt8(ascii: "{"): return single(.beginObject)
     case UInt8(ascii: "}"): return single(.endObject)
-    case UInt8(ascii: "["): return single(.beginArray)
     case UInt8(ascii: "]"): return single(.endArray)
     case UInt8(ascii: ":"): return single(.colon)
     case UInt8(ascii: ","): return single(.comma)
+    default: break
+    }
+    guard valuesLeft > 0 else { throw JSONFailure(.tooMany) }
+    valuesLeft -= 1
+    switch byte {
+    case UInt8(ascii: "{"): return single(.beginObject)
+    case UInt8(ascii: "["): return single(.beginArray)
     case UInt8(ascii: "\""): return .string(try string())
     case UInt8(ascii: "t"): return try word("true", .true)
     case UInt8(ascii: "f"): return try word("false", .false)
@@ -62,10 +70,15 @@ struct JSONLexer {
     }
   }
 
-  /// The next token, which stays the next one.
-  func peek() throws(JSONFailure) -> JSONToken {
-    var copy = self
-    return try copy.next()
+  /// The octet with which the next token begins, which says what it can be; nil at the end.
+  mutating func peek() -> UInt8? {
+    while let byte = current, byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 { position += 1 }
+    return current
+  }
+
+  /// Whether null is next.
+  mutating func peeksNull() -> Bool {
+    peek() == UInt8(ascii: "n") && bytes[position...].starts(with: "null".utf8)
   }
 
   mutating func expect(_ token: JSONToken) throws(JSONFailure) {
@@ -89,15 +102,14 @@ struct JSONLexer {
 
   /// Whether an array whose `[` was read goes on; reads the comma, or the `]` at its end.
   mutating func nextItem(isFirst: inout Bool) throws(JSONFailure) -> Bool {
-    let token = try peek()
-    if token == .endArray {
+    if peek() == UInt8(ascii: "]") {
       _ = try next()
       return false
     }
     if !isFirst {
-      _ = try next()
+      let token = try next()
       guard token == .comma else { throw .syntax("expected , or ], found \(token.name)") }
-      if try peek() == .endArray { throw .syntax("expected a value, found ]") }
+      if peek() == UInt8(ascii: "]") { throw .syntax("expected a value, found ]") }
     }
     isFirst = false
     return true
@@ -169,32 +181,35 @@ struct JSONLexer {
 extension JSONLexer {
   private mutating func string() throws(JSONFailure) -> String {
     position += 1
+    // What comes before the piece that is being read, if anything is escaped.
     var content: [UInt8] = []
-    while let byte = current {
-      switch byte {
+    var start = position
+    while true {
+      while let byte = current, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { position += 1 }
+      let piece = bytes[start..<position]
+      switch current {
       case UInt8(ascii: "\""):
         position += 1
-        guard let text = String(validating: content, as: UTF8.self) else { throw .syntax("a string is not UTF-8") }
+        let text = String(validating: content.isEmpty ? piece : content[...] + piece, as: UTF8.self)
+        guard let text else { throw .syntax("a string is not UTF-8") }
         return text
       case UInt8(ascii: "\\"):
         position += 1
-        content.append(contentsOf: try escape().utf8)
-      case 0..<0x20: throw .syntax("a control character in a string must be escaped")
-      default:
-        content.append(byte)
-        position += 1
+        content += piece
+        let scalar = try escape()
+        if scalar.isASCII { content.append(UInt8(scalar.value)) } else { content += String(scalar).utf8 }
+        start = position
+      case nil: throw .syntax("a string does not end")
+      default: throw .syntax("a control character in a string must be escaped")
       }
     }
-    throw .syntax("a string does not end")
   }
 
-  private mutating func escape() throws(JSONFailure) -> String {
+  private mutating func escape() throws(JSONFailure) -> Unicode.Scalar {
     guard let byte = current else { throw .syntax("a string does not end") }
     position += 1
     switch byte {
-    case UInt8(ascii: "\""): return "\""
-    case UInt8(ascii: "\\"): return "\\"
-    case UInt8(ascii: "/"): return "/"
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
     case UInt8(ascii: "b"): return "\u{8}"
     case UInt8(ascii: "f"): return "\u{c}"
     case UInt8(ascii: "n"): return "\n"
@@ -211,7 +226,7 @@ extension JSONLexer {
         unit = 0x10000 + (unit - 0xd800) << 10 + (low - 0xdc00)
       }
       guard let scalar = Unicode.Scalar(unit) else { throw .syntax("a surrogate stands alone") }
-      return String(scalar)
+      return scalar
     default: throw .syntax("unknown escape in a string")
     }
   }
@@ -220,11 +235,14 @@ extension JSONLexer {
     guard position + 4 <= bytes.count else { throw .syntax("\\u needs four hexadecimal digits") }
     var unit: UInt32 = 0
     for _ in 0..<4 {
-      guard
-        let digit = Unicode.Scalar(bytes[position]).properties.isASCIIHexDigit
-          ? UInt32(String(UnicodeScalar(bytes[position])), radix: 16) : nil
-      else { throw .syntax("\\u needs four hexadecimal digits") }
-      unit = unit << 4 | digit
+      let byte = bytes[position]
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): unit = unit << 4 | UInt32(byte - UInt8(ascii: "0"))
+      // A letter of either case.
+      case _ where (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20):
+        unit = unit << 4 | UInt32((byte | 0x20) - UInt8(ascii: "a") + 10)
+      default: throw .syntax("\\u needs four hexadecimal digits")
+      }
       position += 1
     }
     return unit

@@ -13,19 +13,25 @@ extension JSONParser {
       return .bytes(WireReader(bytes))
     case (.bool, _), (.string, _), (.bytes, _):
       throw .value("a \(type.keyword) is expected, not \(token.name)")
-    case (.double, .number(let text)), (.double, .string(let text)):
-      return .fixed64(try JSONNumber.floating(text, Double.self).bitPattern)
-    case (.float, .number(let text)), (.float, .string(let text)):
-      return .fixed32(try JSONNumber.floating(text, Float.self).bitPattern)
-    case (_, .number(let text)), (_, .string(let text)):
-      return try integer(type, text)
+    case (.double, .number(let number)): return .fixed64(try JSONNumber.floating(number, Double.self).bitPattern)
+    case (.double, .string(let text)): return .fixed64(try JSONNumber.floating(text: text, Double.self).bitPattern)
+    case (.float, .number(let number)): return .fixed32(try JSONNumber.floating(number, Float.self).bitPattern)
+    case (.float, .string(let text)): return .fixed32(try JSONNumber.floating(text: text, Float.self).bitPattern)
+    case (_, .number(let number)): return try integer(type, number)
+    case (_, .string(let text)): return try integer(type, text: text)
     default:
       throw .value("a number is expected, not \(token.name)")
     }
   }
 
-  /// A text as one of the integer types.
-  func integer(_ type: FieldType, _ text: String) throws(JSONFailure) -> WireValue {
+  /// A text, which may be anything, as one of the integer types.
+  func integer(_ type: FieldType, text: String) throws(JSONFailure) -> WireValue {
+    guard JSONNumber.isNumber(text) else { throw .value("a number is expected") }
+    return try integer(type, text)
+  }
+
+  /// A number as one of the integer types.
+  private func integer(_ type: FieldType, _ text: String) throws(JSONFailure) -> WireValue {
     switch type {
     case .int32: .varint(UInt64(bitPattern: Int64(try exact(text, Int32.self))))
     case .int64: .varint(UInt64(bitPattern: try exact(text, Int64.self)))
@@ -42,7 +48,6 @@ extension JSONParser {
   }
 
   private func exact<Number: FixedWidthInteger>(_ text: String, _: Number.Type) throws(JSONFailure) -> Number {
-    guard JSONNumber.isNumber(text) else { throw .value("a number is expected") }
     guard let value = JSONNumber.integer(text) else { throw .value("an integer is expected") }
     guard let number = Number(exactly: value) else {
       throw .value("the number is not from \(Number.min) to \(Number.max)")
@@ -62,10 +67,11 @@ enum JSONNumber {
     return (try? lexer.next()) == .number(text) && (try? lexer.next()) == .end
   }
 
-  /// The exact value of a text such as `12`, `-1.0` or `1.5e3`; nil if it is no integer. What does not fit 128 bits
+  /// The exact value of a number such as `12`, `-1.0` or `1.5e3`; nil if it is no integer. What does not fit 128 bits
   /// comes back as a number that fits no 64-bit type either.
   static func integer(_ text: String) -> Int128? {
-    guard isNumber(text) else { return nil }
+    // As most are written.
+    if let value = Int64(text) { return Int128(value) }
     var digits: [UInt8] = []
     var scale = 0
     var isNegative = false
@@ -104,18 +110,26 @@ enum JSONNumber {
     return isNegative ? -magnitude : magnitude
   }
 
-  /// The nearest floating-point number; also of `NaN`, `Infinity` and `-Infinity`.
+  /// The floating-point number nearest to a number.
   static func floating<Number: BinaryFloatingPoint & LosslessStringConvertible>(
     _ text: String, _: Number.Type
+  ) throws(JSONFailure) -> Number {
+    guard let value = Number(text) else { throw .value("a number is expected") }
+    guard value.isFinite else { throw .value("the number is too large for a \(Number.self)") }
+    return value
+  }
+
+  /// The same for a text, which may be anything; also of `NaN`, `Infinity` and `-Infinity`.
+  static func floating<Number: BinaryFloatingPoint & LosslessStringConvertible>(
+    text: String, _: Number.Type
   ) throws(JSONFailure) -> Number {
     switch text {
     case "NaN": return .nan
     case "Infinity": return .infinity
     case "-Infinity": return -.infinity
     default:
-      guard isNumber(text), let value = Number(text) else { throw .value("a number is expected") }
-      guard value.isFinite else { throw .value("the number is too large for a \(Number.self)") }
-      return value
+      guard isNumber(text) else { throw .value("a number is expected") }
+      return try floating(text, Number.self)
     }
   }
 }

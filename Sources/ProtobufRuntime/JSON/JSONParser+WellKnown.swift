@@ -71,32 +71,31 @@ extension JSONParser {
   private mutating func structValue(depth: Int) throws -> [UInt8] {
     guard depth <= depthLimit else { throw JSONFailure(.tooDeep) }
     var writer = WireWriter()
-    switch try lexer.peek() {
-    case .null:
+    switch lexer.peek() ?? 0 {
+    case UInt8(ascii: "n") where lexer.peeksNull():
       _ = try lexer.next()
       writer.tag(1, .varint)
       writer.varint(0)
-    case .number:
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
       let value = try scalar(.double)
       writer.tag(2, .fixed64)
       value.write(to: &writer)
-    case .string:
+    case UInt8(ascii: "\""):
       let value = try scalar(.string)
       writer.tag(3, .lengthDelimited)
       value.write(to: &writer)
-    case .true, .false:
+    case UInt8(ascii: "t"), UInt8(ascii: "f"):
       let value = try scalar(.bool)
       writer.tag(4, .varint)
       value.write(to: &writer)
-    case .beginObject:
+    case UInt8(ascii: "{"):
       writer.tag(5, .lengthDelimited)
       writer.lengthDelimited(try structure(depth: depth))
-    case .beginArray:
+    case UInt8(ascii: "["):
       writer.tag(6, .lengthDelimited)
       writer.lengthDelimited(try listValue(depth: depth))
-    case let token:
-      _ = try lexer.next()
-      throw JSONFailure.syntax("expected a value, found \(token.name)")
+    default:
+      throw JSONFailure.syntax("expected a value, found \(try lexer.next().name)")
     }
     return writer.bytes
   }
@@ -164,6 +163,7 @@ extension JSONParser {
       }
     }
     lookedAhead += ahead.lexer.position - lexer.position
+    lexer.valuesLeft = ahead.lexer.valuesLeft
     guard lookedAhead <= Self.mostLookingAhead * lexer.count else { throw JSONFailure(.tooDeep) }
     if let url { return url }
     guard isFirst else { throw JSONFailure.value("an Any needs \"@type\"") }

@@ -8,11 +8,11 @@ struct JSONParser {
   /// Octets that were read ahead of their turn, in search of `@type`.
   var lookedAhead = 0
 
-  init(_ json: [UInt8], pool: DescriptorPool, options: JSONReadOptions, depthLimit: Int) {
+  init(_ json: [UInt8], pool: DescriptorPool, options: JSONReadOptions, depthLimit: Int, valueLimit: Int) {
     self.pool = pool
     self.options = options
     self.depthLimit = depthLimit
-    lexer = JSONLexer(json)
+    lexer = JSONLexer(json, valueLimit: valueLimit)
   }
 
   /// The wire form of the message that the next value stands for.
@@ -38,7 +38,7 @@ struct JSONParser {
         try lexer.skipValue(depth: depth, limit: depthLimit)
       } else if let field = field(of: message, key) {
         guard seen.insert(field.number).inserted else { throw JSONFailure.value("the field is given twice") }
-        if try lexer.peek() == .null, !takesNull(field) || field.isRepeated {
+        if lexer.peeksNull(), !takesNull(field) || field.isRepeated {
           // null is as good as nothing, also beside another member of the same oneof.
           _ = try lexer.next()
         } else {
@@ -104,7 +104,7 @@ struct JSONParser {
     var index = 0
     while try lexer.nextItem(isFirst: &isFirst) {
       path.enter(index)
-      if try lexer.peek() == .null, !takesNull(field) { throw JSONFailure.value("null cannot be an item") }
+      if lexer.peeksNull(), !takesNull(field) { throw JSONFailure.value("null cannot be an item") }
       if let value = try value(field, depth: depth) {
         if field.isPacked { value.write(to: &packed) } else { write(value, of: field, into: &writer) }
       }
@@ -131,7 +131,7 @@ struct JSONParser {
       var pair = WireWriter()
       write(try mapKey(keyField, key), of: keyField, into: &pair)
       guard seen.insert(pair.bytes).inserted else { throw JSONFailure.value("the key is given twice") }
-      if try lexer.peek() == .null, !takesNull(valueField) {
+      if lexer.peeksNull(), !takesNull(valueField) {
         throw JSONFailure.value("null cannot be the value of a map")
       }
       if let value = try value(valueField, depth: depth) {
@@ -149,7 +149,7 @@ struct JSONParser {
     case .bool where key == "true": .varint(1)
     case .bool where key == "false": .varint(0)
     case .bool: throw .value("the key of this map is true or false")
-    default: try integer(field.type, key)
+    default: try integer(field.type, text: key)
     }
   }
 

@@ -46,6 +46,40 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (#"{"aString":"x"}"#, 3), (#"{"anInt32":1,"child":{"aBool":true}}"#, 7), (#"{"int32s":[1,2]}"#, 5),
+    (#"{"structure":{"a":[null,{}]}}"#, 7), (#"{"unknown":[{"a":"b"},false]}"#, 7),
+    // Looked through in search of its type, and then read.
+    (#"{"any":{"@type":"x/everything.v1.Everything","aBool":true}}"#, 12),
+  ])
+  func countsValuesAndKeys(_ json: String, count: Int) throws {
+    var options = JSONReadOptions()
+    options.ignoresUnknownFields = true
+    for (limit, isEnough) in [(count, true), (count - 1, false)] {
+      let codec = JSONCodec(codec.pool, valueLimit: limit)
+      let read = { () throws(JSONError) in
+        try codec.wire(fromJSON: Array(json.utf8), type: "everything.v1.Everything", options: options)
+      }
+      if isEnough {
+        #expect(try read() == wire(json, options: options))
+      } else {
+        #expect { try read() } throws: { ($0 as? JSONError)?.reason == .tooMany }
+      }
+    }
+  }
+
+  @Test func readsEscapes() throws {
+    for (json, text) in [
+      (#"\"\\/\/\b\f\n\r\t"#, "\"\\//\u{8}\u{c}\n\r\t"), (#"a\u00e9b\u20ACc\ud83d\uDE00d"#, "aéb€c😀d"),
+      (#"é\n"#, "é\n"),
+    ] {
+      #expect(try wire(#"{"aString":"\#(json)"}"#) == [0x72, UInt8(text.utf8.count)] + text.utf8)
+    }
+    for wrong in [#"\u00g0"#, #"\u00@0"#, #"\u00:0"#, #"\u00"#, #"\x"#, "\u{1f}", #"\"#] {
+      #expect(error(#"{"aString":"\#(wrong)"}"#) != nil)
+    }
+  }
+
   @Test func refusesLoneSurrogatesAndBrokenUTF8() {
     #expect(error(#"{"aString":"\ud83d"}"#) != nil)
     #expect(error(#"{"aString":"\ud83dx"}"#) != nil)
