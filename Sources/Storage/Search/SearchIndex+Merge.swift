@@ -15,10 +15,19 @@ extension SearchIndex: Sweep {
   private static let deadShare = 4
 
   public func step(_ database: any Database) async throws -> Bool {
-    if try await spreadNewWords(database) { return true }
-    var underWay = merging.withLock { merge in
-      defer { merge = nil }
-      return merge
+    let isForWords = work.withLock { work in
+      work.isForWords.toggle()
+      return work.isForWords
+    }
+    if isForWords, try await spreadNewWords(database) { return true }
+    if try await mergeSegments(database) { return true }
+    return isForWords ? false : try await spreadNewWords(database)
+  }
+
+  private func mergeSegments(_ database: any Database) async throws -> Bool {
+    var underWay = work.withLock { work in
+      defer { work.merge = nil }
+      return work.merge
     }
     if underWay == nil {
       if try await removeRetired(database) { return true }
@@ -38,7 +47,7 @@ extension SearchIndex: Sweep {
       try await finish(merge, database)
     } else if try await write(rows, to: merge.target, database) {
       let next = merge
-      merging.withLock { $0 = next }
+      work.withLock { $0.merge = next }
     }
     return true
   }
