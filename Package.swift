@@ -89,7 +89,7 @@ let generatedModules: [Target] =
 
 let rpcStack: [Target] = [
   library("Base", ["CLinux"], settings: strict),
-  library("Cryptography", ["Base", "CSodium"], settings: strict),
+  library("Cryptography", ["Base", "COpenSSL", "CSodium"], settings: strict),
   library("ProtobufRuntime", ["Base", "CProtobufC", "CDescriptor"], settings: strict),
   library("Compression", ["Base", "CZlib"], settings: strict),
   library("RPC", ["Base", "Compression", "ProtobufRuntime", "WellKnownTypes", "GoogleRPC"]),
@@ -111,7 +111,7 @@ let houseTargets: [Target] = [
   library("StoragePostgreSQL", ["Base", "Storage", "CPostgreSQL", "CLinux"], settings: strict),
   library("TransactionShapes", ["Base", "Storage"]),
   library("Streaming", ["Base", "Storage", "Cryptography"]),
-  library("NATS", ["Base", "Streaming", "CLinux"], settings: strict),
+  library("NATS", ["Base", "COpenSSL", "Streaming", "CLinux"], settings: strict),
   library("Blobs", ["Base", "Cryptography", "Storage"]),
   library("BlobsS3", ["Base", "Blobs", "Cryptography", "CCurl"], settings: strict),
   library(

@@ -14,7 +14,7 @@ WRAPPERS = {
     "CCurl": {"BlobsS3"},
     "CLinux": {"Base", "HTTP2", "NATS", "ProtobufRuntime", "StoragePostgreSQL"},
     "CNghttp2": {"HTTP2"},
-    "COpenSSL": {"HTTP2"},
+    "COpenSSL": {"Cryptography", "HTTP2", "NATS"},
     "CPostgreSQL": {"StoragePostgreSQL"},
     "CSQLite": {"StorageSQLite"},
     "CSodium": {"Cryptography"},

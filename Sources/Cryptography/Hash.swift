@@ -27,10 +27,9 @@ public enum Hash {
 
   /// SHA-256, for protocols that ask for it.
   public static func sha256(_ bytes: [UInt8]) -> [UInt8] {
-    Sodium.prepare()
-    var output = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
-    crypto_hash_sha256(&output, bytes, UInt64(bytes.count))
-    return output
+    var hash = SHA256()
+    hash.update(bytes)
+    return hash.hash()
   }
 
   /// HMAC-SHA-256 with a key of any length, for protocols that ask for it.

@@ -1,12 +1,16 @@
 #ifndef OCTET_COPENSSL_H
 #define OCTET_COPENSSL_H
 
+// SHA256_CTX is the one hash of OpenSSL whose state can be stored; it is deprecated in favour of one whose cannot.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
