@@ -8,6 +8,7 @@ import TransactionShapes
 /// Measures the storage layer, and lets itself be killed for the test of durability.
 ///
 ///     storage-bench orders --callers 256 --seconds 5 --rows 0 --path /data/bench.db
+///     storage-bench orders --rate 30000 --swept 1000000 --path /data/bench.db
 ///     storage-bench transfers --callers 256 --rate 5000 --requests v4 --cache 64 --path /data/bench.db
 ///     storage-bench hot --callers 64 --ways both --path postgres://…
 ///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
@@ -71,7 +72,7 @@ struct StorageBench {
           [--path FILE]
           [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES]
           [--requests v7|v4] [--ways one|both] [--subscribers N] [--events N] [--megabytes N] [--documents N]
-          [--queries N] [--peer yes] [--when before|after]
+          [--queries N] [--peer yes] [--when before|after] [--swept N]
         """
       )
     }
@@ -105,7 +106,7 @@ struct Arguments {
       path: take("path") ?? "bench.db", callers: takeNumber("callers") ?? 256, seconds: takeNumber("seconds") ?? 5,
       rows: takeNumber("rows") ?? 0, rate: takeNumber("rate"), cacheMiB: takeNumber("cache") ?? 256,
       checkpointPages: takeNumber("checkpoint") ?? SQLiteOptions().checkpointPages,
-      postgreSQL: postgreSQL)
+      swept: takeNumber("swept") ?? 0, postgreSQL: postgreSQL)
   }
 
   mutating func takeNumber(_ name: String) -> Int? {

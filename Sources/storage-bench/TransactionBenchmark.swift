@@ -3,6 +3,7 @@ import Glibc
 import Storage
 import StoragePostgreSQL
 import StorageSQLite
+import Streaming
 import TransactionShapes
 
 /// Durable transactions per second through the storage API: each caller makes one after the other, and all together
@@ -19,10 +20,12 @@ struct TransactionBenchmark {
   let cacheMiB: Int
   /// How long the log gets before it is copied.
   let checkpointPages: Int
+  /// Idempotency rows that are swept meanwhile, with events of topics; 0 for none.
+  var swept = 0
   /// How a `postgres://` path is used.
   var postgreSQL = PostgreSQLOptions()
 
-  private static let migrations = [OrderShape.schema, TransferShape.schema, HotShape.schema]
+  private static let migrations = TopicStore.migrations + [OrderShape.schema, TransferShape.schema, HotShape.schema]
   private static let rowsPerFill = 100_000
 
   /// Fills the database and measures.
@@ -35,13 +38,24 @@ struct TransactionBenchmark {
       let range = Int64(first)..<Int64(min(rows, first + Self.rowsPerFill))
       try await database.write { try shape.fill(range, $0) }
     }
+    if swept > 0 { try await AgedRows(rows: swept).fill(database) }
     if rows > 0 {
       // What is measured begins with cold caches: those of SQLite and of the system.
       await database.close()
       try forget()
       database = try await open()
     }
+    let before = try await AgedRows.count(database)
+    let sweeper = AgedRows(rows: swept).sweeper(database)
+    if swept > 0 { sweeper.start() }
     try await measure(make(database), database)
+    await sweeper.stop()
+    if swept > 0 {
+      let after = try await AgedRows.count(database)
+      print(
+        "swept meanwhile: \((before.requests - after.requests) / seconds) idempotency rows/s,",
+        "\((before.events - after.events) / seconds) events/s")
+    }
     await database.close()
   }
 

@@ -1,5 +1,6 @@
 import Base
 import Storage
+import Streaming
 
 /// What upkeep costs those who commit: the latency of small transactions at a steady rate, alone and while a sweep
 /// empties a generation of idempotency rows; and how long it takes to lease timers of one kind among very many due ones
@@ -12,11 +13,9 @@ struct UpkeepBenchmark {
 
   private static let rowsPerFill = 5_000
   private static let commitsPerSecond = 500
-  /// So that the sweep finds its generation old.
-  private static let age: Duration = .seconds(100 * 86_400)
 
   func run() async throws {
-    let database = try await openDatabase(at: path, migrations: [])
+    let database = try await openDatabase(at: path, migrations: TopicStore.migrations)
     try await retention(database)
     try await fairness(database)
     await database.close()
@@ -25,37 +24,17 @@ struct UpkeepBenchmark {
   // MARK: Retention
 
   private func retention(_ database: any Database) async throws {
-    let clock = SystemClock()
-    let random = SystemRandomSource()
-    for _ in stride(from: 0, to: rows, by: Self.rowsPerFill) {
-      try await database.write { writer in
-        for _ in 0..<Self.rowsPerFill {
-          try writer.execute(
-            """
-            INSERT INTO octet_requests_b (request_id, caller, method, hash, reply, created_at)
-            VALUES ($1, 1, 1, $2, $3, 0)
-            """, random.bytes(16), random.bytes(16), random.bytes(100))
-        }
-      }
-    }
-    try await database.write { writer in
-      try writer.execute(
-        "UPDATE octet_request_generation SET newest = 0, is_turning = 0, since = $1 WHERE id = 1",
-        clock.now() - Self.age)
-    }
+    let aged = AgedRows(rows: rows)
+    try await aged.fill(database)
     await report("commits alone", await commits(database))
-    let leases = Leases(database: database, clock: clock, random: random)
-    let sweeper = Sweeper(database: database, leases: leases, sweeps: [RequestRetention(clock: clock)])
-    let before = try await count(database)
+    let sweeper = aged.sweeper(database)
+    let before = try await AgedRows.count(database)
     sweeper.start()
     let latencies = await commits(database)
     await sweeper.stop()
-    let swept = before - (try await count(database))
+    let after = try await AgedRows.count(database)
+    let swept = before.requests + before.events - after.requests - after.events
     await report("commits while rows are swept (\(swept / seconds) rows/s)", latencies)
-  }
-
-  private func count(_ database: any Database) async throws -> Int {
-    try await database.read { try $0.first("SELECT count(*) FROM octet_requests_b") { $0[0] } ?? 0 }
   }
 
   /// Commits at a steady rate, each begun at its time, whether or not those before it are done.
