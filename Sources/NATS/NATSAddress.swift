@@ -9,10 +9,12 @@ struct NATSAddress: Equatable {
   let host: String
   let port: UInt16
   let credentials: Credentials
+  /// Whether the connection must be encrypted.
+  var usesTLS = false
 
   static let standardPort: UInt16 = 4222
 
-  /// Reads `nats://[user:password@|token@]host[:port]`, several separated by commas. What is special in a user, password
+  /// Reads `nats://[user:password@|token@]host[:port]`, or `tls://…` for TLS, several separated by commas. What is special in a user, password
   /// or token is written as `%40`.
   static func parse(_ urls: String) throws(NATSError) -> [NATSAddress] {
     // The URL may contain a password, so errors do not show it.
@@ -27,8 +29,9 @@ struct NATSAddress: Equatable {
   }
 
   private static func parse(one url: Substring) throws(NATSError) -> NATSAddress {
-    let scheme = "nats://"
-    guard url.hasPrefix(scheme) else { throw wrong("it does not begin with nats://") }
+    guard let scheme = ["nats://", "tls://"].first(where: { url.hasPrefix($0) }) else {
+      throw wrong("it does not begin with nats:// or tls://")
+    }
     var rest = url.dropFirst(scheme.count)
     if rest.last == "/" { rest.removeLast() }
     var credentials = Credentials.none
@@ -52,7 +55,7 @@ struct NATSAddress: Equatable {
     guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 != UInt8(ascii: "/") }) else {
       throw wrong("a host is missing")
     }
-    return NATSAddress(host: String(host), port: port, credentials: credentials)
+    return NATSAddress(host: String(host), port: port, credentials: credentials, usesTLS: scheme == "tls://")
   }
 
   private static func decoded(_ text: Substring) throws(NATSError) -> String {

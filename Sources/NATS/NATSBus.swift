@@ -12,23 +12,30 @@ public final class NATSBus: MessageBus {
 
   /// Returns at once; whether there is a server shows later.
   /// - Parameters:
-  ///   - url: `nats://[user:password@|token@]host[:port]`, several separated by commas.
+  ///   - url: `nats://[user:password@|token@]host[:port]`, or `tls://…` for TLS, several separated by commas.
   ///   - name: of this client, for the server's own lists.
+  ///   - authorityFile: PEM with the authorities that `tls://` trusts; nil takes those of the system.
   ///   - random: spreads the attempts to connect.
-  /// - Throws: `NATSError` if the URL is wrong or the system has no room.
+  /// - Throws: `NATSError` if the URL or the file is wrong, or the system has no room.
   public convenience init(
-    url: String, name: String = "octetd", random: any RandomSource = SystemRandomSource()
+    url: String, name: String = "octetd", authorityFile: String? = nil,
+    random: any RandomSource = SystemRandomSource()
   ) throws(NATSError) {
-    try self.init(url: url, name: name, random: random, limits: NATSLimits())
+    try self.init(url: url, name: name, authorityFile: authorityFile, random: random, limits: NATSLimits())
   }
 
-  init(url: String, name: String, random: any RandomSource, limits: NATSLimits) throws(NATSError) {
+  init(
+    url: String, name: String, authorityFile: String? = nil, random: any RandomSource, limits: NATSLimits
+  ) throws(NATSError) {
     let addresses = try NATSAddress.parse(url)
+    let trust = addresses.contains(where: \.usesTLS) ? try NATSTrust(authorityFile: authorityFile) : nil
     let state = Locked(NATSState(limits: limits))
     let wakeUp = try NATSWakeUp()
     (self.state, self.wakeUp) = (state, wakeUp)
     thread = OSThread(name: "nats") {
-      NATSConnection(addresses, name: name, random: random, limits: limits, state: state, wakeUp: wakeUp).run()
+      NATSConnection(
+        addresses, trust: trust, name: name, random: random, limits: limits, state: state, wakeUp: wakeUp
+      ).run()
     }
   }
 

@@ -4,6 +4,8 @@ internal import CLinux
 /// The bus's thread: connects to one server after the other, and carries what comes and goes.
 struct NATSConnection {
   private let addresses: [NATSAddress]
+  /// Not nil if one of the addresses uses TLS.
+  private let trust: NATSTrust?
   private let name: String
   private let random: any RandomSource
   private let limits: NATSLimits
@@ -11,10 +13,11 @@ struct NATSConnection {
   private let wakeUp: NATSWakeUp
 
   init(
-    _ addresses: [NATSAddress], name: String, random: any RandomSource, limits: NATSLimits,
+    _ addresses: [NATSAddress], trust: NATSTrust?, name: String, random: any RandomSource, limits: NATSLimits,
     state: Locked<NATSState>, wakeUp: NATSWakeUp
   ) {
     self.addresses = addresses
+    self.trust = trust
     self.name = name
     self.random = random
     self.limits = limits
@@ -72,11 +75,14 @@ struct NATSConnection {
       }
       return false
     }
-    var parser = NATSParser(limits: limits)
     var buffer = [UInt8](repeating: 0, count: limits.readBytes)
+    if address.usesTLS, let trust { try encrypt(socket, trust, address, until: deadline, &buffer) }
+    var parser = NATSParser(limits: limits)
     var writing: [UInt8] = []
     var written = 0
-    var isIntroduced = false
+    // Over TLS the server has said who it is before.
+    var isIntroduced = address.usesTLS
+    if isIntroduced { state.withLock { $0.introduce(address.connectLine(name: name)) } }
     var isAsked = true
     while !isClosed {
       if written == writing.count { (writing, written) = (state.withLock { $0.takeOutput() }, 0) }
@@ -87,20 +93,61 @@ struct NATSConnection {
       }
       let ready = wait(for: socket, writing: written < writing.count, until: deadline)
       if ready & ~Int16(POLLOUT) != 0 {
-        switch try socket.read(into: &buffer) {
-        case .ended: throw NATSError(operation: "read", message: "the server has closed the connection")
-        case .wouldBlock: break
-        case .bytes(let count):
-          parser.append(buffer[..<count])
-          while let message = try parser.next() { try handle(message, address, &isIntroduced) }
-          // The handshake has one deadline, whatever comes in.
-          if state.withLock({ $0.isReady }) { (deadline, isAsked) = (.now + limits.pingInterval, false) }
-        }
+        repeat {
+          switch try socket.read(into: &buffer) {
+          case .ended: throw NATSError(operation: "read", message: "the server has closed the connection")
+          case .wouldBlock: break
+          case .bytes(let count):
+            parser.append(buffer[..<count])
+            while let message = try parser.next() { try handle(message, address, &isIntroduced) }
+            // The handshake has one deadline, whatever comes in.
+            if state.withLock({ $0.isReady }) { (deadline, isAsked) = (.now + limits.pingInterval, false) }
+          }
+        } while socket.hasPending && !isClosed
       }
       guard ContinuousClock.now >= deadline else { continue }
       if isAsked { throw NATSError(operation: "read", message: "the server does not answer") }
       state.withLock { $0.ping(confirmingSubscriptions: false) }
       (deadline, isAsked) = (.now + limits.pingTimeout, true)
+    }
+  }
+
+  /// Reads the server's first line, which is never encrypted and is believed in nothing, and makes the handshake.
+  private func encrypt(
+    _ socket: NATSSocket, _ trust: NATSTrust, _ address: NATSAddress, until deadline: ContinuousClock.Instant,
+    _ buffer: inout [UInt8]
+  ) throws(NATSError) {
+    var parser = NATSParser(limits: limits)
+    var greeting: NATSServerMessage?
+    while greeting == nil {
+      try awaitSocket(socket, writing: false, until: deadline)
+      switch try socket.read(into: &buffer) {
+      case .ended: throw NATSError(operation: "read", message: "the server has closed the connection")
+      case .wouldBlock: continue
+      case .bytes(let count): parser.append(buffer[..<count])
+      }
+      greeting = try parser.next()
+    }
+    // What somebody on the way may have added must not pass for what the server says later.
+    guard greeting == .info, parser.isEmpty else {
+      throw NATSError(operation: "read", message: "the server does not wait for the handshake")
+    }
+    try socket.encrypt(trust, host: address.host)
+    while true {
+      let (isDone, wantsWrite) = try socket.handshake()
+      if isDone { return }
+      try awaitSocket(socket, writing: wantsWrite, until: deadline)
+    }
+  }
+
+  /// Waits until the socket is ready.
+  private func awaitSocket(
+    _ socket: NATSSocket, writing: Bool, until deadline: ContinuousClock.Instant
+  ) throws(NATSError) {
+    while wait(for: socket, writing: writing, until: deadline) == 0 {
+      guard !isClosed, ContinuousClock.now < deadline else {
+        throw NATSError(operation: "connect", message: "timed out")
+      }
     }
   }
 

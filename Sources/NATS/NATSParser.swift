@@ -27,6 +27,9 @@ struct NATSParser {
     self.limits = limits
   }
 
+  /// Whether all that came in was taken.
+  var isEmpty: Bool { head == buffer.count }
+
   mutating func append(_ bytes: some Collection<UInt8>) {
     if head > 0 {
       buffer.removeFirst(head)

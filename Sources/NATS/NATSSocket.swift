@@ -4,14 +4,29 @@ internal import Glibc
 /// A TCP socket that does not block. Closed when it is let go.
 final class NATSSocket {
   let number: Int32
+  private var tls: NATSTLS?
 
   private init(_ number: Int32) {
     self.number = number
   }
 
   deinit {
+    tls = nil
     close(number)
   }
+
+  /// Begins TLS. Before anything else is read or written, `handshake` must have ended.
+  func encrypt(_ trust: NATSTrust, host: String) throws(NATSError) {
+    tls = try NATSTLS(trust, socket: number, host: host)
+  }
+
+  /// See `NATSTLS`.
+  func handshake() throws(NATSError) -> (isDone: Bool, wantsWrite: Bool) {
+    try tls?.handshake() ?? (true, false)
+  }
+
+  /// Whether something can be read for which the socket itself is not ready.
+  var hasPending: Bool { tls?.hasPending ?? false }
 
   enum Outcome {
     case bytes(Int)
@@ -70,6 +85,7 @@ final class NATSSocket {
   }
 
   func read(into buffer: inout [UInt8]) throws(NATSError) -> Outcome {
+    if let tls { return try tls.read(into: &buffer) }
     while true {
       let count = recv(number, &buffer, buffer.count, 0)
       if count > 0 { return .bytes(count) }
@@ -81,6 +97,7 @@ final class NATSSocket {
   }
 
   func write(_ bytes: [UInt8], from start: Int) throws(NATSError) -> Outcome {
+    if let tls { return try tls.write(bytes, from: start) }
     while true {
       let count = bytes.withUnsafeBytes { bytes in
         send(number, bytes.baseAddress.map { $0 + start }, bytes.count - start, Int32(MSG_NOSIGNAL))

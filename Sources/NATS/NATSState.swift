@@ -11,6 +11,8 @@ struct NATSState {
   var isClosed = false
   private var lastNumber: UInt64 = 0
   private var isConnected = false
+  /// What the server of this connection has complained of.
+  private var complaint: NATSError?
   /// What waits for the thread.
   private var output: [UInt8] = []
   /// What the thread has taken and not written yet.
@@ -116,11 +118,15 @@ struct NATSState {
     unwritten = 0
     pingsUnanswered = 0
     pongsUntilSubscribed = nil
-    if let error { figures.lastError = error }
+    // What the server complained of tells more than that it closed the connection then.
+    if let error { figures.lastError = complaint ?? error }
+    complaint = nil
   }
 
+  /// The server complains.
   mutating func failed(_ error: NATSError) {
     figures.lastError = error
+    complaint = error
   }
 }
 

@@ -12,6 +12,7 @@ struct Configuration: Sendable {
   var database: String?
   /// What wakes other nodes; may hold a password.
   var bus: String?
+  var busAuthority: String?
   var blobs: BlobSettings
   /// Names of the domains to serve; nil for all.
   var services: Set<String>?
@@ -49,6 +50,7 @@ struct Configuration: Sendable {
     if bus != nil, database == nil {
       throw UsageError("bus: there is nobody to tell without --database; a SQLite database has one node")
     }
+    busAuthority = values[.busAuthority]
     blobs = try BlobSettings(values, data: data)
     let services = values.list(.services)
     if let unknown = services.first(where: { !Front.domains.contains($0) }) {

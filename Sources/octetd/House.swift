@@ -131,7 +131,7 @@ struct House: Sendable {
   private static func bus(_ configuration: Configuration) throws(StartFailure) -> (any MessageBus)? {
     guard let url = configuration.bus else { return nil }
     do {
-      return try NATSBus(url: url)
+      return try NATSBus(url: url, authorityFile: configuration.busAuthority)
     } catch {
       throw StartFailure(.usage, "bus: \(error)")
     }

@@ -37,7 +37,10 @@ extension Setting {
     help: "Keep the data in PostgreSQL, postgres://USER@HOST/NAME, which nodes may share. SQLite in --data by default.")
   static let bus = Setting(
     name: "bus", placeholder: "URL", fallback: nil,
-    help: "Tell other nodes at once what was committed, by NATS: nats://HOST, several separated by commas.")
+    help: "Tell other nodes at once what was committed, by NATS: nats://HOST or tls://HOST, several with commas.")
+  static let busAuthority = Setting(
+    name: "bus-ca", placeholder: "FILE", fallback: nil,
+    help: "Authorities whose certificates are trusted at tls:// servers of --bus, PEM, in place of the system's.")
   static let blobs = Setting(
     name: "blobs", placeholder: "DIR", fallback: nil,
     help: "Where contents such as pictures are kept: by default in --data. Nodes that share a database share it, too.")
@@ -109,7 +112,8 @@ extension Setting {
 
   static let all =
     [
-      listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, bus, blobs,
+      listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, bus, busAuthority,
+      blobs,
     ] + BlobSettings.all + [
       services, web, corsOrigin, corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, queueDelay, rateLimits,
       channelz, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,

@@ -79,9 +79,10 @@ def test_a_start_that_fails_gives_its_number_back(tmp_path):
         assert result.returncode == 74  # In use; it is not this one that has the number.
 
 
-def test_a_start_that_fails_right_after_joining_gives_its_number_back(tmp_path, postgres):
+@pytest.mark.parametrize("bus", [("nats://",), ("tls://localhost", "--bus-ca", "/nonexistent.pem")])
+def test_a_start_that_fails_right_after_joining_gives_its_number_back(tmp_path, postgres, bus):
     url = postgres.make_database()
-    result = run("--listen", "127.0.0.1:0", "--data", tmp_path, "--database", url, "--bus", "nats://")
+    result = run("--listen", "127.0.0.1:0", "--data", tmp_path, "--database", url, "--bus", *bus)
     assert result.returncode == 64 and "bus" in last_event(result.stderr)["message"], result.stderr
     held = f"SELECT count(*), sum(CAST(expires_at > {time.time_ns()} AS INTEGER)) FROM octet_nodes"
     assert postgres.run(held, database=urllib.parse.urlsplit(url).path[1:]).strip() == "1|0"

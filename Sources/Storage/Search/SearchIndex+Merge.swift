@@ -15,19 +15,10 @@ extension SearchIndex: Sweep {
   private static let deadShare = 4
 
   public func step(_ database: any Database) async throws -> Bool {
-    let isForWords = work.withLock { work in
-      work.isForWords.toggle()
-      return work.isForWords
-    }
-    if isForWords, try await spreadNewWords(database) { return true }
-    if try await mergeSegments(database) { return true }
-    return isForWords ? false : try await spreadNewWords(database)
-  }
-
-  private func mergeSegments(_ database: any Database) async throws -> Bool {
-    var underWay = work.withLock { work in
-      defer { work.merge = nil }
-      return work.merge
+    if try await spreadNewWords(database) { return true }
+    var underWay = merging.withLock { merge in
+      defer { merge = nil }
+      return merge
     }
     if underWay == nil {
       if try await removeRetired(database) { return true }
@@ -47,7 +38,7 @@ extension SearchIndex: Sweep {
       try await finish(merge, database)
     } else if try await write(rows, to: merge.target, database) {
       let next = merge
-      work.withLock { $0.merge = next }
+      merging.withLock { $0 = next }
     }
     return true
   }

@@ -17,11 +17,10 @@ extension SearchIndex {
       return try page(of: known.hits, cursor, query, pageSize, isComplete: known.isComplete, reader)
     }
     let source = try SearchSource(self, reader)
+    let (groups, areAll) = try groups(words, query, frozen: cursor?.weights, source, reader)
     let tags = query.tags.map(tagKey)
     let facets = cursor == nil ? query.facets.map { ($0, tagKey($0)) } : []
-    let (keys, areAll) = try keys(words, query, reader)
-    try source.open(keys.flatMap { $0 } + tags + facets.map(\.1), reader)
-    let groups = groups(keys, frozen: cursor?.weights, source)
+    try source.open(tags + facets.map(\.1) + query.ranges.keys.map { numberKey($0) }, reader)
     let limit = max(0, shape.hits - Int(cursor?.offset ?? 0))
     var scan = SearchScan(
       source: source, groups: groups, tags: tags, ranges: query.ranges, facets: facets, after: cursor?.last,
@@ -55,26 +54,26 @@ extension SearchIndex {
     return words
   }
 
-  /// Those that each word stands for.
-  private func keys(
-    _ words: [SearchText.Word], _ query: SearchQuery, _ reader: any Reader
-  ) throws -> (keys: [[Int64]], areAll: Bool) {
-    var keys = words.map { [wordKey($0.text)] }
-    guard query.completesLastWord, let last = words.last, !last.isFragment else { return (keys, true) }
-    let completions = try completions(last.text, reader)
-    for key in completions.words.map({ wordKey($0.word) }) where !keys[words.count - 1].contains(key) {
-      keys[words.count - 1].append(key)
-    }
-    return (keys, completions.areAll)
-  }
-
   /// What a document must have, with weights: those of the first page if there was one.
-  private func groups(_ keys: [[Int64]], frozen: [Int64]?, _ source: SearchSource) -> [SearchScan.Group] {
-    keys.enumerated().map { index, keys in
-      let weight = frozen.flatMap { $0.indices.contains(index) ? $0[index] : nil }
+  private func groups(
+    _ words: [SearchText.Word], _ query: SearchQuery, frozen: [Int64]?, _ source: SearchSource, _ reader: any Reader
+  ) throws -> (groups: [SearchScan.Group], areAll: Bool) {
+    var areAll = true
+    var groups: [SearchScan.Group] = []
+    for (index, word) in words.enumerated() {
+      var keys = [wordKey(word.text)]
+      if query.completesLastWord, index == words.count - 1, !word.isFragment {
+        let completions = try completions(word.text, reader)
+        areAll = completions.areAll
+        for key in completions.words.map({ wordKey($0.word) }) where !keys.contains(key) { keys.append(key) }
+      }
+      try source.open(keys, reader)
       let frequency = keys.reduce(0) { $0 + source.frequency($1) }
-      return SearchScan.Group(keys: keys, weight: weight ?? Self.weight(frequency: frequency, of: source.documents))
+      let weight = frozen.flatMap { $0.indices.contains(index) ? $0[index] : nil }
+      groups.append(
+        SearchScan.Group(keys: keys, weight: weight ?? Self.weight(frequency: frequency, of: source.documents)))
     }
+    return (groups, areAll)
   }
 
   /// BM25's inverse document frequency, never negative.

@@ -25,14 +25,7 @@ public final class SearchIndex: Sendable {
   let random: any RandomSource
   /// Keys of words that are in the vocabulary.
   let knownWords = Locked(BoundedCache<Int64, Bool>(capacity: SearchLimits.rememberedWords))
-  let work = Locked(Work())
-
-  /// What `step` is at.
-  struct Work {
-    /// Both take turns, so that neither waits for the end of the other.
-    var isForWords = false
-    var merge: SearchMerge?
-  }
+  let merging = Locked<SearchMerge?>(nil)
 
   /// When segments are made and merged. Tests make small ones.
   struct Shape {

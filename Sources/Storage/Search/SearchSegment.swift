@@ -54,19 +54,21 @@ final class SearchDocumentCache: Sendable {
 extension SearchIndex {
   /// The segments that are searched, the newest first.
   func segments(_ reader: any Reader) throws -> [SearchSegment] {
-    var segments: [SearchSegment] = []
-    // One statement: a merge may retire a segment between two.
+    var segments: [SearchSegment] = try reader.rows(
+      """
+      SELECT segment, documents, lowest, highest FROM octet_search_segments WHERE collection = $1 AND state = 1
+      ORDER BY segment DESC
+      """, collection
+    ) { SearchSegment(id: $0[0], documents: $0[1], lowest: $0[2], highest: $0[3]) }
+    if segments.isEmpty { return [] }
+    let places = Dictionary(uniqueKeysWithValues: segments.enumerated().map { ($1.id, $0) })
     try reader.query(
       """
-      SELECT s.segment, s.documents, s.lowest, s.highest, d.chunk, d.bits
-      FROM octet_search_segments s LEFT JOIN octet_search_dead d ON d.segment = s.segment
-      WHERE s.collection = $1 AND s.state = 1 ORDER BY s.segment DESC
+      SELECT d.segment, d.chunk, d.bits FROM octet_search_segments s CROSS JOIN octet_search_dead d
+      WHERE s.collection = $1 AND s.state >= 1 AND d.segment = s.segment
       """, [.integer(collection)]
     ) { row in
-      if segments.last?.id != row[0] as Int64 {
-        segments.append(SearchSegment(id: row[0], documents: row[1], lowest: row[2], highest: row[3]))
-      }
-      if let chunk: Int = row[4] { segments[segments.count - 1].dead[chunk] = row[5] }
+      if let place = places[row[0]] { segments[place].dead[row[1]] = row[2] }
     }
     return segments
   }

@@ -34,44 +34,29 @@ final class SearchSource {
 
   /// Looks some terms up in all segments, once.
   func open(_ terms: [Int64], _ reader: any Reader) throws {
-    var rest = terms.filter { lists[$0] == nil }[...]
-    for term in rest { lists[term] = [:] }
-    for (size, sql) in Self.termSQL {
-      while rest.count >= size {
-        for some in segments.map({ SQLValue.integer($0.id) }).filledPieces(of: Self.segmentsAtOnce) {
-          try reader.query(sql, some + rest.prefix(size).map(SQLValue.integer)) { row in
-            let (term, segment): (Int64, Int64) = (row[0], row[1])
-            guard let entry = SearchTerms.entry(of: term, in: row[2]) else { return }
-            lists[term]?[segment] = List(total: entry.total, parts: entry.list.isEmpty ? nil : [entry.list])
-          }
-        }
-        rest = rest.dropFirst(size)
+    if segments.isEmpty { return }
+    for term in terms where lists[term] == nil {
+      var found: [Int64: List] = [:]
+      try reader.query(Self.termSQL, [.integer(index.collection), .integer(term)]) { row in
+        guard let entry = SearchTerms.entry(of: term, in: row[1]) else { return }
+        found[row[0]] = List(total: entry.total, parts: entry.list.isEmpty ? nil : [entry.list])
       }
+      lists[term] = found
     }
   }
 
-  /// By how many terms are looked up.
-  private static let termSQL = [16, 4, 1].map { size in
-    let terms = (0..<size).map { placeholders(from: 1 + segmentsAtOnce + $0, count: 1) }.joined(separator: ", ")
-    return (
-      size,
-      """
-      SELECT v.column1, t.segment, t.bytes
-      FROM (VALUES \(terms)) v CROSS JOIN octet_search_segments s CROSS JOIN octet_search_terms t
-      WHERE s.segment IN \(placeholders(from: 1, count: segmentsAtOnce)) AND t.segment = s.segment
-      AND t.term = (SELECT max(term) FROM octet_search_terms WHERE segment = s.segment AND term <= v.column1)
-      """
-    )
-  }
-
-  private static let segmentsAtOnce = 32
+  private static let termSQL = """
+    SELECT t.segment, t.bytes FROM octet_search_segments s CROSS JOIN octet_search_terms t
+    WHERE s.collection = $1 AND s.state >= 1 AND t.segment = s.segment AND t.term =
+    (SELECT max(term) FROM octet_search_terms WHERE segment = s.segment AND term <= $2)
+    """
 
   /// How many documents of a segment have a term, dead ones included. The term must have been opened.
   func total(_ term: Int64, _ segment: Int64) -> Int { lists[term]?[segment]?.total ?? 0 }
 
   /// How many documents have a term, dead ones included.
   func frequency(_ term: Int64) -> Int64 {
-    let sealed = segments.reduce(0) { $0 + total(term, $1.id) }
+    let sealed = lists[term]?.values.reduce(0) { $0 + $1.total } ?? 0
     return Int64(sealed + fresh.count { $0.entry.impact(of: term) != nil })
   }
 
@@ -86,6 +71,9 @@ final class SearchSource {
 
   // MARK: - Lists
 
+  /// Terms, or segments, or documents of one statement.
+  private static let atOnce = 8
+
   /// Whether so few documents are looked up in a list or column of so many.
   func areFew(_ documents: Int, in total: Int) -> Bool { documents * index.shape.postingsForLookUp < total }
 
@@ -95,30 +83,21 @@ final class SearchSource {
       guard let list = lists[term]?[segment] else { return false }
       return list.parts == nil
     }
-    for (segment, parts) in try read(Self.listSQL, term, wanted, reader) {
-      lists[term]?[segment]?.parts = parts.sorted { $0.first < $1.first }.map(\.bytes)
-    }
-  }
-
-  private static let (listSQL, bestSQL) = (listSQL("part >= 0"), listSQL("part < 0"))
-
-  private static func listSQL(_ condition: String) -> (one: String, many: String) {
-    let sql = "SELECT segment, part, bytes FROM octet_search_blocks WHERE term = $1 AND \(condition) AND segment IN "
-    return (sql + placeholders(from: 2, count: 1), sql + placeholders(from: 2, count: segmentsAtOnce))
-  }
-
-  private func read(
-    _ sql: (one: String, many: String), _ term: Int64, _ segments: [Int64], _ reader: any Reader
-  ) throws -> [Int64: [SearchPostings.Part]] {
-    var found: [Int64: [SearchPostings.Part]] = [:]
-    let size = segments.count == 1 ? 1 : Self.segmentsAtOnce
-    for some in segments.map(SQLValue.integer).filledPieces(of: size) {
-      try reader.query(size == 1 ? sql.one : sql.many, [.integer(term)] + some) {
+    for some in wanted.map(SQLValue.integer).filledPieces(of: Self.atOnce) {
+      var found: [Int64: [SearchPostings.Part]] = [:]
+      try reader.query(Self.listSQL, [.integer(term)] + some) {
         found[$0[0], default: []].append(SearchPostings.Part(first: $0[1], bytes: $0[2]))
       }
+      for (segment, parts) in found {
+        lists[term]?[segment]?.parts = parts.sorted { $0.first < $1.first }.map(\.bytes)
+      }
     }
-    return found
   }
+
+  private static let listSQL = """
+    SELECT segment, part, bytes FROM octet_search_blocks
+    WHERE term = $1 AND part >= 0 AND segment IN \(placeholders(from: 2, count: atOnce))
+    """
 
   /// A whole list.
   func parts(_ term: Int64, _ segment: Int64, _ reader: any Reader) throws -> [[UInt8]] {
@@ -142,19 +121,17 @@ final class SearchSource {
     _ key: Int64, _ segment: Int64, _ ordinals: [Int32], _ reader: any Reader
   ) throws -> [SearchPostings.Part] {
     var found: [Int: [UInt8]] = [:]
-    for some in ordinals.map({ SQLValue.integer(Int64($0)) }).filledPieces(of: Self.documentsAtOnce) {
+    for some in ordinals.map({ SQLValue.integer(Int64($0)) }).filledPieces(of: Self.atOnce) {
       try reader.query(Self.lookUpSQL, [.integer(segment), .integer(key)] + some) { found[$0[0]] = $0[1] }
     }
     return found.sorted { $0.key < $1.key }.map { SearchPostings.Part(first: $0.key, bytes: $0.value) }
   }
 
-  private static let documentsAtOnce = 8
   private static let lookUpSQL = """
-    SELECT part, bytes FROM octet_search_blocks WHERE segment = $1 AND term = $2 AND part IN (\(lookUps))
+    SELECT part, bytes FROM octet_search_blocks WHERE segment = $1 AND term = $2 AND part IN (\((3..<(3 + atOnce)).map {
+      "(SELECT max(part) FROM octet_search_blocks WHERE segment = $1 AND term = $2 AND part <= $\($0))"
+    }.joined(separator: ", ")))
     """
-  private static let lookUps = (3..<(3 + documentsAtOnce)).map {
-    "(SELECT max(part) FROM octet_search_blocks WHERE segment = $1 AND term = $2 AND part <= $\($0))"
-  }.joined(separator: ", ")
 
   /// Whether a list's best postings are kept once more.
   func isLong(_ term: Int64, _ segment: Int64) -> Bool {
@@ -164,13 +141,19 @@ final class SearchSource {
   /// The best postings of a long list.
   func best(_ term: Int64, _ segment: Int64, _ reader: any Reader) throws -> [[UInt8]] {
     if bests[term] == nil {
-      let long = segments.map(\.id).filter { isLong(term, $0) }
-      bests[term] = try read(Self.bestSQL, term, long, reader).mapValues { parts in
-        parts.sorted { $0.first > $1.first }.map(\.bytes)
+      var found: [Int64: [SearchPostings.Part]] = [:]
+      try reader.query(Self.bestSQL, [.integer(index.collection), .integer(term)]) {
+        found[$0[0], default: []].append(SearchPostings.Part(first: $0[1], bytes: $0[2]))
       }
+      bests[term] = found.mapValues { parts in parts.sorted { $0.first > $1.first }.map(\.bytes) }
     }
     return bests[term]?[segment] ?? []
   }
+
+  private static let bestSQL = """
+    SELECT b.segment, b.part, b.bytes FROM octet_search_segments s CROSS JOIN octet_search_blocks b
+    WHERE s.collection = $1 AND s.state >= 1 AND b.segment = s.segment AND b.term = $2 AND b.part < 0
+    """
 
   // MARK: - Numbers
 
