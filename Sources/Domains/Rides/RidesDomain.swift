@@ -37,8 +37,8 @@ public final class RidesDomain: Domain {
     core = RidesCore(
       kit: kit, timers: timers, rooms: rooms, limits: limits, fleet: fleet,
       owner: kit.others.map { CityOwner($0, kit: kit, fleet: fleet, lifetime: limits.cityLease) },
-      pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: Self.tracks(kit),
-      durables: ConflatingTopics(), sessions: Self.sessions(kit))
+      timeZones: TimeZones(), pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: Self.tracks(kit),
+      durables: ConflatingTopics(), sessions: Self.sessions(kit), wishes: Self.wishes(kit))
     core.handleTimers()
   }
 
@@ -64,6 +64,21 @@ public final class RidesDomain: Domain {
       decode: { bytes in
         guard var words = BusWords(bytes), words.left == 1 else { return nil }
         return Identifier(rawValue: words.word())
+      })
+  }
+
+  private static func wishes(_ kit: Kit) -> ConflatingTopics<Int64> {
+    guard let bus = kit.others?.bus else { return ConflatingTopics() }
+    return ConflatingTopics(
+      bus: bus, subject: "octet.rides.wishes", key: kit.keys.derived(for: "rides wishes 1"),
+      encode: { wish in
+        var words = BusWords()
+        words.append(wish)
+        return words.bytes
+      },
+      decode: { bytes in
+        guard var words = BusWords(bytes), words.left == 1 else { return nil }
+        return words.word()
       })
   }
 

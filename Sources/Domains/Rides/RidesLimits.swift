@@ -33,6 +33,9 @@ public struct RidesLimits: Sendable {
   public var trailBatch = 20
   /// How long a point of a trail is kept in memory at most.
   public var trailInterval: Duration = .seconds(2)
+  /// How long the end of a ride waits for the trail that another node has in memory: longer than that keeps it. After
+  /// that the durable trail counts, which is all that the driver was told of.
+  public var flushWait: Duration = .seconds(4)
   /// How often the last positions are stored.
   public var checkpointInterval: Duration = .seconds(5)
   /// How long a city has no one who matches it after the node that did died, where there are several.

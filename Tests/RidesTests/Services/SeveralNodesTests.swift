@@ -110,6 +110,57 @@ import Testing
     #expect(await failure { while true { _ = try await elsewhere.next() } } == Failure(.aborted, "SESSION_REPLACED"))
   }
 
+  /// A ride under way, whose last position is in the memory of the second node alone, and its driver on a third one.
+  private func rideWithTrailElsewhere(
+    flushWait: Duration
+  ) async throws -> (world: RidesWorld, driver: TestDriver, second: RidesDomain, ride: Identifier, last: Int64) {
+    var limits = RidesLimits()
+    limits.flushWait = flushWait
+    let world = try await RidesWorld(limits: limits, isShared: true)
+    try await world.match()
+    let driver = try await TestDriver.online(world)
+    let rider = TestRider(world)
+    let ride = try await rider.requestRide()
+    #expect(try await world.match() == 1)
+    #expect(try await driver.accept(try await driver.offer()).ackedRide != nil)
+    try await driver.arrive(ride.id)
+    try await driver.start(ride.id, pin: try #require(try await rider.ride(ride.id).pin))
+    world.clock.advance(by: .seconds(2))
+    let last = try await driver.report(place(north: 20)).acceptedSequence
+    try await world.core.checkpointPositions()
+    #expect(world.core.fleet.waitingTrails().count == 1)
+    // This node goes on with the session.
+    let second = try world.join(number: 3).rides
+    return (world, driver, second, try Identifier.parse(ride.id, kind: IDKind.ride), last)
+  }
+
+  private func trailEnd(_ world: RidesWorld, _ ride: Identifier) async throws -> Int64? {
+    try await world.database.read { try $0.lastTrailPoint(of: ride, epoch: 1)?.sequence }
+  }
+
+  @Test func `a ride that is completed on another node is billed with what the session's node has in memory`()
+    async throws
+  {
+    let (world, driver, second, ride, last) = try await rideWithTrailElsewhere(flushWait: .seconds(600))
+    let rounds = Task { while !Task.isCancelled { try await second.core.followOtherNodes() } }
+    try await TestDriver(world, user: driver.user).complete(ride.text(kind: IDKind.ride))
+    rounds.cancel()
+    #expect(try await trailEnd(world, ride) == last)
+    #expect(try await world.violations().isEmpty)
+  }
+
+  @Test func `after flushWait, or at once if the driver was not heard from, the durable trail is billed`() async throws
+  {
+    for isSilent in [false, true] {
+      let wait: Duration = isSilent ? .seconds(600) : .milliseconds(50)
+      let (world, driver, _, ride, last) = try await rideWithTrailElsewhere(flushWait: wait)
+      if isSilent { world.clock.advance(by: .seconds(15)) }
+      try await TestDriver(world, user: driver.user).complete(ride.text(kind: IDKind.ride))
+      #expect(try await trailEnd(world, ride) ?? 0 < last)
+      #expect(try await world.violations().isEmpty)
+    }
+  }
+
   @Test func `a ride goes on with the driver's session on another node`() async throws {
     let (world, first) = try await world()
     let driver = try await TestDriver.online(world)

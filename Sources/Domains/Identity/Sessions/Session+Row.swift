@@ -14,7 +14,6 @@ extension Session {
     state = row.isLive(at: now) ? .live : .ended
     signInTime = Timestamp(row.signedInAt)
     lastUseTime = Timestamp(row.lastUsedAt)
-    proofTime = Timestamp(row.provedAt)
     self.current = current
   }
 

@@ -15,6 +15,7 @@ struct RidesCore: Sendable {
   let fleet: Fleet
   /// Nil if no other node serves the database: this one then matches all cities.
   let owner: CityOwner?
+  let timeZones: TimeZones
   let pinKey: SecretKey
   /// Where the driver of a ride is, by `trackTopic`.
   let tracks: ConflatingTopics<TrackPoint>
@@ -22,13 +23,10 @@ struct RidesCore: Sendable {
   let durables: ConflatingTopics<Int64>
   /// The session of a driver that counts, by `driverTopic`; an older one ends.
   let sessions: ConflatingTopics<Identifier>
+  /// Tells the node of a driver's session, by `driverTopic`, that another one waits for the trail.
+  let wishes: ConflatingTopics<Int64>
 
   var now: Instant { kit.clock.now() }
-
-  /// The zone of a city. Its name was checked when the city was founded; should its file be gone, UTC stands in.
-  func timeZone(of city: CityRecord) -> TimeZoneTable {
-    kit.timeZones.table(city.timeZone) ?? .utc
-  }
 }
 
 /// The kinds of timers that rides set, by the id of the ride.

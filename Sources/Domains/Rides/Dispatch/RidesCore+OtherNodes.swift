@@ -22,14 +22,46 @@ extension RidesCore {
     return try await kit.database.write { try $0.beginSession(id, of: driver) }
   }
 
-  /// Ends the sessions on this node whose drivers have begun a newer one elsewhere, if nothing has told of it.
+  /// Ends the sessions on this node whose drivers have begun a newer one elsewhere, if nothing has told of it, and makes
+  /// the trails durable that another node waits for.
   private func followSessions() async throws {
     let drivers = sessions.readTopics.compactMap(driver(of:))
     guard !drivers.isEmpty else { return }
-    for (driver, session) in try await kit.database.read({ try $0.newestSessions(of: drivers) }) {
-      sessions.take(driverTopic(driver), session)
+    for stored in try await kit.database.read({ try $0.newestSessions(of: drivers) }) {
+      sessions.take(driverTopic(stored.driver), stored.session)
+      try await answer(stored)
     }
   }
+
+  /// Makes the trail of a driver who has a session here durable, if another node waits for that.
+  func answerWishes(forTrailOf driver: Identifier) async throws {
+    for stored in try await kit.database.read({ try $0.newestSessions(of: [driver]) }) { try await answer(stored) }
+  }
+
+  private func answer(_ stored: StoredSession) async throws {
+    guard stored.flushWanted > stored.flushed else { return }
+    try await flushTrails(of: stored.driver)
+    try await kit.database.write { try $0.noteFlush(of: stored.driver, upTo: stored.flushWanted) }
+  }
+
+  /// Has the node of a driver's session make the trail durable, if that is another node, and waits for it. The wish is in
+  /// the database; the bus only tells of it.
+  func flushTrailElsewhere(of driver: Identifier) async throws {
+    let topic = driverTopic(driver)
+    guard owner != nil, sessions.newest(topic) == nil else { return }
+    let heardAfter = now - limits.checkpointInterval * 3
+    let wish = try await kit.database.write { try $0.askForFlush(of: driver, heardAfter: heardAfter) }
+    guard let wish else { return }
+    wishes.update(topic, wish)
+    // The other node's time, not that of the data.
+    let end = ContinuousClock.now + limits.flushWait
+    while try await kit.database.read({ try $0.flushed(of: driver) }) < wish, ContinuousClock.now < end {
+      try await Task.sleep(for: Self.flushPause)
+    }
+  }
+
+  /// Between two looks for the answer to a wish.
+  private static let flushPause: Duration = .milliseconds(25)
 
   /// Looks what other nodes have stored of drivers who report here.
   func follow(_ drivers: [Identifier]) async throws {

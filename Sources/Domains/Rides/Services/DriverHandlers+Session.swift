@@ -41,6 +41,7 @@ private struct WorkingSession: Sendable {
     core.sessions.publish(topic, id)
     defer { forgetTopics(topic) }
     let durable = core.durables.subscribe(topic)
+    let wishes = core.wishes.subscribe(topic)
     let (state, _, events) = try await core.kit.hub.watch(topic) { [core, driver] reader in
       try core.sessionState(of: driver.id, in: reader)
     }
@@ -54,6 +55,7 @@ private struct WorkingSession: Sendable {
       group.addTask { try await tellEvents(events, heart) }
       group.addTask { try await tellDurable(topic, durable) }
       group.addTask { try await waitForNewer(topic, newest) }
+      group.addTask { try await grant(wishes, topic) }
       defer { group.cancelAll() }
       try await group.next()
     }
@@ -100,6 +102,18 @@ private struct WorkingSession: Sendable {
         if session > id { throw RidesError.sessionReplaced }
       }
       newest = core.sessions.subscribe(topic)
+    }
+  }
+
+  /// Makes the trail durable when another node says that it waits for that.
+  private func grant(_ first: ConflatingSubscription<Int64>, _ topic: Topic) async throws {
+    var wishes = first
+    while true {
+      while try await wishes.next() != nil {
+        // What fails now is done with the next look at what is stored.
+        try? await core.answerWishes(forTrailOf: driver.id)
+      }
+      wishes = core.wishes.subscribe(topic)
     }
   }
 

@@ -137,6 +137,7 @@ struct RideHandlers: RideService {
     // The meter reads the durable trail, so what is still in memory goes there first.
     if let driver = try await core.kit.database.read({ try $0.driver(ofUser: user) }) {
       try await core.flushTrails(of: driver.id)
+      try await core.flushTrailElsewhere(of: driver.id)
     }
     return try await core.kit.mutate(request, context) { [core] writer in
       try core.complete(id, by: user, in: writer)

@@ -12,6 +12,7 @@ enum RidesSchema {
       sql: places + drivers + rides),
     Migration("rides", 2, "drivers whom several nodes serve", sql: severalNodes),
     Migration("rides", 3, "sessions of drivers whom several nodes serve", sql: sessions),
+    Migration("rides", 4, "trails that another node asks for", sql: flushes),
   ]
 
   private static let severalNodes = """
@@ -30,6 +31,12 @@ enum RidesSchema {
       session INTEGER NOT NULL,
       PRIMARY KEY (driver_id)
     ) WITHOUT ROWID;
+    """
+
+  private static let flushes = """
+    -- How often other nodes have asked for what is in the memory of the session's node, and what was answered.
+    ALTER TABLE rides_sessions ADD COLUMN flush_wanted INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rides_sessions ADD COLUMN flushed INTEGER NOT NULL DEFAULT 0;
     """
 
   private static let places = """

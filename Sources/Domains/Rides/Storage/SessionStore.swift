@@ -16,18 +16,52 @@ extension Writer {
     guard let session else { throw StorageError(.corrupt, operation: "step", message: "a session was not stored") }
     return session
   }
+
+  /// Asks the node of a driver's session to make the trail durable.
+  /// - Parameter instant: a driver who was not heard from since has no session.
+  /// - Returns: the number of the wish, nil if nobody would answer.
+  func askForFlush(of driver: Identifier, heardAfter instant: Instant) throws -> Int64? {
+    try first(
+      """
+      UPDATE rides_sessions SET flush_wanted = flush_wanted + 1 WHERE driver_id = $1
+        AND EXISTS (SELECT 1 FROM rides_positions x WHERE x.driver_id = $1 AND x.heard_at > $2)
+      RETURNING flush_wanted
+      """, driver, instant
+    ) { $0[0] }
+  }
+
+  /// Answers the wishes up to one.
+  func noteFlush(of driver: Identifier, upTo wish: Int64) throws {
+    try execute("UPDATE rides_sessions SET flushed = $2 WHERE driver_id = $1 AND flushed < $2", driver, wish)
+  }
+}
+
+/// The newest session of a driver.
+struct StoredSession: Sendable {
+  let driver: Identifier
+  let session: Identifier
+  /// The last wish for the trail, and the last one that was answered.
+  let flushWanted: Int64
+  let flushed: Int64
 }
 
 extension Reader {
   /// The newest session of each of the drivers who have had one.
-  func newestSessions(of drivers: [Identifier]) throws -> [(driver: Identifier, session: Identifier)] {
+  func newestSessions(of drivers: [Identifier]) throws -> [StoredSession] {
     try chunked(drivers) { places, arguments in
-      var sessions: [(driver: Identifier, session: Identifier)] = []
-      try forEachRow("SELECT driver_id, session FROM rides_sessions WHERE driver_id IN (\(places))", arguments) { row in
-        sessions.append((row[0], row[1]))
+      var sessions: [StoredSession] = []
+      try forEachRow(
+        "SELECT driver_id, session, flush_wanted, flushed FROM rides_sessions WHERE driver_id IN (\(places))", arguments
+      ) { row in
+        sessions.append(StoredSession(driver: row[0], session: row[1], flushWanted: row[2], flushed: row[3]))
         return true
       }
       return sessions
     }
+  }
+
+  /// The last wish for a driver's trail that was answered.
+  func flushed(of driver: Identifier) throws -> Int64 {
+    try first("SELECT flushed FROM rides_sessions WHERE driver_id = $1", driver) { $0[0] } ?? 0
   }
 }

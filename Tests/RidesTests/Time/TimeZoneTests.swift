@@ -2,13 +2,7 @@ import Base
 import OctetTypes
 import Testing
 
-@testable import DomainKit
-
-private func date(_ year: Int32, _ month: Int32, _ day: Int32) -> Date {
-  var date = Date()
-  (date.year, date.month, date.day) = (year, month, day)
-  return date
-}
+@testable import Rides
 
 struct TimeZoneTests {
   let zones = TimeZones()
