@@ -210,8 +210,8 @@ let testTargets: [Target] = [
   tests(
     "DomainKit",
     [
-      "Base", "Cryptography", "PostgreSQLServer", "ProtobufRuntime", "RPC", "Storage", "Streaming", "WellKnownTypes",
-      "GoogleRPC", "OctetTypes", "ChatAPI",
+      "Base", "Blobs", "Cryptography", "PostgreSQLServer", "ProtobufRuntime", "RPC", "Storage", "Streaming",
+      "WellKnownTypes", "GoogleRPC", "OctetTypes", "ChatAPI",
     ]),
 ]
 
