@@ -1,15 +1,18 @@
 """Several octetd on one PostgreSQL."""
 
+import json
 import shutil
 import socket
 import sqlite3
 import time
 import urllib.parse
+import urllib.request
 
 import grpc
 import pytest
 
 from support import stubs
+from support.nats import nats
 from support.people import Person, outcome, request_id
 from support.server import Server
 from test_process import last_event, run
@@ -86,6 +89,27 @@ def test_a_start_that_fails_right_after_joining_gives_its_number_back(tmp_path, 
     assert result.returncode == 64 and "bus" in last_event(result.stderr)["message"], result.stderr
     held = f"SELECT count(*), sum(CAST(expires_at > {time.time_ns()} AS INTEGER)) FROM octet_nodes"
     assert postgres.run(held, database=urllib.parse.urlsplit(url).path[1:]).strip() == "1|0"
+
+
+def test_reaches_the_bus_over_tls(tmp_path, postgres, tls):
+    certificate = ["--tls", "--tlscert", tls / "cert.pem", "--tlskey", tls / "key.pem"]
+    with nats(tmp_path, -1, *certificate, "-m", "-1") as url:
+        deadline = time.monotonic() + 20
+        # Written soon after the line that says that it listens.
+        while not (notes := list(tmp_path.glob("nats-server_*.ports"))) or not notes[0].read_text().strip():
+            assert time.monotonic() < deadline, "the server does not say where it listens"
+            time.sleep(0.02)
+        monitor = json.loads(notes[0].read_text())["monitoring"][0]
+        bus = "tls://localhost:" + url.rsplit(":", 1)[1]
+        flags = ["--database", postgres.make_database(), "--bus", bus, "--bus-ca", tls / "ca.pem"]
+        with Server(tmp_path / "data", *flags):
+            versions = []
+            while not versions:
+                assert time.monotonic() < deadline, "the node has not reached the bus"
+                with urllib.request.urlopen(f"{monitor}/connz") as reply:
+                    connections = json.load(reply)["connections"]
+                versions = [each.get("tls_version") for each in connections if each.get("name") == "octetd"]
+            assert versions == ["1.3"]
 
 
 def test_a_database_that_is_not_there_is_said_at_once_and_without_its_password(tmp_path):
