@@ -16,6 +16,8 @@ public struct Kit: Sendable {
   public let log: Log
   /// What can be commented on, reacted to, reviewed, reported, shared: all domains' kinds of things.
   public let subjects = SubjectRegistry()
+  /// The zones that places and people are in.
+  public let timeZones = TimeZones()
   /// Nil if this process alone serves the database: what it has in memory is then all there is.
   public let others: OtherNodes?
   private let library: BlobLibrary?

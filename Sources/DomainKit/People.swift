@@ -7,6 +7,9 @@ public protocol People: Sendable {
   /// How a person is shown; nil for an unknown or erased user.
   func person(_ user: Identifier, in reader: any Reader) throws -> Person?
 
+  /// How a user wants to be dealt with; the defaults for one who has said nothing, or is unknown.
+  func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences
+
   /// What a user is allowed now.
   func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet
 
@@ -28,6 +31,20 @@ public struct Person: Sendable, Equatable {
     self.handle = handle
     self.displayName = displayName
   }
+}
+
+/// How a user wants to be dealt with.
+public struct PersonalPreferences: Sendable, Equatable {
+  /// The language of texts, a BCP 47 tag.
+  public var language = "en"
+  /// ISO 3166-1 alpha-2 code of the country; nil if it is not known.
+  public var region: String?
+  /// ISO 4217 code of the currency that prices are shown in; nil for the seller's.
+  public var currency: String?
+  /// The zone in the tz database whose days and nights are the user's.
+  public var timeZone = "UTC"
+
+  public init() {}
 }
 
 /// A role that exists. Each domain declares its own; the identity domain refuses to grant others.

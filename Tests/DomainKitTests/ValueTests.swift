@@ -41,6 +41,21 @@ import WellKnownTypes
     #expect(error?.mapping.reason == "INVALID_REQUEST")
   }
 
+  @Test(arguments: [
+    ("EN", "en"), ("pt-br", "pt-BR"), ("zh-hant-tw", "zh-Hant-TW"), ("es-419", "es-419"), ("fil", "fil"),
+    ("de-1996", "de-1996"), ("sl-rozaj-Biske", "sl-rozaj-biske"),
+  ])
+  func `language tags are read in any case`(text: String, tag: String) {
+    #expect(LanguageTag.normalized(text) == tag)
+  }
+
+  @Test(arguments: [
+    "", "e", "engl", "en-", "-en", "en-US-", "en_US", "en-x-private", "en-u-ca-buddhist", "en-US-GB", "1n",
+  ])
+  func `what is no language tag is refused`(text: String) {
+    #expect(LanguageTag.normalized(text) == nil)
+  }
+
   @Test func `a page token is good for its own query and server`() throws {
     let keys = try ServerKeys(root: .random())
     let query = PageToken.bytes([.text("/a.B/List"), .integer(1)])
@@ -85,7 +100,8 @@ import WellKnownTypes
         "WRONG_STATE FAILED_PRECONDITION", "ETAG_MISMATCH ABORTED", "REQUEST_ID_REUSED ALREADY_EXISTS",
         "BAD_PAGE_TOKEN INVALID_ARGUMENT", "BAD_RESUME_TOKEN INVALID_ARGUMENT", "RESUME_TOKEN_TOO_OLD OUT_OF_RANGE",
         "SLOW_READER RESOURCE_EXHAUSTED", "CURRENCY_MISMATCH INVALID_ARGUMENT", "UNKNOWN_CURRENCY INVALID_ARGUMENT",
-        "AMOUNT_OVERFLOW OUT_OF_RANGE", "INVALID_TEXT INVALID_ARGUMENT",
+        "AMOUNT_OVERFLOW OUT_OF_RANGE", "LIMIT_EXCEEDED RESOURCE_EXHAUSTED", "SELF_TARGET INVALID_ARGUMENT",
+        "BAD_LANGUAGE INVALID_ARGUMENT", "INVALID_TEXT INVALID_ARGUMENT",
       ])
   }
 }

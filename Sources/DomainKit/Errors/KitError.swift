@@ -45,6 +45,12 @@ public enum KitError: DomainError {
   case unknownCurrency
   /// An amount does not fit.
   case amountOverflow
+  /// The caller has as many of these as anybody may have.
+  case limitExceeded
+  /// The caller may not do this to himself or herself.
+  case selfTarget
+  /// Not a language tag.
+  case badLanguage
   /// A text holds the character U+0000, which no engine keeps.
   case invalidText
 
@@ -105,6 +111,12 @@ public enum KitError: DomainError {
       ErrorMapping("UNKNOWN_CURRENCY", .invalidArgument, "not an ISO 4217 currency")
     case .amountOverflow:
       ErrorMapping("AMOUNT_OVERFLOW", .outOfRange, "the amount does not fit")
+    case .limitExceeded:
+      ErrorMapping("LIMIT_EXCEEDED", .resourceExhausted, "there are as many as one may have")
+    case .selfTarget:
+      ErrorMapping("SELF_TARGET", .invalidArgument, "nobody can do this to himself or herself")
+    case .badLanguage:
+      ErrorMapping("BAD_LANGUAGE", .invalidArgument, "not a BCP 47 language tag")
     case .invalidText:
       ErrorMapping("INVALID_TEXT", .invalidArgument, "a text holds the character U+0000")
     }
@@ -118,6 +130,6 @@ extension KitError {
     .rateLimited(after: .seconds(1)), .overloaded, .notFound("thing"), .wrongIDKind(field: "thing_id"),
     .invalid(FieldViolation(field: "field", description: "wrong")), .wrongState("STATE"), .etagMismatch,
     .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld, .slowReader(resumeToken: "token"),
-    .currencyMismatch, .unknownCurrency, .amountOverflow, .invalidText,
+    .currencyMismatch, .unknownCurrency, .amountOverflow, .limitExceeded, .selfTarget, .badLanguage, .invalidText,
   ]
 }

@@ -113,6 +113,12 @@ public final class IdentityAuthority: Authority {
       provedAt: found.session.provedAt, sealingKey: try sealingKey(of: caller.user, found.sealedKey))
   }
 
+  /// A user's own key; nil for an unknown or erased user.
+  func sealingKey(of user: Identifier, in reader: any Reader) throws -> SealingKey? {
+    let sealed: [UInt8]? = try reader.first("SELECT sealing_key FROM identity_users WHERE id = $1", user) { $0[0] }
+    return try sealed.flatMap { $0.isEmpty ? nil : try sealingKey(of: user, $0) }
+  }
+
   private func sealingKey(of user: Identifier, _ sealed: [UInt8]) throws -> SealingKey {
     if let known = state.withLock({ $0.sealingKeys[user] }) { return known }
     let key = try userKeys.open(sealed, of: user)

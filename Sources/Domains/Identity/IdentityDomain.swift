@@ -35,11 +35,12 @@ public struct IdentityDomain: Domain {
   /// What other domains may know of people and do to their rights.
   public var people: any People { IdentityPeople(authority: core.authority, grants: core.grants) }
 
-  /// Registers AccountService, SessionService and RoleService.
+  /// Registers AccountService, SessionService, RoleService and ProfileService.
   public func register(in registry: inout ServiceRegistry) {
     AccountHandlers(core: core).register(in: &registry)
     SessionHandlers(core: core).register(in: &registry)
     RoleHandlers(core: core).register(in: &registry)
+    ProfileHandlers(core: core).register(in: &registry)
   }
 
   /// Checks the invariants of the domain on one snapshot.

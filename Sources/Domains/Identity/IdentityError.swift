@@ -7,6 +7,8 @@ enum IdentityError: DomainError {
   case handleTaken
   /// What the password lacks, in words that do not repeat it.
   case weakPassword(String)
+  /// The same of the password that is to take the place of another.
+  case weakNewPassword(String)
   case badPhoneNumber
   case badEmail
   case badHandle
@@ -20,6 +22,10 @@ enum IdentityError: DomainError {
   case lastOwner
   /// An expiry that has passed already.
   case expiryPassed
+  /// Not a country.
+  case badRegion
+  /// Not a zone of the tz database.
+  case badTimeZone
 
   var mapping: ErrorMapping {
     switch self {
@@ -27,6 +33,8 @@ enum IdentityError: DomainError {
       ErrorMapping("HANDLE_TAKEN", .alreadyExists, "somebody else has this handle")
     case .weakPassword(let lack):
       Self.invalid("WEAK_PASSWORD", "password", lack)
+    case .weakNewPassword(let lack):
+      Self.invalid("WEAK_PASSWORD", "new_password", lack)
     case .badPhoneNumber:
       Self.invalid("BAD_PHONE_NUMBER", "phone", "not an E.164 phone number")
     case .badEmail:
@@ -43,6 +51,10 @@ enum IdentityError: DomainError {
       ErrorMapping("LAST_OWNER", "somebody must keep this role")
     case .expiryPassed:
       Self.invalid("INVALID_REQUEST", "expire_time", "has passed")
+    case .badRegion:
+      Self.invalid("INVALID_REQUEST", "region_code", "not an ISO 3166-1 alpha-2 code in capitals")
+    case .badTimeZone:
+      Self.invalid("INVALID_REQUEST", "time_zone", "not a zone of the tz database")
     }
   }
 
@@ -54,7 +66,7 @@ enum IdentityError: DomainError {
 
   /// One sample of each case, for the golden test of the table.
   static let samples: [IdentityError] = [
-    .handleTaken, .weakPassword("too short"), .badPhoneNumber, .badEmail, .badHandle, .wrongCredentials, .badSignature,
-    .unknownRole, .lastOwner, .expiryPassed,
+    .handleTaken, .weakPassword("too short"), .weakNewPassword("too short"), .badPhoneNumber, .badEmail, .badHandle,
+    .wrongCredentials, .badSignature, .unknownRole, .lastOwner, .expiryPassed, .badRegion, .badTimeZone,
   ]
 }

@@ -12,6 +12,16 @@ struct IdentityPeople: People {
     return Person(user: user, handle: row.handle, displayName: row.displayName)
   }
 
+  func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences {
+    let row = try PreferencesRow.find(user, in: reader)
+    var preferences = PersonalPreferences()
+    if !row.language.isEmpty { preferences.language = row.language }
+    if !row.timeZone.isEmpty { preferences.timeZone = row.timeZone }
+    preferences.region = row.region.isEmpty ? nil : row.region
+    preferences.currency = row.currency.isEmpty ? nil : row.currency
+    return preferences
+  }
+
   func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {
     try authority.roles(of: user, in: reader)
   }

@@ -89,6 +89,37 @@ enum IdentitySchema {
           PRIMARY KEY (name_hash, device_id)
         ) WITHOUT ROWID;
         CREATE INDEX identity_login_failures_last ON identity_login_failures (last_at);
-        """)
+        """),
+    Migration(
+      "identity", 2, "profiles, preferences, addresses",
+      sql: """
+        ALTER TABLE identity_users ADD COLUMN about TEXT NOT NULL DEFAULT '';
+        ALTER TABLE identity_users ADD COLUMN profile_version INTEGER NOT NULL DEFAULT 1;
+
+        -- What was never said is empty; wishes are sealed with the user's key.
+        -- distributed by user_id
+        CREATE TABLE identity_preferences (
+          user_id INTEGER NOT NULL,
+          language TEXT NOT NULL,
+          region TEXT NOT NULL,
+          currency TEXT NOT NULL,
+          time_zone TEXT NOT NULL,
+          visibility INTEGER NOT NULL,
+          wishes BLOB NOT NULL,
+          version INTEGER NOT NULL,
+          PRIMARY KEY (user_id)
+        ) WITHOUT ROWID;
+
+        -- Each address is sealed with the user's key.
+        -- distributed by user_id
+        CREATE TABLE identity_addresses (
+          user_id INTEGER NOT NULL,
+          id INTEGER NOT NULL,
+          sealed BLOB NOT NULL,
+          created_at INTEGER NOT NULL,
+          updated_at INTEGER NOT NULL,
+          PRIMARY KEY (user_id, id)
+        ) WITHOUT ROWID;
+        """),
   ]
 }

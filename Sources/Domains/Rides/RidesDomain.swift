@@ -37,7 +37,7 @@ public final class RidesDomain: Domain {
     core = RidesCore(
       kit: kit, timers: timers, rooms: rooms, limits: limits, fleet: fleet,
       owner: kit.others.map { CityOwner($0, kit: kit, fleet: fleet, lifetime: limits.cityLease) },
-      timeZones: TimeZones(), pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: Self.tracks(kit),
+      pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: Self.tracks(kit),
       durables: ConflatingTopics(), sessions: Self.sessions(kit), wishes: Self.wishes(kit))
     core.handleTimers()
   }

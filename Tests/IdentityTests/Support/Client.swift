@@ -7,11 +7,13 @@ struct Client: Sendable {
   let accounts: AccountServiceClient
   let sessions: SessionServiceClient
   let roles: RoleServiceClient
+  let profiles: ProfileServiceClient
 
   init(channel: RPCChannel) {
     accounts = AccountServiceClient(channel)
     sessions = SessionServiceClient(channel)
     roles = RoleServiceClient(channel)
+    profiles = ProfileServiceClient(channel)
   }
 
   @discardableResult
@@ -36,6 +38,47 @@ struct Client: Sendable {
     request.password = password
     request.device = device?.proof(of: requestID)
     return try await sessions.login(request)
+  }
+
+  @discardableResult
+  func stepUp(_ password: String = House.password, requestID: String = newRequestID()) async throws -> Session {
+    var request = StepUpRequest()
+    request.requestID = requestID
+    request.password = password
+    return try await sessions.stepUp(request)
+  }
+
+  @discardableResult
+  func changePassword(
+    from old: String = House.password, to new: String, requestID: String = newRequestID()
+  ) async throws -> Int32 {
+    var request = ChangePasswordRequest()
+    request.requestID = requestID
+    request.oldPassword = old
+    request.newPassword = new
+    return try await accounts.changePassword(request).endedCount
+  }
+
+  @discardableResult
+  func suspend(_ user: String) async throws -> User {
+    var request = SuspendAccountRequest()
+    request.requestID = newRequestID()
+    request.userID = user
+    return try await accounts.suspendAccount(request)
+  }
+
+  @discardableResult
+  func restore(_ user: String) async throws -> User {
+    var request = RestoreAccountRequest()
+    request.requestID = newRequestID()
+    request.userID = user
+    return try await accounts.restoreAccount(request)
+  }
+
+  func profile(of user: String = "") async throws -> Profile {
+    var request = GetProfileRequest()
+    request.userID = user
+    return try await profiles.getProfile(request)
   }
 
   func refresh(_ token: String, requestID: String = newRequestID()) async throws -> SessionTokens {

@@ -33,6 +33,8 @@ final class TestPeople: Authority, People {
     return Standing(provedAt: Instant(seconds: 0))
   }
 
+  func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences { PersonalPreferences() }
+
   func person(_ user: Identifier, in reader: any Reader) throws -> Person? {
     Person(user: user, handle: user.text(kind: "user"), displayName: "User \(user.rawValue)")
   }

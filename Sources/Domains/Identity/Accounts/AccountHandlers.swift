@@ -2,6 +2,7 @@ import Base
 import Cryptography
 import DomainKit
 import IdentityAPI
+import ProtobufRuntime
 import RPC
 import Storage
 import WellKnownTypes
@@ -19,6 +20,87 @@ struct AccountHandlers: AccountService {
     ) { writer in
       User(stored: try core.register(account, passwordHash: passwordHash, in: writer))
     }
+  }
+
+  func changePassword(
+    _ request: ChangePasswordRequest, context: ServerContext
+  ) async throws -> ChangePasswordResponse {
+    let caller = try context.requireCaller()
+    let proof = try await PasswordProof(request.oldPassword, of: caller, core)
+    // A repeat of a request that succeeded has the old password wrong, and gets its reply all the same.
+    let newHash = proof.fits ? try await newHash(request.newPassword, for: proof.user) : ""
+    let core = core
+    let complete: @Sendable (inout ChangePasswordResponse, any Writer) throws -> Void = { _, writer in
+      try proof.noteSuccess(in: writer)
+    }
+    return try await core.kit.mutate(request, context, complete: complete) { writer in
+      let user = try proof.confirm(in: writer)
+      try writer.execute("UPDATE identity_users SET password_hash = $2 WHERE id = $1", user.id, newHash)
+      let others = try core.liveSessions(of: user.id, in: writer).filter { $0 != caller.session }
+      try core.endSessions(others, .passwordChanged, in: writer)
+      var response = ChangePasswordResponse()
+      response.endedCount = Int32(others.count)
+      return response
+    }
+  }
+
+  private func newHash(_ password: String, for user: UserRow) async throws -> String {
+    guard let handle = Handle(user.handle) else { preconditionFailure("a user has a strange handle") }
+    let contacts = try await core.kit.database.read { [core] in try core.contacts(of: user.id, in: $0) }
+    for contact in contacts.isEmpty ? [nil] : contacts as [Contact?] {
+      if let lack = PasswordRules.weakness(of: password, handle: handle, contact: contact) {
+        throw IdentityError.weakNewPassword(lack)
+      }
+    }
+    return try await core.passwords.hash(password)
+  }
+
+  func suspendAccount(_ request: SuspendAccountRequest, context: ServerContext) async throws -> User {
+    try await change(request.userID, request, context) { user, caller, writer in
+      guard user.id != caller.user else { throw KitError.selfTarget }
+      guard user.state == .new || user.state == .active else {
+        throw KitError.wrongState(UserState(user.state).protoName)
+      }
+      // Whoever gives roles out must not be locked out by those who got theirs from there.
+      guard
+        try !core.authority.roles(of: user.id, in: writer).holds(RoleCatalog.admin)
+          || core.authority.roles(of: caller.user, in: writer).holds(RoleCatalog.admin)
+      else { throw KitError.permissionDenied }
+      try core.endSessions(core.liveSessions(of: user.id, in: writer), .suspended, in: writer)
+      return .suspended
+    }
+  }
+
+  func restoreAccount(_ request: RestoreAccountRequest, context: ServerContext) async throws -> User {
+    try await change(request.userID, request, context) { user, _, _ in
+      guard user.state == .suspended else { throw KitError.wrongState(UserState(user.state).protoName) }
+      return user.level >= UserLevel.contact.rawValue ? .active : .new
+    }
+  }
+
+  /// Changes the state of somebody's account to what `judge` says.
+  private func change(
+    _ userID: String, _ request: some MutatingRequest, _ context: ServerContext,
+    _ judge: @escaping @Sendable (UserRow, Caller, any Writer) throws -> UserRow.State
+  ) async throws -> User {
+    let caller = try context.requireCaller()
+    let id = try Identifier(userID, kind: IDKind.user, field: "user_id")
+    return try await core.kit.mutate(request, context, complete: User.addPersonalData) { writer in
+      guard let user = try UserRow.findForUpdate(id, in: writer), user.state != .erased else {
+        throw KitError.notFound("user")
+      }
+      let state = try judge(user, caller, writer)
+      try writer.execute("UPDATE identity_users SET state = $2 WHERE id = $1", id, state.rawValue)
+      var changed = User(stored: user)
+      changed.state = UserState(state)
+      return changed
+    }
+  }
+}
+
+extension UserState {
+  init(_ state: UserRow.State) {
+    self.init(rawValue: Int32(state.rawValue))
   }
 }
 
@@ -51,9 +133,11 @@ struct NewAccount: Sendable {
       throw .weakPassword(lack)
     }
     let name = request.displayName
-    let hasName = name.unicodeScalars.contains { !$0.properties.isWhitespace }
-    self.init(handle: handle, displayName: hasName ? name : handle.text, contact: contact)
+    self.init(handle: handle, displayName: Self.isBlank(name) ? handle.text : name, contact: contact)
   }
+
+  /// Whether a name shows nothing.
+  static func isBlank(_ name: String) -> Bool { name.unicodeScalars.allSatisfy(\.properties.isWhitespace) }
 }
 
 extension IdentityCore {
@@ -90,7 +174,7 @@ extension User {
   init(stored row: UserRow) {
     self.init()
     id = row.id.text(kind: IDKind.user)
-    state = UserState(rawValue: Int32(row.state.rawValue))
+    state = UserState(row.state)
     level = UserLevel(rawValue: row.level)
     createTime = Timestamp(row.createdAt)
   }
@@ -114,4 +198,5 @@ enum IDKind {
   static let user = "user"
   static let session = "sess"
   static let grant = "grant"
+  static let address = "addr"
 }

@@ -22,6 +22,9 @@ struct UserRow: Sendable {
   /// Rises with each change of the user's grants.
   let grantsEpoch: Int64
   let createdAt: Instant
+  let about: String
+  /// Rises with each change of how the user is shown.
+  let profileVersion: Int64
 
   static func find(_ user: Identifier, in reader: any Reader) throws -> UserRow? {
     try reader.first("SELECT \(columns) FROM identity_users u WHERE u.id = $1", user, make: UserRow.init)
@@ -46,7 +49,10 @@ struct UserRow: Sendable {
   }
 
   private static let columns =
-    "u.id, u.handle, u.display_name, u.password_hash, u.state, u.level, u.grants_epoch, u.created_at"
+    """
+    u.id, u.handle, u.display_name, u.password_hash, u.state, u.level, u.grants_epoch, u.created_at, u.about, \
+    u.profile_version
+    """
 
   private init(_ row: any Row) {
     id = row[0]
@@ -58,5 +64,7 @@ struct UserRow: Sendable {
     level = row[5]
     grantsEpoch = row[6]
     createdAt = row[7]
+    about = row[8]
+    profileVersion = row[9]
   }
 }

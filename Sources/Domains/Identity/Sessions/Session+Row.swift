@@ -14,6 +14,7 @@ extension Session {
     state = row.isLive(at: now) ? .live : .ended
     signInTime = Timestamp(row.signedInAt)
     lastUseTime = Timestamp(row.lastUsedAt)
+    proofTime = Timestamp(row.provedAt)
     self.current = current
   }
 

@@ -20,6 +20,23 @@ struct SessionHandlers: SessionService {
     try await RefreshFlow(core: core).refresh(request, context)
   }
 
+  func stepUp(_ request: StepUpRequest, context: ServerContext) async throws -> Session {
+    let caller = try context.requireCaller()
+    let proof = try await PasswordProof(request.password, of: caller, core)
+    let core = core
+    let complete: @Sendable (inout Session, any Writer) throws -> Void = { session, writer in
+      try proof.noteSuccess(in: writer)
+      try session.addPersonalData(in: writer)
+    }
+    return try await kit.mutate(request, context, complete: complete) { writer in
+      _ = try proof.confirm(in: writer)
+      let now = core.kit.clock.now()
+      try writer.execute("UPDATE identity_sessions SET proved_at = $2 WHERE id = $1", caller.session, now)
+      guard let row = try SessionRow.find(caller.session, in: writer) else { throw KitError.sessionEnded }
+      return Session(stored: row, at: now, current: true)
+    }
+  }
+
   func logout(_ request: LogoutRequest, context: ServerContext) async throws -> LogoutResponse {
     let caller = try context.requireCaller()
     return try await kit.mutate(request, context) { writer in

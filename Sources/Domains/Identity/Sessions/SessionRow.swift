@@ -16,6 +16,8 @@ struct SessionRow: Sendable {
     case endedByUser = 2
     case tokenReused = 3
     case tooMany = 4
+    case passwordChanged = 5
+    case suspended = 6
   }
 
   let id: Identifier

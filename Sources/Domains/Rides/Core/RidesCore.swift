@@ -15,7 +15,6 @@ struct RidesCore: Sendable {
   let fleet: Fleet
   /// Nil if no other node serves the database: this one then matches all cities.
   let owner: CityOwner?
-  let timeZones: TimeZones
   let pinKey: SecretKey
   /// Where the driver of a ride is, by `trackTopic`.
   let tracks: ConflatingTopics<TrackPoint>
@@ -27,6 +26,11 @@ struct RidesCore: Sendable {
   let wishes: ConflatingTopics<Int64>
 
   var now: Instant { kit.clock.now() }
+
+  /// The zone of a city. Its name was checked when the city was founded; should its file be gone, UTC stands in.
+  func timeZone(of city: CityRecord) -> TimeZoneTable {
+    kit.timeZones.table(city.timeZone) ?? .utc
+  }
 }
 
 /// The kinds of timers that rides set, by the id of the ride.

@@ -16,7 +16,7 @@ extension RidesCore {
     let route = StraightLineRoute.estimate(through: stops)
     let trip = TripMeasure(
       distanceM: route.distanceM, durationS: route.durationS,
-      startMinuteOfDay: Int(timeZones.table(of: city).minuteOfDay(at: now)))
+      startMinuteOfDay: Int(timeZone(of: city).minuteOfDay(at: now)))
     return try tables.map { table in
       let record = try quote(trip, stops: places, table: table, city: city, user: user, now: now)
       try writer.insert(record)

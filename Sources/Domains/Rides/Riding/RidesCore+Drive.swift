@@ -96,7 +96,7 @@ extension RidesCore {
     let distance = zip(trail, trail.dropFirst()).reduce(0.0) { $0 + $1.0.coordinate.distance(to: $1.1.coordinate) }
     let metered = TripMeasure(
       distanceM: Int64(distance.rounded()), durationS: max(0, (now - startedAt).inMilliseconds / 1000),
-      startMinuteOfDay: Int(timeZones.table(of: city).minuteOfDay(at: startedAt)))
+      startMinuteOfDay: Int(timeZone(of: city).minuteOfDay(at: startedAt)))
     var inputs = MeterInputs(
       ratesVersion: quote.quote.tableVersion, surgeVersion: quote.quote.surgeVersion,
       surgeBasisPoints: Int64(quote.quote.surgeBp),

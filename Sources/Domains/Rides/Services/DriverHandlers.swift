@@ -67,13 +67,13 @@ struct DriverHandlers: DriverService {
       guard let city = try writer.city(driver.cityID) else { throw KitError.notFound("city") }
       // Instants do not reach all days before 1970, which have passed anyway.
       guard (0..<CivilDate.last.daysSinceEpoch).contains(day),
-        core.timeZones.table(of: city).start(ofDay: day + 1) > core.now
+        core.timeZone(of: city).start(ofDay: day + 1) > core.now
       else {
         throw KitError.invalid(FieldViolation(field: "expires_on", description: "has passed, or is too far ahead"))
       }
       let document = DocumentRecord(
         id: core.kit.identifiers.next(), driverID: driver.id, request: request, expiresOn: date,
-        expiresAt: core.timeZones.table(of: city).start(ofDay: day + 1))
+        expiresAt: core.timeZone(of: city).start(ofDay: day + 1))
       try writer.insert(document)
       return document.message(now: core.now)
     }

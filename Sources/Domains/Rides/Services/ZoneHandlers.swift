@@ -42,7 +42,7 @@ extension RidesCore {
     let id = kit.identifiers.next()
     let city: Identifier
     if request.kind == .city, request.cityID.isEmpty {
-      guard timeZones.table(request.timeZone) != nil else { throw RidesError.unknownTimeZone }
+      guard kit.timeZones.table(request.timeZone) != nil else { throw RidesError.unknownTimeZone }
       guard Currency.isKnown(request.currencyCode) else { throw KitError.unknownCurrency }
       city = kit.identifiers.next()
       try writer.insert(

@@ -7,28 +7,23 @@ import Base
 #endif
 
 /// The zones of the tz database on this machine, read when they are first asked for.
-final class TimeZones: Sendable {
+public final class TimeZones: Sendable {
   private let folder: String
   private let tables = Locked<[String: TimeZoneTable]>([:])
 
   /// - Parameter folder: where the files of the tz database lie.
-  init(folder: String = "/usr/share/zoneinfo") {
+  public init(folder: String = "/usr/share/zoneinfo") {
     self.folder = folder
   }
 
   /// The zone of that name, such as "Europe/Helsinki"; nil if there is none.
-  func table(_ name: String) -> TimeZoneTable? {
+  public func table(_ name: String) -> TimeZoneTable? {
     if let table = tables.withLock({ $0[name] }) { return table }
     guard Self.isPlausible(name), let content = try? Data(contentsOf: URL(filePath: folder + "/" + name)),
       let table = TimeZoneTable(Array(content))
     else { return nil }
     tables.withLock { $0[name] = table }
     return table
-  }
-
-  /// The zone of a city. Its name was checked when the city was founded; should its file be gone, UTC stands in.
-  func table(of city: CityRecord) -> TimeZoneTable {
-    table(city.timeZone) ?? .utc
   }
 
   /// Whether the name cannot lead out of the folder: words of letters, digits, `+`, `-`, `_` with slashes between.

@@ -2,7 +2,13 @@ import Base
 import OctetTypes
 import Testing
 
-@testable import Rides
+@testable import DomainKit
+
+private func date(_ year: Int32, _ month: Int32, _ day: Int32) -> Date {
+  var date = Date()
+  (date.year, date.month, date.day) = (year, month, day)
+  return date
+}
 
 struct TimeZoneTests {
   let zones = TimeZones()

@@ -1,9 +1,9 @@
-import Base
+public import Base
 
 /// The offsets of one time zone, read from a file of the tz database (TZif, RFC 8536).
 ///
 /// Beyond the file's last transition its last offset holds; Debian's files reach the year 2037.
-struct TimeZoneTable: Sendable, Equatable {
+public struct TimeZoneTable: Sendable, Equatable {
   /// From `start` (seconds since the Unix epoch) on, the zone is `offset` seconds ahead of UTC.
   struct Span: Sendable, Equatable {
     let start: Int64
@@ -14,7 +14,7 @@ struct TimeZoneTable: Sendable, Equatable {
   private let firstOffset: Int64
 
   /// UTC all the year.
-  static let utc = TimeZoneTable(spans: [], firstOffset: 0)
+  public static let utc = TimeZoneTable(spans: [], firstOffset: 0)
 
   private init(spans: [Span], firstOffset: Int64) {
     self.spans = spans
@@ -22,7 +22,7 @@ struct TimeZoneTable: Sendable, Equatable {
   }
 
   /// Reads the 64-bit block of a TZif file of version 2 or later; nil if the bytes are no such file.
-  init?(_ bytes: [UInt8]) {
+  public init?(_ bytes: [UInt8]) {
     var reader = ByteReader(bytes)
     guard let first = TimeZoneHeader(&reader), first.version >= UInt8(ascii: "2") else { return nil }
     reader.skip(first.bodyLength(timeSize: 4))
@@ -42,19 +42,19 @@ struct TimeZoneTable: Sendable, Equatable {
   }
 
   /// How far the zone is ahead of UTC at an instant, in seconds.
-  func offset(at instant: Instant) -> Int64 {
+  public func offset(at instant: Instant) -> Int64 {
     offset(atSeconds: instant.milliseconds.dividingRoundingDown(by: 1000))
   }
 
   /// The minute of the zone's day, 0 to 1439.
-  func minuteOfDay(at instant: Instant) -> Int64 {
+  public func minuteOfDay(at instant: Instant) -> Int64 {
     let seconds = instant.milliseconds.dividingRoundingDown(by: 1000)
     let local = seconds + offset(atSeconds: seconds)
     return (local - local.dividingRoundingDown(by: 86_400) * 86_400) / 60
   }
 
   /// The instant at which the zone's civil day `day` (days since 1970-01-01) begins.
-  func start(ofDay day: Int64) -> Instant {
+  public func start(ofDay day: Int64) -> Instant {
     let local = day * 86_400
     // The offset that is right for UTC's midnight may be wrong for the zone's: correct it once.
     let guess = local - offset(atSeconds: local)

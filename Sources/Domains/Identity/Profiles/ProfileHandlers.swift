@@ -1,0 +1,129 @@
+import Base
+import Cryptography
+import DomainKit
+import IdentityAPI
+import ProtobufRuntime
+import RPC
+import Storage
+import WellKnownTypes
+
+/// octet.identity.v1.ProfileService. Addresses have a file of their own.
+struct ProfileHandlers: ProfileService {
+  let core: IdentityCore
+
+  var kit: Kit { core.kit }
+
+  func getProfile(_ request: GetProfileRequest, context: ServerContext) async throws -> Profile {
+    let caller = context.caller
+    if request.userID.isEmpty, caller == nil {
+      throw KitError.invalid(FieldViolation(field: "user_id", description: "required without credentials"))
+    }
+    let id =
+      try request.userID.isEmpty
+      ? context.requireCaller().user : Identifier(request.userID, kind: IDKind.user, field: "user_id")
+    return try await kit.database.read { reader in
+      guard let user = try UserRow.find(id, in: reader), user.state != .erased else { throw KitError.notFound("user") }
+      let isOwn = caller?.user == id
+      let mayLook = try isOwn || Self.isShown(id, to: caller, in: reader)
+      guard mayLook else { throw KitError.notFound("user") }
+      return Profile(user, isOwn: isOwn)
+    }
+  }
+
+  /// Whether somebody's profile is shown to somebody else.
+  private static func isShown(_ user: Identifier, to caller: Caller?, in reader: any Reader) throws -> Bool {
+    if let caller, caller.roles.holds(anyOf: RoleCatalog.staff.map(\.name)) { return true }
+    return switch try PreferencesRow.find(user, in: reader).visibility {
+    case .public: true
+    case .users: caller != nil
+    default: false
+    }
+  }
+
+  func updateProfile(_ request: UpdateProfileRequest, context: ServerContext) async throws -> Profile {
+    let caller = try context.requireCaller()
+    var handle: Handle?
+    if let text = request.handle {
+      guard let valid = Handle(text) else { throw IdentityError.badHandle }
+      handle = valid
+    }
+    let newHandle = handle
+    return try await kit.mutate(request, context) { writer in
+      guard let old = try UserRow.findForUpdate(caller.user, in: writer) else { throw KitError.sessionEnded }
+      guard request.etag == String(old.profileVersion) else { throw KitError.etagMismatch }
+      if let newHandle, let holder = try UserRow.find(handleKey: newHandle.key, in: writer), holder.id != old.id {
+        throw IdentityError.handleTaken
+      }
+      let handle = newHandle?.text ?? old.handle
+      // Whoever is called by the handle goes on being called so.
+      let name = request.displayName ?? (old.displayName == old.handle ? handle : old.displayName)
+      do {
+        try writer.execute(
+          """
+          UPDATE identity_users SET handle = $2, handle_key = $3, display_name = $4, about = $5,
+            profile_version = profile_version + 1 WHERE id = $1
+          """, old.id, handle, handle.lowercased(), NewAccount.isBlank(name) ? handle : name,
+          request.about ?? old.about)
+      } catch let error as StorageError where error.code == .uniqueViolation {
+        // Somebody else took it meanwhile.
+        throw IdentityError.handleTaken
+      }
+      guard let changed = try UserRow.find(old.id, in: writer) else { throw KitError.sessionEnded }
+      return Profile(changed, isOwn: true)
+    }
+  }
+
+  func getPreferences(_ request: GetPreferencesRequest, context: ServerContext) async throws -> Preferences {
+    let user = try context.requireCaller().user
+    return try await kit.database.read { [core] reader in
+      try core.preferences(PreferencesRow.find(user, in: reader), of: user, in: reader)
+    }
+  }
+
+  func setPreferences(_ request: SetPreferencesRequest, context: ServerContext) async throws -> Preferences {
+    let user = try context.requireCaller().user
+    let wanted = request.preferences ?? Preferences()
+    return try await kit.mutate(request, context) { [core] writer in
+      guard let key = try core.authority.sealingKey(of: user, in: writer) else { throw KitError.sessionEnded }
+      let row = try PreferencesRow(wanted, core.kit.timeZones) {
+        key.seal($0, context: Self.sealingContext(user))
+      }
+      let old = wanted.etag.isEmpty ? 0 : Int64(wanted.etag) ?? -1
+      guard try row.replace(old, of: user, in: writer) else { throw KitError.etagMismatch }
+      return try core.preferences(PreferencesRow.find(user, in: writer), of: user, in: writer)
+    }
+  }
+
+  static func sealingContext(_ id: Identifier) -> [UInt8] { id.rawValue.bigEndianBytes }
+}
+
+extension IdentityCore {
+  fileprivate func preferences(
+    _ row: PreferencesRow, of user: Identifier, in reader: any Reader
+  ) throws -> Preferences {
+    var message = Preferences()
+    message.language = row.language
+    message.regionCode = row.region
+    message.currencyCode = row.currency
+    message.timeZone = row.timeZone
+    message.profileVisibility = row.visibility
+    if !row.wishes.isEmpty, let key = try authority.sealingKey(of: user, in: reader) {
+      let text = try key.open(row.wishes, context: ProfileHandlers.sealingContext(user))
+      message.travelWishes = String(decoding: text, as: UTF8.self)
+    }
+    message.etag = row.version == 0 ? "" : String(row.version)
+    return message
+  }
+}
+
+extension Profile {
+  fileprivate init(_ user: UserRow, isOwn: Bool) {
+    self.init()
+    userID = user.id.text(kind: IDKind.user)
+    handle = user.handle
+    displayName = user.displayName
+    about = user.about
+    createTime = Timestamp(user.createdAt)
+    if isOwn { etag = String(user.profileVersion) }
+  }
+}
