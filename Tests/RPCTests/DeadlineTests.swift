@@ -52,7 +52,7 @@ struct DeadlineTests {
     go.fire()
   }
 
-  @Test func aPeerThatDoesNotReadTheStatusIsResetAfterTheGrace() async {
+  @Test func aPeerThatDoesNotReadTheStatusIsResetAfterTheGrace() async throws {
     let fixture = Fixture(limits: RPCLimits(closingGrace: .seconds(3))) {
       $0.serverStreaming(TestMethods.download) { (_: RawMessage, responses: ResponseWriter<RawMessage>, _) in
         while true { try await responses.write(RawMessage(Array(repeating: 0, count: 1000))) }
@@ -65,11 +65,12 @@ struct DeadlineTests {
     await fixture.executor.settle()
     fixture.executor.fireTimers(of: .seconds(1))
     await fixture.executor.settle()
+    try #require(fixture.executor.pendingDelays == [.seconds(3)])
     fixture.executor.fireTimers(of: .seconds(3))
     #expect(await call.end().closure == .reset(.cancel))
   }
 
-  @Test func aPeerThatDoesNotReadTheWholeAnswerIsResetAfterTheDeadline() async {
+  @Test func aPeerThatDoesNotReadTheWholeAnswerIsResetAfterTheDeadline() async throws {
     let fixture = Fixture(limits: RPCLimits(closingGrace: .seconds(3))) {
       $0.unary(TestMethods.unary) { (_: RawMessage, _) in RawMessage(Array(repeating: 0, count: 100_000)) }
     }
@@ -82,6 +83,7 @@ struct DeadlineTests {
     #expect(fixture.executor.pendingDelays == [.seconds(1)])
     fixture.executor.fireTimers(of: .seconds(1))
     await fixture.executor.settle()
+    try #require(fixture.executor.pendingDelays == [.seconds(3)])
     fixture.executor.fireTimers(of: .seconds(3))
     #expect(await call.end().closure == .reset(.cancel))
   }

@@ -38,10 +38,11 @@ struct RetryTests {
     #expect(fixture.server.seen.count == 2)
   }
 
-  @Test func noPolicyMakesMoreThanFiveAttempts() async {
+  @Test func noPolicyMakesMoreThanFiveAttempts() async throws {
     let fixture = ScriptedFixture(Self.config(attempts: 100)) { _, request in request.fail(.unavailable) }
     async let result = fixture.unary()
     for delay in [100, 200, 300, 300] { await fixture.fire(.milliseconds(delay)) }
+    try #require(fixture.executor.pendingDelays.isEmpty)
     #expect(await result.code == .unavailable)
     #expect(fixture.server.seen.count == 5)
   }
