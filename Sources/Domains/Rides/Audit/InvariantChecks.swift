@@ -4,6 +4,9 @@ import ProtobufRuntime
 import RidesAPI
 import Storage
 
+/// As it goes over the wire, where the kit's has the same name.
+typealias InvariantReport = RidesAPI.InvariantReport
+
 extension Reader {
   /// How many events of rides there are: each change of a ride raises its version, and is one event.
   func rideEvents() throws -> Int64 {
