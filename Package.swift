@@ -3,7 +3,7 @@ import PackageDescription
 
 /// The consumer systems that octetd serves. Each has `Protos/octet/<domain>/v1`, a generated `<Domain>API`
 /// module, `Sources/Domains/<Domain>` and `Tests/<Domain>Tests`.
-let domains = ["Identity", "Chat", "Rides"]
+let domains = ["Identity", "Chat", "Notify", "Rides"]
 
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -122,6 +122,10 @@ let houseTargets: [Target] = [
     ]),
 ]
 
+let outboundTargets: [Target] = [
+  library("Couriers", ["Base", "DomainKit"])
+]
+
 let domainTargets: [Target] = domains.map { domain in
   library(
     domain, path: "Sources/Domains/\(domain)",
@@ -136,7 +140,8 @@ let programs: [Target] = [
   program(
     "octetd",
     [
-      "Base", "Blobs", "BlobsS3", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI",
+      "Base", "Blobs", "BlobsS3", "Couriers", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices",
+      "StandardServicesAPI",
       "ChannelzAPI", "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "NATS",
       "StoragePostgreSQL", "StorageSQLite", "Streaming", "TransactionShapes", "DomainKit", "WellKnownTypes",
       "GoogleRPC", "OctetTypes",
@@ -235,13 +240,16 @@ let fuzzTargets: [Target] =
       exclude: ["Smoke", "Corpus"], swiftSettings: strict),
   ]
 
+/// What the tests of a domain have beside: the other domains that it is wired with.
+let domainTestExtras: [String: [Target.Dependency]] = ["Notify": ["Couriers"], "Rides": ["ChatAPI", "Chat", "Notify"]]
+
 let domainTests: [Target] = domains.map { domain in
   tests(
     domain,
     [
       "Base", "Cryptography", "PostgreSQLServer", "ProtobufRuntime", "RPC", "Storage", "Streaming", "DomainKit",
       "WellKnownTypes", "GoogleRPC", "OctetTypes", .target(name: "\(domain)API"),
-    ] + (domain == "Rides" ? ["ChatAPI", "Chat"] : []),
+    ] + (domainTestExtras[domain] ?? []),
     // Read by the tests from where they lie, and made by hand; not part of the build.
     exclude: domain == "Rides" ? ["Geo/make_s2_golden.py", "Geo/s2_golden.txt"] : [])
 }
@@ -261,6 +269,6 @@ let package = Package(
       ]
     ),
   ],
-  targets: systemLibraries + generatedModules + rpcStack + houseTargets + domainTargets + programs + benchmarks
-    + testTargets + fuzzTargets + domainTests
+  targets: systemLibraries + generatedModules + rpcStack + houseTargets + outboundTargets + domainTargets + programs
+    + benchmarks + testTargets + fuzzTargets + domainTests
 )

@@ -32,6 +32,9 @@ public final class BlockingPool: Sendable {
     }
   }
 
+  /// Refuses more work. What waits is finished first.
+  public func close() { queue.close() }
+
   /// Lets the waiting work finish, refuses more, and waits for the threads. Blocks.
   public func shutDown() {
     queue.close()

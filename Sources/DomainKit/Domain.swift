@@ -16,6 +16,9 @@ public protocol Domain: Sendable {
   /// The roles that staff and owners can be granted; none by default.
   static var roles: [RoleDefinition] { get }
 
+  /// What it tells people; nothing by default.
+  static var noticeKinds: [NoticeKind] { get }
+
   /// Serialized FileDescriptorSets of its protos, for reflection and JSON; none by default.
   static var descriptors: [[UInt8]] { get }
 
@@ -25,6 +28,12 @@ public protocol Domain: Sendable {
 
   /// The kinds of its things that the shared modules may serve; none by default.
   var subjects: [any SubjectKind] { get }
+
+  /// Whom others may tell something by its knowledge; none by default.
+  var audiences: [any AudienceSource] { get }
+
+  /// What ages in its tables and is swept away in the background; nothing by default.
+  var sweeps: [any Sweep] { get }
 
   /// What it keeps about people; nil if nothing.
   var personalRecords: (any PersonalRecords)? { get }
@@ -41,9 +50,12 @@ public protocol Domain: Sendable {
 
 extension Domain {
   public static var roles: [RoleDefinition] { [] }
+  public static var noticeKinds: [NoticeKind] { [] }
   public static var descriptors: [[UInt8]] { [] }
   public var topicRetention: [String: TopicRetention] { [:] }
   public var subjects: [any SubjectKind] { [] }
+  public var audiences: [any AudienceSource] { [] }
+  public var sweeps: [any Sweep] { [] }
   public var personalRecords: (any PersonalRecords)? { nil }
   public func start() async throws {}
   public func stop() async {}

@@ -14,6 +14,7 @@ struct Configuration: Sendable {
   var bus: String?
   var busAuthority: String?
   var blobs: BlobSettings
+  var outbound: OutboundSettings
   /// Names of the domains to serve; nil for all.
   var services: Set<String>?
   /// Whether gRPC-Web and Connect are served.
@@ -52,6 +53,7 @@ struct Configuration: Sendable {
     }
     busAuthority = values[.busAuthority]
     blobs = try BlobSettings(values, data: data)
+    outbound = try OutboundSettings(values, data: data)
     let services = values.list(.services)
     if let unknown = services.first(where: { !Front.domains.contains($0) }) {
       throw UsageError("services: there is no domain \(unknown); there are \(Front.domains.joined(separator: ", "))")

@@ -1,10 +1,12 @@
 import Base
 import Blobs
 import Chat
+import Couriers
 import Cryptography
 import DomainKit
 import Identity
 import NATS
+import Notify
 import Rides
 import Storage
 import StoragePostgreSQL
@@ -44,7 +46,9 @@ struct House: Sendable {
   static func databasePath(_ data: String) -> String { data + "/octet.db" }
 
   /// Those that a server has, each after those whose tables it refers to.
-  static let kinds: [any Domain.Type] = [IdentityDomain.self, ChatDomain.self, RidesDomain.self]
+  static let kinds: [any Domain.Type] = [
+    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, RidesDomain.self,
+  ]
 
   private static let migrations =
     NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + kinds.flatMap { $0.migrations }
@@ -85,8 +89,12 @@ struct House: Sendable {
         kit: kit, authority: authority, passwords: PasswordHasher(pool: passwordPool),
         roles: Self.kinds.flatMap { $0.roles })
       let chat = ChatDomain(kit: kit, people: identity.people)
-      rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms)
-      domains = [identity, chat, rides]
+      let notify = NotifyDomain(
+        kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
+        kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open())
+      rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
+      domains = [identity, chat, notify, rides]
+      notify.register(audiences: domains.flatMap { $0.audiences })
       for domain in domains { kit.subjects.register(domain.subjects) }
       transactions =
         configuration.serves(Front.bench)
@@ -98,7 +106,7 @@ struct House: Sendable {
           TopicSweep(
             domains.reduce(into: [:]) { $0.merge($1.topicRetention) { _, _ in preconditionFailure("a topic of two") } },
             clock: clock),
-        ])
+        ] + domains.flatMap { $0.sweeps })
       collector = BlobCollector(library, random: random) { error in
         log.warning("blob_collection_failed", ["error": .text("\(error)")])
       }

@@ -114,7 +114,7 @@ extension Setting {
     [
       listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, bus, busAuthority,
       blobs,
-    ] + BlobSettings.all + [
+    ] + BlobSettings.all + OutboundSettings.all + [
       services, web, corsOrigin, corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, queueDelay, rateLimits,
       channelz, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
     ] + connections + [seedDemo, config]

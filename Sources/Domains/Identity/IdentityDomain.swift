@@ -35,6 +35,11 @@ public struct IdentityDomain: Domain {
   /// What other domains may know of people and do to their rights.
   public var people: any People { IdentityPeople(authority: core.authority, grants: core.grants) }
 
+  /// How people are reached.
+  public var contacts: any Contacts { IdentityContacts(authority: core.authority) }
+
+  public var audiences: [any AudienceSource] { [AllUsers(), RoleHolders(clock: core.kit.clock)] }
+
   /// Registers AccountService, SessionService, RoleService and ProfileService.
   public func register(in registry: inout ServiceRegistry) {
     AccountHandlers(core: core).register(in: &registry)

@@ -7,7 +7,8 @@ public import Streaming
 
 /// Rides: riders book, track and pay them; drivers go online, take offers and drive.
 ///
-///     let rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms)      // before timers.start()
+///     // Before timers.start():
+///     let rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
 ///     rides.register(in: &registry)
 ///     try await rides.start()                                                   // after the migrations
 ///     …
@@ -22,6 +23,9 @@ public final class RidesDomain: Domain {
   /// The roles that staff can be granted.
   public static var roles: [RoleDefinition] { [RoleDefinition("rides.ops"), RoleDefinition("rides.support")] }
 
+  /// What it tells people.
+  public static var noticeKinds: [NoticeKind] { RideNotices.all }
+
   let core: RidesCore
   private let loops = Locked<[Task<Void, Never>]>([])
   private let pause: @Sendable (Duration) async throws -> Void
@@ -29,13 +33,13 @@ public final class RidesDomain: Domain {
   /// Sets the handlers of its timers, so `timers` must not have been started.
   /// - Parameter pause: waits between two rounds of the background work; tests say when it goes on.
   public init(
-    kit: Kit, timers: Timers, rooms: any Rooms, limits: RidesLimits = RidesLimits(),
+    kit: Kit, timers: Timers, rooms: any Rooms, notices: any Notices, limits: RidesLimits = RidesLimits(),
     pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   ) {
     self.pause = pause
     let fleet = Fleet(isShared: kit.others != nil)
     core = RidesCore(
-      kit: kit, timers: timers, rooms: rooms, limits: limits, fleet: fleet,
+      kit: kit, timers: timers, rooms: rooms, notices: notices, limits: limits, fleet: fleet,
       owner: kit.others.map { CityOwner($0, kit: kit, fleet: fleet, lifetime: limits.cityLease) },
       pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: Self.tracks(kit),
       durables: ConflatingTopics(), sessions: Self.sessions(kit), wishes: Self.wishes(kit))

@@ -2,6 +2,7 @@ import Base
 import Chat
 import Cryptography
 import DomainKit
+import Notify
 import OctetTypes
 import PostgreSQLServer
 import RPC
@@ -47,7 +48,8 @@ final class RidesWorld: Sendable {
     self.pacer = pacer
     self.isShared = isShared
     database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + ChatRooms.migrations + RidesDomain.migrations, clock: clock)
+      migrations: TopicStore.migrations + ChatRooms.migrations + NotifyDomain.migrations + RidesDomain.migrations,
+      clock: clock)
     identifiers = IdentifierGenerator(clock: clock)
     keys = try ServerKeys(root: SecretKey([UInt8](repeating: 7, count: ServerKeys.rootLength)))
     node = Locked(
@@ -144,8 +146,11 @@ final class RidesWorld: Sendable {
       authority: people,
       log: Log(level: .error, clock: clock), others: others)
     let timers = Timers(database: database, clock: clock, random: random)
+    let notify = NotifyDomain(
+      kit: kit, timers: timers, people: people, contacts: people, kinds: RidesDomain.noticeKinds,
+      outbound: OutboundWays(push: NoWay(), mail: NoWay(), sms: NoWay()))
     let rides = RidesDomain(
-      kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: people), limits: limits,
+      kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: people), notices: notify.notices, limits: limits,
       pause: pacer.pause)
     var registry = ServiceRegistry()
     rides.register(in: &registry)

@@ -1,10 +1,11 @@
 import Base
+import Cryptography
 import DomainKit
 import Storage
 
 /// Users whose sessions never end unless a test ends them, with the roles that a test gives them. Stands in for the
 /// identity domain, which rides may not import.
-final class TestPeople: Authority, People {
+final class TestPeople: Authority, People, Contacts {
   private struct State {
     var roles: [Identifier: [String]] = [:]
     var ended: Set<Identifier> = []
@@ -50,4 +51,21 @@ final class TestPeople: Authority, People {
   private func roles(of user: Identifier) -> RoleSet {
     state.withLock { RoleSet(($0.roles[user] ?? []).map { RoleGrant(role: $0) }) }
   }
+}
+
+extension TestPeople {
+  func provedContacts(of user: Identifier, in reader: any Reader) throws -> Set<ContactKind> { [] }
+
+  func contact(_ kind: ContactKind, of user: Identifier, in reader: any Reader) throws -> String? { nil }
+
+  func sealingKey(of user: Identifier, in reader: any Reader) throws -> SealingKey? { nil }
+}
+
+/// Nobody in these tests can be reached but by the inbox.
+struct NoWay: Outbound {
+  func accepts(_ address: String) -> Bool { false }
+
+  func send(_ letter: OutboundLetter) async -> SendOutcome { .refused("there is no way") }
+
+  func close() async {}
 }

@@ -11,6 +11,7 @@ struct RidesCore: Sendable {
   let kit: Kit
   let timers: Timers
   let rooms: any Rooms
+  let notices: any Notices
   let limits: RidesLimits
   let fleet: Fleet
   /// Nil if no other node serves the database: this one then matches all cities.

@@ -70,7 +70,9 @@ extension RidesCore {
     try timers.cancel(RideTimer.offers, key: key(ride.id), in: writer)
     try timers.cancel(RideTimer.search, key: key(ride.id), in: writer)
     try openChat(of: assigned, in: writer)
-    return try publish(assigned, in: writer)
+    let view = try publish(assigned, in: writer)
+    try tellRiderOfDriver(of: assigned, RideNotices.assigned, as: view, in: writer)
+    return view
   }
 
   /// A driver turns an offer down, and is not offered this ride again.

@@ -137,6 +137,7 @@ extension RidesCore {
     }
     try timers.set(RideTimer.search, key: key(ride.id), due: searchEndsAt, in: writer)
     try publish(lost, in: writer)
+    try tellRider(of: ride, RideNotices.driverLeft, in: writer)
     try tellState(of: driver, in: writer)
     return lost
   }

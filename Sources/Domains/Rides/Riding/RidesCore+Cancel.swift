@@ -58,6 +58,7 @@ extension RidesCore {
   func giveBack(_ ride: RideRecord, note: String, in writer: any Writer) throws -> Ride {
     if ride.state == .arrived, let arrivedAt = ride.arrivedAt, now - arrivedAt >= limits.noShowWait {
       let fee = try lateFee(of: ride, in: writer)
+      try tellRider(of: ride, RideNotices.cancelled, in: writer)
       return try end(ride, by: .riderMissed, fee: fee.total, note: note, in: writer)
     }
     return try writer.view(of: try loseDriver(of: ride, note: note, in: writer))

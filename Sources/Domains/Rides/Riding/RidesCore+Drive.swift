@@ -15,7 +15,10 @@ extension RidesCore {
       let position = try newestTrackPoint(of: ride, in: writer).position, now - position.time <= limits.silenceWhenFree,
       position.coordinate.distance(to: pickup) <= limits.arrivalRadiusM
     else { throw RidesError.tooFar }
-    return try publish(try writer.apply(.arrived, to: ride) { $0.arrivedAt = now }, in: writer)
+    let arrived = try writer.apply(.arrived, to: ride) { $0.arrivedAt = now }
+    let view = try publish(arrived, in: writer)
+    try tellRiderOfDriver(of: arrived, RideNotices.arrived, as: view, in: writer)
+    return view
   }
 
   /// Judges a PIN before anything else is done, and counts it if it is wrong: in a transaction of its own, because the

@@ -1,0 +1,80 @@
+public import Base
+public import Storage
+
+/// Tells people things. The notify domain implements it; other domains tell in the transaction that makes it true.
+///
+/// A notice that commits is in the inbox, and reaches each way that its user wants, whatever crashes afterwards.
+public protocol Notices: Sendable {
+  /// Tells one user. Does nothing if the user has a notice with this key already.
+  func notify(_ user: Identifier, _ notice: Notice, in writer: any Writer) throws
+
+  /// Tells many, however many: the caller's transaction writes one row, and the inboxes follow in the background, in
+  /// small transactions. Whoever joins or leaves the audience meanwhile may or may not be told; nobody is told twice.
+  func notify(_ audience: Audience, _ notice: Notice, in writer: any Writer) throws
+}
+
+/// One thing to tell.
+///
+///     static let driverArrived = NoticeKind(
+///       "rides.driver_arrived", ways: [.push], values: ["driver": .text],
+///       words: ["en": NoticeWords("Your driver is here", "{driver} waits at the pickup.")])
+///     …
+///     try notices.notify(
+///       rider, Notice(driverArrived, key: ride.text + "/arrived", about: ride, ["driver": .text(name)]), in: writer)
+public struct Notice: Sendable {
+  /// The longest key in bytes.
+  public static let keyLimit = 200
+
+  public let kind: NoticeKind
+  /// A user gets one notice of each key.
+  public let key: String
+  /// What it is about, for clients to open.
+  public let object: SubjectID?
+  /// What stands for the names in the words.
+  public let values: [String: NoticeValue]
+
+  /// Traps unless there is a value of the right type for each name that the kind declares, and no other.
+  /// - Parameter key: what happened, once: the object's id and a word, say. Keys of all domains share one space.
+  public init(_ kind: NoticeKind, key: String, about object: SubjectID?, _ values: [String: NoticeValue] = [:]) {
+    precondition(!key.isEmpty && key.utf8.count <= Self.keyLimit, "a notice's key has 1 to \(Self.keyLimit) bytes")
+    precondition(values.mapValues(\.type) == kind.values, "a notice of \(kind.name) with values that do not fit")
+    self.kind = kind
+    self.key = key
+    self.object = object
+    self.values = values
+  }
+}
+
+/// Users whom something is told, as some domain knows them.
+public struct Audience: Sendable, Equatable {
+  /// The name of the `AudienceSource`.
+  public let source: String
+  /// Which of its audiences: a store whose followers are meant, say. The source gives it its meaning.
+  public let key: String
+
+  public init(_ source: String, key: String = "") {
+    self.source = source
+    self.key = key
+  }
+}
+
+/// Knows who belongs to audiences of one sort. Domains declare theirs.
+public protocol AudienceSource: Sendable {
+  /// Unique among all domains, such as `identity.users`.
+  var name: String { get }
+
+  /// The next members in rising order.
+  /// - Parameters:
+  ///   - after: the last one of the part before; nil for the first part.
+  ///   - limit: at most so many. Fewer say that there are no more.
+  func members(of key: String, after: Identifier?, limit: Int, in reader: any Reader) throws -> [Identifier]
+}
+
+/// The audiences that the identity domain has.
+extension Audience {
+  /// Everybody with an account.
+  public static let everybody = Audience("identity.users")
+
+  /// All who hold a role on the whole platform.
+  public static func holders(of role: String) -> Audience { Audience("identity.holders", key: role) }
+}

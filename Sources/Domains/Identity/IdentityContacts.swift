@@ -1,0 +1,41 @@
+import Base
+import Cryptography
+import DomainKit
+import Storage
+
+/// How people are reached: their proved contacts, opened with their own keys.
+struct IdentityContacts: Contacts {
+  let authority: IdentityAuthority
+
+  func provedContacts(of user: Identifier, in reader: any Reader) throws -> Set<ContactKind> {
+    Set(
+      try reader.rows("SELECT kind FROM identity_contacts WHERE user_id = $1 AND proved_at IS NOT NULL", user) {
+        $0[0] as Int64
+      }.compactMap { kind in ContactKind.all.first { $0.stored == kind } })
+  }
+
+  func contact(_ kind: ContactKind, of user: Identifier, in reader: any Reader) throws -> String? {
+    let sealed: [UInt8]? = try reader.first(
+      "SELECT sealed FROM identity_contacts WHERE user_id = $1 AND kind = $2 AND proved_at IS NOT NULL", user,
+      kind.stored
+    ) { $0[0] }
+    guard let sealed, let key = try sealingKey(of: user, in: reader) else { return nil }
+    return String(decoding: try key.open(sealed, context: user.rawValue.bigEndianBytes), as: UTF8.self)
+  }
+
+  func sealingKey(of user: Identifier, in reader: any Reader) throws -> SealingKey? {
+    try authority.sealingKey(of: user, in: reader)
+  }
+}
+
+extension ContactKind {
+  fileprivate static let all: [ContactKind] = [.email, .phone]
+
+  /// What `identity_contacts` calls it.
+  fileprivate var stored: Int64 {
+    switch self {
+    case .email: Contact.email("").kind
+    case .phone: Contact.phone("").kind
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import Base
+import DomainKit
+import NotifyAPI
+import Storage
+import WellKnownTypes
+
+/// A row of `notify_inbox`.
+struct InboxEntry: Sendable {
+  let user: Identifier
+  let number: Int64
+  let id: Identifier
+  let kind: String
+  /// A printed id, or empty.
+  let object: String
+  let title: String
+  let text: String
+  let createdAt: Instant
+
+  private static let columns = "user_id, number, id, kind, object, title, text, created_at"
+
+  init(
+    user: Identifier, number: Int64, id: Identifier, kind: String, object: String, title: String, text: String,
+    createdAt: Instant
+  ) {
+    self.user = user
+    self.number = number
+    self.id = id
+    self.kind = kind
+    self.object = object
+    self.title = title
+    self.text = text
+    self.createdAt = createdAt
+  }
+
+  private init(_ row: any Row) {
+    self.init(
+      user: row[0], number: row[1], id: row[2], kind: row[3], object: row[4], title: row[5], text: row[6],
+      createdAt: row[7])
+  }
+
+  static func find(_ user: Identifier, number: Int64, in reader: any Reader) throws -> InboxEntry? {
+    try reader.first(
+      "SELECT \(columns) FROM notify_inbox WHERE user_id = $1 AND number = $2", user, number, make: InboxEntry.init)
+  }
+
+  /// The notices below a number, newest first.
+  static func list(
+    _ user: Identifier, below number: Int64 = .max, limit: Int, in reader: any Reader
+  ) throws -> [InboxEntry] {
+    try reader.rows(
+      "SELECT \(columns) FROM notify_inbox WHERE user_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3", user,
+      number, limit, make: InboxEntry.init)
+  }
+}
+
+extension NotifyAPI.Notice {
+  init(_ entry: InboxEntry, isUnread: Bool) {
+    self.init()
+    id = entry.id.text(kind: IDKind.notice)
+    number = entry.number
+    kind = entry.kind
+    objectID = entry.object
+    title = entry.title
+    text = entry.text
+    createTime = Timestamp(entry.createdAt)
+    unread = isUnread
+  }
+}

@@ -1,0 +1,45 @@
+import Base
+import DomainKit
+import Storage
+
+/// Looks whether what must always hold does hold.
+struct NotifyAudit {
+  let reader: any Reader
+
+  func reports() throws -> [InvariantReport] {
+    [
+      try report(
+        8, "the numbers of an inbox are dense", over: "notify_users",
+        violations: """
+          SELECT u.user_id FROM notify_users u LEFT JOIN notify_inbox i ON i.user_id = u.user_id
+          GROUP BY u.user_id, u.last_number, u.swept_through
+          HAVING (COUNT(i.number) > 0 AND MAX(i.number) <> u.last_number)
+            OR COUNT(CASE WHEN i.number > u.swept_through THEN 1 END) <> u.last_number - u.swept_through
+          """),
+      try report(
+        8, "a user has one notice of each key", over: "notify_inbox",
+        violations: """
+          SELECT user_id FROM notify_inbox GROUP BY user_id, dedup_key HAVING COUNT(*) > 1
+          """),
+      try report(
+        9, "a delivery is settled, or there is a job that will", over: "notify_deliveries",
+        violations: """
+          SELECT d.user_id FROM notify_deliveries d WHERE d.settled_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM octet_timers t
+            WHERE t.kind = CASE d.way WHEN 1 THEN '\(Way.push.job)' WHEN 2 THEN '\(Way.mail.job)' ELSE '\(Way.sms.job)' END
+              AND t.key = CAST(d.user_id AS TEXT) || '/' || CAST(d.number AS TEXT))
+          """),
+    ]
+  }
+
+  private func report(
+    _ number: Int, _ statement: String, over table: String, violations sql: String
+  ) throws -> InvariantReport {
+    InvariantReport(
+      number: number, statement: statement,
+      rowsChecked: try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0,
+      violations: try reader.rows(sql + " LIMIT \(InvariantReport.shownLimit)") {
+        ($0[0] as Identifier).text(kind: IDKind.user)
+      })
+  }
+}

@@ -1,0 +1,155 @@
+"""Notices through a real octetd: from an announcement to the inbox, the stream and the spool, also through kill -9.
+
+OCTET_NOTICES sets how many notices are written while the server is killed, OCTET_NOTICE_SEED the seed, which is printed.
+"""
+
+import concurrent.futures
+import os
+import random
+import threading
+
+import grpc
+from support.notices import FLAGS, SERVICE, announce, await_that, call, inbox, letters, notice, notify, register_push, staff
+from support.people import Person, Stranger, request_id
+from support.server import Server
+
+NOTICES = int(os.environ.get("OCTET_NOTICES", "1200"))
+SEED = os.environ.get("OCTET_NOTICE_SEED")
+USERS, KILLS, ANNOUNCERS = 6, 4, 4
+
+
+def test_from_an_announcement_to_the_spool(tmp_path, engine_flags):
+    with Server(tmp_path, *FLAGS, *engine_flags) as server:
+        channel = server.channel()
+        ops, ada, eve = staff(channel), Person(channel, "ada_n"), Person(channel, "eve_n")
+        device = register_push(ada, "https://push.example/ada")
+        rows = ada.stream(f"{SERVICE}/WatchInbox", notify.WatchInboxRequest())
+        assert next(rows).snapshot.last_number == 0
+        announce(ops, [ada.user_id], "Hello", text="Good news")
+        row = next(rows)
+        assert (row.notice.number, row.notice.title, row.notice.text) == (1, "Hello", "Good news")
+        rows.cancel()
+        name = f"{row.notice.id}.push.{device.id}.json"
+        await_that(lambda: name in letters(tmp_path / "spool"), "the letter is not in the spool")
+        letter = letters(tmp_path / "spool")[name]
+        assert letter["address"] == "https://push.example/ada" and letter["title"] == "Hello"
+        assert inbox(eve) == []
+        reply = call(ada, "MarkRead", notify.MarkReadRequest(request_id=request_id(), number=1))
+        assert (reply.read_through, reply.unread_count) == (1, 0)
+        # A resumed stream begins with what came after its token.
+        again = ada.stream(f"{SERVICE}/WatchInbox", notify.WatchInboxRequest(resume_token=row.resume_token))
+        assert next(again).read_through == 1
+        again.cancel()
+        request = notify.ListDeliveriesRequest(user_id=ada.user_id)
+        await_that(
+            lambda: [d.state for d in call(ops, "ListDeliveries", request).deliveries] == [notice.DELIVERY_STATE_SENT],
+            "the delivery is not settled",
+        )
+
+
+def test_a_ride_tells_its_rider(tmp_path):
+    """The kinds of rides are there to be chosen, so rides declare them."""
+    with Server(tmp_path, *FLAGS) as server:
+        rider = Person(server.channel(), "rider_n")
+        settings = call(rider, "GetChannels", notify.GetChannelsRequest())
+        kinds = {kind.kind: list(kind.channels) for kind in settings.kinds}
+        assert kinds["rides.driver_arrived"] == [notice.CHANNEL_PUSH]
+        request = notify.SetChannelsRequest(request_id=request_id(), etag=settings.etag)
+        request.kinds.add(kind="rides.driver_arrived", channels=[notice.CHANNEL_SMS])
+        changed = call(rider, "SetChannels", request)
+        assert {kind.kind: list(kind.channels) for kind in changed.kinds}["rides.driver_arrived"] == [notice.CHANNEL_SMS]
+
+
+def test_a_token_that_is_none_stops_nothing(tmp_path):
+    with Server(tmp_path, *FLAGS) as server:
+        stranger = Stranger(server.channel())
+        try:
+            call(stranger, "Unsubscribe", notify.UnsubscribeRequest(request_id=request_id(), token="ou1.AAAA.BBBB"))
+            raise AssertionError("it was taken")
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+class Announcers:
+    """Threads that announce until they are told to stop or the server is gone, and what was acknowledged to them."""
+
+    def __init__(self, server, names, acknowledged):
+        self.stopped = threading.Event()
+        self.channel = server.channel()
+        self.ops = staff(self.channel)
+        self.names, self.acknowledged = names, acknowledged
+
+    def run(self, users):
+        while not self.stopped.is_set():
+            try:
+                title = next(self.names)
+            except StopIteration:
+                return
+            try:
+                announce(self.ops, users, title)
+            except grpc.RpcError:
+                return  # Killed: the outcome of this one is unknown.
+            self.acknowledged.append(title)
+
+
+def numbered(count):
+    """Names from any thread."""
+    lock, left = threading.Lock(), iter(range(count))
+
+    class Names:
+        def __next__(self):
+            with lock:
+                return f"n{next(left)}"
+
+    return Names()
+
+
+def test_acceptance_8_kill_during_many_notices(tmp_path, engine_flags):
+    seed = int(SEED) if SEED else random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    names, acknowledged, devices = numbered(NOTICES // USERS), [], {}
+    with Server(tmp_path, *FLAGS, *engine_flags) as server:
+        people = [Person(server.channel(), f"user_n{number}") for number in range(USERS)]
+        for person in people:
+            devices[person.user_id] = register_push(person, f"https://push.example/{person.handle}").id
+    users = list(devices)
+    for round_number in range(KILLS + 1):
+        server = Server(tmp_path, *FLAGS, *engine_flags)
+        before = len(acknowledged)
+        crowd = Announcers(server, names, acknowledged)
+        share = max(1, NOTICES // USERS // (KILLS + 2))
+        with concurrent.futures.ThreadPoolExecutor(ANNOUNCERS) as pool:
+            running = [pool.submit(crowd.run, users) for _ in range(ANNOUNCERS)]
+            if round_number < KILLS:
+                wanted = before + rng.randrange(1, share + 1)
+                await_that(
+                    lambda: len(acknowledged) >= wanted or all(one.done() for one in running), "nothing is announced")
+                server.kill()
+                crowd.stopped.set()
+            for one in running:
+                one.result()
+        if round_number < KILLS:
+            continue
+        ops, channel = crowd.ops, server.channel()
+        for person in people:
+            person.channel = channel
+
+        def settled():
+            states = (notice.DELIVERY_STATE_QUEUED, notice.DELIVERY_STATE_DEFERRED)
+            open_ones = [call(ops, "ListDeliveries", notify.ListDeliveriesRequest(state=state)) for state in states]
+            told = min(len(inbox(person)) for person in people)
+            return told >= len(acknowledged) and not any(page.deliveries for page in open_ones)
+
+        await_that(settled, "not all is sent")
+        wanted_files = set()
+        for person in people:
+            notices = inbox(person)
+            assert [one.number for one in notices] == list(range(len(notices), 0, -1)), "numbers are dense"
+            titles = [one.title for one in notices]
+            assert len(set(titles)) == len(titles), "nobody is told twice"
+            assert set(acknowledged) <= set(titles), "what was acknowledged is told"
+            wanted_files |= {f"{one.id}.push.{devices[person.user_id]}.json" for one in notices}
+        await_that(lambda: not any(name.startswith(".") for name in letters(tmp_path / "spool")), "half a letter")
+        assert set(letters(tmp_path / "spool")) == wanted_files, "one file for each notice and way"
+        assert server.stop() == 0
