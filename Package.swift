@@ -113,7 +113,8 @@ let houseTargets: [Target] = [
   library("Streaming", ["Base", "Storage", "Cryptography"]),
   library("NATS", ["Base", "COpenSSL", "Streaming", "CLinux"], settings: strict),
   library("Blobs", ["Base", "Cryptography", "Storage"]),
-  library("BlobsS3", ["Base", "Blobs", "Cryptography", "CCurl"], settings: strict),
+  library("Curl", ["Base", "CCurl"], settings: strict),
+  library("BlobsS3", ["Base", "Blobs", "Cryptography", "Curl"], settings: strict),
   library(
     "DomainKit",
     [
@@ -123,7 +124,7 @@ let houseTargets: [Target] = [
 ]
 
 let outboundTargets: [Target] = [
-  library("Couriers", ["Base", "DomainKit"])
+  library("Couriers", ["Base", "Curl", "DomainKit"])
 ]
 
 let domainTargets: [Target] = domains.map { domain in
@@ -243,6 +244,8 @@ let fuzzTargets: [Target] =
 /// What the tests of a domain have beside: the other domains that it is wired with.
 let domainTestExtras: [String: [Target.Dependency]] = ["Notify": ["Couriers"], "Rides": ["ChatAPI", "Chat", "Notify"]]
 
+let outboundTests: [Target] = [tests("Couriers", ["Base", "DomainKit"])]
+
 let domainTests: [Target] = domains.map { domain in
   tests(
     domain,
@@ -270,5 +273,5 @@ let package = Package(
     ),
   ],
   targets: systemLibraries + generatedModules + rpcStack + houseTargets + outboundTargets + domainTargets + programs
-    + benchmarks + testTargets + fuzzTargets + domainTests
+    + benchmarks + testTargets + fuzzTargets + outboundTests + domainTests
 )

@@ -11,7 +11,7 @@ MAX_LINES = 400
 
 # Which targets may import a C module: those that wrap it, so that pointers go no further.
 WRAPPERS = {
-    "CCurl": {"BlobsS3"},
+    "CCurl": {"Curl"},
     "CLinux": {"Base", "HTTP2", "NATS", "ProtobufRuntime", "StoragePostgreSQL"},
     "CNghttp2": {"HTTP2"},
     "COpenSSL": {"Cryptography", "HTTP2", "NATS"},

@@ -1,6 +1,7 @@
 public import Base
 public import Blobs
 internal import Cryptography
+internal import Curl
 
 /// Blobs in a bucket of S3 or of a server that speaks its protocol.
 ///
@@ -138,7 +139,7 @@ public final class S3BlobStore: BlobStore {
 
   /// Sends an object's bytes.
   func put(_ operation: String, _ name: String, query: [(String, String)] = [], _ body: [UInt8]) async throws
-    -> HTTPResponse
+    -> CurlResponse
   {
     let hash = try await compute { HexText.text(Hash.sha256(body)) }
     return try await client.send(

@@ -1,6 +1,7 @@
 internal import Base
 internal import Blobs
 internal import Cryptography
+internal import Curl
 
 /// The requests of S3 that the store needs: signed, tried again when the server or the network fails.
 struct S3Client: Sendable {
@@ -21,7 +22,11 @@ struct S3Client: Sendable {
     self.clock = clock
     self.random = random
     signature = SignatureV4(accessKey: options.accessKey, secret: options.secret, region: options.region)
-    http = CurlClient(options: options)
+    http = CurlClient(
+      options: CurlOptions(
+        name: "s3", requests: options.requests, connections: options.connections,
+        connectTimeout: options.connectTimeout, attemptTimeout: options.attemptTimeout,
+        stallTimeout: options.stallTimeout, certificates: options.certificates))
   }
 
   /// A request to an object, or to the bucket if `key` is nil.
@@ -40,7 +45,7 @@ struct S3Client: Sendable {
 
   /// Sends a request until there is an answer.
   /// - Throws: `BlobError`: `.refused` for what trying again would not help, `.unavailable` after the last attempt.
-  func send(_ call: Call) async throws -> HTTPResponse {
+  func send(_ call: Call) async throws -> CurlResponse {
     var wait = options.firstWait
     var attempt = 1
     while true {
@@ -55,8 +60,12 @@ struct S3Client: Sendable {
         guard Self.isWorthAnother(response.status, code) else {
           throw BlobError(.refused, operation: call.operation, message: failure)
         }
-      } catch let error as HTTPFailure {
+      } catch let error as CurlFailure {
         failure = error.message
+      } catch CurlRefusal.overloaded(let limit) {
+        throw BlobError(.overloaded, operation: "send", message: "\(limit) requests are under way already")
+      } catch CurlRefusal.closed {
+        throw BlobError(.closed, operation: "send", message: "the store is closed")
       }
       guard attempt < options.attempts else {
         throw BlobError(.unavailable, operation: call.operation, message: "\(failure), \(attempt) attempts")
@@ -72,19 +81,20 @@ struct S3Client: Sendable {
     "/\(options.bucket)" + (key.map { "/\(options.prefix)\($0)" } ?? "")
   }
 
-  private func request(_ call: Call) -> HTTPRequest {
+  private func request(_ call: Call) -> CurlRequest {
     let path = path(call.key)
     let headers = signature.sign(
       call.method, path: path, query: call.query, headers: call.headers + [("host", host)], bodyHash: call.bodyHash,
       at: clock.now())
     let query = call.query.isEmpty ? "" : "?" + SignatureV4.query(call.query)
-    return HTTPRequest(
-      method: call.method, url: options.endpoint + SignatureV4.encoded(path, keepsSlash: true) + query,
-      headers: headers, body: call.body, answerBytes: call.answerBytes)
+    return CurlRequest(
+      url: options.endpoint + SignatureV4.encoded(path, keepsSlash: true) + query,
+      .http(method: call.method, headers: headers, body: call.body, type: "application/octet-stream"),
+      answerBytes: call.answerBytes)
   }
 
   /// S3 begins to answer the end of a multipart upload before it knows how that ends.
-  private static func isErrorDocument(_ call: Call, _ response: HTTPResponse) -> Bool {
+  private static func isErrorDocument(_ call: Call, _ response: CurlResponse) -> Bool {
     call.method == "POST" && !S3Document(response.body).elements("Error").isEmpty
   }
 
@@ -92,4 +102,19 @@ struct S3Client: Sendable {
     status >= 500 || status == 429 || status == 408 || status < 300
       || ["SlowDown", "RequestTimeout", "InternalError", "OperationAborted"].contains(code)
   }
+}
+
+/// What a server may send, in bytes and counts.
+enum S3Limits {
+  /// An answer that is a document: a page of a list has 1000 names of some 400 bytes.
+  static let documentBytes = 4 << 20
+
+  /// The record of an upload: 10,000 parts with their tags.
+  static let recordBytes = 4 << 20
+
+  /// Parts of one upload, by S3's rules.
+  static let parts = 10_000
+
+  /// How much a reader asks for at once, in bytes: what a slow receiver holds.
+  static let pieceBytes: UInt64 = 4 << 20
 }

@@ -1,5 +1,6 @@
 internal import Base
 internal import Blobs
+internal import Curl
 
 /// Reads part of an object by requests for a few megabytes each, as the receiver asks for them: a slow one holds no
 /// connection, and a broken one costs a piece. An object never changes, so pieces fit together.

@@ -1,6 +1,7 @@
 internal import Base
 internal import Blobs
 internal import Cryptography
+internal import Curl
 
 /// An upload into a bucket: what is less than a part is in memory, whole parts are durable.
 final class S3Upload: BlobUpload {

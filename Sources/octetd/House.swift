@@ -91,7 +91,7 @@ struct House: Sendable {
       let chat = ChatDomain(kit: kit, people: identity.people)
       let notify = NotifyDomain(
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
-        kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open())
+        kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log))
       rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
       domains = [identity, chat, notify, rides]
       notify.register(audiences: domains.flatMap { $0.audiences })

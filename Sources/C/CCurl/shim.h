@@ -16,8 +16,8 @@ static inline CURLcode octet_curl_set_pointer(CURL *curl, CURLoption option, voi
   return curl_easy_setopt(curl, option, value);
 }
 
-static inline CURLcode octet_curl_set_headers(CURL *curl, struct curl_slist *headers) {
-  return curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+static inline CURLcode octet_curl_set_list(CURL *curl, CURLoption option, struct curl_slist *list) {
+  return curl_easy_setopt(curl, option, list);
 }
 
 static inline CURLcode octet_curl_set_body(CURL *curl, const void *bytes, curl_off_t count) {

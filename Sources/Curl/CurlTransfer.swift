@@ -3,34 +3,39 @@ internal import CCurl
 
 /// One request on its way. Owned by the client's thread once it is begun; frees what curl refers to when it goes.
 final class CurlTransfer {
-  typealias Continuation = UnsafeContinuation<HTTPResponse, any Error>
+  typealias Continuation = UnsafeContinuation<CurlResponse, any Error>
 
   /// Reset and used again by later transfers.
   let handle: OpaqueHandle
   private let body: UnsafeMutableRawBufferPointer
-  private var headers: UnsafeMutablePointer<curl_slist>?
+  /// How much of a mail has been taken by curl.
+  private var sent = 0
+  /// Header fields, or the receiver of a mail.
+  private var lines: UnsafeMutablePointer<curl_slist>?
   private let answerBytes: Int
-  private var response = HTTPResponse(status: 0, headers: [:], body: [])
+  private var response = CurlResponse(status: 0, headers: [:], body: [])
   private let continuation: Continuation
 
   /// A curl easy handle, which is a `void *` to C.
   typealias OpaqueHandle = UnsafeMutableRawPointer
 
-  init(_ request: HTTPRequest, options: S3Options, handle: OpaqueHandle, continuation: Continuation) {
+  init(_ request: CurlRequest, options: CurlOptions, handle: OpaqueHandle, continuation: Continuation) {
     self.handle = handle
     self.continuation = continuation
     answerBytes = request.answerBytes
-    body = .allocate(byteCount: request.body.count, alignment: 1)
-    body.copyBytes(from: request.body)
-    for (name, value) in request.headers where name != "host" { add("\(name): \(value)") }
-    // What curl would add by itself: a wait for permission to send, and a type of the body that is wrong.
-    add("Expect:")
-    add("Content-Type: application/octet-stream")
-    configure(request, options)
+    let bytes =
+      switch request.content {
+      case .http(_, _, let body, _), .mail(_, _, let body, _, _): body
+      }
+    body = .allocate(byteCount: bytes.count, alignment: 1)
+    body.copyBytes(from: bytes)
+    configure(options)
+    let settings = [octet_curl_set_string(handle, CURLOPT_URL, request.url)] + settings(of: request.content)
+    precondition(settings.allSatisfy { $0 == CURLE_OK }, "curl refuses an option: \(settings.map(\.rawValue))")
   }
 
   deinit {
-    curl_slist_free_all(headers)
+    curl_slist_free_all(lines)
     body.deallocate()
   }
 
@@ -41,25 +46,21 @@ final class CurlTransfer {
       continuation.resume(returning: response)
     } else {
       // The library's text for the number: the detailed one may hold addresses.
-      fail("\(String(cString: curl_easy_strerror(code))) (curl \(code.rawValue))")
+      continuation.resume(
+        throwing: CurlFailure(
+          message: "\(String(cString: curl_easy_strerror(code))) (curl \(code.rawValue))",
+          status: octet_curl_status(handle), isEnvelopeRefused: code == CURLE_SEND_ERROR))
     }
   }
 
-  func fail(_ message: String) {
-    continuation.resume(throwing: HTTPFailure(message: message))
-  }
-
   private func add(_ line: String) {
-    guard let longer = curl_slist_append(headers, line) else { fatalError("no memory for a header") }
-    headers = longer
+    guard let longer = curl_slist_append(lines, line) else { fatalError("no memory for a header") }
+    lines = longer
   }
 
-  private func configure(_ request: HTTPRequest, _ options: S3Options) {
+  private func configure(_ options: CurlOptions) {
     let settings: [CURLcode] = [
-      octet_curl_set_string(handle, CURLOPT_URL, request.url),
-      octet_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https"),
       octet_curl_set_string(handle, CURLOPT_PROXY, ""),
-      octet_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)),
       octet_curl_set_long(handle, CURLOPT_NOSIGNAL, 1),
       octet_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0),
       octet_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1),
@@ -70,8 +71,6 @@ final class CurlTransfer {
       octet_curl_set_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1),
       octet_curl_set_long(handle, CURLOPT_LOW_SPEED_TIME, max(1, Int(options.stallTimeout.components.seconds))),
       options.certificates.map { octet_curl_set_string(handle, CURLOPT_CAINFO, $0) } ?? CURLE_OK,
-      setMethod(request.method),
-      octet_curl_set_headers(handle, headers),
       // Not retained: the client holds the transfer for as long as curl does.
       octet_curl_set_pointer(handle, CURLOPT_WRITEDATA, Unmanaged.passUnretained(self).toOpaque()),
       octet_curl_set_pointer(handle, CURLOPT_HEADERDATA, Unmanaged.passUnretained(self).toOpaque()),
@@ -83,6 +82,48 @@ final class CurlTransfer {
       },
     ]
     precondition(settings.allSatisfy { $0 == CURLE_OK }, "curl refuses an option: \(settings.map(\.rawValue))")
+  }
+
+  private func settings(of content: CurlRequest.Content) -> [CURLcode] {
+    switch content {
+    case .http(let method, let headers, _, let type):
+      for (name, value) in headers where name != "host" { add("\(name): \(value)") }
+      // What curl would add by itself: a wait for permission to send, and a type of the body that is wrong.
+      add("Expect:")
+      add("Content-Type: \(type)")
+      return [
+        octet_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https"),
+        octet_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)), setMethod(method),
+        octet_curl_set_list(handle, CURLOPT_HTTPHEADER, lines),
+      ]
+    case .mail(let sender, let receiver, _, let login, let needsTLS):
+      add("<\(receiver)>")
+      return [
+        octet_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "smtp"),
+        octet_curl_set_long(handle, CURLOPT_USE_SSL, needsTLS ? Int(CURLUSESSL_ALL.rawValue) : 0),
+        octet_curl_set_string(handle, CURLOPT_MAIL_FROM, "<\(sender)>"),
+        octet_curl_set_list(handle, CURLOPT_MAIL_RCPT, lines),
+        octet_curl_set_long(handle, CURLOPT_UPLOAD, 1),
+        octet_curl_set_pointer(handle, CURLOPT_READDATA, Unmanaged.passUnretained(self).toOpaque()),
+        octet_curl_set_receiver(handle, CURLOPT_READFUNCTION) { bytes, size, count, context in
+          CurlTransfer.supply(bytes, size * count, context)
+        },
+        login.map { octet_curl_set_string(handle, CURLOPT_USERNAME, $0.user) } ?? CURLE_OK,
+        login.map { octet_curl_set_string(handle, CURLOPT_PASSWORD, $0.password) } ?? CURLE_OK,
+      ]
+    }
+  }
+
+  /// Gives curl the next bytes of a mail.
+  private static func supply(
+    _ bytes: UnsafeMutablePointer<CChar>?, _ count: Int, _ context: UnsafeMutableRawPointer?
+  ) -> Int {
+    // Set by `settings`, never nil.
+    let transfer = Unmanaged<CurlTransfer>.fromOpaque(context!).takeUnretainedValue()
+    let piece = UnsafeRawBufferPointer(rebasing: transfer.body[transfer.sent...].prefix(count))
+    UnsafeMutableRawBufferPointer(start: bytes, count: count).copyMemory(from: piece)
+    transfer.sent += piece.count
+    return piece.count
   }
 
   private func setMethod(_ method: String) -> CURLcode {
@@ -119,27 +160,9 @@ final class CurlTransfer {
     let line = String(decoding: bytes, as: UTF8.self)
     if line.hasPrefix("HTTP/") { response.headers = [:] }
     guard let colon = line.firstIndex(of: ":") else { return true }
-    guard response.headers.count < S3Limits.headers else { return false }
+    guard response.headers.count < CurlLimits.headers else { return false }
     let value = line[line.index(after: colon)...].drop { $0 == " " }.prefix { $0 != "\r\n" && $0 != "\r" && $0 != "\n" }
     response.headers[line[..<colon].lowercased()] = String(value)
     return true
   }
-}
-
-/// What a server may send, in bytes and counts.
-enum S3Limits {
-  /// Fields of an answer's head; S3 sends a dozen. curl bounds their bytes.
-  static let headers = 100
-
-  /// An answer that is a document: a page of a list has 1000 names of some 400 bytes.
-  static let documentBytes = 4 << 20
-
-  /// The record of an upload: 10,000 parts with their tags.
-  static let recordBytes = 4 << 20
-
-  /// Parts of one upload, by S3's rules.
-  static let parts = 10_000
-
-  /// How much a reader asks for at once, in bytes: what a slow receiver holds.
-  static let pieceBytes: UInt64 = 4 << 20
 }

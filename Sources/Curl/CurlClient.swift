@@ -1,16 +1,15 @@
 internal import Base
-internal import Blobs
 internal import CCurl
 
 /// Sends requests with curl's multi interface, all on one thread.
-final class CurlClient: Sendable {
+package final class CurlClient: Sendable {
   private let shared: Shared
   private let thread: OSThread
 
   /// What the thread and its callers share.
   private final class Shared: @unchecked Sendable {
     struct State {
-      var waiting: [(HTTPRequest, CurlTransfer.Continuation)] = []
+      var waiting: [(CurlRequest, CurlTransfer.Continuation)] = []
       /// Waiting and under way.
       var count = 0
       var isClosed = false
@@ -32,11 +31,11 @@ final class CurlClient: Sendable {
 
   private let limit: Int
 
-  init(options: S3Options) {
+  package init(options: CurlOptions) {
     let shared = Shared()
     self.shared = shared
     limit = options.requests
-    thread = OSThread(name: "s3") { CurlLoop(shared.multi, options: options).run(shared) }
+    thread = OSThread(name: options.name) { CurlLoop(shared.multi, options: options).run(shared) }
   }
 
   deinit {
@@ -44,14 +43,12 @@ final class CurlClient: Sendable {
   }
 
   /// Sends a request and waits for the whole answer.
-  /// - Throws: `HTTPFailure` if none came, `BlobError` `.overloaded` or `.closed`.
-  func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+  /// - Throws: `CurlFailure` if none came, `CurlRefusal`.
+  package func send(_ request: CurlRequest) async throws -> CurlResponse {
     try await withUnsafeThrowingContinuation { continuation in
-      let refusal: BlobError? = shared.state.withLock { state in
-        if state.isClosed { return BlobError(.closed, operation: "send", message: "the store is closed") }
-        if state.count >= limit {
-          return BlobError(.overloaded, operation: "send", message: "\(limit) requests are under way already")
-        }
+      let refusal: CurlRefusal? = shared.state.withLock { state in
+        if state.isClosed { return .closed }
+        if state.count >= limit { return .overloaded(limit) }
         state.count += 1
         state.waiting.append((request, continuation))
         curl_multi_wakeup(shared.multi)
@@ -62,7 +59,7 @@ final class CurlClient: Sendable {
   }
 
   /// Refuses further requests; those under way are finished first.
-  func close() {
+  package func close() {
     shared.state.withLock { state in
       state.isClosed = true
       if !state.isEnded { curl_multi_wakeup(shared.multi) }
@@ -72,11 +69,11 @@ final class CurlClient: Sendable {
   /// The thread's own state.
   private final class CurlLoop {
     private let multi: UnsafeMutableRawPointer
-    private let options: S3Options
+    private let options: CurlOptions
     private var transfers: [UnsafeMutableRawPointer: CurlTransfer] = [:]
     private var idle: [UnsafeMutableRawPointer] = []
 
-    init(_ multi: UnsafeMutableRawPointer, options: S3Options) {
+    init(_ multi: UnsafeMutableRawPointer, options: CurlOptions) {
       self.multi = multi
       self.options = options
     }
@@ -107,7 +104,7 @@ final class CurlClient: Sendable {
       }
     }
 
-    private func begin(_ request: HTTPRequest, _ continuation: CurlTransfer.Continuation) {
+    private func begin(_ request: CurlRequest, _ continuation: CurlTransfer.Continuation) {
       guard let handle = idle.popLast() ?? curl_easy_init() else { fatalError("no memory for a request") }
       let transfer = CurlTransfer(request, options: options, handle: handle, continuation: continuation)
       transfers[handle] = transfer
