@@ -192,8 +192,8 @@ let testTargets: [Target] = [
   tests(
     "HTTP2",
     [
-      "Base", "ChildProcess", "ProtobufRuntime", "RPC", "BenchAPI", "StandardServices", "StandardServicesAPI",
-      "ChannelzAPI", "WellKnownTypes",
+      "Base", "ChildProcess", "CLinux", "ProtobufRuntime", "RPC", "BenchAPI", "StandardServices",
+      "StandardServicesAPI", "ChannelzAPI", "WellKnownTypes",
     ]),
   tests("Observability", ["Base", "HTTP2", "ProtobufRuntime", "RPC", "OpenTelemetryAPI"]),
   tests(

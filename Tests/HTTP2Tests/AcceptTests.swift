@@ -7,7 +7,7 @@ import Testing
 @testable import HTTP2
 
 /// Where a server listens and whom it lets in.
-@Suite struct AcceptTests {
+@Suite(.ownThread) struct AcceptTests {
   /// A path for a socket, short enough for the address.
   private func path() -> String { NSTemporaryDirectory() + "octet-\(UUID().uuidString.prefix(8)).sock" }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import HTTP2
 
 /// Keepalive and its enforcement, idle connections and old ones, with a clock that only the tests move.
-@Suite struct CareTests {
+@Suite(.ownThread) struct CareTests {
   typealias Frames = RawPeer.FrameType
 
   private static let lastStream: [UInt8] = [0x7f, 0xff, 0xff, 0xff]

@@ -13,7 +13,7 @@ extension ClientChannelTests {
       + RawPeer.frame(Frames.headers, 5, stream, RawPeer.literal("grpc-status", "0"))
   }
 
-  /// A call that needs no thread of the pool, as the test blocks one while it plays the server.
+  /// A call that needs no thread of the pool, for which it might wait behind all other tests.
   private func begin(_ channel: RPCChannel, _ group: EventLoopGroup) -> Task<Int, any Error> {
     Task(executorPreference: group.loops[0]) { try await call(channel) }
   }

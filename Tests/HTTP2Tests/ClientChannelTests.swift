@@ -8,7 +8,7 @@ import Testing
 @testable import HTTP2
 
 /// A client and several servers: who gets the requests, and what happens when servers come and go.
-@Suite struct ClientChannelTests {
+@Suite(.ownThread) struct ClientChannelTests {
   typealias Frames = RawPeer.FrameType
 
   static let method = MethodDescriptor(service: "test.Service", name: "Number", kind: .unary)
@@ -43,7 +43,7 @@ import Testing
     #expect(got == wanted, sourceLocation: location)
   }
 
-  private func state(_ transport: HTTP2ClientTransport, _ wanted: ChannelState) async {
+  func state(_ transport: HTTP2ClientTransport, _ wanted: ChannelState) async {
     for await state in transport.states() where state == wanted { return }
   }
 

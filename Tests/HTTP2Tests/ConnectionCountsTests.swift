@@ -3,7 +3,7 @@ import RPC
 import Testing
 
 /// What a server says of its connections.
-@Suite struct ConnectionCountsTests {
+@Suite(.ownThread) struct ConnectionCountsTests {
   @Test func `connections are counted as accepted, open and refused`() async throws {
     var limits = HTTP2Limits()
     limits.maxConnections = 1

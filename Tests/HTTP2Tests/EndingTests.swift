@@ -4,7 +4,7 @@ import RPC
 import Testing
 
 /// How streams and connections end before their time, and how a server is drained.
-@Suite struct EndingTests {
+@Suite(.ownThread) struct EndingTests {
   /// Hands the test what happens on the server.
   private final class Observer: Sendable {
     let streams: AsyncStream<HoldingHandler>

@@ -7,7 +7,7 @@ import Testing
 
 /// Very many messages that grow a thousandfold, over real sockets. What is measured are octets for each tick of the
 /// server's loop, which do not depend on the machine.
-@Suite struct GzipBombTests {
+@Suite(.ownThread) struct GzipBombTests {
   private typealias T = RawPeer.FrameType
   /// So few that their octets fit into the buffers of a socket that nobody reads.
   private static let bombs = 9

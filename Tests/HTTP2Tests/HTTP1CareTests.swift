@@ -4,7 +4,7 @@ import RPC
 import Testing
 
 /// How HTTP/1 connections go on, wait and end.
-@Suite struct HTTP1CareTests {
+@Suite(.ownThread) struct HTTP1CareTests {
   static let get = HTTP1Tests.get
   static let post = "POST / HTTP/1.1\r\nHost: x\r\n"
 
@@ -200,7 +200,9 @@ import Testing
     }
     try await Fixture.run(acceptor) { fixture in
       let peer = try RawPeer(fixture)
-      let sender = Task.detached {
+      let thread = TestThread()
+      defer { thread.stop() }
+      let sender = Task(executorPreference: thread) {
         try peer.send(Self.post + "Content-Length: \(total)\r\n\r\n")
         try peer.send([UInt8](repeating: 0x5a, count: total))
         return try peer.answer()

@@ -5,7 +5,7 @@ import Testing
 
 /// What an HTTP/1 client may not send: everything that two readers could take for different requests. Bare octets over
 /// a real socket.
-@Suite struct HTTP1RefusalTests {
+@Suite(.ownThread) struct HTTP1RefusalTests {
   struct Case: CustomTestStringConvertible, Sendable {
     var testDescription: String
     var status: Int

@@ -4,7 +4,7 @@ import RPC
 import Testing
 
 /// Requests of HTTP/1 clients and their answers, octet by octet over a real socket.
-@Suite struct HTTP1Tests {
+@Suite(.ownThread) struct HTTP1Tests {
   static let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
   /// Answers at once with `status`, `headers` and `body`.

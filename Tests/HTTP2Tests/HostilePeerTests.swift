@@ -4,7 +4,7 @@ import RPC
 import Testing
 
 /// What clients may not do, and what it costs them. Bare frames over a real socket.
-@Suite struct HostilePeerTests {
+@Suite(.ownThread) struct HostilePeerTests {
   typealias Frames = RawPeer.FrameType
 
   static let protocolError: UInt32 = 1

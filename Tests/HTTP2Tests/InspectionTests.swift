@@ -8,7 +8,7 @@ import Testing
 import WellKnownTypes
 
 /// What channelz tells, asked over the same server that it tells of.
-@Suite struct InspectionTests {
+@Suite(.ownThread) struct InspectionTests {
   private struct Service: Bench {
     func echo(_ request: EchoRequest, context: ServerContext) async throws -> EchoReply {
       guard request.tag != "fail" else { throw RPCError(.failedPrecondition, "as asked") }

@@ -5,7 +5,7 @@ import Testing
 @testable import HTTP2
 
 /// What is gone must not stay in memory, however it went.
-@Suite struct LeakTests {
+@Suite(.ownThread) struct LeakTests {
   private struct Weak: @unchecked Sendable {
     // Unchecked because it is only asked whether there is still something.
     weak var object: AnyObject?

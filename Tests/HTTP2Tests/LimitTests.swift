@@ -5,7 +5,7 @@ import Testing
 @testable import HTTP2
 
 /// Limits to the last that they allow, and one more.
-@Suite struct LimitTests {
+@Suite(.ownThread) struct LimitTests {
   private typealias T = RawPeer.FrameType
 
   private static let calm = ResetCode.enhanceYourCalm.rawValue

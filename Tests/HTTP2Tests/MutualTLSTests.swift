@@ -6,7 +6,7 @@ import Testing
 @testable import HTTP2
 
 /// Clients that show certificates, servers that have several, and what outlives a reload.
-@Suite struct MutualTLSTests {
+@Suite(.ownThread) struct MutualTLSTests {
   /// What the handler saw of its peer.
   private struct Seen: Sendable {
     var peer: PeerInfo

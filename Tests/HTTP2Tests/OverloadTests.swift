@@ -1,98 +1,164 @@
 import Base
-import BenchAPI
 import Glibc
-import HTTP2
+import ProtobufRuntime
 import RPC
 import StandardServices
 import StandardServicesAPI
 import Testing
 
-/// A server whose handlers want more processor time than there is.
-@Suite(.serialized) struct OverloadTests {
-  /// Burns two milliseconds of processor time for each call.
-  private struct Burner: Bench {
-    static let nanosecondsPerCall: Int64 = 2_000_000
+@testable import HTTP2
 
-    func echo(_ request: EchoRequest, context: ServerContext) async throws -> EchoReply {
-      let end = Self.processorTime() + Self.nanosecondsPerCall
-      while Self.processorTime() < end {}
-      return EchoReply()
-    }
-    func download(_ request: StreamRequest, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {}
-    func upload(_ requests: RequestReader<Chunk>, context: ServerContext) async throws -> Chunk { Chunk() }
-    func chat(_ requests: RequestReader<Chunk>, responses: ResponseWriter<Chunk>, context: ServerContext) async throws {
-    }
+/// A server whose calls want more time than there is, by a clock that moves only when the server's loop works: the loop's
+/// measure of its queue, and what is refused for it. What else the machine does has no part in it.
+@Suite struct OverloadTests {
+  private static let method = MethodDescriptor(service: "test.Load", name: "Work", kind: .unary)
 
-    private static func processorTime() -> Int64 {
-      var time = timespec()
-      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-      return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+  /// What each call takes of the loop.
+  private static let perCall: Duration = .milliseconds(2)
+
+  private static let calls = 60
+
+  /// Other work of the loop, which makes its ticks long. It ends by itself: a loop that went on working while the test
+  /// waits for a processor would move its clock to where connections are too old.
+  private struct Burden {
+    /// How many ticks come before the calls, and how many after.
+    var before: Int
+    var after = 10
+    var perTick: Duration
+
+    static let none = Burden(before: 0, after: 0, perTick: .zero)
+
+    var rounds: Int { (before + after) * HTTP2Limits.workRoundsPerTick }
+    /// The round in which the calls come, the first of its tick.
+    var middle: Int { before * HTTP2Limits.workRoundsPerTick }
+    var perRound: Duration { perTick / HTTP2Limits.workRoundsPerTick }
   }
 
   private struct Outcome {
-    /// How long the calls took that were answered.
-    var served: [Duration] = []
+    /// When the handlers of the answered calls began, counted from when their requests had come.
+    var begun: [Duration] = []
     var refused = 0
+    var isHealthy = false
 
-    var median: Duration { served.sorted()[served.count / 2] }
+    var latest: Duration { begun.max() ?? .zero }
   }
 
-  private static let callers = 60
-  /// Each caller's first calls, during which the server learns that it has too much to do.
-  private static let warmUp = 2
-  private static let callsPerCaller = 6
+  private struct Parts {
+    let fixture: Fixture
+    /// One for each call: the heads of calls over one connection would be judged before the first of them has run.
+    let clients: [HTTP2ClientTransport]
+    let time: ManualTime
+    let begun: Locked<[Int64]>
 
-  /// Keeps a call of each caller under way until all have been served a few times.
-  private func load(_ queueDelay: Duration?) async throws -> Outcome {
+    /// Has all calls come to the server at once, in the midst of its other work.
+    func burst(_ burden: Burden) async -> Outcome {
+      let (held, release) = await hold(burden)
+      begun.withLock { $0 = [] }
+      let exchanges = clients.map { client in
+        Exchange.start(
+          client, path: OverloadTests.method.path,
+          headers: ["content-type": "application/grpc", "te": "trailers"], body: [EncodedMessage(RawMessage()).bytes])
+      }
+      let channel = RPCChannel(transport: fixture.transport, authority: "localhost")
+      async let health = HealthClient(channel).check(HealthCheckRequest())
+      // They are written at the end of the tick, and what is written to a Unix socket has come.
+      for _ in 0..<2 { await fixture.clientGroup.loops[0].value {} }
+      release()
+      var outcome = Outcome()
+      for exchange in exchanges where await exchange.response().headers.first("grpc-status") == "14" {
+        outcome.refused += 1
+      }
+      outcome.begun = begun.withLock { $0 }.map { .nanoseconds($0 - held) }
+      outcome.isHealthy = (try? await health.status) == .serving
+      return outcome
+    }
+
+    /// Burdens the server's loop, and stops it when it has done the first part.
+    /// - Returns: its time then, and what lets it go on.
+    private func hold(_ burden: Burden) async -> (Int64, () -> Void) {
+      let gate = BlockingQueue<Void>(limit: 1)
+      let held = await withCheckedContinuation { work(burden, round: 0, gate, $0) }
+      return (held, { gate.close() })
+    }
+
+    private func work(
+      _ burden: Burden, round: Int, _ gate: BlockingQueue<Void>, _ holding: CheckedContinuation<Int64, Never>
+    ) {
+      // Each round queues the next, of which a tick has so many.
+      fixture.serverGroup.loops[0].execute {
+        if round == burden.middle {
+          holding.resume(returning: time.now)
+          _ = gate.pop(atMost: 1)
+        }
+        guard round < burden.rounds else { return }
+        time.advance(by: burden.perRound)
+        work(burden, round: round + 1, gate, holding)
+      }
+    }
+  }
+
+  /// - Parameter body: is given a server that has connections, and measures.
+  private func run(_ queueDelay: Duration?, _ body: (Parts) async throws -> Void) async throws {
+    let time = ManualTime()
+    let begun = Locked([Int64]())
     var registry = ServiceRegistry()
-    Burner().register(in: &registry)
+    // Without waiting, so that it runs where its request is read.
+    registry.unary(Self.method) { (request: RawMessage, _) in
+      begun.withLock { $0.append(time.now) }
+      time.advance(by: Self.perCall)
+      return request
+    }
     ServiceHealth().register(in: &registry)
     let server = RPCServer(registry: registry, limits: RPCLimits(queueDelay: queueDelay))
-    let outcome = Locked(Outcome())
-    try await Fixture.run(server) { fixture in
-      let channel = RPCChannel(transport: fixture.transport, authority: "localhost")
-      try await withThrowingTaskGroup(of: Void.self) { tasks in
-        for _ in 0..<Self.callers { tasks.addTask { try await Self.call(BenchClient(channel), outcome) } }
-        for _ in 0..<10 {
-          let response = try await HealthClient(channel).check(HealthCheckRequest())
-          #expect(response.status == .serving)
-        }
-        try await tasks.waitForAll()
-      }
-    }
-    return outcome.withLock { $0 }
-  }
-
-  private static func call(_ bench: BenchClient, _ outcome: Locked<Outcome>) async throws {
-    let clock = ContinuousClock()
-    var served = 0
-    while served < callsPerCaller {
-      let start = clock.now
-      do {
-        _ = try await bench.echo(EchoRequest())
-        served += 1
-        let time = clock.now - start
-        if served > warmUp { outcome.withLock { $0.served.append(time) } }
-      } catch let error as RPCError where error.code == .unavailable {
-        outcome.withLock { $0.refused += 1 }
-        // As the server asks for, in the scale of this test.
-        try await Task.sleep(for: (error.retryDelay ?? .zero) / 10)
-      }
+    let name = "octet-overload-\(getpid())-\(InspectionID.next())"
+    let listen = try #require(ListenAddress.cleartext("unix-abstract:\(name)"))
+    try await Fixture.run(server, listen: listen, serverTime: time) { fixture in
+      let clients = (0..<Self.calls).map { _ in fixture.anotherTransport() }
+      let parts = Parts(fixture: fixture, clients: clients, time: time, begun: begun)
+      // The first calls make the connections and ask the loop to measure, and are not judged.
+      #expect(await parts.burst(.none).begun.count == Self.calls)
+      try await body(parts)
+      for client in clients { await client.shutdown() }
     }
   }
 
-  @Test func `calls that are taken are answered in time, though there are too many`() async throws {
-    // 60 calls of 2 ms make everybody wait for 120 ms; with shedding it is a fraction of that. Other tests share the
-    // processors, so that one of the two may be slow, or too few calls come at once: then once more.
-    var attempts: [String] = []
-    while attempts.count < 8 {
-      let without = try await load(nil)
-      #expect(without.refused == 0)
-      let with = try await load(.milliseconds(10))
-      if with.refused > 0, with.median * 3 < without.median * 2 { return }
-      attempts.append("\(with.refused) refused, \(with.median) and \(without.median)")
+  /// With this every request waits at least for a tick: more than the 10 ms that are allowed in these tests, and less than
+  /// the 20 ms that are allowed to calls of normal priority.
+  private static let overload = Burden(before: 50, perTick: .milliseconds(12))
+
+  @Test func `without shedding everybody is answered, and late`() async throws {
+    try await run(nil) { parts in
+      let outcome = await parts.burst(Self.overload)
+      #expect(outcome.begun.count == Self.calls && outcome.refused == 0 && outcome.isHealthy)
+      #expect(outcome.latest >= Self.perCall * (Self.calls - 1))
     }
-    Issue.record("calls are not answered sooner: \(attempts)")
+  }
+
+  @Test func `calls that are taken begin in time, though there are too many`() async throws {
+    try await run(.milliseconds(10)) { parts in
+      let outcome = await parts.burst(Self.overload)
+      // They have waited for 12 ms, 14, 16, 18 and 20; the sixth would have for 22.
+      #expect(outcome.begun.count == 5 && outcome.refused == Self.calls - 5)
+      #expect(outcome.latest <= .milliseconds(20))
+      #expect(outcome.isHealthy)
+    }
+  }
+
+  @Test func `a burst alone makes nobody be refused`() async throws {
+    try await run(.milliseconds(10)) { parts in
+      for _ in 0..<3 {
+        let outcome = await parts.burst(.none)
+        #expect(outcome.begun.count == Self.calls && outcome.refused == 0)
+      }
+    }
+  }
+
+  @Test func `calls are refused while everything waits, and taken again when nothing does`() async throws {
+    try await run(.milliseconds(10)) { parts in
+      let refused = await parts.burst(Burden(before: 20, perTick: .milliseconds(40)))
+      #expect(refused.begun.isEmpty && refused.refused == Self.calls && refused.isHealthy)
+      let taken = await parts.burst(Burden(before: 500, perTick: .milliseconds(1)))
+      #expect(taken.begun.count == Self.calls && taken.refused == 0)
+    }
   }
 }

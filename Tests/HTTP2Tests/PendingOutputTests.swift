@@ -4,7 +4,7 @@ import Testing
 
 @testable import HTTP2
 
-@Suite struct PendingOutputTests {
+@Suite(.ownThread) struct PendingOutputTests {
   private typealias T = RawPeer.FrameType
   private static let large = (0..<(3 * HTTP2Limits.leastSharedPart)).map { UInt8(truncatingIfNeeded: $0 &* 31) }
 

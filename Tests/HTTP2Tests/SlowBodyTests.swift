@@ -5,7 +5,7 @@ import Testing
 @testable import HTTP2
 
 /// Messages of requests that come octet by octet, and others that may take their time.
-@Suite struct SlowBodyTests {
+@Suite(.ownThread) struct SlowBodyTests {
   private typealias T = RawPeer.FrameType
 
   /// A server with calls that wait for what the client sends, and how those ended.

@@ -6,7 +6,7 @@ import Testing
 @testable import HTTP2
 
 /// Peers that take nothing of what is sent to them, not even a GOAWAY.
-@Suite struct StuckPeerTests {
+@Suite(.ownThread) struct StuckPeerTests {
   typealias Frames = RawPeer.FrameType
 
   @Test(arguments: [[], RawPeer.headers(2)] as [[UInt8]])

@@ -6,7 +6,7 @@ import Testing
 @testable import RPC
 
 /// What one tick of an event loop does at most of each kind of work, before it is the others' turn.
-@Suite struct TickLimitTests {
+@Suite(.ownThread) struct TickLimitTests {
   private typealias T = RawPeer.FrameType
 
   /// How many entries each tick has, in order.

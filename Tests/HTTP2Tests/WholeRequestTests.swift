@@ -4,7 +4,7 @@ import RPC
 import Testing
 
 /// How the body of a request reaches its handler, for every way in which a client can cut it.
-@Suite struct WholeRequestTests {
+@Suite(.ownThread) struct WholeRequestTests {
   private final class Recorder: ServerStreamHandler {
     private let stream: any ServerStream
     private let events: Locked<[String]>

@@ -5,7 +5,7 @@ import Testing
 @testable import HTTP2
 
 /// Windows that grow with what handlers take in a round trip.
-@Suite struct WindowTests {
+@Suite(.ownThread) struct WindowTests {
   typealias Frames = RawPeer.FrameType
 
   private static let millisecond: Int64 = 1_000_000

@@ -82,7 +82,7 @@ import Testing
     #expect(answer.status == 200 && answer.text.contains("\nprocess_open_fds "))
     #expect(await WebRequest.get("/readyz", transport).text == "ready\n")
     await transport.shutdown()
-    await server.drain(within: .seconds(5))
+    await server.drain(within: .zero)
     await clients.shutdown()
     await group.shutdown()
   }

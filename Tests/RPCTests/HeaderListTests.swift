@@ -42,13 +42,4 @@ struct HeaderListTests {
     let headers: HeaderList = ["authorization": "secret"]
     #expect(!headers.debugDescription.contains("secret"))
   }
-
-  @Test func copiesShareTheirStorageUntilOneChanges() {
-    let headers: HeaderList = ["grpc-status": "0"]
-    var copy = headers
-    #expect(copy.isIdentical(to: headers))
-    copy.append("a", "b")
-    #expect(!copy.isIdentical(to: headers))
-    #expect(!HeaderList(dictionaryLiteral: ("grpc-status", "0")).isIdentical(to: headers))
-  }
 }

@@ -38,6 +38,7 @@
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 extern int pipe2(int ends[2], int flags);
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);
+extern int pthread_getname_np(pthread_t thread, char *name, size_t size);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 
 // Variadic functions are not imported.

@@ -24,12 +24,6 @@ public struct HeaderList: Sendable, Equatable {
   /// The size that RFC 9113 §6.5.2 counts: octets of names and values plus 32 per field.
   public var listSize: Int { octets.count + (32 - Self.prefixLength) * count }
 
-  /// Whether the two lists share their storage, which is quicker to see than whether they are equal. The lists of plain
-  /// successes do from call to call, so a transport can keep what it has made of one as long as it keeps the list.
-  public func isIdentical(to other: HeaderList) -> Bool {
-    octets.span.isIdentical(to: other.octets.span)
-  }
-
   /// Makes room for fields of `total` octets of names and values.
   public mutating func reserve(fields: Int, octets total: Int) {
     octets.reserveCapacity(octets.count + total + fields * Self.prefixLength)

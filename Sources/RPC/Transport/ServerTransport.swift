@@ -74,7 +74,7 @@ public protocol ServerStream: AnyObject {
   func respond(status: Int, headers: HeaderList, endStream: Bool)
 
   /// Sends a whole response, once: head, body and trailers. Most calls are answered this way, and mostly with the same
-  /// two header lists, which share their storage from call to call: see `HeaderList.isIdentical(to:)`.
+  /// two header lists, which share their storage from call to call, so that comparing one to the last is quick.
   func respond(status: Int, headers: HeaderList, body: [UInt8], trailers: HeaderList)
 
   /// Queues body bytes. The array is shared, not copied, so one encoded event can go to many streams.

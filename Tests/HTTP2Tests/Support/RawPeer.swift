@@ -1,6 +1,8 @@
 import Glibc
+import Testing
 
-/// A client made of bare frames, for what no well-behaved client sends. Blocking, with a time limit on each read.
+/// A client made of bare frames, for what no well-behaved client sends. Blocking, with a time limit on each read: for
+/// suites with `.ownThread`.
 final class RawPeer {
   struct Frame: Equatable, CustomStringConvertible {
     var type: UInt8
@@ -70,14 +72,23 @@ final class RawPeer {
   }
 
   private func limitWaits() {
-    var limit = timeval(tv_sec: 30, tv_usec: 0)
+    Self.limitReads(of: socket)
+    setSendLimit(milliseconds: 120_000)
+  }
+
+  /// A read waits for two minutes, and so does accepting a connection: longer than a busy machine takes for all tests.
+  fileprivate static func limitReads(of socket: Int32) {
+    var limit = timeval(tv_sec: 120, tv_usec: 0)
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+  }
+
+  fileprivate static func expectOwnThread() {
+    if !TestThread.isCurrent { Issue.record("it blocks a thread of the cooperative pool: the suite lacks .ownThread") }
   }
 
   /// How long `send` waits for a server that does not read.
   func setSendLimit(milliseconds: Int) {
-    var limit = timeval(tv_sec: 0, tv_usec: milliseconds * 1000)
+    var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
     setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 
@@ -232,6 +243,7 @@ final class RawPeer {
 
   /// Returns false at the end of the connection.
   private func fill() throws -> Bool {
+    Self.expectOwnThread()
     var chunk = [UInt8](repeating: 0, count: 65_536)
     let count = recv(socket, &chunk, chunk.count, 0)
     if count < 0, errno == ECONNRESET { return false }
@@ -259,6 +271,7 @@ final class RawListener {
       }
     }
     guard result == 0 else { throw RawPeer.Failure(call: "listen", code: errno) }
+    RawPeer.limitReads(of: self.socket)
     port = UInt16(bigEndian: address.sin_port)
   }
 
@@ -268,6 +281,7 @@ final class RawListener {
 
   /// The next client, which has sent its preface and has got empty SETTINGS.
   func accept() throws -> RawPeer {
+    RawPeer.expectOwnThread()
     let accepted = Glibc.accept(socket, nil, nil)
     guard accepted >= 0 else { throw RawPeer.Failure(call: "accept", code: errno) }
     let peer = RawPeer(connected: accepted)
