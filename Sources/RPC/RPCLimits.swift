@@ -106,6 +106,11 @@ public struct RPCLimits: Sendable {
   static let rateLimitedCallers = 65_536
   /// How many servers, channels or sockets one answer of channelz tells of at most.
   public static let inspectionPage = 100
+  /// How many events of a channel or subchannel are kept for channelz: several rounds of losing a connection and making
+  /// it again, at about 200 bytes each.
+  public static let tracedEvents = 32
+  /// The longest text of such an event, in Unicode scalars: it can hold what a server has said.
+  public static let tracedCharacters = 256
   /// How many violations the text of an INVALID_ARGUMENT names; the details have them all.
   static let violationsInMessage = 3
 

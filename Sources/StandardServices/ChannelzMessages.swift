@@ -52,7 +52,7 @@ extension Server {
 }
 
 extension ChannelData {
-  init(state: ConnectivityState, target: String, calls: CallTotals) {
+  init(state: ConnectivityState, target: String, trace: InspectedTrace?, calls: CallTotals) {
     self.init()
     var connectivity = ChannelConnectivityState()
     connectivity.state =
@@ -65,6 +65,7 @@ extension ChannelData {
       }
     self.state = connectivity
     self.target = target
+    self.trace = trace.map { ChannelTrace($0) }
     callsStarted = Int64(calls.started)
     callsSucceeded = Int64(calls.succeeded)
     callsFailed = Int64(calls.failed)
@@ -72,11 +73,36 @@ extension ChannelData {
   }
 }
 
+extension ChannelTrace {
+  init(_ trace: InspectedTrace) {
+    self.init()
+    numEventsLogged = Int64(trace.count)
+    creationTimestamp = Timestamp(trace.created)
+    events = trace.events.map { ChannelTraceEvent($0) }
+  }
+}
+
+extension ChannelTraceEvent {
+  init(_ event: InspectedEvent) {
+    self.init()
+    description = event.text
+    severity =
+      switch event.severity {
+      case .info: .ctInfo
+      case .warning: .ctWarning
+      case .error: .ctError
+      }
+    timestamp = Timestamp(event.time)
+    childRef = event.subchannel.map { .subchannelRef(SubchannelRef($0)) }
+  }
+}
+
 extension Channel {
   init(_ channel: InspectedChannel) {
     self.init()
     ref = ChannelRef(channel.name)
-    data = ChannelData(state: channel.state, target: channel.target, calls: channel.calls)
+    data = ChannelData(
+      state: channel.state, target: channel.target, trace: channel.trace, calls: channel.calls)
     subchannelRef = channel.subchannels.map { SubchannelRef($0.name) }
   }
 }
@@ -85,7 +111,8 @@ extension Subchannel {
   init(_ subchannel: InspectedSubchannel) {
     self.init()
     ref = SubchannelRef(subchannel.name)
-    data = ChannelData(state: subchannel.state, target: subchannel.target, calls: subchannel.calls)
+    data = ChannelData(
+      state: subchannel.state, target: subchannel.target, trace: subchannel.trace, calls: subchannel.calls)
     socketRef = subchannel.sockets.map { SocketRef($0.name) }
   }
 }

@@ -104,6 +104,7 @@ struct Front: Sendable {
       throw StartFailure(error, opening: "cannot listen on \(wanted)")
     }
     channelz?.add(server)
+    if let channel = observation.channel { channelz?.add(channel) }
     let adminAddresses = configuration.observation.adminListen
     admin =
       adminAddresses.isEmpty

@@ -17,6 +17,9 @@ final class Observation: Sendable {
   private let log: CallLog?
   private let collector: Collector?
 
+  /// The way to the collector, for operators.
+  var channel: (any InspectableChannel)? { collector?.transport }
+
   /// The way to the collector, on an event loop of its own.
   private struct Collector {
     let exporter: SpanExporter

@@ -43,7 +43,7 @@ import Testing
     #expect(got == wanted, sourceLocation: location)
   }
 
-  func state(_ transport: HTTP2ClientTransport, _ wanted: ChannelState) async {
+  func state(_ transport: HTTP2ClientTransport, _ wanted: ConnectivityState) async {
     for await state in transport.states() where state == wanted { return }
   }
 
@@ -186,7 +186,7 @@ import Testing
     transport.connect()
     await state(transport, .ready)
     await transport.shutdown()
-    var seen: [ChannelState] = []
+    var seen: [ConnectivityState] = []
     for await state in states { seen.append(state) }
     // On a busy machine the server may have ended the idle connection meanwhile, and another was made.
     #expect(seen.starts(with: [.idle, .connecting, .ready]) && seen.last == .shutdown, "\(seen)")

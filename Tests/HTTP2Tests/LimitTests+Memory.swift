@@ -141,7 +141,7 @@ extension LimitTests {
       board.set(0, .ready)
     }
     board.set(0, .shutdown)
-    var seen: [ChannelState] = []
+    var seen: [ConnectivityState] = []
     for await state in updates { seen.append(state) }
     #expect(seen.count == HTTP2Limits.unreadChannelStates && seen.suffix(3) == [.connecting, .ready, .shutdown])
   }

@@ -1,4 +1,5 @@
 import Base
+import RPC
 import Testing
 
 @testable import HTTP2

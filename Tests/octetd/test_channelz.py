@@ -1,5 +1,8 @@
 """channelz of octetd, with grpcio's own stubs: for admins only, and only when asked for."""
 
+import concurrent.futures
+import time
+
 import grpc
 import pytest
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
@@ -83,3 +86,50 @@ def test_what_is_not_there_is_not_found(admin):
     ]:
         assert refusal(admin, method, request) == grpc.StatusCode.NOT_FOUND
     assert ask(admin, "GetTopChannels", channelz_pb2.GetTopChannelsRequest()).end
+
+
+def channel_to_the_collector(person, wanted):
+    """The only channel of octetd, once it has this state."""
+    end = time.monotonic() + TIMEOUT
+    while True:
+        (channel,) = ask(person, "GetTopChannels", channelz_pb2.GetTopChannelsRequest()).channel
+        if channel.data.state.state == wanted:
+            return channel
+        assert time.monotonic() < end, channel
+
+
+def subchannels(person, channel):
+    requests = [channelz_pb2.GetSubchannelRequest(subchannel_id=ref.subchannel_id) for ref in channel.subchannel_ref]
+    return [ask(person, "GetSubchannel", request).subchannel for request in requests]
+
+
+def test_a_channel_and_how_it_came_to_its_state(tmp_path, tls):
+    State, Severity = channelz_pb2.ChannelConnectivityState, channelz_pb2.ChannelTraceEvent
+    collector = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+    port = collector.add_insecure_port("127.0.0.1:0")
+    flags = ("--seed-demo", "--channelz", "--otlp-endpoint", f"http://127.0.0.1:{port}")
+    with Server(tmp_path, *flags, tls=tls) as server, server.secure_channel() as connection:
+        admin = Person(connection, "demo_admin", password=DEMO_PASSWORD, register=False)
+        # Bound and not served: the connection is made, and nobody speaks HTTP/2.
+        channel = channel_to_the_collector(admin, State.CONNECTING)
+        assert channel.data.target == f"127.0.0.1:{port}"
+        assert [found.data.state.state for found in subchannels(admin, channel)] == [State.CONNECTING]
+
+        collector.start()
+        channel = channel_to_the_collector(admin, State.READY)
+        (subchannel,) = subchannels(admin, channel)
+        assert subchannel.data.state.state == State.READY and len(subchannel.socket_ref) == 1
+        assert [event.description for event in subchannel.data.trace.events] == [
+            "State change to IDLE", "State change to CONNECTING", "State change to READY",
+        ]  # fmt: skip
+
+        collector.stop(grace=None).wait()
+        channel = channel_to_the_collector(admin, State.TRANSIENT_FAILURE)
+        trace = channel.data.trace
+        assert trace.num_events_logged >= len(trace.events) > 4 and trace.HasField("creation_timestamp")
+        (created,) = [event for event in trace.events if event.description == "Subchannel created"]
+        assert created.subchannel_ref == channel.subchannel_ref[0]
+        failures = [event for event in trace.events if "TRANSIENT_FAILURE: " in event.description]
+        assert failures and all(event.severity == Severity.CT_WARNING for event in failures)
+        times = [event.timestamp.ToNanoseconds() for event in trace.events]
+        assert times == sorted(times)

@@ -17,9 +17,9 @@ final class ClientChannel: @unchecked Sendable {
   let healthCheckService: String?
   let authority: String
   private let makeBalancer: () -> any LoadBalancer
-  private let onChange: (ChannelState) -> Void
+  private let onChange: (ConnectivityState, String) -> Void
 
-  private(set) var state = ChannelState.idle
+  private(set) var state = ConnectivityState.idle
   private var failure = ""
   private var balancer: any LoadBalancer
   private var subchannels: [SocketAddress: Subchannel] = [:]
@@ -44,10 +44,10 @@ final class ClientChannel: @unchecked Sendable {
   private var connections = 0
   private var whenClosed: [@Sendable () -> Void] = []
 
-  /// - Parameter onChange: hears of each new state, on the loop.
+  /// - Parameter onChange: hears of each new state, and why no connection can be made, on the loop.
   init(
     loop: EventLoop, target: ClientTarget, tls: TLSClientConfiguration?, config: ServiceConfig, authority: String,
-    limits: SharedLimits, onChange: @escaping (ChannelState) -> Void
+    limits: SharedLimits, onChange: @escaping (ConnectivityState, String) -> Void
   ) {
     self.loop = loop
     self.target = target
@@ -202,7 +202,7 @@ final class ClientChannel: @unchecked Sendable {
     }
     if new != state {
       state = new
-      onChange(new)
+      onChange(new, failure)
     }
     switch new {
     case .ready:
@@ -256,6 +256,7 @@ final class ClientChannel: @unchecked Sendable {
         self.take(addresses)
       case .failure(let error):
         self.resolution.failure = error.description
+        self.sharedLimits.census.resolved("Resolution failed: \(error)", severity: .warning)
         self.ask(resolver, after: self.resolution.nextBackoff())
         self.refresh()
       }
@@ -266,6 +267,9 @@ final class ClientChannel: @unchecked Sendable {
     var unique: [SocketAddress] = []
     for address in addresses where !unique.contains(address) { unique.append(address) }
     resolution.hasAddresses = true
+    if Set(subchannels.keys) != Set(unique) {
+      sharedLimits.census.resolved("Addresses: \(unique.map { "\($0)" }.joined(separator: ", "))")
+    }
     let gone = subchannels.filter { !unique.contains($0.key) }
     for (address, subchannel) in gone {
       subchannels[address] = nil
@@ -327,7 +331,7 @@ final class ClientChannel: @unchecked Sendable {
     whenClosed.append(completion)
     if state != .shutdown {
       state = .shutdown
-      onChange(.shutdown)
+      onChange(.shutdown, "")
       idleTimer?.cancel()
       resolution.forget()
       refuseWaiting(.shutdown) { _ in true }

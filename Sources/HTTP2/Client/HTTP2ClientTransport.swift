@@ -49,19 +49,22 @@ public final class HTTP2ClientTransport: ClientTransport {
     self.serviceConfig = serviceConfig
     let board = StateBoard(channels: group.loops.count)
     self.board = board
+    let census = shared.census
     channels = group.loops.enumerated().map { index, loop in
       ClientChannel(
         loop: loop, target: target, tls: tls, config: serviceConfig ?? ServiceConfig(), authority: authority,
         limits: shared
-      ) { board.set(index, $0) }
+      ) { state, failure in
+        if let sum = board.set(index, state) { census.changed(to: sum, why: failure) }
+      }
     }
   }
 
   /// What the connections are doing: ready if one loop's are, failing if all fail that are wanted.
-  public var state: ChannelState { board.sum }
+  public var state: ConnectivityState { board.sum }
 
   /// The present state and each new one, to the end of the transport. A reader that is slow misses the older ones.
-  public func states() -> AsyncStream<ChannelState> { board.updates() }
+  public func states() -> AsyncStream<ConnectivityState> { board.updates() }
 
   /// Has connections made before the first request needs them.
   public func connect() {

@@ -1,3 +1,5 @@
+internal import RPC
+
 /// What a subchannel, the connection to one address, is doing.
 enum SubchannelState: Equatable {
   /// There is no connection, and nothing forbids to make one.
@@ -32,7 +34,7 @@ protocol LoadBalancer {
   /// Somebody wants a connection.
   mutating func wake() -> [BalancerAction]
 
-  var state: ChannelState { get }
+  var state: ConnectivityState { get }
   /// The addresses that requests go to, in turn.
   var ready: [SocketAddress] { get }
   /// Why there are none, in `.transientFailure`.

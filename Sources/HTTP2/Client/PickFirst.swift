@@ -1,4 +1,5 @@
 internal import Base
+internal import RPC
 
 /// One connection, to the first address that takes it: gRPC's `pick_first` with the happy eyeballs of RFC 8305, as its
 /// proposal A61 has them.
@@ -24,7 +25,7 @@ struct PickFirst: LoadBalancer {
     self.shuffle = shuffle
   }
 
-  var state: ChannelState {
+  var state: ConnectivityState {
     if chosen != nil { return .ready }
     guard isAwake else { return .idle }
     return hasFailed ? .transientFailure : .connecting

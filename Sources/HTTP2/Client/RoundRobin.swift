@@ -1,3 +1,5 @@
+internal import RPC
+
 /// A connection to each address; requests go to all in turn that take them: gRPC's `round_robin`.
 struct RoundRobin: LoadBalancer {
   private var addresses: [SocketAddress] = []
@@ -7,7 +9,7 @@ struct RoundRobin: LoadBalancer {
   private var isAwake = false
   private(set) var failure = ""
 
-  var state: ChannelState {
+  var state: ConnectivityState {
     guard isAwake else { return .idle }
     if states.values.contains(.ready) { return .ready }
     return addresses.isEmpty || failed.count < states.count ? .connecting : .transientFailure

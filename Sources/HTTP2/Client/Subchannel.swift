@@ -29,6 +29,15 @@ final class Subchannel: @unchecked Sendable {
     self.address = address
     self.channel = channel
     backoff = ConnectionBackoff(limits: channel.sharedLimits.values, random: channel.sharedLimits.random)
+    census.began(self)
+  }
+
+  private var census: ConnectionCensus { channel.sharedLimits.census }
+
+  /// Tells operators and the channel.
+  private func changed(_ new: SubchannelState) {
+    census.changed(self, new)
+    channel.changed(self, new)
   }
 
   // MARK: From the channel
@@ -47,6 +56,7 @@ final class Subchannel: @unchecked Sendable {
         loop: channel.loop, channel: bytes, subchannel: self, tls: channel.tls, limits: limits)
       try connection.start(timeout: limits.values.connectTimeout)
       state = .connecting(connection)
+      census.changed(self, .connecting)
       channel.connectionBegan()
     } catch {
       failed("\(error)")
@@ -57,6 +67,7 @@ final class Subchannel: @unchecked Sendable {
   func disconnect() {
     guard case .connecting(let connection) = state else { return }
     state = .idle
+    census.changed(self, .idle)
     connection.close(.shutdown)
   }
 
@@ -64,6 +75,7 @@ final class Subchannel: @unchecked Sendable {
   func close() {
     let before = state
     state = .closed
+    census.ended(self)
     endHealthWatch()
     switch before {
     case .connecting(let connection): connection.close(.shutdown)
@@ -86,14 +98,14 @@ final class Subchannel: @unchecked Sendable {
     guard case .connecting(let pending) = state, pending === connection else { return }
     state = .ready(connection)
     backoff.reset()
-    guard let service = channel.healthCheckService else { return channel.changed(self, .ready) }
+    guard let service = channel.healthCheckService else { return changed(.ready) }
     // Connecting, until the server says how it is.
     health = HealthWatch(
       connection, service: service, authority: channel.authority, scheme: channel.tls == nil ? "http" : "https",
       limits: channel.sharedLimits
     ) { [weak self] report in
       guard let self, case .ready(let current) = self.state, current === connection else { return }
-      self.channel.changed(self, report)
+      self.changed(report)
     }
   }
 
@@ -106,7 +118,7 @@ final class Subchannel: @unchecked Sendable {
     guard case .ready(let current) = state, current === connection else { return }
     state = .idle
     endHealthWatch()
-    channel.changed(self, .idle)
+    changed(.idle)
   }
 
   func connectionEnded(_ connection: ClientConnection, _ reason: StreamClosure) {
@@ -116,7 +128,7 @@ final class Subchannel: @unchecked Sendable {
     case .ready(let current) where current === connection:
       state = .idle
       endHealthWatch()
-      channel.changed(self, .idle)
+      changed(.idle)
     default:
       break
     }
@@ -128,10 +140,10 @@ final class Subchannel: @unchecked Sendable {
     let timer = channel.loop.schedule(after: wait) { [weak self] in
       guard let self, case .backingOff = self.state else { return }
       self.state = .idle
-      self.channel.changed(self, .idle)
+      self.changed(.idle)
     }
     state = .backingOff(timer)
-    channel.changed(self, .failed(why))
+    changed(.failed(why))
   }
 
   private func endHealthWatch() {

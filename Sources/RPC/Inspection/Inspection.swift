@@ -104,13 +104,69 @@ public struct InspectedServer: Sendable, Equatable {
   }
 }
 
-/// Whether a channel can make calls, as gRPC's connectivity semantics have it.
+/// What a client's channel is doing, as gRPC names it (its doc/connectivity-semantics-and-api.md).
 public enum ConnectivityState: Sendable, Hashable {
+  /// There is no connection and nobody wants one.
   case idle
+  /// A connection is being made.
   case connecting
+  /// There is a connection.
   case ready
+  /// No connection can be made for now; it will be tried again.
   case transientFailure
+  /// The channel is shut down, for good.
   case shutdown
+}
+
+/// Something that happened to a channel or subchannel.
+public struct InspectedEvent: Sendable, Equatable {
+  public enum Severity: Sendable, Equatable {
+    case info
+    case warning
+    case error
+  }
+
+  /// What, for people.
+  public var text: String
+  public var severity: Severity
+  public var time: Instant
+  /// The subchannel that came or went; nil for what concerns the thing itself.
+  public var subchannel: InspectionName?
+
+  public init(_ text: String, severity: Severity = .info, time: Instant, subchannel: InspectionName? = nil) {
+    self.text = text
+    self.severity = severity
+    self.time = time
+    self.subchannel = subchannel
+  }
+}
+
+/// What happened to a channel or subchannel: the latest events, the last one at the end.
+public struct InspectedTrace: Sendable, Equatable {
+  /// When it was made.
+  public let created: Instant
+  /// How many events there were, with those that are not kept.
+  public private(set) var count = 0
+  /// At most `RPCLimits.tracedEvents`.
+  public private(set) var events: [InspectedEvent] = []
+
+  public init(created: Instant) {
+    self.created = created
+  }
+
+  /// Adds an event and forgets the oldest, if there are too many. A text that is too long is cut.
+  public mutating func add(_ event: InspectedEvent) {
+    count += 1
+    if events.count >= RPCLimits.tracedEvents { events.removeFirst() }
+    events.append(event)
+    // Scalars, as one character may have any number of them.
+    let scalars = event.text.unicodeScalars
+    if let end = scalars.index(scalars.startIndex, offsetBy: RPCLimits.tracedCharacters, limitedBy: scalars.endIndex),
+      end < scalars.endIndex
+    {
+      events[events.count - 1].text = String(scalars[..<scalars.index(before: end)]) + "…"
+    }
+  }
 }
 
 /// A client's view of one target.
@@ -118,16 +174,18 @@ public struct InspectedChannel: Sendable, Equatable {
   public var name: InspectionName
   public var target: String
   public var state: ConnectivityState
+  public var trace: InspectedTrace?
   public var calls: CallTotals
   public var subchannels: [InspectedSubchannel]
 
   public init(
-    name: InspectionName, target: String, state: ConnectivityState, calls: CallTotals,
+    name: InspectionName, target: String, state: ConnectivityState, trace: InspectedTrace? = nil, calls: CallTotals,
     subchannels: [InspectedSubchannel]
   ) {
     self.name = name
     self.target = target
     self.state = state
+    self.trace = trace
     self.calls = calls
     self.subchannels = subchannels
   }
@@ -138,15 +196,18 @@ public struct InspectedSubchannel: Sendable, Equatable {
   public var name: InspectionName
   public var target: String
   public var state: ConnectivityState
+  public var trace: InspectedTrace?
   public var calls: CallTotals
   public var sockets: [InspectedSocket]
 
   public init(
-    name: InspectionName, target: String, state: ConnectivityState, calls: CallTotals, sockets: [InspectedSocket]
+    name: InspectionName, target: String, state: ConnectivityState, trace: InspectedTrace? = nil, calls: CallTotals,
+    sockets: [InspectedSocket]
   ) {
     self.name = name
     self.target = target
     self.state = state
+    self.trace = trace
     self.calls = calls
     self.sockets = sockets
   }
