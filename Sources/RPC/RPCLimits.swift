@@ -119,6 +119,7 @@ public struct RPCLimits: Sendable {
   /// The bytes of its request that a call keeps to send them again; beyond, its present attempt is its last. gRPC's C
   /// library keeps as many: longer requests are uploads, which the one attempt has mostly delivered by then.
   static let retryBufferBytesPerCall = 256 << 10
-  /// The same for all calls of a channel with a policy: 64 full ones. Beyond, calls have one attempt.
+  /// The same for all calls of a channel, but for those of one message that have no policy: 64 full ones. Beyond, calls
+  /// have one attempt.
   static let retryBufferBytesPerChannel = 16 << 20
 }

@@ -89,14 +89,14 @@ struct RPCLimitTests {
   @Test func `a request is kept to be sent once more, up to the same length`() {
     let most = RPCLimits.retryBufferBytesPerCall
     for (length, isKept) in [(most, true), (most + 1, false)] {
-      var replay = Replay.nothing
-      replay.sent([UInt8](repeating: 7, count: length))
+      var replay = Replay()
+      replay.sent([UInt8](repeating: 7, count: length), budget: RetryBufferBudget(limit: .max))
       #expect((replay.take() != nil) == isKept)
     }
   }
 
   @Test func `the calls of a channel keep so much together, and give it back`() {
-    let budget = MethodConfigTable(ServiceConfig()).buffers
+    let budget = ScriptedFixture(nil) { _, _ in }.channel.retryBuffers
     let perCall = RPCLimits.retryBufferBytesPerCall
     var buffers: [RetryBuffer] = []
     for _ in 0..<RPCLimits.retryBufferBytesPerChannel / perCall {

@@ -6,11 +6,12 @@ import Testing
 /// Retries by a policy, as gRPC's A6 has them.
 struct RetryTests {
   static func config(
-    attempts: Int = 4, codes: Set<StatusCode> = [.unavailable], throttling: RetryThrottling? = nil
+    attempts: Int = 4, codes: Set<StatusCode> = [.unavailable], throttling: RetryThrottling? = nil,
+    perAttempt: Duration? = nil
   ) -> ServiceConfig {
     let policy = RetryPolicy(
       maxAttempts: attempts, initialBackoff: .milliseconds(100), maxBackoff: .milliseconds(300), backoffMultiplier: 2,
-      retryableStatusCodes: codes)
+      retryableStatusCodes: codes, perAttemptReceiveTimeout: perAttempt)
     let method = ServiceConfig.MethodConfig(
       names: [ServiceConfig.MethodName(service: "test.Service")], attempts: .retry(policy))
     return ServiceConfig(methods: [method], retryThrottling: throttling)
@@ -191,6 +192,67 @@ struct RetryTests {
     while fixture.executor.pendingDelays.isEmpty { await fixture.executor.settle() }
     again.cancel()
     _ = await again.value
+  }
+
+  // MARK: Attempts without an answer
+
+  @Test func anAttemptWithoutAnAnswerIsGivenUpAndTriedAgain() async {
+    let fixture = ScriptedFixture(Self.config(codes: [], perAttempt: .milliseconds(50))) { number, request in
+      if number == 2 { request.succeed([9]) }
+    }
+    async let result = fixture.unary([1])
+    for backoff in [100, 200] {
+      await fixture.fire(.milliseconds(50))
+      await fixture.fire(.milliseconds(backoff))
+    }
+    #expect(await result == .success([9]))
+    let seen = await fixture.requests(3)
+    #expect(seen.map(\.previousAttempts) == [nil, "1", "2"])
+    #expect(seen.map(\.closure) == [.reset(.cancel), .reset(.cancel), nil])
+    #expect(fixture.executor.pendingDelays.isEmpty)
+  }
+
+  @Test func theLastAttemptWithoutAnAnswerEndsTheCall() async {
+    let fixture = ScriptedFixture(Self.config(attempts: 2, perAttempt: .milliseconds(50))) { _, _ in }
+    async let result = fixture.unary()
+    await fixture.fire(.milliseconds(50))
+    await fixture.fire(.milliseconds(100))
+    await fixture.fire(.milliseconds(50))
+    #expect(await result.code == .cancelled)
+    #expect(await fixture.requests(2).map(\.closure) == [.reset(.cancel), .reset(.cancel)])
+    await fixture.executor.settle()
+    #expect(fixture.executor.pendingDelays.isEmpty)
+  }
+
+  @Test func anAnswerThatHasBegunMayTakeItsTime() async {
+    let fixture = ScriptedFixture(Self.config(perAttempt: .milliseconds(50))) { _, request in request.begin() }
+    async let result = fixture.unary()
+    let request = await fixture.requests(1)[0]
+    while await fixture.received() == [0] || !fixture.executor.pendingDelays.isEmpty {}
+    request.later { request in
+      request.stream.write(EncodedMessage(RawMessage([3])).bytes)
+      request.stream.finish(trailers: ["grpc-status": "0"])
+    }
+    #expect(await result == .success([3]))
+  }
+
+  @Test func attemptsWithoutAnAnswerCountForTheThrottle() async {
+    let config = Self.config(throttling: RetryThrottling(maxTokens: 2, tokenRatio: 0.1), perAttempt: .milliseconds(50))
+    let fixture = ScriptedFixture(config) { _, _ in }
+    async let result = fixture.unary()
+    // 2 → 1 is half: no more.
+    await fixture.fire(.milliseconds(50))
+    #expect(await result.code == .cancelled)
+    #expect(fixture.server.seen.count == 1)
+  }
+
+  @Test func aRequestTooLongToRepeatFailsWithItsAttempt() async throws {
+    let fixture = ScriptedFixture(Self.config(perAttempt: .milliseconds(50))) { _, _ in }
+    async let result = fixture.unary(Array(repeating: 1, count: 300_000))
+    while await fixture.received() != [300_005] {}
+    await fixture.fire(.milliseconds(50))
+    #expect(await result.code == .cancelled)
+    #expect(fixture.server.seen.count == 1)
   }
 
   // MARK: Throttling

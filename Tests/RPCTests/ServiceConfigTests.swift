@@ -16,7 +16,8 @@ struct ServiceConfigTests {
               "maxRequestMessageBytes": 100, "maxResponseMessageBytes": "200",
               "retryPolicy": {
                 "maxAttempts": 4, "initialBackoff": ".01s", "maxBackoff": "1s", "backoffMultiplier": 1.5,
-                "retryableStatusCodes": ["UNAVAILABLE", "resource_exhausted", 10]
+                "retryableStatusCodes": ["UNAVAILABLE", "resource_exhausted", 10],
+                "perAttemptRecvTimeout": "0.25s"
               }
             },
             {
@@ -31,7 +32,7 @@ struct ServiceConfigTests {
         """)
     let retry = RetryPolicy(
       maxAttempts: 4, initialBackoff: .milliseconds(10), maxBackoff: .seconds(1), backoffMultiplier: 1.5,
-      retryableStatusCodes: [.unavailable, .resourceExhausted, .aborted])
+      retryableStatusCodes: [.unavailable, .resourceExhausted, .aborted], perAttemptReceiveTimeout: .milliseconds(250))
     let hedging = HedgingPolicy(maxAttempts: 3, hedgingDelay: .milliseconds(500), nonFatalStatusCodes: [.internal])
     let expected = ServiceConfig(
       methods: [
@@ -71,6 +72,8 @@ struct ServiceConfigTests {
     #"{"methodConfig": [{"retryPolicy": {"maxAttempts": 2, "initialBackoff": "1s", "maxBackoff": "1s", "#
       + #""backoffMultiplier": 0, "retryableStatusCodes": ["UNAVAILABLE"]}}]}"#,
     #"{"methodConfig": [{"hedgingPolicy": {"maxAttempts": 2, "nonFatalStatusCodes": ["NO_SUCH"]}}]}"#,
+    #"{"methodConfig": [{"retryPolicy": {"maxAttempts": 2, "initialBackoff": "1s", "maxBackoff": "1s", "#
+      + #""backoffMultiplier": 1, "perAttemptRecvTimeout": "0s"}}]}"#,
     #"{"methodConfig": [{"hedgingPolicy": {"maxAttempts": 2}, "retryPolicy": {}}]}"#,
     #"{"retryThrottling": {"maxTokens": 0, "tokenRatio": 1}}"#,
     #"{"retryThrottling": {"maxTokens": 1001, "tokenRatio": 1}}"#,

@@ -48,14 +48,50 @@ struct TransparentRetryTests {
     #expect(fixture.server.seen.count == 1)
   }
 
-  @Test func aRequestInSeveralMessagesIsNotAtHandWithoutAPolicy() async throws {
+  @Test(arguments: [false, true])
+  func aRequestInSeveralMessagesIsSentOnceMore(_ hasPolicy: Bool) async throws {
+    let fixture = ScriptedFixture(hasPolicy ? RetryTests.config() : nil) { number, request in
+      if number == 0 { request.stream.reset(.refusedStream) } else { request.succeed([6]) }
+    }
+    let call: ClientStreamingCall<RawMessage, RawMessage> = fixture.channel.clientStreaming(TestMethods.upload)
+    for number: UInt8 in 1...3 { try await call.requests.write(RawMessage([number])) }
+    call.requests.finish()
+    #expect(try await call.response().bytes == [6])
+    let body: [UInt8] = (1...3).flatMap { [0, 0, 0, 0, 1, $0] }
+    #expect(fixture.server.seen.map(\.body) == [body, body])
+  }
+
+  @Test func whatIsTooLongToKeepIsNotSentAgain() async throws {
     let fixture = ScriptedFixture(nil) { _, request in request.stream.reset(.refusedStream) }
     let call: ClientStreamingCall<RawMessage, RawMessage> = fixture.channel.clientStreaming(TestMethods.upload)
-    try await call.requests.write(RawMessage([1]))
-    try await call.requests.write(RawMessage([2]))
+    // Five of these are more than 256 KiB.
+    for _ in 0..<5 { try await call.requests.write(RawMessage(Array(repeating: 1, count: 60_000))) }
     call.requests.finish()
     #expect(await rpcError { try await call.response() }?.code == .unavailable)
     #expect(fixture.server.seen.count == 1)
+  }
+
+  @Test func allStreamsTogetherKeepABoundedAmount() async throws {
+    // Nobody answers at first: 80 × 240,000 bytes in two messages are more than 16 MiB.
+    let whole = Locked(0)
+    let fixture = ScriptedFixture(nil) { number, request in
+      if number < 80 { whole.withLock { $0 += 1 } } else { request.succeed() }
+    }
+    let calls = (0..<80).map { _ in
+      Task {
+        let call: ClientStreamingCall<RawMessage, RawMessage> = fixture.channel.clientStreaming(TestMethods.upload)
+        for _ in 0..<2 { try await call.requests.write(RawMessage(Array(repeating: 1, count: 120_000))) }
+        call.requests.finish()
+        return try await call.response().bytes
+      }
+    }
+    while whole.withLock({ $0 }) < 80 { await fixture.executor.settle() }
+    for request in fixture.server.seen { request.later { $0.stream.reset(.refusedStream) } }
+    var succeeded = 0
+    for call in calls where (try? await call.value) != nil { succeeded += 1 }
+    // 69 of them fit into the budget.
+    #expect(succeeded == 69)
+    #expect(fixture.server.seen.count == 80 + 69)
   }
 
   @Test func aStreamThatIsRefusedGoesOnWhereItWas() async throws {

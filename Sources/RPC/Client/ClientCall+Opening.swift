@@ -59,7 +59,7 @@ extension ClientCall {
     guard outcome == nil else { return }
     if let policy = methodConfig?.config.attempts, let table = channel.methods {
       let retrying = RetryingStream(self, policy, table, random: channel.random)
-      replay = .gone
+      replay.forget()
       stream = retrying
       retrying.start()
     } else {
@@ -104,45 +104,16 @@ extension ClientCall {
   /// refuses twice is to be believed.
   /// - Returns: whether it will be sent.
   func retryUnseen() -> Bool {
-    guard outcome == nil, let bytes = replay.take() else { return false }
+    guard outcome == nil, let sent = replay.take() else { return false }
     stream = nil
     // Later: the transport is in the middle of closing.
     executor.execute {
-      if let bytes {
-        self.pending.insert((bytes, false), at: 0)
-        self.counts.messagesSent -= 1
-        self.counts.bytesSent -= bytes.count
-      }
+      // What was written meanwhile comes after it.
+      self.pending.insert(contentsOf: sent.map { ($0, false) }, at: 0)
+      self.counts.messagesSent -= sent.count
+      for bytes in sent { self.counts.bytesSent -= bytes.count }
       self.openStream()
     }
     return true
-  }
-}
-
-/// A request that has been sent so far, for sending it once more when a server refused it unseen. It has room for one
-/// message, which is shared with the stream: streams of requests are repeated only with a policy.
-enum Replay {
-  case nothing
-  case message([UInt8])
-  /// It was too much, there is an answer, or it was repeated.
-  case gone
-
-  mutating func sent(_ bytes: [UInt8]) {
-    if case .nothing = self, bytes.count <= RPCLimits.retryBufferBytesPerCall {
-      self = .message(bytes)
-    } else {
-      self = .gone
-    }
-  }
-
-  /// What was sent, for the last time.
-  /// - Returns: nil if that is not at hand; a nil inside if it was the head alone.
-  mutating func take() -> [UInt8]?? {
-    defer { self = .gone }
-    switch self {
-    case .nothing: return .some(nil)
-    case .message(let bytes): return .some(bytes)
-    case .gone: return nil
-    }
   }
 }

@@ -16,7 +16,7 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   /// What is written before the interceptors are done and the stream is open.
   var pending: [(bytes: [UInt8], compress: Bool)] = []
   /// The request so far, as long as it can be sent once more without a policy's buffer.
-  var replay = Replay.nothing
+  var replay = Replay()
   /// The metadata to send, and whether to wait for a connection.
   var request: (metadata: HeaderList, waitsForReady: Bool) = (HeaderList(), false)
   private(set) var hasFinished = false
@@ -81,7 +81,7 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
 
   func put(_ bytes: [UInt8], _ compress: Bool, on stream: any ClientStream) {
     let bytes = compress ? outbound(bytes) : bytes
-    replay.sent(bytes)
+    replay.sent(bytes, budget: channel.retryBuffers)
     stream.write(bytes)
     counts.bytesSent += bytes.count
     counts.messagesSent += 1
@@ -93,7 +93,7 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   func receiveHead(status: Int, headers: HeaderList, endStream: Bool) {
     httpStatus = status
     head = headers
-    replay = .gone
+    replay.forget()
     for field in headers where headers.matches(field, "grpc-encoding") {
       inboundEncoding = MessageEncoding(headers, field.value)
     }
@@ -155,7 +155,7 @@ extension ClientCall {
     timer?.cancel()
     timer = nil
     pending = []
-    replay = .gone
+    replay.forget()
     endInput(error.map { .failed($0) } ?? .finished)
     wakeWriters()
     wakeWaiters()

@@ -20,6 +20,8 @@ public struct RPCChannel: Sendable {
   let random: any RandomSource
   /// From the service config, if there is one.
   let methods: MethodConfigTable?
+  /// What all calls may hold to send it once more.
+  let retryBuffers = RetryBufferBudget(limit: RPCLimits.retryBufferBytesPerChannel)
 
   /// - Parameters:
   ///   - authority: the host (and port) that calls name.

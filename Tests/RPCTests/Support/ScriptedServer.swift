@@ -115,6 +115,9 @@ struct ScriptedFixture {
     while !executor.pendingDelays.contains(delay) { await executor.settle() }
   }
 
+  /// How many bytes of each request have come.
+  func received() async -> [Int] { await executor.value { [server] in server.seen.map(\.body.count) } }
+
   /// Waits until the server has seen so many requests whole or in part.
   func requests(_ count: Int) async -> [ScriptedRequest] {
     repeat { await executor.settle() } while server.seen.count < count

@@ -11,7 +11,6 @@ final class MethodConfigTable: Sendable {
 
   private let entries: [String: Entry]
   let throttle: RetryThrottle?
-  let buffers: RetryBufferBudget
 
   init(_ config: ServiceConfig) {
     var entries: [String: Entry] = [:]
@@ -22,7 +21,6 @@ final class MethodConfigTable: Sendable {
     }
     self.entries = entries
     throttle = config.retryThrottling.map(RetryThrottle.init)
-    buffers = RetryBufferBudget(limit: RPCLimits.retryBufferBytesPerChannel)
   }
 
   /// What holds for a method: the most specific entry.

@@ -81,11 +81,13 @@ extension ServiceConfig.MethodConfig {
 extension RetryPolicy {
   fileprivate init(_ config: ConfigObject) throws(ServiceConfigError) {
     let codes = try config.codes("retryableStatusCodes")
-    guard !codes.isEmpty else { throw config.wrong("retryableStatusCodes are missing") }
+    let timeout: Duration? =
+      config.members["perAttemptRecvTimeout"] == nil ? nil : try config.positive("perAttemptRecvTimeout")
+    guard !codes.isEmpty || timeout != nil else { throw config.wrong("retryableStatusCodes are missing") }
     self.init(
       maxAttempts: try config.attempts(), initialBackoff: try config.positive("initialBackoff"),
       maxBackoff: try config.positive("maxBackoff"), backoffMultiplier: try config.positive("backoffMultiplier"),
-      retryableStatusCodes: codes)
+      retryableStatusCodes: codes, perAttemptReceiveTimeout: timeout)
   }
 }
 

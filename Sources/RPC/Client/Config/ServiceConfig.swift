@@ -115,11 +115,14 @@ public struct RetryPolicy: Sendable, Equatable {
   public var backoffMultiplier: Double
   /// The statuses after which another attempt makes sense.
   public var retryableStatusCodes: Set<StatusCode>
+  /// How long an attempt may be without an answer before it is given up and the next is made, whatever
+  /// `retryableStatusCodes` are; after the last, the call fails with CANCELLED. nil for no bound but the deadline.
+  public var perAttemptReceiveTimeout: Duration?
 
   /// The durations and the multiplier are to be positive.
   public init(
     maxAttempts: Int, initialBackoff: Duration, maxBackoff: Duration, backoffMultiplier: Double,
-    retryableStatusCodes: Set<StatusCode>
+    retryableStatusCodes: Set<StatusCode>, perAttemptReceiveTimeout: Duration? = nil
   ) {
     precondition(maxAttempts >= 2, "a retry policy makes at least two attempts")
     precondition(initialBackoff > .zero && maxBackoff > .zero && backoffMultiplier > 0, "a backoff is positive")
@@ -127,7 +130,9 @@ public struct RetryPolicy: Sendable, Equatable {
     self.initialBackoff = initialBackoff
     self.maxBackoff = maxBackoff
     self.backoffMultiplier = backoffMultiplier
+    precondition(perAttemptReceiveTimeout.map { $0 > .zero } ?? true, "a timeout is positive")
     self.retryableStatusCodes = retryableStatusCodes
+    self.perAttemptReceiveTimeout = perAttemptReceiveTimeout
   }
 
   /// The wait before retry number `retry`, from 1, before the jitter.

@@ -1,10 +1,14 @@
 /// One try of a call with a `RetryingStream`: a stream of the transport, and what becomes of it.
-final class Attempt: ClientStreamHandler {
+final class Attempt: ClientStreamHandler, @unchecked Sendable {
+  // Unchecked because the compiler cannot see that it is confined to the executor of the call.
+
   /// Nil when the call has no more interest. Otherwise a cycle, until the stream closes.
   private var owner: RetryingStream?
   /// How many attempts came before.
   let number: Int
   var stream: (any ClientStream)?
+  /// Ends an attempt that gets no answer.
+  private var timer: (any ScheduledWork)?
 
   init(_ owner: RetryingStream, number: Int) {
     self.owner = owner
@@ -18,15 +22,27 @@ final class Attempt: ClientStreamHandler {
   var queuedBytes: Int { stream?.queuedBytes ?? 0 }
   var hasRoom: Bool { stream?.hasRoom ?? true }
 
+  /// Calls `timedOut` unless an answer begins, or the attempt ends, within this time.
+  func expectAnswer(within limit: Duration, on executor: any CallExecutor, timedOut: @escaping @Sendable () -> Void) {
+    timer = executor.schedule(after: limit, timedOut)
+  }
+
   /// Ends the attempt; nothing of it reaches the call any more.
   func abandon(_ code: ResetCode) {
+    stopTimer()
     owner = nil
     stream?.reset(code)
+  }
+
+  private func stopTimer() {
+    timer?.cancel()
+    timer = nil
   }
 
   // MARK: ClientStreamHandler
 
   func receiveHead(status: Int, headers: HeaderList, endStream: Bool) {
+    stopTimer()
     owner?.receivedHead(self, status, headers, endStream: endStream)
   }
 
@@ -38,6 +54,7 @@ final class Attempt: ClientStreamHandler {
   func drained() { owner?.drained() }
 
   func closed(_ reason: StreamClosure?) {
+    stopTimer()
     let owner = owner
     self.owner = nil
     stream = nil

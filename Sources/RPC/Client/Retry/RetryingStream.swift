@@ -37,7 +37,7 @@ final class RetryingStream: ClientStream, @unchecked Sendable {
     self.random = random
     executor = call.executor
     throttle = table.throttle
-    buffer = RetryBuffer(budget: table.buffers)
+    buffer = RetryBuffer(budget: call.channel.retryBuffers)
   }
 
   // MARK: From the call
@@ -100,6 +100,9 @@ final class RetryingStream: ClientStream, @unchecked Sendable {
     for bytes in buffer.messages { attempt.write(bytes) }
     if isFinished { attempt.finish() }
     if commitsToNext { commit(attempt) }
+    if case .retry(let policy) = policy, let limit = policy.perAttemptReceiveTimeout {
+      attempt.expectAnswer(within: limit, on: executor) { self.timedOut(attempt, limit) }
+    }
     call.drained()
   }
 
@@ -190,6 +193,20 @@ final class RetryingStream: ClientStream, @unchecked Sendable {
     }
     self.call = nil
     call.closed(reason)
+  }
+
+  /// An attempt had no answer in the time that it has. That counts as a failure, of no particular status.
+  private func timedOut(_ attempt: Attempt, _ limit: Duration) {
+    guard let call else { return }
+    throttle?.failed()
+    if mayBegin {
+      attempts.removeAll { $0 === attempt }
+      attempt.abandon(.cancel)
+      begin(after: wait())
+    } else {
+      let error = RPCError(.cancelled, "the last attempt had no answer in \(limit)")
+      call.over(trailers: HeaderList(), error, reset: .cancel)
+    }
   }
 
   /// Judges a failed attempt.
