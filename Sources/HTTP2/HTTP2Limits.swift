@@ -278,6 +278,12 @@ extension HTTP2Limits {
   /// Addresses of one client whose calls are counted apart for operators; further ones are not shown.
   static let inspectedAddresses = 256
 
+  /// How long a client waits for a name server before it asks the next one, or again; in seconds, as the system's resolver
+  /// has it. One that does not answer at all holds connections up for four seconds.
+  static let nameServerSeconds: Int32 = 2
+  /// How often each name server is asked.
+  static let nameServerTries: Int32 = 2
+
   /// How often work that queues further work is continued before sockets get their turn.
   static let workRoundsPerTick = 16
 

@@ -114,6 +114,9 @@ public struct RPCLimits: Sendable {
   /// How many violations the text of an INVALID_ARGUMENT names; the details have them all.
   static let violationsInMessage = 3
 
+  /// How many calls of a transport wait for the service config that it has to look up first, at most; as many as wait for
+  /// a connection.
+  static let callsAwaitingConfig = 10_000
   /// The most attempts of one call, whatever its policy says; what all gRPC libraries choose.
   static let maxAttempts = 5
   /// The bytes of its request that a call keeps to send them again; beyond, its present attempt is its last. gRPC's C

@@ -30,6 +30,7 @@ struct Options {
       --ca_file FILE            the authorities to trust (PEM); those of the system by default
       --server_host_override NAME
                                 the name that the server's certificate must be for
+      --name_server ADDR:PORT   look the service config of the server's name up in DNS, with this IPv4 name server
       --soak_iterations N       calls of rpc_soak and channel_soak, in each of their threads (10)
       --soak_num_threads N      how many of them at once (1)
       --soak_max_failures N     how many may fail (0)
@@ -55,6 +56,7 @@ struct Options {
     var usesTLS = false
     var authorityFile: String?
     var serverName: String?
+    var nameServer: SocketAddress?
     var soak = Soak()
   }
 
@@ -122,6 +124,12 @@ struct Options {
     case "--use_tls": client.usesTLS = try words.boolean(flag)
     case "--ca_file": client.authorityFile = try words.value(flag)
     case "--server_host_override": client.serverName = try words.value(flag)
+    case "--name_server":
+      let text = try words.value(flag)
+      guard let address = SocketAddress(text), case .ipv4 = address else {
+        throw UsageError("\(flag): \(text) is no IPv4 address with a port")
+      }
+      client.nameServer = address
     case "--soak_iterations": client.soak.iterations = try words.number(flag, atLeast: 1)
     case "--soak_num_threads": client.soak.threads = try words.number(flag, atLeast: 1)
     case "--soak_max_failures": client.soak.maxFailures = try words.number(flag)

@@ -14,8 +14,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
+#include <arpa/nameser.h>
 #include <poll.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -65,6 +67,30 @@ static inline unsigned long octet_raise_open_files(void) {
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
   }
   return limit.rlim_cur;
+}
+
+// Asks DNS for the TXT records of a name: those servers that the machine is set up for, or the given one. res_ninit is a
+// macro, and the state's members are arrays that Swift imports as tuples. Returns the length of the answer, or -1 with
+// the reason as in h_errno.
+static inline int octet_query_txt(
+    const char *name, const struct sockaddr_in *server, int seconds, int tries, unsigned char *answer, int size,
+    int *reason) {
+  struct __res_state state;
+  memset(&state, 0, sizeof(state));
+  if (res_ninit(&state) != 0) {
+    *reason = NO_RECOVERY;
+    return -1;
+  }
+  if (server) {
+    state.nsaddr_list[0] = *server;
+    state.nscount = 1;
+  }
+  state.retrans = seconds;
+  state.retry = tries;
+  int length = res_nquery(&state, name, C_IN, T_TXT, answer, size);
+  *reason = state.res_h_errno;
+  res_nclose(&state);
+  return length;
 }
 
 // A mutable global, which Swift does not let concurrent code read; nobody in this package changes it.

@@ -1,5 +1,6 @@
 internal import Base
 internal import CLinux
+internal import RPC
 
 /// Knows the addresses of the servers of a target.
 public protocol AddressResolver: Sendable {
@@ -10,14 +11,22 @@ public protocol AddressResolver: Sendable {
 extension AddressResolver {
   /// Calls `completion` on `loop` with at least one address, or with the reason why there is none. A client resolves
   /// only when it connects, so a thread each time costs nothing that counts.
-  func resolve(on loop: EventLoop, completion: @escaping @Sendable (Result<[SocketAddress], ResolutionFailure>) -> Void)
-  {
+  /// - Parameter serviceConfig: finds the config that goes with the addresses; nil if nobody wants it.
+  func resolve(
+    on loop: EventLoop, serviceConfig: (@Sendable () throws -> ServiceConfig?)?,
+    completion: @escaping @Sendable (Result<Resolved, ResolutionFailure>) -> Void
+  ) {
     do {
       _ = try OSThread(ifPossible: "octet-resolver") {
         let answer = Result { try addresses() }
-          .mapError { ResolutionFailure(description: "\($0)") }
+          .mapError { ResolutionFailure($0) }
           .flatMap { found in
             found.isEmpty ? .failure(ResolutionFailure(description: "no addresses")) : .success(found)
+          }
+          .map { found in
+            Resolved(
+              addresses: found,
+              serviceConfig: serviceConfig.map { find in Result { try find() }.mapError { ResolutionFailure($0) } })
           }
         loop.execute { completion(answer) }
       }
@@ -27,9 +36,22 @@ extension AddressResolver {
   }
 }
 
-/// Why there are no addresses.
+/// What is known of a target.
+struct Resolved: Sendable {
+  let addresses: [SocketAddress]
+  /// nil if nobody wanted it; inside, nil if there is none.
+  let serviceConfig: Result<ServiceConfig?, ResolutionFailure>?
+}
+
+/// Why there are no addresses, or no service config.
 struct ResolutionFailure: Error, CustomStringConvertible {
   let description: String
+}
+
+extension ResolutionFailure {
+  init(_ error: any Error) {
+    self.init(description: "\(error)")
+  }
 }
 
 /// The system's resolver, getaddrinfo: /etc/hosts, DNS and what else the machine is set up for. The order is that of

@@ -13,10 +13,11 @@ final class ClientChannel: @unchecked Sendable {
   let target: ClientTarget
   let tls: TLSClientConfiguration?
   let sharedLimits: SharedLimits
-  /// The service whose health decides whether a server gets requests; nil if no one asks.
-  let healthCheckService: String?
   let authority: String
-  private let makeBalancer: () -> any LoadBalancer
+  private(set) var config: ServiceConfig
+  private let lookup: ConfigLookup?
+  /// What was looked up last with success: a config, or that there is none.
+  private var knownConfig: ServiceConfig??
   private let onChange: (ConnectivityState, String) -> Void
 
   private(set) var state = ConnectivityState.idle
@@ -46,8 +47,8 @@ final class ClientChannel: @unchecked Sendable {
 
   /// - Parameter onChange: hears of each new state, and why no connection can be made, on the loop.
   init(
-    loop: EventLoop, target: ClientTarget, tls: TLSClientConfiguration?, config: ServiceConfig, authority: String,
-    limits: SharedLimits, onChange: @escaping (ConnectivityState, String) -> Void
+    loop: EventLoop, target: ClientTarget, tls: TLSClientConfiguration?, config: ServiceConfig, lookup: ConfigLookup?,
+    authority: String, limits: SharedLimits, onChange: @escaping (ConnectivityState, String) -> Void
   ) {
     self.loop = loop
     self.target = target
@@ -55,19 +56,16 @@ final class ClientChannel: @unchecked Sendable {
     self.authority = authority
     sharedLimits = limits
     self.onChange = onChange
-    healthCheckService = config.loadBalancing == .roundRobin ? config.healthCheckService : nil
-    makeBalancer = {
-      switch config.loadBalancing {
-      case .pickFirst: PickFirst()
-      case .shuffledPickFirst: PickFirst(shuffle: limits.random)
-      case .roundRobin: RoundRobin()
-      }
-    }
-    balancer = makeBalancer()
+    self.config = config
+    self.lookup = lookup
+    balancer = config.balancer(limits.random)
     resolution.backoff = ConnectionBackoff(limits: limits.values, random: limits.random)
   }
 
   var limits: HTTP2Limits { sharedLimits.values }
+
+  /// The service whose health decides whether a server gets requests; nil if no one asks.
+  var healthCheckService: String? { config.healthCheckedService }
 
   // MARK: Requests
 
@@ -247,20 +245,52 @@ final class ClientChannel: @unchecked Sendable {
 
   private func ask(_ resolver: any AddressResolver) {
     resolution.isUnderWay = true
-    resolver.resolve(on: loop) { [weak self] answer in
+    resolver.resolve(on: loop, serviceConfig: lookup?.find) { [weak self] answer in
       guard let self, self.state != .shutdown else { return }
       self.resolution.isUnderWay = false
-      switch answer {
-      case .success(let addresses):
-        self.resolution.succeeded(at: self.loop.now())
-        self.take(addresses)
-      case .failure(let error):
+      do throws(ResolutionFailure) {
+        try self.take(answer.get())
+      } catch {
         self.resolution.failure = error.description
         self.sharedLimits.census.resolved("Resolution failed: \(error)", severity: .warning)
         self.ask(resolver, after: self.resolution.nextBackoff())
         self.refresh()
+        self.lookup?.live.giveUp()
       }
     }
+  }
+
+  /// - Throws: if the target has a service config that cannot be used, and none was known before.
+  private func take(_ found: Resolved) throws(ResolutionFailure) {
+    var new = knownConfig
+    switch found.serviceConfig {
+    case nil: break
+    case .success(let config): new = .some(config)
+    case .failure(let error):
+      sharedLimits.census.resolved("Service config: \(error)", severity: .warning)
+      guard new != nil else { throw error }
+    }
+    resolution.succeeded(at: loop.now())
+    knownConfig = new
+    if let lookup, let new {
+      use(new ?? lookup.fallback ?? ServiceConfig())
+      take(found.addresses)
+      // Calls that waited for it are opened now.
+      lookup.live.set(new ?? lookup.fallback)
+    } else {
+      take(found.addresses)
+    }
+  }
+
+  /// Balances by another config from now on. What is connected is given up, if it is not balanced as before; requests
+  /// under way go on.
+  private func use(_ new: ServiceConfig) {
+    let old = config
+    config = new
+    guard new.loadBalancing != old.loadBalancing || new.healthCheckedService != old.healthCheckedService else { return }
+    dismantle()
+    balancer = new.balancer(sharedLimits.random)
+    if state != .idle { act(balancer.wake()) }
   }
 
   private func take(_ addresses: [SocketAddress]) {
@@ -304,7 +334,7 @@ final class ClientChannel: @unchecked Sendable {
   private func fallIdle() {
     dismantle()
     resolution.forget()
-    balancer = makeBalancer()
+    balancer = config.balancer(sharedLimits.random)
     refresh()
   }
 
@@ -345,41 +375,5 @@ final class ClientChannel: @unchecked Sendable {
     let completions = whenClosed
     whenClosed = []
     for completion in completions { completion() }
-  }
-}
-
-/// What a channel knows of its target's addresses.
-struct Resolution {
-  var hasAddresses = false
-  /// Why the last question had no answer.
-  var failure: String?
-  var isUnderWay = false
-  /// The next question.
-  var timer: (any ScheduledWork)?
-  /// Between questions without an answer; nil before the channel sets it.
-  var backoff: ConnectionBackoff?
-  private var last: Int64?
-
-  mutating func succeeded(at now: Int64) {
-    last = now
-    failure = nil
-    backoff?.reset()
-  }
-
-  mutating func nextBackoff() -> Duration { backoff?.next() ?? .zero }
-
-  /// How long to wait before the next question, so that failing servers do not burden the resolver too.
-  func wait(_ now: Int64, _ interval: Duration) -> Duration {
-    guard let last else { return .zero }
-    return max(.nanoseconds(last - now) + interval, .zero)
-  }
-
-  mutating func forget() {
-    timer?.cancel()
-    timer = nil
-    hasAddresses = false
-    failure = nil
-    last = nil
-    backoff?.reset()
   }
 }

@@ -21,24 +21,28 @@ public final class HTTP2ClientTransport: ClientTransport {
   let census: ConnectionCensus
   public let isPrivate: Bool
   public let serviceConfig: ServiceConfig?
+  public let liveServiceConfig: LiveServiceConfig?
 
   /// - Parameters:
   ///   - tls: nil for HTTP/2 in the clear with prior knowledge.
   ///   - serviceConfig: how requests are spread over the servers, and, for channels that do not say otherwise, deadlines,
   ///     waiting, retries and hedging.
+  ///   - serviceConfigLookup: finds the config out together with the addresses of a target that is a name; what it finds
+  ///     holds instead of `serviceConfig`. nil, as gRPC has it by default, asks nobody.
   ///   - random: gives the jitter of reconnecting.
   public convenience init(
     target: ClientTarget, tls: TLSClientConfiguration? = nil, serviceConfig: ServiceConfig? = nil,
-    limits: HTTP2Limits = HTTP2Limits(), group: EventLoopGroup, random: any RandomSource = SystemRandomSource()
+    serviceConfigLookup: ServiceConfigLookup? = nil, limits: HTTP2Limits = HTTP2Limits(), group: EventLoopGroup,
+    random: any RandomSource = SystemRandomSource()
   ) {
     self.init(
-      target: target, tls: tls, serviceConfig: serviceConfig, shared: SharedLimits(limits, random: random), group: group
-    )
+      target: target, tls: tls, serviceConfig: serviceConfig, serviceConfigLookup: serviceConfigLookup,
+      shared: SharedLimits(limits, random: random), group: group)
   }
 
   init(
-    target: ClientTarget, tls: TLSClientConfiguration?, serviceConfig: ServiceConfig?, shared: SharedLimits,
-    group: EventLoopGroup
+    target: ClientTarget, tls: TLSClientConfiguration?, serviceConfig: ServiceConfig?,
+    serviceConfigLookup: ServiceConfigLookup? = nil, shared: SharedLimits, group: EventLoopGroup
   ) {
     self.group = group
     let authority = tls?.serverName ?? target.authority
@@ -50,10 +54,12 @@ public final class HTTP2ClientTransport: ClientTransport {
     let board = StateBoard(channels: group.loops.count)
     self.board = board
     let census = shared.census
+    let lookup = ConfigLookup(serviceConfigLookup, target, fallback: serviceConfig)
+    liveServiceConfig = lookup?.live
     channels = group.loops.enumerated().map { index, loop in
       ClientChannel(
-        loop: loop, target: target, tls: tls, config: serviceConfig ?? ServiceConfig(), authority: authority,
-        limits: shared
+        loop: loop, target: target, tls: tls, config: serviceConfig ?? ServiceConfig(), lookup: lookup,
+        authority: authority, limits: shared
       ) { state, failure in
         if let sum = board.set(index, state) { census.changed(to: sum, why: failure) }
       }
@@ -76,14 +82,25 @@ public final class HTTP2ClientTransport: ClientTransport {
   public func open(
     _ head: RequestHead, waitsForReady: Bool, on executor: any CallExecutor, handler: any ClientStreamHandler
   ) -> any ClientStream {
+    channel(executor).open(head, waitsForReady: waitsForReady, handler)
+  }
+
+  public func prepare(on executor: any CallExecutor) { channel(executor).wake() }
+
+  private func channel(_ executor: any CallExecutor) -> ClientChannel {
     guard let channel = channels.first(where: { $0.loop === executor }) else {
       preconditionFailure("the executor is not one of this transport's group")
     }
     assert(executor.isCurrent)
-    return channel.open(head, waitsForReady: waitsForReady, handler)
+    return channel
   }
 
   public func shutdown() async {
+    if let liveServiceConfig {
+      // Calls that wait for it learn that nobody takes them any more.
+      for channel in channels { await channel.loop.value { channel.close {} } }
+      liveServiceConfig.giveUp()
+    }
     for channel in channels {
       await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
         channel.loop.execute { channel.close { done.resume() } }

@@ -40,6 +40,9 @@ extension ClientCall {
 
   private func open(_ options: CallOptions) {
     guard outcome == nil else { return }
+    if let began = awaitsConfigSince, let live = channel.liveConfig {
+      return awaitConfig(live, since: began, options)
+    }
     outboundEncoding = options.compression
     request = (options.metadata.headers, options.waitForReady ?? methodConfig?.config.waitForReady ?? false)
     // An interceptor may have shortened it.
@@ -55,9 +58,39 @@ extension ClientCall {
     openStream()
   }
 
+  /// Opens the stream when the transport knows how.
+  private func awaitConfig(_ live: LiveServiceConfig, since began: Instant, _ options: CallOptions) {
+    if let deadline { armTimer(deadline) }
+    let isWaiting = live.whenKnown { table in
+      self.onExecutor { call in
+        call.take(table, since: began)
+        call.open(options)
+      }
+    }
+    guard isWaiting else {
+      return over(trailers: HeaderList(), RPCError(.unavailable, "too many calls wait for the service config"))
+    }
+    if outcome == nil, awaitsConfigSince != nil { channel.transport.prepare(on: executor) }
+  }
+
+  /// The service config is known: what was said before must fit it.
+  private func take(_ table: MethodConfigTable?, since began: Instant) {
+    awaitsConfigSince = nil
+    methods = table
+    methodConfig = table?.entry(method)
+    guard outcome == nil, let config = methodConfig?.config else { return }
+    if let end = config.timeout.map({ began + $0 }), deadline.map({ end < $0 }) ?? true {
+      deadline = end
+      timer?.cancel()
+      timer = nil
+    }
+    if let most = config.maxResponseMessageBytes, most < deframer.limit { deframer = MessageDeframer(limit: most) }
+    if let error = pending.lazy.compactMap({ self.lengthError($0.bytes) }).first { over(trailers: HeaderList(), error) }
+  }
+
   private func openStream() {
     guard outcome == nil else { return }
-    if let policy = methodConfig?.config.attempts, let table = channel.methods {
+    if let policy = methodConfig?.config.attempts, let table = methods {
       let retrying = RetryingStream(self, policy, table, random: channel.random)
       replay.forget()
       stream = retrying

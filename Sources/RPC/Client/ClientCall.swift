@@ -9,8 +9,11 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   let channel: RPCChannel
   let method: MethodDescriptor
   private let observation: (any ClientCallObservation)?
-  /// What the channel's service config says of the method.
-  let methodConfig: MethodConfigTable.Entry?
+  /// The channel's service config, and what it says of the method.
+  var methods: MethodConfigTable?
+  var methodConfig: MethodConfigTable.Entry?
+  /// When the call began, as long as its service config is not known.
+  var awaitsConfigSince: Instant?
   var deadline: Instant?
   var stream: (any ClientStream)?
   /// What is written before the interceptors are done and the stream is open.
@@ -38,8 +41,15 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
     self.channel = channel
     self.method = method
     self.observation = observation
-    methodConfig = channel.methods?.entry(method)
-    deadline = options.deadline(channel.clock.now(), atMost: methodConfig?.config.timeout)
+    let now = channel.clock.now()
+    methods = channel.methods
+    if let live = channel.liveConfig {
+      let known = live.known
+      methods = known?.table
+      if known == nil { awaitsConfigSince = now }
+    }
+    methodConfig = methods?.entry(method)
+    deadline = options.deadline(now, atMost: methodConfig?.config.timeout)
     let messageBytes = min(options.messageBytes, methodConfig?.config.maxResponseMessageBytes ?? .max)
     super.init(executor: channel.transport.executor(), messageBytes: messageBytes)
   }
@@ -71,12 +81,18 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   override func send(_ bytes: [UInt8], compress: Bool) throws {
     if let outcome { throw outcome.error ?? RPCError(.cancelled, "the server has ended the call") }
     precondition(!hasFinished, "a message is written after the last")
-    if let most = methodConfig?.config.maxRequestMessageBytes, bytes.count - EncodedMessage.prefixLength > most {
-      let error = RPCError(.resourceExhausted, "the message is longer than the \(most) bytes of the service config")
+    if let error = lengthError(bytes) {
       over(trailers: HeaderList(), error, reset: .cancel)
       throw error
     }
     if let stream { put(bytes, compress, on: stream) } else { pending.append((bytes, compress)) }
+  }
+
+  /// Why a message is not to be sent: the service config forbids it.
+  func lengthError(_ bytes: [UInt8]) -> RPCError? {
+    guard let most = methodConfig?.config.maxRequestMessageBytes, bytes.count - EncodedMessage.prefixLength > most
+    else { return nil }
+    return RPCError(.resourceExhausted, "the message is longer than the \(most) bytes of the service config")
   }
 
   func put(_ bytes: [UInt8], _ compress: Bool, on stream: any ClientStream) {
@@ -165,7 +181,7 @@ extension ClientCall {
         interceptor.ended(method, error?.code ?? .ok, trailingMetadata: metadata)
       }
     }
-    if error == nil { channel.methods?.throttle?.succeeded() }
+    if error == nil { methods?.throttle?.succeeded() }
     if let observation {
       var counts = counts
       // They have come, though nobody has read them yet.

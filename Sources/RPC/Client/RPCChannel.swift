@@ -20,6 +20,8 @@ public struct RPCChannel: Sendable {
   let random: any RandomSource
   /// From the service config, if there is one.
   let methods: MethodConfigTable?
+  /// Gives it instead, if the transport finds it out.
+  let liveConfig: LiveServiceConfig?
   /// What all calls may hold to send it once more.
   let retryBuffers = RetryBufferBudget(limit: RPCLimits.retryBufferBytesPerChannel)
 
@@ -28,7 +30,8 @@ public struct RPCChannel: Sendable {
   ///   - scheme: `https` over TLS.
   ///   - interceptors: in the order in which a call passes them; `CallCredentials` is one.
   ///   - observer: hears of every call.
-  ///   - serviceConfig: deadlines, waiting, retries and hedging of methods; nil takes that of the transport, if it has one.
+  ///   - serviceConfig: deadlines, waiting, retries and hedging of methods; nil takes that of the transport, if it has one
+  ///     or finds one out.
   ///   - random: gives the jitter of retries.
   public init(
     transport: any ClientTransport, authority: String, scheme: String = "http",
@@ -46,7 +49,8 @@ public struct RPCChannel: Sendable {
     self.decoding = decoding
     self.clock = clock
     self.random = random
-    methods = (serviceConfig ?? transport.serviceConfig).map(MethodConfigTable.init)
+    liveConfig = serviceConfig == nil ? transport.liveServiceConfig : nil
+    methods = liveConfig == nil ? (serviceConfig ?? transport.serviceConfig).map(MethodConfigTable.init) : nil
   }
 
   /// Calls a unary method. Cancelling the task cancels the call.

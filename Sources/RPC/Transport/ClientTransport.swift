@@ -16,6 +16,12 @@ public protocol ClientTransport: Sendable {
   /// How calls over this transport are to be treated if their channel does not say.
   var serviceConfig: ServiceConfig? { get }
 
+  /// The same where the transport finds it out; nil if it does not.
+  var liveServiceConfig: LiveServiceConfig? { get }
+
+  /// Begins what a request needs: has the service config looked up, and connections made. On `executor`.
+  func prepare(on executor: any CallExecutor)
+
   /// Refuses new requests, waits for those under way, then closes.
   func shutdown() async
 }
@@ -30,6 +36,8 @@ extension ClientTransport {
 
   public var isPrivate: Bool { false }
   public var serviceConfig: ServiceConfig? { nil }
+  public var liveServiceConfig: LiveServiceConfig? { nil }
+  public func prepare(on executor: any CallExecutor) {}
 }
 
 /// The client's end of one request, given by the transport to the core. On the call's executor only.

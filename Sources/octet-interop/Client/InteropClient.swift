@@ -93,7 +93,8 @@ struct InteropClient {
     let tls =
       options.usesTLS
       ? try TLSClientConfiguration(authorityFile: options.authorityFile, serverName: options.serverName) : nil
-    return HTTP2ClientTransport(target: target, tls: tls, group: group)
+    return HTTP2ClientTransport(
+      target: target, tls: tls, serviceConfigLookup: options.nameServer.map { .dns(nameServer: $0) }, group: group)
   }
 
   static func channel(_ transport: HTTP2ClientTransport, _ options: Options.Client) -> RPCChannel {

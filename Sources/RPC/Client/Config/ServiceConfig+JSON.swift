@@ -10,13 +10,45 @@ extension ServiceConfig {
   /// - Throws: if the text is not JSON or one of the known fields has a value that it cannot have; nothing of the
   ///   config is to be used then.
   public init(json: String) throws(ServiceConfigError) {
-    let root: JSONValue
+    try self.init(ConfigObject(Self.parse(json), "the service config"))
+  }
+
+  /// Reads what a domain publishes in DNS (gRPC's A2): a list of choices, each for some clients, of which the first that
+  /// fits counts.
+  /// - Parameters:
+  ///   - client: whom it is for.
+  /// - Returns: nil if none fits.
+  /// - Throws: if the text is not such a list, or the chosen config is wrong.
+  public static func choice(
+    from json: String, for client: ServiceConfigClient
+  ) throws(ServiceConfigError) -> ServiceConfig? {
+    guard case .array(let choices) = try parse(json) else {
+      throw ServiceConfigError(description: "the choices of service configs are no array")
+    }
+    for choice in choices {
+      let choice = try ConfigObject(choice, "choice")
+      let languages = try choice.strings("clientLanguage")?.map { $0.lowercased() }
+      let hosts = try choice.strings("clientHostName")
+      let percentage = try choice.integer("percentage", in: 0...100) ?? 100
+      guard let config = try choice.object("serviceConfig") else { throw choice.wrong("serviceConfig is missing") }
+      if languages?.contains(ServiceConfigClient.language) ?? true, hosts?.contains(client.hostName) ?? true,
+        client.percentile < percentage
+      {
+        return try ServiceConfig(config)
+      }
+    }
+    return nil
+  }
+
+  private static func parse(_ json: String) throws(ServiceConfigError) -> JSONValue {
     do throws(JSONError) {
-      root = try JSONValue(parsing: json)
+      return try JSONValue(parsing: json)
     } catch {
       throw ServiceConfigError(description: "the service config is no JSON: \(error)")
     }
-    let config = try ConfigObject(root, "the service config")
+  }
+
+  private init(_ config: ConfigObject) throws(ServiceConfigError) {
     self.init(loadBalancing: try Self.loadBalancing(config))
     var seen: Set<String> = []
     for value in try config.array("methodConfig") ?? [] {
@@ -110,6 +142,23 @@ extension RetryThrottling {
   }
 }
 
+/// What a choice between service configs depends on.
+public struct ServiceConfigClient: Sendable, Equatable {
+  /// What `clientLanguage` calls us.
+  static let language = "swift"
+
+  /// The name of this machine.
+  public var hostName: String
+  /// From 0 to 99, drawn once for each client: a choice for 5 percent of them is for those below 5.
+  public var percentile: Int
+
+  public init(hostName: String, percentile: Int) {
+    precondition((0..<100).contains(percentile), "not a percentile")
+    self.hostName = hostName
+    self.percentile = percentile
+  }
+}
+
 /// An object of the config, with its name for errors. A member that is null counts as missing.
 private struct ConfigObject {
   let members: [String: JSONValue]
@@ -140,6 +189,16 @@ private struct ConfigObject {
     guard let value = members[key] else { return nil }
     guard case .string(let text) = value else { throw wrong("\(key) is not a string") }
     return text
+  }
+
+  func strings(_ key: String) throws(ServiceConfigError) -> [String]? {
+    guard let items = try array(key) else { return nil }
+    var strings: [String] = []
+    for item in items {
+      guard case .string(let text) = item else { throw wrong("\(key) is not a list of strings") }
+      strings.append(text)
+    }
+    return strings
   }
 
   func bool(_ key: String) throws(ServiceConfigError) -> Bool? {
