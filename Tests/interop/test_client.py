@@ -75,6 +75,11 @@ def test_against_octet_interop(server_address, case):
     passes(server_address, case)
 
 
+def test_a_cacheable_answer_is_asked_for_by_get_where_the_server_takes_it(foreign, server_address):
+    assert "by GET too" in run(server_address, "cacheable_unary").stdout
+    assert "by GET too" not in run(foreign, "cacheable_unary").stdout
+
+
 def test_over_tls(tmp_path, tls):
     flags = ("--tls-cert", tls / "cert.pem", "--tls-key", tls / "key.pem")
     with Server(tmp_path, *flags, program="octet-interop") as server:

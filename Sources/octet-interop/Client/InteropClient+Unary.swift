@@ -13,7 +13,8 @@ extension InteropClient {
     try check(try await service.unaryCall(Self.request()), Self.largeResponse)
   }
 
-  /// Only what a client can see that asks by POST: the answer may be cached.
+  /// What a client can see that has no cache in between: the answer may be cached. It is asked for by GET too, if the
+  /// server takes that.
   func cacheableUnary() async throws {
     var options = CallOptions()
     try options.metadata.add("x-user-ip", "1.2.3.4")
@@ -24,6 +25,15 @@ extension InteropClient {
       let cacheControl = try await call.initialMetadata["cache-control"] ?? "missing"
       guard cacheControl.contains("max-age=") else { throw CaseFailure("cache-control is \(cacheControl)") }
     }
+    // Short, as it stands in the path.
+    let request = Self.request(100)
+    guard let first = try await get(TestServiceMethods.cacheableUnaryCall, request) else { return }
+    try check(first.0, Self.largeResponse)
+    guard first.cacheControl.contains("max-age=") else {
+      throw CaseFailure("cache-control is \(first.cacheControl) by GET")
+    }
+    try expect(try await get(TestServiceMethods.cacheableUnaryCall, request)?.0, first.0, "the second answer by GET")
+    print("\(InteropCase.cacheableUnary.rawValue): by GET too")
   }
 
   func pickFirstUnary() async throws {
