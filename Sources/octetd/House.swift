@@ -193,8 +193,9 @@ struct House: Sendable {
   /// Ends the background work and closes the database. Calls must have ended.
   func stop() async {
     await catchUp.stop()
-    for domain in domains.reversed() { await domain.stop() }
+    // What timers do, they do with what the domains hold open.
     await timers.stop()
+    for domain in domains.reversed() { await domain.stop() }
     await sweeper.stop()
     await collector.stop()
     hub.close()

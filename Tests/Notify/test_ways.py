@@ -169,12 +169,15 @@ class PushServer:
 
     def __init__(self):
         self.answers, self.posts = {}, []
+        self.silence = threading.Event()
+        self.silence.set()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
                 outer.posts.append((self.path, dict(self.headers), json.loads(body)))
+                outer.silence.wait()
                 self.send_response(outer.answers.get(self.path, 201))
                 self.send_header("Location", "/elsewhere")
                 self.send_header("Content-Length", "0")
@@ -228,6 +231,29 @@ def test_push_messages_go_to_allowed_servers_alone(tmp_path):
         assert headers["Idempotency-Key"] == body["key"] and "address" not in body and "TTL" in headers
         assert letters(tmp_path / "spool") == {}
     finally:
+        push.close()
+
+
+def test_a_server_that_keeps_silent_holds_nothing_up(tmp_path):
+    """The end of the server does not wait for it, and what was under way is no try."""
+    push = PushServer()
+    push.silence.clear()
+    try:
+        flags = (*FLAGS, "--push-origins", push.origin)
+        with Server(tmp_path, *flags) as server:
+            ops, ada = staff(server.channel()), Person(server.channel(), "ada_s")
+            register_push(ada, f"{push.origin}/ada")
+            announce(ops, [ada.user_id], "Hello")
+            await_that(lambda: push.posts, "nothing was sent")
+            assert server.stop(timeout=15) == 0
+        push.silence.set()
+        with Server(tmp_path, *flags) as server:
+            ops, ada = staff(server.channel()), Person(server.channel(), "ada_s", register=False)
+            await_that(lambda: deliveries(ops, ada)[0].state == notice.DELIVERY_STATE_SENT, "it was not sent again")
+            assert deliveries(ops, ada)[0].tries == 0
+        assert len({headers["Idempotency-Key"] for _, headers, _ in push.posts}) == 1
+    finally:
+        push.silence.set()
         push.close()
 
 
