@@ -33,6 +33,10 @@ class Zone:
         else:
             for strings in self.records:
                 reply.add_answer(RR(self.name, QTYPE.TXT, rdata=TXT(strings), ttl=60))
+        if handler.protocol == "udp" and len(reply.pack()) > 512:
+            # Too long for a datagram of plain DNS: it is to be asked for by TCP.
+            reply = request.reply()
+            reply.header.tc = 1
         return reply
 
     def __enter__(self):
