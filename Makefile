@@ -36,7 +36,7 @@ test: lint build unit-test client-test ## run everything that CI runs
 
 # In groups, as all tests of one run begin at once: hundreds of databases would starve the tests of time limits.
 STORAGE_TESTS := ^(Storage|Blobs|NATS)Tests
-HOUSE_TESTS := ^(Streaming|DomainKit|Identity|Chat|Notify|Rides)Tests
+HOUSE_TESTS := ^(Streaming|DomainKit|Identity|Chat|Notify|Jobs|Rides)Tests
 
 unit-test: generate ## the Swift tests (debug build); those of topics and domains on both engines
 	swift build --build-tests

@@ -3,7 +3,7 @@ import PackageDescription
 
 /// The consumer systems that octetd serves. Each has `Protos/octet/<domain>/v1`, a generated `<Domain>API`
 /// module, `Sources/Domains/<Domain>` and `Tests/<Domain>Tests`.
-let domains = ["Identity", "Chat", "Notify", "Rides"]
+let domains = ["Identity", "Chat", "Notify", "Jobs", "Rides"]
 
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -179,6 +179,9 @@ let testTargets: [Target] = [
   .target(
     name: "PostgreSQLServer", dependencies: ["Base", "ChildProcess", "Storage", "StorageSQLite", "StoragePostgreSQL"],
     path: "Tests/PostgreSQLServer", swiftSettings: strict),
+  .target(
+    name: "Refusals", dependencies: ["GoogleRPC", "ProtobufRuntime", "RPC"], path: "Tests/Refusals",
+    swiftSettings: strict),
   tests("Base", []),
   tests("Cryptography", ["Base"]),
   tests("Compression", ["Base", "ChildProcess"]),
@@ -216,7 +219,7 @@ let testTargets: [Target] = [
   tests(
     "DomainKit",
     [
-      "Base", "Blobs", "Cryptography", "PostgreSQLServer", "ProtobufRuntime", "RPC", "Storage", "Streaming",
+      "Base", "Blobs", "Cryptography", "PostgreSQLServer", "ProtobufRuntime", "RPC", "Refusals", "Storage", "Streaming",
       "WellKnownTypes", "GoogleRPC", "OctetTypes", "ChatAPI",
     ]),
 ]
@@ -250,7 +253,8 @@ let domainTests: [Target] = domains.map { domain in
   tests(
     domain,
     [
-      "Base", "Cryptography", "PostgreSQLServer", "ProtobufRuntime", "RPC", "Storage", "Streaming", "DomainKit",
+      "Base", "Cryptography", "PostgreSQLServer", "ProtobufRuntime", "RPC", "Refusals", "Storage", "Streaming",
+      "DomainKit",
       "WellKnownTypes", "GoogleRPC", "OctetTypes", .target(name: "\(domain)API"),
     ] + (domainTestExtras[domain] ?? []),
     // Read by the tests from where they lie, and made by hand; not part of the build.

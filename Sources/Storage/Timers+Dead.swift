@@ -2,18 +2,22 @@ internal import Base
 
 extension Timers {
   /// The timers and jobs that were given up, newest first. `DeadLetterRetention` says for how long they are kept.
-  /// - Parameter last: the last one of the page before.
-  public func dead(before last: Int64 = .max, limit: Int, in reader: any Reader) throws -> [DeadTimer] {
-    try reader.rows(
-      """
-      SELECT id, kind, key, scheduled_for, attempts, payload, error, died_at FROM octet_dead_timers
-      WHERE id < $1 ORDER BY id DESC LIMIT $2
-      """, last, limit
-    ) { row in
-      DeadTimer(
-        id: row[0], kind: row[1], key: row[2], scheduledFor: row[3], attempts: row[4], payload: row[5], error: row[6],
-        diedAt: row[7])
-    }
+  /// - Parameters:
+  ///   - kind: those of one kind, which costs a look at all; nil for all.
+  ///   - last: the last one of the page before.
+  public func dead(
+    _ kind: String? = nil, before last: Int64 = .max, limit: Int, in reader: any Reader
+  ) throws -> [DeadTimer] {
+    let condition = kind == nil ? "" : "AND kind = $3 "
+    return try reader.rows(
+      "SELECT \(DeadTimer.columns) FROM octet_dead_timers WHERE id < $1 \(condition)ORDER BY id DESC LIMIT $2",
+      [last.sqlValue, limit.sqlValue] + (kind.map { [.text($0)] } ?? []), make: DeadTimer.init)
+  }
+
+  /// One that was given up; nil if there is none with this id.
+  public func dead(_ id: Int64, in reader: any Reader) throws -> DeadTimer? {
+    try reader.first(
+      "SELECT \(DeadTimer.columns) FROM octet_dead_timers WHERE id = $1", id, make: DeadTimer.init)
   }
 
   /// Gives a dead letter all its attempts again, from now.
@@ -53,5 +57,15 @@ extension Timers {
       INSERT INTO octet_dead_timers (kind, key, scheduled_for, attempts, payload, error, died_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7)
       """, timer.kind, timer.key, timer.scheduledFor, attempts, timer.payload, error, clock.now())
+  }
+}
+
+extension DeadTimer {
+  fileprivate static let columns = "id, kind, key, scheduled_for, attempts, payload, error, died_at"
+
+  fileprivate init(_ row: any Row) {
+    self.init(
+      id: row[0], kind: row[1], key: row[2], scheduledFor: row[3], attempts: row[4], payload: row[5], error: row[6],
+      diedAt: row[7])
   }
 }

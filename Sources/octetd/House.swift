@@ -5,6 +5,7 @@ import Couriers
 import Cryptography
 import DomainKit
 import Identity
+import Jobs
 import NATS
 import Notify
 import Rides
@@ -47,7 +48,7 @@ struct House: Sendable {
 
   /// Those that a server has, each after those whose tables it refers to.
   static let kinds: [any Domain.Type] = [
-    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, RidesDomain.self,
+    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, RidesDomain.self,
   ]
 
   private static let migrations =
@@ -93,7 +94,7 @@ struct House: Sendable {
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
         kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log))
       rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
-      domains = [identity, chat, notify, rides]
+      domains = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), rides]
       notify.register(audiences: domains.flatMap { $0.audiences })
       for domain in domains { kit.subjects.register(domain.subjects) }
       transactions =

@@ -4,6 +4,7 @@ import DomainKit
 import Foundation
 import GoogleRPC
 import RPC
+import Refusals
 import Storage
 import Streaming
 import Testing

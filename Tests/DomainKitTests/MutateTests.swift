@@ -5,6 +5,7 @@ import DomainKit
 import Foundation
 import ProtobufRuntime
 import RPC
+import Refusals
 import Storage
 import Streaming
 import Testing

@@ -2,6 +2,7 @@ import Base
 import ChatAPI
 import ProtobufRuntime
 import RPC
+import Refusals
 import Storage
 import Testing
 

@@ -2,6 +2,7 @@ import Base
 import GoogleRPC
 import IdentityAPI
 import RPC
+import Refusals
 import Testing
 import WellKnownTypes
 

@@ -1,6 +1,7 @@
 import Base
 import IdentityAPI
 import RPC
+import Refusals
 import Testing
 
 @testable import Identity

@@ -2,6 +2,7 @@ import Foundation
 import GoogleRPC
 import IdentityAPI
 import RPC
+import Refusals
 import Testing
 
 @testable import Identity

@@ -2,6 +2,7 @@ import Base
 import DomainKit
 import IdentityAPI
 import RPC
+import Refusals
 import Storage
 import Testing
 import WellKnownTypes

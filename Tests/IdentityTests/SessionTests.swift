@@ -3,6 +3,7 @@ import DomainKit
 import GoogleRPC
 import IdentityAPI
 import RPC
+import Refusals
 import Storage
 import Testing
 import WellKnownTypes

@@ -2,6 +2,7 @@ import Base
 import DomainKit
 import NotifyAPI
 import RPC
+import Refusals
 import Storage
 import Testing
 

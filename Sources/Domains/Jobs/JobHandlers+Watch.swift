@@ -1,0 +1,53 @@
+import Base
+import DomainKit
+import JobsAPI
+import RPC
+import Storage
+
+extension JobHandlers {
+  /// How many jobs a watch follows.
+  static let watchLimit = 500
+  /// Jobs change on any node and nothing tells of it, so a watch looks at the rows.
+  static let watchInterval = Duration.seconds(1)
+
+  func watchJobs(
+    _ request: WatchJobsRequest, responses: ResponseWriter<WatchJobsResponse>, context: ServerContext
+  ) async throws {
+    let caller = try context.requireCaller()
+    let look: @Sendable () async throws -> [Job] = { [kit, timers] in
+      try await kit.database.read { try timers.live(request.kind, limit: Self.watchLimit, in: $0) }.map(Job.init)
+    }
+    var known = try await look()
+    var list = JobList()
+    list.jobs = known
+    try await responses.write(WatchJobsResponse(.snapshot(list)))
+    let heart = Heart(responses.sink) { WatchJobsResponse() }
+    heart.start()
+    defer { heart.stop() }
+    while true {
+      try await pause(Self.watchInterval)
+      if kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      let present = try await look()
+      for change in Self.changes(from: known, to: present) {
+        try await responses.write(WatchJobsResponse(change))
+        heart.wasHeard()
+      }
+      known = present
+    }
+  }
+
+  /// What makes one list of jobs out of another; both by key.
+  static func changes(from old: [Job], to new: [Job]) -> [WatchJobsResponse.Event] {
+    let before = Dictionary(uniqueKeysWithValues: old.map { ($0.key, $0) })
+    let after = Set(new.map(\.key))
+    return old.filter { !after.contains($0.key) }.map { .goneKey($0.key) }
+      + new.filter { before[$0.key] != $0 }.map { .change($0) }
+  }
+}
+
+extension WatchJobsResponse {
+  fileprivate init(_ event: Event) {
+    self.init()
+    self.event = event
+  }
+}

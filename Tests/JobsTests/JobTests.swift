@@ -1,0 +1,202 @@
+import Base
+import Foundation
+import JobsAPI
+import RPC
+import Refusals
+import Storage
+import Testing
+import WellKnownTypes
+
+@testable import Jobs
+
+private typealias Job = JobsAPI.Job
+
+@Suite struct JobTests {
+  private struct Broken: Error {}
+
+  private func list(
+    _ client: JobServiceClient, kind: String = "", dead: Bool = false, pageSize: Int32 = 0
+  ) async throws -> [Job] {
+    var request = ListJobsRequest()
+    (request.kind, request.dead, request.pageSize) = (kind, dead, pageSize)
+    var jobs: [Job] = []
+    repeat {
+      let page = try await client.listJobs(request)
+      jobs += page.jobs
+      request.pageToken = page.nextPageToken
+    } while !request.pageToken.isEmpty
+    return jobs
+  }
+
+  private func retry(_ client: JobServiceClient, _ id: String, requestID: String = newRequestID()) async throws -> Job {
+    var request = RetryJobRequest()
+    (request.requestID, request.jobID) = (requestID, id)
+    return try await client.retryJob(request)
+  }
+
+  private func cancel(_ client: JobServiceClient, _ kind: String, _ key: String) async throws {
+    var request = CancelJobRequest()
+    (request.requestID, request.kind, request.key) = (newRequestID(), kind, key)
+    _ = try await client.cancelJob(request)
+  }
+
+  /// A room in which all jobs of kind `mail` have failed for good.
+  private func graveyard(_ keys: String...) async throws -> Workroom {
+    let room = try await Workroom()
+    var policy = RetryPolicy()
+    policy.attempts = 1
+    room.timers.handle("mail", policy: policy) { _, _ in throw Broken() }
+    for key in keys {
+      try await room.set("mail", key)
+      try await room.timers.runDue()
+    }
+    return room
+  }
+
+  @Test func `jobs that live are listed by kind and key, page by page`() async throws {
+    let room = try await Workroom()
+    let client = room.client()
+    #expect(try await list(client).isEmpty)
+    try await room.set("b", "2", "1", "3", after: .seconds(5))
+    try await room.set("a", "9")
+    for pageSize in [0, 1, 2] as [Int32] {
+      let jobs = try await list(client, pageSize: pageSize)
+      #expect(jobs.map { "\($0.kind)\($0.key)" } == ["a9", "b1", "b2", "b3"])
+      #expect(jobs.allSatisfy { $0.id.isEmpty && $0.state == .ready && $0.attempts == 0 && $0.error.isEmpty })
+      #expect(try await list(client, kind: "b", pageSize: pageSize).map(\.key) == ["1", "2", "3"])
+    }
+    #expect(try await list(client, kind: "c").isEmpty)
+    #expect(try await list(client, dead: true).isEmpty)
+    await room.database.close()
+  }
+
+  @Test func `a job that has failed says so, and one that a worker has is leased until the worker counts as lost`()
+    async throws
+  {
+    let room = try await Workroom()
+    let client = room.client()
+    room.timers.handle("mail") { _, _ in throw Broken() }
+    let (hasBegun, mayEnd) = (ParkingSpot(), ParkingSpot())
+    room.timers.work("film") { _ in
+      hasBegun.unpark()
+      try await mayEnd.park()
+    }
+    try await room.set("mail", "1")
+    try await room.set("film", "1")
+    async let running = room.timers.runDue()
+    try await hasBegun.park()
+    let film = try #require(try await list(client, kind: "film").first)
+    #expect(film.state == .leased && film.attempts == 1)
+    room.clock.advance(by: .seconds(61))
+    #expect(try await list(client, kind: "film").first?.state == .ready)
+    mayEnd.unpark()
+    _ = try await running
+    let mail = try #require(try await list(client, kind: "mail").first)
+    #expect(mail.state == .ready && mail.attempts >= 1 && mail.error.contains("Broken"))
+    await room.database.close()
+  }
+
+  @Test func `jobs that were given up are listed newest first, and a retry gives one all its attempts`() async throws {
+    let room = try await graveyard("1", "2", "3")
+    let client = room.client()
+    for pageSize in [0, 1, 2] as [Int32] {
+      let dead = try await list(client, dead: true, pageSize: pageSize)
+      #expect(dead.map(\.key) == ["3", "2", "1"])
+      #expect(dead.allSatisfy { $0.state == .dead && $0.attempts == 1 && $0.error.contains("Broken") })
+    }
+    #expect(try await list(client, kind: "film", dead: true).isEmpty)
+    let two = try #require(try await list(client, kind: "mail", dead: true).first { $0.key == "2" })
+    let requestID = newRequestID()
+    let job = try await retry(client, two.id, requestID: requestID)
+    #expect(job.key == "2" && job.state == .ready && job.attempts == 0 && job.id.isEmpty)
+    #expect(try await retry(client, two.id, requestID: requestID) == job)
+    #expect(try await list(client, dead: true).map(\.key) == ["3", "1"])
+    #expect(try await list(client) == [job])
+    await expectRefusal(.notFound, "NOT_FOUND") { try await retry(client, two.id) }
+    await room.database.close()
+  }
+
+  @Test func `a job that was set anew is not retried besides`() async throws {
+    let room = try await graveyard("1")
+    let client = room.client()
+    let dead = try #require(try await list(client, dead: true).first)
+    try await room.set("mail", "1", after: .seconds(5))
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await retry(client, dead.id) }
+    #expect(try await list(client, dead: true) == [dead])
+    await expectRefusal(.invalidArgument, "WRONG_ID_KIND") { try await retry(client, "user_0000000000001") }
+    await room.database.close()
+  }
+
+  @Test func `a cancelled job is gone, and its worker cannot write any more`() async throws {
+    let room = try await Workroom()
+    let client = room.client()
+    let (hasBegun, mayWrite) = (ParkingSpot(), ParkingSpot())
+    let outcome = Locked<Bool?>(nil)
+    room.timers.work("film") { job in
+      hasBegun.unpark()
+      // The cancelling of the job ends the wait as well.
+      try? await mayWrite.park()
+      let hasWritten = (try? await job.write { _ in }) != nil
+      outcome.withLock { $0 = hasWritten }
+    }
+    try await room.set("film", "1")
+    async let running = room.timers.runDue()
+    try await hasBegun.park()
+    try await cancel(client, "film", "1")
+    mayWrite.unpark()
+    _ = try await running
+    #expect(outcome.withLock { $0 } == false)
+    #expect(try await list(client).isEmpty)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await cancel(client, "film", "1") }
+    await room.database.close()
+  }
+
+  @Test func `strangers see no jobs and touch none`() async throws {
+    let room = try await graveyard("1")
+    let stranger = room.client(Workroom.stranger)
+    let dead = try #require(try await list(room.client(), dead: true).first)
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await list(stranger) }
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await retry(stranger, dead.id) }
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await cancel(stranger, "mail", "1") }
+    #expect(try await list(room.client(), dead: true) == [dead])
+    await room.database.close()
+  }
+
+  // MARK: The watch
+
+  @Test func `a watch sends what there is, then what changes, and ends with its session`() async throws {
+    let room = try await Workroom()
+    try await room.set("mail", "1", "2", after: .seconds(5))
+    try await room.set("film", "1", after: .seconds(5))
+    var request = WatchJobsRequest()
+    request.kind = "mail"
+    let call = room.client().watchJobs(request)
+    let events = call.responses
+    guard case .snapshot(let list) = try await events.next()?.event else {
+      Issue.record("no snapshot")
+      return
+    }
+    #expect(list.jobs.map(\.key) == ["1", "2"])
+    try await room.set("mail", "3", after: .seconds(5))
+    try await cancel(room.client(), "mail", "1")
+    try await cancel(room.client(), "film", "1")
+    try await room.set("mail", "2", after: .seconds(9))
+    room.mayLook.unpark()
+    var seen: [String] = []
+    for _ in 0..<3 {
+      switch try await events.next()?.event {
+      case .goneKey(let key): seen.append("gone \(key)")
+      case .change(let job): seen.append("\(job.key) due \(job.dueTime?.seconds ?? 0)")
+      case .snapshot, nil: seen.append("?")
+      }
+    }
+    let now = room.clock.now().milliseconds / 1000
+    #expect(seen == ["gone 1", "2 due \(now + 9)", "3 due \(now + 5)"])
+    room.doors.end(Workroom.staff)
+    room.mayLook.unpark()
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") { while try await events.next() != nil {} }
+    await room.database.close()
+  }
+}
+
+private func newRequestID() -> String { UUID().uuidString.lowercased() }
