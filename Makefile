@@ -35,13 +35,17 @@ demo: build ## play a whole ride with two clients over TLS, and audit it
 test: lint build unit-test client-test ## run everything that CI runs
 
 # In groups, as all tests of one run begin at once: hundreds of databases would starve the tests of time limits.
-STORAGE_TESTS := ^(Storage|Blobs|NATS)Tests
+STORAGE_TESTS := ^StorageTests
+SEARCH_TESTS := ^StorageTests\.Search
+STORE_TESTS := ^(Blobs|NATS)Tests
 HOUSE_TESTS := ^(Streaming|DomainKit|Identity|Chat|Notify|Jobs|Rides)Tests
 
 unit-test: generate ## the Swift tests (debug build); those of topics and domains on both engines
 	swift build --build-tests
-	swift test --skip-build --skip '$(STORAGE_TESTS)' --skip '$(HOUSE_TESTS)'
-	swift test --skip-build --filter '$(STORAGE_TESTS)'
+	swift test --skip-build --skip '$(STORAGE_TESTS)' --skip '$(STORE_TESTS)' --skip '$(HOUSE_TESTS)'
+	swift test --skip-build --filter '$(STORAGE_TESTS)' --skip '$(SEARCH_TESTS)'
+	swift test --skip-build --filter '$(SEARCH_TESTS)'
+	swift test --skip-build --filter '$(STORE_TESTS)'
 	swift test --skip-build --filter '$(HOUSE_TESTS)'
 	OCTET_TEST_ENGINE=postgresql swift test --skip-build --filter '$(HOUSE_TESTS)'
 

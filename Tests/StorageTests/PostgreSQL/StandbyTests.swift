@@ -8,7 +8,7 @@ import Testing
 @Suite struct StandbyTests {
   private static let timeout = Duration.milliseconds(200)
 
-  @Test(.timeLimit(.minutes(1))) func `what no standby has is neither acknowledged nor replayed`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `what no standby has is neither acknowledged nor replayed`() async throws {
     let server = try await PostgreSQLServer()
     var options = PostgreSQLOptions()
     // Shorter than the waits of this test: a COMMIT must not run into it.
