@@ -20,8 +20,8 @@ public final class PostgreSQLServer: Sendable {
     var made: Task<Void, any Error>?
   }
 
-  /// The one that most tests share. All of a run begin at once, each with a pool or two.
-  private static let shared = Task { try await PostgreSQLServer(settings: ["max_connections=400"]) }
+  /// The one that most tests share.
+  private static let shared = Task { try await PostgreSQLServer() }
 
   /// The server that all tests of the process share. The first caller waits for its start.
   public static func common() async throws -> PostgreSQLServer { try await shared.value }
