@@ -74,22 +74,24 @@ final class Checkpointer: @unchecked Sendable {
   }
 
   private func finish(on writer: SQLiteConnection) {
-    // A failure loses nothing: the log stays. The gate learns of one that casts doubt on the disk.
-    if let progress = try? writer.checkpoint(), progress.copied == progress.logged {
-      done.withLock { $0 += 1 }
-    }
-    gate.close(after: writer)
+    if let progress = copy(with: writer), progress.copied == progress.logged { done.withLock { $0 += 1 } }
     logPages.pointee = 0
+  }
+
+  /// Copies what it can. A failure loses nothing: the log stays. The gate learns of one that casts doubt on the disk.
+  /// - Returns: pages in the log and pages of them that have been copied; nil if nothing was copied.
+  private func copy(with connection: SQLiteConnection) -> (logged: Int, copied: Int)? {
+    // On a doubtful disk nothing more is copied: readers would be sent from the log to pages that may not be there.
+    guard gate.refusal == nil else { return nil }
+    defer { gate.close(after: connection) }
+    return try? connection.checkpoint()
   }
 
   /// Serves the requests until `stop`, on the checkpointing thread.
   fileprivate func run(_ connection: SQLiteConnection) {
     while !requests.pop(atMost: 1).isEmpty {
       for _ in 0..<SQLiteLimits.checkpointRounds {
-        guard let copied = try? connection.checkpoint()?.copied else {
-          gate.close(after: connection)
-          break
-        }
+        guard let copied = copy(with: connection)?.copied else { break }
         // What SQLite calls the length of the log is that at the beginning of the round.
         guard case .copying(let logged) = progress.withLock({ $0 }) else { break }
         if logged - copied < SQLiteLimits.checkpointRemainder { break }

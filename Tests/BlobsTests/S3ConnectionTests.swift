@@ -8,17 +8,6 @@ import Testing
 
 /// The way to an S3 server: TLS, and how long it is waited for.
 @Suite struct S3ConnectionTests {
-  private func withStore(_ options: S3Options, _ body: (S3BlobStore) async throws -> Void) async throws {
-    let store = try S3BlobStore(options, clock: SystemClock(), random: SystemRandomSource())
-    do {
-      try await body(store)
-    } catch {
-      await store.close()
-      throw error
-    }
-    await store.close()
-  }
-
   /// What the store says of a server that it gives up.
   private func message(_ options: S3Options) async throws -> String {
     var message = ""

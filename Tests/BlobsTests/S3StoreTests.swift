@@ -10,17 +10,6 @@ import Testing
 @Suite struct S3StoreTests {
   private static let content = SeededRandomSource(seed: 7).bytes(11 << 20)
 
-  private func withStore(_ options: S3Options, _ body: (S3BlobStore) async throws -> Void) async throws {
-    let store = try S3BlobStore(options, clock: SystemClock(), random: SystemRandomSource())
-    do {
-      try await body(store)
-    } catch {
-      await store.close()
-      throw error
-    }
-    await store.close()
-  }
-
   @Test func `a large upload is durable part by part, and goes on from another node`() async throws {
     let options = try await S3Server.common().options()
     let id = UploadID.new()

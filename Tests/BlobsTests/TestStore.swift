@@ -31,14 +31,24 @@ struct TestStore: Sendable, CustomTestStringConvertible {
   func withStore(limits: BlobLimits = BlobLimits(), _ body: (any BlobStore) async throws -> Void) async throws {
     let (store, remove) = try await open(limits)
     defer { remove() }
-    do {
-      try await body(store)
-    } catch {
-      await store.close()
-      throw error
-    }
-    await store.close()
+    try await closing(store, body)
   }
+}
+
+/// Runs a body with a store, and closes that however it ends.
+private func closing<Store: BlobStore>(_ store: Store, _ body: (Store) async throws -> Void) async throws {
+  do {
+    try await body(store)
+  } catch {
+    await store.close()
+    throw error
+  }
+  await store.close()
+}
+
+/// Runs a body with a store of these options.
+func withStore(_ options: S3Options, _ body: (S3BlobStore) async throws -> Void) async throws {
+  try await closing(S3BlobStore(options, clock: SystemClock(), random: SystemRandomSource()), body)
 }
 
 /// A folder that a test has for itself.

@@ -29,12 +29,11 @@ public struct AccessToken: Sendable, Equatable {
 
   /// Reads and verifies a token; nil if this server has not signed it. It may have expired.
   init?(_ text: String, keys: ServerKeys) {
-    guard text.hasPrefix(Self.prefix), let dot = text.lastIndex(of: "."),
-      let signature = Base64.url.decode(String(text[text.index(after: dot)...])),
-      SigningKey.isValid(signature, of: Array(text[..<dot].utf8), publicKey: keys.accessSigning.publicKey),
-      let content = Base64.url.decode(String(text[..<dot].dropFirst(Self.prefix.count))),
-      content.count == Self.contentLength
-    else { return nil }
+    let publicKey = keys.accessSigning.publicKey
+    let content = ProvedText.content(of: text, prefix: Self.prefix) { signature, signed in
+      SigningKey.isValid(signature, of: signed, publicKey: publicKey)
+    }
+    guard let content, content.count == Self.contentLength else { return nil }
     let numbers = stride(from: 0, to: Self.contentLength, by: 8).map { Int64(bigEndian: content[$0..<$0 + 8]) }
     user = Identifier(rawValue: numbers[0])
     session = Identifier(rawValue: numbers[1])
@@ -44,14 +43,13 @@ public struct AccessToken: Sendable, Equatable {
 
   /// The text without its signature. It proves nothing and may be stored.
   public var unsignedText: String {
-    Self.prefix
-      + Base64.url.encode(
-        [user.rawValue, session.rawValue, epoch, expiresAt.milliseconds].flatMap(\.bigEndianBytes))
+    ProvedText.unproved(
+      [user.rawValue, session.rawValue, epoch, expiresAt.milliseconds].flatMap(\.bigEndianBytes), prefix: Self.prefix)
   }
 
   /// Adds the signature to an `unsignedText`.
   public static func sign(_ unsignedText: String, keys: ServerKeys) -> String {
-    unsignedText + "." + Base64.url.encode(keys.accessSigning.sign(Array(unsignedText.utf8)))
+    ProvedText.proved(unsignedText, by: keys.accessSigning.sign(Array(unsignedText.utf8)))
   }
 
   func isValid(at now: Instant) -> Bool { now < expiresAt }

@@ -2,6 +2,7 @@ import Base
 import DomainKit
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Streaming
@@ -50,7 +51,7 @@ import Testing
     let (world, limits) = try await world { $0.silenceWhenFree = .seconds(45) }
     let (_, driver, ride) = try await world.rideAssigned()
     world.clock.advance(by: limits.silenceWhenFree + moment)
-    #expect(await failure { try await driver.arrive(ride.id) } == Failure(.failedPrecondition, "TOO_FAR"))
+    #expect(await refusal { try await driver.arrive(ride.id) } == Refusal(.failedPrecondition, "TOO_FAR"))
     try await driver.report(place())
     world.clock.advance(by: limits.silenceWhenFree)
     #expect(try await driver.arrive(ride.id).state == .arrived)

@@ -3,6 +3,7 @@ import ChatAPI
 import DomainKit
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -25,8 +26,8 @@ import Testing
     let rider = TestRider(world)
     _ = try await rider.quote(to: place(north: limits.legM - 5))
     #expect(
-      await failure { _ = try await rider.quote(to: place(north: limits.legM + 5)) }
-        == Failure(.failedPrecondition, "NO_ROUTE"))
+      await refusal { _ = try await rider.quote(to: place(north: limits.legM + 5)) }
+        == Refusal(.failedPrecondition, "NO_ROUTE"))
   }
 
   @Test func `a driver has arrived within arrivalRadiusM of the pickup`() async throws {
@@ -35,7 +36,7 @@ import Testing
     let ride = try await TestRider(world).requestRide()
     try await world.match()
     _ = try await driver.accept(try await driver.offer())
-    #expect(await failure { try await driver.arrive(ride.id) } == Failure(.failedPrecondition, "TOO_FAR"))
+    #expect(await refusal { try await driver.arrive(ride.id) } == Refusal(.failedPrecondition, "TOO_FAR"))
     world.clock.advance(by: .seconds(5))
     try await driver.report(place(north: limits.arrivalRadiusM - 1))
     #expect(try await driver.arrive(ride.id).state == .arrived)
@@ -117,10 +118,10 @@ import Testing
     }
     try await world.advance(by: limits.chatAfterRide - moment)
     #expect(try await !isClosed())
-    #expect(await failure { try await join(rider, ride.id) } == nil)
+    #expect(await refusal { try await join(rider, ride.id) } == nil)
     // Judged by the clock, before any timer has run.
     world.clock.advance(by: moment)
-    #expect(await failure { try await join(rider, ride.id) } == Failure(.failedPrecondition, "WRONG_STATE"))
+    #expect(await refusal { try await join(rider, ride.id) } == Refusal(.failedPrecondition, "WRONG_STATE"))
     #expect(try await !isClosed())
     try await world.runTimers()
     #expect(try await isClosed())

@@ -1,6 +1,7 @@
 import Base
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -91,12 +92,12 @@ struct AcceptanceTests {
     let pin = try #require(try await rider.ride(ride.id).pin)
     let wrong = pin == "0000" ? "0001" : "0000"
     for _ in 0..<5 {
-      #expect(await failure { try await driver.start(ride.id, pin: wrong) } == Failure(.permissionDenied, "WRONG_PIN"))
+      #expect(await refusal { try await driver.start(ride.id, pin: wrong) } == Refusal(.permissionDenied, "WRONG_PIN"))
     }
     for typed in [wrong, pin] {
       #expect(
-        await failure { try await driver.start(ride.id, pin: typed) }
-          == Failure(.resourceExhausted, "TOO_MANY_ATTEMPTS"))
+        await refusal { try await driver.start(ride.id, pin: typed) }
+          == Refusal(.resourceExhausted, "TOO_MANY_ATTEMPTS"))
     }
     #expect(try await rider.ride(ride.id).state == .arrived)
   }
@@ -106,14 +107,14 @@ struct AcceptanceTests {
     let (rider, driver, ride) = try await world.rideAtPickup()
     let pin = try #require(try await rider.ride(ride.id).pin)
     let rides = driver.rides
-    let outcomes = await withTaskGroup(of: Failure?.self) { group in
+    let outcomes = await withTaskGroup(of: Refusal?.self) { group in
       for _ in 0..<40 {
         group.addTask {
           var request = StartRideRequest()
           request.requestID = newRequestID()
           request.rideID = ride.id
           request.pin = pin == "0000" ? "0001" : "0000"
-          return await failure { _ = try await rides.startRide(request) }
+          return await refusal { _ = try await rides.startRide(request) }
         }
       }
       return await group.reduce(into: []) { $0.append($1) }
@@ -153,29 +154,29 @@ struct AcceptanceTests {
     let used = try await rider.quote()
     let ride = try await rider.requestRide(used)
     #expect(
-      await failure { _ = try await rider.requestRide(used) } == Failure(.failedPrecondition, "QUOTE_USED"))
+      await refusal { _ = try await rider.requestRide(used) } == Refusal(.failedPrecondition, "QUOTE_USED"))
     try await rider.cancel(ride.id)
     #expect(
-      await failure { _ = try await rider.requestRide(used) } == Failure(.failedPrecondition, "QUOTE_USED"))
+      await refusal { _ = try await rider.requestRide(used) } == Refusal(.failedPrecondition, "QUOTE_USED"))
     world.clock.advance(by: .seconds(299))
     let other = TestRider(world)
     let late = try await other.quote()
     world.clock.advance(by: .seconds(1))
     #expect(
-      await failure { _ = try await rider.requestRide(quote) } == Failure(.failedPrecondition, "QUOTE_EXPIRED"))
-    #expect(await failure { _ = try await rider.requestRide(late) } == Failure(.notFound, "NOT_FOUND"))
+      await refusal { _ = try await rider.requestRide(quote) } == Refusal(.failedPrecondition, "QUOTE_EXPIRED"))
+    #expect(await refusal { _ = try await rider.requestRide(late) } == Refusal(.notFound, "NOT_FOUND"))
   }
 
   @Test func `12: TrackRide is NOT_FOUND to a stranger, and to the parties after the end`() async throws {
     let world = try await RidesWorld()
     let (rider, driver, ride) = try await world.rideUnderWay()
-    let notFound = Failure(.notFound, "NOT_FOUND")
-    #expect(await failure { _ = try await TestRider(world).track(ride.id).responses.next() } == notFound)
+    let notFound = Refusal(.notFound, "NOT_FOUND")
+    #expect(await refusal { _ = try await TestRider(world).track(ride.id).responses.next() } == notFound)
     let track = rider.track(ride.id)
     #expect(try await track.responses.next()?.state == .inProgress)
     try await driver.complete(ride.id)
     #expect(try await track.responses.next() == nil)
-    #expect(await failure { _ = try await rider.track(ride.id).responses.next() } == notFound)
+    #expect(await refusal { _ = try await rider.track(ride.id).responses.next() } == notFound)
   }
 
   @Test func `14: a second ride beside a live one is RIDE_ACTIVE, and its quote stays good`() async throws {
@@ -184,7 +185,7 @@ struct AcceptanceTests {
     let first = try await rider.requestRide()
     let quote = try await rider.quote()
     #expect(
-      await failure { _ = try await rider.requestRide(quote) } == Failure(.failedPrecondition, "RIDE_ACTIVE"))
+      await refusal { _ = try await rider.requestRide(quote) } == Refusal(.failedPrecondition, "RIDE_ACTIVE"))
     try await rider.cancel(first.id)
     #expect(try await rider.requestRide(quote).state == .requested)
   }
@@ -196,7 +197,7 @@ struct AcceptanceTests {
     high.latitude = 91
     var nan = place()
     nan.longitude = .nan
-    #expect(await failure { _ = try await rider.quote(from: high, to: nan) }?.code == .invalidArgument)
+    #expect(await refusal { _ = try await rider.quote(from: high, to: nan) }?.code == .invalidArgument)
     #expect(
       await badFields { _ = try await rider.quote(from: high, to: nan) }
         == ["stops[0].latitude", "stops[1].longitude"])

@@ -1,6 +1,7 @@
 import Base
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -46,9 +47,9 @@ struct AuditTests {
     let world = try await RidesWorld()
     let (_, _, _) = try await world.rideAssigned()
     #expect(
-      await failure {
+      await refusal {
         _ = try await AuditServiceClient(world.channel(world.user())).checkInvariants(CheckInvariantsRequest())
-      } == Failure(.permissionDenied, "PERMISSION_DENIED"))
+      } == Refusal(.permissionDenied, "PERMISSION_DENIED"))
     let staff = AuditServiceClient(world.channel(world.user("rides.ops")))
     let report = try await staff.checkInvariants(CheckInvariantsRequest())
     #expect(report.snapshotSequence == 3)

@@ -3,6 +3,7 @@ import ChatAPI
 import DomainKit
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -27,7 +28,7 @@ struct HostileTests {
     let id = try Identifier.parse(ride.id, kind: IDKind.ride)
     try await world.database.write { try $0.execute("UPDATE rides_rides SET total = 0 WHERE id = $1", id) }
     #expect(
-      await failure { try await driver.confirmCash(ride.id, Money(minor: -500, of: "EUR")) }?.code == .invalidArgument)
+      await refusal { try await driver.confirmCash(ride.id, Money(minor: -500, of: "EUR")) }?.code == .invalidArgument)
     #expect(try await driver.confirmCash(ride.id, Money(minor: 0, of: "EUR")).state == .paid)
     #expect(try await rider.requestRide().state == .requested)
   }

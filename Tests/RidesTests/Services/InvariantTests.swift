@@ -2,6 +2,7 @@ import Base
 import OctetTypes
 import ProtobufRuntime
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -17,14 +18,14 @@ struct InvariantTests {
     let rider = TestRider(world)
     var quotes: [FareQuote] = []
     for _ in 0..<20 { quotes.append(try await rider.quote()) }
-    let outcomes = await withTaskGroup(of: Failure?.self) { group in
+    let outcomes = await withTaskGroup(of: Refusal?.self) { group in
       for quote in quotes {
-        group.addTask { await failure { _ = try await rider.requestRide(quote) } }
+        group.addTask { await refusal { _ = try await rider.requestRide(quote) } }
       }
       return await group.reduce(into: []) { $0.append($1) }
     }
     #expect(outcomes.filter { $0 == nil }.count == 1)
-    #expect(outcomes.compactMap(\.self).allSatisfy { $0 == Failure(.failedPrecondition, "RIDE_ACTIVE") })
+    #expect(outcomes.compactMap(\.self).allSatisfy { $0 == Refusal(.failedPrecondition, "RIDE_ACTIVE") })
     #expect(try await world.violations().isEmpty)
   }
 

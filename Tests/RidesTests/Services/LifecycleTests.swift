@@ -1,6 +1,7 @@
 import Base
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -51,7 +52,7 @@ struct LifecycleTests {
     #expect(searching.epoch == 2)
     #expect(searching.driver == nil)
     #expect(searching.note == "flat tyre")
-    #expect(await failure { _ = try await driver.rides.getRide(.init(ride.id)) } == Failure(.notFound, "NOT_FOUND"))
+    #expect(await refusal { _ = try await driver.rides.getRide(.init(ride.id)) } == Refusal(.notFound, "NOT_FOUND"))
     #expect(try await world.match() == 0)
     let other = try await TestDriver.online(world)
     try await world.match()
@@ -107,18 +108,18 @@ struct LifecycleTests {
     #expect(late.freeUntil == nil)
     #expect(try await driver.rides.quoteCancelFee(quote).fee?.minorUnits == 0)
     #expect(
-      await failure { try await rider.cancel(ride.id, expectedFee: early.fee) } == Failure(.aborted, "PRICE_CHANGED"))
+      await refusal { try await rider.cancel(ride.id, expectedFee: early.fee) } == Refusal(.aborted, "PRICE_CHANGED"))
     #expect(try await rider.cancel(ride.id, expectedFee: late.fee).cancelFee == late.fee)
     #expect(
-      await failure { _ = try await rider.rides.quoteCancelFee(quote) } == Failure(.failedPrecondition, "WRONG_STATE"))
-    #expect(await failure { try await rider.cancel(ride.id) } == Failure(.failedPrecondition, "WRONG_STATE"))
+      await refusal { _ = try await rider.rides.quoteCancelFee(quote) } == Refusal(.failedPrecondition, "WRONG_STATE"))
+    #expect(await refusal { try await rider.cancel(ride.id) } == Refusal(.failedPrecondition, "WRONG_STATE"))
     #expect(try await driver.open().presence == .idle)
   }
 
   @Test func `support cancels any ride free of charge; a stranger learns nothing of it`() async throws {
     let world = try await RidesWorld()
     let (rider, _, ride) = try await world.rideAtPickup()
-    #expect(await failure { try await TestRider(world).cancel(ride.id) } == Failure(.notFound, "NOT_FOUND"))
+    #expect(await refusal { try await TestRider(world).cancel(ride.id) } == Refusal(.notFound, "NOT_FOUND"))
     let support = TestRider(world, user: world.user("rides.support"))
     #expect(try await support.ride(ride.id).pin == nil)
     let ended = try await support.cancel(ride.id)

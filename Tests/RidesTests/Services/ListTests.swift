@@ -1,6 +1,7 @@
 import Base
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -45,7 +46,7 @@ struct ListTests {
     request.pageToken = "forged"
     let forged = request
     #expect(
-      await failure { _ = try await rider.rides.listRides(forged) } == Failure(.invalidArgument, "BAD_PAGE_TOKEN"))
+      await refusal { _ = try await rider.rides.listRides(forged) } == Refusal(.invalidArgument, "BAD_PAGE_TOKEN"))
   }
 
   @Test func `a driver is seen whole by itself and staff, in part by its rider, and not by others`() async throws {
@@ -65,7 +66,7 @@ struct ListTests {
     #expect(try await staff.getDriver(request) == own)
     let asked = request
     #expect(
-      await failure { _ = try await DriverServiceClient(world.channel(world.user())).getDriver(asked) }
-        == Failure(.notFound, "NOT_FOUND"))
+      await refusal { _ = try await DriverServiceClient(world.channel(world.user())).getDriver(asked) }
+        == Refusal(.notFound, "NOT_FOUND"))
   }
 }

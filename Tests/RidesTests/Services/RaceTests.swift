@@ -1,6 +1,7 @@
 import Base
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -102,9 +103,9 @@ struct RaceTests {
     await withTaskGroup(of: Void.self) { group in
       for (rider, ride) in rides where random.below(6) == 0 {
         group.addTask {
-          let refusal = await failure { try await rider.cancel(ride) }
+          let refusal = await refusal { try await rider.cancel(ride) }
           // Cancelled before.
-          #expect(refusal == nil || refusal == Failure(.failedPrecondition, "WRONG_STATE"))
+          #expect(refusal == nil || refusal == Refusal(.failedPrecondition, "WRONG_STATE"))
         }
       }
     }

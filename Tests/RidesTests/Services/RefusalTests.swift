@@ -1,6 +1,7 @@
 import Base
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -13,30 +14,30 @@ struct RefusalTests {
   @Test func `onboarding: DRIVER_EXISTS, PLATE_TAKEN, VEHICLE_IN_USE, NOT_ELIGIBLE, WRONG_STATE`() async throws {
     let world = try await RidesWorld()
     let driver = try await TestDriver.admitted(world)
-    #expect(await failure { try await driver.register(world) } == Failure(.alreadyExists, "DRIVER_EXISTS"))
+    #expect(await refusal { try await driver.register(world) } == Refusal(.alreadyExists, "DRIVER_EXISTS"))
 
     let other = TestDriver(world)
     #expect(
-      await failure { try await other.bringVehicle() } == Failure(.failedPrecondition, "NOT_ELIGIBLE"))
+      await refusal { try await other.bringVehicle() } == Refusal(.failedPrecondition, "NOT_ELIGIBLE"))
     #expect(
-      await failure { _ = try await other.submit(.insurance) } == Failure(.failedPrecondition, "NOT_ELIGIBLE"))
-    #expect(await failure { try await other.open() } == Failure(.failedPrecondition, "NOT_ELIGIBLE"))
+      await refusal { _ = try await other.submit(.insurance) } == Refusal(.failedPrecondition, "NOT_ELIGIBLE"))
+    #expect(await refusal { try await other.open() } == Refusal(.failedPrecondition, "NOT_ELIGIBLE"))
     try await other.register(world)
     try await other.bringVehicle(plate: "ABC-123")
     #expect(
-      await failure { try await driver.bringVehicle(plate: "abc 123") } == Failure(.alreadyExists, "PLATE_TAKEN"))
+      await refusal { try await driver.bringVehicle(plate: "abc 123") } == Refusal(.alreadyExists, "PLATE_TAKEN"))
     #expect(
-      await failure { try await driver.link(other.vehicleID) } == Failure(.failedPrecondition, "VEHICLE_IN_USE"))
-    #expect(await failure { try await driver.link("veh_0000000000001") } == Failure(.notFound, "NOT_FOUND"))
+      await refusal { try await driver.link(other.vehicleID) } == Refusal(.failedPrecondition, "VEHICLE_IN_USE"))
+    #expect(await refusal { try await driver.link("veh_0000000000001") } == Refusal(.notFound, "NOT_FOUND"))
 
     try await driver.open()
     try await driver.goOnline()
     #expect(
-      await failure { try await driver.link(driver.vehicleID) } == Failure(.failedPrecondition, "WRONG_STATE"))
+      await refusal { try await driver.link(driver.vehicleID) } == Refusal(.failedPrecondition, "WRONG_STATE"))
     // A newer session takes over.
     let second = TestDriver(world, user: driver.user)
     try await second.open()
-    #expect(await failure { _ = try await driver.next() } == Failure(.aborted, "SESSION_REPLACED"))
+    #expect(await refusal { _ = try await driver.next() } == Refusal(.aborted, "SESSION_REPLACED"))
   }
 
   @Test func `documents and suspension: WRONG_STATE, dates, and what a driver may do meanwhile`() async throws {
@@ -51,7 +52,7 @@ struct RefusalTests {
     #expect(try await staff.reviewDocument(review).state == .rejected)
     review.requestID = newRequestID()
     #expect(
-      await failure { _ = try await staff.reviewDocument(review) } == Failure(.failedPrecondition, "WRONG_STATE"))
+      await refusal { _ = try await staff.reviewDocument(review) } == Refusal(.failedPrecondition, "WRONG_STATE"))
     #expect(
       await badFields { _ = try await driver.submit(.insurance, expiresOn: date(2025, 12, 31)) } == ["expires_on"])
     #expect(
@@ -61,12 +62,12 @@ struct RefusalTests {
     suspend.requestID = newRequestID()
     suspend.driverID = driver.id
     #expect(
-      await failure { _ = try await driver.service.suspendDriver(suspend) }
-        == Failure(.permissionDenied, "PERMISSION_DENIED"))
+      await refusal { _ = try await driver.service.suspendDriver(suspend) }
+        == Refusal(.permissionDenied, "PERMISSION_DENIED"))
     #expect(try await staff.suspendDriver(suspend).presence == .offline)
     suspend.requestID = newRequestID()
     #expect(
-      await failure { _ = try await staff.suspendDriver(suspend) } == Failure(.failedPrecondition, "WRONG_STATE"))
+      await refusal { _ = try await staff.suspendDriver(suspend) } == Refusal(.failedPrecondition, "WRONG_STATE"))
     #expect(try await driver.send(.goOnline(GoOnline())).refusalReason == "NOT_ELIGIBLE")
     suspend.requestID = newRequestID()
     suspend.lift = true
@@ -80,17 +81,17 @@ struct RefusalTests {
     var sea = place()
     sea.latitude = 59.5
     #expect(
-      await failure { _ = try await rider.quote(from: sea) } == Failure(.failedPrecondition, "NO_SERVICE"))
+      await refusal { _ = try await rider.quote(from: sea) } == Refusal(.failedPrecondition, "NO_SERVICE"))
     #expect(
-      await failure { _ = try await rider.quote(to: place(north: 310_000)) }
-        == Failure(.failedPrecondition, "NO_ROUTE"))
+      await refusal { _ = try await rider.quote(to: place(north: 310_000)) }
+        == Refusal(.failedPrecondition, "NO_ROUTE"))
     var estimate = EstimateFareRequest()
     estimate.requestID = newRequestID()
     estimate.stops = (0..<6).map { place(north: Double($0) * 100) }
     let many = estimate
     #expect(
-      await failure { _ = try await PricingServiceClient(rider.channel).estimateFare(many) }
-        == Failure(.invalidArgument, "TOO_MANY_STOPS"))
+      await refusal { _ = try await PricingServiceClient(rider.channel).estimateFare(many) }
+        == Refusal(.invalidArgument, "TOO_MANY_STOPS"))
 
     let staff = PricingServiceClient(world.channel(world.user("rides.ops")))
     let city = try await world.city().id
@@ -100,15 +101,15 @@ struct RefusalTests {
     request.table = try await world.database.read { try $0.fareTables(ofCity: city, at: now).first }
     let same = request
     #expect(
-      await failure { _ = try await staff.putFareTable(same) } == Failure(.failedPrecondition, "TABLE_OVERLAP"))
+      await refusal { _ = try await staff.putFareTable(same) } == Refusal(.failedPrecondition, "TABLE_OVERLAP"))
     request.table?.slabs[0].fromM = 1
     let slabs = request
-    #expect(await failure { _ = try await staff.putFareTable(slabs) } == Failure(.invalidArgument, "BAD_TABLE"))
+    #expect(await refusal { _ = try await staff.putFareTable(slabs) } == Refusal(.invalidArgument, "BAD_TABLE"))
     request.table?.slabs[0].fromM = 0
     let start = request.table?.validFrom
     request.table?.validUntil = start
     let span = request
-    #expect(await failure { _ = try await staff.putFareTable(span) } == Failure(.invalidArgument, "BAD_TABLE"))
+    #expect(await refusal { _ = try await staff.putFareTable(span) } == Refusal(.invalidArgument, "BAD_TABLE"))
     request.table?.validUntil = nil
     request.table?.category = "luxury"
     #expect(try await staff.putFareTable(request).version == 4)
@@ -127,10 +128,10 @@ struct RefusalTests {
     put.timeZone = "Mars/Olympus"
     put.currencyCode = "EUR"
     let line = put
-    #expect(await failure { _ = try await staff.putZone(line) } == Failure(.invalidArgument, "BAD_POLYGON"))
+    #expect(await refusal { _ = try await staff.putZone(line) } == Refusal(.invalidArgument, "BAD_POLYGON"))
     put.corners = [place(), place(north: 10), place(east: 10)]
     let mars = put
-    #expect(await failure { _ = try await staff.putZone(mars) } == Failure(.invalidArgument, "UNKNOWN_TIME_ZONE"))
+    #expect(await refusal { _ = try await staff.putZone(mars) } == Refusal(.invalidArgument, "UNKNOWN_TIME_ZONE"))
 
     put.kind = .noPickup
     put.cityID = try await world.city().id.text(kind: IDKind.city)
@@ -140,12 +141,12 @@ struct RefusalTests {
     ]
     let zone = try await staff.putZone(put)
     #expect(
-      await failure { _ = try await TestRider(world).quote() } == Failure(.failedPrecondition, "NO_SERVICE"))
+      await refusal { _ = try await TestRider(world).quote() } == Refusal(.failedPrecondition, "NO_SERVICE"))
     put.zoneID = zone.id
     put.requestID = newRequestID()
     put.etag = "7"
     let stale = put
-    #expect(await failure { _ = try await staff.putZone(stale) } == Failure(.aborted, "ETAG_MISMATCH"))
+    #expect(await refusal { _ = try await staff.putZone(stale) } == Refusal(.aborted, "ETAG_MISMATCH"))
     put.etag = zone.etag
     put.corners = put.corners.map { corner in
       var corner = corner
@@ -165,7 +166,7 @@ struct RefusalTests {
     #expect(second.nextPageToken.isEmpty)
     list.kind = .airport
     let other = list
-    #expect(await failure { _ = try await staff.listZones(other) } == Failure(.invalidArgument, "BAD_PAGE_TOKEN"))
+    #expect(await refusal { _ = try await staff.listZones(other) } == Refusal(.invalidArgument, "BAD_PAGE_TOKEN"))
   }
 
   @Test func `booking: METHOD_UNAVAILABLE, NOT_FOUND, REQUEST_ID_REUSED, and a repeat gets the same reply`()
@@ -176,42 +177,42 @@ struct RefusalTests {
     let quote = try await rider.quote()
     for method in [PaymentMethod.wallet, .card] {
       #expect(
-        await failure { _ = try await rider.requestRide(quote, method: method) }
-          == Failure(.failedPrecondition, "METHOD_UNAVAILABLE"))
+        await refusal { _ = try await rider.requestRide(quote, method: method) }
+          == Refusal(.failedPrecondition, "METHOD_UNAVAILABLE"))
     }
     #expect(
-      await failure { _ = try await TestRider(world).requestRide(quote) } == Failure(.notFound, "NOT_FOUND"))
+      await refusal { _ = try await TestRider(world).requestRide(quote) } == Refusal(.notFound, "NOT_FOUND"))
     let requestID = newRequestID()
     let ride = try await rider.requestRide(quote, requestID: requestID)
     #expect(try await rider.requestRide(quote, requestID: requestID) == ride)
     let other = try await rider.quote()
     #expect(
-      await failure { _ = try await rider.requestRide(other, requestID: requestID) }
-        == Failure(.alreadyExists, "REQUEST_ID_REUSED"))
-    #expect(await failure { _ = try await TestRider(world).ride(ride.id) } == Failure(.notFound, "NOT_FOUND"))
-    #expect(await failure { _ = try await rider.ride(quote.id) } == Failure(.invalidArgument, "WRONG_ID_KIND"))
+      await refusal { _ = try await rider.requestRide(other, requestID: requestID) }
+        == Refusal(.alreadyExists, "REQUEST_ID_REUSED"))
+    #expect(await refusal { _ = try await TestRider(world).ride(ride.id) } == Refusal(.notFound, "NOT_FOUND"))
+    #expect(await refusal { _ = try await rider.ride(quote.id) } == Refusal(.invalidArgument, "WRONG_ID_KIND"))
   }
 
   @Test func `driving: TOO_FAR, WRONG_STATE, NOT_FOUND`() async throws {
     let world = try await RidesWorld()
     let (rider, driver, ride) = try await world.rideAssigned()
     #expect(
-      await failure { try await driver.start(ride.id, pin: "0000") } == Failure(.failedPrecondition, "WRONG_STATE"))
-    #expect(await failure { try await driver.complete(ride.id) } == Failure(.failedPrecondition, "WRONG_STATE"))
-    #expect(await failure { _ = try await rider.receipt(ride.id) } == Failure(.failedPrecondition, "WRONG_STATE"))
-    #expect(await failure { _ = try await rider.recomputed(ride.id) } == Failure(.failedPrecondition, "WRONG_STATE"))
+      await refusal { try await driver.start(ride.id, pin: "0000") } == Refusal(.failedPrecondition, "WRONG_STATE"))
+    #expect(await refusal { try await driver.complete(ride.id) } == Refusal(.failedPrecondition, "WRONG_STATE"))
+    #expect(await refusal { _ = try await rider.receipt(ride.id) } == Refusal(.failedPrecondition, "WRONG_STATE"))
+    #expect(await refusal { _ = try await rider.recomputed(ride.id) } == Refusal(.failedPrecondition, "WRONG_STATE"))
     world.clock.advance(by: .seconds(20))
     try await driver.report(place(north: 200))
-    #expect(await failure { try await driver.arrive(ride.id) } == Failure(.failedPrecondition, "TOO_FAR"))
+    #expect(await refusal { try await driver.arrive(ride.id) } == Refusal(.failedPrecondition, "TOO_FAR"))
     world.clock.advance(by: .seconds(20))
     try await driver.report(place(north: 140))
     world.clock.advance(by: .seconds(61))
-    #expect(await failure { try await driver.arrive(ride.id) } == Failure(.failedPrecondition, "TOO_FAR"))
+    #expect(await refusal { try await driver.arrive(ride.id) } == Refusal(.failedPrecondition, "TOO_FAR"))
     try await driver.report(place(north: 141))
     let other = try await TestDriver.admitted(world)
-    #expect(await failure { try await other.arrive(ride.id) } == Failure(.notFound, "NOT_FOUND"))
+    #expect(await refusal { try await other.arrive(ride.id) } == Refusal(.notFound, "NOT_FOUND"))
     try await driver.arrive(ride.id)
-    #expect(await failure { try await driver.arrive(ride.id) } == Failure(.failedPrecondition, "WRONG_STATE"))
+    #expect(await refusal { try await driver.arrive(ride.id) } == Refusal(.failedPrecondition, "WRONG_STATE"))
   }
 
   @Test func `cash: ALREADY_PAID, CURRENCY_MISMATCH, too much; a rest makes DUES_UNPAID until it is paid`() async throws
@@ -219,28 +220,28 @@ struct RefusalTests {
     let world = try await RidesWorld()
     let (rider, driver, ride) = try await world.rideUnderWay()
     #expect(
-      await failure { try await driver.confirmCash(ride.id, Money(minor: 1, of: "EUR")) }
-        == Failure(.failedPrecondition, "WRONG_STATE"))
+      await refusal { try await driver.confirmCash(ride.id, Money(minor: 1, of: "EUR")) }
+        == Refusal(.failedPrecondition, "WRONG_STATE"))
     try await world.advance(by: .seconds(300))
     let total = try #require(try await driver.complete(ride.id).total)
     #expect(
-      await failure { try await driver.confirmCash(ride.id, Money(minor: 100, of: "SEK")) }
-        == Failure(.invalidArgument, "CURRENCY_MISMATCH"))
+      await refusal { try await driver.confirmCash(ride.id, Money(minor: 100, of: "SEK")) }
+        == Refusal(.invalidArgument, "CURRENCY_MISMATCH"))
     #expect(
-      await failure { try await driver.confirmCash(ride.id, Money(minor: total.minorUnits + 1, of: "EUR")) }?.code
+      await refusal { try await driver.confirmCash(ride.id, Money(minor: total.minorUnits + 1, of: "EUR")) }?.code
         == .invalidArgument)
     #expect(
-      await failure { try await driver.confirmCash(ride.id, Money(minor: 0, of: "EUR")) }?.code == .invalidArgument)
+      await refusal { try await driver.confirmCash(ride.id, Money(minor: 0, of: "EUR")) }?.code == .invalidArgument)
     #expect(try await driver.confirmCash(ride.id, Money(minor: 100, of: "EUR")).state == .paymentDue)
     #expect(
-      await failure { _ = try await rider.requestRide() } == Failure(.failedPrecondition, "DUES_UNPAID"))
+      await refusal { _ = try await rider.requestRide() } == Refusal(.failedPrecondition, "DUES_UNPAID"))
     #expect(try await driver.confirmCash(ride.id, Money(minor: 50, of: "EUR")).state == .paymentDue)
     let rest = try #require(try await rider.ride(ride.id).outstanding)
     #expect(rest.minorUnits == total.minorUnits - 150)
     #expect(try await world.violations().isEmpty)
     #expect(try await driver.confirmCash(ride.id, rest).state == .paid)
     #expect(
-      await failure { try await driver.confirmCash(ride.id, rest) } == Failure(.failedPrecondition, "ALREADY_PAID"))
+      await refusal { try await driver.confirmCash(ride.id, rest) } == Refusal(.failedPrecondition, "ALREADY_PAID"))
     #expect(try await rider.requestRide().state == .requested)
     #expect(try await world.violations().isEmpty)
   }
@@ -273,22 +274,22 @@ struct RefusalTests {
   @Test func `what does not exist is NOT_FOUND, whatever names it`() async throws {
     let world = try await RidesWorld()
     let rider = TestRider(world)
-    let notFound = Failure(.notFound, "NOT_FOUND")
+    let notFound = Refusal(.notFound, "NOT_FOUND")
     var register = RegisterDriverRequest()
     register.requestID = newRequestID()
     register.cityID = "city_0000000000001"
     register.displayName = "Driver"
     let registration = register
     let drivers = DriverServiceClient(rider.channel)
-    #expect(await failure { _ = try await drivers.registerDriver(registration) } == notFound)
+    #expect(await refusal { _ = try await drivers.registerDriver(registration) } == notFound)
     var list = ListVehicleCategoriesRequest()
     list.cityID = "city_0000000000001"
     let categories = list
-    #expect(await failure { _ = try await drivers.listVehicleCategories(categories) } == notFound)
-    #expect(await failure { _ = try await drivers.getDriver(GetDriverRequest()) } == notFound)
-    #expect(await failure { _ = try await rider.ride("ride_0000000000001") } == notFound)
-    #expect(await failure { try await rider.cancel("ride_0000000000001") } == notFound)
-    #expect(await failure { _ = try await rider.receipt("ride_0000000000001") } == notFound)
+    #expect(await refusal { _ = try await drivers.listVehicleCategories(categories) } == notFound)
+    #expect(await refusal { _ = try await drivers.getDriver(GetDriverRequest()) } == notFound)
+    #expect(await refusal { _ = try await rider.ride("ride_0000000000001") } == notFound)
+    #expect(await refusal { try await rider.cancel("ride_0000000000001") } == notFound)
+    #expect(await refusal { _ = try await rider.receipt("ride_0000000000001") } == notFound)
 
     let staff = world.user("rides.ops")
     var put = PutZoneRequest()
@@ -298,23 +299,23 @@ struct RefusalTests {
     put.corners = [place(), place(north: 10), place(east: 10)]
     put.cityID = "city_0000000000001"
     let zone = put
-    #expect(await failure { _ = try await ZoneServiceClient(world.channel(staff)).putZone(zone) } == notFound)
+    #expect(await refusal { _ = try await ZoneServiceClient(world.channel(staff)).putZone(zone) } == notFound)
     put.kind = .city
     put.cityID = ""
     put.timeZone = "Europe/Helsinki"
     put.currencyCode = "ZZZ"
     let city = put
     #expect(
-      await failure { _ = try await ZoneServiceClient(world.channel(staff)).putZone(city) }?.code == .invalidArgument)
+      await refusal { _ = try await ZoneServiceClient(world.channel(staff)).putZone(city) }?.code == .invalidArgument)
   }
 
   @Test func `without credentials only the public methods answer`() async throws {
     let world = try await RidesWorld()
     let stranger = RPCChannel(transport: world.transport, authority: "test", clock: world.clock)
     #expect(try await ZoneServiceClient(stranger).listZones(ListZonesRequest()).zones.count == 1)
-    let refused = Failure(.unauthenticated, "UNAUTHENTICATED")
-    #expect(await failure { _ = try await RideServiceClient(stranger).listRides(ListRidesRequest()) } == refused)
-    #expect(await failure { _ = try await DriverServiceClient(stranger).driverSession().responses.next() } == refused)
+    let refused = Refusal(.unauthenticated, "UNAUTHENTICATED")
+    #expect(await refusal { _ = try await RideServiceClient(stranger).listRides(ListRidesRequest()) } == refused)
+    #expect(await refusal { _ = try await DriverServiceClient(stranger).driverSession().responses.next() } == refused)
   }
 
   @Test func `a refused frame is answered by a row, and the session goes on`() async throws {

@@ -1,5 +1,6 @@
 import Base
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -97,7 +98,7 @@ import Testing
     let elsewhere = TestDriver(world, user: driver.user)
     try await elsewhere.open()
     try await here.core.followOtherNodes()
-    #expect(await failure { while true { _ = try await driver.next() } } == Failure(.aborted, "SESSION_REPLACED"))
+    #expect(await refusal { while true { _ = try await driver.next() } } == Refusal(.aborted, "SESSION_REPLACED"))
     // The newest one stays, and its number is the highest even if its node's clock is behind.
     try await world.core.followOtherNodes()
     try await elsewhere.report(place(north: 1))
@@ -107,7 +108,7 @@ import Testing
     #expect(newest.map(\.session) == [late])
     #expect(late.rawValue > 1)
     try await world.core.followOtherNodes()
-    #expect(await failure { while true { _ = try await elsewhere.next() } } == Failure(.aborted, "SESSION_REPLACED"))
+    #expect(await refusal { while true { _ = try await elsewhere.next() } } == Refusal(.aborted, "SESSION_REPLACED"))
   }
 
   /// A ride under way, whose last position is in the memory of the second node alone, and its driver on a third one.

@@ -1,6 +1,7 @@
 import Base
 import ProtobufRuntime
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Streaming
@@ -38,8 +39,8 @@ struct SlowReaderTests {
     change.event = .change(ride)
     let id = try Identifier.parse(ride.id, kind: IDKind.ride)
     try await publish(change.encoded(), on: world.core.rideTopic(id), world)
-    let ended = await failure { while try await call.responses.next() != nil {} }
-    #expect(ended == Failure(.resourceExhausted, "SLOW_READER"))
+    let ended = await refusal { while try await call.responses.next() != nil {} }
+    #expect(ended == Refusal(.resourceExhausted, "SLOW_READER"))
   }
 
   @Test func `ends a driver's session`() async throws {
@@ -48,12 +49,12 @@ struct SlowReaderTests {
     let call = driver.service.driverSession()
     _ = try await call.responses.next()
     var row = DriverSessionResponse()
-    var refusal = SessionRefusal()
-    refusal.message = Self.filler
-    row.event = .refusal(refusal)
+    var filler = SessionRefusal()
+    filler.message = Self.filler
+    row.event = .refusal(filler)
     let id = try Identifier.parse(driver.id, kind: IDKind.driver)
     try await publish(row.encoded(), on: world.core.driverTopic(id), world)
-    let ended = await failure { while try await call.responses.next() != nil {} }
-    #expect(ended == Failure(.resourceExhausted, "SLOW_READER"))
+    let ended = await refusal { while try await call.responses.next() != nil {} }
+    #expect(ended == Refusal(.resourceExhausted, "SLOW_READER"))
   }
 }

@@ -2,6 +2,7 @@ import Base
 import ChatAPI
 import OctetTypes
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Testing
@@ -83,11 +84,11 @@ struct StreamTests {
     let rider = TestRider(world)
     let ride = try await rider.requestRide()
     #expect(
-      await failure { _ = try await rider.watch(ride.id, resumeToken: "forged").responses.next() }
-        == Failure(.invalidArgument, "BAD_RESUME_TOKEN"))
+      await refusal { _ = try await rider.watch(ride.id, resumeToken: "forged").responses.next() }
+        == Refusal(.invalidArgument, "BAD_RESUME_TOKEN"))
     #expect(
-      await failure { _ = try await TestRider(world).watch(ride.id).responses.next() }
-        == Failure(.notFound, "NOT_FOUND"))
+      await refusal { _ = try await TestRider(world).watch(ride.id).responses.next() }
+        == Refusal(.notFound, "NOT_FOUND"))
   }
 
   @Test func `a token whose events are gone is RESUME_TOKEN_TOO_OLD`() async throws {
@@ -98,8 +99,8 @@ struct StreamTests {
     _ = try await world.database.write { try hub.compact(topic, through: 2, in: $0) }
     let token = hub.tokens.make(topic, TopicPosition(sequence: 1, born: 0))
     #expect(
-      await failure { _ = try await rider.watch(ride.id, resumeToken: token).responses.next() }
-        == Failure(.outOfRange, "RESUME_TOKEN_TOO_OLD"))
+      await refusal { _ = try await rider.watch(ride.id, resumeToken: token).responses.next() }
+        == Refusal(.outOfRange, "RESUME_TOKEN_TOO_OLD"))
   }
 
   @Test func `the watch of a driver ends when the ride is given back`() async throws {
@@ -144,8 +145,8 @@ struct StreamTests {
     let driver = try await TestDriver.online(world)
     let rider = TestRider(world)
     let ride = try await rider.requestRide()
-    let closed = Failure(.failedPrecondition, "WRONG_STATE")
-    #expect(await failure { _ = try await join(rider.rides, ride.id).responses.next() } == closed)
+    let closed = Refusal(.failedPrecondition, "WRONG_STATE")
+    #expect(await refusal { _ = try await join(rider.rides, ride.id).responses.next() } == closed)
     try await world.match()
     _ = try await driver.accept(try await driver.offer())
 
@@ -170,8 +171,8 @@ struct StreamTests {
     #expect(heard.text == post.text)
     #expect(heard.authorID == rider.user.text(kind: "user"))
     #expect(
-      await failure { _ = try await join(TestRider(world).rides, ride.id).responses.next() }
-        == Failure(.notFound, "NOT_FOUND"))
+      await refusal { _ = try await join(TestRider(world).rides, ride.id).responses.next() }
+        == Refusal(.notFound, "NOT_FOUND"))
 
     try await driver.arrive(ride.id)
     try await driver.start(ride.id, pin: try #require(try await rider.ride(ride.id).pin))
@@ -179,7 +180,7 @@ struct StreamTests {
     try await world.advance(by: .seconds(1799))
     #expect(try await join(rider.rides, ride.id).responses.next() != nil)
     try await world.advance(by: .seconds(1))
-    #expect(await failure { _ = try await join(rider.rides, ride.id).responses.next() } == closed)
+    #expect(await refusal { _ = try await join(rider.rides, ride.id).responses.next() } == closed)
     // The streams that were open have been told.
     while let row = try await atDriver.responses.next() {
       if case .closed = row.frame?.frame { break }
@@ -207,8 +208,8 @@ struct StreamTests {
     _ = try await call.responses.next()
     world.people.end(rider.user)
     try await world.match()
-    #expect(await failure { _ = try await call.responses.next() } == Failure(.unauthenticated, "SESSION_ENDED"))
+    #expect(await refusal { _ = try await call.responses.next() } == Refusal(.unauthenticated, "SESSION_ENDED"))
     world.people.end(driver.user)
-    #expect(await failure { try await driver.goOffline() } == Failure(.unauthenticated, "SESSION_ENDED"))
+    #expect(await refusal { try await driver.goOffline() } == Refusal(.unauthenticated, "SESSION_ENDED"))
   }
 }

@@ -9,9 +9,9 @@ import Testing
   private static let schema = Migration(
     "rows", 1, "rows", sql: "CREATE TABLE rows (id INTEGER PRIMARY KEY AUTOINCREMENT, filling BLOB NOT NULL)")
 
-  private static func insert(_ database: SQLiteDatabase) async throws {
+  private static func insert(_ database: SQLiteDatabase, pages: Int = 3) async throws {
     try await database.write { writer in
-      try writer.execute("INSERT INTO rows (filling) VALUES ($1)", [UInt8](repeating: 1, count: 3 * 4096))
+      try writer.execute("INSERT INTO rows (filling) VALUES ($1)", [UInt8](repeating: 1, count: pages * 4096))
     }
   }
 
@@ -69,5 +69,28 @@ import Testing
     #expect(found.0 == "ok")
     #expect(found.1 == acknowledged.withLock { $0 })
     await again.close()
+  }
+
+  @Test func `after a sync that failed nothing more is copied into the file`() async throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "octet-sync-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let path = directory.appending(path: "octet.db").path
+    let syncs = Locked(0)
+    let disk = FaultDisk { if $0 == path { syncs.withLock { $0 += 1 } } }
+    let system = FaultSystem(name: "sync-\(UUID().uuidString)", disk: disk)
+    let database = try await open(path, system.name)
+    // The log starts over, and nobody copies.
+    while database.checkpoints == 0 { try await Self.insert(database) }
+    disk.failSync(of: path)
+    // The copying thread copies all of this by itself, so the sync that fails is its own.
+    try await Self.insert(database, pages: 20)
+    while database.writeRefusal == nil { await Task.yield() }
+    let before = syncs.withLock { $0 }
+    for _ in 0..<10 {
+      await #expect(throws: StorageError.self) { try await Self.insert(database) }
+    }
+    await database.close()
+    withExtendedLifetime(system) {}
+    #expect(syncs.withLock { $0 } == before)
   }
 }

@@ -21,10 +21,7 @@ struct RefreshToken: Sendable, Equatable {
 
   /// Nil if this server has not made it.
   init?(_ text: String, key: SecretKey) {
-    guard text.hasPrefix(Self.prefix), let dot = text.lastIndex(of: "."),
-      let mac = Base64.url.decode(String(text[text.index(after: dot)...])),
-      isEqualInConstantTime(mac, Hash.hmacSHA256(Array(text[..<dot].utf8), key: key)),
-      let content = Base64.url.decode(String(text[..<dot].dropFirst(Self.prefix.count))),
+    guard let content = ProvedText.content(of: text, prefix: Self.prefix, key: key),
       content.count == Self.contentLength
     else { return nil }
     session = Identifier(rawValue: Int64(bigEndian: content[..<8]))
@@ -33,11 +30,11 @@ struct RefreshToken: Sendable, Equatable {
 
   /// The text without its MAC. It buys nothing and may be stored.
   var unsignedText: String {
-    Self.prefix + Base64.url.encode(session.rawValue.bigEndianBytes + generation.bigEndianBytes)
+    ProvedText.unproved(session.rawValue.bigEndianBytes + generation.bigEndianBytes, prefix: Self.prefix)
   }
 
   /// Adds the MAC to an `unsignedText`.
   static func sign(_ unsignedText: String, key: SecretKey) -> String {
-    unsignedText + "." + Base64.url.encode(Hash.hmacSHA256(Array(unsignedText.utf8), key: key))
+    ProvedText.proved(unsignedText, key: key)
   }
 }

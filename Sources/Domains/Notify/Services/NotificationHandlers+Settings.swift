@@ -90,8 +90,12 @@ extension NotifyCore {
   func settings(of user: Identifier, in reader: any Reader) throws -> ChannelSettings {
     let inbox = try Inbox.find(user, in: reader)
     var settings = ChannelSettings()
-    settings.kinds = try catalog.all.map { kind in
-      let ways = try chosenWays(kind, of: user, in: reader)
+    let choices = Dictionary(
+      uniqueKeysWithValues: try reader.rows("SELECT kind, ways FROM notify_choices WHERE user_id = $1", user) {
+        ($0[0] as String, Ways(rawValue: $0[1]))
+      })
+    settings.kinds = catalog.all.map { kind in
+      let ways = kind.importance == .normal ? choices[kind.name] ?? kind.ways : kind.ways
       var shown = KindChannels()
       shown.kind = kind.name
       shown.channels = Way.allCases.filter { ways.contains($0.option) }.map { Channel($0) }

@@ -20,17 +20,15 @@ struct UnsubscribeToken: Sendable, Equatable {
 
   /// Nil if this server has not made it.
   init?(_ text: String, key: SecretKey) {
-    guard text.hasPrefix(Self.prefix), let dot = text.lastIndex(of: "."),
-      let mac = Base64.url.decode(String(text[text.index(after: dot)...])),
-      isEqualInConstantTime(mac, Hash.hmacSHA256(Array(text[..<dot].utf8), key: key)),
-      let content = Base64.url.decode(String(text[..<dot].dropFirst(Self.prefix.count))), content.count > 8
-    else { return nil }
+    guard let content = ProvedText.content(of: text, prefix: Self.prefix, key: key), content.count > 8 else {
+      return nil
+    }
     user = Identifier(rawValue: Int64(bigEndian: content[..<8]))
     kind = String(decoding: content[8...], as: UTF8.self)
   }
 
   func text(key: SecretKey) -> String {
-    let content = Self.prefix + Base64.url.encode(user.rawValue.bigEndianBytes + Array(kind.utf8))
-    return content + "." + Base64.url.encode(Hash.hmacSHA256(Array(content.utf8), key: key))
+    ProvedText.proved(
+      ProvedText.unproved(user.rawValue.bigEndianBytes + Array(kind.utf8), prefix: Self.prefix), key: key)
   }
 }
