@@ -63,7 +63,7 @@ extension Kit {
       case .stored(let stored):
         reply = try Reply(decoding: try vault.open(stored))
       case .new(let slot):
-        reply = try body(writer, standing)
+        reply = try writer.serve(slot) { try body(writer, standing) }
         try writer.store(vault.seal(reply.encoded()), in: slot, now: clock.now())
       }
       try complete?(&reply, writer)

@@ -41,7 +41,7 @@ extension Writer {
     switch try lookUp(key, hash: hash) {
     case .stored(let reply): return (reply, true)
     case .new(let slot):
-      let reply = try body()
+      let reply = try serve(slot, body)
       try store(reply, in: slot, now: now)
       return (reply, false)
     }
@@ -51,14 +51,7 @@ extension Writer {
   /// - Throws: `IdempotencyError.requestIDReused` if the id was used for another request.
   public func lookUp(_ key: RequestKey, hash: [UInt8]) throws -> RequestLookup {
     let isKept = key.keeping == .forever
-    let sql = isKept ? RequestStatements.lookUpKept : RequestStatements.lookUp
-    // The row of the generation is always there, so there is a row also for a new request.
-    let found: (newest: Int, isTurning: Bool, hash: [UInt8]?, reply: [UInt8]?)? = try first(
-      sql, key.requestID, key.caller, key.methodHash
-    ) { ($0[0], $0[1], $0[2], $0[3]) }
-    guard let found else {
-      throw StorageError(.schemaMismatch, operation: "look up", message: "octet_request_generation is empty")
-    }
+    let found = try find(key)
     if let stored = found.hash, let reply = found.reply {
       guard stored == hash else { throw IdempotencyError.requestIDReused }
       try takeStored(key)
@@ -67,6 +60,36 @@ extension Writer {
     let tables: [RequestTable] =
       isKept ? [.kept] : found.isTurning ? [.a, .b] : [RequestTable.generation(found.newest)]
     return .new(RequestSlot(key: key, hash: hash, tables: tables))
+  }
+
+  /// Runs what serves a new request, up to the reply that belongs into `slot`.
+  ///
+  /// The same request may be served elsewhere at this moment. Where each statement sees what was committed before it,
+  /// `body` may then refuse because of its own request's effects: the token is spent, the seat is taken. Such a refusal
+  /// is not for the caller, who asked once.
+  /// - Throws: what `body` throws; `RetryTransaction` in its place if the request has been served meanwhile.
+  public func serve<Result>(_ slot: RequestSlot, _ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch {
+      // After a statement that failed nothing can be asked, and the engine knows what to do.
+      if dialect == .postgreSQL, let found = try? find(slot.key), found.reply != nil { throw RetryTransaction() }
+      throw error
+    }
+  }
+
+  private typealias FoundRequest = (newest: Int, isTurning: Bool, hash: [UInt8]?, reply: [UInt8]?)
+
+  private func find(_ key: RequestKey) throws -> FoundRequest {
+    let sql = key.keeping == .forever ? RequestStatements.lookUpKept : RequestStatements.lookUp
+    // The row of the generation is always there, so there is a row also for a new request.
+    let found: FoundRequest? = try first(sql, key.requestID, key.caller, key.methodHash) {
+      ($0[0], $0[1], $0[2], $0[3])
+    }
+    guard let found else {
+      throw StorageError(.schemaMismatch, operation: "look up", message: "octet_request_generation is empty")
+    }
+    return found
   }
 
   /// Makes the commit of a replay wait as that of a write does.

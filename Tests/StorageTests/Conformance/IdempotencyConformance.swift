@@ -1,5 +1,9 @@
 import Base
+import Dispatch
+import PostgreSQLServer
 import Storage
+import StoragePostgreSQL
+import Synchronization
 import Testing
 
 @Suite struct IdempotencyConformance {
@@ -86,6 +90,46 @@ import Testing
       }
       let retried = try await database.write { try $0.once(key, hash: [1], now: Instant(seconds: 0)) { [1] } }
       #expect(!retried.isReplay)
+    }
+  }
+
+  @Test func `a repeat that begins before the first has committed is not refused for what the first did`() async throws
+  {
+    struct Spent: Error {}
+    let url = try await PostgreSQLServer.common().makeSchema()
+    let (here, elsewhere) = try await (
+      PostgreSQLDatabase.open(url: url, migrations: [Fixture.accounts], clock: ManualClock()),
+      PostgreSQLDatabase.open(url: url, migrations: [Fixture.accounts], clock: ManualClock())
+    )
+    let key = try key()
+    let spend: @Sendable (any Writer) throws -> [UInt8] = { writer in
+      guard try writer.execute("UPDATE accounts SET balance = 0 WHERE id = 1 AND balance = 1") == 1 else {
+        throw Spent()
+      }
+      return [1]
+    }
+    try await closing(here) {
+      try await closing(elsewhere) {
+        try await here.write { try $0.execute("INSERT INTO accounts (id, name, balance) VALUES (1, 'ann', 1)") }
+        let isRacing = Atomic(true)
+        let reply = try await here.write { writer in
+          try writer.once(key, hash: [1], now: Instant(seconds: 0)) {
+            // The other one looks the request up, spends and commits between this one's look and its own.
+            if isRacing.exchange(false, ordering: .relaxed) {
+              let isOver = DispatchSemaphore(value: 0)
+              Task {
+                defer { isOver.signal() }
+                try await elsewhere.write { other in
+                  try other.once(key, hash: [1], now: Instant(seconds: 0)) { try spend(other) }
+                }
+              }
+              isOver.wait()
+            }
+            return try spend(writer)
+          }.reply
+        }
+        #expect(reply == [1])
+      }
     }
   }
 
