@@ -38,6 +38,9 @@ public protocol Domain: Sendable {
   /// What it keeps about people; nil if nothing.
   var personalRecords: (any PersonalRecords)? { get }
 
+  /// Looks whether what must always hold does hold, for AuditService.CheckInvariants. Nothing by default.
+  func checkInvariants() async throws -> [InvariantCheck]
+
   /// Registers its services.
   func register(in registry: inout ServiceRegistry)
 
@@ -57,6 +60,7 @@ extension Domain {
   public var audiences: [any AudienceSource] { [] }
   public var sweeps: [any Sweep] { [] }
   public var personalRecords: (any PersonalRecords)? { nil }
+  public func checkInvariants() async throws -> [InvariantCheck] { [] }
   public func start() async throws {}
   public func stop() async {}
 }

@@ -23,23 +23,27 @@ extension Kit {
   /// erased. Without a caller there is no such key: the reply that `body` returns must then hold nothing personal;
   /// `complete` adds it.
   ///
+  /// What a role of staff lets somebody do is recorded in the same transaction, once however often it is repeated.
+  ///
   /// `body` may run more than once, on the engine's thread; it must have no effects outside of the transaction but
   /// through `afterCommit`.
   ///
   /// - Parameters:
   ///   - scope: the caller; or for public methods, what identifies the client.
   ///   - keeping: how long a repeat is recognised; `.forever` for money and bookings.
+  ///   - recording: who records the call if a role of staff let it in.
   ///   - complete: adds to the reply what must not be stored: tokens and codes, which it derives again from their row.
   ///     It runs in the transaction for the first reply and for each repeat alike.
   ///   - body: checks and effects; returns the reply, without secrets.
   /// - Throws: what `body` throws; `KitError`.
   public func mutate<Request: MutatingRequest, Reply: Message>(
     _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
-    keeping: RequestKeeping = .retention,
+    keeping: RequestKeeping = .retention, recording: CallRecording = .byKit,
     complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
     _ body: @escaping @Sendable (any Writer) throws -> Reply
   ) async throws -> Reply {
-    try await mutate(request, context, scope: scope, keeping: keeping, complete: complete) { writer, _ in
+    try await mutate(request, context, scope: scope, keeping: keeping, recording: recording, complete: complete) {
+      writer, _ in
       try body(writer)
     }
   }
@@ -47,7 +51,7 @@ extension Kit {
   /// The same for a body that wants to know about its caller; nil for a public method without credentials.
   public func mutate<Request: MutatingRequest, Reply: Message>(
     _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
-    keeping: RequestKeeping = .retention,
+    keeping: RequestKeeping = .retention, recording: CallRecording = .byKit,
     complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
     _ body: @escaping @Sendable (any Writer, Standing?) throws -> Reply
   ) async throws -> Reply {
@@ -64,6 +68,7 @@ extension Kit {
         reply = try Reply(decoding: try vault.open(stored))
       case .new(let slot):
         reply = try writer.serve(slot) { try body(writer, standing) }
+        if case .byKit = recording { try record(method, caller, request.actedOnID, in: writer) }
         try writer.store(vault.seal(reply.encoded()), in: slot, now: clock.now())
       }
       try complete?(&reply, writer)
@@ -79,6 +84,14 @@ extension Kit {
       guard roles.holds(anyOf: policy.roles) else { throw KitError.permissionDenied }
     }
     return standing
+  }
+
+  private func record(
+    _ method: MethodDescriptor, _ caller: Caller?, _ object: String, in writer: any Writer
+  ) throws {
+    guard let caller, method.policy.admitsStaff, let role = method.policy.staffRole(of: caller.roles) else { return }
+    try audit.record(
+      AuditEntry(.call(method), by: .user(caller.user), on: SubjectID(parsing: object), [.role(role)]), in: writer)
   }
 
   private func requestKey(

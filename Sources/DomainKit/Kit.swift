@@ -18,6 +18,11 @@ public struct Kit: Sendable {
   public let subjects = SubjectRegistry()
   /// The zones that places and people are in.
   public let timeZones = TimeZones()
+  /// Where changes of rights and decisions are recorded; calls of staff are without further ado. A kit that was made
+  /// without records nothing.
+  public let audit: any Audit
+  /// Refused calls of staff methods that are not recorded yet.
+  public let refusedCalls = RefusedCalls()
   /// Nil if this process alone serves the database: what it has in memory is then all there is.
   public let others: OtherNodes?
   private let library: BlobLibrary?
@@ -32,7 +37,7 @@ public struct Kit: Sendable {
   public init(
     database: any Database, hub: TopicHub, clock: any WallClock, identifiers: IdentifierGenerator,
     random: any RandomSource, keys: ServerKeys, authority: any Authority, log: Log, others: OtherNodes? = nil,
-    blobs: BlobLibrary? = nil
+    blobs: BlobLibrary? = nil, audit: (any Audit)? = nil
   ) {
     self.database = EdgeDatabase(database)
     self.hub = hub
@@ -44,5 +49,6 @@ public struct Kit: Sendable {
     self.log = log
     self.others = others
     library = blobs
+    self.audit = audit ?? NoAudit()
   }
 }

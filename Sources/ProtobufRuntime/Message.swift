@@ -39,6 +39,14 @@ extension Message {
 public protocol MutatingRequest: Message {
   /// The client's UUID for this request; empty if it sent none.
   var requestID: String { get }
+
+  /// The printed id of what the request acts on: of its first field that is declared to be an id. Empty if there is no
+  /// such field, or nothing in it.
+  var actedOnID: String { get }
+}
+
+extension MutatingRequest {
+  public var actedOnID: String { "" }
 }
 
 /// How much an input may cost. A peer drives all of these.

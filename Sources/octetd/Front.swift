@@ -78,7 +78,7 @@ struct Front: Sendable {
     Reflection.register(in: &registry, pool: pool)
     let access = AccessInterceptor(
       authority: house.authority, keys: house.kit.keys, clock: house.kit.clock, limits: configuration.rateLimits,
-      openServices: Self.openServices)
+      openServices: Self.openServices, refusedCalls: house.kit.refusedCalls)
     do {
       group = try EventLoopGroup(loops: configuration.loops)
     } catch {

@@ -1,3 +1,4 @@
+import Audit
 import Base
 import Blobs
 import Chat
@@ -48,7 +49,7 @@ struct House: Sendable {
 
   /// Those that a server has, each after those whose tables it refers to.
   static let kinds: [any Domain.Type] = [
-    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, RidesDomain.self,
+    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, RidesDomain.self, AuditDomain.self,
   ]
 
   private static let migrations =
@@ -83,7 +84,7 @@ struct House: Sendable {
         identifiers: IdentifierGenerator(clock: clock, node: node.node), random: random,
         keys: keys, authority: authority, log: log,
         others: isShared ? OtherNodes(bus: bus, node: node.node, database: edge, clock: clock, random: random) : nil,
-        blobs: library)
+        blobs: library, audit: AuditTrail(clock: clock))
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
       identity = try await IdentityDomain(
@@ -94,7 +95,8 @@ struct House: Sendable {
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
         kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log))
       rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
-      domains = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), rides]
+      let checked: [any Domain] = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), rides]
+      domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })
       for domain in domains { kit.subjects.register(domain.subjects) }
       transactions =

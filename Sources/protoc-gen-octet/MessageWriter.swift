@@ -22,6 +22,10 @@ struct MessageWriter {
       out.append(nested)
       out.line()
       out.line("public static var fullName: String { \"\(descriptor.fullName)\" }")
+      if isMutatingRequest, let field = firstIdentifier {
+        out.line()
+        out.line("public var actedOnID: String { self.\(field.name) }")
+      }
       out.line()
       CodecWriter(model: model).write(to: &out)
       out.line()
@@ -35,6 +39,14 @@ struct MessageWriter {
     guard let field = model.descriptor.field(named: "request_id") else { return false }
     return model.descriptor.name.hasSuffix("Request") && field.type == .string && !field.hasPresence
       && !field.isRepeated
+  }
+
+  /// The first field that is declared to hold an id.
+  private var firstIdentifier: FieldModel? {
+    for case .field(let field) in model.properties where !field.rules.idKind.isEmpty {
+      if case .plain = field.shape { return field }
+    }
+    return nil
   }
 
   private func writeProperties(to out: inout SourceText) {

@@ -13,16 +13,20 @@ public final class AccessInterceptor: ServerInterceptor {
   private let limiter: RateLimiter
   private let verified: Locked<BoundedCache<String, AccessToken>>
   private let openServices: Set<String>
+  private let refusedCalls: RefusedCalls?
 
-  /// - Parameter openServices: full names of services without policies that anybody may call: health, reflection.
+  /// - Parameters:
+  ///   - openServices: full names of services without policies that anybody may call: health, reflection.
+  ///   - refusedCalls: where refused calls of staff methods are noted, for the trail; nil to note none.
   public init(
     authority: any Authority, keys: ServerKeys, clock: any WallClock, limits: RateLimits = RateLimits(),
-    openServices: Set<String> = []
+    openServices: Set<String> = [], refusedCalls: RefusedCalls? = nil
   ) {
     self.authority = authority
     self.keys = keys
     self.clock = clock
     self.openServices = openServices
+    self.refusedCalls = refusedCalls
     limiter = RateLimiter(limits: limits, clock: clock)
     verified = Locked(BoundedCache(capacity: Self.verifiedLimit))
   }
@@ -44,6 +48,17 @@ public final class AccessInterceptor: ServerInterceptor {
     guard let token = try authenticate(context) else { return try admit(nil, context) }
     let roles = try await authority.roles(of: token.user, epoch: token.epoch)
     try admit(Caller(user: token.user, session: token.session, roles: roles), context)
+  }
+
+  /// Whoever refused it, this interceptor, the transaction or the handler.
+  public func ended(_ context: ServerContext, _ status: StatusCode) {
+    guard status == .permissionDenied, let refusedCalls, context.method.policy.admitsStaff,
+      let caller = context.caller
+    else { return }
+    refusedCalls.note(
+      AuditEntry(
+        .call(context.method), by: .user(caller.user), on: nil,
+        outcome: .refused(reason: KitError.permissionDenied.mapping.reason)))
   }
 
   private func isOpen(_ method: MethodDescriptor) -> Bool {

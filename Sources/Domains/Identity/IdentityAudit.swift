@@ -7,7 +7,7 @@ struct IdentityAudit {
   let reader: any Reader
   let now: Instant
 
-  func reports() throws -> [InvariantReport] {
+  func reports() throws -> [InvariantCheck] {
     [
       try report(
         1, "a handle belongs to one live user, and is looked up in lower case", over: "identity_users",
@@ -53,8 +53,8 @@ struct IdentityAudit {
   private func report(
     _ number: Int, _ statement: String, over table: String, kind: String, violations sql: String,
     _ arguments: SQLValue...
-  ) throws -> InvariantReport {
-    InvariantReport(
+  ) throws -> InvariantCheck {
+    InvariantCheck(
       number: number, statement: statement,
       rowsChecked: try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0,
       violations: try reader.rows(sql, arguments) { ($0[0] as Identifier).text(kind: kind) })

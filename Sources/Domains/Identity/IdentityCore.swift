@@ -23,7 +23,8 @@ struct IdentityCore: Sendable {
     self.authority = authority
     self.passwords = passwords
     self.roles = roles
-    grants = GrantBook(authority: authority, identifiers: kit.identifiers, clock: kit.clock, roles: roles)
+    grants = GrantBook(
+      authority: authority, identifiers: kit.identifiers, clock: kit.clock, roles: roles, audit: kit.audit)
     refreshKey = kit.keys.derived(for: "identity refresh tokens 1")
     userKeys = try UserKeys(kit.keys)
     contactKey = kit.keys.derived(for: "identity contacts 1")

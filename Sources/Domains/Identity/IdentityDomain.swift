@@ -49,7 +49,7 @@ public struct IdentityDomain: Domain {
   }
 
   /// Checks the invariants of the domain on one snapshot.
-  public func checkInvariants() async throws -> [InvariantReport] {
+  public func checkInvariants() async throws -> [InvariantCheck] {
     let now = core.kit.clock.now()
     return try await core.kit.database.read { try IdentityAudit(reader: $0, now: now).reports() }
   }

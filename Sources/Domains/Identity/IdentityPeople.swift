@@ -32,6 +32,6 @@ struct IdentityPeople: People {
 
   func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws {
     guard let grant = try GrantRow.held(role, on: resource ?? "", by: user, in: writer) else { return }
-    try grants.revoke(grant, in: writer)
+    try grants.revoke(grant, by: nil, in: writer)
   }
 }

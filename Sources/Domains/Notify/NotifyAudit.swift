@@ -6,7 +6,7 @@ import Storage
 struct NotifyAudit {
   let reader: any Reader
 
-  func reports() throws -> [InvariantReport] {
+  func reports() throws -> [InvariantCheck] {
     [
       try report(
         8, "the numbers of an inbox are dense", over: "notify_users",
@@ -34,11 +34,11 @@ struct NotifyAudit {
 
   private func report(
     _ number: Int, _ statement: String, over table: String, violations sql: String
-  ) throws -> InvariantReport {
-    InvariantReport(
+  ) throws -> InvariantCheck {
+    InvariantCheck(
       number: number, statement: statement,
       rowsChecked: try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0,
-      violations: try reader.rows(sql + " LIMIT \(InvariantReport.shownLimit)") {
+      violations: try reader.rows(sql + " LIMIT \(InvariantCheck.shownLimit)") {
         ($0[0] as Identifier).text(kind: IDKind.user)
       })
   }

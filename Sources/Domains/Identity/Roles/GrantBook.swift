@@ -8,8 +8,10 @@ struct GrantBook: Sendable {
   let identifiers: IdentifierGenerator
   let clock: any WallClock
   let roles: RoleCatalog
+  let audit: any Audit
 
   /// Gives a role. What is held already stays, with the later expiry of the two.
+  /// - Parameter granter: who decided it; nil for the server. A person's decision is recorded also if it changes nothing.
   /// - Throws: `IdentityError.unknownRole`.
   func grant(
     _ role: String, to user: Identifier, on resource: String, until expiresAt: Instant?, by granter: Identifier?,
@@ -18,11 +20,13 @@ struct GrantBook: Sendable {
     try roles.check(role, on: resource)
     let now = clock.now()
     let held = try GrantRow.held(role, on: resource, by: user, in: writer)
+    var isChanged = false
     if let held, let heldUntil = held.expiresAt {
       if expiresAt.map({ heldUntil < $0 }) ?? true {
         try writer.execute(
           "UPDATE identity_grants SET expires_at = $2, changed_at = $3 WHERE id = $1", held.id, expiresAt, now)
         try authority.noteGrantsChanged(of: user, in: writer)
+        isChanged = true
       }
     } else if held == nil {
       let inserted = try writer.execute(
@@ -34,23 +38,42 @@ struct GrantBook: Sendable {
       // Somebody else was faster; run again, the row will show it.
       guard inserted == 1 else { throw RetryTransaction() }
       try authority.noteGrantsChanged(of: user, in: writer)
+      isChanged = true
     }
     guard let grant = try GrantRow.held(role, on: resource, by: user, in: writer) else {
       preconditionFailure("a grant was written and is not there")
     }
+    if isChanged || granter != nil { try record("role.granted", grant, by: granter, in: writer) }
     return grant
   }
 
   /// Takes a grant back; a revoked one stays as it is.
+  /// - Parameter revoker: who decided it; nil for the server. A person's decision is recorded also if it changes nothing.
   /// - Throws: `IdentityError.lastOwner`.
-  func revoke(_ grant: GrantRow, in writer: any Writer) throws {
-    guard grant.revokedAt == nil else { return }
+  func revoke(_ grant: GrantRow, by revoker: Identifier?, in writer: any Writer) throws {
+    guard grant.revokedAt == nil else {
+      if revoker != nil { try record("role.revoked", grant, by: revoker, in: writer) }
+      return
+    }
     let now = clock.now()
     if roles.keepsLast(grant.role), try grant.otherHolders(at: now, in: writer) == 0 { throw IdentityError.lastOwner }
     let revoked = try writer.execute(
       "UPDATE identity_grants SET revoked_at = $2, changed_at = $2 WHERE id = $1 AND revoked_at IS NULL", grant.id, now)
-    guard revoked == 1 else { return }
+    // Somebody else was faster; run again, the row will show it.
+    guard revoked == 1 else { throw RetryTransaction() }
     try authority.noteGrantsChanged(of: grant.user, in: writer)
+    try record("role.revoked", grant, by: revoker, in: writer)
+  }
+
+  private func record(
+    _ action: StaticString, _ grant: GrantRow, by actor: Identifier?, in writer: any Writer
+  ) throws {
+    var facts = [AuditFact.role(grant.role)]
+    if let resource = SubjectID(parsing: grant.resource) { facts.append(.resource(resource)) }
+    if let expiresAt = grant.expiresAt { facts.append(.until(expiresAt)) }
+    let entry = AuditEntry(
+      .word(action), by: AuditActor(actor), on: SubjectID(IDKind.user, grant.user), facts)
+    try audit.record(entry, in: writer)
   }
 }
 
@@ -59,10 +82,7 @@ struct RoleCatalog: Sendable {
   static let admin = "admin"
 
   /// Roles of the whole platform. An admin must always be left, or nobody could grant anything.
-  static let staff = [
-    RoleDefinition(admin, keepsLast: true), RoleDefinition("ops"), RoleDefinition("support"),
-    RoleDefinition("moderator"),
-  ]
+  static let staff = StaffRole.names.map { RoleDefinition($0, keepsLast: $0 == admin) }
 
   private let byName: [String: RoleDefinition]
 

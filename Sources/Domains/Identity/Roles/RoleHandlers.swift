@@ -14,7 +14,7 @@ struct RoleHandlers: RoleService {
   func grantRole(_ request: GrantRoleRequest, context: ServerContext) async throws -> Grant {
     let caller = try context.requireCaller()
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
-    return try await kit.mutate(request, context) { writer, standing in
+    return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
       try core.roles.check(request.role, on: request.resourceID)
       guard try mayGive(request.role, on: request.resourceID, caller, in: writer) else {
         throw request.resourceID.isEmpty ? KitError.permissionDenied : KitError.notFound("resource")
@@ -31,12 +31,12 @@ struct RoleHandlers: RoleService {
   func revokeRole(_ request: RevokeRoleRequest, context: ServerContext) async throws -> Grant {
     let caller = try context.requireCaller()
     let id = try Identifier(request.grantID, kind: IDKind.grant, field: "grant_id")
-    return try await kit.mutate(request, context) { writer, standing in
+    return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
       guard let grant = try GrantRow.find(id, in: writer),
         try mayGive(grant.role, on: grant.resource, caller, in: writer)
       else { throw KitError.notFound("grant") }
       try requireFreshProof(standing)
-      try core.grants.revoke(grant, in: writer)
+      try core.grants.revoke(grant, by: caller.user, in: writer)
       guard let revoked = try GrantRow.find(id, in: writer) else { preconditionFailure("a grant is never deleted") }
       return Grant(revoked)
     }

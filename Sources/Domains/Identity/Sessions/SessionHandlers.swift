@@ -115,5 +115,12 @@ extension IdentityCore {
         session, now, reason.rawValue)
     }
     authority.noteEnded(sessions, at: now, in: writer)
+    // The others are the user's own doing, or a part of a call that is recorded.
+    guard reason == .tokenReused else { return }
+    for session in sessions {
+      let entry = AuditEntry(
+        .word("session.ended"), by: .server, on: SubjectID(IDKind.session, session), [.reason("token_reused")])
+      try kit.audit.record(entry, in: writer)
+    }
   }
 }

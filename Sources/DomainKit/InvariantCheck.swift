@@ -1,6 +1,6 @@
-/// What an audit found out about one invariant, on one snapshot of the database.
-public struct InvariantReport: Sendable, Equatable {
-  /// How many violations a report lists at most.
+/// What was found out about one invariant of a domain, on one snapshot of the database.
+public struct InvariantCheck: Sendable, Equatable {
+  /// How many violations are named at most.
   public static let shownLimit = 20
 
   /// The number on the domain's page.
@@ -9,6 +9,8 @@ public struct InvariantReport: Sendable, Equatable {
   public let statement: String
   /// How many rows were looked at.
   public let rowsChecked: Int
+  /// How many break it.
+  public let violationCount: Int
   /// What breaks it, by printed id; at most `shownLimit`.
   public let violations: [String]
 
@@ -16,6 +18,7 @@ public struct InvariantReport: Sendable, Equatable {
     self.number = number
     self.statement = statement
     self.rowsChecked = rowsChecked
+    violationCount = violations.count
     self.violations = Array(violations.prefix(Self.shownLimit))
   }
 

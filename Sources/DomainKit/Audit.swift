@@ -1,0 +1,155 @@
+public import Base
+public import RPC
+public import Storage
+
+/// The trail of what staff, owners and the server did. The audit domain implements it.
+///
+/// `Kit.mutate` records the calls of staff, and `AccessInterceptor` those that are refused: handlers record changes of
+/// rights and decisions that neither of them sees.
+public protocol Audit: Sendable {
+  /// Adds a record that commits with the caller's transaction.
+  func record(_ entry: AuditEntry, in writer: any Writer) throws
+}
+
+/// What is recorded. None of its parts can hold free text, so nothing personal gets into the trail: it must stay
+/// readable, and its chain whole, when an account is erased.
+public struct AuditEntry: Sendable, Equatable {
+  public var actor: AuditActor
+  public var action: AuditAction
+  /// What was acted on; nil for what has no id.
+  public var object: SubjectID?
+  public var outcome: AuditOutcome
+  public var facts: [AuditFact]
+
+  public init(
+    _ action: AuditAction, by actor: AuditActor, on object: SubjectID?, outcome: AuditOutcome = .done,
+    _ facts: [AuditFact] = []
+  ) {
+    self.actor = actor
+    self.action = action
+    self.object = object
+    self.outcome = outcome
+    self.facts = facts
+  }
+}
+
+/// Who acted.
+public enum AuditActor: Sendable, Equatable {
+  case server
+  case user(Identifier)
+  /// A machine.
+  case credential(Identifier)
+
+  /// A user; nil for the server.
+  public init(_ user: Identifier?) {
+    self = user.map { .user($0) } ?? .server
+  }
+
+  /// The printed id; empty for the server.
+  public var text: String {
+    switch self {
+    case .server: ""
+    case .user(let id): id.text(kind: "user")
+    case .credential(let id): id.text(kind: "cred")
+    }
+  }
+}
+
+/// What was done.
+public enum AuditAction: Sendable, Equatable {
+  /// A call of this method.
+  case call(MethodDescriptor)
+  /// A word of the domain's such as `role.granted`.
+  case word(StaticString)
+
+  /// The method's path, or the word.
+  public var text: String {
+    switch self {
+    case .call(let method): method.path
+    case .word(let word): "\(word)"
+    }
+  }
+
+  public static func == (a: AuditAction, b: AuditAction) -> Bool { a.text == b.text }
+}
+
+/// How it went.
+public enum AuditOutcome: Sendable, Equatable {
+  case done
+  /// With the reason that the caller was told, such as `PERMISSION_DENIED`.
+  case refused(reason: String)
+}
+
+/// What else is known of an action: ids, names that are declared in code, numbers and instants.
+public enum AuditFact: Sendable, Equatable {
+  /// The role that let the caller in, or that was given or taken.
+  case role(String)
+  /// What a role covers.
+  case resource(SubjectID)
+  /// When it ends by itself.
+  case until(Instant)
+  /// How many.
+  case count(Int)
+  /// Why, in a word.
+  case reason(StaticString)
+
+  /// What the trail calls it.
+  public var name: String {
+    switch self {
+    case .role: "role"
+    case .resource: "resource"
+    case .until: "until"
+    case .count: "count"
+    case .reason: "reason"
+    }
+  }
+
+  /// Its value in the trail: one line. Instants are nanoseconds since 1970.
+  public var text: String {
+    switch self {
+    case .role(let role): role
+    case .resource(let resource): resource.text
+    case .until(let instant): "\(instant.nanoseconds)"
+    case .count(let count): "\(count)"
+    case .reason(let word): "\(word)"
+    }
+  }
+
+  public static func == (a: AuditFact, b: AuditFact) -> Bool { a.name == b.name && a.text == b.text }
+}
+
+/// Who records a call of staff.
+public enum CallRecording: Sendable {
+  /// `Kit.mutate` does, with what the request shows.
+  case byKit
+  /// The body does, with more than that: exactly one record for each call.
+  case byBody
+}
+
+/// The roles of the platform's own people. A domain's role of the same last name, such as `rides.ops`, is theirs too;
+/// others (`stays.host`) belong to customers.
+public enum StaffRole {
+  public static let names = ["admin", "ops", "support", "moderator"]
+
+  /// Whether only staff hold the role.
+  public static func includes(_ role: String) -> Bool {
+    names.contains { name in
+      role == name || (role.hasSuffix(name) && role.dropLast(name.utf8.count).last == ".")
+    }
+  }
+}
+
+extension MethodPolicy {
+  /// Whether it lets staff in that others are kept out.
+  var admitsStaff: Bool { access != .public && roles.contains { StaffRole.includes($0) } }
+
+  /// The first role of staff that somebody holds and the policy names; nil for others.
+  func staffRole(of roles: RoleSet) -> String? {
+    self.roles.first { StaffRole.includes($0) && roles.holds($0) }
+  }
+}
+
+/// The trail of a kit that was made without one.
+struct NoAudit: Audit {
+  func record(_ entry: AuditEntry, in writer: any Writer) {}
+}

@@ -1,0 +1,23 @@
+public import Base
+public import DomainKit
+public import Storage
+
+/// Writes records, each in the transaction of what it records. Sealing them is the work of the sealer.
+public struct AuditTrail: Audit {
+  private let clock: any WallClock
+
+  public init(clock: any WallClock) {
+    self.clock = clock
+  }
+
+  public func record(_ entry: AuditEntry, in writer: any Writer) throws {
+    var refusal = ""
+    if case .refused(let reason) = entry.outcome { refusal = reason }
+    try writer.execute(
+      """
+      INSERT INTO audit_records (created_at, actor, action, object, refusal, details)
+      VALUES ($1, $2, $3, $4, $5, $6)
+      """, clock.now(), entry.actor.text, entry.action.text, entry.object?.text ?? "", refusal,
+      entry.facts.map { "\($0.name)=\($0.text)" }.joined(separator: "\n"))
+  }
+}

@@ -1,0 +1,129 @@
+import Base
+import Cryptography
+import DomainKit
+import Storage
+
+/// Chains what was committed, in the order of the records' sequence: of two transactions the one that began after the
+/// other had committed comes later. Of several nodes one at a time seals, under a lease.
+final class Sealer: Sendable {
+  /// Records of one transaction.
+  private static let batch = 256
+  /// How often it looks for records, those of other nodes too: they are sealed within a second.
+  private static let interval = Duration.milliseconds(500)
+  /// Between two signed heads.
+  static let headInterval = Duration.seconds(3600)
+  private static let leaseName = "audit/sealer"
+  private static let leaseDuration = Duration.seconds(30)
+  /// A lease is prolonged when less than this is left of it.
+  private static let leaseReserve = Duration.seconds(10)
+
+  private let kit: Kit
+  private let key: SigningKey
+  private let leases: Leases
+  private let lease = Locked<Lease?>(nil)
+  private let loop = BackgroundLoop()
+
+  init(kit: Kit, key: SigningKey) {
+    self.kit = kit
+    self.key = key
+    leases = Leases(database: kit.database, clock: kit.clock, random: kit.random)
+  }
+
+  func start() {
+    loop.start { [self] in
+      while !loop.isStopping {
+        await round()
+        await loop.pause(atMost: Self.interval)
+      }
+    }
+  }
+
+  /// Records what was refused until now, seals what it can, and lets another node seal.
+  func stop() async {
+    await loop.stop()
+    await round()
+    if let held = lease.withLock({ $0 }) { try? await leases.release(held) }
+  }
+
+  private func round() async {
+    do {
+      try await recordRefusedCalls()
+      try await sealAll()
+    } catch {
+      // What could not be recorded or sealed waits for the next round.
+      if !(error is LeaseLost) { kit.log.warning("audit_sealing_failed", ["error": .text("\(error)")]) }
+    }
+  }
+
+  /// Takes the refused calls that were noted into the trail.
+  func recordRefusedCalls() async throws {
+    let (entries, dropped) = kit.refusedCalls.take()
+    if entries.isEmpty && dropped == 0 { return }
+    do {
+      try await kit.database.write { [kit] writer in
+        for entry in entries { try kit.audit.record(entry, in: writer) }
+        guard dropped > 0 else { return }
+        let entry = AuditEntry(.word("audit.refusals_dropped"), by: .server, on: nil, [.count(dropped)])
+        try kit.audit.record(entry, in: writer)
+      }
+    } catch {
+      kit.refusedCalls.putBack(entries, dropped: dropped)
+      throw error
+    }
+  }
+
+  /// Seals what waits, unless another node does.
+  func sealAll() async throws {
+    while try await hasWork() {
+      guard let lease = try await heldLease() else { return }
+      do {
+        try await leases.write(under: lease) { [kit, key] writer in
+          try Self.seal(key, kit.clock.now(), writer)
+        }
+      } catch {
+        self.lease.withLock { $0 = nil }
+        throw error
+      }
+    }
+  }
+
+  private func hasWork() async throws -> Bool {
+    let due = kit.clock.now() - Self.headInterval
+    return try await kit.database.read { reader in
+      if try reader.exists("SELECT 1 FROM audit_records WHERE number IS NULL LIMIT 1") { return true }
+      guard let end = try ChainEnd.stored(in: reader) else { return false }
+      return try HeadRow.newest(in: reader).map { $0.number < end.number && $0.signedAt <= due } ?? true
+    }
+  }
+
+  private func heldLease() async throws -> Lease? {
+    if let held = lease.withLock({ $0 }), held.expiresAt - kit.clock.now() > Self.leaseReserve { return held }
+    let taken = try await leases.acquire(Self.leaseName, for: Self.leaseDuration)
+    lease.withLock { $0 = taken }
+    return taken
+  }
+
+  /// Seals one batch, and signs the end when it is time.
+  private static func seal(_ key: SigningKey, _ now: Instant, _ writer: any Writer) throws {
+    let stored = try ChainEnd.stored(in: writer)
+    var end = stored ?? .start
+    let waiting = try writer.rows(
+      "SELECT \(RecordRow.columns) FROM audit_records WHERE number IS NULL ORDER BY id LIMIT $1", batch,
+      make: RecordRow.init)
+    for row in waiting {
+      end = ChainEnd(number: end.number + 1, hash: row.link(number: end.number + 1, after: end.hash))
+      try writer.execute(
+        "UPDATE audit_records SET number = $2, hash = $3 WHERE id = $1 AND number IS NULL", row.id, end.number, end.hash
+      )
+    }
+    if stored == nil {
+      try writer.execute("INSERT INTO audit_chain (id, number, hash) VALUES (1, $1, $2)", end.number, end.hash)
+    } else {
+      try writer.execute("UPDATE audit_chain SET number = $1, hash = $2 WHERE id = 1", end.number, end.hash)
+    }
+    let newest = try HeadRow.newest(in: writer)
+    if newest.map({ $0.number < end.number && $0.signedAt <= now - headInterval }) ?? (end.number > 0) {
+      try HeadRow(end, at: now, key: key).insert(in: writer)
+    }
+  }
+}

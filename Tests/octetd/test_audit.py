@@ -1,0 +1,74 @@
+"""The trail of a real octetd: what staff do and may not do is recorded, and the chain is whole, also after a crash."""
+
+import time
+
+import grpc
+
+from support import stubs
+from support.people import Person, outcome, request_id
+from support.server import Server
+
+AUDIT = "octet.audit.v1.AuditService"
+GRANT = "octet.identity.v1.RoleService/GrantRole"
+DEMO_PASSWORD = "octet-demo-2026"
+
+
+def messages():
+    return stubs.module("octet.audit.v1.audit_service_pb2")
+
+
+def grant(person, user_id, role):
+    roles = stubs.module("octet.identity.v1.role_service_pb2")
+    return outcome(
+        lambda: person.call(GRANT, roles.GrantRoleRequest(request_id=request_id(), user_id=user_id, role=role))
+    )
+
+
+def records(ops, **filters):
+    request = messages().ListRecordsRequest(filter=messages().RecordFilter(**filters))
+    return ops.call(f"{AUDIT}/ListRecords", request).records
+
+
+def eventually(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it was not recorded"
+        time.sleep(0.05)
+
+
+def test_a_grant_and_a_refused_call_are_recorded(server):
+    with server.channel() as channel:
+        admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
+        ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
+        somebody = Person(channel, f"user_{request_id()[:8]}")
+        assert grant(admin, somebody.user_id, "moderator")[0] == grpc.StatusCode.OK
+        (record,) = records(ops, object_id=somebody.user_id)
+        assert (record.action, record.actor_id) == ("role.granted", admin.user_id)
+        assert [(each.name, each.value) for each in record.details] == [("role", "moderator")]
+        verify = messages().VerifyChainRequest()
+        code, reason, _ = outcome(lambda: somebody.call(f"{AUDIT}/VerifyChain", verify))
+        assert (code, reason) == (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+        eventually(lambda: records(ops, actor_id=somebody.user_id))
+        (refused,) = records(ops, actor_id=somebody.user_id)
+        assert (refused.action, refused.refusal) == (f"/{AUDIT}/VerifyChain", "PERMISSION_DENIED")
+        eventually(lambda: records(ops, actor_id=somebody.user_id)[0].number > 0)
+        assert ops.call(f"{AUDIT}/VerifyChain", verify).records_verified >= 2
+        parts = ops.stream(f"{AUDIT}/ExportRecords", messages().ExportRecordsRequest())
+        exported = [each.number for part in parts for each in part.records]
+        assert exported == list(range(1, len(exported) + 1)) and len(exported) >= 2
+        checked = ops.call(f"{AUDIT}/CheckInvariants", messages().CheckInvariantsRequest()).invariants
+        assert {each.domain for each in checked} >= {"identity", "audit"}
+        assert all(each.violations == 0 for each in checked)
+
+
+def test_what_was_committed_before_a_crash_is_sealed_after_it(tmp_path):
+    with Server(tmp_path, "--seed-demo") as server, server.channel() as channel:
+        admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
+        somebody = Person(channel, "somebody")
+        assert grant(admin, somebody.user_id, "moderator")[0] == grpc.StatusCode.OK
+        server.kill()
+    with Server(tmp_path) as server, server.channel() as channel:
+        ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
+        eventually(lambda: records(ops, object_id=somebody.user_id)[0].number > 0)
+        verified = ops.call(f"{AUDIT}/VerifyChain", messages().VerifyChainRequest())
+        assert verified.records_verified >= 1 and verified.heads_verified >= 1
