@@ -17,7 +17,7 @@ let strict: [SwiftSetting] = [
 let memorySafe: [SwiftSetting] = strict + [.strictMemorySafety()]
 
 /// A system library behind a module map, with the Debian package that brings it.
-func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+func system(_ name: String, pkgConfig: String?, apt: String) -> Target {
   .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
@@ -40,9 +40,12 @@ func generated(
 }
 
 func library(
-  _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = memorySafe
+  _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil,
+  settings: [SwiftSetting] = memorySafe
 ) -> Target {
-  .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: settings)
+  .target(
+    name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", resources: resources,
+    swiftSettings: settings)
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -65,6 +68,8 @@ let systemLibraries: [Target] = [
   system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
   system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
   system("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
+  // What its pkg-config file asks for is for Windows, and SwiftPM would warn of it.
+  system("CUtf8proc", pkgConfig: nil, apt: "libutf8proc-dev"),
 ]
 
 let generatedModules: [Target] =
@@ -92,6 +97,7 @@ let rpcStack: [Target] = [
   library("Cryptography", ["Base", "COpenSSL", "CSodium"], settings: strict),
   library("ProtobufRuntime", ["Base", "CProtobufC", "CDescriptor"], settings: strict),
   library("Compression", ["Base", "CZlib"], settings: strict),
+  library("Normalization", ["CUtf8proc"], settings: strict),
   library("RPC", ["Base", "Compression", "ProtobufRuntime", "WellKnownTypes", "GoogleRPC"]),
   library(
     "StandardServices", ["Base", "RPC", "ProtobufRuntime", "StandardServicesAPI", "ChannelzAPI", "WellKnownTypes"]),
@@ -119,8 +125,9 @@ let houseTargets: [Target] = [
     "DomainKit",
     [
       "Base", "Blobs", "ProtobufRuntime", "RPC", "Storage", "Streaming", "Cryptography", "WellKnownTypes", "GoogleRPC",
-      "OctetTypes", "ChatAPI",
-    ]),
+      "OctetTypes", "ChatAPI", "Normalization",
+    ],
+    resources: [.embedInCode("Toxicity/words.txt")]),
 ]
 
 let outboundTargets: [Target] = [
@@ -185,6 +192,7 @@ let testTargets: [Target] = [
   tests("Base", []),
   tests("Cryptography", ["Base"]),
   tests("Compression", ["Base", "ChildProcess"]),
+  tests("Normalization", []),
   tests("ProtobufRuntime", ["Base", "ChildProcess", "RoundTripAPI", "WellKnownTypes", "OctetTypes"]),
   tests(
     "RPC",

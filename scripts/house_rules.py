@@ -18,6 +18,7 @@ WRAPPERS = {
     "CPostgreSQL": {"StoragePostgreSQL"},
     "CSQLite": {"StorageSQLite"},
     "CSodium": {"Cryptography"},
+    "CUtf8proc": {"Normalization"},
     "CZlib": {"Compression"},
     "CProtobufC": {"ProtobufRuntime", "protoc-gen-octet"},
     "CDescriptor": {"ProtobufRuntime", "protoc-gen-octet"},
