@@ -3,7 +3,7 @@ import PackageDescription
 
 /// The consumer systems that octetd serves. Each has `Protos/octet/<domain>/v1`, a generated `<Domain>API`
 /// module, `Sources/Domains/<Domain>` and `Tests/<Domain>Tests`.
-let domains = ["Identity", "Chat", "Notify", "Jobs", "Rides", "Audit"]
+let domains = ["Identity", "Chat", "Notify", "Jobs", "Rides", "Social", "Audit"]
 
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -253,7 +253,10 @@ let fuzzTargets: [Target] =
   ]
 
 /// What the tests of a domain have beside: the other domains that it is wired with.
-let domainTestExtras: [String: [Target.Dependency]] = ["Notify": ["Couriers"], "Rides": ["ChatAPI", "Chat", "Notify"]]
+let domainTestExtras: [String: [Target.Dependency]] = [
+  "Notify": ["Couriers"], "Rides": ["ChatAPI", "Chat", "Notify"],
+  "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI"],
+]
 
 let outboundTests: [Target] = [tests("Couriers", ["Base", "DomainKit"])]
 

@@ -23,6 +23,8 @@ extension Kit {
   /// erased. Without a caller there is no such key: the reply that `body` returns must then hold nothing personal;
   /// `complete` adds it.
   ///
+  /// Of a method that posts (its policy says so), a caller whom moderators have restricted is refused.
+  ///
   /// What a role of staff lets somebody do is recorded in the same transaction, once however often it is repeated.
   ///
   /// `body` may run more than once, on the engine's thread; it must have no effects outside of the transaction but
@@ -67,12 +69,21 @@ extension Kit {
       case .stored(let stored):
         reply = try Reply(decoding: try vault.open(stored))
       case .new(let slot):
-        reply = try writer.serve(slot) { try body(writer, standing) }
+        reply = try writer.serve(slot) {
+          if method.policy.posts, let caller { try requireMayPost(caller.user, in: writer) }
+          return try body(writer, standing)
+        }
         if case .byKit = recording { try record(method, caller, request.actedOnID, in: writer) }
         try writer.store(vault.seal(reply.encoded()), in: slot, now: clock.now())
       }
       try complete?(&reply, writer)
       return reply
+    }
+  }
+
+  private func requireMayPost(_ user: Identifier, in reader: any Reader) throws {
+    if let until = try community.restriction(of: user, in: reader), clock.now() < until {
+      throw KitError.restricted(until: until)
     }
   }
 

@@ -15,7 +15,9 @@ public struct Kit: Sendable {
   public let authority: any Authority
   public let log: Log
   /// What can be commented on, reacted to, reviewed, reported, shared: all domains' kinds of things.
-  public let subjects = SubjectRegistry()
+  public let subjects: SubjectRegistry
+  /// What users are to each other. Nothing, where there is no social domain.
+  public let community = CommunityLink()
   /// The zones that places and people are in.
   public let timeZones = TimeZones()
   /// Where changes of rights and decisions are recorded; calls of staff are without further ado. A kit that was made
@@ -49,6 +51,7 @@ public struct Kit: Sendable {
     self.log = log
     self.others = others
     library = blobs
+    subjects = SubjectRegistry(community: community)
     self.audit = audit ?? NoAudit()
   }
 }

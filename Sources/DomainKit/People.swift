@@ -7,6 +7,9 @@ public protocol People: Sendable {
   /// How a person is shown; nil for an unknown or erased user.
   func person(_ user: Identifier, in reader: any Reader) throws -> Person?
 
+  /// Who has a handle, in any case of its letters; nil for nobody.
+  func user(handle: String, in reader: any Reader) throws -> Identifier?
+
   /// How a user wants to be dealt with; the defaults for one who has said nothing, or is unknown.
   func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences
 

@@ -10,6 +10,7 @@ import Jobs
 import NATS
 import Notify
 import Rides
+import Social
 import Storage
 import StoragePostgreSQL
 import StorageSQLite
@@ -49,7 +50,8 @@ struct House: Sendable {
 
   /// Those that a server has, each after those whose tables it refers to.
   static let kinds: [any Domain.Type] = [
-    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, RidesDomain.self, AuditDomain.self,
+    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, RidesDomain.self, SocialDomain.self,
+    AuditDomain.self,
   ]
 
   private static let migrations =
@@ -95,7 +97,9 @@ struct House: Sendable {
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
         kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log))
       rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
-      let checked: [any Domain] = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), rides]
+      let social = SocialDomain(kit: kit, timers: timers, people: identity.people, notices: notify.notices)
+      kit.community.link(to: social.community)
+      let checked: [any Domain] = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), rides, social]
       domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })
       for domain in domains { kit.subjects.register(domain.subjects) }

@@ -175,6 +175,7 @@ struct ServiceWriter {
       parts.append("roles: [\(declared.roles.map { "\"\($0)\"" }.joined(separator: ", "))]")
     }
     if declared.mutates { parts.append("mutates: true") }
+    if declared.posts { parts.append("posts: true") }
     let isUnary = !method.isClientStreaming && !method.isServerStreaming
     if let deadline = declared.defaultDeadline ?? (isUnary ? .seconds(30) : nil) {
       parts.append("defaultDeadline: \(duration(deadline))")

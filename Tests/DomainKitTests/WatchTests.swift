@@ -53,6 +53,39 @@ private let topic = Topic("notes", "1")
     }
   }
 
+  @Test func `events are completed by what the database says when they are sent, and end when it says so`() async throws
+  {
+    let shop = try await Workshop()
+    let kit = shop.kit
+    let channel = shop.channel {
+      $0.serverStreaming(watch) { (request: Join, responses: ResponseWriter<ServerFrame>, context) in
+        try await kit.watch(
+          topic, resumeToken: request.resumeToken, responses, context, snapshot: { _ in },
+          first: { _, token in .send(frame("open", token)) }, heartbeat: { ServerFrame() },
+          read: { event, reader -> String in
+            let id = Int64(String(decoding: event.payload, as: UTF8.self))
+            let text: String? = try reader.first("SELECT text FROM notes WHERE id = $1", id) { $0[0] }
+            guard let text else { throw KitError.notFound("note") }
+            return text
+          },
+          step: { text, token in text.isEmpty ? .skip : .send(frame(text, token)) })
+      }
+    }
+    let call = channel.serverStreaming(watch, Join(), as: ServerFrame.self, options: try shop.credentials())
+    #expect(try await call.responses.next()?.text == "open")
+    for (id, text) in [(1, "a"), (2, ""), (3, "c")] {
+      try await shop.database.write { writer in
+        try writer.execute("INSERT INTO notes (id, text) VALUES ($1, $2)", id, text)
+        try kit.hub.publish(topic, Array(String(id).utf8), in: writer)
+      }
+    }
+    #expect(try await call.responses.next()?.text == "a")
+    #expect(try await call.responses.next()?.text == "c")
+    try await shop.database.write { try kit.hub.publish(topic, Array("4".utf8), in: $0) }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await call.responses.next() }
+    await shop.database.close()
+  }
+
   @Test func `a snapshot, then every change, then the end`() async throws {
     let shop = try await Workshop()
     try await note(shop, "a", "b")

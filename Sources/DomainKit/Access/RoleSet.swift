@@ -48,6 +48,9 @@ public struct RoleSet: Sendable, Equatable {
     roles.contains { holds($0) }
   }
 
+  /// Whether one of the platform's own people holds it.
+  public var isStaff: Bool { holds(anyOf: StaffRole.names) }
+
   private static func covers(_ held: String, _ wanted: String) -> Bool {
     if held == wanted { return true }
     guard let dot = wanted.utf8.lastIndex(of: UInt8(ascii: ".")) else { return false }

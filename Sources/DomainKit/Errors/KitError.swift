@@ -1,3 +1,4 @@
+public import Base
 public import ProtobufRuntime
 import RPC
 
@@ -49,6 +50,8 @@ public enum KitError: DomainError {
   case limitExceeded
   /// The caller may not do this to himself or herself.
   case selfTarget
+  /// Moderators have forbidden the caller to post.
+  case restricted(until: Instant)
   /// Not a language tag.
   case badLanguage
   /// A text holds the character U+0000, which no engine keeps.
@@ -115,6 +118,8 @@ public enum KitError: DomainError {
       ErrorMapping("LIMIT_EXCEEDED", .resourceExhausted, "there are as many as one may have")
     case .selfTarget:
       ErrorMapping("SELF_TARGET", .invalidArgument, "nobody can do this to himself or herself")
+    case .restricted(let until):
+      ErrorMapping("RESTRICTED", "the account may not post at present", metadata: ["until": until.iso8601])
     case .badLanguage:
       ErrorMapping("BAD_LANGUAGE", .invalidArgument, "not a BCP 47 language tag")
     case .invalidText:
@@ -130,6 +135,7 @@ extension KitError {
     .rateLimited(after: .seconds(1)), .overloaded, .notFound("thing"), .wrongIDKind(field: "thing_id"),
     .invalid(FieldViolation(field: "field", description: "wrong")), .wrongState("STATE"), .etagMismatch,
     .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld, .slowReader(resumeToken: "token"),
-    .currencyMismatch, .unknownCurrency, .amountOverflow, .limitExceeded, .selfTarget, .badLanguage, .invalidText,
+    .currencyMismatch, .unknownCurrency, .amountOverflow, .limitExceeded, .selfTarget,
+    .restricted(until: Instant(seconds: 0)), .badLanguage, .invalidText,
   ]
 }

@@ -70,6 +70,12 @@ public protocol AudienceSource: Sendable {
   func members(of key: String, after: Identifier?, limit: Int, in reader: any Reader) throws -> [Identifier]
 }
 
+/// The audiences that the social domain has.
+extension Audience {
+  /// All who follow something, but for those who have muted its owner.
+  public static func followers(of subject: SubjectID) -> Audience { Audience("social.followers", key: subject.text) }
+}
+
 /// The audiences that the identity domain has.
 extension Audience {
   /// Everybody with an account.

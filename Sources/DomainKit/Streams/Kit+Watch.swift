@@ -41,6 +41,38 @@ extension Kit {
     heartbeat: @escaping @Sendable () -> Response,
     step: (TopicEvent, _ token: String) throws -> WatchStep<Response>
   ) async throws {
+    try await follow(
+      topic, resumeToken: resumeToken, responses, context, snapshot: snapshot, isOver: isOver, first: first,
+      heartbeat: heartbeat, step: { event, token in try step(event, token) })
+  }
+
+  /// The same for events that are judged, or completed, by what the database says when they are sent: who may see them,
+  /// and texts that no event may hold as they must be erased with their author.
+  /// - Parameters:
+  ///   - read: reads what is needed for an event, in a transaction of its own that sees the event's. What it throws ends
+  ///     the stream.
+  ///   - step: what to do with an event and what was read for it.
+  public func watch<Response: Message, Snapshot: Sendable, Content: Sendable>(
+    _ topic: Topic, resumeToken: String, _ responses: ResponseWriter<Response>, _ context: ServerContext,
+    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot,
+    first: (Snapshot, _ token: String) throws -> WatchStep<Response>,
+    heartbeat: @escaping @Sendable () -> Response,
+    read: @escaping @Sendable (TopicEvent, any Reader) throws -> Content,
+    step: (Content, _ token: String) throws -> WatchStep<Response>
+  ) async throws {
+    try await follow(
+      topic, resumeToken: resumeToken, responses, context, snapshot: snapshot, isOver: { _ in false }, first: first,
+      heartbeat: heartbeat,
+      step: { event, token in try step(try await database.read { try read(event, $0) }, token) })
+  }
+
+  private func follow<Response: Message, Snapshot: Sendable>(
+    _ topic: Topic, resumeToken: String, _ responses: ResponseWriter<Response>, _ context: ServerContext,
+    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, isOver: (Snapshot) -> Bool,
+    first: (Snapshot, _ token: String) throws -> WatchStep<Response>,
+    heartbeat: @escaping @Sendable () -> Response,
+    step: (TopicEvent, _ token: String) async throws -> WatchStep<Response>
+  ) async throws {
     do {
       let heart = Heart(responses.sink, beat: heartbeat)
       defer { heart.stop() }
@@ -57,7 +89,7 @@ extension Kit {
       while true {
         let event = try await subscription.next()
         if let caller = context.caller, authority.hasEnded(caller.session) { throw KitError.sessionEnded }
-        guard try await perform(step(event, hub.tokens.make(topic, event)), responses, heart) else { return }
+        guard try await perform(try await step(event, hub.tokens.make(topic, event)), responses, heart) else { return }
       }
     } catch let error as TopicError {
       throw KitError(error)

@@ -17,13 +17,22 @@ public protocol SubjectKind: Sendable {
   /// What is known of one thing; nil if there is none, or no more.
   func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts?
 
-  /// Whether somebody may see a thing that is there. Asked at each read and each push of what hangs on it, so it should
-  /// cost one row.
+  /// Whether somebody may see a thing. Asked at each read and each push of what hangs on it, so it should cost one row;
+  /// and of what is not there as well, so that the time of an answer tells nothing. Who has blocked whom is asked
+  /// elsewhere.
   /// - Parameter caller: nil for somebody without credentials.
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool
 
   /// Whether somebody who sees a thing may say something about it.
   func posting(on id: Identifier, by caller: Caller, in reader: any Reader) throws -> Posting
+
+  /// Whether somebody may follow a thing. It need not be visible to those who may ask for it.
+  func following(_ id: Identifier, by caller: Caller, in reader: any Reader) throws -> Following
+
+  /// Carries out what moderators have decided: what is removed is seen by nobody until it is restored. A repeat changes
+  /// nothing.
+  /// - Returns: false for a kind of which moderators can remove nothing.
+  func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool
 
   /// Whether a user may review a thing, by what happened between them.
   /// - Parameter key: what the review is about beside the thing itself: the booking, the order. Each has one review.
@@ -39,6 +48,12 @@ extension SubjectKind {
 
   public func posting(on id: Identifier, by caller: Caller, in reader: any Reader) throws -> Posting { .refused }
 
+  public func following(_ id: Identifier, by caller: Caller, in reader: any Reader) throws -> Following {
+    try traits.isFollowable && canView(id, by: caller, in: reader) ? .allowed : .refused
+  }
+
+  public func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool { false }
+
   public func reviewing(
     _ id: Identifier, by user: Identifier, over key: SubjectID, in reader: any Reader
   ) throws -> Reviewing { .notEligible }
@@ -52,6 +67,9 @@ public struct SubjectTraits: Sendable {
   public var reactions: ReactionKinds = .none
   /// The longest comment in code points.
   public var commentLength = 2000
+  /// Whether one is hidden when its owner has blocked somebody, or somebody its owner. Not what two sides have made
+  /// together, such as a ride: each of them sees it in any case.
+  public var isHiddenByBlocks = true
 
   public init() {}
 }
@@ -64,7 +82,7 @@ public struct ReactionKinds: OptionSet, Sendable {
   public static let none: ReactionKinds = []
   /// A like, once a user.
   public static let like = ReactionKinds(rawValue: 1)
-  /// Any emoji, once a user and emoji.
+  /// An emoji, one a user.
   public static let emoji = ReactionKinds(rawValue: 2)
   /// Kept for oneself.
   public static let save = ReactionKinds(rawValue: 4)
@@ -91,6 +109,22 @@ public enum Posting: Sendable, Equatable {
   case refused
 }
 
+/// Whether somebody may follow a thing.
+public enum Following: Sendable, Equatable {
+  case allowed
+  /// Its owner wants to be asked.
+  case onRequest
+  /// As if there were no such thing.
+  case refused
+}
+
+/// What moderators have decided about a thing.
+public enum ModerationMeasure: Sendable, Equatable {
+  case remove
+  /// What was held back, or removed, is shown after all.
+  case restore
+}
+
 /// Whether a user may review a thing.
 public enum Reviewing: Sendable, Equatable {
   case eligible(ReviewRule)
@@ -111,6 +145,8 @@ public struct ReviewRule: Sendable, Equatable {
   public var scale: ClosedRange<Int32> = 1...5
   /// What is scored beside the whole, such as `cleanliness`.
   public var aspects: [String] = []
+  /// How long it can be changed after it was given.
+  public var editable = Duration.seconds(48 * 3600)
   /// Until when it stays hidden unless the other side has written as well; nil for a review that all see at once.
   public var blindUntil: Instant?
 

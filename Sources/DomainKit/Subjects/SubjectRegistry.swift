@@ -7,8 +7,13 @@ public import Storage
 /// Filled once, before the first call; safe to share between threads.
 public final class SubjectRegistry: Sendable {
   private let kinds = Locked([String: any SubjectKind]())
+  private let observers = Locked([any SubjectObserver]())
+  private let community: any Community
 
-  public init() {}
+  /// - Parameter community: knows who has blocked whom.
+  public init(community: any Community = CommunityLink()) {
+    self.community = community
+  }
 
   /// Adds kinds. Each prefix has one.
   public func register(_ added: [any SubjectKind]) {
@@ -48,12 +53,57 @@ public final class SubjectRegistry: Sendable {
     try look(subject, caller, reader) != nil
   }
 
+  /// Whether a subject's owner and somebody have blocked each other, one or both. Staff sees what users hide.
+  private func isHidden(
+    _ kind: any SubjectKind, of owner: Identifier?, from caller: Caller?, _ reader: any Reader
+  ) throws -> Bool {
+    guard let caller, kind.traits.isHiddenByBlocks, caller.user != owner, !caller.roles.isStaff else { return false }
+    return try community.isBlocked(caller.user, owner ?? Self.nobody, in: reader)
+  }
+
+  private static let nobody = Identifier(rawValue: 0)
+
+  /// All is asked in any case: the time that it takes must not tell what is there.
   private func look(
     _ subject: SubjectID, _ caller: Caller?, _ reader: any Reader
   ) throws -> (kind: any SubjectKind, facts: SubjectFacts)? {
-    guard let kind = self[subject], let facts = try kind.facts(of: subject.id, in: reader),
-      try kind.canView(subject.id, by: caller, in: reader)
-    else { return nil }
+    guard let kind = self[subject] else { return nil }
+    let facts = try kind.facts(of: subject.id, in: reader)
+    let mayView = try kind.canView(subject.id, by: caller, in: reader)
+    let isHidden = try isHidden(kind, of: facts?.owner, from: caller, reader)
+    guard let facts, mayView, !isHidden else { return nil }
     return (kind, facts)
   }
+
+  /// Whether somebody may follow a subject.
+  /// - Throws: `KitError.notFound` for one that is absent, and alike for one that the caller may not follow.
+  public func following(
+    _ subject: SubjectID, by caller: Caller, in reader: any Reader
+  ) throws -> (facts: SubjectFacts, isOnRequest: Bool) {
+    guard let kind = self[subject] else { throw KitError.notFound(subject.kind) }
+    let facts = try kind.facts(of: subject.id, in: reader)
+    let following = try kind.following(subject.id, by: caller, in: reader)
+    let isHidden = try isHidden(kind, of: facts?.owner, from: caller, reader)
+    guard let facts, following != .refused, !isHidden else { throw KitError.notFound(subject.kind) }
+    return (facts, following == .onRequest)
+  }
+
+  // MARK: Changes
+
+  /// Asks to be told of changes of who may see what. Before the first call.
+  public func observe(_ observer: any SubjectObserver) {
+    observers.withLock { $0.append(observer) }
+  }
+
+  /// To be called by a thing's domain in the transaction that changes who may see it: streams about it end for those who
+  /// may not any more, without waiting for what happens next.
+  public func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {
+    for observer in observers.withLock({ $0 }) { try observer.visibilityChanged(of: subject, in: writer) }
+  }
+}
+
+/// Wants to know when others, or no others, may see a thing.
+public protocol SubjectObserver: Sendable {
+  /// Called in the transaction that makes it so.
+  func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws
 }

@@ -38,6 +38,8 @@ public struct IdentityDomain: Domain {
   /// How people are reached.
   public var contacts: any Contacts { IdentityContacts(authority: core.authority) }
 
+  public var subjects: [any SubjectKind] { [UserSubject(community: core.kit.community)] }
+
   public var audiences: [any AudienceSource] { [AllUsers(), RoleHolders(clock: core.kit.clock)] }
 
   /// Registers AccountService, SessionService, RoleService and ProfileService.

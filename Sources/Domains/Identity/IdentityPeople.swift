@@ -12,6 +12,10 @@ struct IdentityPeople: People {
     return Person(user: user, handle: row.handle, displayName: row.displayName)
   }
 
+  func user(handle: String, in reader: any Reader) throws -> Identifier? {
+    try UserRow.find(handleKey: handle.lowercased(), in: reader)?.id
+  }
+
   func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences {
     let row = try PreferencesRow.find(user, in: reader)
     var preferences = PersonalPreferences()

@@ -37,6 +37,7 @@ public struct DeclaredPolicy: Sendable, Equatable {
   public var maxConcurrentCalls: UInt32 = 0
   public var maxConcurrentCallsPerCaller: UInt32 = 0
   public var maxMessageBytes: UInt32 = 0
+  public var posts = false
 
   public init() {}
 }
@@ -81,6 +82,7 @@ extension MethodDefinition {
         case (8, .varint): policy.maxConcurrentCalls = UInt32(truncatingIfNeeded: try reader.varint())
         case (9, .varint): policy.maxConcurrentCallsPerCaller = UInt32(truncatingIfNeeded: try reader.varint())
         case (10, .varint): policy.maxMessageBytes = UInt32(truncatingIfNeeded: try reader.varint())
+        case (11, .varint): policy.posts = try reader.varint() != 0
         default: try reader.skip(tag)
         }
       }

@@ -39,6 +39,8 @@ public struct MethodPolicy: Sendable, Equatable {
   public var roles: [String]
   /// Whether the method changes anything.
   public var mutates: Bool
+  /// Whether the caller says something to others by it, which moderators may forbid.
+  public var posts: Bool
   /// The deadline of a call whose client asks for none; nil for no deadline.
   public var defaultDeadline: Duration?
   /// The most that a client can ask for; nil for no bound.
@@ -53,13 +55,15 @@ public struct MethodPolicy: Sendable, Equatable {
   public var messageBytes: Int?
 
   public init(
-    access: Access = .unspecified, roles: [String] = [], mutates: Bool = false, defaultDeadline: Duration? = nil,
-    longestDeadline: Duration? = nil, rateClass: RateClass = .standard, priority: Priority = .normal,
-    concurrentCalls: Int? = nil, concurrentCallsPerCaller: Int? = nil, messageBytes: Int? = nil
+    access: Access = .unspecified, roles: [String] = [], mutates: Bool = false, posts: Bool = false,
+    defaultDeadline: Duration? = nil, longestDeadline: Duration? = nil, rateClass: RateClass = .standard,
+    priority: Priority = .normal, concurrentCalls: Int? = nil, concurrentCallsPerCaller: Int? = nil,
+    messageBytes: Int? = nil
   ) {
     self.access = access
     self.roles = roles
     self.mutates = mutates
+    self.posts = posts
     self.defaultDeadline = defaultDeadline
     self.longestDeadline = longestDeadline
     self.rateClass = rateClass

@@ -94,6 +94,8 @@ final class Doors: Authority, People {
     return Standing(provedAt: Instant(seconds: 0))
   }
 
+  func user(handle: String, in reader: any Reader) throws -> Identifier? { nil }
+
   func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences { PersonalPreferences() }
 
   func person(_ user: Identifier, in reader: any Reader) throws -> Person? {

@@ -44,6 +44,7 @@ final class House: Sendable {
       identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1), keys: keys,
       authority: authority, log: Log(level: .error))
     identity = try await IdentityDomain(kit: kit, authority: authority, passwords: passwords, roles: Self.roles)
+    kit.subjects.register(identity.subjects)
     var registry = ServiceRegistry()
     identity.register(in: &registry)
     let access = AccessInterceptor(authority: authority, keys: keys, clock: clock, limits: limits)

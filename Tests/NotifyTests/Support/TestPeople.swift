@@ -58,6 +58,8 @@ final class TestPeople: Authority, People, Contacts, AudienceSource {
 
   func person(_ user: Identifier, in reader: any Reader) throws -> Person? { nil }
 
+  func user(handle: String, in reader: any Reader) throws -> Identifier? { nil }
+
   func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences {
     state.withLock { $0.preferences[user] ?? PersonalPreferences() }
   }

@@ -34,6 +34,8 @@ final class TestPeople: Authority, People, Contacts {
     return Standing(provedAt: Instant(seconds: 0))
   }
 
+  func user(handle: String, in reader: any Reader) throws -> Identifier? { nil }
+
   func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences { PersonalPreferences() }
 
   func person(_ user: Identifier, in reader: any Reader) throws -> Person? {

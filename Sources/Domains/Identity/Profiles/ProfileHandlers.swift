@@ -22,21 +22,9 @@ struct ProfileHandlers: ProfileService {
       try request.userID.isEmpty
       ? context.requireCaller().user : Identifier(request.userID, kind: IDKind.user, field: "user_id")
     return try await kit.database.read { reader in
-      guard let user = try UserRow.find(id, in: reader), user.state != .erased else { throw KitError.notFound("user") }
-      let isOwn = caller?.user == id
-      let mayLook = try isOwn || Self.isShown(id, to: caller, in: reader)
-      guard mayLook else { throw KitError.notFound("user") }
-      return Profile(user, isOwn: isOwn)
-    }
-  }
-
-  /// Whether somebody's profile is shown to somebody else.
-  private static func isShown(_ user: Identifier, to caller: Caller?, in reader: any Reader) throws -> Bool {
-    if let caller, caller.roles.holds(anyOf: RoleCatalog.staff.map(\.name)) { return true }
-    return switch try PreferencesRow.find(user, in: reader).visibility {
-    case .public: true
-    case .users: caller != nil
-    default: false
+      _ = try kit.subjects.visible(SubjectID(IDKind.user, id), to: caller, in: reader)
+      guard let user = try UserRow.find(id, in: reader) else { throw KitError.notFound(IDKind.user) }
+      return Profile(user, isOwn: caller?.user == id)
     }
   }
 
@@ -89,7 +77,11 @@ struct ProfileHandlers: ProfileService {
         key.seal($0, context: Self.sealingContext(user))
       }
       let old = wanted.etag.isEmpty ? 0 : Int64(wanted.etag) ?? -1
+      let shownBefore = try PreferencesRow.find(user, in: writer).visibility
       guard try row.replace(old, of: user, in: writer) else { throw KitError.etagMismatch }
+      if row.visibility != shownBefore {
+        try core.kit.subjects.visibilityChanged(of: SubjectID(IDKind.user, user), in: writer)
+      }
       return try core.preferences(PreferencesRow.find(user, in: writer), of: user, in: writer)
     }
   }

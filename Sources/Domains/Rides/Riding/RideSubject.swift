@@ -8,6 +8,13 @@ struct RideSubject: SubjectKind {
 
   var prefix: String { IDKind.ride }
 
+  /// Both sides made it; each sees it whatever they think of each other.
+  var traits: SubjectTraits {
+    var traits = SubjectTraits()
+    traits.isHiddenByBlocks = false
+    return traits
+  }
+
   func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
     try reader.ride(id).map { SubjectFacts(owner: $0.riderID) }
   }

@@ -1,0 +1,54 @@
+public import Base
+public import Storage
+
+/// What users are to each other, and what moderators have forbidden them. The social domain implements it.
+public protocol Community: Sendable {
+  /// Whether one of two users has blocked the other. What one of them owns is then hidden from the other:
+  /// `SubjectRegistry` asks for all domains.
+  func isBlocked(_ a: Identifier, _ b: Identifier, in reader: any Reader) throws -> Bool
+
+  /// Whether a user wants to hear nothing of another one.
+  func hasMuted(_ user: Identifier, _ other: Identifier, in reader: any Reader) throws -> Bool
+
+  /// Whether a user follows something; a request that waits does not count.
+  func isFollowing(_ user: Identifier, _ subject: SubjectID, in reader: any Reader) throws -> Bool
+
+  /// Until when a user may not post; nil for one who may. `Kit.mutate` asks for methods whose policy says that they post.
+  func restriction(of user: Identifier, in reader: any Reader) throws -> Instant?
+}
+
+/// The community of a kit: domains that are made before the social domain ask it as well as those after it. Where there is
+/// no social domain, nobody has said anything of anybody.
+///
+/// Linked once, before the first call; safe to share between threads.
+public final class CommunityLink: Community {
+  private let target = Locked<(any Community)?>(nil)
+
+  public init() {}
+
+  /// Says who answers. Once.
+  public func link(to community: any Community) {
+    target.withLock { target in
+      precondition(target == nil, "two communities")
+      target = community
+    }
+  }
+
+  private var community: (any Community)? { target.withLock { $0 } }
+
+  public func isBlocked(_ a: Identifier, _ b: Identifier, in reader: any Reader) throws -> Bool {
+    try community?.isBlocked(a, b, in: reader) ?? false
+  }
+
+  public func hasMuted(_ user: Identifier, _ other: Identifier, in reader: any Reader) throws -> Bool {
+    try community?.hasMuted(user, other, in: reader) ?? false
+  }
+
+  public func isFollowing(_ user: Identifier, _ subject: SubjectID, in reader: any Reader) throws -> Bool {
+    try community?.isFollowing(user, subject, in: reader) ?? false
+  }
+
+  public func restriction(of user: Identifier, in reader: any Reader) throws -> Instant? {
+    try community?.restriction(of: user, in: reader)
+  }
+}

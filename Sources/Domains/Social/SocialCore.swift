@@ -1,0 +1,90 @@
+import Base
+import DomainKit
+import SocialAPI
+import Storage
+
+/// What all parts of the social domain work with. Its methods in other files run inside a transaction that the caller has
+/// opened, unless they are `async`.
+struct SocialCore: Sendable {
+  let kit: Kit
+  let timers: Timers
+  let people: any People
+  let notices: any Notices
+  let limits: SocialLimits
+
+  var now: Instant { kit.clock.now() }
+
+  /// A user as shown beside what he or she has said or done.
+  func member(_ user: Identifier, in reader: any Reader) throws -> Member {
+    var member = Member()
+    member.userID = user.text(kind: IDKind.user)
+    if let person = try people.person(user, in: reader) {
+      member.handle = person.handle
+      member.displayName = person.displayName
+    }
+    return member
+  }
+
+  /// Whether one of two users has blocked the other, for somebody who looks at what the other has done.
+  func isHidden(_ other: Identifier, from caller: Caller?, in reader: any Reader) throws -> Bool {
+    guard let caller, caller.user != other, !caller.roles.isStaff else { return false }
+    return try kit.community.isBlocked(caller.user, other, in: reader)
+  }
+
+  /// A user who is not calling, as one who asks whether something may be seen.
+  func absent(_ user: Identifier, in reader: any Reader) throws -> Caller {
+    Caller(user: user, session: Identifier(rawValue: 0), roles: try people.roles(of: user, in: reader))
+  }
+
+  /// Takes one of what a user may do so often a day.
+  /// - Throws: `KitError.limitExceeded`.
+  func take(_ quota: String, of user: Identifier, limit: Int64, in writer: any Writer) throws {
+    let day = now.nanoseconds / 86_400_000_000_000
+    let taken = try writer.execute(
+      """
+      INSERT INTO social_quotas (user_id, quota, day, used) VALUES ($1, $2, $3, 1)
+      ON CONFLICT (user_id, quota) DO UPDATE SET
+        used = CASE WHEN social_quotas.day = excluded.day THEN social_quotas.used + 1 ELSE 1 END, day = excluded.day
+        WHERE social_quotas.day <> excluded.day OR social_quotas.used < $4
+      """, user, quota, day, limit)
+    guard taken == 1 else { throw KitError.limitExceeded }
+  }
+
+  /// Waits until no other transaction has this turn, and keeps it until the end of this one. A transaction takes one turn
+  /// at most, before anything else that others may hold.
+  func takeTurn(_ turn: Turn, in writer: any Writer) throws {
+    func isTaken() throws -> Bool {
+      try writer.firstForUpdate("SELECT number FROM social_turns WHERE number = $1", turn.number) { _ in true } ?? false
+    }
+    if try isTaken() { return }
+    try writer.execute("INSERT INTO social_turns (number) VALUES ($1) ON CONFLICT (number) DO NOTHING", turn.number)
+    guard try isTaken() else { throw RetryTransaction() }
+  }
+}
+
+/// What changes by one transaction at a time though it has no row of its own. Some share a number by chance: they only wait.
+struct Turn: Sendable {
+  private static let numbers: UInt64 = 1024
+
+  let number: Int64
+
+  /// What two users are to each other.
+  init(between a: Identifier, _ b: Identifier) {
+    number = Int64(min(a, b).mixed(max(a, b).mixed()) % Self.numbers)
+  }
+}
+
+extension Identifier {
+  /// Bits that differ though identifiers of one time are alike (the finalizer of SplitMix64).
+  func mixed(_ seed: UInt64 = 0) -> UInt64 {
+    var bits = UInt64(bitPattern: rawValue) &+ seed &+ 0x9e37_79b9_7f4a_7c15
+    bits = (bits ^ (bits >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
+    return bits ^ (bits >> 31)
+  }
+}
+
+/// The kind prefixes of the domain's ids.
+enum IDKind {
+  static let user = "user"
+}

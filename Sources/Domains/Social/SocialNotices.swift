@@ -1,0 +1,58 @@
+import Base
+import DomainKit
+import Storage
+
+/// What people are told of what others do.
+enum SocialNotices {
+  static let followed = NoticeKind(
+    "social.followed", ways: [.push], values: ["who": .text],
+    words: ["en": NoticeWords("{who} follows you")])
+  static let followRequested = NoticeKind(
+    "social.follow_requested", ways: [.push], values: ["who": .text],
+    words: ["en": NoticeWords("{who} asks to follow you")])
+  static let followAccepted = NoticeKind(
+    "social.follow_accepted", ways: [.push], values: ["who": .text],
+    words: ["en": NoticeWords("You follow {who} now")])
+
+  static let all = [followed, followRequested, followAccepted]
+}
+
+/// What somebody has done that another one is told once.
+enum Deed {
+  case followed
+  case followRequested
+  case followAccepted
+
+  fileprivate var kind: NoticeKind {
+    switch self {
+    case .followed: SocialNotices.followed
+    case .followRequested: SocialNotices.followRequested
+    case .followAccepted: SocialNotices.followAccepted
+    }
+  }
+
+  /// What it is about; nil for the one who did it.
+  fileprivate var subject: SubjectID? {
+    switch self {
+    case .followed, .followRequested, .followAccepted: nil
+    }
+  }
+}
+
+extension SocialCore {
+  /// Tells a user what another one has done, unless that is the same one, or the user wants to hear nothing of the other.
+  /// However often it is done and undone, it is told once.
+  func tell(_ user: Identifier, _ deed: Deed, by other: Identifier, in writer: any Writer) throws {
+    guard user != other, try !kit.community.hasMuted(user, other, in: writer),
+      try !kit.community.isBlocked(user, other, in: writer)
+    else { return }
+    let doer = SubjectID(IDKind.user, other)
+    let object = deed.subject ?? doer
+    let name = try people.person(other, in: writer)?.displayName ?? ""
+    try notices.notify(
+      user,
+      Notice(
+        deed.kind, key: "\(deed.kind.name)/\(object.text)/\(doer.text)", about: object, ["who": .text(name)]),
+      in: writer)
+  }
+}
