@@ -99,6 +99,7 @@ struct House: Sendable {
       rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
       let social = SocialDomain(kit: kit, timers: timers, people: identity.people, notices: notify.notices)
       kit.community.link(to: social.community)
+      kit.subjects.observe(social.observer)
       let checked: [any Domain] = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), rides, social]
       domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })

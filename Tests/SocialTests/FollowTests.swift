@@ -249,5 +249,9 @@ import Testing
 
 @Test func `the error table of the social domain is as documented`() {
   let table = SocialError.samples.map { "\($0.mapping.reason) \($0.mapping.code)" }
-  #expect(table == ["INVALID_REQUEST INVALID_ARGUMENT"])
+  #expect(
+    table == [
+      "INVALID_REQUEST INVALID_ARGUMENT", "INVALID_REQUEST INVALID_ARGUMENT", "BAD_EMOJI INVALID_ARGUMENT",
+      "REACTION_NOT_TAKEN FAILED_PRECONDITION", "COMMENTS_OFF FAILED_PRECONDITION",
+    ])
 }

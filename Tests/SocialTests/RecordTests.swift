@@ -42,6 +42,63 @@ import Testing
     #expect(try await world.broken().isEmpty)
     await world.close()
   }
+
+  @Test func `comments become tombstones, and reactions and links go with their counts`() async throws {
+    var limits = SocialLimits()
+    limits.erasedAtOnce = 2
+    let world = try await World.open(limits: limits)
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let thing = try await world.thing(of: bob)
+    let first = try await ada.comment("my secret", on: thing)
+    try await bob.comment("@ada said so", on: thing, replyTo: first.id)
+    for number in 0..<4 { try await ada.comment("more \(number)", on: thing) }
+    try await ada.react(.like, to: thing)
+    try await ada.react(.emoji, "👍", to: thing)
+    try await ada.react(.save, to: thing)
+    let link = try await ada.share(thing)
+    _ = try await bob.resolve(link.token)
+    let bobs = try await bob.share(thing)
+    _ = try await ada.resolve(bobs.token)
+    let kinds = try await world.exported(ada).map { String($0.prefix { $0 != " " }) }
+    #expect(kinds == Array(repeating: "Reaction", count: 3) + Array(repeating: "Comment", count: 5) + ["ShareLink"])
+    #expect(try await world.exported(ada)[3].contains("my secret"))
+
+    try await world.erase(ada)
+    #expect(try await world.exported(ada).isEmpty)
+    #expect(try await bob.texts(on: thing) == ["†"])
+    #expect(try await bob.texts(on: thing, below: first) == ["@ said so"])
+    #expect(try await world.counters(thing) == ["comments": 1, "shares": 1])
+    #expect(try await bob.links().map(\.useCount) == [0])
+    let isLeft = try await world.database.read { reader in
+      try reader.exists(
+        "SELECT 1 FROM social_comments WHERE author_id = $1 OR text LIKE '%secret%' OR text LIKE '%ada%'", ada.id)
+    }
+    #expect(!isLeft)
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `the audit names what breaks an invariant`() async throws {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let thing = try await world.thing(of: bob)
+    let comment = try await ada.comment("here", on: thing)
+    try await ada.block(bob.text)
+    _ = try await world.database.write { writer in
+      try writer.execute("UPDATE social_comments SET parent_id = 7")
+      try writer.execute(
+        """
+        INSERT INTO social_follows (follower_id, target_id, target_kind, id, state, created_at)
+        VALUES ($1, $2, 'user', 1, 1, 1)
+        """, bob.id, ada.id)
+      try writer.execute("UPDATE social_counters SET value = 2 WHERE counter = 'comments'")
+    }
+    let broken = try await world.broken()
+    #expect(broken.map(\.number) == [3, 7, 7])
+    #expect(broken.flatMap(\.violations).contains(thing))
+    #expect(broken[1].violations == [ada.text] && broken[2].violations == [comment.id])
+    await world.close()
+  }
 }
 
 extension World {

@@ -14,6 +14,12 @@ struct SocialAudit {
           SELECT MAX(kind), id FROM (
             SELECT target_kind AS kind, target_id AS id, 'followers' AS counter, 1 AS n FROM social_follows WHERE state = 2
             UNION ALL SELECT 'user', follower_id, 'following', 1 FROM social_follows WHERE state = 2
+            UNION ALL SELECT subject_kind, subject_id,
+              CASE kind WHEN 1 THEN 'likes' WHEN 2 THEN 'emoji:' || emoji ELSE 'saves' END, 1 FROM social_reactions
+            UNION ALL SELECT subject_kind, subject_id, 'comments', 1 FROM social_comments WHERE state = 1
+            UNION ALL SELECT 'cmt', parent_id, 'replies', 1 FROM social_comments WHERE state = 1 AND parent_id <> 0
+            UNION ALL SELECT subject_kind, subject_id, 'shares', 1 FROM social_links WHERE revoked_at IS NULL
+            UNION ALL SELECT 'link', link_id, 'uses', 1 FROM social_link_uses
             UNION ALL SELECT subject_kind, subject_id, counter, -value FROM social_counters
           ) t GROUP BY id, counter HAVING SUM(n) <> 0
           """),
@@ -26,6 +32,15 @@ struct SocialAudit {
           OR EXISTS (
             SELECT 1 FROM social_follows f
             WHERE f.follower_id = b.other_id AND f.target_id = b.user_id AND f.target_kind = 'user'))
+          """),
+      try report(
+        7, "a reply hangs on the same thing as its comment, and a tombstone says nothing", over: "social_comments",
+        violations: """
+          SELECT 'cmt', c.id FROM social_comments c WHERE (c.state = 4 AND c.text <> '') OR (
+            c.parent_id <> 0 AND NOT EXISTS (
+              SELECT 1 FROM social_comments p
+              WHERE p.subject_id = c.subject_id AND p.parent_id = 0 AND p.id = c.parent_id
+                AND p.subject_kind = c.subject_kind))
           """),
     ]
   }

@@ -1,4 +1,5 @@
 import Base
+import Cryptography
 import DomainKit
 import SocialAPI
 import Storage
@@ -11,6 +12,11 @@ struct SocialCore: Sendable {
   let people: any People
   let notices: any Notices
   let limits: SocialLimits
+  let board: CounterBoard
+  /// Proves links.
+  let linkKey: SecretKey
+  /// Waits between two messages of a stream that conflates.
+  let pause: @Sendable (Duration) async throws -> Void
 
   var now: Instant { kit.clock.now() }
 
@@ -87,4 +93,6 @@ extension Identifier {
 /// The kind prefixes of the domain's ids.
 enum IDKind {
   static let user = "user"
+  static let comment = "cmt"
+  static let link = "link"
 }

@@ -3,31 +3,48 @@ public import DomainKit
 public import RPC
 import SocialAPI
 public import Storage
+public import Streaming
 
 /// What people say to each other and about things, for all domains: following, and what hangs on subjects.
 ///
 ///     let social = SocialDomain(kit: kit, timers: timers, people: identity.people, notices: notify.notices)
 ///     kit.community.link(to: social.community)
+///     kit.subjects.observe(social.observer)
 ///     social.register(in: &registry)
 public struct SocialDomain: Domain {
   public static let name = "social"
   public static var migrations: [Migration] { SocialSchema.migrations }
   public static var descriptors: [[UInt8]] { [SocialAPIDescriptors.serializedFileDescriptorSet] }
+  public static var roles: [RoleDefinition] { [RoleDefinition("social.moderator")] }
   public static var noticeKinds: [NoticeKind] { SocialNotices.all }
 
   let core: SocialCore
+  private let background = BackgroundLoop()
+  /// How late a change that another node has made, and of which its word was lost, is seen.
+  private static let lookInterval = Duration.seconds(1)
 
   /// - Parameters:
   ///   - people: tells how users are shown.
   ///   - notices: knows the kinds that this domain declares.
+  ///   - pause: waits between two messages of a stream of counters; tests do not.
   public init(
-    kit: Kit, timers: Timers, people: any People, notices: any Notices, limits: SocialLimits = SocialLimits()
+    kit: Kit, timers: Timers, people: any People, notices: any Notices, limits: SocialLimits = SocialLimits(),
+    pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   ) {
-    core = SocialCore(kit: kit, timers: timers, people: people, notices: notices, limits: limits)
+    core = SocialCore(
+      kit: kit, timers: timers, people: people, notices: notices, limits: limits, board: CounterBoard(kit: kit),
+      linkKey: kit.keys.derived(for: "social links 1"), pause: pause)
   }
 
   /// What users are to each other, as all domains ask.
   public var community: any Community { SocialCommunity() }
+
+  /// Ends streams about what has become hidden.
+  public var observer: any SubjectObserver { CommentWatchers(core: core) }
+
+  public var subjects: [any SubjectKind] { [CommentSubject(core: core)] }
+
+  public var topicRetention: [String: TopicRetention] { ["comments": TopicRetention(age: .seconds(7 * 86_400))] }
 
   public var audiences: [any AudienceSource] { [Followers(subjects: core.kit.subjects)] }
 
@@ -35,7 +52,23 @@ public struct SocialDomain: Domain {
 
   public func register(in registry: inout ServiceRegistry) {
     FollowHandlers(core: core).register(in: &registry)
+    ReactionHandlers(core: core).register(in: &registry)
+    CommentHandlers(core: core).register(in: &registry)
+    ShareHandlers(core: core).register(in: &registry)
   }
+
+  public func start() async throws {
+    // Alone, a node knows of all changes as they commit.
+    guard core.kit.others != nil else { return }
+    background.start { [background, core] in
+      while !background.isStopping {
+        core.board.wakeAll()
+        await background.pause(atMost: Self.lookInterval)
+      }
+    }
+  }
+
+  public func stop() async { await background.stop() }
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {

@@ -6,10 +6,23 @@ import RPC
 enum SocialError: DomainError {
   /// A list of relations of no kind in particular.
   case noRelationKind
+  /// A reaction of no kind in particular.
+  case noReactionKind
+  /// Not one emoji, or one where none belongs.
+  case badEmoji
+  /// The thing does not take reactions of this kind.
+  case reactionNotTaken
+  /// The thing's owner wants no comments.
+  case commentsOff
 
   var mapping: ErrorMapping {
     switch self {
-    case .noRelationKind: Self.invalid("INVALID_REQUEST", "kind", "says nothing")
+    case .noRelationKind, .noReactionKind: Self.invalid("INVALID_REQUEST", "kind", "says nothing")
+    case .badEmoji: Self.invalid("BAD_EMOJI", "emoji", "one emoji for EMOJI, nothing for other kinds")
+    case .reactionNotTaken:
+      ErrorMapping("REACTION_NOT_TAKEN", "things of this kind do not take such reactions")
+    case .commentsOff:
+      ErrorMapping("COMMENTS_OFF", "comments are switched off")
     }
   }
 
@@ -20,5 +33,7 @@ enum SocialError: DomainError {
   }
 
   /// One sample of each case, for the golden test of the table.
-  static let samples: [SocialError] = [.noRelationKind]
+  static let samples: [SocialError] = [
+    .noRelationKind, .noReactionKind, .badEmoji, .reactionNotTaken, .commentsOff,
+  ]
 }

@@ -13,8 +13,20 @@ enum SocialNotices {
   static let followAccepted = NoticeKind(
     "social.follow_accepted", ways: [.push], values: ["who": .text],
     words: ["en": NoticeWords("You follow {who} now")])
+  static let reacted = NoticeKind(
+    "social.reacted", ways: [], values: ["who": .text, "emoji": .text],
+    words: ["en": NoticeWords("{who}: {emoji}")])
+  static let replied = NoticeKind(
+    "social.replied", ways: [.push], values: ["who": .text],
+    words: ["en": NoticeWords("{who} replied to you")])
+  static let mentioned = NoticeKind(
+    "social.mentioned", ways: [.push], values: ["who": .text],
+    words: ["en": NoticeWords("{who} mentioned you")])
+  static let commented = NoticeKind(
+    "social.commented", ways: [], values: ["who": .text],
+    words: ["en": NoticeWords("{who} wrote a comment")])
 
-  static let all = [followed, followRequested, followAccepted]
+  static let all = [followed, followRequested, followAccepted, reacted, replied, mentioned, commented]
 }
 
 /// What somebody has done that another one is told once.
@@ -22,12 +34,22 @@ enum Deed {
   case followed
   case followRequested
   case followAccepted
+  /// Gave an emoji to something.
+  case reacted(SubjectID, String)
+  /// What was written: a comment.
+  case replied(SubjectID)
+  case mentioned(SubjectID)
+  case commented(SubjectID)
 
   fileprivate var kind: NoticeKind {
     switch self {
     case .followed: SocialNotices.followed
     case .followRequested: SocialNotices.followRequested
     case .followAccepted: SocialNotices.followAccepted
+    case .reacted: SocialNotices.reacted
+    case .replied: SocialNotices.replied
+    case .mentioned: SocialNotices.mentioned
+    case .commented: SocialNotices.commented
     }
   }
 
@@ -35,6 +57,7 @@ enum Deed {
   fileprivate var subject: SubjectID? {
     switch self {
     case .followed, .followRequested, .followAccepted: nil
+    case .reacted(let subject, _), .replied(let subject), .mentioned(let subject), .commented(let subject): subject
     }
   }
 }
@@ -48,11 +71,9 @@ extension SocialCore {
     else { return }
     let doer = SubjectID(IDKind.user, other)
     let object = deed.subject ?? doer
-    let name = try people.person(other, in: writer)?.displayName ?? ""
+    var values: [String: NoticeValue] = ["who": .text(try people.person(other, in: writer)?.displayName ?? "")]
+    if case .reacted(_, let emoji) = deed { values["emoji"] = .text(emoji) }
     try notices.notify(
-      user,
-      Notice(
-        deed.kind, key: "\(deed.kind.name)/\(object.text)/\(doer.text)", about: object, ["who": .text(name)]),
-      in: writer)
+      user, Notice(deed.kind, key: "\(deed.kind.name)/\(object.text)/\(doer.text)", about: object, values), in: writer)
   }
 }

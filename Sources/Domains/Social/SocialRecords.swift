@@ -13,7 +13,10 @@ struct SocialRecords: PersonalRecords {
 
   /// Whose rows go first, and one kind after the other: each step of a transaction's size, until nothing is left of it.
   func erase(_ user: Identifier, in writer: any Writer) throws -> Bool {
-    for part in [eraseFollows] where try part(user, writer) { return true }
+    for part in [eraseFollows, eraseReactions, eraseComments, eraseMentions, eraseLinks, eraseUses]
+    where try part(user, writer) {
+      return true
+    }
     for table in ["social_barriers", "social_restrictions", "social_quotas"] {
       try writer.execute("DELETE FROM \(table) WHERE user_id = $1", user)
     }
@@ -31,6 +34,57 @@ struct SocialRecords: PersonalRecords {
     return !rows.isEmpty
   }
 
+  private func eraseReactions(_ user: Identifier, _ writer: any Writer) throws -> Bool {
+    let rows = try writer.rows(
+      "SELECT \(ReactionRow.columns) FROM social_reactions WHERE user_id = $1 LIMIT $2", user, core.limits.erasedAtOnce,
+      make: ReactionRow.init)
+    for row in rows { try core.clearReaction(row.kind, from: row.subject, by: user, in: writer) }
+    return !rows.isEmpty
+  }
+
+  /// Comments become tombstones, which keep what others replied.
+  private func eraseComments(_ user: Identifier, _ writer: any Writer) throws -> Bool {
+    let ids: [Identifier] = try writer.rows(
+      "SELECT id FROM social_comments WHERE author_id = $1 LIMIT $2", user, core.limits.erasedAtOnce
+    ) { $0[0] }
+    for id in ids {
+      guard var row = try CommentRow.held(id, in: writer) else { continue }
+      try core.bury(&row, in: writer)
+      row.author = Identifier(rawValue: 0)
+      try row.update(in: writer)
+    }
+    return !ids.isEmpty
+  }
+
+  private func eraseMentions(_ user: Identifier, _ writer: any Writer) throws -> Bool {
+    let rows: [(comment: Identifier, position: Int64)] = try writer.rows(
+      "SELECT comment_id, position FROM social_mentions WHERE user_id = $1 LIMIT $2", user, core.limits.erasedAtOnce
+    ) { ($0[0], $0[1]) }
+    for (comment, position) in rows {
+      try writer.execute("DELETE FROM social_mentions WHERE comment_id = $1 AND position = $2", comment, position)
+    }
+    return !rows.isEmpty
+  }
+
+  private func eraseLinks(_ user: Identifier, _ writer: any Writer) throws -> Bool {
+    let rows = try writer.rows(
+      "SELECT \(LinkRow.columns) FROM social_links WHERE maker_id = $1 LIMIT $2", user, core.limits.erasedAtOnce,
+      make: LinkRow.init)
+    for row in rows { try core.remove(row, in: writer) }
+    return !rows.isEmpty
+  }
+
+  private func eraseUses(_ user: Identifier, _ writer: any Writer) throws -> Bool {
+    let links: [Identifier] = try writer.rows(
+      "SELECT link_id FROM social_link_uses WHERE user_id = $1 LIMIT $2", user, core.limits.erasedAtOnce
+    ) { $0[0] }
+    for link in links {
+      try writer.execute("DELETE FROM social_link_uses WHERE link_id = $1 AND user_id = $2", link, user)
+      try core.count(.uses, of: SubjectID(IDKind.link, link), by: -1, actor: user, in: writer)
+    }
+    return !links.isEmpty
+  }
+
   func export(
     _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws {
@@ -46,6 +100,20 @@ struct SocialRecords: PersonalRecords {
     for row in try reader.rows(
       "SELECT \(FollowRow.columns) FROM social_follows WHERE follower_id = $1 ORDER BY id", user, make: FollowRow.init)
     { try write("Follow", Follow(row)) }
+    for row in try reader.rows(
+      "SELECT \(ReactionRow.columns) FROM social_reactions WHERE user_id = $1 ORDER BY id", user, make: ReactionRow.init
+    ) { try write("Reaction", Reaction(row)) }
+    let myself = Caller(user: user, session: Identifier(rawValue: 0))
+    let view = CommentReader(core, for: myself, in: reader)
+    for row in try reader.rows(
+      "SELECT \(CommentRow.columns) FROM social_comments WHERE author_id = $1 AND state <> 4 ORDER BY id", user,
+      make: CommentRow.init)
+    {
+      if let comment = try view.show(row) { try write("Comment", comment) }
+    }
+    for row in try reader.rows(
+      "SELECT \(LinkRow.columns) FROM social_links WHERE maker_id = $1 ORDER BY id", user, make: LinkRow.init)
+    { try write("ShareLink", core.message(row, in: reader)) }
     for (barrier, kind) in [(Barrier.block, "Block"), (.mute, "Mute")] {
       let others: [(Identifier, Instant)] = try reader.rows(
         "SELECT other_id, created_at FROM social_barriers WHERE user_id = $1 AND kind = $2 ORDER BY id", user,

@@ -69,6 +69,78 @@ enum SocialSchema {
         CREATE TABLE social_turns (
           number INTEGER PRIMARY KEY
         );
-        """)
+        """),
+    Migration(
+      "social", 2, "reactions, comments, links",
+      sql: """
+        -- kind is 1 for a like, 2 for an emoji, 3 for what is kept. id is when in the order of all it was set.
+        -- distributed by user_id
+        CREATE TABLE social_reactions (
+          user_id INTEGER NOT NULL,
+          subject_id INTEGER NOT NULL,
+          kind INTEGER NOT NULL,
+          subject_kind TEXT NOT NULL,
+          emoji TEXT NOT NULL,
+          id INTEGER NOT NULL,
+          created_at INTEGER NOT NULL,
+          PRIMARY KEY (user_id, subject_id, kind)
+        ) WITHOUT ROWID;
+        CREATE INDEX social_reactions_made ON social_reactions (user_id, kind, id);
+        CREATE INDEX social_reactions_sort ON social_reactions (user_id, kind, subject_kind, id);
+
+        -- parent_id is 0 for what stands for itself. author_id is 0 once the author is erased. state is 1 visible, 2 held,
+        -- 3 removed, 4 deleted. Who is named is in social_mentions alone: the text has an @ in the handle's place.
+        -- distributed by subject_id
+        CREATE TABLE social_comments (
+          subject_id INTEGER NOT NULL,
+          parent_id INTEGER NOT NULL,
+          id INTEGER NOT NULL,
+          subject_kind TEXT NOT NULL,
+          author_id INTEGER NOT NULL,
+          replied_to INTEGER,
+          text TEXT NOT NULL,
+          state INTEGER NOT NULL,
+          score INTEGER NOT NULL,
+          version INTEGER NOT NULL,
+          created_at INTEGER NOT NULL,
+          edited_at INTEGER,
+          PRIMARY KEY (subject_id, parent_id, id)
+        ) WITHOUT ROWID;
+        CREATE INDEX social_comments_id ON social_comments (id);
+        CREATE INDEX social_comments_author ON social_comments (author_id, id);
+
+        -- position is that of the @, in code points.
+        -- distributed by comment_id
+        CREATE TABLE social_mentions (
+          comment_id INTEGER NOT NULL,
+          position INTEGER NOT NULL,
+          user_id INTEGER NOT NULL,
+          PRIMARY KEY (comment_id, position)
+        ) WITHOUT ROWID;
+        CREATE INDEX social_mentions_user ON social_mentions (user_id);
+
+        -- distributed by maker_id
+        CREATE TABLE social_links (
+          maker_id INTEGER NOT NULL,
+          id INTEGER NOT NULL,
+          subject_kind TEXT NOT NULL,
+          subject_id INTEGER NOT NULL,
+          created_at INTEGER NOT NULL,
+          revoked_at INTEGER,
+          PRIMARY KEY (maker_id, id)
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX social_links_live ON social_links (maker_id, subject_id) WHERE revoked_at IS NULL;
+        CREATE INDEX social_links_id ON social_links (id);
+
+        -- Who has followed a link.
+        -- distributed by link_id
+        CREATE TABLE social_link_uses (
+          link_id INTEGER NOT NULL,
+          user_id INTEGER NOT NULL,
+          used_at INTEGER NOT NULL,
+          PRIMARY KEY (link_id, user_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX social_link_uses_user ON social_link_uses (user_id);
+        """),
   ]
 }

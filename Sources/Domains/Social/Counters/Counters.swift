@@ -9,11 +9,32 @@ enum Counter: Sendable, Hashable {
   case followers
   /// What it follows itself, if it is a user.
   case following
+  /// Those who like it.
+  case likes
+  /// Those who gave it this emoji.
+  case emoji(String)
+  /// Those who keep it.
+  case saves
+  /// Visible comments on it and replies to them.
+  case comments
+  /// Visible replies to it, if it is a comment.
+  case replies
+  /// Links to it that lead there.
+  case shares
+  /// Those who have followed it, if it is a link.
+  case uses
 
   var name: String {
     switch self {
     case .followers: "followers"
     case .following: "following"
+    case .likes: "likes"
+    case .emoji(let emoji): "emoji:" + emoji
+    case .saves: "saves"
+    case .comments: "comments"
+    case .replies: "replies"
+    case .shares: "shares"
+    case .uses: "uses"
     }
   }
 }
@@ -29,6 +50,7 @@ extension SocialCore {
       INSERT INTO social_counters (subject_id, counter, part, subject_kind, value) VALUES ($1, $2, $3, $4, $5)
       ON CONFLICT (subject_id, counter, part) DO UPDATE SET value = social_counters.value + excluded.value
       """, subject.id, counter.name, Int64(actor.mixed() % UInt64(limits.counterParts)), subject.kind, difference)
+    writer.afterCommit { [board] in board.changed(subject) }
   }
 
   /// All counters of a subject by name.

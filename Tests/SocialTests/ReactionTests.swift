@@ -1,0 +1,123 @@
+import Base
+import DomainKit
+import IdentityAPI
+import RPC
+import Refusals
+import SocialAPI
+import Storage
+import Testing
+
+@testable import Social
+
+@Suite struct ReactionTests {
+  @Test func `there is one reaction of each kind by each user, and another emoji takes the first one's place`()
+    async throws
+  {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let thing = try await world.thing(of: ada)
+    let like = try await bob.react(.like, to: thing)
+    #expect(try await bob.react(.like, to: thing) == like)
+    try await bob.react(.save, to: thing)
+    try await bob.react(.emoji, "👍", to: thing)
+    try await bob.react(.emoji, "🏴‍☠️", to: thing)
+    try await ada.react(.emoji, "❤️", to: thing)
+    #expect(
+      try await world.counters(thing) == ["likes": 1, "saves": 1, "emoji:🏴‍☠️": 1, "emoji:❤️": 1])
+    // The owner is told of the emoji, once, and of nothing of one's own.
+    #expect(try await ada.notices() == ["social.reacted"])
+    try await bob.clear(.like, from: thing)
+    try await bob.clear(.like, from: thing)
+    try await bob.clear(.emoji, from: thing)
+    #expect(try await world.counters(thing) == ["saves": 1, "emoji:❤️": 1])
+
+    for emoji in ["", "a", "1", "👍👍", "👍a", "❤"] {
+      await expectRefusal(.invalidArgument, "BAD_EMOJI") { try await bob.react(.emoji, emoji, to: thing) }
+    }
+    await expectRefusal(.invalidArgument, "BAD_EMOJI") { try await bob.react(.like, "👍", to: thing) }
+    await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await bob.react(.unspecified, to: thing) }
+    await expectRefusal(.failedPrecondition, "REACTION_NOT_TAKEN") { try await bob.react(.like, to: ada.text) }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await bob.react(.like, to: "thing_0000000000007") }
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `lists show what the caller may see, and what somebody keeps to nobody else`() async throws {
+    let world = try await World.open()
+    let (ada, bob, eve) = (try await world.user("ada"), try await world.user("bob"), try await world.user("eve"))
+    let things = [try await world.thing(of: ada), try await world.thing(of: ada), try await world.thing(of: eve)]
+    for thing in things { try await bob.react(.like, to: thing) }
+    try await bob.react(.save, to: things[0])
+    let comment = try await ada.comment("hello", on: things[0])
+    try await bob.react(.like, to: comment.id)
+    #expect(try await eve.reactions(of: bob, .like) == [comment.id, things[2], things[1], things[0]])
+    #expect(try await eve.reactions(of: bob, .like, on: "cmt") == [comment.id])
+    #expect(try await bob.reactions(of: bob, .save) == [things[0]])
+    await expectRefusal(.notFound, "NOT_FOUND") { _ = try await eve.reactions(of: bob, .save) }
+    try await world.hide(things[0])
+    #expect(try await world.stranger().reactions(of: bob, .like) == [things[2], things[1]])
+    #expect(try await bob.reactions(of: bob, .save).isEmpty)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await bob.react(.emoji, "👍", to: things[0]) }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await bob.react(.emoji, "👍", to: comment.id) }
+    // What is hidden by now can be taken back all the same.
+    try await bob.clear(.like, from: things[0])
+    #expect(try await world.counters(things[0]) == ["saves": 1, "comments": 1])
+    try await bob.show(profileTo: .private)
+    await expectRefusal(.notFound, "NOT_FOUND") { _ = try await eve.reactions(of: bob, .like) }
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `invariant 3: 50 users who like and take it back at once leave counters that are their rows`() async throws
+  {
+    let world = try await World.open()
+    let owner = try await world.user("owner")
+    let thing = try await world.thing(of: owner)
+    var fans: [Somebody] = []
+    for number in 0..<50 { fans.append(try await world.user("fan\(number)")) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for (number, fan) in fans.enumerated() {
+        group.addTask {
+          for round in 0..<3 {
+            try await fan.react(.like, to: thing)
+            try await fan.react(.emoji, round == 1 ? "👍" : "🎉", to: thing)
+            if round < 2 || number.isMultiple(of: 2) { try await fan.clear(.like, from: thing) }
+          }
+        }
+        // The same user on two devices.
+        group.addTask { try await fan.react(.save, to: thing) }
+        group.addTask { try await fan.react(.save, to: thing) }
+      }
+      try await group.waitForAll()
+    }
+    #expect(try await world.counters(thing) == ["likes": 25, "saves": 50, "emoji:🎉": 50])
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `counters are streamed as they change, and to nobody who may not see the thing`() async throws {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let thing = try await world.thing(of: ada)
+    try await bob.react(.like, to: thing)
+    let stream = world.stranger().watchCounters(thing)
+    #expect(try await stream.responses.next()?.counters?.likes == 1)
+    try await ada.react(.like, to: thing)
+    #expect(try await stream.responses.next()?.counters?.likes == 2)
+    try await bob.react(.emoji, "👍", to: thing)
+    let third = try #require(try await stream.responses.next()?.counters)
+    #expect(third.likes == 2 && third.emojis.map(\.emoji) == ["👍"] && third.emojis.map(\.count) == [1])
+    // A change that comes back to the same numbers may be told or not; the newest numbers are.
+    try await bob.clear(.emoji, from: thing)
+    try await bob.clear(.like, from: thing)
+    while let counters = try await stream.responses.next()?.counters {
+      if counters.likes == 1, counters.emojis.isEmpty { break }
+    }
+    try await world.hide(thing)
+    try await ada.react(.save, to: thing)
+    await expectRefusal(.notFound, "NOT_FOUND") { while try await stream.responses.next() != nil {} }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await bob.watchCounters(thing).responses.next() }
+    #expect(try await ada.watchCounters(thing).responses.next()?.counters?.saves == 1)
+    await world.close()
+  }
+}
