@@ -92,6 +92,8 @@ public enum AuditFact: Sendable, Equatable {
   case count(Int)
   /// Why, in a word.
   case reason(StaticString)
+  /// A flag, table or method, by the name that code declares.
+  case setting(String)
 
   /// What the trail calls it.
   public var name: String {
@@ -101,6 +103,7 @@ public enum AuditFact: Sendable, Equatable {
     case .until: "until"
     case .count: "count"
     case .reason: "reason"
+    case .setting: "setting"
     }
   }
 
@@ -112,6 +115,7 @@ public enum AuditFact: Sendable, Equatable {
     case .until(let instant): "\(instant.nanoseconds)"
     case .count(let count): "\(count)"
     case .reason(let word): "\(word)"
+    case .setting(let name): name
     }
   }
 

@@ -19,6 +19,12 @@ public protocol Domain: Sendable {
   /// What it tells people; nothing by default.
   static var noticeKinds: [NoticeKind] { get }
 
+  /// The flags that it asks; none by default.
+  static var flags: [FlagDeclaration] { get }
+
+  /// The tables of dated rows that it looks things up in; none by default.
+  static var tables: [TableDefinition] { get }
+
   /// Serialized FileDescriptorSets of its protos, for reflection and JSON; none by default.
   static var descriptors: [[UInt8]] { get }
 
@@ -54,6 +60,8 @@ public protocol Domain: Sendable {
 extension Domain {
   public static var roles: [RoleDefinition] { [] }
   public static var noticeKinds: [NoticeKind] { [] }
+  public static var flags: [FlagDeclaration] { [] }
+  public static var tables: [TableDefinition] { [] }
   public static var descriptors: [[UInt8]] { [] }
   public var topicRetention: [String: TopicRetention] { [:] }
   public var subjects: [any SubjectKind] { [] }

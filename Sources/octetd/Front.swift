@@ -3,16 +3,13 @@ import BenchAPI
 import BenchServices
 import ChannelzAPI
 import DomainKit
-import GoogleRPC
 import HTTP2
 import Observability
-import OctetTypes
 import ProtobufRuntime
 import RPC
 import StandardServices
 import StandardServicesAPI
 import WebProtocols
-import WellKnownTypes
 
 /// The side that clients see: the registered services, the RPC core, and the HTTP/2 server that carries it.
 struct Front: Sendable {
@@ -64,12 +61,7 @@ struct Front: Sendable {
     let pool: DescriptorPool
     do {
       pool = try DescriptorPool(
-        serializedFileDescriptorSets: [
-          StandardServicesAPIDescriptors.serializedFileDescriptorSet,
-          WellKnownTypesDescriptors.serializedFileDescriptorSet, GoogleRPCDescriptors.serializedFileDescriptorSet,
-          OctetTypesDescriptors.serializedFileDescriptorSet,
-        ]
-          + House.kinds.flatMap { $0.descriptors }
+        serializedFileDescriptorSets: [StandardServicesAPIDescriptors.serializedFileDescriptorSet] + House.descriptors
           + (channelz == nil ? [] : [ChannelzAPIDescriptors.serializedFileDescriptorSet])
           + (configuration.serves(Self.bench) ? [BenchAPIDescriptors.serializedFileDescriptorSet] : []))
     } catch {
@@ -78,7 +70,7 @@ struct Front: Sendable {
     Reflection.register(in: &registry, pool: pool)
     let access = AccessInterceptor(
       authority: house.authority, keys: house.kit.keys, clock: house.kit.clock, limits: configuration.rateLimits,
-      openServices: Self.openServices, refusedCalls: house.kit.refusedCalls)
+      openServices: Self.openServices, refusedCalls: house.kit.refusedCalls, switches: house.admin.switches)
     do {
       group = try EventLoopGroup(loops: configuration.loops)
     } catch {

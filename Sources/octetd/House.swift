@@ -1,3 +1,4 @@
+import Admin
 import Audit
 import Base
 import Blobs
@@ -5,16 +6,20 @@ import Chat
 import Couriers
 import Cryptography
 import DomainKit
+import GoogleRPC
 import Identity
 import Jobs
 import NATS
 import Notify
+import OctetTypes
+import ProtobufRuntime
 import Rides
 import Social
 import Storage
 import StoragePostgreSQL
 import StorageSQLite
 import Streaming
+import WellKnownTypes
 
 /// Everything that lies below the RPC core: the database, what runs on it, and the domains.
 struct House: Sendable {
@@ -33,6 +38,7 @@ struct House: Sendable {
   let authority: IdentityAuthority
   let identity: IdentityDomain
   let rides: RidesDomain
+  let admin: AdminDomain
   /// All of them, in the order in which they are started.
   let domains: [any Domain]
   /// Only where the benchmark is served.
@@ -50,12 +56,27 @@ struct House: Sendable {
 
   /// Those that a server has, each after those whose tables it refers to.
   static let kinds: [any Domain.Type] = [
-    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, RidesDomain.self, SocialDomain.self,
+    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, AdminDomain.self, RidesDomain.self,
+    SocialDomain.self,
     AuditDomain.self,
   ]
 
   private static let migrations =
     NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + kinds.flatMap { $0.migrations }
+
+  /// The descriptors of all domains and of the types that they use.
+  static let descriptors =
+    [
+      WellKnownTypesDescriptors.serializedFileDescriptorSet, GoogleRPCDescriptors.serializedFileDescriptorSet,
+      OctetTypesDescriptors.serializedFileDescriptorSet,
+    ] + kinds.flatMap { $0.descriptors }
+
+  /// The methods of all domains, also of those that this node does not serve: `octet.jobs.v1.JobService/ListJobs`.
+  private static func methodPaths() throws(DescriptorError) -> [String] {
+    try DescriptorPool(serializedFileDescriptorSets: descriptors).services.flatMap { service in
+      service.methods.map { "\(service.fullName)/\($0.name)" }
+    }
+  }
 
   /// Opens the data directory and the database, brings the schema up to date, and loads what the domains keep in
   /// memory. Starts nothing.
@@ -97,10 +118,13 @@ struct House: Sendable {
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
         kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log))
       rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
+      admin = AdminDomain(
+        kit: kit, flags: Self.kinds.flatMap { $0.flags }, tables: Self.kinds.flatMap { $0.tables },
+        methods: try Self.methodPaths())
       let social = SocialDomain(kit: kit, timers: timers, people: identity.people, notices: notify.notices)
       kit.community.link(to: social.community)
       kit.subjects.observe(social.observer)
-      let checked: [any Domain] = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), rides, social]
+      let checked: [any Domain] = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social]
       domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })
       for domain in domains { kit.subjects.register(domain.subjects) }

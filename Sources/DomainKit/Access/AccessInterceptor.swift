@@ -1,7 +1,7 @@
 public import Base
 public import RPC
 
-/// Decides before each call who makes it and whether they may: credentials, the method's policy, rate limits. No
+/// Decides before each call who makes it and whether they may: credentials, the method's policy, rate limits, whether the method is switched off. No
 /// handler writes any of this by hand.
 public final class AccessInterceptor: ServerInterceptor {
   /// How many verified headers are remembered: checking a signature costs ten times what the rest of a short call does.
@@ -14,19 +14,22 @@ public final class AccessInterceptor: ServerInterceptor {
   private let verified: Locked<BoundedCache<String, AccessToken>>
   private let openServices: Set<String>
   private let refusedCalls: RefusedCalls?
+  private let switches: (any MethodSwitches)?
 
   /// - Parameters:
   ///   - openServices: full names of services without policies that anybody may call: health, reflection.
   ///   - refusedCalls: where refused calls of staff methods are noted, for the trail; nil to note none.
+  ///   - switches: which methods are switched off; nil if none ever is.
   public init(
     authority: any Authority, keys: ServerKeys, clock: any WallClock, limits: RateLimits = RateLimits(),
-    openServices: Set<String> = [], refusedCalls: RefusedCalls? = nil
+    openServices: Set<String> = [], refusedCalls: RefusedCalls? = nil, switches: (any MethodSwitches)? = nil
   ) {
     self.authority = authority
     self.keys = keys
     self.clock = clock
     self.openServices = openServices
     self.refusedCalls = refusedCalls
+    self.switches = switches
     limiter = RateLimiter(limits: limits, clock: clock)
     verified = Locked(BoundedCache(capacity: Self.verifiedLimit))
   }
@@ -72,6 +75,7 @@ public final class AccessInterceptor: ServerInterceptor {
     if caller != nil { context.caller = caller }
     try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
     try Self.judge(caller, by: policy)
+    if let switches, !switches.isOn(context.method, for: caller) { throw KitError.methodOff }
   }
 
   /// The caller's credentials; nil without any. Bad ones are refused even where none are needed, because a client that

@@ -56,9 +56,13 @@ public enum KitError: DomainError {
   case badLanguage
   /// A text holds the character U+0000, which no engine keeps.
   case invalidText
+  /// Staff has switched the method off.
+  case methodOff
 
   /// How long a client should stay away from a server that is too busy.
   private static let overloadPause = Duration.seconds(1)
+  /// The same from a method that people have switched off, and that people will switch on.
+  private static let methodOffPause = Duration.seconds(30)
 
   public var mapping: ErrorMapping {
     switch self {
@@ -124,6 +128,8 @@ public enum KitError: DomainError {
       ErrorMapping("BAD_LANGUAGE", .invalidArgument, "not a BCP 47 language tag")
     case .invalidText:
       ErrorMapping("INVALID_TEXT", .invalidArgument, "a text holds the character U+0000")
+    case .methodOff:
+      ErrorMapping("METHOD_OFF", .unavailable, "this method is switched off for now", retryAfter: Self.methodOffPause)
     }
   }
 }
@@ -136,6 +142,6 @@ extension KitError {
     .invalid(FieldViolation(field: "field", description: "wrong")), .wrongState("STATE"), .etagMismatch,
     .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld, .slowReader(resumeToken: "token"),
     .currencyMismatch, .unknownCurrency, .amountOverflow, .limitExceeded, .selfTarget,
-    .restricted(until: Instant(seconds: 0)), .badLanguage, .invalidText,
+    .restricted(until: Instant(seconds: 0)), .badLanguage, .invalidText, .methodOff,
   ]
 }

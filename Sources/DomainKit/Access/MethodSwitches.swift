@@ -1,0 +1,8 @@
+public import RPC
+
+/// Which methods are switched off. The admin domain implements it.
+public protocol MethodSwitches: Sendable {
+  /// Whether somebody may call a method, if access and roles permit it. Answers from memory; what is switched on
+  /// another node is known here within a second. From any thread.
+  func isOn(_ method: MethodDescriptor, for caller: Caller?) -> Bool
+}

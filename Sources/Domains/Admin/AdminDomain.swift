@@ -1,0 +1,75 @@
+import AdminAPI
+import Base
+public import DomainKit
+public import RPC
+public import Storage
+public import Streaming
+
+/// What staff sets while the server runs: flags, the switches of methods, tables of dated rows. And the arithmetic of
+/// planned loads.
+///
+///     let admin = AdminDomain(kit: kit, flags: kinds.flatMap { $0.flags }, tables: kinds.flatMap { $0.tables }, methods: paths)
+///     let access = AccessInterceptor(…, switches: admin.switches)
+public struct AdminDomain: Domain {
+  public static let name = "admin"
+  public static var migrations: [Migration] { AdminSchema.migrations }
+  public static var tables: [TableDefinition] { [NodeRates.table] }
+  public static var descriptors: [[UInt8]] { [AdminAPIDescriptors.serializedFileDescriptorSet] }
+
+  /// How long a change on another node is not seen here at most, but for the time that reading takes: half of what is
+  /// promised.
+  static let catchUpInterval = Duration.milliseconds(500)
+  /// For those who watch flags and were away.
+  private static let eventRetention = TopicRetention(age: .seconds(7 * 86_400), count: 10_000)
+
+  let board: FlagBoard
+  private let kit: Kit
+  private let handlers: AdminHandlers
+  private let loop = BackgroundLoop()
+
+  /// - Parameters:
+  ///   - flags: those that all domains declare.
+  ///   - tables: those that all domains declare, this one's among them.
+  ///   - methods: all methods that can be switched off, as `octet.jobs.v1.JobService/ListJobs`.
+  public init(kit: Kit, flags: [FlagDeclaration], tables: [TableDefinition], methods: [String]) {
+    self.kit = kit
+    board = FlagBoard(database: kit.database, clock: kit.clock)
+    handlers = AdminHandlers(
+      kit: kit, board: board, flags: FlagCatalog(flags: flags, methods: methods),
+      tables: Dictionary(tables.map { ($0.name, $0) }) { a, _ in preconditionFailure("two tables are called \(a.name)")
+      })
+  }
+
+  /// What other domains ask for their flags.
+  public var flags: any Flags { board }
+
+  /// For the interceptor that lets calls in.
+  public var switches: any MethodSwitches { board }
+
+  /// What other domains look things up in.
+  public var tables: any Tables { TableBook() }
+
+  public var topicRetention: [String: TopicRetention] { [String(AdminHandlers.flagTopic.kind): Self.eventRetention] }
+
+  public func register(in registry: inout ServiceRegistry) { handlers.register(in: &registry) }
+
+  /// Checks the invariants of the domain on one snapshot.
+  public func checkInvariants() async throws -> [InvariantCheck] {
+    try await kit.database.read { try AdminAudit(reader: $0).reports() }
+  }
+
+  /// Loads the flags, and follows what other nodes put.
+  public func start() async throws {
+    try await board.catchUp()
+    guard kit.others != nil else { return }
+    loop.start { [loop, board] in
+      while !loop.isStopping {
+        await loop.pause(atMost: Self.catchUpInterval)
+        // What could not be read is read the next time: each look begins where the last one that succeeded did.
+        try? await board.catchUp()
+      }
+    }
+  }
+
+  public func stop() async { await loop.stop() }
+}

@@ -1,0 +1,61 @@
+import Base
+import DomainKit
+import RPC
+import Storage
+
+/// What flags are, in memory. It learns of what is put on this node with its commit, of the rest by `catchUp`.
+///
+/// Safe to share between threads.
+final class FlagBoard: Flags, MethodSwitches {
+  /// How much older than the last look a change may be: the clocks of two nodes differ, and a commit takes time.
+  private static let overlap = Duration.seconds(10)
+
+  private struct State {
+    var flags: [String: CompiledFlag] = [:]
+    /// Those of methods, by path with its first slash.
+    var switches: [String: CompiledFlag] = [:]
+    /// When other nodes' changes were last looked for; nil for never.
+    var lookedAt: Instant?
+  }
+
+  private let database: any Database
+  private let clock: any WallClock
+  private let state = Locked(State())
+
+  /// Knows nothing before its first `catchUp`.
+  init(database: any Database, clock: any WallClock) {
+    self.database = database
+    self.clock = clock
+  }
+
+  /// Learns what was put since the last time, on any node.
+  func catchUp() async throws {
+    let now = clock.now()
+    let since = state.withLock { $0.lookedAt }.map { $0 - Self.overlap } ?? Instant(nanoseconds: .min)
+    let rows = try await database.read { try FlagRow.put(since: since, in: $0) }
+    for row in rows { take(row.compiled) }
+    state.withLock { $0.lookedAt = now }
+  }
+
+  /// Takes a flag over, unless a newer version of it is known.
+  func take(_ flag: CompiledFlag) {
+    let isSwitch = FlagCatalog.isMethod(flag.name)
+    state.withLock { state in
+      let known = isSwitch ? state.switches["/" + flag.name] : state.flags[flag.name]
+      guard (known?.version ?? 0) < flag.version else { return }
+      if isSwitch { state.switches["/" + flag.name] = flag } else { state.flags[flag.name] = flag }
+    }
+  }
+
+  func value<Value: SettingType>(of flag: FlagDefinition<Value>, for subject: FlagSubject) -> Value {
+    let put = state.withLock { $0.flags[flag.name] }
+    return put?.value(for: subject).flatMap(Value.init) ?? flag.standard
+  }
+
+  func isOn(_ method: MethodDescriptor, for caller: Caller?) -> Bool {
+    // Mostly nothing was ever switched, and this runs in every call.
+    let put = state.withLock { $0.switches.isEmpty ? nil : $0.switches[method.path] }
+    guard let put else { return true }
+    return put.value(for: FlagSubject(caller)) != .boolean(false)
+  }
+}

@@ -1,0 +1,54 @@
+import AdminAPI
+import DomainKit
+import ProtobufRuntime
+
+/// The flags that there are.
+struct FlagCatalog: Sendable {
+  /// Whoever switched it off could not switch it on again.
+  static let alwaysOn = "octet.admin.v1.AdminService/PutFlag"
+
+  /// By name.
+  let declarations: [FlagDeclaration]
+  private let byName: [String: FlagDeclaration]
+
+  /// - Parameter methods: paths without their first slash.
+  init(flags: [FlagDeclaration], methods: [String]) {
+    let all = flags + methods.map(FlagDeclaration.init(switchOf:))
+    byName = Dictionary(all.map { ($0.name, $0) }) { a, _ in preconditionFailure("two flags are called \(a.name)") }
+    declarations = byName.values.sorted { $0.name < $1.name }
+  }
+
+  subscript(name: String) -> FlagDeclaration? { byName[name] }
+
+  /// Whether a flag is the switch of a method.
+  static func isMethod(_ name: String) -> Bool { name.utf8.contains(UInt8(ascii: "/")) }
+
+  /// What of a request is stored.
+  /// - Throws: `AdminError.invalid`, with all that does not fit the flag.
+  static func content(_ request: PutFlagRequest, of flag: FlagDeclaration) throws(AdminError) -> AdminAPI.Flag {
+    var violations: [FieldViolation] = []
+    func check(_ value: SettingValue?, _ field: String) {
+      if value?.typed?.kind == flag.standard.kind { return }
+      violations.append(
+        FieldViolation(field: field, description: "this flag is of the type \(flag.standard.kind.rawValue)"))
+    }
+    if request.value != nil { check(request.value, "value") }
+    for (index, rule) in request.rules.enumerated() {
+      check(rule.value, "rules[\(index)].value")
+      if rule.regionCode.isEmpty { continue }
+      let isCountry = rule.regionCode.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+      if isMethod(flag.name) || !isCountry || rule.regionCode.utf8.count != 2 {
+        let lack = isMethod(flag.name) ? "the switch of a method knows no regions" : "not two capital letters"
+        violations.append(FieldViolation(field: "rules[\(index)].region_code", description: lack))
+      }
+    }
+    if flag.name == alwaysOn {
+      violations.append(FieldViolation(field: "name", description: "this method stays on"))
+    }
+    guard violations.isEmpty else { throw .invalid(violations) }
+    var content = AdminAPI.Flag()
+    content.value = request.value
+    content.rules = request.rules
+    return content
+  }
+}

@@ -1,0 +1,197 @@
+import AdminAPI
+import Base
+import DomainKit
+import RPC
+import Refusals
+import Storage
+import Testing
+
+@testable import Admin
+
+@Suite struct FlagTests {
+  private static let (ada, bob) = (Identifier(rawValue: 11), Identifier(rawValue: 12))
+
+  @Test func `the first rule that matches decides, then what was put, then the default`() async throws {
+    let world = try await AdminWorld()
+    let flags = world.admin.flags
+    let subject = FlagSubject(user: Self.ada)
+    #expect(flags.value(of: Pizza.slices, for: subject) == 8)
+    let put = try await world.put(
+      Pizza.slices.name, .integer(6),
+      rules: [
+        FlagRule(.integer(1), users: [Self.ada], role: "ops"), FlagRule(.integer(2), users: [Self.ada]),
+        FlagRule(.integer(3), role: "pizza.ops"), FlagRule(.integer(4), region: "IT"),
+        FlagRule(.integer(5), share: 10_000),
+      ])
+    #expect(put.etag == "1" && put.defaultValue?.typed == .integer(8) && put.putTime != nil)
+    let staff = RoleSet([RoleGrant(role: "ops")])
+    let cases: [(FlagSubject, Int64)] = [
+      (FlagSubject(user: Self.ada, roles: staff), 1), (subject, 2), (FlagSubject(user: Self.bob, roles: staff), 3),
+      (FlagSubject(user: Self.bob, region: "IT"), 4), (FlagSubject(user: nil, region: "IT"), 4),
+      (FlagSubject(user: Self.bob, region: "FI"), 5), (FlagSubject(user: nil), 6),
+    ]
+    for (subject, value) in cases { #expect(flags.value(of: Pizza.slices, for: subject) == value) }
+    // A rule that names nothing matches everybody; without a value the default is left.
+    try await world.put(Pizza.topping.name, rules: [FlagRule(.text("ham"), users: [Self.ada])])
+    #expect(flags.value(of: Pizza.topping, for: subject) == "ham")
+    #expect(flags.value(of: Pizza.topping, for: FlagSubject(user: Self.bob)) == "cheese")
+    try await world.put(Pizza.isOpen.name, rules: [FlagRule(.boolean(true))])
+    #expect(flags.value(of: Pizza.isOpen, for: FlagSubject(nil)))
+    await world.database.close()
+  }
+
+  @Test func `a share takes so many users, the same ones each time, and a greater share those of a smaller one`() {
+    let users = (1...10_000).map { Identifier(rawValue: $0 << 22) }
+    func taken(_ share: Int32, _ flag: String) -> Set<Identifier> {
+      var content = AdminAPI.Flag()
+      content.rules = [FlagRule(.boolean(true), share: share)]
+      let compiled = CompiledFlag(name: flag, version: 1, content: content)
+      return Set(users.filter { compiled.value(for: FlagSubject(user: $0)) == .boolean(true) })
+    }
+    let (none, some, more, all) = (taken(0, "a.b"), taken(1_000, "a.b"), taken(3_000, "a.b"), taken(10_000, "a.b"))
+    #expect(none.isEmpty && all.count == users.count)
+    // Six standard deviations of the binomial distribution.
+    #expect((820...1_180).contains(some.count) && (2_725...3_275).contains(more.count))
+    #expect(some.isSubset(of: more) && some == taken(1_000, "a.b"))
+    // Another flag takes others: a tenth of a tenth are the same.
+    #expect((40...160).contains(some.intersection(taken(1_000, "a.c")).count))
+    #expect(CompiledFlag.place(of: Identifier(rawValue: 1), flag: "pizza.is_open") == 4043)
+  }
+
+  @Test func `what does not fit the flag is refused with every field, and an unknown flag is not found`() async throws {
+    let world = try await AdminWorld()
+    await expectRefusal(.notFound, "NOT_FOUND") { try await world.put("pizza.size", .integer(1)) }
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") {
+      try await world.put(Pizza.isOpen.name, world.client(AdminWorld.stranger))
+    }
+    let fields = await badFields {
+      try await world.put(
+        Pizza.slices.name, .boolean(true),
+        rules: [FlagRule(.text("8")), FlagRule(.integer(8)), FlagRule(.integer(8), region: "fi")])
+    }
+    #expect(fields == ["value", "rules[0].value", "rules[2].region_code"])
+    let ofSwitch = await badFields {
+      try await world.put(AdminWorld.estimate, .integer(0), rules: [FlagRule(.boolean(false), region: "FI")])
+    }
+    #expect(ofSwitch == ["value", "rules[0].region_code"])
+    #expect(await badFields { try await world.put(FlagCatalog.alwaysOn, .boolean(false)) } == ["name"])
+    #expect(world.trail.entries.isEmpty)
+    await world.database.close()
+  }
+
+  @Test func `of two who put a flag at once one is told, and a repeat changes nothing`() async throws {
+    let world = try await AdminWorld()
+    let refusals = await withTaskGroup(of: Refusal?.self) { group in
+      for number in 1...8 {
+        group.addTask { await refusal { try await world.put(Pizza.slices.name, .integer(Int64(number))) } }
+      }
+      return await group.reduce(into: [Refusal?]()) { $0.append($1) }
+    }
+    #expect(refusals.filter { $0 == nil }.count == 1)
+    #expect(refusals.compactMap { $0 } == Array(repeating: Refusal(.aborted, "ETAG_MISMATCH"), count: 7))
+    let id = newRequestID()
+    let second = try await world.put(Pizza.slices.name, .integer(3), etag: "1", requestID: id)
+    #expect(try await world.put(Pizza.slices.name, .integer(3), etag: "1", requestID: id) == second)
+    #expect(second.etag == "2")
+    #expect(world.trail.entries.map(\.action.text) == ["flag.put", "flag.put"])
+    #expect(world.trail.entries.last?.facts == [.setting(Pizza.slices.name), .count(2)])
+    #expect(world.admin.flags.value(of: Pizza.slices, for: FlagSubject(nil)) == 3)
+    await world.database.close()
+  }
+
+  @Test func `flags and methods are listed by name, page by page`() async throws {
+    let world = try await AdminWorld()
+    try await world.put(Pizza.slices.name, .integer(6))
+    var request = ListFlagsRequest()
+    request.pageSize = 4
+    var flags: [AdminAPI.Flag] = []
+    repeat {
+      let page = try await world.client().listFlags(request)
+      flags += page.flags
+      request.pageToken = page.nextPageToken
+    } while !request.pageToken.isEmpty
+    let methods = AdminServiceMethods.all.map { "octet.admin.v1.AdminService/\($0.name)" }.sorted()
+    #expect(flags.map(\.name) == methods + ["pizza.is_open", "pizza.slices", "pizza.topping"])
+    #expect(flags.map(\.etag) == methods.map { _ in "" } + ["", "1", ""])
+    request = ListFlagsRequest()
+    (request.prefix, request.onlyPut) = ("pizza.", true)
+    #expect(try await world.client().listFlags(request).flags == [flags[flags.count - 2]])
+    await world.database.close()
+  }
+
+  @Test func `a watch tells what was put and what is put, and goes on after its token`() async throws {
+    let world = try await AdminWorld()
+    try await world.put(Pizza.slices.name, .integer(6))
+    var token = ""
+    try await world.client().watchFlags(WatchFlagsRequest()) { responses in
+      var messages = responses.makeAsyncIterator()
+      let first = try #require(try await messages.next())
+      guard case .snapshot(let list) = first.event else { return Issue.record("no snapshot: \(first)") }
+      #expect(list.flags.map(\.name) == [Pizza.slices.name])
+      let put = try await world.put(Pizza.isOpen.name, .boolean(true))
+      let second = try #require(try await messages.next())
+      #expect(second.event == .change(put))
+      token = second.resumeToken
+    }
+    let missed = try await world.put(Pizza.topping.name, .text("ham"))
+    var request = WatchFlagsRequest()
+    request.resumeToken = token
+    try await world.client().watchFlags(request) { responses in
+      var messages = responses.makeAsyncIterator()
+      #expect(try await messages.next()?.event == .change(missed))
+    }
+    await world.database.close()
+  }
+}
+
+@Suite struct MethodSwitchTests {
+  @Test func `a method that is off is refused in memory, for whom its rules say`() async throws {
+    let world = try await AdminWorld()
+    var request = EstimateCapacityRequest()
+    (request.actors, request.nodeReadsPerSecond, request.nodeWritesPerSecond) = (1, 1, 1)
+    let estimate = { [request] (user: Identifier?) in
+      await refusal { try await world.client(user).estimateCapacity(request) }
+    }
+    #expect(await estimate(nil) == nil)
+    try await world.put(AdminWorld.estimate, .boolean(false), rules: [FlagRule(.boolean(true), role: "ops")])
+    let off = Refusal(.unavailable, "METHOD_OFF")
+    #expect(await estimate(nil) == off)
+    #expect(await estimate(AdminWorld.stranger) == off)
+    #expect(await estimate(AdminWorld.staff) == nil)
+    try await world.put(AdminWorld.estimate, .boolean(true), etag: "1")
+    #expect(await estimate(nil) == nil)
+    try await world.put("octet.admin.v1.AdminService/ListFlags", .boolean(false))
+    // Nobody reads: there is nothing to read from any more.
+    await world.database.close()
+    let list = { (user: Identifier) in await refusal { try await world.client(user).listFlags(ListFlagsRequest()) } }
+    #expect(await list(AdminWorld.staff) == off)
+    #expect(await list(AdminWorld.stranger) == Refusal(.permissionDenied, "PERMISSION_DENIED"))
+  }
+
+  @Test func `another node knows within its interval, also one that starts later, and keeps the newest`() async throws {
+    #expect(AdminDomain.catchUpInterval <= .seconds(1))
+    let world = try await AdminWorld()
+    let other = AdminWorld.node(world.kit)
+    try await other.start()
+    let method = AdminServiceMethods.estimateCapacity
+    #expect(other.switches.isOn(method, for: nil))
+    try await world.put(AdminWorld.estimate, .boolean(false))
+    let moment = ParkingSpot()
+    while other.switches.isOn(method, for: nil) { try await moment.park(atMost: .milliseconds(5)) }
+    await expectRefusal(.unavailable, "METHOD_OFF") {
+      try await world.client(nil, of: other).estimateCapacity(EstimateCapacityRequest())
+    }
+    await other.stop()
+    // What was put hours ago is known to one that starts now; an older version that was read late does not come back.
+    world.clock.advance(by: .seconds(7200))
+    let late = AdminWorld.node(world.kit)
+    try await late.board.catchUp()
+    #expect(!late.switches.isOn(method, for: nil))
+    let old = try #require(try await world.database.read { try FlagRow.all(in: $0) }.first)
+    try await world.put(AdminWorld.estimate, .boolean(true), etag: "1")
+    try await late.board.catchUp()
+    late.board.take(old.compiled)
+    #expect(late.switches.isOn(method, for: nil))
+    await world.database.close()
+  }
+}

@@ -1,0 +1,165 @@
+import AdminAPI
+import Base
+import Cryptography
+import DomainKit
+import Foundation
+import OctetTypes
+import PostgreSQLServer
+import RPC
+import Storage
+import Streaming
+import WellKnownTypes
+
+@testable import Admin
+
+/// Flags and tables of no real domain.
+enum Pizza {
+  static let isOpen = FlagDefinition("pizza.is_open", "Whether pizza is sold.", standard: false)
+  static let slices = FlagDefinition("pizza.slices", "Into how many slices one is cut.", standard: Int64(8))
+  static let topping = FlagDefinition("pizza.topping", "What is on top.", standard: "cheese")
+
+  static let price = DatedColumn<Money>("price", "What one costs.", standard: Money(), in: 0...10_000)
+  static let minutes = DatedColumn<Int64>("minutes", "How long it bakes.", standard: 12, in: 1...60)
+  static let isVegan = DatedColumn("is_vegan", "Whether it has no cheese.", standard: false)
+  static let menu = TableDefinition(
+    "pizza.menu", "What is sold for how much.", key: "the pizza's name", columns: [price, minutes, isVegan])
+}
+
+/// Servers on one database whose only domain is this one. Staff has `ops`.
+final class AdminWorld: Sendable {
+  let clock = ManualClock()
+  let database: any Database
+  let doors = OpenDoors()
+  let trail = NotedTrail()
+  let kit: Kit
+  let admin: AdminDomain
+
+  static let staff = Identifier(rawValue: 1)
+  static let stranger = Identifier(rawValue: 2)
+  static let estimate = "octet.admin.v1.AdminService/EstimateCapacity"
+
+  init() async throws {
+    database = try await EngineUnderTest.openTemporary(
+      migrations: TopicStore.migrations + AdminDomain.migrations, clock: clock)
+    let root = SecretKey.random()
+    kit = Kit(
+      database: database, hub: TopicHub(database: EdgeDatabase(database), clock: clock, key: root), clock: clock,
+      identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
+      keys: try ServerKeys(root: root),
+      authority: doors, log: Log(level: .error),
+      others: OtherNodes(bus: nil, node: 0, database: database, clock: clock, random: SeededRandomSource(seed: 2)),
+      audit: trail)
+    admin = Self.node(kit)
+    try await admin.board.catchUp()
+  }
+
+  /// Another node on the same database.
+  static func node(_ kit: Kit) -> AdminDomain {
+    AdminDomain(
+      kit: kit, flags: [Pizza.isOpen.declaration, Pizza.slices.declaration, Pizza.topping.declaration],
+      tables: AdminDomain.tables + [Pizza.menu], methods: AdminServiceMethods.all.map { String($0.path.dropFirst()) })
+  }
+
+  /// - Parameters:
+  ///   - user: nil for nobody.
+  ///   - node: the one that answers.
+  func client(_ user: Identifier? = AdminWorld.staff, of node: AdminDomain? = nil) -> AdminServiceClient {
+    let node = node ?? admin
+    var registry = ServiceRegistry()
+    node.register(in: &registry)
+    let access = AccessInterceptor(
+      authority: doors, keys: kit.keys, clock: clock, limits: RateLimits(standard: Rate(perSecond: 9999, burst: 9999)),
+      switches: node.switches)
+    let (keys, clock) = (kit.keys, clock)
+    let credentials = CallCredentials { _ in
+      var metadata = Metadata()
+      guard let user else { return metadata }
+      let token = AccessToken(user: user, session: user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
+      try metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: keys))
+      return metadata
+    }
+    return AdminServiceClient(
+      RPCChannel(
+        transport: InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock)),
+        authority: "in-process", interceptors: [credentials], clock: clock))
+  }
+
+  // MARK: Flags
+
+  @discardableResult
+  func put(
+    _ name: String, _ value: TypedValue? = nil, rules: [FlagRule] = [], etag: String = "",
+    requestID: String = newRequestID(), _ client: AdminServiceClient? = nil
+  ) async throws -> AdminAPI.Flag {
+    var request = PutFlagRequest()
+    (request.requestID, request.name, request.etag, request.rules) = (requestID, name, etag, rules)
+    request.value = value.map { SettingValue($0) }
+    return try await (client ?? self.client()).putFlag(request)
+  }
+
+  // MARK: Tables
+
+  func menu(
+    _ key: String, from: Instant? = nil, to: Instant? = nil, _ values: [String: TypedValue] = [:], row: String = "",
+    etag: String = ""
+  ) async throws -> TableRow {
+    var request = PutTableRowRequest()
+    (request.requestID, request.table, request.key) = (newRequestID(), Pizza.menu.name, key)
+    (request.rowID, request.etag) = (row, etag)
+    request.fromTime = from.map { Timestamp($0) }
+    request.toTime = to.map { Timestamp($0) }
+    request.values = values.mapValues { SettingValue($0) }
+    return try await client().putTableRow(request)
+  }
+
+  /// What a domain finds.
+  func lookUp(_ key: String, at instant: Instant) async throws -> DatedRow? {
+    try await database.read { [admin] in try admin.tables.row(key, of: Pizza.menu, at: instant, in: $0) }
+  }
+
+  var violations: [String] { get async throws { try await admin.checkInvariants().flatMap(\.violations) } }
+}
+
+extension FlagRule {
+  init(
+    _ value: TypedValue, users: [Identifier] = [], role: String = "", region: String = "", share: Int32? = nil
+  ) {
+    self.init()
+    self.value = SettingValue(value)
+    userIds = users.map { $0.text(kind: "user") }
+    (self.role, regionCode, shareBp) = (role, region, share)
+  }
+}
+
+/// Lets everybody in; staff has `ops`.
+final class OpenDoors: Authority {
+  func hasEnded(_ session: Identifier) -> Bool { false }
+
+  func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? { roles(user) }
+
+  func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet { roles(user) }
+
+  func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet { roles(user) }
+
+  func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
+    Standing(provedAt: Instant(seconds: 0))
+  }
+
+  private func roles(_ user: Identifier) -> RoleSet {
+    user == AdminWorld.staff ? RoleSet([RoleGrant(role: "ops")]) : RoleSet()
+  }
+}
+
+/// Keeps what was recorded and committed.
+final class NotedTrail: Audit {
+  private let noted = Locked<[AuditEntry]>([])
+
+  var entries: [AuditEntry] { noted.withLock { $0 } }
+
+  func record(_ entry: AuditEntry, in writer: any Writer) {
+    writer.afterCommit { [self] in noted.withLock { $0.append(entry) } }
+  }
+}
+
+/// A new request_id.
+func newRequestID() -> String { UUID().uuidString.lowercased() }
