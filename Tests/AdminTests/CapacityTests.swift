@@ -3,6 +3,7 @@ import Base
 import DomainKit
 import RPC
 import Refusals
+import Storage
 import Testing
 import WellKnownTypes
 
@@ -151,7 +152,9 @@ import WellKnownTypes
       var request = EstimateCapacityRequest()
       request.actors = 1
       change(&request)
-      #expect(await badFields { [request] in try await world.client(nil).estimateCapacity(request) } == [field])
+      let asked = request
+      let fields = await badFields { try await world.client(nil).estimateCapacity(asked) }
+      #expect(Set(fields) == [field])
     }
     var request = EstimateCapacityRequest()
     (request.actors, request.actionsPerActor, request.bytesPerWrite) = (1_000_000_000_000, 1_000_000, 1_000_000_000_000)

@@ -89,12 +89,12 @@ final class AdminWorld: Sendable {
   @discardableResult
   func put(
     _ name: String, _ value: TypedValue? = nil, rules: [FlagRule] = [], etag: String = "",
-    requestID: String = newRequestID(), _ client: AdminServiceClient? = nil
+    requestID: String = newRequestID(), as user: Identifier = AdminWorld.staff
   ) async throws -> AdminAPI.Flag {
     var request = PutFlagRequest()
     (request.requestID, request.name, request.etag, request.rules) = (requestID, name, etag, rules)
     request.value = value.map { SettingValue($0) }
-    return try await (client ?? self.client()).putFlag(request)
+    return try await client(user).putFlag(request)
   }
 
   // MARK: Tables

@@ -1,3 +1,4 @@
+import Base
 import DomainKit
 
 /// A number that is not negative, exactly: a fraction in its lowest terms.

@@ -1,6 +1,7 @@
 import AdminAPI
 import Base
 import DomainKit
+import ProtobufRuntime
 import Storage
 import WellKnownTypes
 

@@ -1,6 +1,7 @@
 import AdminAPI
 import Base
 import DomainKit
+import ProtobufRuntime
 import RPC
 import Storage
 import Streaming
