@@ -11,7 +11,7 @@ extension House {
       handle: "demo_admin", displayName: "Demo administrator", password: Self.demoPassword, roles: ["admin"])
     try await identity.ensureUser(
       handle: "demo_ops", displayName: "Demo operator", password: Self.demoPassword,
-      roles: ["rides.ops", "rides.support"])
+      roles: ["ops", "rides.ops", "rides.support"])
     try await identity.ensureUser(handle: "demo_rider", displayName: "Demo rider", password: Self.demoPassword)
     let driver = try await identity.ensureUser(
       handle: "demo_driver", displayName: "Demo driver", password: Self.demoPassword)
