@@ -1,4 +1,5 @@
-/// A map that never holds more than a given number of entries and forgets those that were not used for longest.
+/// A map that never holds more than a given number of entries, or more than they may cost together, and forgets those
+/// that were not used for longest.
 ///
 /// Two generations: an entry that is used moves to the young one; when that is full, it becomes the old one and what
 /// the old one still held is forgotten. So each operation costs one or two look-ups and no list has to be kept.
@@ -6,12 +7,25 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   @usableFromInline let generationSize: Int
   @usableFromInline var young: [Key: Value] = [:]
   @usableFromInline var old: [Key: Value] = [:]
+  @usableFromInline var youngCost = 0
+  /// Nil: each entry counts as one.
+  @usableFromInline let cost: (@Sendable (Value) -> Int)?
 
   /// - Parameter capacity: greatest number of entries; the last `capacity` / 2 used ones are sure to be there.
   @inlinable
   public init(capacity: Int) {
     precondition(capacity >= 2, "two generations need an entry each")
     generationSize = capacity / 2
+    cost = nil
+  }
+
+  /// - Parameters:
+  ///   - capacity: what the entries cost together at most, in the unit of `cost`.
+  ///   - cost: of a value. One that costs more than half of the capacity is not kept.
+  @inlinable
+  public init(capacity: Int, cost: @escaping @Sendable (Value) -> Int) {
+    generationSize = capacity / 2
+    self.cost = cost
   }
 
   @inlinable public var count: Int { young.count + old.count }
@@ -29,7 +43,7 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
       if let newValue {
         insert(newValue, key)
       } else {
-        young.removeValue(forKey: key)
+        remove(key)
       }
     }
   }
@@ -39,18 +53,32 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   public mutating func update<Result>(
     _ key: Key, initial: @autoclosure () -> Value, _ change: (inout Value) throws -> Result
   ) rethrows -> Result {
-    if let index = young.index(forKey: key) { return try change(&young.values[index]) }
-    var value = old.removeValue(forKey: key) ?? initial()
+    if cost == nil, let index = young.index(forKey: key) { return try change(&young.values[index]) }
+    var value = remove(key) ?? old.removeValue(forKey: key) ?? initial()
     defer { insert(value, key) }
     return try change(&value)
   }
 
   @inlinable
   mutating func insert(_ value: Value, _ key: Key) {
-    if young.count >= generationSize && young[key] == nil {
+    let price = cost?(value) ?? 1
+    remove(key)
+    if price > generationSize { return }
+    if youngCost + price > generationSize {
       old = young
       young = [:]
+      youngCost = 0
     }
     young[key] = value
+    youngCost += price
+  }
+
+  /// Takes an entry out of the young generation.
+  @inlinable
+  @discardableResult
+  mutating func remove(_ key: Key) -> Value? {
+    guard let value = young.removeValue(forKey: key) else { return nil }
+    youngCost -= cost?(value) ?? 1
+    return value
   }
 }

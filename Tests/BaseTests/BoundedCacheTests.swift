@@ -1,5 +1,6 @@
-import Base
 import Testing
+
+@testable import Base
 
 @Suite struct BoundedCacheTests {
   @Test func `a cache stays within its bound and keeps what is used`() {
@@ -22,5 +23,20 @@ import Testing
     #expect(cache.update(0, initial: 0) { $0 } == 13)
     for number in 4..<100 { cache.update(number, initial: number) { _ in } }
     #expect(cache.count <= 4 && cache.update(0, initial: 7) { $0 } == 7)
+  }
+
+  @Test func `entries that cost something stay within what they may cost together`() {
+    var cache = BoundedCache<Int, [UInt8]>(capacity: 100) { $0.count }
+    var held: Int { (0..<200).reduce(0) { $0 + (cache.young[$1]?.count ?? 0) + (cache.old[$1]?.count ?? 0) } }
+    for number in 0..<200 {
+      cache[number] = [UInt8](repeating: 1, count: number % 40)
+      #expect(cache[number]?.count == number % 40 && held <= 100)
+    }
+    cache[7] = [UInt8](repeating: 1, count: 51)
+    #expect(cache[7] == nil)
+    // In place of a cheaper one, and grown by an update.
+    for size in 1...50 { cache[8] = [UInt8](repeating: 1, count: size) }
+    for _ in 0..<60 { cache.update(9, initial: []) { $0.append(1) } }
+    #expect(held <= 100)
   }
 }

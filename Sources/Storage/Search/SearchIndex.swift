@@ -20,6 +20,7 @@ public final class SearchIndex: Sendable {
   let collection: Int64
   let results: SearchResults
   let known = SearchDocumentCache()
+  let lists: SearchListCache
   let shape: Shape
   let clock: any WallClock
   let random: any RandomSource
@@ -41,6 +42,7 @@ public final class SearchIndex: Sendable {
     /// How many postings a query looks at.
     var postings = SearchLimits.postings
     var hits = SearchLimits.hits
+    var rememberedListBytes = SearchLimits.rememberedListBytes
   }
 
   /// Impacts are stored in thousandths.
@@ -71,6 +73,7 @@ public final class SearchIndex: Sendable {
     self.shape = shape
     self.clock = clock
     self.random = random
+    lists = SearchListCache(bytes: shape.rememberedListBytes)
     results = SearchResults(clock: clock, random: random)
   }
 }
@@ -144,11 +147,11 @@ extension Writer {
   }
 }
 
-extension Array {
+extension RandomAccessCollection where Index == Int {
   /// Pieces of `size` elements, for statements that take so many; the last one is filled up with its last element.
   func filledPieces(of size: Int) -> [[Element]] {
-    stride(from: 0, to: count, by: size).map { start in
-      (start..<(start + size)).map { self[Swift.min($0, count - 1)] }
+    stride(from: startIndex, to: endIndex, by: size).map { start in
+      (start..<(start + size)).map { self[Swift.min($0, endIndex - 1)] }
     }
   }
 }

@@ -62,6 +62,9 @@ public enum SearchLimits {
   /// Ids of documents that a node remembers by segment: 8 octets each.
   public static let rememberedDocuments = 16 << 20
 
+  /// Octets of lists that a node remembers: those of the thousand most frequent words in a million documents.
+  public static let rememberedListBytes = 64 << 20
+
   /// Words that a node remembers to be known: 16 octets each, twice.
   public static let rememberedWords = 1 << 18
 

@@ -19,6 +19,14 @@ struct SearchSegment: Sendable {
   /// Documents of a chunk of bits.
   static let chunk = 1024
 
+  /// Segments of one statement: of a million documents all that there are, mostly. They are named, since those that were
+  /// replaced a moment ago are many times as many.
+  static let atOnce = 32
+
+  fileprivate static let deadSQL = """
+    SELECT segment, chunk, bits FROM octet_search_dead WHERE segment IN \(placeholders(from: 1, count: atOnce))
+    """
+
   func isDead(_ ordinal: Int) -> Bool {
     guard let bits = dead[ordinal / Self.chunk] else { return false }
     let bit = ordinal % Self.chunk
@@ -62,13 +70,10 @@ extension SearchIndex {
     ) { SearchSegment(id: $0[0], documents: $0[1], lowest: $0[2], highest: $0[3]) }
     if segments.isEmpty { return [] }
     let places = Dictionary(uniqueKeysWithValues: segments.enumerated().map { ($1.id, $0) })
-    try reader.query(
-      """
-      SELECT d.segment, d.chunk, d.bits FROM octet_search_segments s CROSS JOIN octet_search_dead d
-      WHERE s.collection = $1 AND s.state >= 1 AND d.segment = s.segment
-      """, [.integer(collection)]
-    ) { row in
-      if let place = places[row[0]] { segments[place].dead[row[1]] = row[2] }
+    for some in segments.map({ SQLValue.integer($0.id) }).filledPieces(of: SearchSegment.atOnce) {
+      try reader.query(SearchSegment.deadSQL, some) { row in
+        if let place = places[row[0]] { segments[place].dead[row[1]] = row[2] }
+      }
     }
     return segments
   }

@@ -9,14 +9,8 @@ final class SearchSource {
   /// The newest first.
   let segments: [SearchSegment]
 
-  private struct List {
-    let total: Int
-    /// Nil: in rows of its own that were not read.
-    var parts: [[UInt8]]?
-  }
-
-  private var lists: [Int64: [Int64: List]] = [:]
-  private var bests: [Int64: [Int64: [[UInt8]]]] = [:]
+  /// Of the terms that were opened, by segment.
+  private var lists: [Int64: [Int64: SearchList]] = [:]
 
   init(_ index: SearchIndex, _ reader: any Reader) throws {
     self.index = index
@@ -34,22 +28,49 @@ final class SearchSource {
 
   /// Looks some terms up in all segments, once.
   func open(_ terms: [Int64], _ reader: any Reader) throws {
-    if segments.isEmpty { return }
+    var wanted: [(segment: Int64, term: Int64)] = []
     for term in terms where lists[term] == nil {
-      var found: [Int64: List] = [:]
-      try reader.query(Self.termSQL, [.integer(index.collection), .integer(term)]) { row in
-        guard let entry = SearchTerms.entry(of: term, in: row[1]) else { return }
-        found[row[0]] = List(total: entry.total, parts: entry.list.isEmpty ? nil : [entry.list])
-      }
-      lists[term] = found
+      let known = index.lists.lists(of: term, in: segments)
+      lists[term] = known
+      for segment in segments where known[segment.id] == nil { wanted.append((segment.id, term)) }
+    }
+    if wanted.isEmpty { return }
+    var found: [Int64: [Int64: SearchList]] = [:]
+    for (segment, term) in wanted { found[term, default: [:]][segment] = SearchList(total: 0) }
+    let many = wanted.count / Self.manyPairs * Self.manyPairs
+    for some in wanted[..<many].filledPieces(of: Self.manyPairs) { try look(some, Self.manyTermsSQL, &found, reader) }
+    for some in wanted[many...].filledPieces(of: Self.fewPairs) { try look(some, Self.fewTermsSQL, &found, reader) }
+    for (term, lists) in found { remember(lists, term) }
+  }
+
+  private func look(
+    _ pairs: [(segment: Int64, term: Int64)], _ sql: String, _ found: inout [Int64: [Int64: SearchList]],
+    _ reader: any Reader
+  ) throws {
+    let arguments = pairs.flatMap { [SQLValue.integer($0.segment), .integer($0.term)] }
+    try reader.query(sql, arguments) { row in
+      let (segment, term): (Int64, Int64) = (row[0], row[1])
+      guard let bytes = row[2] as [UInt8]?, let entry = SearchTerms.entry(of: term, in: bytes) else { return }
+      let part = SearchPostings.Part(first: 0, bytes: entry.list)
+      found[term]?[segment] = SearchList(total: entry.total, parts: entry.list.isEmpty ? nil : [part])
     }
   }
 
-  private static let termSQL = """
-    SELECT t.segment, t.bytes FROM octet_search_segments s CROSS JOIN octet_search_terms t
-    WHERE s.collection = $1 AND s.state >= 1 AND t.segment = s.segment AND t.term =
-    (SELECT max(term) FROM octet_search_terms WHERE segment = s.segment AND term <= $2)
-    """
+  /// Terms of segments in one statement: those of completions, and those of a word in the segments of a million
+  /// documents.
+  private static let (manyPairs, fewPairs) = (64, 16)
+  private static let manyTermsSQL = termsSQL(manyPairs)
+  private static let fewTermsSQL = termsSQL(fewPairs)
+
+  /// The row of a segment's dictionary that would have the term. Both engines call the columns of `VALUES` so.
+  private static func termsSQL(_ pairs: Int) -> String {
+    let values = (0..<pairs).map { "(CAST($\(2 * $0 + 1) AS BIGINT), CAST($\(2 * $0 + 2) AS BIGINT))" }
+    return """
+      SELECT s.column1, s.column2, (SELECT bytes FROM octet_search_terms
+      WHERE segment = s.column1 AND term <= s.column2 ORDER BY term DESC LIMIT 1)
+      FROM (VALUES \(values.joined(separator: ", "))) s
+      """
+  }
 
   /// How many documents of a segment have a term, dead ones included. The term must have been opened.
   func total(_ term: Int64, _ segment: Int64) -> Int { lists[term]?[segment]?.total ?? 0 }
@@ -65,7 +86,9 @@ final class SearchSource {
 
   /// Whether all documents of a segment have a term with the same impact, and which.
   func uniform(_ term: Int64, _ segment: Int64) -> UInt16? {
-    guard let part = lists[term]?[segment]?.parts?.first, part.count == SearchPostings.uniformBytes else { return nil }
+    guard let part = lists[term]?[segment]?.parts?.first?.bytes, part.count == SearchPostings.uniformBytes else {
+      return nil
+    }
     return UInt16(part[0]) << 8 | UInt16(part[1])
   }
 
@@ -81,17 +104,26 @@ final class SearchSource {
   func load(_ term: Int64, of segments: [Int64], _ reader: any Reader) throws {
     let wanted = segments.filter { segment in
       guard let list = lists[term]?[segment] else { return false }
-      return list.parts == nil
+      return list.total > 0 && list.parts == nil
     }
+    var read: [Int64: SearchList] = [:]
     for some in wanted.map(SQLValue.integer).filledPieces(of: Self.atOnce) {
       var found: [Int64: [SearchPostings.Part]] = [:]
       try reader.query(Self.listSQL, [.integer(term)] + some) {
         found[$0[0], default: []].append(SearchPostings.Part(first: $0[1], bytes: $0[2]))
       }
       for (segment, parts) in found {
-        lists[term]?[segment]?.parts = parts.sorted { $0.first < $1.first }.map(\.bytes)
+        read[segment] = lists[term]?[segment]
+        read[segment]?.parts = parts.sorted { $0.first < $1.first }
       }
     }
+    remember(read, term)
+  }
+
+  private func remember(_ read: [Int64: SearchList], _ term: Int64) {
+    if read.isEmpty { return }
+    lists[term]?.merge(read) { $1 }
+    index.lists.keep(read, of: term)
   }
 
   private static let listSQL = """
@@ -102,7 +134,7 @@ final class SearchSource {
   /// A whole list.
   func parts(_ term: Int64, _ segment: Int64, _ reader: any Reader) throws -> [[UInt8]] {
     try load(term, of: [segment], reader)
-    return lists[term]?[segment]?.parts ?? []
+    return lists[term]?[segment]?.parts?.map(\.bytes) ?? []
   }
 
   /// What a list says of some documents, and perhaps of others.
@@ -110,10 +142,25 @@ final class SearchSource {
   func parts(
     _ term: Int64, _ segment: Int64, for ordinals: [Int32], _ reader: any Reader
   ) throws -> [[UInt8]] {
-    guard let list = lists[term]?[segment], list.parts == nil, areFew(ordinals.count, in: list.total) else {
+    guard let list = lists[term]?[segment], areFew(ordinals.count, in: list.total) else {
       return try parts(term, segment, reader)
     }
+    if let parts = list.parts { return Self.parts(parts, with: ordinals) }
     return try lookUp(term, segment, ordinals, reader).map(\.bytes)
+  }
+
+  /// Those of a list's parts that would have some documents.
+  private static func parts(_ parts: [SearchPostings.Part], with ordinals: [Int32]) -> [[UInt8]] {
+    var picked: [[UInt8]] = []
+    var (next, ordinal) = (0, ordinals.startIndex)
+    while ordinal < ordinals.endIndex, next < parts.count {
+      while next + 1 < parts.count, parts[next + 1].first <= Int(ordinals[ordinal]) { next += 1 }
+      picked.append(parts[next].bytes)
+      next += 1
+      guard next < parts.count else { break }
+      while ordinal < ordinals.endIndex, Int(ordinals[ordinal]) < parts[next].first { ordinal += 1 }
+    }
+    return picked
   }
 
   /// The parts of a list or column that have some documents, each once.
@@ -140,19 +187,27 @@ final class SearchSource {
 
   /// The best postings of a long list.
   func best(_ term: Int64, _ segment: Int64, _ reader: any Reader) throws -> [[UInt8]] {
-    if bests[term] == nil {
+    if lists[term]?[segment]?.best == nil {
+      let wanted = segments.map(\.id).filter { isLong(term, $0) && lists[term]?[$0]?.best == nil }
       var found: [Int64: [SearchPostings.Part]] = [:]
-      try reader.query(Self.bestSQL, [.integer(index.collection), .integer(term)]) {
-        found[$0[0], default: []].append(SearchPostings.Part(first: $0[1], bytes: $0[2]))
+      for some in wanted.map(SQLValue.integer).filledPieces(of: Self.atOnce) {
+        try reader.query(Self.bestSQL, [.integer(term)] + some) {
+          found[$0[0], default: []].append(SearchPostings.Part(first: $0[1], bytes: $0[2]))
+        }
       }
-      bests[term] = found.mapValues { parts in parts.sorted { $0.first > $1.first }.map(\.bytes) }
+      var read: [Int64: SearchList] = [:]
+      for (segment, parts) in found {
+        read[segment] = lists[term]?[segment]
+        read[segment]?.best = parts.sorted { $0.first > $1.first }.map(\.bytes)
+      }
+      remember(read, term)
     }
-    return bests[term]?[segment] ?? []
+    return lists[term]?[segment]?.best ?? []
   }
 
   private static let bestSQL = """
-    SELECT b.segment, b.part, b.bytes FROM octet_search_segments s CROSS JOIN octet_search_blocks b
-    WHERE s.collection = $1 AND s.state >= 1 AND b.segment = s.segment AND b.term = $2 AND b.part < 0
+    SELECT segment, part, bytes FROM octet_search_blocks
+    WHERE term = $1 AND part < 0 AND segment IN \(placeholders(from: 2, count: atOnce))
     """
 
   // MARK: - Numbers
@@ -166,9 +221,18 @@ final class SearchSource {
     if let ordinals, areFew(ordinals.count, in: segment.documents) {
       return SearchColumn(try lookUp(key, segment.id, ordinals, reader))
     }
+    return SearchColumn(try columnParts(key, segment, reader))
+  }
+
+  /// A whole column, remembered as lists are.
+  private func columnParts(
+    _ key: Int64, _ segment: SearchSegment, _ reader: any Reader
+  ) throws -> [SearchPostings.Part] {
+    if let known = index.lists.lists(of: key, in: [segment])[segment.id]?.parts { return known }
     let parts = try reader.rows(
       "SELECT part, bytes FROM octet_search_blocks WHERE segment = $1 AND term = $2 ORDER BY part", segment.id, key
     ) { SearchPostings.Part(first: $0[0], bytes: $0[1]) }
-    return SearchColumn(parts)
+    index.lists.keep([segment.id: SearchList(total: segment.documents, parts: parts)], of: key)
+    return parts
   }
 }
