@@ -35,6 +35,14 @@ public struct EdgeDatabase: Database {
 
   public func schemaText() async throws -> String { try await engine.schemaText() }
 
+  public func scrub() async throws {
+    do {
+      try await engine.scrub()
+    } catch {
+      throw Self.translated(error)
+    }
+  }
+
   public func close() async { await engine.close() }
 
   private static func translated(_ error: any Error) -> any Error {

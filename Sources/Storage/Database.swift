@@ -30,6 +30,11 @@ public protocol Database: Sendable {
   /// The whole schema as text in a stable order, for golden files.
   func schemaText() async throws -> String
 
+  /// Makes what was deleted until now unreadable in the engine's own files too, as far as that can be done while they
+  /// are in use (docs/guides/erasure.md). Costs about as much as a checkpoint: for now and then, not for each commit.
+  /// - Throws: `StorageError`; the same call may succeed later.
+  func scrub() async throws
+
   /// Finishes what was accepted, refuses more, and lets go of all files or connections.
   func close() async
 }

@@ -87,6 +87,10 @@ public final class PostgreSQLDatabase: Database {
     try await read { try PostgreSQLSchema.text($0) }
   }
 
+  /// Nothing: the server's vacuum takes dead rows out of reach, and their bytes stay in its files until their pages are
+  /// written again. Rewriting a table takes it away from everybody, which is for its operator to decide.
+  public func scrub() async throws {}
+
   public func close() async {
     writes.close()
     reads.close()

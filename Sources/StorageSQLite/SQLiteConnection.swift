@@ -74,12 +74,22 @@ final class SQLiteConnection {
     if damage == nil, error.code == .ioFailure || error.code == .corrupt { damage = error }
   }
 
-  /// Copies as much of the log into the database file as readers allow, without blocking anybody.
-  /// - Returns: pages in the log and pages of them that have been copied; nil if another checkpoint runs.
-  func checkpoint() throws(StorageError) -> (logged: Int, copied: Int)? {
+  /// How a checkpoint goes about it.
+  enum Checkpoint {
+    /// Copies as much as readers allow, without blocking anybody.
+    case passive
+    /// Waits for readers and holds up writers, copies all, and empties the log.
+    case truncate
+  }
+
+  /// Copies the log into the database file.
+  /// - Returns: pages in the log and pages of them that have been copied; nil if another checkpoint runs, or if those
+  ///   that are to be waited for took too long.
+  func checkpoint(_ way: Checkpoint = .passive) throws(StorageError) -> (logged: Int, copied: Int)? {
     var logged: Int32 = 0
     var copied: Int32 = 0
-    let result = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, &logged, &copied)
+    let mode = way == .passive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE
+    let result = sqlite3_wal_checkpoint_v2(handle, nil, mode, &logged, &copied)
     if result & 0xff == SQLITE_BUSY { return nil }
     guard result == SQLITE_OK else {
       let error = SQLiteError.make(result, operation: "checkpoint", connection: handle)

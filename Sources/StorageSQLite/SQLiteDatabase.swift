@@ -11,6 +11,8 @@ public final class SQLiteDatabase: Database {
   private let checkpointer: Checkpointer
   private let gate = WriteGate()
   private let files: SQLiteFiles
+  private let path: String
+  private let options: SQLiteOptions
   /// The writer's thread, which ends after all others.
   private let thread = Locked<OSThread?>(nil)
   private let removesFiles: Bool
@@ -54,6 +56,8 @@ public final class SQLiteDatabase: Database {
 
   private init(path: String, options: SQLiteOptions, removesFiles: Bool) throws {
     self.removesFiles = removesFiles
+    self.path = path
+    self.options = options
     checkpointer = Checkpointer(startingPages: options.checkpointPages, gate: gate)
     files = try SQLiteFiles(path: path)
     do {
@@ -122,6 +126,22 @@ public final class SQLiteDatabase: Database {
 
   public func schemaText() async throws -> String {
     try await read { try SQLiteSchema.text($0) }
+  }
+
+  /// Copies the whole log into the file and empties it: older copies of pages are in it, and the file has what the log
+  /// has already overwritten. Commits wait meanwhile, and it waits for the readers of older snapshots.
+  public func scrub() async throws {
+    let (path, options, gate) = (path, options, gate)
+    try await OSThread.run(name: "sqlite-scrub") {
+      if let refusal = gate.refusal { throw refusal }
+      let connection = try SQLiteConnection(path: path, settings: options.checkpointSettings, system: options.system)
+      connection.keepLogOnClose()
+      defer { gate.close(after: connection) }
+      for _ in 0..<SQLiteLimits.scrubAttempts {
+        if try connection.checkpoint(.truncate) != nil { return }
+      }
+      throw StorageError(.busy, operation: "scrub", message: "others went on using the log")
+    }
   }
 
   public func close() async {

@@ -35,6 +35,8 @@ public struct SQLiteOptions: Sendable {
       "PRAGMA page_size = 4096",
       "PRAGMA journal_mode = WAL",
       "PRAGMA foreign_keys = ON",
+      // What is deleted is overwritten with zeros. Debian's SQLite does so without being told.
+      "PRAGMA secure_delete = ON",
       "PRAGMA cache_size = -\(writerCacheMiB * 1024)",
       "PRAGMA wal_autocheckpoint = 0",
     ] + commonSettings

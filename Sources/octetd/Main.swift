@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import HTTP2
 import Identity
+import StorageSQLite
 import Streaming
 
 @main
@@ -56,12 +57,22 @@ struct Octetd {
     switch (operands.first, operands.count) {
     case ("backup", 1), ("restore", 1):
       try await DatabaseCopy(values, data: configuration.data, log: log).run()
+    case ("scrub", 1): try await scrub(configuration, log)
     case _ where Setting.ofSubcommands.contains { values[$0] != nil }:
       throw StartFailure(.usage, "--to, --from and --force belong to octetd backup and octetd restore")
     case (nil, _): try await serve(configuration, log, signals)
     case ("grant-role", 3): try await grantRole(handle: operands[1], role: operands[2], configuration, log)
     case ("grant-role", _): throw StartFailure(.usage, "usage: octetd grant-role HANDLE ROLE")
     case (.some(let word), _): throw StartFailure(.usage, "unknown subcommand \(word)")
+    }
+  }
+
+  private static func scrub(_ configuration: Configuration, _ log: Log) async throws(StartFailure) {
+    do {
+      let bytes = try await SQLiteRewrite.run(House.databasePath(configuration.data))
+      log.info("scrubbed", ["bytes": .integer(Int64(bytes))])
+    } catch {
+      throw StartFailure(error, opening: configuration.data)
     }
   }
 

@@ -46,6 +46,19 @@ public enum EngineUnderTest {
     return ["pg_wal", folder ?? ""].flatMap { folder in entries(of: data + folder).map { data + folder + "/" + $0 } }
   }
 
+  /// Has the engine write what it keeps in memory to its files.
+  public static func flush() async throws {
+    if isPostgreSQL { try await PostgreSQLServer.common().run("CHECKPOINT") }
+  }
+
+  /// Rewrites tables, as their operator does who wants nothing left of deleted rows in the server's files. SQLite needs it
+  /// only for pages that were split; a test's are not.
+  public static func rewrite(_ tables: [String], of database: any Database) async throws {
+    guard isPostgreSQL else { return }
+    let schema: String? = try await database.read { try $0.first("SELECT CAST(current_schema() AS TEXT)") { $0[0] } }
+    for table in tables { try await PostgreSQLServer.common().run("VACUUM FULL \(schema ?? "").\(table)") }
+  }
+
   private static func entries(of folder: String) -> [String] {
     guard let stream = opendir(folder) else { return [] }
     defer { closedir(stream) }

@@ -183,5 +183,6 @@ private final class DyingDatabase: Database {
   var waiting: (reads: Int, writes: Int) { database.waiting }
   var writeRefusal: StorageError? { database.writeRefusal }
   func schemaText() async throws -> String { try await database.schemaText() }
+  func scrub() async throws { try await database.scrub() }
   func close() async { await database.close() }
 }

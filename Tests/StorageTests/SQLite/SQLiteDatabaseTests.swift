@@ -30,7 +30,7 @@ import Testing
 
   @Test(arguments: [
     ("synchronous", "2"), ("journal_mode", "wal"), ("page_size", "4096"), ("foreign_keys", "1"),
-    ("wal_autocheckpoint", "0"), ("mmap_size", "0"), ("cache_size", "-262144"),
+    ("wal_autocheckpoint", "0"), ("mmap_size", "0"), ("cache_size", "-262144"), ("secure_delete", "1"),
   ])
   func `the writer has the settings that durability and speed rest on`(pragma: String, value: String) async throws {
     try await withDirectory { path in
