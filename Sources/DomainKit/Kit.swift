@@ -18,6 +18,8 @@ public struct Kit: Sendable {
   public let subjects: SubjectRegistry
   /// What users are to each other. Nothing, where there is no social domain.
   public let community = CommunityLink()
+  /// What all domains keep about people.
+  public let personalRecords = PersonalRecordsRegistry()
   /// The zones that places and people are in.
   public let timeZones = TimeZones()
   /// Where changes of rights and decisions are recorded; calls of staff are without further ado. A kit that was made

@@ -1,4 +1,5 @@
 public import Base
+public import Blobs
 public import Storage
 
 /// What a domain keeps about people: what must be settled before somebody may go, what is erased when they have gone,
@@ -20,8 +21,33 @@ public protocol PersonalRecords: Sendable {
   func export(
     _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws
+
+  /// The contents that belong to a user and go into the export beside the records, as of the same snapshot.
+  func blobs(of user: Identifier, in reader: any Reader) throws -> [BlobInfo]
 }
 
 extension PersonalRecords {
   public func blockers(of user: Identifier, in reader: any Reader) throws -> [String] { [] }
+
+  public func blobs(of user: Identifier, in reader: any Reader) throws -> [BlobInfo] { [] }
+}
+
+/// The personal records of all domains of this server.
+///
+/// Filled once, before the first call; safe to share between threads.
+public final class PersonalRecordsRegistry: Sendable {
+  private let records = Locked([any PersonalRecords]())
+
+  public init() {}
+
+  /// Adds those of a domain. Each name is there once.
+  public func register(_ added: any PersonalRecords) {
+    records.withLock { records in
+      precondition(records.allSatisfy { $0.name != added.name }, "two domains with personal records of \(added.name)")
+      records.append(added)
+    }
+  }
+
+  /// All of them, in the order in which they were added.
+  public var all: [any PersonalRecords] { records.withLock { $0 } }
 }

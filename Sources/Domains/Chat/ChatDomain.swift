@@ -10,12 +10,16 @@ public struct ChatDomain: Domain {
   public static var descriptors: [[UInt8]] { [ChatAPIDescriptors.serializedFileDescriptorSet] }
 
   /// What other domains open rooms with.
-  public let rooms: any Rooms
+  public var rooms: any Rooms { chat }
+
+  private let chat: ChatRooms
 
   /// - Parameter people: tells how authors are shown.
   public init(kit: Kit, people: any People) {
-    rooms = ChatRooms(kit: kit, people: people)
+    chat = ChatRooms(kit: kit, people: people)
   }
+
+  public var personalRecords: (any PersonalRecords)? { ChatRecords(rooms: chat) }
 
   public func register(in registry: inout ServiceRegistry) {}
 }

@@ -41,6 +41,8 @@ enum ChatSchema {
           posted_at INTEGER NOT NULL,
           PRIMARY KEY (room_id, number)
         ) WITHOUT ROWID;
-        """)
+        """),
+    Migration(
+      "chat", 2, "the rooms of a member", sql: "CREATE INDEX chat_members_user ON chat_members (user_id, room_id);"),
   ]
 }

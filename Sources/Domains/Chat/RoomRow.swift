@@ -43,21 +43,25 @@ struct RoomRow: Sendable {
       """
       SELECT id, number, author_id, author_name, text, posted_at FROM chat_messages
       WHERE room_id = $1 ORDER BY number DESC LIMIT $2
-      """, id, limit
-    ) { row in
-      var message = ChatMessage()
-      message.id = (row[0] as Identifier).text(kind: IDKind.message)
-      message.number = row[1]
-      message.authorID = (row[2] as Identifier).text(kind: IDKind.user)
-      message.authorName = row[3]
-      message.text = row[4]
-      message.postTime = Timestamp(row[5] as Instant)
-      return message
-    }.reversed()
+      """, id, limit, make: ChatMessage.init
+    ).reversed()
   }
 
   /// What happens in a room, in order: encoded `ServerFrame`s, and an empty event when the members change.
   static func topic(of room: Identifier) -> Topic { Topic(IDKind.room, room) }
+}
+
+extension ChatMessage {
+  /// Reads id, number, author, the author's name, text and time from the first six columns.
+  init(_ row: any Row) {
+    self.init()
+    id = (row[0] as Identifier).text(kind: IDKind.message)
+    number = row[1]
+    authorID = (row[2] as Identifier).text(kind: IDKind.user)
+    authorName = row[3]
+    text = row[4]
+    postTime = Timestamp(row[5] as Instant)
+  }
 }
 
 /// The kind prefixes of the domain's ids.

@@ -1,11 +1,8 @@
 import Base
 import DomainKit
 import NotifyAPI
-import OctetTypes
-import ProtobufRuntime
 import Storage
 import Streaming
-import WellKnownTypes
 
 /// What notify keeps about people: the inbox with its words, the settings, the devices.
 struct NotifyRecords: PersonalRecords {
@@ -44,21 +41,15 @@ struct NotifyRecords: PersonalRecords {
   func export(
     _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws {
-    let pool = try DescriptorPool(serializedFileDescriptorSets: [
-      WellKnownTypesDescriptors.serializedFileDescriptorSet, OctetTypesDescriptors.serializedFileDescriptorSet,
-      NotifyAPIDescriptors.serializedFileDescriptorSet,
-    ])
-    let codec = JSONCodec(pool)
-    func write<Content: Message>(_ message: Content) throws {
-      let json = try codec.json(fromWire: message.encoded(), type: Content.fullName)
-      try record(String(Content.fullName.split(separator: ".").last ?? ""), String(decoding: json, as: UTF8.self))
-    }
-    try write(try core.settings(of: user, in: reader))
+    let json = try ExportJSON(NotifyDomain.descriptors)
+    try json.write(try core.settings(of: user, in: reader), to: record)
     let inbox = try Inbox.find(user, in: reader)
     var number = Int64.max
     while true {
       let entries = try InboxEntry.list(user, below: number, limit: Self.erasedAtOnce, in: reader)
-      for entry in entries { try write(NotifyAPI.Notice(entry, isUnread: entry.number > inbox.readThrough)) }
+      for entry in entries {
+        try json.write(NotifyAPI.Notice(entry, isUnread: entry.number > inbox.readThrough), to: record)
+      }
       guard let last = entries.last else { return }
       number = last.number
     }

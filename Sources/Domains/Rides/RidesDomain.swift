@@ -93,6 +93,8 @@ public final class RidesDomain: Domain {
 
   public var subjects: [any SubjectKind] { [RideSubject(core: core)] }
 
+  public var personalRecords: (any PersonalRecords)? { RidesRecords(core: core) }
+
   /// Registers the services of the domain.
   public func register(in registry: inout ServiceRegistry) {
     DriverHandlers(core: core).register(in: &registry)
