@@ -254,8 +254,8 @@ let fuzzTargets: [Target] =
 
 /// What the tests of a domain have beside: the other domains that it is wired with.
 let domainTestExtras: [String: [Target.Dependency]] = [
-  "Notify": ["Couriers"], "Rides": ["ChatAPI", "Chat", "Notify"],
-  "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI"],
+  "Identity": ["Audit", "Blobs", "Chat", "ChildProcess", "Couriers", "Notify"], "Notify": ["Couriers"],
+  "Rides": ["ChatAPI", "Chat", "Notify"], "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI"],
 ]
 
 let outboundTests: [Target] = [tests("Couriers", ["Base", "DomainKit"])]

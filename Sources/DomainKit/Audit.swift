@@ -40,9 +40,12 @@ public enum AuditActor: Sendable, Equatable {
   /// A machine.
   case credential(Identifier)
 
-  /// A user; nil for the server.
-  public init(_ user: Identifier?) {
-    self = user.map { .user($0) } ?? .server
+  /// Whose it is; nil for the server.
+  public var id: Identifier? {
+    switch self {
+    case .server: nil
+    case .user(let id), .credential(let id): id
+    }
   }
 
   /// The printed id; empty for the server.

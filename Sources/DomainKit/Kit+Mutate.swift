@@ -102,7 +102,7 @@ extension Kit {
   ) throws {
     guard let caller, method.policy.admitsStaff, let role = method.policy.staffRole(of: caller.roles) else { return }
     try audit.record(
-      AuditEntry(.call(method), by: .user(caller.user), on: SubjectID(parsing: object), [.role(role)]), in: writer)
+      AuditEntry(.call(method), by: caller.actor, on: SubjectID(parsing: object), [.role(role)]), in: writer)
   }
 
   private func requestKey(

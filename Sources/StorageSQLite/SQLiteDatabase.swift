@@ -1,4 +1,5 @@
 public import Base
+internal import Glibc
 public import Storage
 
 /// The SQLite engine: one file, one writing thread with group commit, several reading threads.
@@ -16,6 +17,11 @@ public final class SQLiteDatabase: Database {
   /// The writer's thread, which ends after all others.
   private let thread = Locked<OSThread?>(nil)
   private let removesFiles: Bool
+  /// One at a time: SQLite refuses a second checkpoint at once, whatever the busy timeout.
+  private let scrubbing = Locked(())
+  /// How long a scrub tries to empty the log, and how long it leaves it to the checkpointing thread in between.
+  private static let scrubPatience = Duration.seconds(15)
+  private static let scrubPauseMicroseconds: UInt32 = 10_000
 
   /// Opens or creates a database and brings its schema up to date.
   /// - Parameters:
@@ -131,16 +137,20 @@ public final class SQLiteDatabase: Database {
   /// Copies the whole log into the file and empties it: older copies of pages are in it, and the file has what the log
   /// has already overwritten. Commits wait meanwhile, and it waits for the readers of older snapshots.
   public func scrub() async throws {
-    let (path, options, gate) = (path, options, gate)
-    try await OSThread.run(name: "sqlite-scrub") {
-      if let refusal = gate.refusal { throw refusal }
-      let connection = try SQLiteConnection(path: path, settings: options.checkpointSettings, system: options.system)
-      connection.keepLogOnClose()
-      defer { gate.close(after: connection) }
-      for _ in 0..<SQLiteLimits.scrubAttempts {
-        if try connection.checkpoint(.truncate) != nil { return }
+    try await OSThread.run(name: "sqlite-scrub") { [self] in try scrubbing.withLock { _ in try emptyLog() } }
+  }
+
+  private func emptyLog() throws {
+    if let refusal = gate.refusal { throw refusal }
+    let connection = try SQLiteConnection(path: path, settings: options.checkpointSettings, system: options.system)
+    connection.keepLogOnClose()
+    defer { gate.close(after: connection) }
+    let deadline = ContinuousClock.now + Self.scrubPatience
+    while try connection.checkpoint(.truncate) == nil {
+      guard ContinuousClock.now < deadline else {
+        throw StorageError(.busy, operation: "scrub", message: "others went on using the log")
       }
-      throw StorageError(.busy, operation: "scrub", message: "others went on using the log")
+      usleep(Self.scrubPauseMicroseconds)
     }
   }
 

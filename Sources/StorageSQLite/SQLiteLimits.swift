@@ -28,9 +28,6 @@ enum SQLiteLimits {
   /// Pages that the writer may be asked to copy between two commits.
   static let checkpointRemainder = 500
 
-  /// How often a scrub tries to empty the log, each time for as long as a connection waits for a lock.
-  static let scrubAttempts = 3
-
   /// How long a connection waits for a lock before it reports `.busy`. Only recovery and foreign tools hold any.
   static let busyMilliseconds = 5_000
 }

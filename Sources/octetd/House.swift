@@ -111,7 +111,7 @@ struct House: Sendable {
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
       identity = try await IdentityDomain(
-        kit: kit, authority: authority, passwords: PasswordHasher(pool: passwordPool),
+        kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: passwordPool),
         roles: Self.kinds.flatMap { $0.roles })
       let chat = ChatDomain(kit: kit, people: identity.people)
       let notify = NotifyDomain(
@@ -127,7 +127,10 @@ struct House: Sendable {
       let checked: [any Domain] = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social]
       domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })
-      for domain in domains { kit.subjects.register(domain.subjects) }
+      for domain in domains {
+        kit.subjects.register(domain.subjects)
+        if let records = domain.personalRecords { kit.personalRecords.register(records) }
+      }
       transactions =
         configuration.serves(Front.bench)
         ? try await TransactionService(database, clock: clock, random: random) : nil

@@ -42,7 +42,7 @@ public final class AccessInterceptor: ServerInterceptor {
       return true
     }
     guard let roles = authority.knownRoles(of: token.user, epoch: token.epoch) else { return false }
-    try admit(Caller(user: token.user, session: token.session, roles: roles), context)
+    try admit(Caller(token, roles), context)
     return true
   }
 
@@ -50,7 +50,7 @@ public final class AccessInterceptor: ServerInterceptor {
     if isOpen(context.method) { return }
     guard let token = try authenticate(context) else { return try admit(nil, context) }
     let roles = try await authority.roles(of: token.user, epoch: token.epoch)
-    try admit(Caller(user: token.user, session: token.session, roles: roles), context)
+    try admit(Caller(token, roles), context)
   }
 
   /// Whoever refused it, this interceptor, the transaction or the handler.
@@ -60,7 +60,7 @@ public final class AccessInterceptor: ServerInterceptor {
     else { return }
     refusedCalls.note(
       AuditEntry(
-        .call(context.method), by: .user(caller.user), on: nil,
+        .call(context.method), by: caller.actor, on: nil,
         outcome: .refused(reason: KitError.permissionDenied.mapping.reason)))
   }
 
@@ -116,10 +116,26 @@ public final class AccessInterceptor: ServerInterceptor {
     case .unspecified: throw .noPolicy
     case .public: return
     // Who owns what, only the handler knows; to strangers it answers NOT_FOUND.
-    case .user, .owner: if caller == nil { throw .unauthenticated }
+    case .user, .owner:
+      guard let caller else { throw .unauthenticated }
+      if caller.isMachine { try judgeMachine(caller, by: policy) }
     case .role:
       guard let caller else { throw .unauthenticated }
       guard caller.roles.holds(anyOf: policy.roles) else { throw .permissionDenied }
     }
+  }
+
+  /// A machine owns nothing of a user's: only a role of the method lets it in, be it on one resource, which the handler
+  /// judges.
+  private static func judgeMachine(_ caller: Caller, by policy: MethodPolicy) throws(KitError) {
+    let held = caller.roles
+    let mayTry = held.holds(anyOf: policy.roles) || held.grants.contains { policy.roles.contains($0.role) }
+    guard mayTry else { throw .permissionDenied }
+  }
+}
+
+extension Caller {
+  fileprivate init(_ token: AccessToken, _ roles: RoleSet) {
+    self.init(user: token.user, session: token.session, roles: roles, isMachine: token.isMachine)
   }
 }

@@ -3,18 +3,25 @@ public import RPC
 
 /// Who makes a call, as the credentials prove. Handlers take the actor from here, never from a request's body.
 public struct Caller: Sendable, Equatable {
-  /// The user, `user_…`.
+  /// The user, `user_…`. For a machine the number of its credential, which is no user's: whatever belongs to users is a
+  /// stranger's to it, and what it is allowed is found by its own number.
   public let user: Identifier
   /// The session, `sess_…`.
   public let session: Identifier
   /// What the user is allowed, as known to this node; at most a second old. `Kit.mutate` judges afresh.
   public let roles: RoleSet
+  /// Whether a machine calls, with a credential. It may call what its roles let it call, and nothing that is for users.
+  public let isMachine: Bool
 
-  public init(user: Identifier, session: Identifier, roles: RoleSet = RoleSet()) {
+  public init(user: Identifier, session: Identifier, roles: RoleSet = RoleSet(), isMachine: Bool = false) {
     self.user = user
     self.session = session
     self.roles = roles
+    self.isMachine = isMachine
   }
+
+  /// As the trail names the caller.
+  public var actor: AuditActor { isMachine ? .credential(user) : .user(user) }
 }
 
 /// Where the caller lies in a call's storage.

@@ -23,7 +23,7 @@ struct RoleHolders: AudienceSource {
     try reader.rows(
       """
       SELECT user_id FROM identity_grants
-      WHERE role = $1 AND resource = '' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
+      WHERE role = $1 AND resource = '' AND is_machine = 0 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
         AND user_id > $3
       ORDER BY user_id LIMIT $4
       """, key, clock.now(), after ?? Identifier(rawValue: .min), limit

@@ -23,11 +23,12 @@ struct IdentityAudit {
           WHERE c.proved_at IS NOT NULL AND u.state <> 5 GROUP BY c.kind, c.lookup HAVING COUNT(*) > 1
           """),
       try report(
-        2, "a session belongs to a user, and an ended one says when and why", over: "identity_sessions",
+        2, "a session belongs to a user or a credential, and an ended one says when and why", over: "identity_sessions",
         kind: IDKind.session,
         violations: """
           SELECT s.id FROM identity_sessions s LEFT JOIN identity_users u ON u.id = s.user_id
-          WHERE u.id IS NULL OR (s.ended_at IS NULL) <> (s.end_reason IS NULL) OR s.ended_at < s.signed_in_at
+          LEFT JOIN identity_credentials c ON c.id = s.user_id
+          WHERE (u.id IS NULL AND c.id IS NULL) OR (s.ended_at IS NULL) <> (s.end_reason IS NULL) OR s.ended_at < s.signed_in_at
           """),
       try report(
         2, "a user has at most \(SessionRow.perUserLimit) live sessions", over: "identity_sessions", kind: IDKind.user,
@@ -46,6 +47,21 @@ struct IdentityAudit {
         violations: """
           SELECT id FROM identity_users WHERE state <> 5 AND password_hash NOT LIKE '$argon2id$%'
           UNION SELECT user_id FROM identity_contacts WHERE LENGTH(lookup) <> 32 OR LENGTH(sealed) < 41
+          """),
+      try report(
+        6, "nothing personal is kept of an erased account", over: "identity_users", kind: IDKind.user,
+        violations: """
+          SELECT id FROM identity_users WHERE state = 5 AND (
+            handle <> '' OR display_name <> '' OR about <> '' OR password_hash <> '' OR LENGTH(sealing_key) > 0
+            OR erased_at IS NULL)
+          UNION SELECT u.id FROM identity_users u WHERE u.state = 5 AND (
+            EXISTS (SELECT 1 FROM identity_contacts x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM identity_devices x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM identity_sessions x WHERE x.user_id = u.id AND x.ended_at IS NULL)
+            OR EXISTS (SELECT 1 FROM identity_sessions x WHERE x.user_id = u.id AND x.ended_at IS NOT NULL)
+            OR EXISTS (SELECT 1 FROM identity_addresses x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM identity_preferences x WHERE x.user_id = u.id)
+            OR EXISTS (SELECT 1 FROM identity_exports x WHERE x.user_id = u.id))
           """),
     ]
   }

@@ -55,19 +55,21 @@ public final class IdentityAuthority: Authority {
   public func catchUp() async throws {
     let now = clock.now()
     let since = state.withLock { $0.lookedAt } - Self.overlap
-    let (ended, changed) = try await database.read { reader in
+    let (ended, changed, erased) = try await database.read { reader in
       (
         try reader.rows("SELECT id, ended_at FROM identity_sessions WHERE ended_at >= $1", since) {
           (session: $0[0] as Identifier, at: $0[1] as Instant)
         },
         try reader.rows("SELECT DISTINCT user_id FROM identity_grants WHERE changed_at >= $1", since) {
           $0[0] as Identifier
-        }
+        },
+        try reader.rows("SELECT id FROM identity_users WHERE erased_at >= $1", since) { $0[0] as Identifier }
       )
     }
     state.withLock { state in
       for (session, at) in ended { state.ended[session] = at }
       for user in changed { state.roles[user] = nil }
+      for user in erased { state.sealingKeys[user] = nil }
       state.changes += 1
       state.lookedAt = now
     }
@@ -96,21 +98,43 @@ public final class IdentityAuthority: Authority {
     return loaded.roles.inForce(at: clock.now())
   }
 
+  private struct Confirmed {
+    let session: SessionRow
+    /// The user; for a machine the one who answers for it.
+    let person: Identifier
+    let state: UserRow.State?
+    let sealedKey: [UInt8]
+
+    init(_ row: any Row) {
+      session = SessionRow(row)
+      person = row[11]
+      state = UserRow.State(rawValue: row[12])
+      sealedKey = row[13]
+    }
+  }
+
   public func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
     let now = clock.now()
-    let found: (session: SessionRow, state: UserRow.State?, sealedKey: [UInt8])? = try writer.first(
+    let persons =
+      caller.isMachine
+      ? """
+      JOIN identity_credentials c ON c.id = s.user_id AND c.revoked_at IS NULL
+        AND (c.expires_at IS NULL OR c.expires_at > $3)
+      JOIN identity_users u ON u.id = c.owner_id
+      """ : "JOIN identity_users u ON u.id = s.user_id"
+    let found = try writer.first(
       """
-      SELECT \(SessionRow.columns), u.state, u.sealing_key
-      FROM identity_sessions s JOIN identity_users u ON u.id = s.user_id WHERE s.id = $1 AND s.user_id = $2
-      """, caller.session, caller.user
-    ) { (SessionRow($0), UserRow.State(rawValue: $0[11]), $0[12]) }
+      SELECT \(SessionRow.columns), u.id, u.state, u.sealing_key FROM identity_sessions s \(persons)
+      WHERE s.id = $1 AND s.user_id = $2
+      """, [caller.session.sqlValue, caller.user.sqlValue] + (caller.isMachine ? [now.sqlValue] : []),
+      make: Confirmed.init)
     guard let found, found.session.isLive(at: now) else { throw KitError.sessionEnded }
     if found.state == .suspended { throw KitError.accountSuspended }
     if now - found.session.lastUsedAt >= SessionRow.useGrain {
       try writer.execute("UPDATE identity_sessions SET last_used_at = $2 WHERE id = $1", caller.session, now)
     }
     return Standing(
-      provedAt: found.session.provedAt, sealingKey: try sealingKey(of: caller.user, found.sealedKey))
+      provedAt: found.session.provedAt, sealingKey: try sealingKey(of: found.person, found.sealedKey))
   }
 
   /// A user's own key; nil for an unknown or erased user.
@@ -143,6 +167,11 @@ public final class IdentityAuthority: Authority {
         }
       }
     }
+  }
+
+  /// Notes that a user's own key is destroyed with the transaction.
+  func noteErased(_ user: Identifier, in writer: any Writer) {
+    writer.afterCommit { [self] in state.withLock { $0.sealingKeys[user] = nil } }
   }
 
   /// Notes that a user's grants change with the transaction, and raises the epoch that new access tokens carry.

@@ -1,6 +1,7 @@
 import Base
 import Cryptography
 import DomainKit
+import Storage
 
 /// What the services of the identity domain share.
 struct IdentityCore: Sendable {
@@ -8,6 +9,7 @@ struct IdentityCore: Sendable {
   static let freshProof = Duration.seconds(15 * 60)
 
   let kit: Kit
+  let timers: Timers
   let authority: IdentityAuthority
   let passwords: PasswordDesk
   let grants: GrantBook
@@ -18,8 +20,11 @@ struct IdentityCore: Sendable {
   private let deviceKey: SecretKey
   private let loginNameKey: SecretKey
 
-  init(kit: Kit, authority: IdentityAuthority, passwords: PasswordDesk, roles: RoleCatalog) throws {
+  init(
+    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: PasswordDesk, roles: RoleCatalog
+  ) throws {
     self.kit = kit
+    self.timers = timers
     self.authority = authority
     self.passwords = passwords
     self.roles = roles
@@ -30,6 +35,14 @@ struct IdentityCore: Sendable {
     contactKey = kit.keys.derived(for: "identity contacts 1")
     deviceKey = kit.keys.derived(for: "identity devices 1")
     loginNameKey = kit.keys.derived(for: "identity login names 1")
+  }
+
+  var closing: Closing { Closing(core: self) }
+  var exports: Exports { Exports(core: self) }
+
+  /// - Throws: `KitError.stepUpRequired` if the caller gave the password too long ago for what cannot be undone.
+  func requireFreshProof(_ standing: Standing?) throws(KitError) {
+    guard let standing, kit.clock.now() - standing.provedAt <= Self.freshProof else { throw .stepUpRequired }
   }
 
   /// What a contact is found by.

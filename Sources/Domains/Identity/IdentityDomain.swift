@@ -8,8 +8,8 @@ public import Storage
 ///
 ///     let authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
 ///     let kit = Kit(…, authority: authority, …)
-///     let identity = try await IdentityDomain(
-///       kit: kit, authority: authority, passwords: PasswordHasher(pool: pool), roles: RidesDomain.roles)
+///     let identity = try await IdentityDomain(          // before timers.start()
+///       kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: pool), roles: RidesDomain.roles)
 ///     try await authority.catchUp()
 ///     identity.register(in: &registry)
 public struct IdentityDomain: Domain {
@@ -18,15 +18,18 @@ public struct IdentityDomain: Domain {
 
   private let core: IdentityCore
 
+  /// Sets the handlers of its jobs, so `timers` must not have been started.
   /// - Parameters:
   ///   - passwords: hashes and checks passwords, at the cost that all hashes are made with.
   ///   - roles: those that the other domains declare.
   public init(
-    kit: Kit, authority: IdentityAuthority, passwords: any PasswordWork, roles: [RoleDefinition] = []
+    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: any PasswordWork, roles: [RoleDefinition] = []
   ) async throws {
     core = try IdentityCore(
-      kit: kit, authority: authority, passwords: try await PasswordDesk(passwords),
+      kit: kit, timers: timers, authority: authority, passwords: try await PasswordDesk(passwords),
       roles: RoleCatalog(domains: roles))
+    core.closing.handleJobs()
+    core.exports.handleJobs()
   }
 
   /// The tables of this domain.
@@ -42,12 +45,17 @@ public struct IdentityDomain: Domain {
 
   public var audiences: [any AudienceSource] { [AllUsers(), RoleHolders(clock: core.kit.clock)] }
 
-  /// Registers AccountService, SessionService, RoleService and ProfileService.
+  public var sweeps: [any Sweep] { [ExportRetention(kit: core.kit)] }
+
+  public var personalRecords: (any PersonalRecords)? { IdentityRecords(core: core) }
+
+  /// Registers AccountService, SessionService, RoleService, ProfileService and CredentialService.
   public func register(in registry: inout ServiceRegistry) {
     AccountHandlers(core: core).register(in: &registry)
     SessionHandlers(core: core).register(in: &registry)
     RoleHandlers(core: core).register(in: &registry)
     ProfileHandlers(core: core).register(in: &registry)
+    CredentialHandlers(core: core).register(in: &registry)
   }
 
   /// Checks the invariants of the domain on one snapshot.
@@ -66,7 +74,7 @@ public struct IdentityDomain: Domain {
         throw CommandError.unknownHandle
       }
       do {
-        _ = try core.grants.grant(role, to: user.id, on: "", until: nil, by: nil, in: writer)
+        _ = try core.grants.grant(role, to: .user(user.id), on: "", until: nil, by: .server, in: writer)
       } catch IdentityError.unknownRole {
         throw CommandError.unknownRole
       }
@@ -92,7 +100,7 @@ public struct IdentityDomain: Domain {
         try UserRow.find(handleKey: valid.key, in: writer)
         ?? core.register(account, passwordHash: hash, in: writer)
       for role in roles {
-        _ = try core.grants.grant(role, to: user.id, on: "", until: nil, by: nil, in: writer)
+        _ = try core.grants.grant(role, to: .user(user.id), on: "", until: nil, by: .server, in: writer)
       }
       return user.id
     }

@@ -20,6 +20,8 @@ enum IdentityError: DomainError {
   case unknownRole
   /// The last owner of a resource, or the last admin, must stay.
   case lastOwner
+  /// What must be settled before the account can be closed.
+  case closeBlocked([String])
   /// An expiry that has passed already.
   case expiryPassed
   /// Not a country.
@@ -49,6 +51,10 @@ enum IdentityError: DomainError {
       Self.invalid("UNKNOWN_ROLE", "role", "no such role, or not on such a resource")
     case .lastOwner:
       ErrorMapping("LAST_OWNER", "somebody must keep this role")
+    case .closeBlocked(let blockers):
+      ErrorMapping(
+        "CLOSE_BLOCKED", "something must be settled before the account can be closed",
+        metadata: ["blockers": blockers.joined(separator: ",")])
     case .expiryPassed:
       Self.invalid("INVALID_REQUEST", "expire_time", "has passed")
     case .badRegion:
@@ -67,6 +73,7 @@ enum IdentityError: DomainError {
   /// One sample of each case, for the golden test of the table.
   static let samples: [IdentityError] = [
     .handleTaken, .weakPassword("too short"), .weakNewPassword("too short"), .badPhoneNumber, .badEmail, .badHandle,
-    .wrongCredentials, .badSignature, .unknownRole, .lastOwner, .expiryPassed, .badRegion, .badTimeZone,
+    .wrongCredentials, .badSignature, .unknownRole, .lastOwner, .closeBlocked(["rides.open_ride"]),
+    .expiryPassed, .badRegion, .badTimeZone,
   ]
 }

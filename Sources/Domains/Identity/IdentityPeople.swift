@@ -31,11 +31,11 @@ struct IdentityPeople: People {
   }
 
   func grant(_ role: String, to user: Identifier, on resource: String?, in writer: any Writer) throws {
-    _ = try grants.grant(role, to: user, on: resource ?? "", until: nil, by: nil, in: writer)
+    _ = try grants.grant(role, to: .user(user), on: resource ?? "", until: nil, by: .server, in: writer)
   }
 
   func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws {
     guard let grant = try GrantRow.held(role, on: resource ?? "", by: user, in: writer) else { return }
-    try grants.revoke(grant, by: nil, in: writer)
+    try grants.revoke(grant, by: .server, in: writer)
   }
 }

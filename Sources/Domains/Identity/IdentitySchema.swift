@@ -121,5 +121,7 @@ enum IdentitySchema {
           PRIMARY KEY (user_id, id)
         ) WITHOUT ROWID;
         """),
+    ClosingSchema.migration,
+    CredentialSchema.migration,
   ]
 }

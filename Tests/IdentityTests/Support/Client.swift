@@ -1,6 +1,7 @@
 import Cryptography
 import IdentityAPI
 import RPC
+import WellKnownTypes
 
 /// The generated clients, with the requests that most tests make.
 struct Client: Sendable {
@@ -8,12 +9,14 @@ struct Client: Sendable {
   let sessions: SessionServiceClient
   let roles: RoleServiceClient
   let profiles: ProfileServiceClient
+  let credentials: CredentialServiceClient
 
   init(channel: RPCChannel) {
     accounts = AccountServiceClient(channel)
     sessions = SessionServiceClient(channel)
     roles = RoleServiceClient(channel)
     profiles = ProfileServiceClient(channel)
+    credentials = CredentialServiceClient(channel)
   }
 
   @discardableResult
@@ -73,6 +76,26 @@ struct Client: Sendable {
     request.requestID = newRequestID()
     request.userID = user
     return try await accounts.restoreAccount(request)
+  }
+
+  @discardableResult
+  func closeAccount(requestID: String = newRequestID()) async throws -> User {
+    var request = CloseAccountRequest()
+    request.requestID = requestID
+    return try await accounts.closeAccount(request)
+  }
+
+  func startExport(requestID: String = newRequestID()) async throws -> Export {
+    var request = StartExportRequest()
+    request.requestID = requestID
+    return try await accounts.startExport(request)
+  }
+
+  func watchExport(_ id: String, resumeToken: String = "") -> ServerStreamingCall<WatchExportResponse> {
+    var request = WatchExportRequest()
+    request.exportID = id
+    request.resumeToken = resumeToken
+    return accounts.watchExport(request)
   }
 
   func profile(of user: String = "") async throws -> Profile {
@@ -137,6 +160,57 @@ struct Client: Sendable {
     var request = ListRolesRequest()
     request.userID = user
     return try await roles.listRoles(request).grants
+  }
+}
+
+/// What tests of machines do.
+extension Client {
+  func createCredential(
+    _ key: SigningKey, _ roles: [(role: String, resource: String)], expireTime: Timestamp? = nil
+  ) async throws -> Credential {
+    var request = CreateCredentialRequest()
+    request.requestID = newRequestID()
+    request.name = "till 3"
+    request.kind = .terminal
+    request.publicKey = key.publicKey
+    request.roles = roles.map { role, resource in
+      var message = CredentialRole()
+      message.role = role
+      message.resourceID = resource
+      return message
+    }
+    request.expireTime = expireTime
+    return try await credentials.createCredential(request)
+  }
+
+  @discardableResult
+  func revokeCredential(_ id: String) async throws -> Credential {
+    var request = RevokeCredentialRequest()
+    request.requestID = newRequestID()
+    request.credentialID = id
+    return try await credentials.revokeCredential(request)
+  }
+
+  func credentials(on resource: String = "", pageSize: Int32 = 0, pageToken: String = "") async throws
+    -> ListCredentialsResponse
+  {
+    var request = ListCredentialsRequest()
+    request.resourceID = resource
+    request.pageSize = pageSize
+    request.pageToken = pageToken
+    return try await credentials.listCredentials(request)
+  }
+
+  func loginMachine(
+    _ credential: String, _ key: SigningKey, signing text: String? = nil, requestID: String = newRequestID()
+  ) async throws -> LoginResponse {
+    var request = LoginRequest()
+    request.requestID = requestID
+    var machine = Machine()
+    machine.credentialID = credential
+    machine.signature = key.sign(Array((text ?? "octet login\n\(credential)\n\(requestID)").utf8))
+    request.machine = machine
+    return try await sessions.login(request)
   }
 }
 

@@ -1,4 +1,5 @@
 import Base
+import Blobs
 import Cryptography
 import DomainKit
 import Foundation
@@ -21,29 +22,44 @@ final class House: Sendable {
   let database: any Database
   let passwords = CountingPasswords()
   let kit: Kit
+  let timers: Timers
   let authority: IdentityAuthority
   let identity: IdentityDomain
   private let transport: InProcessTransport
+  private let folder: String
 
-  static func open(limits: RateLimits = RateLimits(expensive: Rate(perSecond: 1000, burst: 1000))) async throws -> House
-  {
+  /// - Parameters:
+  ///   - migrations: of other domains that a test adds.
+  ///   - audit: the trail; nil for none.
+  static func open(
+    limits: RateLimits = RateLimits(expensive: Rate(perSecond: 1000, burst: 1000)), migrations: [Migration] = [],
+    audit: (@Sendable (ManualClock) -> any Audit)? = nil
+  ) async throws -> House {
     let clock = ManualClock()
     let database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + IdentityDomain.migrations, clock: clock)
-    return try await House(clock: clock, database: database, limits: limits)
+      migrations: TopicStore.migrations + BlobSchema.migrations + IdentityDomain.migrations + migrations, clock: clock)
+    return try await House(clock: clock, database: database, limits: limits, audit: audit?(clock))
   }
 
-  private init(clock: ManualClock, database: any Database, limits: RateLimits) async throws {
+  private init(
+    clock: ManualClock, database: any Database, limits: RateLimits, audit: (any Audit)?
+  ) async throws {
     self.clock = clock
     self.database = database
     let root = SecretKey.random()
     let keys = try ServerKeys(root: root)
     authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
+    folder = FileManager.default.temporaryDirectory.appending(path: "octet-house-\(UUID().uuidString)").path
+    let (store, random) = (try await FolderBlobStore.open(path: folder), SeededRandomSource(seed: 1))
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
-      identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1), keys: keys,
-      authority: authority, log: Log(level: .error))
-    identity = try await IdentityDomain(kit: kit, authority: authority, passwords: passwords, roles: Self.roles)
+      identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys,
+      authority: authority, log: Log(level: .error),
+      blobs: BlobLibrary(store: store, database: database, clock: clock, random: random), audit: audit)
+    timers = Timers(database: database, clock: clock, random: random)
+    identity = try await IdentityDomain(
+      kit: kit, timers: timers, authority: authority, passwords: passwords, roles: Self.roles)
+    if let records = identity.personalRecords { kit.personalRecords.register(records) }
     kit.subjects.register(identity.subjects)
     var registry = ServiceRegistry()
     identity.register(in: &registry)
@@ -52,7 +68,22 @@ final class House: Sendable {
   }
 
   func close() async {
+    await kit.blobs.close()
     await database.close()
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  /// Moves the clock, then does what has become due.
+  func advance(by duration: Duration) async throws {
+    clock.advance(by: duration)
+    try await timers.runDue()
+  }
+
+  /// Registers somebody and signs in.
+  func signIn(_ handle: String) async throws -> (client: Client, login: LoginResponse) {
+    try await client().register(handle)
+    let login = try await client().login(handle)
+    return (client(login.accessToken), login)
   }
 
   /// A client with a token, or without credentials.

@@ -49,7 +49,7 @@ final class World: Sendable {
       log: Log(level: .error))
     timers = Timers(database: database, clock: clock, random: random)
     identity = try await IdentityDomain(
-      kit: kit, authority: authority, passwords: PlainPasswords(), roles: SocialDomain.roles)
+      kit: kit, timers: timers, authority: authority, passwords: PlainPasswords(), roles: SocialDomain.roles)
     let outbound = NoOutbound()
     notify = NotifyDomain(
       kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,

@@ -36,7 +36,9 @@ import Testing
 
   /// Whose names are in the database's files.
   private func found(_ ids: [Int], _ path: String) -> [Int] {
-    let bytes = [path, path + "-wal"].reduce(into: Data()) { $0 += (try? Data(contentsOf: URL(filePath: $1))) ?? Data() }
+    let bytes = [path, path + "-wal"].reduce(into: Data()) { bytes, path in
+      bytes += (try? Data(contentsOf: URL(filePath: path))) ?? Data()
+    }
     return ids.filter { bytes.range(of: Data(name($0).utf8)) != nil }
   }
 
@@ -50,7 +52,9 @@ import Testing
       _ = try await database.write { try $0.execute("UPDATE people SET name = '' WHERE id >= 10 AND id < 15") }
       try await database.scrub()
       #expect(found(ids, path) == Array(15..<20))
-      let left: Int? = try await database.read { try $0.first("SELECT COUNT(*) FROM people WHERE name <> ''") { $0[0] } }
+      let left: Int? = try await database.read { reader in
+        try reader.first("SELECT COUNT(*) FROM people WHERE name <> ''") { $0[0] }
+      }
       #expect(left == 5)
     }
   }

@@ -67,6 +67,7 @@ struct AccountHandlers: AccountService {
           || core.authority.roles(of: caller.user, in: writer).holds(RoleCatalog.admin)
       else { throw KitError.permissionDenied }
       try core.endSessions(core.liveSessions(of: user.id, in: writer), .suspended, in: writer)
+      try core.credentials.endSessions(of: user.id, .suspended, in: writer)
       return .suspended
     }
   }
@@ -177,6 +178,7 @@ extension User {
     state = UserState(row.state)
     level = UserLevel(rawValue: row.level)
     createTime = Timestamp(row.createdAt)
+    eraseTime = row.erasesAt.map { Timestamp($0) }
   }
 
   /// Completes a stored reply.
@@ -199,4 +201,6 @@ enum IDKind {
   static let session = "sess"
   static let grant = "grant"
   static let address = "addr"
+  static let export = "export"
+  static let credential = "cred"
 }

@@ -25,6 +25,8 @@ struct UserRow: Sendable {
   let about: String
   /// Rises with each change of how the user is shown.
   let profileVersion: Int64
+  /// When a closing account is erased; nil for one that is not closing.
+  let erasesAt: Instant?
 
   static func find(_ user: Identifier, in reader: any Reader) throws -> UserRow? {
     try reader.first("SELECT \(columns) FROM identity_users u WHERE u.id = $1", user, make: UserRow.init)
@@ -51,7 +53,7 @@ struct UserRow: Sendable {
   private static let columns =
     """
     u.id, u.handle, u.display_name, u.password_hash, u.state, u.level, u.grants_epoch, u.created_at, u.about, \
-    u.profile_version
+    u.profile_version, u.erases_at
     """
 
   private init(_ row: any Row) {
@@ -66,5 +68,6 @@ struct UserRow: Sendable {
     createdAt = row[7]
     about = row[8]
     profileVersion = row[9]
+    erasesAt = row[10]
   }
 }

@@ -96,7 +96,7 @@ extension ProfileHandlers {
 }
 
 /// A row of `identity_addresses`.
-private struct AddressRow: Sendable {
+struct AddressRow: Sendable {
   let id: Identifier
   let sealed: [UInt8]
   let createdAt: Instant
@@ -113,7 +113,7 @@ private struct AddressRow: Sendable {
 }
 
 extension Address {
-  fileprivate init(_ row: AddressRow, _ key: SealingKey) throws {
+  init(_ row: AddressRow, _ key: SealingKey) throws {
     self.init()
     id = row.id.text(kind: IDKind.address)
     address = try PostalAddress(decoding: key.open(row.sealed, context: ProfileHandlers.sealingContext(row.id)))

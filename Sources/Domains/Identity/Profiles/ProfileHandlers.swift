@@ -90,7 +90,7 @@ struct ProfileHandlers: ProfileService {
 }
 
 extension IdentityCore {
-  fileprivate func preferences(
+  func preferences(
     _ row: PreferencesRow, of user: Identifier, in reader: any Reader
   ) throws -> Preferences {
     var message = Preferences()
@@ -109,7 +109,7 @@ extension IdentityCore {
 }
 
 extension Profile {
-  fileprivate init(_ user: UserRow, isOwn: Bool) {
+  init(_ user: UserRow, isOwn: Bool) {
     self.init()
     userID = user.id.text(kind: IDKind.user)
     handle = user.handle

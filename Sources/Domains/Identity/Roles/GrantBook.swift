@@ -11,14 +11,15 @@ struct GrantBook: Sendable {
   let audit: any Audit
 
   /// Gives a role. What is held already stays, with the later expiry of the two.
-  /// - Parameter granter: who decided it; nil for the server. A person's decision is recorded also if it changes nothing.
+  /// - Parameter granter: who decided it. A person's decision is recorded also if it changes nothing.
   /// - Throws: `IdentityError.unknownRole`.
   func grant(
-    _ role: String, to user: Identifier, on resource: String, until expiresAt: Instant?, by granter: Identifier?,
+    _ role: String, to holder: Holder, on resource: String, until expiresAt: Instant?, by granter: AuditActor,
     in writer: any Writer
   ) throws -> GrantRow {
     try roles.check(role, on: resource)
     let now = clock.now()
+    let user = holder.id
     let held = try GrantRow.held(role, on: resource, by: user, in: writer)
     var isChanged = false
     if let held, let heldUntil = held.expiresAt {
@@ -32,9 +33,9 @@ struct GrantBook: Sendable {
       let inserted = try writer.execute(
         """
         INSERT INTO identity_grants
-          (id, user_id, role, resource, granted_by, created_at, expires_at, revoked_at, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $6) ON CONFLICT DO NOTHING
-        """, identifiers.next(), user, role, resource, granter, now, expiresAt)
+          (id, user_id, role, resource, granted_by, created_at, expires_at, revoked_at, changed_at, is_machine)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $6, $8) ON CONFLICT DO NOTHING
+        """, identifiers.next(), user, role, resource, granter.id, now, expiresAt, holder.isMachine)
       // Somebody else was faster; run again, the row will show it.
       guard inserted == 1 else { throw RetryTransaction() }
       try authority.noteGrantsChanged(of: user, in: writer)
@@ -43,20 +44,22 @@ struct GrantBook: Sendable {
     guard let grant = try GrantRow.held(role, on: resource, by: user, in: writer) else {
       preconditionFailure("a grant was written and is not there")
     }
-    if isChanged || granter != nil { try record("role.granted", grant, by: granter, in: writer) }
+    if isChanged || granter != .server { try record("role.granted", grant, by: granter, in: writer) }
     return grant
   }
 
   /// Takes a grant back; a revoked one stays as it is.
-  /// - Parameter revoker: who decided it; nil for the server. A person's decision is recorded also if it changes nothing.
+  /// - Parameter revoker: who decided it. A person's decision is recorded also if it changes nothing.
   /// - Throws: `IdentityError.lastOwner`.
-  func revoke(_ grant: GrantRow, by revoker: Identifier?, in writer: any Writer) throws {
+  func revoke(_ grant: GrantRow, by revoker: AuditActor, in writer: any Writer) throws {
     guard grant.revokedAt == nil else {
-      if revoker != nil { try record("role.revoked", grant, by: revoker, in: writer) }
+      if revoker != .server { try record("role.revoked", grant, by: revoker, in: writer) }
       return
     }
     let now = clock.now()
-    if roles.keepsLast(grant.role), try grant.otherHolders(at: now, in: writer) == 0 { throw IdentityError.lastOwner }
+    if !grant.isMachine, roles.keepsLast(grant.role), try grant.otherHolders(at: now, locking: true, in: writer) == 0 {
+      throw IdentityError.lastOwner
+    }
     let revoked = try writer.execute(
       "UPDATE identity_grants SET revoked_at = $2, changed_at = $2 WHERE id = $1 AND revoked_at IS NULL", grant.id, now)
     // Somebody else was faster; run again, the row will show it.
@@ -66,13 +69,13 @@ struct GrantBook: Sendable {
   }
 
   private func record(
-    _ action: StaticString, _ grant: GrantRow, by actor: Identifier?, in writer: any Writer
+    _ action: StaticString, _ grant: GrantRow, by actor: AuditActor, in writer: any Writer
   ) throws {
     var facts = [AuditFact.role(grant.role)]
     if let resource = SubjectID(parsing: grant.resource) { facts.append(.resource(resource)) }
     if let expiresAt = grant.expiresAt { facts.append(.until(expiresAt)) }
     let entry = AuditEntry(
-      .word(action), by: AuditActor(actor), on: SubjectID(IDKind.user, grant.user), facts)
+      .word(action), by: actor, on: grant.holder.subject, facts)
     try audit.record(entry, in: writer)
   }
 }

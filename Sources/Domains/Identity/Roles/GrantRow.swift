@@ -5,6 +5,7 @@ import Storage
 /// A row of `identity_grants`.
 struct GrantRow: Sendable {
   let id: Identifier
+  /// The user, or for a machine its credential.
   let user: Identifier
   let role: String
   /// Empty for the whole platform.
@@ -12,8 +13,11 @@ struct GrantRow: Sendable {
   let createdAt: Instant
   let expiresAt: Instant?
   let revokedAt: Instant?
+  let isMachine: Bool
 
-  static let columns = "id, user_id, role, resource, created_at, expires_at, revoked_at"
+  var holder: Holder { isMachine ? .machine(user) : .user(user) }
+
+  static let columns = "id, user_id, role, resource, created_at, expires_at, revoked_at, is_machine"
 
   init(_ row: any Row) {
     id = row[0]
@@ -23,6 +27,7 @@ struct GrantRow: Sendable {
     createdAt = row[4]
     expiresAt = row[5]
     revokedAt = row[6]
+    isMachine = row[7]
   }
 
   static func find(_ grant: Identifier, in reader: any Reader) throws -> GrantRow? {
@@ -40,6 +45,13 @@ struct GrantRow: Sendable {
       """, user, role, resource, make: GrantRow.init)
   }
 
+  /// The grants of a user that have not been revoked; some may have expired.
+  static func all(of user: Identifier, in reader: any Reader) throws -> [GrantRow] {
+    try reader.rows(
+      "SELECT \(columns) FROM identity_grants WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id", user,
+      make: GrantRow.init)
+  }
+
   /// What a user has been granted, what has expired included.
   static func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {
     RoleSet(
@@ -51,14 +63,16 @@ struct GrantRow: Sendable {
       })
   }
 
-  /// How many others hold the role on the resource at `now`. All its grants are held by this transaction, so that two
-  /// who leave at once do not each count the other.
-  func otherHolders(at now: Instant, in writer: any Writer) throws -> Int {
-    let holders: [Identifier] = try writer.rows(
+  /// How many other users hold the role on the resource at `now`.
+  /// - Parameter locking: whether all its grants are held by this transaction, so that two who leave at once do not each
+  ///   count the other.
+  func otherHolders(at now: Instant, locking: Bool, in reader: any Reader) throws -> Int {
+    let holders: [Identifier] = try reader.rows(
       """
       SELECT id FROM identity_grants
-      WHERE resource = $1 AND role = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) ORDER BY id
-      """ + writer.dialect.forUpdate, resource, role, now
+      WHERE resource = $1 AND role = $2 AND is_machine = 0 AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > $3) ORDER BY id
+      """ + (locking ? reader.dialect.forUpdate : ""), resource, role, now
     ) { $0[0] }
     return holders.count { $0 != id }
   }

@@ -15,16 +15,13 @@ struct RoleHandlers: RoleService {
     let caller = try context.requireCaller()
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
     return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
-      try core.roles.check(request.role, on: request.resourceID)
-      guard try mayGive(request.role, on: request.resourceID, caller, in: writer) else {
-        throw request.resourceID.isEmpty ? KitError.permissionDenied : KitError.notFound("resource")
-      }
+      try core.requireGiver(of: request.role, on: request.resourceID, caller, in: writer)
       guard try UserRow.find(user, in: writer) != nil else { throw KitError.notFound("user") }
-      try requireFreshProof(standing)
-      let expiresAt = try request.expireTime.map(expiry)
+      try core.requireFreshProof(standing)
+      let expiresAt = try request.expireTime.map(core.expiry)
       return Grant(
         try core.grants.grant(
-          request.role, to: user, on: request.resourceID, until: expiresAt, by: caller.user, in: writer))
+          request.role, to: .user(user), on: request.resourceID, until: expiresAt, by: caller.actor, in: writer))
     }
   }
 
@@ -33,10 +30,10 @@ struct RoleHandlers: RoleService {
     let id = try Identifier(request.grantID, kind: IDKind.grant, field: "grant_id")
     return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
       guard let grant = try GrantRow.find(id, in: writer),
-        try mayGive(grant.role, on: grant.resource, caller, in: writer)
+        try core.mayGive(grant.role, on: grant.resource, caller, in: writer)
       else { throw KitError.notFound("grant") }
-      try requireFreshProof(standing)
-      try core.grants.revoke(grant, by: caller.user, in: writer)
+      try core.requireFreshProof(standing)
+      try core.grants.revoke(grant, by: caller.actor, in: writer)
       guard let revoked = try GrantRow.find(id, in: writer) else { preconditionFailure("a grant is never deleted") }
       return Grant(revoked)
     }
@@ -67,29 +64,17 @@ struct RoleHandlers: RoleService {
     return response
   }
 
-  /// Admins give any role, owners of a resource the roles on it.
-  private func mayGive(_ role: String, on resource: String, _ caller: Caller, in reader: any Reader) throws -> Bool {
-    let held = try core.authority.roles(of: caller.user, in: reader)
-    if held.holds(RoleCatalog.admin) { return true }
-    guard !resource.isEmpty, let owner = core.roles.owner(of: role) else { return false }
-    return held.holds(owner, on: resource)
-  }
-
-  private func requireFreshProof(_ standing: Standing?) throws(KitError) {
-    guard let standing, kit.clock.now() - standing.provedAt <= IdentityCore.freshProof else { throw .stepUpRequired }
-  }
-
-  private func expiry(_ timestamp: Timestamp) throws(IdentityError) -> Instant {
-    guard let instant = Instant(timestamp), instant > kit.clock.now() else { throw .expiryPassed }
-    return instant
-  }
 }
 
 extension Grant {
   init(_ row: GrantRow) {
     self.init()
     id = row.id.text(kind: IDKind.grant)
-    userID = row.user.text(kind: IDKind.user)
+    if row.isMachine {
+      credentialID = row.user.text(kind: IDKind.credential)
+    } else {
+      userID = row.user.text(kind: IDKind.user)
+    }
     role = row.role
     resourceID = row.resource
     createTime = Timestamp(row.createdAt)

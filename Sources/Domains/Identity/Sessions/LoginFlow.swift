@@ -2,6 +2,7 @@ import Base
 import Cryptography
 import DomainKit
 import IdentityAPI
+import ProtobufRuntime
 import RPC
 import Storage
 
@@ -29,6 +30,10 @@ struct LoginFlow: Sendable {
   }
 
   func login(_ request: LoginRequest, _ context: ServerContext) async throws -> LoginResponse {
+    if let machine = request.machine { return try await MachineLogin(core: core).login(request, as: machine, context) }
+    for (field, text) in [("login_name", request.loginName), ("password", request.password)] where text.isEmpty {
+      throw KitError.invalid(FieldViolation(field: field, description: "required"))
+    }
     let name = LoginName(request.loginName)
     let attempt = Attempt(
       name: name, nameHash: core.loginNameHash(name), device: try ProvedDevice(request, core),
@@ -71,30 +76,21 @@ struct LoginFlow: Sendable {
   private func open(for seen: UserRow, _ attempt: Attempt, in writer: any Writer) throws -> LoginResponse {
     // Between the check of the password and this transaction the account may have changed. The row is held, so that
     // logins at once count each other's sessions and know each other's devices.
-    guard let user = try UserRow.findForUpdate(seen.id, in: writer), user.passwordHash == seen.passwordHash else {
+    guard let held = try UserRow.findForUpdate(seen.id, in: writer), held.passwordHash == seen.passwordHash else {
       throw IdentityError.wrongCredentials
     }
+    let user = held.state == .closing ? try core.closing.takeBack(held, in: writer) : held
     guard user.state != .suspended else { throw KitError.accountSuspended }
     let now = kit.clock.now()
-    let id = kit.identifiers.next()
     let known = try attempt.device?.known(to: user.id, in: writer)
     let device = try known ?? attempt.device?.remember(for: user.id, kit, in: writer)
-    try writer.execute(
-      """
-      INSERT INTO identity_sessions
-        (id, user_id, device_id, device_name, known_device, address, generation, signed_in_at, proved_at, last_used_at,
-         renewed_at, ended_at, end_reason)
-      VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $7, $7, $7, NULL, NULL)
-      """, id, user.id, device, attempt.device?.name ?? "", known != nil, attempt.address, now)
-    let live = try core.liveSessions(of: user.id, in: writer)
-    try core.endSessions(Array(live.dropLast(SessionRow.perUserLimit)), .tooMany, in: writer)
-    guard let row = try SessionRow.find(id, in: writer) else {
-      preconditionFailure("a session was written and is gone")
-    }
+    let row = try core.openSession(
+      of: user.id, device: device, named: attempt.device?.name ?? "", isKnown: known != nil, attempt.address, in: writer
+    )
     var response = LoginResponse()
     response.user = User(stored: user)
     response.session = Session(stored: row, at: now, current: true)
-    response.tokens = SessionTokens(unsigned: user, session: id, generation: row.generation, now: now)
+    response.tokens = SessionTokens(unsigned: .user(user.id), epoch: user.grantsEpoch, row, now: now)
     return response
   }
 }

@@ -34,10 +34,10 @@ struct RefreshFlow: Sendable {
   /// Spends the token and makes the next pair.
   private func renew(_ token: RefreshToken, in writer: any Writer) throws -> RefreshSessionResponse {
     let now = kit.clock.now()
-    guard let row = try SessionRow.find(token.session, in: writer), row.isLive(at: now),
-      let user = try UserRow.find(row.user, in: writer)
-    else { throw KitError.sessionEnded }
-    guard user.state != .suspended else { throw KitError.accountSuspended }
+    guard let row = try SessionRow.find(token.session, in: writer), row.isLive(at: now) else {
+      throw KitError.sessionEnded
+    }
+    let (holder, epoch) = try core.holder(of: row, in: writer)
     guard row.generation == token.generation else { throw SpentToken() }
     let spent = try writer.execute(
       """
@@ -48,7 +48,7 @@ struct RefreshFlow: Sendable {
     guard spent == 1, let renewed = try SessionRow.find(row.id, in: writer) else { throw RetryTransaction() }
     var response = RefreshSessionResponse()
     response.session = Session(stored: renewed, at: now, current: true)
-    response.tokens = SessionTokens(unsigned: user, session: row.id, generation: renewed.generation, now: now)
+    response.tokens = SessionTokens(unsigned: holder, epoch: epoch, renewed, now: now)
     return response
   }
 

@@ -38,13 +38,15 @@ extension Session {
 
 extension SessionTokens {
   /// A pair without its proofs: a stored reply may hold it.
-  init(unsigned user: UserRow, session: Identifier, generation: Int64, now: Instant) {
+  /// - Parameter epoch: of the holder's grants.
+  init(unsigned holder: Holder, epoch: Int64 = 0, _ session: SessionRow, now: Instant) {
     let access = AccessToken(
-      user: user.id, session: session, epoch: user.grantsEpoch, expiresAt: now + AccessToken.lifetime)
+      user: holder.id, session: session.id, epoch: epoch, expiresAt: now + AccessToken.lifetime,
+      isMachine: holder.isMachine)
     self.init()
     accessToken = access.unsignedText
     accessExpireTime = Timestamp(access.expiresAt)
-    refreshToken = RefreshToken(session: session, generation: generation).unsignedText
+    refreshToken = RefreshToken(session: session.id, generation: session.generation).unsignedText
     refreshExpireTime = Timestamp(now + SessionRow.idleLimit)
   }
 

@@ -106,6 +106,27 @@ extension IdentityCore {
     ) { $0[0] }
   }
 
+  /// Opens a session for a user or a credential that this transaction holds. One too many ends the oldest.
+  func openSession(
+    of holder: Identifier, device: Identifier?, named name: String, isKnown: Bool, _ address: String,
+    in writer: any Writer
+  ) throws -> SessionRow {
+    let id = kit.identifiers.next()
+    try writer.execute(
+      """
+      INSERT INTO identity_sessions
+        (id, user_id, device_id, device_name, known_device, address, generation, signed_in_at, proved_at, last_used_at,
+         renewed_at, ended_at, end_reason)
+      VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $7, $7, $7, NULL, NULL)
+      """, id, holder, device, name, isKnown, address, kit.clock.now())
+    let live = try liveSessions(of: holder, in: writer)
+    try endSessions(Array(live.dropLast(SessionRow.perUserLimit)), .tooMany, in: writer)
+    guard let row = try SessionRow.find(id, in: writer) else {
+      preconditionFailure("a session was written and is gone")
+    }
+    return row
+  }
+
   /// Ends sessions with the transaction; ended ones stay as they are.
   func endSessions(_ sessions: [Identifier], _ reason: SessionRow.EndReason, in writer: any Writer) throws {
     let now = kit.clock.now()

@@ -18,9 +18,12 @@ struct SessionRow: Sendable {
     case tooMany = 4
     case passwordChanged = 5
     case suspended = 6
+    case closed = 7
+    case credentialRevoked = 8
   }
 
   let id: Identifier
+  /// The user, or for a machine its credential.
   let user: Identifier
   let deviceName: String
   let knownDevice: Bool

@@ -1,6 +1,7 @@
 import Base
 import ChatAPI
 import DomainKit
+import ProtobufRuntime
 import RidesAPI
 import Storage
 import Streaming
@@ -103,7 +104,8 @@ struct RidesRecords: PersonalRecords {
     var last = Identifier(rawValue: 0)
     while true {
       let rides = try reader.rows(
-        "SELECT \(RideRecord.columns) FROM rides_rides WHERE \(column) = $1 AND id > $2 ORDER BY id LIMIT 100", id, last,
+        "SELECT \(RideRecord.columns) FROM rides_rides WHERE \(column) = $1 AND id > $2 ORDER BY id LIMIT 100", id,
+        last,
         make: RideRecord.init(row:))
       guard let end = rides.last else { return }
       last = end.id

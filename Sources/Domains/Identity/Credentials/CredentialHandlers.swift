@@ -1,0 +1,79 @@
+import Base
+import DomainKit
+import IdentityAPI
+import ProtobufRuntime
+import RPC
+import Storage
+
+/// octet.identity.v1.CredentialService.
+struct CredentialHandlers: CredentialService {
+  let core: IdentityCore
+
+  private var kit: Kit { core.kit }
+
+  func createCredential(_ request: CreateCredentialRequest, context: ServerContext) async throws -> Credential {
+    let caller = try context.requireCaller()
+    guard !NewAccount.isBlank(request.name) else {
+      throw KitError.invalid(FieldViolation(field: "name", description: "nothing but white space"))
+    }
+    return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
+      for role in request.roles { try core.requireGiver(of: role.role, on: role.resourceID, caller, in: writer) }
+      try core.requireFreshProof(standing)
+      // Held, so that two that are made at once count each other. A machine makes no machines: nobody answers for them.
+      guard try UserRow.findForUpdate(caller.user, in: writer) != nil else { throw KitError.permissionDenied }
+      let expiresAt = try request.expireTime.map(core.expiry)
+      let row = try core.credentials.create(request, until: expiresAt, by: caller, in: writer)
+      return Credential(row, try GrantRow.all(of: row.id, in: writer))
+    }
+  }
+
+  func listCredentials(
+    _ request: ListCredentialsRequest, context: ServerContext
+  ) async throws -> ListCredentialsResponse {
+    let caller = try context.requireCaller()
+    let page = try kit.page(
+      context, size: request.pageSize, token: request.pageToken, filters: [request.resourceID.sqlValue])
+    let found: [(row: CredentialRow, grants: [GrantRow])] = try await kit.database.read { [core] reader in
+      let rows: [CredentialRow]
+      if request.resourceID.isEmpty {
+        rows = try reader.rows(
+          """
+          SELECT \(CredentialRow.columns) FROM identity_credentials c
+          WHERE c.owner_id = $1 AND c.id < $2 ORDER BY c.id DESC LIMIT $3
+          """, caller.user, page.before, page.fetch, make: CredentialRow.init)
+      } else {
+        guard try core.owns(request.resourceID, caller, in: reader) else { throw KitError.notFound("resource") }
+        rows = try reader.rows(
+          """
+          SELECT \(CredentialRow.columns) FROM identity_credentials c
+          WHERE c.id < $2 AND c.id IN (
+            SELECT user_id FROM identity_grants WHERE resource = $1 AND is_machine = 1 AND revoked_at IS NULL)
+          ORDER BY c.id DESC LIMIT $3
+          """, request.resourceID, page.before, page.fetch, make: CredentialRow.init)
+      }
+      return try rows.map { ($0, try GrantRow.all(of: $0.id, in: reader)) }
+    }
+    let (items, next) = page.cut(found) { [$0.row.id.sqlValue] }
+    var response = ListCredentialsResponse()
+    response.credentials = items.map { Credential($0.row, $0.grants) }
+    response.nextPageToken = next
+    return response
+  }
+
+  func revokeCredential(_ request: RevokeCredentialRequest, context: ServerContext) async throws -> Credential {
+    let caller = try context.requireCaller()
+    let id = try Identifier(request.credentialID, kind: IDKind.credential, field: "credential_id")
+    return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
+      guard let row = try CredentialRow.findForUpdate(id, in: writer) else { throw KitError.notFound("credential") }
+      let grants = try GrantRow.all(of: id, in: writer)
+      let mayTake = try grants.contains { try core.mayGive($0.role, on: $0.resource, caller, in: writer) }
+      guard mayTake || row.owner == caller.user else { throw KitError.notFound("credential") }
+      try core.requireFreshProof(standing)
+      try core.credentials.revoke(row, by: caller.actor, in: writer)
+      guard let revoked = try CredentialRow.find(id, in: writer) else {
+        preconditionFailure("a credential is never deleted")
+      }
+      return Credential(revoked, try GrantRow.all(of: id, in: writer))
+    }
+  }
+}
