@@ -121,7 +121,8 @@ struct House: Sendable {
       admin = AdminDomain(
         kit: kit, flags: Self.kinds.flatMap { $0.flags }, tables: Self.kinds.flatMap { $0.tables },
         methods: try Self.methodPaths())
-      let social = SocialDomain(kit: kit, timers: timers, people: identity.people, notices: notify.notices)
+      let social = SocialDomain(
+        kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer())
       kit.community.link(to: social.community)
       kit.subjects.observe(social.observer)
       let checked: [any Domain] = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social]

@@ -42,6 +42,27 @@ struct SocialAudit {
               WHERE p.subject_id = c.subject_id AND p.parent_id = 0 AND p.id = c.parent_id
                 AND p.subject_kind = c.subject_kind))
           """),
+      try report(
+        11, "a reporter has one open report on a thing", over: "social_reports",
+        violations: """
+          SELECT MAX(target_kind), target_id FROM social_reports WHERE state IN (1, 2)
+          GROUP BY target_id, reporter_id HAVING COUNT(*) > 1
+          """),
+      try report(
+        11, "another moderator than the first decides an appeal", over: "social_decisions",
+        violations: """
+          SELECT d.target_kind, d.target_id FROM social_decisions d
+          LEFT JOIN social_decisions first ON first.target_id = d.target_id AND first.id = d.appealed_id
+          WHERE d.verdict IN (4, 5) AND (first.id IS NULL OR first.author_id = d.author_id)
+          """),
+      try report(
+        11, "what is removed was decided so, and what was overturned is not removed", over: "social_comments",
+        violations: """
+          SELECT 'cmt', c.id FROM social_comments c WHERE c.state = 3 AND NOT EXISTS (
+            SELECT 1 FROM social_decisions d WHERE d.target_id = c.id AND d.measure = 2 AND NOT EXISTS (
+              SELECT 1 FROM social_decisions o
+              WHERE o.target_id = d.target_id AND o.appealed_id = d.id AND o.verdict = 5))
+          """),
     ]
   }
 

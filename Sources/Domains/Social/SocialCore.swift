@@ -13,6 +13,8 @@ struct SocialCore: Sendable {
   let notices: any Notices
   let limits: SocialLimits
   let board: CounterBoard
+  let scorer: any ToxicityScorer
+  let words: WordKeeper
   /// Proves links.
   let linkKey: SecretKey
   /// Waits between two messages of a stream that conflates.
@@ -78,6 +80,11 @@ struct Turn: Sendable {
   init(between a: Identifier, _ b: Identifier) {
     number = Int64(min(a, b).mixed(max(a, b).mixed()) % Self.numbers)
   }
+
+  /// What is decided, or written, about one thing.
+  init(about subject: SubjectID) {
+    number = Int64(subject.id.mixed() % Self.numbers)
+  }
 }
 
 extension Identifier {
@@ -95,4 +102,6 @@ enum IDKind {
   static let user = "user"
   static let comment = "cmt"
   static let link = "link"
+  static let report = "rep"
+  static let decision = "dec"
 }

@@ -7,7 +7,7 @@ public import Streaming
 
 /// What people say to each other and about things, for all domains: following, and what hangs on subjects.
 ///
-///     let social = SocialDomain(kit: kit, timers: timers, people: identity.people, notices: notify.notices)
+///     let social = SocialDomain(kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer)
 ///     kit.community.link(to: social.community)
 ///     kit.subjects.observe(social.observer)
 ///     social.register(in: &registry)
@@ -23,17 +23,22 @@ public struct SocialDomain: Domain {
   /// How late a change that another node has made, and of which its word was lost, is seen.
   private static let lookInterval = Duration.seconds(1)
 
+  /// Sets the handlers of its timers, so `timers` must not have been started.
   /// - Parameters:
   ///   - people: tells how users are shown.
   ///   - notices: knows the kinds that this domain declares.
+  ///   - scorer: judges what people write; gets the moderators' words.
   ///   - pause: waits between two messages of a stream of counters; tests do not.
   public init(
-    kit: Kit, timers: Timers, people: any People, notices: any Notices, limits: SocialLimits = SocialLimits(),
+    kit: Kit, timers: Timers, people: any People, notices: any Notices,
+    scorer: any ToxicityScorer & WordLists, limits: SocialLimits = SocialLimits(),
     pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   ) {
     core = SocialCore(
       kit: kit, timers: timers, people: people, notices: notices, limits: limits, board: CounterBoard(kit: kit),
+      scorer: scorer, words: WordKeeper(scorer, limit: limits.listedWords),
       linkKey: kit.keys.derived(for: "social links 1"), pause: pause)
+    core.handleTriage()
   }
 
   /// What users are to each other, as all domains ask.
@@ -44,7 +49,11 @@ public struct SocialDomain: Domain {
 
   public var subjects: [any SubjectKind] { [CommentSubject(core: core)] }
 
-  public var topicRetention: [String: TopicRetention] { ["comments": TopicRetention(age: .seconds(7 * 86_400))] }
+  public var topicRetention: [String: TopicRetention] {
+    ["comments": TopicRetention(age: Self.eventAge), "moderation": TopicRetention(age: Self.eventAge)]
+  }
+  /// How long events are kept for those who come back.
+  private static let eventAge = Duration.seconds(7 * 86_400)
 
   public var audiences: [any AudienceSource] { [Followers(subjects: core.kit.subjects)] }
 
@@ -55,14 +64,18 @@ public struct SocialDomain: Domain {
     ReactionHandlers(core: core).register(in: &registry)
     CommentHandlers(core: core).register(in: &registry)
     ShareHandlers(core: core).register(in: &registry)
+    ModerationHandlers(core: core).register(in: &registry)
   }
 
   public func start() async throws {
+    try await core.words.load(from: core.kit.database)
     // Alone, a node knows of all changes as they commit.
     guard core.kit.others != nil else { return }
     background.start { [background, core] in
       while !background.isStopping {
         core.board.wakeAll()
+        // What could not be read is read the next time.
+        try? await core.words.load(from: core.kit.database)
         await background.pause(atMost: Self.lookInterval)
       }
     }

@@ -14,6 +14,18 @@ enum SocialError: DomainError {
   case reactionNotTaken
   /// The thing's owner wants no comments.
   case commentsOff
+  /// An earlier report of the caller's on the thing is open.
+  case reportExists
+  /// The moderator has decided before, or is concerned.
+  case sameReviewer
+  /// Nothing of this kind can be taken away.
+  case notRemovable
+  /// It is too late.
+  case windowClosed
+  /// A field of a moderator's decision that does not fit the others.
+  case badRuling(_ field: String)
+  /// A word list that the scorer cannot use.
+  case badWordList(WordListError)
 
   var mapping: ErrorMapping {
     switch self {
@@ -23,6 +35,14 @@ enum SocialError: DomainError {
       ErrorMapping("REACTION_NOT_TAKEN", "things of this kind do not take such reactions")
     case .commentsOff:
       ErrorMapping("COMMENTS_OFF", "comments are switched off")
+    case .reportExists: ErrorMapping("REPORT_EXISTS", .alreadyExists, "an earlier report on it is open")
+    case .sameReviewer: ErrorMapping("SAME_REVIEWER", "somebody who is not concerned has to decide this")
+    case .notRemovable: ErrorMapping("NOT_REMOVABLE", "things of this kind cannot be taken away")
+    case .windowClosed: ErrorMapping("WINDOW_CLOSED", "it is too late for that")
+    case .badRuling(let field): Self.invalid("INVALID_REQUEST", field, "does not fit what is asked")
+    case .badWordList(let error):
+      Self.invalid(
+        "BAD_WORD_LIST", error.word.map { "list.words[\($0)]" } ?? "list", "cannot be used: \(error.fault)")
     }
   }
 
@@ -34,6 +54,7 @@ enum SocialError: DomainError {
 
   /// One sample of each case, for the golden test of the table.
   static let samples: [SocialError] = [
-    .noRelationKind, .noReactionKind, .badEmoji, .reactionNotTaken, .commentsOff,
+    .noRelationKind, .noReactionKind, .badEmoji, .reactionNotTaken, .commentsOff, .reportExists,
+    .sameReviewer, .notRemovable, .windowClosed, .badRuling("verdict"), .badWordList(WordListError(.text, list: 0)),
   ]
 }

@@ -6,6 +6,14 @@ public struct SocialLimits: Sendable {
   public var followsPerDay: Int64 = 200
   /// New links of one user a day (UTC).
   public var linksPerDay: Int64 = 200
+  /// Reports of one user a day (UTC): each costs a moderator's time.
+  public var reportsPerDay: Int64 = 50
+  /// How long a moderator has a report to himself or herself.
+  public var triageTime = Duration.seconds(1800)
+  /// How long after a decision somebody can appeal against it.
+  public var appealWindow = Duration.seconds(30 * 86_400)
+  /// Words of all moderators' lists together, as many again as the scorer takes are left for its own.
+  public var listedWords = 10_000
   /// Blocks and mutes of one user. Each is a row of 100 bytes.
   public var barriers: Int64 = 10_000
   /// Rows that one counter is spread over, so that those who like one thing at the same time do not wait for each other.

@@ -26,7 +26,26 @@ enum SocialNotices {
     "social.commented", ways: [], values: ["who": .text],
     words: ["en": NoticeWords("{who} wrote a comment")])
 
-  static let all = [followed, followRequested, followAccepted, reacted, replied, mentioned, commented]
+  static let removed = NoticeKind(
+    "social.removed", ways: [.push],
+    words: ["en": NoticeWords("Something of yours was removed", "It is against the rules. You can appeal.")])
+  static let warned = NoticeKind(
+    "social.warned", ways: [.push],
+    words: ["en": NoticeWords("Something of yours is against the rules", "Please read them again. You can appeal.")])
+  static let restricted = NoticeKind(
+    "social.restricted", .security, ways: [.push, .mail],
+    words: [
+      "en": NoticeWords("You cannot post for some time", "Something of yours is against the rules. You can appeal.")
+    ])
+  static let reportSettled = NoticeKind(
+    "social.report_settled", ways: [], words: ["en": NoticeWords("We have looked at what you reported")])
+  static let appealSettled = NoticeKind(
+    "social.appeal_settled", ways: [.push], words: ["en": NoticeWords("Your appeal is decided")])
+
+  static let all = [
+    followed, followRequested, followAccepted, reacted, replied, mentioned, commented, removed, warned, restricted,
+    reportSettled, appealSettled,
+  ]
 }
 
 /// What somebody has done that another one is told once.

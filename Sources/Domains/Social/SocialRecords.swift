@@ -13,7 +13,7 @@ struct SocialRecords: PersonalRecords {
 
   /// Whose rows go first, and one kind after the other: each step of a transaction's size, until nothing is left of it.
   func erase(_ user: Identifier, in writer: any Writer) throws -> Bool {
-    for part in [eraseFollows, eraseReactions, eraseComments, eraseMentions, eraseLinks, eraseUses]
+    for part in [eraseFollows, eraseReactions, eraseComments, eraseMentions, eraseLinks, eraseUses, eraseReports]
     where try part(user, writer) {
       return true
     }
@@ -85,6 +85,17 @@ struct SocialRecords: PersonalRecords {
     return !links.isEmpty
   }
 
+  /// What was decided stays, without words. The numbers in it are nobody's by now.
+  private func eraseReports(_ user: Identifier, _ writer: any Writer) throws -> Bool {
+    try writer.execute("UPDATE social_reports SET text = '' WHERE reporter_id = $1 AND text <> ''", user)
+    try writer.execute(
+      """
+      UPDATE social_reports SET appeal_text = ''
+      WHERE appealed_by = $1 AND appeal_text <> '' AND (reporter_id = $1 OR owner_id = $1)
+      """, user)
+    return false
+  }
+
   func export(
     _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws {
@@ -114,6 +125,20 @@ struct SocialRecords: PersonalRecords {
     for row in try reader.rows(
       "SELECT \(LinkRow.columns) FROM social_links WHERE maker_id = $1 ORDER BY id", user, make: LinkRow.init)
     { try write("ShareLink", core.message(row, in: reader)) }
+    for row in try reader.rows(
+      "SELECT \(ReportRow.columns) FROM social_reports WHERE reporter_id = $1 ORDER BY id", user, make: ReportRow.init)
+    {
+      var report = try core.message(row, in: reader)
+      // What others say and decide is theirs.
+      (report.owner, report.takenBy, report.content, report.decisions) = (nil, nil, "", [])
+      try write("Report", report)
+    }
+    if let until = try core.kit.community.restriction(of: user, in: reader) {
+      var restriction = Restriction()
+      restriction.userID = user.text(kind: IDKind.user)
+      restriction.endTime = Timestamp(until)
+      try write("Restriction", restriction)
+    }
     for (barrier, kind) in [(Barrier.block, "Block"), (.mute, "Mute")] {
       let others: [(Identifier, Instant)] = try reader.rows(
         "SELECT other_id, created_at FROM social_barriers WHERE user_id = $1 AND kind = $2 ORDER BY id", user,

@@ -142,5 +142,64 @@ enum SocialSchema {
         ) WITHOUT ROWID;
         CREATE INDEX social_link_uses_user ON social_link_uses (user_id);
         """),
+    Migration(
+      "social", 3, "reports, decisions, word lists",
+      sql: """
+        -- reporter_id is 0 for a program. rank is the negative score: the queue begins with the lowest. decision_id is the
+        -- first decision, which reports on one thing may share.
+        -- distributed by target_id
+        CREATE TABLE social_reports (
+          target_id INTEGER NOT NULL,
+          id INTEGER NOT NULL,
+          target_kind TEXT NOT NULL,
+          reporter_id INTEGER NOT NULL,
+          owner_id INTEGER,
+          policy INTEGER NOT NULL,
+          text TEXT NOT NULL,
+          rank INTEGER NOT NULL,
+          state INTEGER NOT NULL,
+          taken_by INTEGER,
+          decision_id INTEGER,
+          appeal_text TEXT NOT NULL,
+          appealed_by INTEGER,
+          created_at INTEGER NOT NULL,
+          PRIMARY KEY (target_id, id)
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX social_reports_open ON social_reports (target_id, reporter_id) WHERE state IN (1, 2);
+        CREATE INDEX social_reports_id ON social_reports (id);
+        CREATE INDEX social_reports_queue ON social_reports (state, rank, id);
+        CREATE INDEX social_reports_reporter ON social_reports (reporter_id, id);
+        CREATE INDEX social_reports_owner ON social_reports (owner_id, id);
+
+        -- Never changed. appealed_id is the decision that one on an appeal judges.
+        -- distributed by target_id
+        CREATE TABLE social_decisions (
+          target_id INTEGER NOT NULL,
+          id INTEGER NOT NULL,
+          target_kind TEXT NOT NULL,
+          report_id INTEGER NOT NULL,
+          verdict INTEGER NOT NULL,
+          measure INTEGER NOT NULL,
+          policy INTEGER NOT NULL,
+          author_id INTEGER NOT NULL,
+          note TEXT NOT NULL,
+          created_at INTEGER NOT NULL,
+          appealed_id INTEGER,
+          PRIMARY KEY (target_id, id)
+        ) WITHOUT ROWID;
+        CREATE INDEX social_decisions_id ON social_decisions (id);
+
+        -- The moderators' words of a language: an encoded WordList.
+        -- reference: few rows, which every node keeps in memory
+        CREATE TABLE social_word_lists (
+          language TEXT NOT NULL,
+          content BLOB NOT NULL,
+          word_count INTEGER NOT NULL,
+          version INTEGER NOT NULL,
+          changed_at INTEGER NOT NULL,
+          changed_by INTEGER NOT NULL,
+          PRIMARY KEY (language)
+        ) WITHOUT ROWID;
+        """),
   ]
 }

@@ -56,7 +56,8 @@ final class World: Sendable {
       kinds: NotifyDomain.noticeKinds + SocialDomain.noticeKinds,
       outbound: OutboundWays(push: outbound, mail: outbound, sms: outbound))
     social = SocialDomain(
-      kit: kit, timers: timers, people: identity.people, notices: notify.notices, limits: limits, pause: { _ in })
+      kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer(),
+      limits: limits, pause: { _ in })
     kit.community.link(to: social.community)
     kit.subjects.observe(social.observer)
     notify.register(audiences: notify.audiences + identity.audiences + social.audiences)

@@ -65,7 +65,7 @@ final class CommentReader {
   }
 
   /// The text with the present handles.
-  private func text(of row: CommentRow) throws -> (String, [Mention]) {
+  func text(of row: CommentRow) throws -> (String, [Mention]) {
     let rows = try MentionRow.all(of: row, in: reader)
     if rows.isEmpty { return (row.text, []) }
     var text = String.UnicodeScalarView()

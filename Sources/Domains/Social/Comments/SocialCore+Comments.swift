@@ -14,7 +14,8 @@ extension SocialCore {
   /// Posts a comment or reply.
   /// - Throws: `KitError.notFound`, `.permissionDenied`, `.invalid`, `SocialError.commentsOff`.
   func post(
-    _ text: String, on subject: SubjectID, below parentID: Identifier?, by caller: Caller, in writer: any Writer
+    _ text: String, _ score: ToxicityScore, on subject: SubjectID, below parentID: Identifier?, by caller: Caller,
+    in writer: any Writer
   ) throws -> CommentRow {
     let (kind, facts) = try kit.subjects.visible(subject, to: caller, in: writer)
     switch try kind.posting(on: subject.id, by: caller, in: writer) {
@@ -26,14 +27,16 @@ extension SocialCore {
     let repliedTo = try parentID.map { try replied($0, on: subject, caller, writer) }
     let (stored, mentions) = try mentions(in: text, on: subject, by: caller, in: writer)
     let row = CommentRow(
-      on: subject, below: repliedTo, id: kit.identifiers.next(), by: caller.user, text: stored, state: .visible,
-      score: 0,
-      at: now)
+      on: subject, below: repliedTo, id: kit.identifiers.next(), by: caller.user, text: stored,
+      state: score.verdict == .refused ? .held : .visible, score: Int64(score.value), at: now)
     try row.insert(in: writer)
     try MentionRow.replace(mentions, of: row.id, in: writer)
-    try countComment(row, 1, in: writer)
-    try tellOfComment(row, owner: facts.owner, in: writer)
-    try publish(row, in: writer)
+    if row.state == .visible {
+      try countComment(row, 1, in: writer)
+      try tellOfComment(row, owner: facts.owner, in: writer)
+      try publish(row, in: writer)
+    }
+    try queue(row.asSubject, of: caller.user, score, in: writer)
     return row
   }
 
@@ -89,8 +92,9 @@ extension SocialCore {
   /// Changes the text of the caller's own comment.
   /// - Throws: `KitError.notFound`, `.etagMismatch`, `.wrongState`, `.invalid`.
   func edit(
-    _ id: Identifier, _ text: String, etag: String, by caller: Caller, in writer: any Writer
+    _ id: Identifier, _ text: String, _ score: ToxicityScore, etag: String, by caller: Caller, in writer: any Writer
   ) throws -> CommentRow {
+    try takeTurn(Turn(about: SubjectID(IDKind.comment, id)), in: writer)
     guard var row = try CommentRow.held(id, in: writer), row.author == caller.user, row.state != .deleted else {
       throw KitError.notFound("comment")
     }
@@ -103,11 +107,17 @@ extension SocialCore {
     row.version += 1
     row.editedAt = now
     try MentionRow.replace(mentions, of: row.id, in: writer)
-    try row.update(in: writer)
-    if row.state == .visible {
-      try tellOfComment(row, owner: facts.owner, in: writer)
-      try publish(row, in: writer)
+    row.score = Int64(score.value)
+    if score.verdict == .refused {
+      try change(&row, to: .held, in: writer)
+    } else {
+      try row.update(in: writer)
+      if row.state == .visible {
+        try tellOfComment(row, owner: facts.owner, in: writer)
+        try publish(row, in: writer)
+      }
     }
+    try queue(row.asSubject, of: caller.user, score, in: writer)
     return row
   }
 

@@ -21,8 +21,9 @@ struct CommentHandlers: CommentService {
     let parent =
       try request.parentID.isEmpty
       ? nil : Identifier(request.parentID, kind: IDKind.comment, field: "parent_id")
+    let score = try await core.judge(request.text, by: caller.user)
     return try await kit.mutate(request, context) { [core] writer in
-      let row = try core.post(request.text, on: subject, below: parent, by: caller, in: writer)
+      let row = try core.post(request.text, score, on: subject, below: parent, by: caller, in: writer)
       return try core.shown(row, to: caller, in: writer)
     }
   }
@@ -30,8 +31,9 @@ struct CommentHandlers: CommentService {
   func editComment(_ request: EditCommentRequest, context: ServerContext) async throws -> Comment {
     let caller = try context.requireCaller()
     let id = try Identifier(request.commentID, kind: IDKind.comment, field: "comment_id")
+    let score = try await core.judge(request.text, by: caller.user)
     return try await kit.mutate(request, context) { [core] writer in
-      let row = try core.edit(id, request.text, etag: request.etag, by: caller, in: writer)
+      let row = try core.edit(id, request.text, score, etag: request.etag, by: caller, in: writer)
       return try core.shown(row, to: caller, in: writer)
     }
   }
@@ -147,6 +149,8 @@ extension SocialCore {
 
   /// - Throws: `KitError.notFound` for a comment that the caller may not delete, or that is gone.
   func deleteComment(_ id: Identifier, by caller: Caller, isModerator: Bool, in writer: any Writer) throws {
+    // Before the row: whoever decides about a report on it takes the turn first as well.
+    try takeTurn(Turn(about: SubjectID(IDKind.comment, id)), in: writer)
     guard var row = try CommentRow.held(id, in: writer), row.state != .deleted else {
       throw KitError.notFound("comment")
     }
@@ -155,6 +159,8 @@ extension SocialCore {
       return try bury(&row, in: writer)
     }
     guard isModerator else { throw KitError.notFound("comment") }
-    if row.state != .removed { try change(&row, to: .removed, in: writer) }
+    if row.state == .removed { return }
+    let ruling = Ruling(verdict: .act, measure: .remove, policy: .other, note: "", until: nil)
+    _ = try act(on: row.asSubject, of: row.author, ruling, by: caller.user, in: writer)
   }
 }
