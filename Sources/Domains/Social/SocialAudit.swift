@@ -20,6 +20,8 @@ struct SocialAudit {
             UNION ALL SELECT 'cmt', parent_id, 'replies', 1 FROM social_comments WHERE state = 1 AND parent_id <> 0
             UNION ALL SELECT subject_kind, subject_id, 'shares', 1 FROM social_links WHERE revoked_at IS NULL
             UNION ALL SELECT 'link', link_id, 'uses', 1 FROM social_link_uses
+            UNION ALL SELECT subject_kind, subject_id, 'reviews', 1 FROM social_reviews WHERE state = 1
+            UNION ALL SELECT subject_kind, subject_id, 'scores', score FROM social_reviews WHERE state = 1
             UNION ALL SELECT subject_kind, subject_id, counter, -value FROM social_counters
           ) t GROUP BY id, counter HAVING SUM(n) <> 0
           """),
@@ -41,6 +43,12 @@ struct SocialAudit {
               SELECT 1 FROM social_comments p
               WHERE p.subject_id = c.subject_id AND p.parent_id = 0 AND p.id = c.parent_id
                 AND p.subject_kind = c.subject_kind))
+          """),
+      try report(
+        7, "a review that nobody may see yet is shown when its time is over", over: "social_reviews",
+        violations: """
+          SELECT 'rev', r.id FROM social_reviews r WHERE r.state = 2 AND NOT EXISTS (
+            SELECT 1 FROM octet_timers t WHERE t.kind = 'social.unblind' AND t.key = CAST(r.id AS TEXT))
           """),
       try report(
         11, "a reporter has one open report on a thing", over: "social_reports",

@@ -103,5 +103,6 @@ enum IDKind {
   static let comment = "cmt"
   static let link = "link"
   static let report = "rep"
+  static let review = "rev"
   static let decision = "dec"
 }

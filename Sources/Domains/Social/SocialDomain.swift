@@ -39,6 +39,7 @@ public struct SocialDomain: Domain {
       scorer: scorer, words: WordKeeper(scorer, limit: limits.listedWords),
       linkKey: kit.keys.derived(for: "social links 1"), pause: pause)
     core.handleTriage()
+    core.handleUnblinding()
   }
 
   /// What users are to each other, as all domains ask.
@@ -47,7 +48,7 @@ public struct SocialDomain: Domain {
   /// Ends streams about what has become hidden.
   public var observer: any SubjectObserver { CommentWatchers(core: core) }
 
-  public var subjects: [any SubjectKind] { [CommentSubject(core: core)] }
+  public var subjects: [any SubjectKind] { [CommentSubject(core: core), ReviewSubject(core: core)] }
 
   public var topicRetention: [String: TopicRetention] {
     ["comments": TopicRetention(age: Self.eventAge), "moderation": TopicRetention(age: Self.eventAge)]
@@ -65,6 +66,7 @@ public struct SocialDomain: Domain {
     CommentHandlers(core: core).register(in: &registry)
     ShareHandlers(core: core).register(in: &registry)
     ModerationHandlers(core: core).register(in: &registry)
+    ReviewHandlers(core: core).register(in: &registry)
   }
 
   public func start() async throws {

@@ -22,6 +22,14 @@ enum SocialError: DomainError {
   case notRemovable
   /// It is too late.
   case windowClosed
+  /// Nothing happened that the caller could review, or not yet.
+  case notEligible
+  /// The caller has reviewed the thing.
+  case reviewExists
+  /// The field holds a score beyond the scale.
+  case ratingOutOfRange(_ field: String)
+  /// The aspect of this index is none of the thing's, or comes twice.
+  case badAspect(Int)
   /// A field of a moderator's decision that does not fit the others.
   case badRuling(_ field: String)
   /// A word list that the scorer cannot use.
@@ -39,6 +47,10 @@ enum SocialError: DomainError {
     case .sameReviewer: ErrorMapping("SAME_REVIEWER", "somebody who is not concerned has to decide this")
     case .notRemovable: ErrorMapping("NOT_REMOVABLE", "things of this kind cannot be taken away")
     case .windowClosed: ErrorMapping("WINDOW_CLOSED", "it is too late for that")
+    case .notEligible: ErrorMapping("NOT_ELIGIBLE", "there is nothing that the caller could review")
+    case .reviewExists: ErrorMapping("REVIEW_EXISTS", .alreadyExists, "the caller has reviewed it")
+    case .ratingOutOfRange(let field): Self.invalid("RATING_OUT_OF_RANGE", field, "beyond the scale")
+    case .badAspect(let index): Self.invalid("INVALID_REQUEST", "aspects[\(index)].aspect", "no such aspect, or twice")
     case .badRuling(let field): Self.invalid("INVALID_REQUEST", field, "does not fit what is asked")
     case .badWordList(let error):
       Self.invalid(
@@ -55,6 +67,7 @@ enum SocialError: DomainError {
   /// One sample of each case, for the golden test of the table.
   static let samples: [SocialError] = [
     .noRelationKind, .noReactionKind, .badEmoji, .reactionNotTaken, .commentsOff, .reportExists,
-    .sameReviewer, .notRemovable, .windowClosed, .badRuling("verdict"), .badWordList(WordListError(.text, list: 0)),
+    .sameReviewer, .notRemovable, .windowClosed, .notEligible, .reviewExists, .ratingOutOfRange("score"), .badAspect(0),
+    .badRuling("verdict"), .badWordList(WordListError(.text, list: 0)),
   ]
 }

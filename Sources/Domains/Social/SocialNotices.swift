@@ -26,6 +26,9 @@ enum SocialNotices {
     "social.commented", ways: [], values: ["who": .text],
     words: ["en": NoticeWords("{who} wrote a comment")])
 
+  static let reviewed = NoticeKind(
+    "social.reviewed", ways: [.push], values: ["who": .text],
+    words: ["en": NoticeWords("{who} wrote a review")])
   static let removed = NoticeKind(
     "social.removed", ways: [.push],
     words: ["en": NoticeWords("Something of yours was removed", "It is against the rules. You can appeal.")])
@@ -43,7 +46,8 @@ enum SocialNotices {
     "social.appeal_settled", ways: [.push], words: ["en": NoticeWords("Your appeal is decided")])
 
   static let all = [
-    followed, followRequested, followAccepted, reacted, replied, mentioned, commented, removed, warned, restricted,
+    followed, followRequested, followAccepted, reacted, replied, mentioned, commented, reviewed, removed, warned,
+    restricted,
     reportSettled, appealSettled,
   ]
 }
@@ -59,6 +63,7 @@ enum Deed {
   case replied(SubjectID)
   case mentioned(SubjectID)
   case commented(SubjectID)
+  case reviewed(SubjectID)
 
   fileprivate var kind: NoticeKind {
     switch self {
@@ -69,6 +74,7 @@ enum Deed {
     case .replied: SocialNotices.replied
     case .mentioned: SocialNotices.mentioned
     case .commented: SocialNotices.commented
+    case .reviewed: SocialNotices.reviewed
     }
   }
 
@@ -76,7 +82,9 @@ enum Deed {
   fileprivate var subject: SubjectID? {
     switch self {
     case .followed, .followRequested, .followAccepted: nil
-    case .reacted(let subject, _), .replied(let subject), .mentioned(let subject), .commented(let subject): subject
+    case .reacted(let subject, _), .replied(let subject), .mentioned(let subject), .commented(let subject),
+      .reviewed(let subject):
+      subject
     }
   }
 }

@@ -13,7 +13,9 @@ struct SocialRecords: PersonalRecords {
 
   /// Whose rows go first, and one kind after the other: each step of a transaction's size, until nothing is left of it.
   func erase(_ user: Identifier, in writer: any Writer) throws -> Bool {
-    for part in [eraseFollows, eraseReactions, eraseComments, eraseMentions, eraseLinks, eraseUses, eraseReports]
+    for part in [
+      eraseFollows, eraseReactions, eraseComments, eraseMentions, eraseLinks, eraseUses, eraseReviews, eraseReports,
+    ]
     where try part(user, writer) {
       return true
     }
@@ -85,6 +87,19 @@ struct SocialRecords: PersonalRecords {
     return !links.isEmpty
   }
 
+  private func eraseReviews(_ user: Identifier, _ writer: any Writer) throws -> Bool {
+    let ids: [Identifier] = try writer.rows(
+      "SELECT id FROM social_reviews WHERE author_id = $1 LIMIT $2", user, core.limits.erasedAtOnce
+    ) { $0[0] }
+    for id in ids {
+      guard var row = try ReviewRow.held(id, in: writer) else { continue }
+      try core.bury(&row, in: writer)
+      row.author = Identifier(rawValue: 0)
+      try row.update(in: writer)
+    }
+    return !ids.isEmpty
+  }
+
   /// What was decided stays, without words. The numbers in it are nobody's by now.
   private func eraseReports(_ user: Identifier, _ writer: any Writer) throws -> Bool {
     try writer.execute("UPDATE social_reports SET text = '' WHERE reporter_id = $1 AND text <> ''", user)
@@ -125,6 +140,10 @@ struct SocialRecords: PersonalRecords {
     for row in try reader.rows(
       "SELECT \(LinkRow.columns) FROM social_links WHERE maker_id = $1 ORDER BY id", user, make: LinkRow.init)
     { try write("ShareLink", core.message(row, in: reader)) }
+    for row in try reader.rows(
+      "SELECT \(ReviewRow.columns) FROM social_reviews WHERE author_id = $1 AND state <> 5 ORDER BY id", user,
+      make: ReviewRow.init)
+    { try write("Review", core.message(row, to: myself, in: reader)) }
     for row in try reader.rows(
       "SELECT \(ReportRow.columns) FROM social_reports WHERE reporter_id = $1 ORDER BY id", user, make: ReportRow.init)
     {

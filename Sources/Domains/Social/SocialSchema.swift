@@ -201,5 +201,38 @@ enum SocialSchema {
           PRIMARY KEY (language)
         ) WITHOUT ROWID;
         """),
+    Migration(
+      "social", 4, "reviews",
+      sql: """
+        -- key is what author and thing had to do with each other. author_id is 0 once the author is erased. Aspects are one
+        -- line each. state is 1 visible, 2 blind, 3 held, 4 removed, 5 deleted.
+        -- distributed by subject_id
+        CREATE TABLE social_reviews (
+          subject_id INTEGER NOT NULL,
+          id INTEGER NOT NULL,
+          subject_kind TEXT NOT NULL,
+          key_id INTEGER NOT NULL,
+          key_kind TEXT NOT NULL,
+          author_id INTEGER NOT NULL,
+          lowest INTEGER NOT NULL,
+          highest INTEGER NOT NULL,
+          aspect_names TEXT NOT NULL,
+          score INTEGER NOT NULL,
+          aspects TEXT NOT NULL,
+          text TEXT NOT NULL,
+          state INTEGER NOT NULL,
+          blind_until INTEGER,
+          editable_until INTEGER NOT NULL,
+          version INTEGER NOT NULL,
+          created_at INTEGER NOT NULL,
+          edited_at INTEGER,
+          PRIMARY KEY (subject_id, id)
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX social_reviews_one ON social_reviews (subject_id, key_id, author_id) WHERE state <> 5;
+        CREATE INDEX social_reviews_id ON social_reviews (id);
+        CREATE INDEX social_reviews_key ON social_reviews (key_id);
+        CREATE INDEX social_reviews_author ON social_reviews (author_id, id);
+        CREATE INDEX social_reviews_shown ON social_reviews (subject_id, state, id);
+        """),
   ]
 }

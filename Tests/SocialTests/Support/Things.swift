@@ -14,6 +14,13 @@ struct Things: SubjectKind {
           is_private INTEGER NOT NULL,
           is_silent INTEGER NOT NULL
         );
+        -- What two users had to do with each other about a thing.
+        CREATE TABLE stays (
+          id INTEGER PRIMARY KEY,
+          thing_id INTEGER NOT NULL,
+          guest_id INTEGER NOT NULL,
+          ended_at INTEGER
+        );
         """)
   ]
 
@@ -42,7 +49,65 @@ struct Things: SubjectKind {
   }
 }
 
+extension Things {
+  /// A guest reviews for 28 days after the end, on a scale from 1 to 10, and blind for 14 days.
+  func reviewing(
+    _ id: Identifier, by user: Identifier, over key: SubjectID, in reader: any Reader
+  ) throws -> Reviewing {
+    let end: Instant?? = try reader.first(
+      "SELECT ended_at FROM stays WHERE id = $1 AND thing_id = $2 AND guest_id = $3", key.id, id, user
+    ) { $0[0] }
+    guard let end = end ?? nil, key.kind == "stay" else { return .notEligible }
+    return .eligible(.ofStay(until: end + ReviewRule.standardWindow, end))
+  }
+}
+
+extension ReviewRule {
+  fileprivate static func ofStay(until: Instant, _ end: Instant) -> ReviewRule {
+    var rule = ReviewRule(until: until)
+    rule.scale = 1...10
+    rule.aspects = ["cleanliness", "value"]
+    rule.blindUntil = end + .seconds(14 * 86_400)
+    return rule
+  }
+}
+
+/// Guests, as their hosts review them; on the standard scale.
+struct Guests: SubjectKind {
+  let prefix = "guest"
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? { SubjectFacts(owner: id) }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool { true }
+
+  func reviewing(
+    _ id: Identifier, by user: Identifier, over key: SubjectID, in reader: any Reader
+  ) throws -> Reviewing {
+    let end: Instant?? = try reader.first(
+      """
+      SELECT s.ended_at FROM stays s JOIN things t ON t.id = s.thing_id
+      WHERE s.id = $1 AND s.guest_id = $2 AND t.owner_id = $3
+      """, key.id, id, user
+    ) { $0[0] }
+    guard let end = end ?? nil else { return .notEligible }
+    var rule = ReviewRule(until: end + ReviewRule.standardWindow)
+    rule.blindUntil = end + .seconds(14 * 86_400)
+    return .eligible(rule)
+  }
+}
+
 extension World {
+  /// A stay that has ended now.
+  func stay(of guest: Somebody, at thing: String, hasEnded: Bool = true) async throws -> String {
+    let (id, end) = (kit.identifiers.next(), hasEnded ? clock.now() : nil)
+    let thingID = try kit.subjects.parse(thing, field: "").id
+    _ = try await database.write { writer in
+      try writer.execute(
+        "INSERT INTO stays (id, thing_id, guest_id, ended_at) VALUES ($1, $2, $3, $4)", id, thingID, guest.id, end)
+    }
+    return id.text(kind: "stay")
+  }
+
   /// A new thing of a user, which all may see.
   func thing(of owner: Somebody) async throws -> String {
     let id = kit.identifiers.next()

@@ -61,7 +61,7 @@ final class World: Sendable {
     kit.community.link(to: social.community)
     kit.subjects.observe(social.observer)
     notify.register(audiences: notify.audiences + identity.audiences + social.audiences)
-    kit.subjects.register(identity.subjects + social.subjects + [Things()])
+    kit.subjects.register(identity.subjects + social.subjects + [Things(), Guests()])
     var registry = ServiceRegistry()
     for domain in [identity, notify, social] as [any Domain] { domain.register(in: &registry) }
     let plenty = Rate(perSecond: 99_999, burst: 99_999)

@@ -23,6 +23,10 @@ enum Counter: Sendable, Hashable {
   case shares
   /// Those who have followed it, if it is a link.
   case uses
+  /// Visible reviews of it.
+  case reviews
+  /// The sum of their scores.
+  case scores
 
   var name: String {
     switch self {
@@ -35,6 +39,8 @@ enum Counter: Sendable, Hashable {
     case .replies: "replies"
     case .shares: "shares"
     case .uses: "uses"
+    case .reviews: "reviews"
+    case .scores: "scores"
     }
   }
 }

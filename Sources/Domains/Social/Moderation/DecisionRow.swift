@@ -133,7 +133,12 @@ extension SocialCore {
 
   /// What a thing says, for those who judge it; empty for what this domain does not keep.
   private func content(of target: SubjectID, in reader: any Reader) throws -> String {
-    guard target.kind == IDKind.comment, let row = try CommentRow.find(target.id, in: reader) else { return "" }
-    return try CommentReader(self, for: nil, in: reader).text(of: row).0
+    switch target.kind {
+    case IDKind.comment:
+      try CommentRow.find(target.id, in: reader).map { try CommentReader(self, for: nil, in: reader).text(of: $0).0 }
+        ?? ""
+    case IDKind.review: try ReviewRow.find(target.id, in: reader)?.opinion.text ?? ""
+    default: ""
+    }
   }
 }

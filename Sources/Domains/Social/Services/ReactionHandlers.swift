@@ -109,6 +109,8 @@ extension Counters {
     shares = values[Counter.shares.name] ?? 0
     followers = values[Counter.followers.name] ?? 0
     following = values[Counter.following.name] ?? 0
+    reviews = values[Counter.reviews.name] ?? 0
+    scoreSum = values[Counter.scores.name] ?? 0
     let prefix = Counter.emoji("").name
     let most = values.filter { $0.key.hasPrefix(prefix) && $0.value > 0 }
       .sorted { ($1.value, $0.key) < ($0.value, $1.key) }

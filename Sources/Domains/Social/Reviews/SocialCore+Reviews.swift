@@ -1,0 +1,164 @@
+import Base
+import DomainKit
+import Storage
+
+/// The timer that shows a review which has waited long enough for the other side, by its number.
+private let unblindTimer = "social.unblind"
+
+extension SocialCore {
+  /// Reviews a thing.
+  /// - Throws: `KitError.notFound`; `SocialError`.
+  func submit(
+    _ opinion: ReviewOpinion, _ score: ToxicityScore, of subject: SubjectID, over key: SubjectID, by caller: Caller,
+    in writer: any Writer
+  ) throws -> ReviewRow {
+    // Of two sides that write at once, the second sees the first.
+    try takeTurn(Turn(about: key), in: writer)
+    let (kind, _) = try kit.subjects.visible(subject, to: caller, in: writer)
+    let rule: ReviewRule
+    switch try kind.reviewing(subject.id, by: caller.user, over: key, in: writer) {
+    case .eligible(let found): rule = found
+    case .notEligible: throw SocialError.notEligible
+    case .over: throw SocialError.windowClosed
+    }
+    guard now <= rule.until else { throw SocialError.windowClosed }
+    try opinion.check(rule.scale, rule.aspects)
+    var row = ReviewRow(
+      of: subject, id: kit.identifiers.next(), over: key, by: caller.user, rule, opinion, at: now)
+    guard try row.insert(in: writer) else { throw SocialError.reviewExists }
+    let others = try row.otherSide(in: writer)
+    if score.verdict != .refused {
+      try change(&row, to: isBlind(row, others: others) ? .blind : .visible, in: writer)
+    }
+    if let until = row.blindUntil, now < until {
+      try timers.set(unblindTimer, key: String(row.id.rawValue), due: until, in: writer)
+    }
+    for var other in others where other.state == .blind { try change(&other, to: .visible, in: writer) }
+    try queue(row.asSubject, of: caller.user, score, in: writer)
+    return row
+  }
+
+  /// Whether a review still waits for the other side.
+  private func isBlind(_ row: ReviewRow, others: [ReviewRow]) -> Bool {
+    guard let until = row.blindUntil else { return false }
+    return now < until && others.isEmpty
+  }
+
+  /// Changes the caller's own review.
+  /// - Throws: `KitError.notFound`, `.etagMismatch`, `.wrongState`; `SocialError`.
+  func update(
+    _ id: Identifier, _ opinion: ReviewOpinion, _ score: ToxicityScore, etag: String, by caller: Caller,
+    in writer: any Writer
+  ) throws -> ReviewRow {
+    try takeTurn(Turn(about: SubjectID(IDKind.review, id)), in: writer)
+    guard var row = try ReviewRow.held(id, in: writer), row.author == caller.user, row.state != .deleted,
+      try kit.subjects.isVisible(row.subject, to: caller, in: writer)
+    else { throw KitError.notFound("review") }
+    guard row.state != .removed else { throw KitError.wrongState("REMOVED") }
+    guard etag == String(row.version) else { throw KitError.etagMismatch }
+    guard now < row.editableUntil else { throw SocialError.windowClosed }
+    try opinion.check(row.scale, row.aspectNames)
+    let difference = Int64(opinion.score - row.opinion.score)
+    row.opinion = opinion
+    row.version += 1
+    row.editedAt = now
+    if row.state == .visible, difference != 0 {
+      try count(.scores, of: row.subject, by: difference, actor: row.author, in: writer)
+    }
+    try change(&row, to: score.verdict == .refused ? .held : row.state, in: writer)
+    try queue(row.asSubject, of: caller.user, score, in: writer)
+    return row
+  }
+
+  /// Takes a review away, with its answer. Its row is held.
+  func bury(_ row: inout ReviewRow, in writer: any Writer) throws {
+    try timers.cancel(unblindTimer, key: String(row.id.rawValue), in: writer)
+    let score = row.opinion.score
+    row.opinion = ReviewOpinion(score: score, aspects: [], text: "")
+    try change(&row, to: .deleted, in: writer)
+    if var reply = try reply(to: row, in: writer) { try bury(&reply, in: writer) }
+  }
+
+  /// Changes how a review stands; its row is held. The sums follow.
+  func change(_ row: inout ReviewRow, to state: ReviewRow.State, in writer: any Writer) throws {
+    let wasVisible = row.state == .visible
+    row.state = state
+    try row.update(in: writer)
+    let isVisible = state == .visible
+    guard wasVisible != isVisible else { return }
+    let sign: Int64 = isVisible ? 1 : -1
+    try count(.reviews, of: row.subject, by: sign, actor: row.author, in: writer)
+    try count(.scores, of: row.subject, by: sign * Int64(row.opinion.score), actor: row.author, in: writer)
+    guard isVisible, let owner = try kit.subjects[row.subject]?.facts(of: row.subject.id, in: writer)?.owner else {
+      return
+    }
+    try tell(owner, .reviewed(row.asSubject), by: row.author, in: writer)
+  }
+
+  /// Shows a review that was held back or removed, unless it waits for the other side.
+  func restore(_ row: inout ReviewRow, in writer: any Writer) throws {
+    try change(&row, to: isBlind(row, others: row.otherSide(in: writer)) ? .blind : .visible, in: writer)
+  }
+
+  /// What the owner of the thing answers, in any state but deleted.
+  func reply(to row: ReviewRow, in reader: any Reader) throws -> CommentRow? {
+    try reader.first(
+      """
+      SELECT \(CommentRow.columns) FROM social_comments
+      WHERE subject_id = $1 AND parent_id = 0 AND subject_kind = $2 AND state <> 4 ORDER BY id LIMIT 1
+      """, row.id, IDKind.review, make: CommentRow.init)
+  }
+
+  /// Shows what has waited long enough.
+  func handleUnblinding() {
+    timers.handle(unblindTimer) { [self] writer, timer in
+      guard let number = Int64(timer.key), var row = try ReviewRow.held(Identifier(rawValue: number), in: writer),
+        row.state == .blind
+      else { return }
+      try change(&row, to: .visible, in: writer)
+    }
+  }
+}
+
+/// Reviews as things that are answered, liked and reported. Whoever may see the thing sees a visible one.
+struct ReviewSubject: SubjectKind {
+  let core: SocialCore
+
+  var prefix: String { IDKind.review }
+
+  var traits: SubjectTraits {
+    var traits = SubjectTraits()
+    traits.reactions = [.like]
+    return traits
+  }
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+    guard let row = try ReviewRow.find(id, in: reader), row.state != .deleted else { return nil }
+    return SubjectFacts(owner: row.author, parent: row.subject)
+  }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    guard let row = try ReviewRow.find(id, in: reader) else { return false }
+    let isSeen = row.state == .visible || (row.state != .deleted && caller?.user == row.author)
+    return try isSeen && core.kit.subjects.isVisible(row.subject, to: caller, in: reader)
+  }
+
+  /// The owner of the thing answers once; who has answered can change the answer.
+  func posting(on id: Identifier, by caller: Caller, in reader: any Reader) throws -> Posting {
+    guard let row = try ReviewRow.find(id, in: reader),
+      let facts = try core.kit.subjects[row.subject]?.facts(of: row.subject.id, in: reader), facts.owner == caller.user,
+      try core.reply(to: row, in: reader) == nil
+    else { return .refused }
+    return .allowed
+  }
+
+  func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool {
+    guard var row = try ReviewRow.held(id, in: writer) else { return true }
+    switch (measure, row.state) {
+    case (.remove, .visible), (.remove, .held), (.remove, .blind): try core.change(&row, to: .removed, in: writer)
+    case (.restore, .removed), (.restore, .held): try core.restore(&row, in: writer)
+    default: break
+    }
+    return true
+  }
+}

@@ -1,0 +1,243 @@
+import Base
+import DomainKit
+import RPC
+import Refusals
+import SocialAPI
+import Storage
+import Testing
+
+@testable import Social
+
+@Suite struct ReviewTests {
+  @Test func `one side's review is hidden till the other has written, or its time is over`() async throws {
+    let world = try await World.open()
+    let (host, guest, eve) = (try await world.user("host"), try await world.user("guest"), try await world.user("eve"))
+    let thing = try await world.thing(of: host)
+    let stay = try await world.stay(of: guest, at: thing)
+    let first = try await guest.review(thing, over: stay, 9, "lovely", ["cleanliness": 10])
+    #expect(first.state == .blind && first.lowest == 1 && first.highest == 10 && first.keyID == stay)
+    #expect(try await guest.read(first).aspects.map(\.score) == [10])
+    await expectRefusal(.notFound, "NOT_FOUND") { _ = try await host.read(first) }
+    #expect(try await host.reviews(of: thing).reviews.isEmpty)
+    #expect(try await world.counters(thing) == [:])
+    #expect(try await host.notices().isEmpty)
+
+    let other = try await host.review("guest" + guest.text.dropFirst(4), over: stay, 5, "tidy")
+    #expect(other.state == .visible && other.highest == 5)
+    let list = try await world.stranger().reviews(of: thing)
+    #expect(list.reviews.map(\.text) == ["lovely"] && list.reviews[0].keyID.isEmpty && list.meanHundredths == 900)
+    #expect(try await world.counters(thing) == ["reviews": 1, "scores": 9])
+    #expect(try await host.notices() == ["social.reviewed"])
+
+    // Nobody answers this one.
+    let second = try await world.stay(of: eve, at: thing)
+    let lonely = try await eve.review(thing, over: second, 4, "so so")
+    try await world.advance(by: .seconds(14 * 86_400 - 1))
+    #expect(try await host.reviews(of: thing).reviewCount == 1)
+    try await world.advance(by: .seconds(1))
+    #expect(try await host.read(lonely).text == "so so")
+    #expect(try await host.reviews(of: thing).meanHundredths == 650)
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `reviews are refused to who is not eligible, comes too late or twice, and beyond the scale`() async throws
+  {
+    let world = try await World.open()
+    let (host, guest, eve) = (try await world.user("host"), try await world.user("guest"), try await world.user("eve"))
+    let thing = try await world.thing(of: host)
+    let stay = try await world.stay(of: guest, at: thing)
+    let going = try await world.stay(of: eve, at: thing, hasEnded: false)
+    for (who, over) in [(eve, stay), (eve, going), (guest, going), (guest, "stay_0000000000007")] {
+      await expectRefusal(.failedPrecondition, "NOT_ELIGIBLE") { try await who.review(thing, over: over, 5) }
+    }
+    for score in [0, 11, -1] as [Int32] {
+      await expectRefusal(.invalidArgument, "RATING_OUT_OF_RANGE") { try await guest.review(thing, over: stay, score) }
+    }
+    await expectRefusal(.invalidArgument, "RATING_OUT_OF_RANGE") {
+      try await guest.review(thing, over: stay, 5, "", ["value": 11])
+    }
+    await expectRefusal(.invalidArgument, "INVALID_REQUEST") {
+      try await guest.review(thing, over: stay, 5, "", ["view": 5])
+    }
+    await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await guest.review(thing, over: "x", 5) }
+    let review = try await guest.review(thing, over: stay, 5)
+    await expectRefusal(.alreadyExists, "REVIEW_EXISTS") { try await guest.review(thing, over: stay, 6) }
+    // What was taken back can be given again, as long as there is time.
+    try await guest.delete(review)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await guest.delete(review) }
+    await expectRefusal(.notFound, "NOT_FOUND") { _ = try await guest.read(review) }
+    try await guest.review(thing, over: stay, 6)
+    let late = try await world.stay(of: eve, at: thing)
+    try await world.advance(by: ReviewRule.standardWindow + .seconds(1))
+    await expectRefusal(.failedPrecondition, "WINDOW_CLOSED") { try await eve.review(thing, over: late, 5) }
+    try await world.hide(thing)
+    await expectRefusal(.notFound, "NOT_FOUND") { _ = try await eve.reviews(of: thing) }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await eve.review(thing, over: late, 5) }
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `a review is changed for 48 hours, answered by the owner, and its sums follow`() async throws {
+    let world = try await World.open()
+    let (host, guest, eve) = (try await world.user("host"), try await world.user("guest"), try await world.user("eve"))
+    let thing = try await world.thing(of: host)
+    let stay = try await world.stay(of: guest, at: thing)
+    var review = try await guest.review(thing, over: stay, 9, "good")
+    try await host.review("guest" + guest.text.dropFirst(4), over: stay, 5)
+    review = try await guest.update(review, 3, "not so good")
+    #expect(try await world.counters(thing) == ["reviews": 1, "scores": 3])
+    await expectRefusal(.invalidArgument, "RATING_OUT_OF_RANGE") { try await guest.update(review, 11, "") }
+    var stale = review
+    stale.etag = "1"
+    await expectRefusal(.aborted, "ETAG_MISMATCH") { try await guest.update(stale, 4, "") }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await eve.update(review, 1, "") }
+
+    await expectRefusal(.notFound, "NOT_FOUND") { try await eve.answer(review, "I own it") }
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await eve.comment("me too", on: review.id) }
+    #expect(try await host.answer(review, "sorry").reply?.text == "sorry")
+    #expect(try await host.answer(review, "very sorry").reply?.text == "very sorry")
+    #expect(try await eve.read(review).reply?.author?.handle == "host")
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await host.comment("again", on: review.id) }
+    try await eve.react(.like, to: review.id)
+    try await world.advance(by: .seconds(48 * 3600))
+    await expectRefusal(.failedPrecondition, "WINDOW_CLOSED") { try await guest.update(review, 4, "") }
+    try await guest.block(eve.text)
+    #expect(try await eve.reviews(of: thing).reviews.isEmpty)
+    await expectRefusal(.notFound, "NOT_FOUND") { _ = try await eve.read(review) }
+    try await guest.delete(review)
+    #expect(try await world.counters(thing) == [:])
+    #expect(try await host.reviews(of: thing).meanHundredths == 0)
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `an insult is held; approved, it is shown as the other side's word allows; removed, its score goes`()
+    async throws
+  {
+    let world = try await World.open()
+    let (host, guest, eve) = (try await world.user("host"), try await world.user("guest"), try await world.user("eve"))
+    let (moe, may) = (
+      try await world.user("moe_", roles: ["moderator"]), try await world.user("may_", roles: ["moderator"])
+    )
+    try await moe.put([("florp", 900)])
+    let thing = try await world.thing(of: host)
+    let stays = [try await world.stay(of: guest, at: thing), try await world.stay(of: eve, at: thing)]
+    let held = try await guest.review(thing, over: stays[0], 2, "a florp")
+    #expect(held.state == .held)
+    // It was written: the other side does not wait for it, and it does not wait once it is approved.
+    #expect(try await host.review("guest" + guest.text.dropFirst(4), over: stays[0], 1).state == .visible)
+    let report = try #require(try await moe.queue().first)
+    #expect(report.content == "a florp")
+    try await moe.decide(report.id, .reject)
+    #expect(try await host.read(held).state == .visible)
+    // Nobody has written to this one: approved, it is blind.
+    let alone = try await eve.review(thing, over: stays[1], 10, "the florp")
+    try await moe.decide(try #require(try await moe.queue().first).id, .reject)
+    #expect(try await eve.read(alone).state == .blind)
+    #expect(try await world.counters(thing) == ["reviews": 1, "scores": 2])
+
+    let complaint = try await host.report(held.id)
+    try await moe.decide(complaint.id, .act, .remove)
+    #expect(try await world.counters(thing) == [:])
+    #expect(try await guest.read(held).state == .removed)
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await guest.update(held, 9, "nice") }
+    try await guest.appeal(complaint.id)
+    try await may.decideAppeal(complaint.id, .overturn)
+    #expect(try await world.counters(thing) == ["reviews": 1, "scores": 2])
+    // A restricted account reviews nothing.
+    try await moe.restrict(eve, until: world.clock.now() + .seconds(60))
+    await expectRefusal(.failedPrecondition, "RESTRICTED") { try await eve.update(alone, 1, "") }
+
+    #expect(try await world.exported(guest).contains { $0.hasPrefix("Review ") && $0.contains("a florp") })
+    try await world.erase(guest)
+    #expect(try await world.counters(thing) == [:])
+    let isLeft = try await world.database.read { reader in
+      try reader.exists("SELECT 1 FROM social_reviews WHERE author_id = $1 OR text LIKE 'a florp%'", guest.id)
+    }
+    #expect(!isLeft)
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `both sides at once: neither stays blind, and of two of one side one counts`() async throws {
+    let world = try await World.open()
+    let (host, guest) = (try await world.user("host"), try await world.user("guest"))
+    let thing = try await world.thing(of: host)
+    for _ in 0..<5 {
+      let stay = try await world.stay(of: guest, at: thing)
+      await withTaskGroup(of: Void.self) { group in
+        for _ in 0..<2 {
+          group.addTask { _ = try? await guest.review(thing, over: stay, 5) }
+          group.addTask { _ = try? await host.review("guest" + guest.text.dropFirst(4), over: stay, 5) }
+        }
+      }
+    }
+    #expect(try await world.counters(thing) == ["reviews": 5, "scores": 25])
+    #expect(try await world.counters("guest" + guest.text.dropFirst(4)) == ["reviews": 5, "scores": 25])
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+}
+
+extension Somebody {
+  private var service: ReviewServiceClient { ReviewServiceClient(channel) }
+
+  @discardableResult
+  fileprivate func review(
+    _ subject: String, over key: String, _ score: Int32, _ text: String = "", _ aspects: [String: Int32] = [:]
+  ) async throws -> Review {
+    var request = SubmitReviewRequest()
+    request.requestID = newRequestID()
+    request.subjectID = subject
+    request.keyID = key
+    request.score = score
+    request.text = text
+    request.aspects = aspects.map { name, score in
+      var aspect = AspectScore()
+      aspect.aspect = name
+      aspect.score = score
+      return aspect
+    }
+    return try await service.submitReview(request)
+  }
+
+  @discardableResult
+  fileprivate func update(_ review: Review, _ score: Int32, _ text: String) async throws -> Review {
+    var request = UpdateReviewRequest()
+    request.requestID = newRequestID()
+    request.reviewID = review.id
+    request.score = score
+    request.text = text
+    request.etag = review.etag.isEmpty ? "1" : review.etag
+    return try await service.updateReview(request)
+  }
+
+  fileprivate func delete(_ review: Review) async throws {
+    var request = DeleteReviewRequest()
+    request.requestID = newRequestID()
+    request.reviewID = review.id
+    _ = try await service.deleteReview(request)
+  }
+
+  @discardableResult
+  fileprivate func answer(_ review: Review, _ text: String) async throws -> Review {
+    var request = ReplyReviewRequest()
+    request.requestID = newRequestID()
+    request.reviewID = review.id
+    request.text = text
+    return try await service.replyReview(request)
+  }
+
+  fileprivate func read(_ review: Review) async throws -> Review {
+    var request = GetReviewRequest()
+    request.reviewID = review.id
+    return try await service.getReview(request)
+  }
+
+  fileprivate func reviews(of subject: String) async throws -> ListReviewsResponse {
+    var request = ListReviewsRequest()
+    request.subjectID = subject
+    return try await service.listReviews(request)
+  }
+}
