@@ -9,6 +9,7 @@ import DomainKit
 import GoogleRPC
 import Identity
 import Jobs
+import Media
 import NATS
 import Notify
 import OctetTypes
@@ -57,7 +58,7 @@ struct House: Sendable {
   /// Those that a server has, each after those whose tables it refers to.
   static let kinds: [any Domain.Type] = [
     IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, AdminDomain.self, RidesDomain.self,
-    SocialDomain.self,
+    SocialDomain.self, MediaDomain.self,
     AuditDomain.self,
   ]
 
@@ -125,7 +126,9 @@ struct House: Sendable {
         kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer())
       kit.community.link(to: social.community)
       kit.subjects.observe(social.observer)
-      let checked: [any Domain] = [identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social]
+      let checked: [any Domain] = [
+        identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social, MediaDomain(kit: kit),
+      ]
       domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })
       for domain in domains {

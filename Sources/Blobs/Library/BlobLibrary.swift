@@ -38,13 +38,17 @@ public final class BlobLibrary: Sendable {
 
   /// Begins an upload. Its id is good for `resume` until it expires, also on other nodes and after a crash.
   public func begin() async throws -> Upload {
-    let id = UploadID(at: clock.now(), random: random)
-    let expiry = clock.now() + policy.uploadLifetime
     // The row is there before the store has anything, so that nothing in the store is without a row.
-    try await database.write { writer in
-      try writer.execute("INSERT INTO octet_blob_uploads (id, expires_at) VALUES ($1, $2)", id, expiry)
-    }
+    let id = try await database.write { [self] writer in try begin(in: writer) }
     return Upload(try await store.upload(id), library: self)
+  }
+
+  /// Begins an upload with the caller's transaction, for `resume` after its commit.
+  public func begin(in writer: any Writer) throws -> UploadID {
+    let id = UploadID(at: clock.now(), random: random)
+    try writer.execute(
+      "INSERT INTO octet_blob_uploads (id, expires_at) VALUES ($1, $2)", id, clock.now() + policy.uploadLifetime)
+    return id
   }
 
   /// Takes up an upload again: at its durable offset, or finished if it was. It lives on for another lifetime.
@@ -69,14 +73,15 @@ public final class BlobLibrary: Sendable {
 
   /// Gives an upload up that was not adopted. None is fine.
   public func cancel(_ id: UploadID) async throws {
-    try await database.write { writer in
-      let blob: BlobID?? = try writer.firstForUpdate("SELECT content FROM octet_blob_uploads WHERE id = $1", id) {
-        $0[0]
-      }
-      guard let blob else { return }
-      try writer.execute("DELETE FROM octet_blob_uploads WHERE id = $1", id)
-      try writer.execute("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", id, blob)
-    }
+    try await database.write { [self] writer in try cancel(id, in: writer) }
+  }
+
+  /// The same in the caller's transaction.
+  public func cancel(_ id: UploadID, in writer: any Writer) throws {
+    let blob: BlobID?? = try writer.firstForUpdate("SELECT content FROM octet_blob_uploads WHERE id = $1", id) { $0[0] }
+    guard let blob else { return }
+    try writer.execute("DELETE FROM octet_blob_uploads WHERE id = $1", id)
+    try writer.execute("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", id, blob)
   }
 
   /// Stores a small content in one go.
@@ -113,9 +118,12 @@ public final class BlobLibrary: Sendable {
 
   /// Notes what an upload turned out to be, before its bytes get their place: if it is given up, the collector knows
   /// where to look.
-  func recordFinish(_ finished: FinishedUpload) async throws {
+  func recordFinish(
+    _ finished: FinishedUpload, confirm: @escaping @Sendable (any Writer) throws -> Void
+  ) async throws {
     let expiry = clock.now() + policy.uploadLifetime
     try await database.write { writer in
+      try confirm(writer)
       let changed = try writer.execute(
         "UPDATE octet_blob_uploads SET content = $2, size = $3, expires_at = $4 WHERE id = $1",
         finished.upload, finished.blob, finished.size, expiry)
@@ -197,16 +205,21 @@ public final class Upload: Sendable {
   }
 
   /// Ends the upload: returns once the content is durable, to be adopted by a transaction.
+  /// - Parameter confirm: looks, in a transaction before the content gets its place, whether this upload may still be
+  ///   finished by its caller; what it throws leaves the upload as it is.
   /// - Throws: `BlobError` `.mismatch` if the content is not what was expected, and the upload is cancelled;
-  ///   `.unknownUpload` if it has expired; `StorageError`.
-  public func finish(expecting expected: BlobExpectation = BlobExpectation()) async throws -> FinishedUpload {
+  ///   `.unknownUpload` if it has expired; `StorageError`; what `confirm` throws.
+  public func finish(
+    expecting expected: BlobExpectation = BlobExpectation(),
+    confirm: @escaping @Sendable (any Writer) throws -> Void = { _ in }
+  ) async throws -> FinishedUpload {
     let finished = FinishedUpload(upload: id, blob: try await upload.contentID(), size: upload.offset)
     guard expected.id ?? finished.blob == finished.blob, expected.size ?? finished.size == finished.size else {
       await upload.close()
       try await library.cancel(id)
       throw BlobError(.mismatch, operation: "finish", message: "the content is not what was announced")
     }
-    try await library.recordFinish(finished)
+    try await library.recordFinish(finished, confirm: confirm)
     try await upload.place(BlobKey(blob: finished.blob, upload: id))
     return finished
   }

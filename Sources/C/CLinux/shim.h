@@ -97,4 +97,44 @@ static inline int octet_query_txt(
 extern char **environ;
 static inline char **octet_environment(void) { return environ; }
 
+// CRC-32C (Castagnoli) by the processor's own instruction: about 8 GB/s where a table gives 0.4. The instruction is one
+// that not every processor has, so the compiler emits it in these functions alone; ask octet_has_crc32c first. The
+// checksum is given and returned inverted, as the instruction works on it.
+#if defined(__x86_64__)
+static inline int octet_has_crc32c(void) { return __builtin_cpu_supports("sse4.2") != 0; }
+
+__attribute__((target("sse4.2"))) static inline unsigned int octet_crc32c(
+    unsigned int checksum, const unsigned char *bytes, size_t count) {
+  unsigned long long wide = checksum;
+  for (; count >= 8; bytes += 8, count -= 8) {
+    unsigned long long word;
+    memcpy(&word, bytes, 8);
+    wide = __builtin_ia32_crc32di(wide, word);
+  }
+  checksum = (unsigned int)wide;
+  for (; count > 0; bytes++, count--) checksum = __builtin_ia32_crc32qi(checksum, *bytes);
+  return checksum;
+}
+#elif defined(__ARM_FEATURE_CRC32)
+static inline int octet_has_crc32c(void) { return 1; }
+
+static inline unsigned int octet_crc32c(unsigned int checksum, const unsigned char *bytes, size_t count) {
+  for (; count >= 8; bytes += 8, count -= 8) {
+    unsigned long long word;
+    memcpy(&word, bytes, 8);
+    checksum = __builtin_arm_crc32cd(checksum, word);
+  }
+  for (; count > 0; bytes++, count--) checksum = __builtin_arm_crc32cb(checksum, *bytes);
+  return checksum;
+}
+#else
+static inline int octet_has_crc32c(void) { return 0; }
+
+static inline unsigned int octet_crc32c(unsigned int checksum, const unsigned char *bytes, size_t count) {
+  (void)bytes;
+  (void)count;
+  return checksum;
+}
+#endif
+
 #endif

@@ -1,0 +1,63 @@
+import Base
+import Blobs
+import DomainKit
+import MediaAPI
+import Storage
+
+/// Through what somebody sees a blob.
+struct BlobSight: Sendable {
+  let row: BlobRow
+  /// Whether the viewer uploaded it, and so may have the bytes as they came.
+  let isOwner: Bool
+  /// The id of the holding or use: what is granted by it ends with its row.
+  let share: Identifier
+}
+
+extension MediaCore {
+  /// The blob for somebody who uploaded it, or may see one of the things that it is part of.
+  /// - Parameter subject: through which of them; empty for any.
+  /// - Throws: `KitError.notFound` also for what the caller may not see.
+  func see(_ id: Identifier, by caller: Caller, through subject: String, in reader: any Reader) throws -> BlobSight {
+    guard let row = try BlobRow.find(id, in: reader) else { throw KitError.notFound("blob") }
+    let holding: Identifier? = try reader.first(
+      "SELECT id FROM media_holdings WHERE blob_id = $1 AND user_id = $2", id, caller.user
+    ) { $0[0] }
+    if let holding { return BlobSight(row: row, isOwner: true, share: holding) }
+    let uses: [(String, Identifier)] =
+      subject.isEmpty
+      ? try reader.rows(
+        "SELECT subject, id FROM media_uses WHERE blob_id = $1 ORDER BY subject, slot LIMIT $2", id,
+        limits.subjectsTried
+      ) { ($0[0], $0[1]) }
+      : try reader.rows("SELECT subject, id FROM media_uses WHERE blob_id = $1 AND subject = $2 LIMIT 1", id, subject) {
+        ($0[0], $0[1])
+      }
+    for (subject, share) in uses {
+      guard let subject = SubjectID(parsing: subject) else { continue }
+      if try kit.subjects.isVisible(subject, to: caller, in: reader) {
+        return BlobSight(row: row, isOwner: false, share: share)
+      }
+    }
+    throw KitError.notFound("blob")
+  }
+
+  /// The bytes of a blob, or of a rendition.
+  /// - Parameter profile: empty for the bytes as they were uploaded, which of pictures and films only owners get: they may
+  ///   tell where they were taken.
+  /// - Throws: `KitError.notFound`.
+  func bytes(_ sight: BlobSight, profile: String, in reader: any Reader) throws -> BlobInfo {
+    var content: BlobID?
+    if !profile.isEmpty {
+      content = try reader.first(
+        "SELECT content FROM media_renditions WHERE blob_id = $1 AND profile = $2 AND content IS NOT NULL",
+        sight.row.id, profile
+      ) { $0[0] }
+    } else if sight.isOwner || sight.row.kind == .file {
+      content = sight.row.content
+    }
+    guard let content, let info = try kit.blobs.references.find(content, in: reader) else {
+      throw KitError.notFound("rendition")
+    }
+    return info
+  }
+}

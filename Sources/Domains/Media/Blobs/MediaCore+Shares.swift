@@ -1,0 +1,77 @@
+import Base
+import Blobs
+import DomainKit
+import MediaAPI
+import Storage
+
+/// Who shares in a blob: its uploaders, each with a holding, and the things that it is part of, each with a use. With the
+/// last share the blob goes.
+extension MediaCore {
+  /// Makes a finished upload a blob, or finds the one that it is, and gives its uploader a share.
+  func adopt(
+    _ finished: FinishedUpload, kind: BlobKind, by user: Identifier, in writer: any Writer
+  ) throws -> Identifier {
+    let fresh = BlobRow(
+      id: kit.identifiers.next(), content: finished.blob, kind: kind, size: Int64(finished.size), state: .ready)
+    let isNew = try writer.execute(
+      "INSERT INTO media_contents (content, kind, blob_id) VALUES ($1, $2, $3) ON CONFLICT (content, kind) DO NOTHING",
+      finished.blob, kind.rawValue, fresh.id)
+    let id: Identifier
+    if isNew == 1 {
+      try fresh.insert(in: writer)
+      id = fresh.id
+    } else {
+      // Whoever takes the last share away at this moment holds the row; then the blob is gone and this one is new.
+      let known: Identifier? = try writer.firstForUpdate(
+        "SELECT blob_id FROM media_contents WHERE content = $1 AND kind = $2", finished.blob, kind.rawValue
+      ) { $0[0] }
+      guard let known else { throw RetryTransaction() }
+      id = known
+    }
+    try writer.execute(
+      "INSERT INTO media_holdings (blob_id, user_id, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", id, user,
+      kit.identifiers.next())
+    try kit.blobs.references.adopt(finished, by: ContentOwner.holding(id, user), in: writer)
+    return id
+  }
+
+  /// The blob, whose shares nobody else changes before the commit.
+  func lockShares(_ id: Identifier, in writer: any Writer) throws -> BlobRow? {
+    guard let row = try BlobRow.find(id, in: writer) else { return nil }
+    let isThere: Bool? = try writer.firstForUpdate(
+      "SELECT 1 FROM media_contents WHERE content = $1 AND kind = $2 AND blob_id = $3", row.content, row.kind.rawValue,
+      id
+    ) { _ in true }
+    return isThere == nil ? nil : row
+  }
+
+  /// Takes an uploader's share away.
+  /// - Returns: whether there was one.
+  @discardableResult
+  func removeHolding(_ id: Identifier, of user: Identifier, in writer: any Writer) throws -> Bool {
+    guard let row = try lockShares(id, in: writer),
+      try writer.execute("DELETE FROM media_holdings WHERE blob_id = $1 AND user_id = $2", id, user) == 1
+    else { return false }
+    try kit.blobs.references.remove(row.content, by: ContentOwner.holding(id, user), in: writer)
+    try removeIfUnshared(row, in: writer)
+    return true
+  }
+
+  /// Removes what nobody shares in any more. The bytes go a day later, should somebody be reading them.
+  func removeIfUnshared(_ row: BlobRow, in writer: any Writer) throws {
+    let isShared =
+      try writer.exists("SELECT 1 FROM media_holdings WHERE blob_id = $1 LIMIT 1", row.id)
+      || writer.exists("SELECT 1 FROM media_uses WHERE blob_id = $1 LIMIT 1", row.id)
+    if isShared { return }
+    let renditions: [(String, BlobID)] = try writer.rows(
+      "SELECT profile, content FROM media_renditions WHERE blob_id = $1 AND content IS NOT NULL", row.id
+    ) { ($0[0], $0[1]) }
+    for (profile, content) in renditions {
+      try kit.blobs.references.remove(content, by: ContentOwner.rendition(row.id, profile), in: writer)
+    }
+    try writer.execute("DELETE FROM media_renditions WHERE blob_id = $1", row.id)
+    try writer.execute("DELETE FROM media_blobs WHERE id = $1", row.id)
+    try writer.execute(
+      "DELETE FROM media_contents WHERE content = $1 AND kind = $2", row.content, row.kind.rawValue)
+  }
+}

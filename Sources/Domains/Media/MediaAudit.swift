@@ -1,0 +1,89 @@
+import Base
+import DomainKit
+import MediaAPI
+import Storage
+
+/// Looks whether what must always hold does hold.
+struct MediaAudit {
+  let reader: any Reader
+
+  func reports() throws -> [InvariantCheck] {
+    try [
+      report(
+        1, "a finished upload has the declared length and hash", over: "media_uploads",
+        violations: """
+          SELECT u.id FROM media_uploads u JOIN media_blobs b ON b.id = u.blob_id
+          WHERE u.state = \(UploadState.complete.rawValue) AND (u.durable_offset <> b.size
+            OR (u.declared_length IS NOT NULL AND u.declared_length <> b.size)
+            OR (u.declared_hash IS NOT NULL AND u.declared_hash <> b.content))
+          """, kind: IDKind.upload),
+      report(
+        2, "a blob and what was made of it have their contents", over: "media_blobs",
+        violations: """
+          SELECT b.id FROM media_blobs b
+          WHERE NOT EXISTS (SELECT 1 FROM octet_blobs o WHERE o.id = b.content AND o.size = b.size)
+            OR (b.state = \(BlobState.ready.rawValue) AND EXISTS (
+              SELECT 1 FROM media_renditions r WHERE r.blob_id = b.id AND NOT EXISTS (
+                SELECT 1 FROM octet_blobs o WHERE o.id = r.content AND o.size = r.size)))
+          """),
+      report(
+        13, "a blob has a share, and one content and kind has one blob", over: "media_blobs",
+        violations: """
+          SELECT b.id FROM media_blobs b
+          WHERE NOT EXISTS (SELECT 1 FROM media_contents c
+              WHERE c.content = b.content AND c.kind = b.kind AND c.blob_id = b.id)
+            OR (NOT EXISTS (SELECT 1 FROM media_holdings h WHERE h.blob_id = b.id)
+              AND NOT EXISTS (SELECT 1 FROM media_uses u WHERE u.blob_id = b.id))
+          """),
+      references(
+        ContentOwner.holdingKind, over: "media_holdings",
+        rows: """
+          SELECT h.blob_id AS blob_id, b.content AS content,
+            CAST(h.blob_id AS TEXT) || '/' || CAST(h.user_id AS TEXT) AS key
+          FROM media_holdings h JOIN media_blobs b ON b.id = h.blob_id
+          """),
+      references(
+        ContentOwner.useKind, over: "media_uses",
+        rows: """
+          SELECT u.blob_id AS blob_id, b.content AS content,
+            CAST(u.blob_id AS TEXT) || '/' || u.subject || '/' || u.slot AS key
+          FROM media_uses u JOIN media_blobs b ON b.id = u.blob_id
+          """),
+      references(
+        ContentOwner.renditionKind, over: "media_renditions",
+        rows: """
+          SELECT r.blob_id AS blob_id, r.content AS content, CAST(r.blob_id AS TEXT) || '/' || r.profile AS key
+          FROM media_renditions r WHERE r.content IS NOT NULL
+          """),
+    ]
+  }
+
+  /// That the references of a kind are the rows of a table.
+  /// - Parameter rows: selects blob_id, content and key of each row.
+  private func references(_ kind: String, over table: String, rows: String) throws -> InvariantCheck {
+    let wanted = try reader.rows(rows) { (blob: $0[0] as Identifier, name: Self.name($0[1], $0[2])) }
+    let found = try reader.rows("SELECT content, key FROM octet_blob_references WHERE kind = $1", kind) {
+      (key: $0[1] as String, name: Self.name($0[0], $0[1]))
+    }
+    let (wantedNames, foundNames) = (Set(wanted.map(\.name)), Set(found.map(\.name)))
+    let violations =
+      wanted.filter { !foundNames.contains($0.name) }.map { $0.blob.text(kind: IDKind.blob) }
+      + found.filter { !wantedNames.contains($0.name) }.map { "\(kind) \($0.key)" }
+    return InvariantCheck(
+      number: 13, statement: "the references of kind \(kind) are the rows that name a blob",
+      rowsChecked: wanted.count, violations: violations)
+  }
+
+  private static func name(_ content: [UInt8], _ key: String) -> String { "\(key)/\(content)" }
+
+  private func report(
+    _ number: Int, _ statement: String, over table: String, violations sql: String, kind: String = IDKind.blob
+  ) throws -> InvariantCheck {
+    InvariantCheck(
+      number: number, statement: statement,
+      rowsChecked: try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0,
+      violations: try reader.rows(sql + " LIMIT \(InvariantCheck.shownLimit)") {
+        ($0[0] as Identifier).text(kind: kind)
+      })
+  }
+}

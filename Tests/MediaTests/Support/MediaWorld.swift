@@ -1,0 +1,103 @@
+import Base
+import Blobs
+import Cryptography
+import DomainKit
+import Foundation
+import MediaAPI
+import PostgreSQLServer
+import RPC
+import Storage
+import Streaming
+
+@testable import Media
+
+/// A whole server of media in one process: a database, a folder of blobs, the RPC core, and a clock that the test moves.
+final class MediaWorld: Sendable {
+  let clock: ManualClock
+  let database: any Database
+  let people = TestPeople()
+  let notes = Notes()
+  let identifiers: IdentifierGenerator
+  let kit: Kit
+  let media: MediaDomain
+  private let folder: URL
+  private let transport: InProcessTransport
+
+  /// Runs a test with a world of its own.
+  static func with(
+    _ limits: MediaLimits = MediaLimits(), _ body: (MediaWorld) async throws -> Void
+  ) async throws {
+    let world = try await MediaWorld(limits)
+    do {
+      try await body(world)
+    } catch {
+      await world.close()
+      throw error
+    }
+    await world.close()
+  }
+
+  private init(_ limits: MediaLimits) async throws {
+    let clock = ManualClock(Instant(seconds: 1_767_225_600))
+    self.clock = clock
+    database = try await EngineUnderTest.openTemporary(
+      migrations: TopicStore.migrations + BlobSchema.migrations + MediaDomain.migrations, clock: clock)
+    let root = SecretKey.random()
+    let edge = EdgeDatabase(database)
+    identifiers = IdentifierGenerator(clock: clock)
+    folder = FileManager.default.temporaryDirectory.appending(path: "octet-media-\(UUID().uuidString)")
+    let store = try await FolderBlobStore.open(path: folder.appending(path: "blobs").path)
+    kit = Kit(
+      database: database, hub: TopicHub(database: edge, clock: clock, key: root), clock: clock,
+      identifiers: identifiers, random: SeededRandomSource(seed: 1), keys: try ServerKeys(root: root),
+      authority: people, log: Log(level: .error),
+      blobs: BlobLibrary(store: store, database: edge, clock: clock, random: SystemRandomSource()))
+    media = MediaDomain(kit: kit, limits: limits)
+    kit.subjects.register([notes])
+    var registry = ServiceRegistry()
+    media.register(in: &registry)
+    let access = AccessInterceptor(
+      authority: people, keys: kit.keys, clock: clock,
+      limits: RateLimits(
+        standard: Rate(perSecond: 9999, burst: 9999), telemetry: Rate(perSecond: 9999, burst: 9999)))
+    transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
+  }
+
+  func close() async {
+    await kit.blobs.close()
+    await database.close()
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  /// The store of blobs as another process has it.
+  func openStoreAgain() async throws -> FolderBlobStore {
+    try await FolderBlobStore.open(path: folder.appending(path: "blobs").path)
+  }
+
+  func user() -> Identifier { identifiers.next() }
+
+  func client(_ user: Identifier) -> MediaServiceClient {
+    let (keys, clock) = (kit.keys, clock)
+    let credentials = CallCredentials { _ in
+      let token = AccessToken(user: user, session: user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
+      var metadata = Metadata()
+      try metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: keys))
+      return metadata
+    }
+    return MediaServiceClient(
+      RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock))
+  }
+
+  /// What breaks an invariant, with its number.
+  func broken() async throws -> [String] {
+    try await media.checkInvariants().flatMap { check in check.violations.map { "\(check.number): \($0)" } }
+  }
+
+  /// How many contents the store of blobs keeps.
+  func contents() async throws -> Int {
+    try await database.read { try $0.first("SELECT COUNT(*) FROM octet_blobs") { $0[0] } ?? 0 }
+  }
+}
+
+/// A new request_id.
+func newRequestID() -> String { UUID().uuidString.lowercased() }

@@ -1,0 +1,47 @@
+import Base
+import DomainKit
+import Storage
+
+/// Lets everybody in until their session ends.
+final class TestPeople: Authority {
+  private let ended = Locked<Set<Identifier>>([])
+
+  func end(_ session: Identifier) { _ = ended.withLock { $0.insert(session) } }
+
+  func hasEnded(_ session: Identifier) -> Bool { ended.withLock { $0.contains(session) } }
+
+  func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet { RoleSet() }
+
+  func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet { RoleSet() }
+
+  func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
+    if hasEnded(caller.session) { throw KitError.sessionEnded }
+    return Standing(provedAt: Instant(seconds: 0))
+  }
+}
+
+/// Things of another domain: a note is its owner's until it is published.
+final class Notes: SubjectKind {
+  private struct Note {
+    let owner: Identifier
+    var isPublic = false
+  }
+
+  let prefix = "memo"
+  private let notes = Locked([Identifier: Note]())
+
+  func add(_ id: Identifier, of owner: Identifier, isPublic: Bool) -> SubjectID {
+    notes.withLock { $0[id] = Note(owner: owner, isPublic: isPublic) }
+    return SubjectID(prefix, id)
+  }
+
+  func publish(_ id: Identifier, _ isPublic: Bool) { notes.withLock { $0[id]?.isPublic = isPublic } }
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+    notes.withLock { $0[id] }.map { SubjectFacts(owner: $0.owner) }
+  }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    notes.withLock { $0[id] }.map { $0.isPublic || $0.owner == caller?.user } ?? false
+  }
+}
