@@ -1,0 +1,139 @@
+"""Closing accounts, exports and machines, on a real octetd; the archive is read by Python's tarfile, keys are openssl's."""
+
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+
+import grpc
+
+from support import stubs
+from support.people import Person, Stranger, outcome, request_id
+from support.rides import Rider
+from support.server import BUILD, Server
+
+ACCOUNTS = "octet.identity.v1.AccountService"
+SESSIONS = "octet.identity.v1.SessionService"
+CREDENTIALS = "octet.identity.v1.CredentialService"
+DEMO_PASSWORD = "octet-demo-2026"
+
+
+def identity(name):
+    return stubs.module(f"octet.identity.v1.{name}_pb2")
+
+
+def close(person):
+    request = identity("account_service").CloseAccountRequest(request_id=request_id())
+    return outcome(lambda: person.call(f"{ACCOUNTS}/CloseAccount", request))
+
+
+def blob(server, digest):
+    (path,) = [path for path in (server.data / "blobs").rglob(f"{digest}*") if path.is_file()]
+    return path.read_bytes()
+
+
+def test_a_closed_account_is_out_until_its_owner_logs_in(server):
+    with server.channel() as channel:
+        rider = Rider(channel, f"rider_{request_id()[:8]}")
+        ride = rider.request_ride()
+        assert close(rider)[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "CLOSE_BLOCKED")
+        rider.ride_call("CancelRide", ride.id)
+        code, _, user = close(rider)
+        assert code == grpc.StatusCode.OK and user.state == identity("account_service").USER_STATE_CLOSING
+        assert user.erase_time.seconds - user.create_time.seconds >= 14 * 86400
+        listing = identity("session_service").ListSessionsRequest()
+        assert outcome(lambda: rider.call(f"{SESSIONS}/ListSessions", listing))[1] == "SESSION_ENDED"
+        again = Person(channel, rider.handle, register=False)
+        assert again.login.user.state == identity("account_service").USER_STATE_NEW
+        assert not again.login.user.HasField("erase_time")
+
+
+def test_an_export_is_an_archive_of_all_domains(server):
+    messages = identity("export")
+    with server.channel() as channel:
+        person = Person(channel, f"user_{request_id()[:8]}")
+        stranger = Person(channel, f"user_{request_id()[:8]}")
+        start = messages.StartExportRequest(request_id=request_id())
+        begun = person.call(f"{ACCOUNTS}/StartExport", start)
+        watch = messages.WatchExportRequest(export_id=begun.id)
+        refused = outcome(lambda: list(stranger.stream(f"{ACCOUNTS}/WatchExport", watch)))
+        assert refused[0] == grpc.StatusCode.NOT_FOUND
+        *_, last = [part.export for part in person.stream(f"{ACCOUNTS}/WatchExport", watch) if part.export.id]
+        assert last.state == messages.EXPORT_STATE_READY and last.files_done == last.files_total
+        content = blob(server, last.blob)
+        assert hashlib.sha256(content).hexdigest() == last.blob and len(content) == last.size_bytes
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            names = archive.getnames()
+            lines = archive.extractfile("identity.jsonl").read().decode().splitlines()
+        assert {"identity.jsonl", "notify.jsonl", "chat.jsonl", "rides.jsonl"} <= set(names)
+        records = [json.loads(line) for line in lines]
+        assert records[0]["kind"] == "User" and records[0]["record"]["handle"] == person.handle
+        again = messages.StartExportRequest(request_id=request_id())
+        assert outcome(lambda: person.call(f"{ACCOUNTS}/StartExport", again))[1] == "RATE_LIMITED"
+
+
+class Machine(Stranger):
+    """A machine with a key that openssl made."""
+
+    def __init__(self, channel, folder):
+        super().__init__(channel)
+        self.folder = folder
+        openssl = ["openssl", "genpkey", "-algorithm", "ed25519", "-out", folder / "key.pem"]
+        subprocess.run(openssl, check=True, capture_output=True)
+        public = ["openssl", "pkey", "-in", folder / "key.pem", "-pubout", "-outform", "DER"]
+        # The last 32 bytes of the DER form are the key (RFC 8410).
+        self.public_key = subprocess.run(public, check=True, capture_output=True).stdout[-32:]
+
+    def sign(self, text):
+        (self.folder / "text").write_text(text)
+        sign = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", "key.pem", "-in", "text", "-out", "signature"]
+        subprocess.run(sign, check=True, capture_output=True, cwd=self.folder)
+        return (self.folder / "signature").read_bytes()
+
+    def login(self, credential):
+        messages, request = identity("session_service"), request_id()
+        signature = self.sign(f"octet login\n{credential}\n{request}")
+        machine = messages.Machine(credential_id=credential, signature=signature)
+        reply = self.call(f"{SESSIONS}/Login", messages.LoginRequest(request_id=request, machine=machine))
+        self.token = reply.tokens.access_token
+
+
+def test_a_machine_signs_in_with_its_key_and_does_what_its_role_allows(server, tmp_path):
+    messages = identity("credential_service")
+    with server.channel() as channel:
+        admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
+        somebody = Person(channel, f"user_{request_id()[:8]}")
+        machine = Machine(channel, tmp_path)
+        request = messages.CreateCredentialRequest(
+            request_id=request_id(),
+            name="the night watch",
+            kind=messages.CREDENTIAL_KIND_WORKER,
+            public_key=machine.public_key,
+            roles=[messages.CredentialRole(role="support")],
+        )
+        credential = admin.call(f"{CREDENTIALS}/CreateCredential", request)
+        machine.login(credential.id)
+        suspend = identity("account_service").SuspendAccountRequest(request_id=request_id(), user_id=somebody.user_id)
+        suspended = machine.call(f"{ACCOUNTS}/SuspendAccount", suspend)
+        assert suspended.state == identity("account_service").USER_STATE_SUSPENDED
+        listing = identity("session_service").ListSessionsRequest()
+        assert outcome(lambda: machine.call(f"{SESSIONS}/ListSessions", listing))[1] == "PERMISSION_DENIED"
+        revoke = messages.RevokeCredentialRequest(request_id=request_id(), credential_id=credential.id)
+        admin.call(f"{CREDENTIALS}/RevokeCredential", revoke)
+        restore = identity("account_service").RestoreAccountRequest(request_id=request_id(), user_id=somebody.user_id)
+        assert outcome(lambda: machine.call(f"{ACCOUNTS}/RestoreAccount", restore))[1] == "SESSION_ENDED"
+
+
+def test_a_database_is_scrubbed_while_it_is_not_served(tmp_path):
+    def scrub():
+        command = [str(BUILD / "octetd"), "scrub", "--data", str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    with Server(tmp_path) as server, server.channel() as channel:
+        Person(channel, "somebody")
+        assert scrub().returncode == 74
+    done = scrub()
+    assert done.returncode == 0 and '"scrubbed"' in done.stderr, done.stderr
+    with Server(tmp_path) as server, server.channel() as channel:
+        assert Person(channel, "somebody", register=False).user_id
