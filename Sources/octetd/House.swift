@@ -111,9 +111,10 @@ struct House: Sendable {
         blobs: library, audit: AuditTrail(clock: clock))
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
+      let media = MediaDomain(kit: kit)
       identity = try await IdentityDomain(
         kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: passwordPool),
-        roles: Self.kinds.flatMap { $0.roles })
+        roles: Self.kinds.flatMap { $0.roles }, files: media.files)
       let chat = ChatDomain(kit: kit, people: identity.people)
       let notify = NotifyDomain(
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
@@ -127,7 +128,7 @@ struct House: Sendable {
       kit.community.link(to: social.community)
       kit.subjects.observe(social.observer)
       let checked: [any Domain] = [
-        identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social, MediaDomain(kit: kit),
+        identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social, media,
       ]
       domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })

@@ -16,11 +16,13 @@ public struct ExportJSON: Sendable {
         ] + descriptors))
   }
 
-  /// Gives a message to an export, under its own name.
+  /// Gives a message to an export.
+  /// - Parameter kind: what it is called there; nil for its own name.
   public func write<Content: Message>(
-    _ message: Content, to record: (_ kind: String, _ json: String) throws -> Void
+    _ message: Content, as kind: String? = nil, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws {
     let json = try codec.json(fromWire: message.encoded(), type: Content.fullName)
-    try record(String(Content.fullName.split(separator: ".").last ?? ""), String(decoding: json, as: UTF8.self))
+    let name = kind ?? String(Content.fullName.split(separator: ".").last ?? "")
+    try record(name, String(decoding: json, as: UTF8.self))
   }
 }

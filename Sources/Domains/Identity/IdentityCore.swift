@@ -12,6 +12,8 @@ struct IdentityCore: Sendable {
   let timers: Timers
   let authority: IdentityAuthority
   let passwords: PasswordDesk
+  /// What documents are handed in with; nil where nobody uploads anything.
+  let files: (any Files)?
   let grants: GrantBook
   let roles: RoleCatalog
   let refreshKey: SecretKey
@@ -21,9 +23,11 @@ struct IdentityCore: Sendable {
   private let loginNameKey: SecretKey
 
   init(
-    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: PasswordDesk, roles: RoleCatalog
+    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: PasswordDesk, roles: RoleCatalog,
+    files: (any Files)?
   ) throws {
     self.kit = kit
+    self.files = files
     self.timers = timers
     self.authority = authority
     self.passwords = passwords

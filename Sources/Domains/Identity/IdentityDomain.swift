@@ -22,12 +22,14 @@ public struct IdentityDomain: Domain {
   /// - Parameters:
   ///   - passwords: hashes and checks passwords, at the cost that all hashes are made with.
   ///   - roles: those that the other domains declare.
+  ///   - files: what documents are handed in with; nil for a server that verifies nobody.
   public init(
-    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: any PasswordWork, roles: [RoleDefinition] = []
+    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: any PasswordWork, roles: [RoleDefinition] = [],
+    files: (any Files)? = nil
   ) async throws {
     core = try IdentityCore(
       kit: kit, timers: timers, authority: authority, passwords: try await PasswordDesk(passwords),
-      roles: RoleCatalog(domains: roles))
+      roles: RoleCatalog(domains: roles), files: files)
     core.closing.handleJobs()
     core.exports.handleJobs()
   }
@@ -41,7 +43,7 @@ public struct IdentityDomain: Domain {
   /// How people are reached.
   public var contacts: any Contacts { IdentityContacts(authority: core.authority) }
 
-  public var subjects: [any SubjectKind] { [UserSubject(community: core.kit.community)] }
+  public var subjects: [any SubjectKind] { [UserSubject(community: core.kit.community), VerificationSubject()] }
 
   public var audiences: [any AudienceSource] { [AllUsers(), RoleHolders(clock: core.kit.clock)] }
 
@@ -49,13 +51,15 @@ public struct IdentityDomain: Domain {
 
   public var personalRecords: (any PersonalRecords)? { IdentityRecords(core: core) }
 
-  /// Registers AccountService, SessionService, RoleService, ProfileService and CredentialService.
+  /// Registers AccountService, SessionService, RoleService, ProfileService,
+  /// CredentialService and, with files, VerificationService.
   public func register(in registry: inout ServiceRegistry) {
     AccountHandlers(core: core).register(in: &registry)
     SessionHandlers(core: core).register(in: &registry)
     RoleHandlers(core: core).register(in: &registry)
     ProfileHandlers(core: core).register(in: &registry)
     CredentialHandlers(core: core).register(in: &registry)
+    if let files = core.files { VerificationHandlers(core: core, files: files).register(in: &registry) }
   }
 
   /// Checks the invariants of the domain on one snapshot.

@@ -123,5 +123,6 @@ enum IdentitySchema {
         """),
     ClosingSchema.migration,
     CredentialSchema.migration,
+    VerificationSchema.migration,
   ]
 }

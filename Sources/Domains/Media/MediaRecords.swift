@@ -1,11 +1,9 @@
 import Base
+import Blobs
 import DomainKit
 import MediaAPI
-import OctetTypes
-import ProtobufRuntime
 import Storage
 import Streaming
-import WellKnownTypes
 
 /// What media keeps about people: what they upload, and their shares of blobs.
 struct MediaRecords: PersonalRecords {
@@ -32,27 +30,31 @@ struct MediaRecords: PersonalRecords {
   func export(
     _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws {
-    let pool = try DescriptorPool(serializedFileDescriptorSets: [
-      WellKnownTypesDescriptors.serializedFileDescriptorSet, OctetTypesDescriptors.serializedFileDescriptorSet,
-      MediaAPIDescriptors.serializedFileDescriptorSet,
-    ])
-    let codec = JSONCodec(pool)
-    func write<Content: Message>(_ message: Content) throws {
-      let json = try codec.json(fromWire: message.encoded(), type: Content.fullName)
-      try record(String(Content.fullName.split(separator: ".").last ?? ""), String(decoding: json, as: UTF8.self))
-    }
+    let json = try ExportJSON(MediaDomain.descriptors)
     var last = Identifier(rawValue: .min)
     while true {
       let page = try UploadRow.list(of: user, after: last, limit: core.limits.removedAtOnce, in: reader)
-      for row in page { try write(MediaAPI.Upload(row)) }
+      for row in page { try json.write(MediaAPI.Upload(row), to: record) }
       guard let end = page.last else { break }
       last = end.id
     }
-    last = Identifier(rawValue: .min)
+    try forEachBlob(of: user, in: reader) { try json.write(MediaAPI.Blob($0), to: record) }
+  }
+
+  func blobs(of user: Identifier, in reader: any Reader) throws -> [BlobInfo] {
+    var contents: [BlobInfo] = []
+    try forEachBlob(of: user, in: reader) { row in
+      if let info = try core.kit.blobs.references.find(row.content, in: reader) { contents.append(info) }
+    }
+    return contents
+  }
+
+  private func forEachBlob(of user: Identifier, in reader: any Reader, _ body: (BlobRow) throws -> Void) throws {
+    var last = Identifier(rawValue: .min)
     while true {
       let page = try holdings(of: user, after: last, in: reader)
       for id in page {
-        if let row = try BlobRow.find(id, in: reader) { try write(MediaAPI.Blob(row)) }
+        if let row = try BlobRow.find(id, in: reader) { try body(row) }
       }
       guard let end = page.last else { return }
       last = end

@@ -1,6 +1,5 @@
 import Base
 import DomainKit
-import OctetTypes
 import ProtobufRuntime
 import SocialAPI
 import Storage
@@ -114,14 +113,9 @@ struct SocialRecords: PersonalRecords {
   func export(
     _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws {
-    let pool = try DescriptorPool(serializedFileDescriptorSets: [
-      WellKnownTypesDescriptors.serializedFileDescriptorSet, OctetTypesDescriptors.serializedFileDescriptorSet,
-      SocialAPIDescriptors.serializedFileDescriptorSet,
-    ])
-    let codec = JSONCodec(pool)
+    let json = try ExportJSON(SocialDomain.descriptors)
     func write<Content: Message>(_ kind: String, _ message: Content) throws {
-      try record(
-        kind, String(decoding: try codec.json(fromWire: message.encoded(), type: Content.fullName), as: UTF8.self))
+      try json.write(message, as: kind, to: record)
     }
     for row in try reader.rows(
       "SELECT \(FollowRow.columns) FROM social_follows WHERE follower_id = $1 ORDER BY id", user, make: FollowRow.init)

@@ -10,6 +10,7 @@ struct Client: Sendable {
   let roles: RoleServiceClient
   let profiles: ProfileServiceClient
   let credentials: CredentialServiceClient
+  let verifications: VerificationServiceClient
 
   init(channel: RPCChannel) {
     accounts = AccountServiceClient(channel)
@@ -17,6 +18,7 @@ struct Client: Sendable {
     roles = RoleServiceClient(channel)
     profiles = ProfileServiceClient(channel)
     credentials = CredentialServiceClient(channel)
+    verifications = VerificationServiceClient(channel)
   }
 
   @discardableResult

@@ -25,6 +25,7 @@ final class House: Sendable {
   let timers: Timers
   let authority: IdentityAuthority
   let identity: IdentityDomain
+  let files: TestFiles
   private let transport: InProcessTransport
   private let folder: String
 
@@ -56,9 +57,10 @@ final class House: Sendable {
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys,
       authority: authority, log: Log(level: .error),
       blobs: BlobLibrary(store: store, database: database, clock: clock, random: random), audit: audit)
+    files = TestFiles(identifiers: kit.identifiers)
     timers = Timers(database: database, clock: clock, random: random)
     identity = try await IdentityDomain(
-      kit: kit, timers: timers, authority: authority, passwords: passwords, roles: Self.roles)
+      kit: kit, timers: timers, authority: authority, passwords: passwords, roles: Self.roles, files: files)
     if let records = identity.personalRecords { kit.personalRecords.register(records) }
     kit.subjects.register(identity.subjects)
     var registry = ServiceRegistry()

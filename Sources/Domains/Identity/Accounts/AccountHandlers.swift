@@ -203,4 +203,7 @@ enum IDKind {
   static let address = "addr"
   static let export = "export"
   static let credential = "cred"
+  static let verification = "verif"
+  static let upload = "upl"
+  static let blob = "blob"
 }

@@ -37,6 +37,7 @@ struct IdentityRecords: PersonalRecords {
       try writer.execute("DELETE FROM identity_\(table) WHERE user_id = $1", user)
     }
     try core.credentials.erase(of: user, in: writer)
+    try core.eraseVerifications(of: user, in: writer)
     try writer.execute(
       "DELETE FROM identity_login_failures WHERE name_hash = $1",
       core.loginNameHash(.handle(row.handle.lowercased())))
@@ -80,6 +81,9 @@ struct IdentityRecords: PersonalRecords {
       }
     }
     for grant in try GrantRow.all(of: user, in: reader) { try json.write(Grant(grant), to: record) }
+    for verification in try VerificationRow.all(of: user, in: reader) {
+      try json.write(verification.message(in: reader), to: record)
+    }
     for credential in try CredentialRow.all(of: user, in: reader) {
       try json.write(Credential(credential, GrantRow.all(of: credential.id, in: reader)), to: record)
     }

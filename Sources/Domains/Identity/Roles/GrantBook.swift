@@ -83,6 +83,8 @@ struct GrantBook: Sendable {
 /// The roles that exist: those of the platform's staff and those that the domains declare.
 struct RoleCatalog: Sendable {
   static let admin = "admin"
+  /// Of those whose documents were approved.
+  static let verified = "user.verified"
 
   /// Roles of the whole platform. An admin must always be left, or nobody could grant anything.
   static let staff = StaffRole.names.map { RoleDefinition($0, keepsLast: $0 == admin) }
@@ -91,7 +93,8 @@ struct RoleCatalog: Sendable {
 
   /// - Parameter domains: the roles that the domains declare; a name is declared once.
   init(domains: [RoleDefinition]) {
-    byName = Dictionary(uniqueKeysWithValues: (Self.staff + domains).map { ($0.name, $0) })
+    let all = Self.staff + [RoleDefinition(Self.verified)] + domains
+    byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
   }
 
   /// - Throws: `IdentityError.unknownRole` for an unknown role, and for a resource of a kind that it is not granted on.

@@ -1,0 +1,95 @@
+import Base
+import DomainKit
+import IdentityAPI
+import Storage
+import WellKnownTypes
+
+/// A row of `identity_verifications`, with its documents.
+struct VerificationRow: Sendable {
+  let user: Identifier
+  let id: Identifier
+  let state: VerificationState
+  let reason: String
+  let submittedAt: Instant
+  let reviewedAt: Instant?
+
+  private static let columns = "user_id, id, state, reason, submitted_at, reviewed_at"
+
+  init(_ row: any Row) {
+    user = row[0]
+    id = row[1]
+    state = VerificationState(rawValue: row[2])
+    reason = row[3]
+    submittedAt = row[4]
+    reviewedAt = row[5]
+  }
+
+  var subject: SubjectID { SubjectID(IDKind.verification, id) }
+
+  static func find(_ id: Identifier, in reader: any Reader) throws -> VerificationRow? {
+    try reader.first(
+      "SELECT \(columns) FROM identity_verifications WHERE id = $1", id, make: VerificationRow.init)
+  }
+
+  /// All of a user's, newest first.
+  static func all(of user: Identifier, in reader: any Reader) throws -> [VerificationRow] {
+    try reader.rows(
+      "SELECT \(columns) FROM identity_verifications WHERE user_id = $1 ORDER BY id DESC", user,
+      make: VerificationRow.init)
+  }
+
+  static func newest(of user: Identifier, in reader: any Reader) throws -> VerificationRow? {
+    try reader.first(
+      "SELECT \(columns) FROM identity_verifications WHERE user_id = $1 ORDER BY id DESC LIMIT 1", user,
+      make: VerificationRow.init)
+  }
+
+  struct Document: Sendable {
+    let number: Int
+    let kind: VerificationDocumentKind
+    let blob: Identifier
+
+    /// Which part of the verification the file is.
+    var slot: String { "document\(number)" }
+  }
+
+  func documents(in reader: any Reader) throws -> [Document] {
+    try reader.rows(
+      """
+      SELECT number, kind, blob_id FROM identity_verification_documents
+      WHERE user_id = $1 AND verification_id = $2 ORDER BY number
+      """, user, id
+    ) { Document(number: $0[0], kind: VerificationDocumentKind(rawValue: $0[1]), blob: $0[2]) }
+  }
+
+  func message(in reader: any Reader) throws -> Verification {
+    var message = Verification()
+    message.id = id.text(kind: IDKind.verification)
+    message.userID = user.text(kind: IDKind.user)
+    message.state = state
+    message.documents = try documents(in: reader).map { document in
+      var part = VerificationDocument()
+      part.kind = document.kind
+      part.blobID = document.blob.text(kind: IDKind.blob)
+      return part
+    }
+    message.submitTime = Timestamp(submittedAt)
+    message.reviewTime = reviewedAt.map { Timestamp($0) }
+    message.reason = reason
+    return message
+  }
+}
+
+/// Verifications as things that files are parts of: those who handed them in see them, and staff that decides.
+struct VerificationSubject: SubjectKind {
+  let prefix = IDKind.verification
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+    try VerificationRow.find(id, in: reader).map { SubjectFacts(owner: $0.user) }
+  }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    guard let caller, let row = try VerificationRow.find(id, in: reader) else { return false }
+    return row.user == caller.user || caller.roles.holds(VerificationHandlers.reviewer)
+  }
+}

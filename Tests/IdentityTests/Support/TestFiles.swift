@@ -1,0 +1,52 @@
+import Base
+import DomainKit
+import Storage
+
+/// Uploads of users and what became of them, in memory; all are complete.
+final class TestFiles: Files {
+  struct Part: Hashable {
+    let blob: Identifier
+    let subject: SubjectID
+    let slot: String
+  }
+
+  private struct State {
+    var owners: [Identifier: Identifier] = [:]
+    var parts: Set<Part> = []
+  }
+
+  private let identifiers: IdentifierGenerator
+  private let state = Locked(State())
+
+  init(identifiers: IdentifierGenerator) { self.identifiers = identifiers }
+
+  /// A new upload of a user's.
+  func upload(of user: String) -> String {
+    let upload = identifiers.next()
+    state.withLock { $0.owners[upload] = try? Identifier.parse(user, kind: "user") }
+    return upload.text(kind: "upl")
+  }
+
+  /// What is a part of something.
+  var parts: Set<Part> { state.withLock { $0.parts } }
+
+  func attach(
+    _ upload: Identifier, of user: Identifier, to subject: SubjectID, as slot: String, kind: FileKind,
+    in writer: any Writer
+  ) throws -> StoredFile {
+    guard state.withLock({ $0.owners[upload] }) == user else { throw KitError.notFound("upload") }
+    writer.afterCommit { [state] in
+      state.withLock { _ = $0.parts.insert(Part(blob: upload, subject: subject, slot: slot)) }
+    }
+    return StoredFile(
+      blob: upload, kind: kind, state: .ready, length: 1, contentType: "image/png", width: 0, height: 0, duration: nil)
+  }
+
+  func detach(_ blob: Identifier, from subject: SubjectID, as slot: String, in writer: any Writer) throws -> Bool {
+    let part = Part(blob: blob, subject: subject, slot: slot)
+    writer.afterCommit { [state] in state.withLock { _ = $0.parts.remove(part) } }
+    return parts.contains(part)
+  }
+
+  func file(_ blob: Identifier, in reader: any Reader) throws -> StoredFile? { nil }
+}

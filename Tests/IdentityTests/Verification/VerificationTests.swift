@@ -1,0 +1,124 @@
+import Base
+import DomainKit
+import IdentityAPI
+import RPC
+import Refusals
+import Storage
+import Testing
+
+@testable import Identity
+
+@Suite struct VerificationTests {
+  private let trail = Trail()
+
+  /// A house, somebody who wants to be verified, and somebody who decides.
+  private func open() async throws -> (House, ada: Client, user: String, ops: Client) {
+    let house = try await House.open(audit: { [trail] _ in trail })
+    let (ada, login) = try await house.signIn("ada")
+    let (ops, _) = try await house.signIn("olga")
+    try await house.identity.grantRole(handle: "olga", role: "ops")
+    return (house, ada, login.user?.id ?? "", ops)
+  }
+
+  @Test func `approved documents make somebody verified, and give the role`() async throws {
+    let (house, ada, user, ops) = try await open()
+    await expectRefusal(.notFound, "NOT_FOUND") { try await ada.verification() }
+    let uploads = [house.files.upload(of: user), house.files.upload(of: user)]
+    let requestID = newRequestID()
+    let submitted = try await ada.submit(uploads, requestID: requestID)
+    #expect(submitted.state == .pending && submitted.documents.map(\.kind) == [.passport, .passport])
+    #expect(try await ada.submit(uploads, requestID: requestID) == submitted)
+    #expect(house.files.parts.map(\.slot).sorted() == ["document1", "document2"])
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await ada.submit(uploads) }
+    #expect(try await ops.verification(of: user) == submitted)
+
+    let approved = try await ops.review(submitted.id, .approved, "fine")
+    #expect(approved.state == .approved && approved.reason == "fine" && approved.reviewTime != nil)
+    #expect(try await ada.verification() == approved)
+    #expect(try await ada.grants().map(\.role) == ["user.verified"])
+    #expect(try await house.client().login("ada").user?.level == .verified)
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await ops.review(submitted.id, .rejected) }
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await ada.submit([house.files.upload(of: user)]) }
+    #expect(trail.entries("/octet.identity.v1.VerificationService/ReviewVerification").count == 1)
+    #expect(trail.entries("role.granted").last?.facts == [.role("user.verified")])
+    await house.close()
+  }
+
+  @Test func `what was rejected may be handed in again, and nobody decides about oneself`() async throws {
+    let (house, ada, user, ops) = try await open()
+    let first = try await ada.submit([house.files.upload(of: user)])
+    #expect(try await ops.review(first.id, .rejected, "not readable").state == .rejected)
+    #expect(try await house.client().login("ada").user?.level == UserLevel.none)
+    let second = try await ada.submit([house.files.upload(of: user)])
+    #expect(second.id != first.id && second.state == .pending)
+    let own = try await ops.submit([house.files.upload(of: try await ops.profile().userID)])
+    await expectRefusal(.invalidArgument, "SELF_TARGET") { try await ops.review(own.id, .approved) }
+    #expect(await badFields { try await ops.review(second.id, .pending) } == ["decision"])
+    await house.close()
+  }
+
+  @Test func `strangers see and decide nothing, and hand in no files of others`() async throws {
+    let (house, ada, user, ops) = try await open()
+    let (eve, login) = try await house.signIn("eve")
+    let submitted = try await ada.submit([house.files.upload(of: user)])
+    await expectRefusal(.notFound, "NOT_FOUND") { try await eve.verification(of: user) }
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await eve.review(submitted.id, .approved) }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await eve.submit([house.files.upload(of: user)]) }
+    let subject = try #require(SubjectID(parsing: submitted.id))
+    for (id, sees) in [(user, true), (login.user?.id ?? "", false), (try await ops.profile().userID, true)] {
+      let id = try Identifier.parse(id, kind: "user")
+      let isVisible = try await house.database.read { reader in
+        let caller = Caller(user: id, session: id, roles: try house.authority.roles(of: id, in: reader))
+        return try house.kit.subjects.isVisible(subject, to: caller, in: reader)
+      }
+      #expect(isVisible == sees)
+    }
+    await house.close()
+  }
+
+  @Test func `an erased account leaves no documents, and goes without its level`() async throws {
+    let (house, ada, user, ops) = try await open()
+    let submitted = try await ada.submit([house.files.upload(of: user)])
+    _ = try await ops.review(submitted.id, .approved, "the passport of Ada")
+    try await ada.closeAccount()
+    try await house.advance(by: Closing.delay)
+    #expect(house.files.parts.isEmpty)
+    #expect(try await house.count("SELECT COUNT(*) FROM identity_verifications") == 0)
+    #expect(try await house.count("SELECT COUNT(*) FROM identity_users WHERE level = 3") == 0)
+    #expect(try await house.identity.checkInvariants().allSatisfy(\.holds))
+    await house.close()
+  }
+}
+
+extension Client {
+  fileprivate func submit(
+    _ uploads: [String], requestID: String = newRequestID()
+  ) async throws -> Verification {
+    var request = SubmitVerificationRequest()
+    request.requestID = requestID
+    request.documents = uploads.map { upload in
+      var document = SubmittedDocument()
+      document.kind = .passport
+      document.uploadID = upload
+      return document
+    }
+    return try await verifications.submitVerification(request)
+  }
+
+  fileprivate func verification(of user: String = "") async throws -> Verification {
+    var request = GetVerificationRequest()
+    request.userID = user
+    return try await verifications.getVerification(request)
+  }
+
+  fileprivate func review(
+    _ id: String, _ decision: VerificationState, _ reason: String = ""
+  ) async throws -> Verification {
+    var request = ReviewVerificationRequest()
+    request.requestID = newRequestID()
+    request.verificationID = id
+    request.decision = decision
+    request.reason = reason
+    return try await verifications.reviewVerification(request)
+  }
+}
