@@ -95,6 +95,34 @@ import Testing
     await world.close()
   }
 
+  @Test func `nodes count in rows of their own, and read the sum of all`() async throws {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let thing = try await world.thing(of: ada)
+    let subject = try world.kit.subjects.parse(thing, field: "")
+    let limits = SocialLimits()
+    try await bob.react(.like, to: thing)
+    // The same user takes it back on another node.
+    for (node, like) in [(3, false), (3, true), (3 + Int(limits.counterParts), true), (0, false)] {
+      let core = try world.other(node: node)
+      let caller = Caller(user: bob.id, session: bob.id)
+      try await world.database.write { writer in
+        if like {
+          _ = try core.react(.like, "", to: subject, by: caller, in: writer)
+        } else {
+          try core.clearReaction(.like, from: subject, by: bob.id, in: writer)
+        }
+      }
+    }
+    let parts: [Int64] = try await world.database.read { reader in
+      try reader.rows("SELECT value FROM social_counters WHERE subject_id = $1 ORDER BY part", subject.id) { $0[0] }
+    }
+    #expect(parts == [0, 0])
+    #expect(try await world.counters(thing) == [:])
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
   @Test func `counters are streamed as they change, and to nobody who may not see the thing`() async throws {
     let world = try await World.open()
     let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))

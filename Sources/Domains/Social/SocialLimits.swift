@@ -16,8 +16,7 @@ public struct SocialLimits: Sendable {
   public var listedWords = 10_000
   /// Blocks and mutes of one user. Each is a row of 100 bytes.
   public var barriers: Int64 = 10_000
-  /// Rows that one counter is spread over, so that those who like one thing at the same time do not wait for each other.
-  /// A read adds them up. Sixteen are more than the writers of a node, and still one page.
+  /// Rows that one counter is spread over at most, by the node that counts. A read adds them up, and sixteen are one page.
   public var counterParts: Int64 = 16
   /// Rows that one transaction erases.
   public var erasedAtOnce = 128

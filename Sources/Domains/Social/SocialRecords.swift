@@ -81,7 +81,7 @@ struct SocialRecords: PersonalRecords {
     ) { $0[0] }
     for link in links {
       try writer.execute("DELETE FROM social_link_uses WHERE link_id = $1 AND user_id = $2", link, user)
-      try core.count(.uses, of: SubjectID(IDKind.link, link), by: -1, actor: user, in: writer)
+      try core.count(.uses, of: SubjectID(IDKind.link, link), by: -1, in: writer)
     }
     return !links.isEmpty
   }

@@ -70,6 +70,20 @@ final class World: Sendable {
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
   }
 
+  /// The core of another node on the same database.
+  func other(node: Int) throws -> SocialCore {
+    let nodes = OtherNodes(bus: nil, node: node, database: database, clock: clock, random: kit.random)
+    let kit = Kit(
+      database: database, hub: kit.hub, clock: clock, identifiers: kit.identifiers, random: kit.random, keys: kit.keys,
+      authority: kit.authority, log: kit.log, others: nodes)
+    let timers = Timers(database: database, clock: clock, random: kit.random)
+    let domain = SocialDomain(
+      kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer())
+    kit.community.link(to: domain.community)
+    kit.subjects.register(identity.subjects + domain.subjects + [Things()])
+    return domain.core
+  }
+
   func close() async {
     await social.stop()
     await notify.stop()

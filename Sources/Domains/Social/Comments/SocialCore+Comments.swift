@@ -143,10 +143,10 @@ extension SocialCore {
   }
 
   private func countComment(_ row: CommentRow, _ difference: Int64, in writer: any Writer) throws {
-    try count(.comments, of: row.subject, by: difference, actor: row.author, in: writer)
+    try count(.comments, of: row.subject, by: difference, in: writer)
     guard row.isReply else { return }
     let parent = SubjectID(IDKind.comment, row.parent)
-    try count(.replies, of: parent, by: difference, actor: row.author, in: writer)
+    try count(.replies, of: parent, by: difference, in: writer)
   }
 
   private func publish(_ row: CommentRow, in writer: any Writer) throws {

@@ -69,8 +69,8 @@ extension SocialCore {
   private func countFollow(
     _ target: SubjectID, by user: Identifier, _ difference: Int64, in writer: any Writer
   ) throws {
-    try count(.followers, of: target, by: difference, actor: user, in: writer)
-    try count(.following, of: SubjectID(IDKind.user, user), by: difference, actor: user, in: writer)
+    try count(.followers, of: target, by: difference, in: writer)
+    try count(.following, of: SubjectID(IDKind.user, user), by: difference, in: writer)
   }
 
   // MARK: Blocks and mutes

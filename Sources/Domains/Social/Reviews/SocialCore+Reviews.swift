@@ -63,7 +63,7 @@ extension SocialCore {
     row.version += 1
     row.editedAt = now
     if row.state == .visible, difference != 0 {
-      try count(.scores, of: row.subject, by: difference, actor: row.author, in: writer)
+      try count(.scores, of: row.subject, by: difference, in: writer)
     }
     try change(&row, to: score.verdict == .refused ? .held : row.state, in: writer)
     try queue(row.asSubject, of: caller.user, score, in: writer)
@@ -87,8 +87,8 @@ extension SocialCore {
     let isVisible = state == .visible
     guard wasVisible != isVisible else { return }
     let sign: Int64 = isVisible ? 1 : -1
-    try count(.reviews, of: row.subject, by: sign, actor: row.author, in: writer)
-    try count(.scores, of: row.subject, by: sign * Int64(row.opinion.score), actor: row.author, in: writer)
+    try count(.reviews, of: row.subject, by: sign, in: writer)
+    try count(.scores, of: row.subject, by: sign * Int64(row.opinion.score), in: writer)
     guard isVisible, let owner = try kit.subjects[row.subject]?.facts(of: row.subject.id, in: writer)?.owner else {
       return
     }

@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import ProtobufRuntime
 import RPC
 import SocialAPI
 import Storage
@@ -33,9 +34,7 @@ extension FollowHandlers {
 
   func listFollowing(_ request: ListFollowingRequest, context: ServerContext) async throws -> ListFollowingResponse {
     let caller = context.caller
-    let user =
-      try request.userID.isEmpty
-      ? context.requireCaller().user : Identifier(request.userID, kind: IDKind.user, field: "user_id")
+    let user = try Self.userMeant(request.userID, caller)
     let page = try kit.page(context, size: request.pageSize, token: request.pageToken, filters: [user.sqlValue])
     return try await kit.database.read { [core] reader in
       _ = try core.kit.subjects.visible(SubjectID(IDKind.user, user), to: caller, in: reader)
@@ -76,6 +75,20 @@ extension FollowHandlers {
       }
       return response
     }
+  }
+}
+
+/// Shows what one user has said, to others or the same.
+protocol ListsOfUsers {}
+
+extension ListsOfUsers {
+  /// The user whom a public method is asked about: the caller, if nobody is named.
+  static func userMeant(_ text: String, _ caller: Caller?) throws(KitError) -> Identifier {
+    if !text.isEmpty { return try Identifier(text, kind: IDKind.user, field: "user_id") }
+    guard let caller else {
+      throw .invalid(FieldViolation(field: "user_id", description: "required without credentials"))
+    }
+    return caller.user
   }
 }
 

@@ -7,7 +7,7 @@ import Storage
 import WellKnownTypes
 
 /// octet.social.v1.FollowService. The lists have a file of their own.
-struct FollowHandlers: FollowService {
+struct FollowHandlers: FollowService, ListsOfUsers {
   let core: SocialCore
 
   var kit: Kit { core.kit }

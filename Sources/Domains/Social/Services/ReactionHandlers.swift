@@ -7,7 +7,7 @@ import Storage
 import Streaming
 
 /// octet.social.v1.ReactionService.
-struct ReactionHandlers: ReactionService {
+struct ReactionHandlers: ReactionService, ListsOfUsers {
   /// How long a stream of counters rests after each message, however many changes there are.
   static let restBetweenCounters = Duration.milliseconds(250)
 
@@ -37,9 +37,7 @@ struct ReactionHandlers: ReactionService {
 
   func listReactions(_ request: ListReactionsRequest, context: ServerContext) async throws -> ListReactionsResponse {
     let caller = context.caller
-    let user =
-      try request.userID.isEmpty
-      ? context.requireCaller().user : Identifier(request.userID, kind: IDKind.user, field: "user_id")
+    let user = try Self.userMeant(request.userID, caller)
     guard let kind = ReactionSort(request.kind) else { throw SocialError.noReactionKind }
     let page = try kit.page(
       context, size: request.pageSize, token: request.pageToken,

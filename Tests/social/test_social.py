@@ -1,0 +1,179 @@
+"""What people are to each other, through a real octetd, also through kill -9 while many change their minds at once.
+
+OCTET_SOCIAL_USERS sets how many do, OCTET_SOCIAL_SEED the seed, which is printed.
+"""
+
+import concurrent.futures
+import os
+import random
+import threading
+
+import grpc
+from support import stubs
+from support.notices import DEMO_PASSWORD, FLAGS, inbox
+from support.people import Person, outcome, request_id
+from support.server import Server
+
+USERS = int(os.environ.get("OCTET_SOCIAL_USERS", "50"))
+SEED = os.environ.get("OCTET_SOCIAL_SEED")
+KILLS, THREADS = 2, 16
+# What may come of a call whose server is killed: nobody knows whether it was done.
+BROKEN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
+
+follow = stubs.module("octet.social.v1.follow_service_pb2")
+reactions = stubs.module("octet.social.v1.reaction_service_pb2")
+moderation = stubs.module("octet.social.v1.moderation_service_pb2")
+audit = stubs.module("octet.audit.v1.audit_service_pb2")
+profiles = stubs.module("octet.identity.v1.profile_service_pb2")
+roles = stubs.module("octet.identity.v1.role_service_pb2")
+
+
+def call(person, method, request):
+    return person.call(f"octet.social.v1.{method}", request)
+
+
+def moderator(channel):
+    admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
+    grant = roles.GrantRoleRequest(request_id=request_id(), user_id=admin.user_id, role="social.moderator")
+    admin.call("octet.identity.v1.RoleService/GrantRole", grant)
+    return admin
+
+
+def broken_invariants(channel):
+    ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
+    reports = ops.call("octet.audit.v1.AuditService/CheckInvariants", audit.CheckInvariantsRequest()).invariants
+    assert {report.number for report in reports if report.domain == "social"} >= {3, 7, 11}
+    return [report for report in reports if report.violations]
+
+
+def followers(person, target):
+    found, token = [], ""
+    while True:
+        request = follow.ListFollowersRequest(target_id=target, page_size=20, page_token=token)
+        page = call(person, "FollowService/ListFollowers", request)
+        found += [one.member.user_id for one in page.followers]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+def counters(person, target):
+    stream = person.stream("octet.social.v1.ReactionService/WatchCounters",
+                           reactions.WatchCountersRequest(subject_id=target))  # fmt: skip
+    first = next(stream).counters
+    stream.cancel()
+    return first
+
+
+def test_following_blocking_and_moderation_from_outside(tmp_path, engine_flags):
+    with Server(tmp_path, *FLAGS, *engine_flags) as server:
+        channel = server.channel()
+        admin, ada, bob = moderator(channel), Person(channel, "ada_s"), Person(channel, "bob_s")
+        stream = bob.stream("octet.social.v1.ReactionService/WatchCounters",
+                            reactions.WatchCountersRequest(subject_id=ada.user_id))  # fmt: skip
+        assert next(stream).counters.followers == 0
+        request = follow.FollowRequest(request_id=request_id(), target_id=ada.user_id)
+        assert call(bob, "FollowService/Follow", request).state == follow.FOLLOW_STATE_FOLLOWING
+        assert next(stream).counters.followers == 1
+        assert [one.kind for one in inbox(ada)] == ["social.followed"]
+        report = call(
+            bob,
+            "ModerationService/ReportContent",
+            moderation.ReportContentRequest(
+                request_id=request_id(), target_id=ada.user_id, policy=moderation.POLICY_IMPERSONATION),
+        )
+        call(ada, "FollowService/Block", follow.BlockRequest(request_id=request_id(), user_id=bob.user_id))
+        seen = profiles.GetProfileRequest(user_id=ada.user_id)
+        for refused in (
+            lambda: bob.call("octet.identity.v1.ProfileService/GetProfile", seen),
+            lambda: call(bob, "FollowService/Follow",
+                         follow.FollowRequest(request_id=request_id(), target_id=ada.user_id)),
+            lambda: followers(bob, ada.user_id),
+            lambda: list(stream),
+        ):  # fmt: skip
+            assert outcome(refused)[0] == grpc.StatusCode.NOT_FOUND
+        # A repeat gets the reply that was given.
+        assert call(bob, "FollowService/Follow", request).state == follow.FOLLOW_STATE_FOLLOWING
+        queue = call(admin, "ModerationService/ListQueue", moderation.ListQueueRequest()).reports
+        assert [one.id for one in queue] == [report.id]
+        decide = moderation.DecideRequest(
+            request_id=request_id(), report_id=report.id, verdict=moderation.VERDICT_REJECT)
+        assert call(admin, "ModerationService/Decide", decide).state == moderation.REPORT_STATE_REJECTED
+        refused = outcome(lambda: call(bob, "ModerationService/ListQueue", moderation.ListQueueRequest()))
+        assert refused[0] == grpc.StatusCode.PERMISSION_DENIED
+        assert broken_invariants(channel) == []
+        channel.close()
+
+
+class Fan:
+    """Somebody who follows a star, and does not, and does. What is asked for in doubt is asked again, with the same id,
+    until there is an answer."""
+
+    def __init__(self, channel, number, star):
+        self.person = Person(channel, f"fan_{number}")
+        self.star = star
+        self.is_following = False
+        self.pending = None
+        self.acknowledged = 0
+
+    def step(self):
+        """Returns whether there was an answer."""
+        if self.pending is None:
+            kind = follow.UnfollowRequest if self.is_following else follow.FollowRequest
+            self.pending = kind(request_id=request_id(), target_id=self.star)
+        name = "Unfollow" if isinstance(self.pending, follow.UnfollowRequest) else "Follow"
+        code, reason, _ = outcome(lambda: call(self.person, f"FollowService/{name}", self.pending))
+        if code != grpc.StatusCode.OK:
+            assert code in BROKEN, f"{code} {reason}"
+            return False
+        self.is_following = name == "Follow"
+        self.pending = None
+        self.acknowledged += 1
+        return True
+
+    def run(self, stopped):
+        while not stopped.is_set() and self.step():
+            pass
+
+
+def test_acceptance_5_counters_are_their_rows_after_each_kill(tmp_path, engine_flags):
+    seed = int(SEED) if SEED else random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    with Server(tmp_path, *FLAGS, *engine_flags) as server:
+        channel = server.channel()
+        star = Person(channel, "star")
+        with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+            fans = list(pool.map(lambda number: Fan(channel, number, star.user_id), range(USERS)))
+        channel.close()
+    for round_number in range(KILLS + 1):
+        server = Server(tmp_path, *FLAGS, *engine_flags)
+        channel = server.channel()
+        for person in [star, *(fan.person for fan in fans)]:
+            person.channel = channel
+        # What was in doubt is settled first: repeats get the answer of what was done.
+        with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+            assert all(pool.map(lambda fan: fan.pending is None or fan.step(), fans))
+        expected = {fan.person.user_id for fan in fans if fan.is_following}
+        found = followers(star, star.user_id)
+        assert len(found) == len(set(found)) and set(found) == expected
+        assert counters(star, star.user_id).followers == len(expected)
+        for fan in rng.sample(fans, 5):
+            assert counters(star, fan.person.user_id).following == int(fan.is_following)
+        assert broken_invariants(channel) == []
+        if round_number == KILLS:
+            assert server.stop() == 0
+            channel.close()
+            return
+        before = sum(fan.acknowledged for fan in fans)
+        wanted = before + rng.randrange(USERS, 4 * USERS)
+        stopped = threading.Event()
+        with concurrent.futures.ThreadPoolExecutor(USERS) as pool:
+            running = [pool.submit(fan.run, stopped) for fan in fans]
+            while sum(fan.acknowledged for fan in fans) < wanted and not all(one.done() for one in running):
+                concurrent.futures.wait(running, timeout=0.01)
+            server.kill()
+            stopped.set()
+            for one in running:
+                one.result()
+        channel.close()
