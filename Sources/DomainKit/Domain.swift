@@ -38,6 +38,9 @@ public protocol Domain: Sendable {
   /// Whom others may tell something by its knowledge; none by default.
   var audiences: [any AudienceSource] { get }
 
+  /// Makes its letters whose words may not be stored; none by default.
+  var letters: [any LetterSource] { get }
+
   /// What ages in its tables and is swept away in the background; nothing by default.
   var sweeps: [any Sweep] { get }
 
@@ -66,6 +69,7 @@ extension Domain {
   public var topicRetention: [String: TopicRetention] { [:] }
   public var subjects: [any SubjectKind] { [] }
   public var audiences: [any AudienceSource] { [] }
+  public var letters: [any LetterSource] { [] }
   public var sweeps: [any Sweep] { [] }
   public var personalRecords: (any PersonalRecords)? { nil }
   public func checkInvariants() async throws -> [InvariantCheck] { [] }

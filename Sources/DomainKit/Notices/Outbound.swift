@@ -22,7 +22,7 @@ public struct OutboundLetter: Sendable, Equatable, Codable {
   public var text: String
   /// What happened, such as `rides.driver_arrived`.
   public var kind: String
-  /// The notice's printed id.
+  /// The notice's printed id; that of the letter for one that is no notice.
   public var notice: String
   /// The printed id of what it is about; nil for nothing.
   public var object: String?

@@ -14,6 +14,7 @@ struct NotifyCore: Sendable {
   let contacts: any Contacts
   let catalog: NoticeCatalog
   let audiences: AudienceRegistry
+  let letters: LetterRegistry
   let outbound: [Way: any Outbound]
   let limits: NotifyLimits
   let unsubscribeKey: SecretKey
@@ -54,6 +55,21 @@ final class AudienceRegistry: Sendable {
   }
 
   subscript(name: String) -> (any AudienceSource)? { sources.withLock { $0[name] } }
+}
+
+/// All sources of letters whose words are not stored; filled once, before the timers are started.
+final class LetterRegistry: Sendable {
+  private let sources = Locked([String: any LetterSource]())
+
+  func register(_ added: [any LetterSource]) {
+    sources.withLock { sources in
+      for source in added {
+        precondition(sources.updateValue(source, forKey: source.name) == nil, "two sources of letters \(source.name)")
+      }
+    }
+  }
+
+  subscript(name: String) -> (any LetterSource)? { sources.withLock { $0[name] } }
 }
 
 /// One way outside of the inbox.

@@ -11,6 +11,7 @@ public import Streaming
 ///       kit: kit, timers: timers, people: identity.people, contacts: identity.contacts, kinds: kinds,
 ///       outbound: outbound)
 ///     notify.register(audiences: identity.audiences)      // before timers.start()
+///     notify.register(letters: identity.letters)
 ///     notify.register(in: &registry)
 public struct NotifyDomain: Domain {
   public static let name = "notify"
@@ -31,7 +32,7 @@ public struct NotifyDomain: Domain {
   ) {
     core = NotifyCore(
       kit: kit, timers: timers, people: people, contacts: contacts, catalog: NoticeCatalog(kinds),
-      audiences: AudienceRegistry(),
+      audiences: AudienceRegistry(), letters: LetterRegistry(),
       outbound: [.push: outbound.push, .mail: outbound.mail, .sms: outbound.sms], limits: limits,
       unsubscribeKey: kit.keys.derived(for: "notify unsubscribe tokens 1"),
       deviceKey: kit.keys.derived(for: "notify devices 1"))
@@ -45,6 +46,9 @@ public struct NotifyDomain: Domain {
 
   /// Makes audiences known. Once, before the timers are started, with those of all domains.
   public func register(audiences: [any AudienceSource]) { core.audiences.register(audiences) }
+
+  /// Makes sources of letters known. Once, before the timers are started, with those of all domains.
+  public func register(letters: [any LetterSource]) { core.letters.register(letters) }
 
   public var sweeps: [any Sweep] { [InboxRetention(limits: core.limits, clock: core.kit.clock)] }
 

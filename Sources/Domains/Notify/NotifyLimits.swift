@@ -16,6 +16,8 @@ public struct NotifyLimits: Sendable {
   public var toldAtOnce = 100
   /// Letters of one way that a node sends at the same time.
   public var lettersAtOnce = 16
+  /// The longest wait between two tries of a letter whose words are not stored: codes are good for minutes.
+  public var longestLetterWait = Duration.seconds(60)
   /// Notices that are swept away in one transaction.
   public var sweptAtOnce = 128
   /// Notices of a snapshot.

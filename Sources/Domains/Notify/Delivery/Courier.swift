@@ -37,28 +37,11 @@ struct Courier: Sendable {
     case .send(let parcels):
       var outcomes: [(Parcel, SendOutcome)] = []
       for parcel in parcels {
-        outcomes.append((parcel, try await send(parcel.letter)))
+        outcomes.append((parcel, try await outbound.sendUnlessCancelled(parcel.letter)))
       }
       // A worker that is stopped notes nothing: what it was told may be that it had to stop.
       try Task.checkCancellation()
       try await finish(job, key, outcomes)
-    }
-  }
-
-  /// Sends a letter, but waits no longer once the worker is to end: a server that keeps silent must not hold up the end of
-  /// this one. The letter comes again then, under its key.
-  /// - Throws: `CancellationError`.
-  private func send(_ letter: OutboundLetter) async throws -> SendOutcome {
-    let outcome = Locked<SendOutcome?>(nil)
-    let spot = ParkingSpot()
-    Task { [outbound] in
-      let result = await outbound.send(letter)
-      outcome.withLock { $0 = result }
-      spot.unpark()
-    }
-    while true {
-      if let result = outcome.withLock({ $0 }) { return result }
-      try await spot.park()
     }
   }
 
@@ -168,6 +151,7 @@ extension NotifyCore {
       policy.attempts = .max
       timers.work(way.job, policy: policy, atOnce: limits.lettersAtOnce) { try await courier.run($0) }
     }
+    handleLetters()
     handleBroadcasts()
   }
 }

@@ -94,7 +94,8 @@ extension NotifyCore {
       uniqueKeysWithValues: try reader.rows("SELECT kind, ways FROM notify_choices WHERE user_id = $1", user) {
         ($0[0] as String, Ways(rawValue: $0[1]))
       })
-    settings.kinds = catalog.all.map { kind in
+    // The words of letters are no notices: they go one way, and there is nothing to choose.
+    settings.kinds = catalog.all.filter { $0.importance == .normal || !$0.ways.isEmpty }.map { kind in
       let ways = kind.importance == .normal ? choices[kind.name] ?? kind.ways : kind.ways
       var shown = KindChannels()
       shown.kind = kind.name
