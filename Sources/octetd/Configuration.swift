@@ -111,6 +111,11 @@ struct Configuration: Sendable {
     return limits
   }
 
+  /// How often an address may register or log in without a challenge: a fifth of what it may do at all.
+  var challengeRate: Rate {
+    Rate(perSecond: max(1, rateLimits.expensive.perSecond / 5), burst: max(1, rateLimits.expensive.burst / 5))
+  }
+
   /// Whether the services of a domain are to be served: those that are named, by default all but the benchmark's.
   func serves(_ domain: String) -> Bool {
     services?.contains(domain) ?? (domain != Front.bench)

@@ -114,7 +114,7 @@ struct House: Sendable {
       let media = MediaDomain(kit: kit)
       identity = try await IdentityDomain(
         kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: passwordPool),
-        roles: Self.kinds.flatMap { $0.roles }, files: media.files)
+        roles: Self.kinds.flatMap { $0.roles }, files: media.files, challengeRate: configuration.challengeRate)
       let chat = ChatDomain(kit: kit, people: identity.people)
       let notify = NotifyDomain(
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
@@ -132,6 +132,7 @@ struct House: Sendable {
       ]
       domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })
+      notify.register(letters: domains.flatMap { $0.letters })
       for domain in domains {
         kit.subjects.register(domain.subjects)
         if let records = domain.personalRecords { kit.personalRecords.register(records) }

@@ -74,7 +74,8 @@ extension Setting {
   static let rateLimits = Setting(
     name: "rate-limits", placeholder: "CLASS=N/BURST,…", fallback: nil,
     help: "How often one caller may call, by rate class: N a second, BURST at once."
-      + " Default: standard=100/400,expensive=5/500,telemetry=50/200.")
+      + " Default: standard=100/400,expensive=5/500,telemetry=50/200. Above a fifth of its expensive rate an address"
+      + " must answer a challenge to register or to log in.")
   static let channelz = Setting(
     name: "channelz", placeholder: nil, fallback: nil,
     help: "Serve grpc.channelz.v1, which shows connections and addresses, to callers with the role admin.")

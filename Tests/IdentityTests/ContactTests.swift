@@ -16,7 +16,7 @@ import Testing
     let ada = try id(try await house.client().register("ada", contact: .email("Ada@example.org")))
     let bob = try id(try await house.client().register("bob", contact: .phone("+358401234567")))
     let contacts = house.identity.contacts
-    func seen(_ user: Identifier) async throws -> (kinds: Set<ContactKind>, email: String?, phone: String?) {
+    func seen(_ user: Identifier) async throws -> (kinds: Set<DomainKit.ContactKind>, email: String?, phone: String?) {
       try await house.database.read { reader in
         (
           try contacts.provedContacts(of: user, in: reader), try contacts.contact(.email, of: user, in: reader),

@@ -37,7 +37,7 @@ import Testing
     try await house.client().register("ada")
     let login = try await house.client().login("ada")
     let thief = house.client(login.accessToken)
-    for _ in 0..<LoginThrottle.pauseAfter {
+    for _ in 0..<LoginThrottle.slowAfter {
       await expectRefusal(.unauthenticated, "WRONG_CREDENTIALS") { try await thief.stepUp("guess") }
     }
     await expectRefusal(.resourceExhausted, "RATE_LIMITED") { try await thief.stepUp() }

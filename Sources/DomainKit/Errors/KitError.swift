@@ -16,6 +16,8 @@ public enum KitError: DomainError {
   case noPolicy
   /// The password was given too long ago for what is asked.
   case stepUpRequired
+  /// A machine could make this call a million times: a challenge for the method must be answered first.
+  case challengeRequired(method: String)
   /// The caller calls too often.
   case rateLimited(after: Duration)
   /// The server is too busy; nothing was done.
@@ -78,6 +80,10 @@ public enum KitError: DomainError {
       ErrorMapping("PERMISSION_DENIED", .permissionDenied, "the method declares no policy")
     case .stepUpRequired:
       ErrorMapping("STEP_UP_REQUIRED", "prove your identity again, then repeat the call")
+    case .challengeRequired(let method):
+      ErrorMapping(
+        "CHALLENGE_REQUIRED", "solve a challenge of SessionService.GetChallenge, then repeat the call with it",
+        metadata: ["method": method])
     case .rateLimited(let wait):
       ErrorMapping("RATE_LIMITED", .resourceExhausted, "too many calls; slow down", retryAfter: wait)
     case .overloaded:
@@ -138,10 +144,10 @@ extension KitError {
   /// One sample of each case, for the golden test of the table.
   static let samples: [KitError] = [
     .unauthenticated, .sessionEnded, .accountSuspended, .permissionDenied, .noPolicy, .stepUpRequired,
-    .rateLimited(after: .seconds(1)), .overloaded, .notFound("thing"), .wrongIDKind(field: "thing_id"),
-    .invalid(FieldViolation(field: "field", description: "wrong")), .wrongState("STATE"), .etagMismatch,
-    .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld, .slowReader(resumeToken: "token"),
-    .currencyMismatch, .unknownCurrency, .amountOverflow, .limitExceeded, .selfTarget,
-    .restricted(until: Instant(seconds: 0)), .badLanguage, .invalidText, .methodOff,
+    .challengeRequired(method: "octet.x.v1.S/M"), .rateLimited(after: .seconds(1)), .overloaded, .notFound("thing"),
+    .wrongIDKind(field: "thing_id"), .invalid(FieldViolation(field: "field", description: "wrong")),
+    .wrongState("STATE"), .etagMismatch, .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld,
+    .slowReader(resumeToken: "token"), .currencyMismatch, .unknownCurrency, .amountOverflow, .limitExceeded,
+    .selfTarget, .restricted(until: Instant(seconds: 0)), .badLanguage, .invalidText, .methodOff,
   ]
 }

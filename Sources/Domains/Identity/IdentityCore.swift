@@ -16,6 +16,8 @@ struct IdentityCore: Sendable {
   let files: (any Files)?
   let grants: GrantBook
   let roles: RoleCatalog
+  let codes: CodeBook
+  let challenges: ChallengeDesk
   let refreshKey: SecretKey
   let userKeys: UserKeys
   private let contactKey: SecretKey
@@ -24,7 +26,7 @@ struct IdentityCore: Sendable {
 
   init(
     kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: PasswordDesk, roles: RoleCatalog,
-    files: (any Files)?
+    challenges: ChallengeDesk, files: (any Files)?
   ) throws {
     self.kit = kit
     self.files = files
@@ -34,6 +36,11 @@ struct IdentityCore: Sendable {
     self.roles = roles
     grants = GrantBook(
       authority: authority, identifiers: kit.identifiers, clock: kit.clock, roles: roles, audit: kit.audit)
+    codes = CodeBook(
+      clock: kit.clock, identifiers: kit.identifiers,
+      maker: CodeMaker(key: kit.keys.derived(for: "identity codes 1")),
+      letters: LetterPost(timers: timers, clock: kit.clock))
+    self.challenges = challenges
     refreshKey = kit.keys.derived(for: "identity refresh tokens 1")
     userKeys = try UserKeys(kit.keys)
     contactKey = kit.keys.derived(for: "identity contacts 1")

@@ -23,13 +23,19 @@ public struct IdentityDomain: Domain {
   ///   - passwords: hashes and checks passwords, at the cost that all hashes are made with.
   ///   - roles: those that the other domains declare.
   ///   - files: what documents are handed in with; nil for a server that verifies nobody.
+  ///   - challenge: the puzzles that machines are slowed down with; nil for proofs of work.
+  ///   - challengeRate: how often an address may register, log in and ask for reset codes, each, without a puzzle.
   public init(
     kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: any PasswordWork, roles: [RoleDefinition] = [],
-    files: (any Files)? = nil
+    files: (any Files)? = nil, challenge: (any ChallengeHook)? = nil,
+    challengeRate: Rate = Rate(perSecond: 1, burst: 100)
   ) async throws {
     core = try IdentityCore(
       kit: kit, timers: timers, authority: authority, passwords: try await PasswordDesk(passwords),
-      roles: RoleCatalog(domains: roles), files: files)
+      roles: RoleCatalog(domains: roles),
+      challenges: ChallengeDesk(
+        kit: kit, hook: challenge ?? ProofOfWork(keys: kit.keys, random: kit.random), rate: challengeRate),
+      files: files)
     core.closing.handleJobs()
     core.exports.handleJobs()
   }
@@ -45,9 +51,18 @@ public struct IdentityDomain: Domain {
 
   public var subjects: [any SubjectKind] { [UserSubject(community: core.kit.community), VerificationSubject()] }
 
+  /// Puzzles for pages of other domains that must be kept from machines.
+  public var challenges: any Challenges { core.challenges }
+
+  public static var noticeKinds: [NoticeKind] { [CodeLetters.code, CodeLetters.reset] }
+
+  public var letters: [any LetterSource] { [CodeLetters(core: core)] }
+
   public var audiences: [any AudienceSource] { [AllUsers(), RoleHolders(clock: core.kit.clock)] }
 
-  public var sweeps: [any Sweep] { [ExportRetention(kit: core.kit)] }
+  public var sweeps: [any Sweep] {
+    [ExportRetention(kit: core.kit), CodeRetention(clock: core.kit.clock), UnprovedAccounts(core: core)]
+  }
 
   public var personalRecords: (any PersonalRecords)? { IdentityRecords(core: core) }
 
@@ -102,7 +117,7 @@ public struct IdentityDomain: Domain {
       let account = NewAccount(handle: valid, displayName: displayName, contact: nil)
       let user =
         try UserRow.find(handleKey: valid.key, in: writer)
-        ?? core.register(account, passwordHash: hash, in: writer)
+        ?? core.register(account, passwordHash: hash, dropAt: nil, in: writer)
       for role in roles {
         _ = try core.grants.grant(role, to: .user(user.id), on: "", until: nil, by: .server, in: writer)
       }

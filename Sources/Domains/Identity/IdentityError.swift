@@ -14,6 +14,12 @@ enum IdentityError: DomainError {
   case badHandle
   /// Name or password are wrong; which of them, nobody is told.
   case wrongCredentials
+  /// Not the code that was sent.
+  case wrongCode
+  /// The code was used, is over, or was never sent there.
+  case codeExpired
+  /// The code was tried too often; a new one must be sent.
+  case tooManyAttempts
   /// The device's signature does not fit its key.
   case badSignature
   /// No such role, or not on such a resource.
@@ -45,6 +51,12 @@ enum IdentityError: DomainError {
       Self.invalid("INVALID_REQUEST", "handle", "not 3 to 30 letters, digits, dots and underscores")
     case .wrongCredentials:
       ErrorMapping("WRONG_CREDENTIALS", .unauthenticated, "the name or the password is wrong")
+    case .wrongCode:
+      ErrorMapping("WRONG_CODE", .permissionDenied, "this is not the code that was sent")
+    case .codeExpired:
+      ErrorMapping("CODE_EXPIRED", "the code was used or is over; ask for a new one")
+    case .tooManyAttempts:
+      ErrorMapping("TOO_MANY_ATTEMPTS", "the code was tried too often; ask for a new one")
     case .badSignature:
       ErrorMapping("BAD_SIGNATURE", .permissionDenied, "the signature does not fit the device's key")
     case .unknownRole:
@@ -73,7 +85,8 @@ enum IdentityError: DomainError {
   /// One sample of each case, for the golden test of the table.
   static let samples: [IdentityError] = [
     .handleTaken, .weakPassword("too short"), .weakNewPassword("too short"), .badPhoneNumber, .badEmail, .badHandle,
-    .wrongCredentials, .badSignature, .unknownRole, .lastOwner, .closeBlocked(["rides.open_ride"]),
+    .wrongCredentials, .wrongCode, .codeExpired, .tooManyAttempts, .badSignature, .unknownRole, .lastOwner,
+    .closeBlocked(["rides.open_ride"]),
     .expiryPassed, .badRegion, .badTimeZone,
   ]
 }

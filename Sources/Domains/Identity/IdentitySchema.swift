@@ -124,5 +124,6 @@ enum IdentitySchema {
     ClosingSchema.migration,
     CredentialSchema.migration,
     VerificationSchema.migration,
+    CodeSchema.migration,
   ]
 }

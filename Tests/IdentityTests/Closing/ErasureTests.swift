@@ -1,5 +1,4 @@
 import Base
-import Couriers
 import DomainKit
 import Foundation
 import IdentityAPI
@@ -38,15 +37,10 @@ import Testing
 
   @Test func `invariant 6: after 14 days no byte tells of the person, and the audit's chain is whole`() async throws {
     let house = try await House.open(
-      migrations: ChatDomain.migrations + NotifyDomain.migrations + AuditDomain.migrations,
+      migrations: ChatDomain.migrations + AuditDomain.migrations, kinds: [Self.told],
       audit: { AuditTrail(clock: $0) })
-    let spool = FileManager.default.temporaryDirectory.appending(path: "octet-spool-\(UUID().uuidString)").path
-    defer { try? FileManager.default.removeItem(atPath: spool) }
-    let way = try SpoolFolder(folder: spool)
     let chat = ChatDomain(kit: house.kit, people: house.identity.people)
-    let notify = NotifyDomain(
-      kit: house.kit, timers: house.timers, people: house.identity.people, contacts: house.identity.contacts,
-      kinds: NotifyDomain.noticeKinds + [Self.told], outbound: OutboundWays(push: way, mail: way, sms: way))
+    let notify = house.notify
     notify.register(audiences: notify.audiences)
     for records in [chat.personalRecords, notify.personalRecords] {
       if let records { house.kit.personalRecords.register(records) }
@@ -83,7 +77,6 @@ import Testing
     #expect(posts.map(\.0) == ["", "never"] && posts.map(\.1) == ["", "bob_"])
     let person = try await house.database.read { try house.identity.people.person(user, in: $0) }
     #expect(person == nil)
-    await notify.stop()
     await house.close()
   }
 

@@ -54,6 +54,74 @@ struct Client: Sendable {
   }
 
   @discardableResult
+  func stepUp(code: String, requestID: String = newRequestID()) async throws -> Session {
+    var request = StepUpRequest()
+    request.requestID = requestID
+    request.code = code
+    return try await sessions.stepUp(request)
+  }
+
+  func challenge(_ method: String, device: DeviceKey? = nil) async throws -> Challenge {
+    var request = GetChallengeRequest()
+    request.method = method
+    request.devicePublicKey = device?.publicKey ?? []
+    return try await sessions.getChallenge(request)
+  }
+
+  @discardableResult
+  func sendCode(_ contact: RegisterRequest.Contact) async throws -> SendCodeResponse {
+    try await sendCode(
+      for: {
+        switch contact {
+        case .email(let address): .email(address)
+        case .phone(let number): .phone(number)
+        }
+      }())
+  }
+
+  @discardableResult
+  func sendCode(for purpose: SendCodeRequest.Purpose?) async throws -> SendCodeResponse {
+    var request = SendCodeRequest()
+    request.requestID = newRequestID()
+    request.purpose = purpose
+    return try await accounts.sendCode(request)
+  }
+
+  @discardableResult
+  func confirm(
+    _ contact: RegisterRequest.Contact, code: String, requestID: String = newRequestID()
+  ) async throws -> User {
+    var request = ConfirmContactRequest()
+    request.requestID = requestID
+    switch contact {
+    case .email(let address): request.contact = .email(address)
+    case .phone(let number): request.contact = .phone(number)
+    }
+    request.code = code
+    return try await accounts.confirmContact(request)
+  }
+
+  @discardableResult
+  func sendResetCode(email: String, requestID: String = newRequestID()) async throws -> SendResetCodeResponse {
+    var request = SendResetCodeRequest()
+    request.requestID = requestID
+    request.contact = .email(email)
+    return try await accounts.sendResetCode(request)
+  }
+
+  @discardableResult
+  func reset(
+    email: String, code: String, to password: String, requestID: String = newRequestID()
+  ) async throws -> Int32 {
+    var request = ResetPasswordRequest()
+    request.requestID = requestID
+    request.contact = .email(email)
+    request.code = code
+    request.newPassword = password
+    return try await accounts.resetPassword(request).endedCount
+  }
+
+  @discardableResult
   func changePassword(
     from old: String = House.password, to new: String, requestID: String = newRequestID()
   ) async throws -> Int32 {
@@ -221,6 +289,15 @@ extension LoginResponse {
   var refreshToken: String { tokens?.refreshToken ?? "" }
 }
 
+extension RegisterRequest.Contact {
+  var address: String {
+    switch self {
+    case .email(let address): address
+    case .phone(let number): number
+    }
+  }
+}
+
 /// A device's key pair.
 struct DeviceKey: Sendable {
   let name: String
@@ -230,6 +307,8 @@ struct DeviceKey: Sendable {
     self.name = name
     key = try SigningKey(seed: .random())
   }
+
+  var publicKey: [UInt8] { key.publicKey }
 
   func proof(of requestID: String) -> Device {
     var device = Device()

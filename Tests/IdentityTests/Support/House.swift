@@ -1,18 +1,24 @@
 import Base
 import Blobs
+import Couriers
 import Cryptography
 import DomainKit
 import Foundation
-import Identity
 import IdentityAPI
+import Notify
 import PostgreSQLServer
 import RPC
 import Storage
 import Streaming
 
-/// A whole server in one process: a database, the RPC core with its interceptors, the identity domain.
+@testable import Identity
+
+/// A whole server in one process: a database, the RPC core with its interceptors, the identity domain, and notify with a
+/// spool that codes go out to.
 final class House: Sendable {
   static let password = "correct horse battery"
+  /// Little work, as a test is slow enough.
+  static let challengeBits = 4
   static let roles = [
     RoleDefinition("shop.ops"), RoleDefinition("shop.owner", resourceKind: "store", keepsLast: true),
     RoleDefinition("shop.clerk", resourceKind: "store"),
@@ -26,42 +32,62 @@ final class House: Sendable {
   let authority: IdentityAuthority
   let identity: IdentityDomain
   let files: TestFiles
+  let notify: NotifyDomain
+  let spool: URL
+  /// What ran in the kit's transactions.
+  let statements: RecordingDatabase
   private let transport: InProcessTransport
   private let folder: String
 
   /// - Parameters:
   ///   - migrations: of other domains that a test adds.
+  ///   - kinds: of notices that a test tells beside codes.
   ///   - audit: the trail; nil for none.
+  ///   - challengeRate: how often an address may register and log in without a challenge.
   static func open(
     limits: RateLimits = RateLimits(expensive: Rate(perSecond: 1000, burst: 1000)), migrations: [Migration] = [],
-    audit: (@Sendable (ManualClock) -> any Audit)? = nil
+    kinds: [NoticeKind] = [], audit: (@Sendable (ManualClock) -> any Audit)? = nil,
+    challengeRate: Rate = Rate(perSecond: 1000, burst: 1000)
   ) async throws -> House {
     let clock = ManualClock()
+    let own = IdentityDomain.migrations + NotifyDomain.migrations
     let database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + BlobSchema.migrations + IdentityDomain.migrations + migrations, clock: clock)
-    return try await House(clock: clock, database: database, limits: limits, audit: audit?(clock))
+      migrations: TopicStore.migrations + BlobSchema.migrations + own + migrations, clock: clock)
+    return try await House(
+      clock: clock, database: database, limits: limits, kinds: kinds, audit: audit?(clock),
+      challengeRate: challengeRate)
   }
 
   private init(
-    clock: ManualClock, database: any Database, limits: RateLimits, audit: (any Audit)?
+    clock: ManualClock, database: any Database, limits: RateLimits, kinds: [NoticeKind], audit: (any Audit)?,
+    challengeRate: Rate
   ) async throws {
     self.clock = clock
     self.database = database
+    statements = RecordingDatabase(database)
     let root = SecretKey.random()
     let keys = try ServerKeys(root: root)
     authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
     folder = FileManager.default.temporaryDirectory.appending(path: "octet-house-\(UUID().uuidString)").path
     let (store, random) = (try await FolderBlobStore.open(path: folder), SeededRandomSource(seed: 1))
     kit = Kit(
-      database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
+      database: statements, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys,
       authority: authority, log: Log(level: .error),
       blobs: BlobLibrary(store: store, database: database, clock: clock, random: random), audit: audit)
     files = TestFiles(identifiers: kit.identifiers)
     timers = Timers(database: database, clock: clock, random: random)
     identity = try await IdentityDomain(
-      kit: kit, timers: timers, authority: authority, passwords: passwords, roles: Self.roles, files: files)
+      kit: kit, timers: timers, authority: authority, passwords: passwords, roles: Self.roles, files: files,
+      challenge: ProofOfWork(keys: keys, random: random, easiest: Self.challengeBits), challengeRate: challengeRate)
     if let records = identity.personalRecords { kit.personalRecords.register(records) }
+    spool = URL(filePath: folder + "-spool")
+    let way = try SpoolFolder(folder: spool.path)
+    notify = NotifyDomain(
+      kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
+      kinds: IdentityDomain.noticeKinds + NotifyDomain.noticeKinds + kinds,
+      outbound: OutboundWays(push: way, mail: way, sms: way))
+    notify.register(letters: identity.letters)
     kit.subjects.register(identity.subjects)
     var registry = ServiceRegistry()
     identity.register(in: &registry)
@@ -70,9 +96,10 @@ final class House: Sendable {
   }
 
   func close() async {
+    await notify.stop()
     await kit.blobs.close()
     await database.close()
-    try? FileManager.default.removeItem(atPath: folder)
+    for path in [folder, spool.path] { try? FileManager.default.removeItem(atPath: path) }
   }
 
   /// Moves the clock, then does what has become due.
@@ -89,10 +116,12 @@ final class House: Sendable {
   }
 
   /// A client with a token, or without credentials.
-  func client(_ token: String? = nil) -> Client {
+  /// - Parameter solution: of a challenge.
+  func client(_ token: String? = nil, solution: String? = nil) -> Client {
     let credentials = CallCredentials { _ in
       var metadata = Metadata()
       if let token { try metadata.add("authorization", "Bearer \(token)") }
+      if let solution { try metadata.add("octet-challenge", solution) }
       return metadata
     }
     return Client(

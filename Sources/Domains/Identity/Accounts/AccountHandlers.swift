@@ -13,12 +13,14 @@ struct AccountHandlers: AccountService {
 
   func register(_ request: RegisterRequest, context: ServerContext) async throws -> User {
     let account = try NewAccount(request)
+    try await core.challenges.requireAboveRate(of: context, for: request, device: [])
     // Also when the handle is taken: a repeat of a request that succeeded looks like that until its row is read.
     let passwordHash = try await core.passwords.hash(request.password)
     return try await core.kit.mutate(
       request, context, scope: .client(Array(account.handle.key.utf8)), complete: User.addPersonalData
     ) { writer in
-      User(stored: try core.register(account, passwordHash: passwordHash, in: writer))
+      let dropAt = core.kit.clock.now() + UnprovedAccounts.patience
+      return User(stored: try core.register(account, passwordHash: passwordHash, dropAt: dropAt, in: writer))
     }
   }
 
@@ -44,7 +46,7 @@ struct AccountHandlers: AccountService {
     }
   }
 
-  private func newHash(_ password: String, for user: UserRow) async throws -> String {
+  func newHash(_ password: String, for user: UserRow) async throws -> String {
     guard let handle = Handle(user.handle) else { preconditionFailure("a user has a strange handle") }
     let contacts = try await core.kit.database.read { [core] in try core.contacts(of: user.id, in: $0) }
     for contact in contacts.isEmpty ? [nil] : contacts as [Contact?] {
@@ -92,6 +94,8 @@ struct AccountHandlers: AccountService {
       }
       let state = try judge(user, caller, writer)
       try writer.execute("UPDATE identity_users SET state = $2 WHERE id = $1", id, state.rawValue)
+      // Nobody could prove anything while the account was suspended.
+      if state == .new { try core.prolongNew(id, in: writer) }
       var changed = User(stored: user)
       changed.state = UserState(state)
       return changed
@@ -123,12 +127,8 @@ struct NewAccount: Sendable {
     let contact: Contact?
     switch request.contact {
     case nil: contact = nil
-    case .email(let text):
-      guard let email = Contact.email(parsing: text) else { throw .badEmail }
-      contact = email
-    case .phone(let text):
-      guard let phone = Contact.phone(parsing: text) else { throw .badPhoneNumber }
-      contact = phone
+    case .email(let text): contact = try .email(of: text)
+    case .phone(let text): contact = try .phone(of: text)
     }
     if let lack = PasswordRules.weakness(of: request.password, handle: handle, contact: contact) {
       throw .weakPassword(lack)
@@ -142,27 +142,31 @@ struct NewAccount: Sendable {
 }
 
 extension IdentityCore {
-  /// Writes a new user. A contact is only claimed: whoever proves it first gets it, so nothing here depends on whether
+  /// Writes a new user. A contact is only claimed: whoever proves it gets it, so nothing here depends on whether
   /// somebody has it already.
+  /// - Parameter dropAt: when the account goes unless it has proved a contact; nil for one that stays.
   /// - Throws: `IdentityError.handleTaken`.
-  func register(_ account: NewAccount, passwordHash: String, in writer: any Writer) throws -> UserRow {
+  func register(
+    _ account: NewAccount, passwordHash: String, dropAt: Instant?, in writer: any Writer
+  ) throws -> UserRow {
     let now = kit.clock.now()
     let id = kit.identifiers.next()
     let (userKey, sealedKey) = try userKeys.make(for: id)
     let inserted = try writer.execute(
       """
       INSERT INTO identity_users
-        (id, handle, handle_key, display_name, password_hash, state, level, grants_epoch, sealing_key, created_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9) ON CONFLICT (handle_key) DO NOTHING
+        (id, handle, handle_key, display_name, password_hash, state, level, grants_epoch, sealing_key, created_at,
+         drop_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10) ON CONFLICT (handle_key) DO NOTHING
       """, id, account.handle.text, account.handle.key, account.displayName, passwordHash, UserRow.State.new.rawValue,
-      UserLevel.none.rawValue, sealedKey, now)
+      UserLevel.none.rawValue, sealedKey, now, dropAt)
     guard inserted == 1 else { throw IdentityError.handleTaken }
     if let contact = account.contact {
       try writer.execute(
         """
         INSERT INTO identity_contacts (user_id, kind, sealed, lookup, claimed_at, proved_at)
         VALUES ($1, $2, $3, $4, $5, NULL)
-        """, id, contact.kind, userKey.seal(Array(contact.address.utf8), context: id.rawValue.bigEndianBytes),
+        """, id, contact.kind, seal(contact, of: id, with: userKey),
         lookup(contact), now)
     }
     guard let row = try UserRow.find(id, in: writer) else { preconditionFailure("a user was written and is not there") }
@@ -206,4 +210,5 @@ enum IDKind {
   static let verification = "verif"
   static let upload = "upl"
   static let blob = "blob"
+  static let code = "code"
 }

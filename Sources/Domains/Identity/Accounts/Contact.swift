@@ -1,3 +1,5 @@
+import DomainKit
+
 /// A way to reach a user.
 enum Contact: Sendable, Equatable {
   /// An e-mail address, normalised: the domain in lower case and the local part as well, because no provider that
@@ -6,13 +8,16 @@ enum Contact: Sendable, Equatable {
   /// A phone number in E.164 form.
   case phone(String)
 
-  /// What the database calls the kind.
-  var kind: Int64 {
+  /// What it is.
+  var contactKind: ContactKind {
     switch self {
-    case .email: 1
-    case .phone: 2
+    case .email: .email
+    case .phone: .phone
     }
   }
+
+  /// What the database calls the kind.
+  var kind: Int64 { contactKind.stored }
 
   /// The normalised address.
   var address: String {
@@ -41,5 +46,19 @@ enum Contact: Sendable, Equatable {
       digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
     else { return nil }
     return .phone(compact)
+  }
+
+  /// The e-mail address in a request.
+  /// - Throws: `IdentityError.badEmail`.
+  static func email(of text: String) throws(IdentityError) -> Contact {
+    guard let email = email(parsing: text) else { throw .badEmail }
+    return email
+  }
+
+  /// The phone number in a request.
+  /// - Throws: `IdentityError.badPhoneNumber`.
+  static func phone(of text: String) throws(IdentityError) -> Contact {
+    guard let phone = phone(parsing: text) else { throw .badPhoneNumber }
+    return phone
   }
 }

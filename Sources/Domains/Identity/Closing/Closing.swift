@@ -35,8 +35,9 @@ struct Closing: Sendable {
   }
 
   /// Closes an account that this transaction holds.
-  func close(_ user: UserRow, in writer: any Writer) throws -> UserRow {
-    let due = kit.clock.now() + Self.delay
+  /// - Parameter delay: until it is erased.
+  func close(_ user: UserRow, after delay: Duration = Self.delay, in writer: any Writer) throws -> UserRow {
+    let due = kit.clock.now() + delay
     try writer.execute(
       "UPDATE identity_users SET state = $2, closed_from = $3, erases_at = $4 WHERE id = $1", user.id,
       UserRow.State.closing.rawValue, user.state.rawValue, due)
@@ -53,7 +54,10 @@ struct Closing: Sendable {
     try writer.execute(
       "UPDATE identity_users SET state = closed_from, closed_from = NULL, erases_at = NULL WHERE id = $1", user.id)
     try core.timers.cancel(Self.job, key: Self.key(user.id), in: writer)
-    return try changed(user, in: writer)
+    let restored = try changed(user, in: writer)
+    // Nobody could prove anything while the account was closing.
+    if restored.state == .new { try core.prolongNew(user.id, in: writer) }
+    return restored
   }
 
   private func changed(_ user: UserRow, in writer: any Writer) throws -> UserRow {

@@ -33,6 +33,7 @@ struct IdentityRecords: PersonalRecords {
       if count == Self.erasedAtOnce { return true }
     }
     try Exports(core: core).erase(of: user, in: writer)
+    try core.eraseCodes(of: user, in: writer)
     for table in ["contacts", "devices", "addresses", "preferences"] {
       try writer.execute("DELETE FROM identity_\(table) WHERE user_id = $1", user)
     }
@@ -45,7 +46,8 @@ struct IdentityRecords: PersonalRecords {
     try writer.execute(
       """
       UPDATE identity_users SET state = $2, handle = '', handle_key = NULL, display_name = '', about = '',
-        password_hash = '', sealing_key = $3, level = $4, closed_from = NULL, erases_at = NULL, erased_at = $5
+        password_hash = '', sealing_key = $3, level = $4, closed_from = NULL, erases_at = NULL, drop_at = NULL,
+        erased_at = $5
       WHERE id = $1
       """, user, UserRow.State.erased.rawValue, [UInt8](), UserLevel.none.rawValue, core.kit.clock.now())
     core.authority.noteErased(user, in: writer)

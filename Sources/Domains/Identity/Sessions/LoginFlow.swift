@@ -20,13 +20,16 @@ struct LoginFlow: Sendable {
     let nameHash: [UInt8]
     let device: ProvedDevice?
     let address: String
+    /// Whether its address logs in so often that it has to answer a challenge.
+    let isChallenged: Bool
+    /// The solution of a challenge that it carries.
+    let solution: ChallengeDesk.Solution?
   }
 
   private struct Candidate: Sendable {
     let user: UserRow?
     let throttle: LoginThrottle
-    /// How long to wait; nil if the attempt may go on.
-    let wait: Duration?
+    let admission: LoginThrottle.Admission
   }
 
   func login(_ request: LoginRequest, _ context: ServerContext) async throws -> LoginResponse {
@@ -37,9 +40,15 @@ struct LoginFlow: Sendable {
     let name = LoginName(request.loginName)
     let attempt = Attempt(
       name: name, nameHash: core.loginNameHash(name), device: try ProvedDevice(request, core),
-      address: context.peer.host)
+      address: context.peer.host, isChallenged: core.challenges.isAboveRate(context),
+      solution: try await core.challenges.solution(
+        in: context, for: request, device: request.device?.publicKey ?? []))
     let candidate = try await begin(attempt)
-    if let wait = candidate.wait { throw KitError.rateLimited(after: wait) }
+    switch candidate.admission {
+    case .admitted: break
+    case .challenged: throw ChallengeDesk.refusal(of: context)
+    case .refused(let wait): throw KitError.rateLimited(after: wait)
+    }
     let fits = try await core.passwords.verify(request.password, against: candidate.user?.passwordHash)
     guard fits, let user = candidate.user else { throw IdentityError.wrongCredentials }
     let core = core
@@ -67,8 +76,14 @@ struct LoginFlow: Sendable {
         }
       let known = try attempt.device?.known(to: user?.id, in: writer)
       let throttle = LoginThrottle(name: attempt.nameHash, knownDevice: known)
-      return Candidate(
-        user: user, throttle: throttle, wait: try throttle.begin(now: core.kit.clock.now(), in: writer))
+      let answers = { try attempt.solution.map { try core.challenges.spend($0, in: writer) } ?? false }
+      let admission =
+        if try attempt.isChallenged && !answers() {
+          LoginThrottle.Admission.challenged
+        } else {
+          try throttle.begin(now: core.kit.clock.now(), answers: answers, in: writer)
+        }
+      return Candidate(user: user, throttle: throttle, admission: admission)
     }
   }
 

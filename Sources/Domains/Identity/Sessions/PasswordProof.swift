@@ -14,13 +14,13 @@ struct PasswordProof: Sendable {
   /// Checks a password.
   /// - Throws: `KitError.rateLimited` after too many wrong ones; `.overloaded`.
   init(_ password: String, of caller: Caller, _ core: IdentityCore) async throws {
-    let (user, throttle, wait) = try await core.kit.database.write { writer in
+    let (user, throttle, admission) = try await core.kit.database.write { writer in
       guard let user = try UserRow.find(caller.user, in: writer) else { throw KitError.sessionEnded }
       let throttle = LoginThrottle(
         name: core.loginNameHash(.handle(user.handle.lowercased())), knownDevice: caller.session)
-      return (user, throttle, try throttle.begin(now: core.kit.clock.now(), in: writer))
+      return (user, throttle, try throttle.begin(now: core.kit.clock.now(), answers: nil, in: writer))
     }
-    if let wait { throw KitError.rateLimited(after: wait) }
+    if case .refused(let wait) = admission { throw KitError.rateLimited(after: wait) }
     self.user = user
     self.throttle = throttle
     fits = try await core.passwords.verify(password, against: user.passwordHash)

@@ -1,8 +1,10 @@
 import Base
 import DomainKit
 import IdentityAPI
+import ProtobufRuntime
 import RPC
 import Storage
+import WellKnownTypes
 
 /// octet.identity.v1.SessionService. Login and refresh have files of their own.
 struct SessionHandlers: SessionService {
@@ -20,16 +22,49 @@ struct SessionHandlers: SessionService {
     try await RefreshFlow(core: core).refresh(request, context)
   }
 
+  func getChallenge(_ request: GetChallengeRequest, context: ServerContext) async throws -> Challenge {
+    let issued = try await core.challenges.issue(
+      for: request.method, device: request.devicePublicKey, host: context.peer.host)
+    var challenge = Challenge()
+    challenge.algorithm = issued.algorithm
+    challenge.token = issued.token
+    challenge.zeroBits = Int32(issued.zeroBits)
+    challenge.expireTime = Timestamp(issued.expiresAt)
+    return challenge
+  }
+
   func stepUp(_ request: StepUpRequest, context: ServerContext) async throws -> Session {
     let caller = try context.requireCaller()
-    let proof = try await PasswordProof(request.password, of: caller, core)
+    guard request.password.isEmpty != request.code.isEmpty else {
+      throw KitError.invalid(FieldViolation(field: "password", description: "either a password or a code is required"))
+    }
+    if request.code.isEmpty {
+      let proof = try await PasswordProof(request.password, of: caller, core)
+      return try await stepUp(
+        request, context, caller, proved: { _ = try proof.confirm(in: $0) },
+        succeeded: { try proof.noteSuccess(in: $0) })
+    }
+    let proof = try await CodeProof(request.code, .stepUp(caller.user), sentTo: nil, core)
+    let core = core
+    return try await stepUp(
+      request, context, caller, proved: { try proof.use(now: core.kit.clock.now(), in: $0) },
+      succeeded: { try proof.forgive(in: $0) })
+  }
+
+  /// - Parameters:
+  ///   - proved: throws unless the caller has given a proof.
+  ///   - succeeded: runs for the first reply and for each repeat.
+  private func stepUp(
+    _ request: StepUpRequest, _ context: ServerContext, _ caller: Caller,
+    proved: @escaping @Sendable (any Writer) throws -> Void, succeeded: @escaping @Sendable (any Writer) throws -> Void
+  ) async throws -> Session {
     let core = core
     let complete: @Sendable (inout Session, any Writer) throws -> Void = { session, writer in
-      try proof.noteSuccess(in: writer)
+      try succeeded(writer)
       try session.addPersonalData(in: writer)
     }
     return try await kit.mutate(request, context, complete: complete) { writer in
-      _ = try proof.confirm(in: writer)
+      try proved(writer)
       let now = core.kit.clock.now()
       try writer.execute("UPDATE identity_sessions SET proved_at = $2 WHERE id = $1", caller.session, now)
       guard let row = try SessionRow.find(caller.session, in: writer) else { throw KitError.sessionEnded }

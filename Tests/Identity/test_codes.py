@@ -1,0 +1,177 @@
+"""Codes and challenges of a real octetd: read from the spool, and answered, by a foreign client."""
+
+import hashlib
+import itertools
+import pathlib
+import re
+import statistics
+
+import grpc
+from support import ports, stubs
+from support.notices import FLAGS, await_that, letters
+from support.people import PASSWORD, Person, Stranger, outcome, request_id
+from support.server import Server
+
+ACCOUNTS, SESSIONS = "octet.identity.v1.AccountService", "octet.identity.v1.SessionService"
+NEW_PASSWORD = "ninety purple elephants"
+PD, FP, UA = (
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.UNAUTHENTICATED,
+)
+# Hashing is what registering and logging in cost; so many pairs of calls, and no more rounds of them.
+PAIRS, ROUNDS, TOLERANCE = 7, 5, 0.05
+
+accounts = stubs.module("octet.identity.v1.account_service_pb2")
+sessions = stubs.module("octet.identity.v1.session_service_pb2")
+
+
+def account_call(person, method, **fields):
+    request = getattr(accounts, f"{method}Request")(request_id=request_id(), **fields)
+    return person.call(f"{ACCOUNTS}/{method}", request)
+
+
+def log_in(stranger, name, password=PASSWORD, **options):
+    request = sessions.LoginRequest(request_id=request_id(), login_name=name, password=password)
+    return stranger.call(f"{SESSIONS}/Login", request, **options)
+
+
+def code_in(spool, address, pattern=r"\b\d{6}\b"):
+    """Waits for a letter to an address with a code in it, and returns the newest one."""
+    found = {}
+
+    def there():
+        for name, letter in letters(spool).items():
+            code = re.search(pattern, letter["text"]) if letter and letter["address"] == address else None
+            if code:
+                found[name] = code.group()
+        return found
+
+    await_that(there, f"no code to {address}")
+    return found[max(found)]
+
+
+def proved_person(channel, spool, handle, email):
+    person = Person(channel, handle)
+    account_call(person, "SendCode", email=email)
+    user = account_call(person, "ConfirmContact", email=email, code=code_in(spool, email))
+    assert (user.state, user.level) == (accounts.USER_STATE_ACTIVE, accounts.USER_LEVEL_CONTACT)
+    return person
+
+
+def test_a_code_goes_out_after_kill_9_and_proves_a_contact(tmp_path):
+    email = "ada@example.org"
+    holder = ports.reserve()
+    nobody = ["--smtp-server", f"localhost:{holder.getsockname()[1]}", "--smtp-from", "a@example.org", "--smtp-tls=false"]
+    with Server(tmp_path, *FLAGS, *nobody) as server:
+        ada = Person(server.channel(), "ada_c")
+        account_call(ada, "SendCode", email=email)
+        server.kill()
+    holder.close()
+    assert letters(tmp_path / "spool") == {}
+    with Server(tmp_path, *FLAGS) as server:
+        ada = Person(server.channel(), "ada_c", register=False)
+        code = code_in(tmp_path / "spool", email)
+        assert len(letters(tmp_path / "spool")) == 1
+        for number in range(4):
+            wrong = outcome(lambda: account_call(ada, "ConfirmContact", email=email, code=f"{number}-{number}"))
+            assert wrong[:2] == (PD, "WRONG_CODE")
+        user = account_call(ada, "ConfirmContact", email=email, code=code)
+        assert (user.state, user.level) == (accounts.USER_STATE_ACTIVE, accounts.USER_LEVEL_CONTACT)
+        again = outcome(lambda: account_call(ada, "ConfirmContact", email=email, code=code))
+        assert again[:2] == (FP, "CODE_EXPIRED")
+        assert log_in(Stranger(server.channel()), email).user.id == ada.user_id
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("octet.db*"))
+    assert b"identity_codes" in stored and email.encode() not in stored
+    assert not re.search(rb"Your code is \d{6}", stored)
+
+
+def test_a_reset_code_sets_a_password_and_ends_all_sessions(tmp_path):
+    email, spool = "bob@example.org", tmp_path / "spool"
+    with Server(tmp_path, *FLAGS) as server:
+        channel = server.channel()
+        bob, stranger = proved_person(channel, spool, "bob_c", email), Stranger(channel)
+        known = account_call(stranger, "SendResetCode", email=email)
+        unknown = account_call(stranger, "SendResetCode", email="nobody@example.org")
+        for reply in (known, unknown):
+            assert 1799 <= reply.expire_time.seconds - reply.resend_time.seconds + 60 <= 1801
+        code = code_in(spool, email, r"\b[0-9A-Z]{20}\b")
+        fields = {"email": email, "code": code, "new_password": NEW_PASSWORD}
+        assert account_call(stranger, "ResetPassword", **fields).ended_count == 1
+        listing = outcome(lambda: bob.call(f"{SESSIONS}/ListSessions", sessions.ListSessionsRequest()))
+        assert listing[:2] == (UA, "SESSION_ENDED")
+        assert outcome(lambda: log_in(stranger, "bob_c"))[:2] == (UA, "WRONG_CREDENTIALS")
+        assert log_in(stranger, "bob_c", NEW_PASSWORD).user.id == bob.user_id
+        assert {one["address"] for one in letters(spool).values()} == {email}
+
+
+def solve(challenge):
+    """A text whose hash begins with enough bits 0."""
+    assert challenge.algorithm == "sha256" and 18 <= challenge.zero_bits <= 24
+    beginning = hashlib.sha256(f"{challenge.token}:".encode())
+    for number in itertools.count():
+        attempt = beginning.copy()
+        attempt.update(str(number).encode())
+        if int.from_bytes(attempt.digest(), "big") >> (256 - challenge.zero_bits) == 0:
+            return f"{challenge.token}:{number}"
+
+
+def test_a_challenge_is_answered(tmp_path):
+    with Server(tmp_path, *FLAGS) as server:
+        eve, stranger = Person(server.channel(), "eve_c"), Stranger(server.channel())
+        for _ in range(5):
+            assert outcome(lambda: log_in(stranger, "eve_c", "wrong"))[:2] == (UA, "WRONG_CREDENTIALS")
+        assert outcome(lambda: log_in(stranger, "eve_c"))[:2] == (FP, "CHALLENGE_REQUIRED")
+        request = sessions.GetChallengeRequest(method=f"{SESSIONS}/Login")
+        solution = solve(stranger.call(f"{SESSIONS}/GetChallenge", request))
+        assert log_in(stranger, "eve_c", metadata=(("octet-challenge", solution),)).user.id == eve.user_id
+
+
+def test_acceptance_1_known_and_unknown_contacts_take_the_same_time(tmp_path):
+    """By the server's own processor time: others have the machine as well."""
+    email = "fay@example.org"
+    with Server(tmp_path, *FLAGS) as server:
+        channel = server.channel()
+        proved_person(channel, tmp_path / "spool", "fay_c", email)
+        stranger, numbers, failures = Stranger(channel), itertools.count(), itertools.count()
+        tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
+
+        def work():
+            return sum(int(task.read_text().split()[0]) for task in tasks.glob("*/schedstat"))
+
+        def cost(call):
+            before = work()
+            result = call()
+            return work() - before, result
+
+        def register(address):
+            return outcome(lambda: account_call(
+                stranger, "Register", handle=f"user_{next(numbers)}", password=PASSWORD, email=address))[:2]  # fmt: skip
+
+        def fail(address):
+            return outcome(lambda: log_in(stranger, address, "wrong"))[:2]
+
+        def compare(call, known, unknown, wanted):
+            times = ([], [])
+            for _ in range(ROUNDS):
+                for _ in range(PAIRS):
+                    for side, address in enumerate((known(), unknown())):
+                        taken, result = cost(lambda address=address: call(address))
+                        assert result == wanted
+                        times[side].append(taken)
+                a, b = map(statistics.median, times)
+                if abs(a - b) <= TOLERANCE * max(a, b):
+                    return
+            raise AssertionError(f"{call.__name__}: {a} and {b} ns")
+
+        def forgiven():
+            """The contact again. A login takes its failures back now and then: five would bring a challenge."""
+            if next(failures) % 4 == 0:
+                log_in(stranger, email)
+            return email
+
+        def unknown():
+            return f"nobody{next(numbers)}@example.org"
+
+        compare(register, lambda: email, unknown, (grpc.StatusCode.OK, None))
+        compare(fail, forgiven, unknown, (UA, "WRONG_CREDENTIALS"))
