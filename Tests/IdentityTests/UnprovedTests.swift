@@ -1,4 +1,5 @@
 import Base
+import DomainKit
 import IdentityAPI
 import RPC
 import Refusals

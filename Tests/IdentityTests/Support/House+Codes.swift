@@ -2,6 +2,7 @@ import Cryptography
 import DomainKit
 import Foundation
 import IdentityAPI
+import Storage
 
 @testable import Identity
 
