@@ -1,4 +1,5 @@
 public import Base
+public import Blobs
 public import Storage
 
 /// Files that users have uploaded, as parts of other domains' things: a photo of a profile, the film of a video, a
@@ -19,6 +20,15 @@ public protocol Files: Sendable {
   func attach(
     _ upload: Identifier, of user: Identifier, to subject: SubjectID, as slot: String, kind: FileKind,
     in writer: any Writer
+  ) throws -> StoredFile
+
+  /// Makes a content that the server has written itself, an archive say, a part of a thing, in the caller's transaction.
+  /// Nobody has uploaded it: those who may see the thing see it, and it goes with the thing.
+  /// - Parameters:
+  ///   - content: of which the caller's domain has a reference.
+  ///   - user: whom it is made for.
+  func publish(
+    _ content: BlobInfo, for user: Identifier, in subject: SubjectID, as slot: String, _ writer: any Writer
   ) throws -> StoredFile
 
   /// Ends that a file is a part of a thing, in the caller's transaction: those who saw it through the thing see it no

@@ -9,6 +9,7 @@ import tarfile
 import grpc
 
 from support import stubs
+from support.media import Uploader
 from support.people import Person, Stranger, outcome, request_id
 from support.rides import Rider
 from support.server import BUILD, Server
@@ -26,11 +27,6 @@ def identity(name):
 def close(person):
     request = identity("account_service").CloseAccountRequest(request_id=request_id())
     return outcome(lambda: person.call(f"{ACCOUNTS}/CloseAccount", request))
-
-
-def blob(server, digest):
-    (path,) = [path for path in (server.data / "blobs").rglob(f"{digest}*") if path.is_file()]
-    return path.read_bytes()
 
 
 def test_a_closed_account_is_out_until_its_owner_logs_in(server):
@@ -52,8 +48,8 @@ def test_a_closed_account_is_out_until_its_owner_logs_in(server):
 def test_an_export_is_an_archive_of_all_domains(server):
     messages = identity("export")
     with server.channel() as channel:
-        person = Person(channel, f"user_{request_id()[:8]}")
-        stranger = Person(channel, f"user_{request_id()[:8]}")
+        person = Uploader(channel, f"user_{request_id()[:8]}")
+        stranger = Uploader(channel, f"user_{request_id()[:8]}")
         start = messages.StartExportRequest(request_id=request_id())
         begun = person.call(f"{ACCOUNTS}/StartExport", start)
         watch = messages.WatchExportRequest(export_id=begun.id)
@@ -61,8 +57,9 @@ def test_an_export_is_an_archive_of_all_domains(server):
         assert refused[0] == grpc.StatusCode.NOT_FOUND
         *_, last = [part.export for part in person.stream(f"{ACCOUNTS}/WatchExport", watch) if part.export.id]
         assert last.state == messages.EXPORT_STATE_READY and last.files_done == last.files_total
-        content = blob(server, last.blob)
-        assert hashlib.sha256(content).hexdigest() == last.blob and len(content) == last.size_bytes
+        content = person.read(last.blob_id)
+        assert hashlib.sha256(content).hexdigest() == last.sha256 and len(content) == last.size_bytes
+        assert outcome(lambda: stranger.read(last.blob_id))[0] == grpc.StatusCode.NOT_FOUND
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             names = archive.getnames()
             lines = archive.extractfile("identity.jsonl").read().decode().splitlines()

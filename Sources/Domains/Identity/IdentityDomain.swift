@@ -49,7 +49,9 @@ public struct IdentityDomain: Domain {
   /// How people are reached.
   public var contacts: any Contacts { IdentityContacts(authority: core.authority) }
 
-  public var subjects: [any SubjectKind] { [UserSubject(community: core.kit.community), VerificationSubject()] }
+  public var subjects: [any SubjectKind] {
+    [UserSubject(community: core.kit.community), VerificationSubject(), ExportSubject(clock: core.kit.clock)]
+  }
 
   /// Puzzles for pages of other domains that must be kept from machines.
   public var challenges: any Challenges { core.challenges }
@@ -61,7 +63,7 @@ public struct IdentityDomain: Domain {
   public var audiences: [any AudienceSource] { [AllUsers(), RoleHolders(clock: core.kit.clock)] }
 
   public var sweeps: [any Sweep] {
-    [ExportRetention(kit: core.kit), CodeRetention(clock: core.kit.clock), UnprovedAccounts(core: core)]
+    [ExportRetention(core: core), CodeRetention(clock: core.kit.clock), UnprovedAccounts(core: core)]
   }
 
   public var personalRecords: (any PersonalRecords)? { IdentityRecords(core: core) }

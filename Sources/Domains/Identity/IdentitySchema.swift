@@ -125,5 +125,6 @@ enum IdentitySchema {
     CredentialSchema.migration,
     VerificationSchema.migration,
     CodeSchema.migration,
+    ClosingSchema.files,
   ]
 }

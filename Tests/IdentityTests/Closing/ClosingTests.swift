@@ -82,6 +82,9 @@ private final class Shelf: PersonalRecords {
     #expect(try await house.count("SELECT COUNT(*) FROM identity_sessions") == 0)
     await expectRefusal(.unauthenticated, "WRONG_CREDENTIALS") { try await house.client().login("ada") }
     await expectRefusal(.notFound, "NOT_FOUND") { try await house.client().profile(of: login.user?.id ?? "") }
+    let (root, _) = try await house.signIn("root_")
+    try await house.identity.grantRole(handle: "root_", role: "admin")
+    await expectRefusal(.notFound, "NOT_FOUND") { try await root.grant("ops", to: login.user?.id ?? "") }
     let other = try await house.client().register("ada")
     #expect(other.id != login.user?.id)
     let checks = try await house.identity.checkInvariants()

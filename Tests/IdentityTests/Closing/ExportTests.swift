@@ -64,7 +64,7 @@ private struct Album: PersonalRecords {
     let login = try await house.client().login("ada", device: try DeviceKey("Ada's phone"))
     let ada = house.client(login.accessToken)
     let begun = try await ada.startExport()
-    #expect(begun.state == .preparing && begun.blob.isEmpty)
+    #expect(begun.state == .preparing && begun.sha256.isEmpty && begun.blobID.isEmpty)
     let watch = ada.watchExport(begun.id)
     let opening = try #require(try await watch.responses.next())
     #expect(opening.export == begun)
@@ -75,8 +75,10 @@ private struct Album: PersonalRecords {
     #expect(steps.compactMap { $0.export?.filesDone } == [1, 2, 3, 3] && ready.filesTotal == 3)
     #expect(ready.state == .ready && ready.expireTime.flatMap { Instant($0) } == house.clock.now() + Exports.lifetime)
 
-    let blob = try #require(BlobID(ready.blob))
+    let blob = try #require(BlobID(ready.sha256))
     let bytes = try await house.kit.blobs.read(blob).bytes(limit: 1 << 22)
+    #expect(house.files.parts.map { $0.blob.text(kind: "blob") } == [ready.blobID])
+    #expect(house.files.parts.map(\.subject.text) == [ready.id])
     #expect(Int64(bytes.count) == ready.sizeBytes && Hash.sha256(bytes) == blob.bytes)
     let files = try unpacked(bytes)
     #expect(Set(files.keys) == ["identity.jsonl", "album.jsonl", "blobs/\(picture.blob.text)"])
@@ -105,7 +107,7 @@ private struct Album: PersonalRecords {
     let (eve, _) = try await house.signIn("eve")
     let export = try await ada.startExport()
     try await house.timers.runDue()
-    let blob = try #require(BlobID(try await finished(export.id, ada).last?.blob ?? ""))
+    let blob = try #require(BlobID(try await finished(export.id, ada).last?.sha256 ?? ""))
     await expectRefusal(.notFound, "NOT_FOUND") { try await finished(export.id, eve) }
     await expectRefusal(.resourceExhausted, "RATE_LIMITED") { try await ada.startExport() }
     try await house.execute("UPDATE identity_sessions SET proved_at = proved_at - 901000000000", [])
@@ -122,6 +124,7 @@ private struct Album: PersonalRecords {
     }
     #expect(try await house.kit.blobs.find(blob) == nil)
     #expect(try await house.count("SELECT COUNT(*) FROM identity_exports") == 1)
+    #expect(house.files.parts.isEmpty)
     await house.close()
   }
 
@@ -130,12 +133,13 @@ private struct Album: PersonalRecords {
     let (ada, _) = try await house.signIn("ada")
     let export = try await ada.startExport()
     try await house.timers.runDue()
-    let blob = try #require(BlobID(try await finished(export.id, ada).last?.blob ?? ""))
+    let blob = try #require(BlobID(try await finished(export.id, ada).last?.sha256 ?? ""))
     try await ada.closeAccount()
     try await house.execute(
       "INSERT INTO identity_exports (user_id, id, requested_at) SELECT id, 1, 0 FROM identity_users", [])
     try await house.advance(by: Closing.delay)
     #expect(try await house.count("SELECT COUNT(*) FROM identity_exports") == 0)
+    #expect(house.files.parts.isEmpty)
     #expect(try await house.kit.blobs.find(blob) == nil)
     await house.close()
   }

@@ -1,4 +1,5 @@
 import Base
+import Blobs
 import DomainKit
 import Storage
 
@@ -40,6 +41,18 @@ final class TestFiles: Files {
     }
     return StoredFile(
       blob: upload, kind: kind, state: .ready, length: 1, contentType: "image/png", width: 0, height: 0, duration: nil)
+  }
+
+  func publish(
+    _ content: BlobInfo, for user: Identifier, in subject: SubjectID, as slot: String, _ writer: any Writer
+  ) throws -> StoredFile {
+    let blob = identifiers.next()
+    writer.afterCommit { [state] in
+      state.withLock { _ = $0.parts.insert(Part(blob: blob, subject: subject, slot: slot)) }
+    }
+    return StoredFile(
+      blob: blob, kind: .file, state: .ready, length: Int64(content.size), contentType: "application/octet-stream",
+      width: 0, height: 0, duration: nil)
   }
 
   func detach(_ blob: Identifier, from subject: SubjectID, as slot: String, in writer: any Writer) throws -> Bool {

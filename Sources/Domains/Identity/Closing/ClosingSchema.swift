@@ -26,4 +26,13 @@ enum ClosingSchema {
       ) WITHOUT ROWID;
       CREATE INDEX identity_exports_expiry ON identity_exports (expires_at) WHERE expires_at IS NOT NULL;
       """)
+
+  /// Exports are things with a file.
+  static let files = Migration(
+    "identity", 7, "files of exports",
+    sql: """
+      -- The archive as a file of media's; null until it is complete.
+      ALTER TABLE identity_exports ADD COLUMN blob_id INTEGER;
+      CREATE INDEX identity_exports_id ON identity_exports (id);
+      """)
 }

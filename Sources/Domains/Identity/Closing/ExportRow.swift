@@ -16,8 +16,10 @@ struct ExportRow: Sendable {
   let size: UInt64?
   let files: Int?
   let expiresAt: Instant?
+  /// The archive as a file; nil until it is complete, and where nobody keeps files.
+  let blob: Identifier?
 
-  static let columns = "user_id, id, requested_at, content, size, files, expires_at"
+  static let columns = "user_id, id, requested_at, content, size, files, expires_at, blob_id"
 
   init(_ row: any Row) {
     user = row[0]
@@ -27,6 +29,7 @@ struct ExportRow: Sendable {
     size = row[4]
     files = row[5]
     expiresAt = row[6]
+    blob = row[7]
   }
 
   static func find(_ id: Identifier, of user: Identifier, in reader: any Reader) throws -> ExportRow? {
@@ -38,6 +41,15 @@ struct ExportRow: Sendable {
     try reader.first(
       "SELECT \(columns) FROM identity_exports WHERE user_id = $1 ORDER BY id DESC LIMIT 1", user, make: ExportRow.init)
   }
+
+  static func find(_ id: Identifier, in reader: any Reader) throws -> ExportRow? {
+    try reader.first("SELECT \(columns) FROM identity_exports WHERE id = $1", id, make: ExportRow.init)
+  }
+
+  var subject: SubjectID { SubjectID(IDKind.export, id) }
+
+  /// Which part of an export its file is.
+  static let slot = "archive"
 
   /// Who needs the archive.
   var owner: BlobOwner { BlobOwner("identity.export", id.text(kind: IDKind.export)) }
@@ -60,8 +72,25 @@ extension Export {
     requestTime = Timestamp(row.requestedAt)
     self.filesDone = Int32(row.files ?? filesDone)
     self.filesTotal = Int32(row.files ?? filesTotal)
-    blob = row.content?.text ?? ""
+    sha256 = row.content?.text ?? ""
+    blobID = row.blob?.text(kind: IDKind.blob) ?? ""
     sizeBytes = Int64(row.size ?? 0)
     expireTime = row.expiresAt.map { Timestamp($0) }
+  }
+}
+
+/// Exports as things that files are parts of: only those whose they are see them, for as long as they are kept.
+struct ExportSubject: SubjectKind {
+  let clock: any WallClock
+  let prefix = IDKind.export
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+    guard let row = try ExportRow.find(id, in: reader), row.isKept(at: clock.now()) else { return nil }
+    return SubjectFacts(owner: row.user)
+  }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    guard let caller else { return false }
+    return try ExportRow.find(id, of: caller.user, in: reader) != nil
   }
 }

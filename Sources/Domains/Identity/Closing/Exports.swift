@@ -53,11 +53,12 @@ struct Exports: Sendable {
       "SELECT \(ExportRow.columns) FROM identity_exports WHERE user_id = $1", user, make: ExportRow.init)
     for row in rows {
       try core.timers.cancel(Self.job, key: "\(user.rawValue)/\(row.id.rawValue)", in: writer)
-      try Self.delete(row, kit, in: writer)
+      try delete(row, in: writer)
     }
   }
 
-  fileprivate static func delete(_ row: ExportRow, _ kit: Kit, in writer: any Writer) throws {
+  fileprivate func delete(_ row: ExportRow, in writer: any Writer) throws {
+    if let blob = row.blob { try core.files?.detach(blob, from: row.subject, as: ExportRow.slot, in: writer) }
     if let content = row.content { try kit.blobs.references.remove(content, by: row.owner, in: writer) }
     try writer.execute("DELETE FROM identity_exports WHERE user_id = $1 AND id = $2", row.user, row.id)
   }
@@ -118,12 +119,17 @@ struct Exports: Sendable {
   }
 
   private func complete(_ row: ExportRow, _ finished: FinishedUpload, _ count: Int, _ job: Job) async throws {
-    try await job.finish { [kit] writer in
+    try await job.finish { [kit, core] writer in
       let changed = try writer.execute(
         "UPDATE identity_exports SET content = $3, size = $4, files = $5, expires_at = $6 WHERE user_id = $1 AND id = $2",
         row.user, row.id, finished.blob, finished.size, count, kit.clock.now() + Self.lifetime)
-      guard changed == 1, let ready = try ExportRow.find(row.id, of: row.user, in: writer) else { throw JobLost() }
-      try kit.blobs.references.adopt(finished, by: ready.owner, in: writer)
+      guard changed == 1 else { throw JobLost() }
+      try kit.blobs.references.adopt(finished, by: row.owner, in: writer)
+      if let files = core.files, let content = try kit.blobs.references.find(finished.blob, in: writer) {
+        let file = try files.publish(content, for: row.user, in: row.subject, as: ExportRow.slot, writer)
+        try writer.execute("UPDATE identity_exports SET blob_id = $2 WHERE id = $1", row.id, file.blob)
+      }
+      guard let ready = try ExportRow.find(row.id, of: row.user, in: writer) else { throw JobLost() }
       let topic = ExportRow.topic(of: row.id)
       try kit.hub.publish(topic, Export(ready).encoded(), in: writer)
       try kit.hub.end(topic, in: writer)
@@ -135,22 +141,22 @@ struct Exports: Sendable {
 struct ExportRetention: Sweep {
   private static let batch = 16
 
-  let kit: Kit
+  let core: IdentityCore
   let name = "exports"
 
   func step(_ database: any Database) async throws -> Bool {
-    let now = kit.clock.now()
+    let now = core.kit.clock.now()
     // Most often there is nothing to do, which a reader can tell without the writer's time.
     let isDue = try await database.read { reader in
       try reader.exists("SELECT 1 FROM identity_exports WHERE expires_at <= $1 LIMIT 1", now)
     }
     guard isDue else { return false }
-    return try await database.write { [kit] writer in
+    return try await database.write { [core] writer in
       let rows = try writer.rows(
         """
         SELECT \(ExportRow.columns) FROM identity_exports WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
         """ + writer.dialect.forUpdateSkippingLocked, now, Self.batch, make: ExportRow.init)
-      for row in rows { try Exports.delete(row, kit, in: writer) }
+      for row in rows { try core.exports.delete(row, in: writer) }
       return rows.count == Self.batch
     }
   }

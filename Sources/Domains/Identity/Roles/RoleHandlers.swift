@@ -16,7 +16,9 @@ struct RoleHandlers: RoleService {
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
     return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
       try core.requireGiver(of: request.role, on: request.resourceID, caller, in: writer)
-      guard try UserRow.find(user, in: writer) != nil else { throw KitError.notFound("user") }
+      guard let held = try UserRow.findForUpdate(user, in: writer), held.state != .erased else {
+        throw KitError.notFound("user")
+      }
       try core.requireFreshProof(standing)
       let expiresAt = try request.expireTime.map(core.expiry)
       return Grant(

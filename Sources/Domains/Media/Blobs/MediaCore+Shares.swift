@@ -11,28 +11,30 @@ extension MediaCore {
   func adopt(
     _ finished: FinishedUpload, kind: BlobKind, by user: Identifier, in writer: any Writer
   ) throws -> Identifier {
-    let fresh = BlobRow(
-      id: kit.identifiers.next(), content: finished.blob, kind: kind, size: Int64(finished.size), state: .ready)
-    let isNew = try writer.execute(
-      "INSERT INTO media_contents (content, kind, blob_id) VALUES ($1, $2, $3) ON CONFLICT (content, kind) DO NOTHING",
-      finished.blob, kind.rawValue, fresh.id)
-    let id: Identifier
-    if isNew == 1 {
-      try fresh.insert(in: writer)
-      id = fresh.id
-    } else {
-      // Whoever takes the last share away at this moment holds the row; then the blob is gone and this one is new.
-      let known: Identifier? = try writer.firstForUpdate(
-        "SELECT blob_id FROM media_contents WHERE content = $1 AND kind = $2", finished.blob, kind.rawValue
-      ) { $0[0] }
-      guard let known else { throw RetryTransaction() }
-      id = known
-    }
+    let id = try blob(of: finished.blob, size: finished.size, kind: kind, in: writer)
     try writer.execute(
       "INSERT INTO media_holdings (blob_id, user_id, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", id, user,
       kit.identifiers.next())
     try kit.blobs.references.adopt(finished, by: ContentOwner.holding(id, user), in: writer)
     return id
+  }
+
+  /// The blob of a content: a new one, or the one that it is. Without a share it goes with the next look at its shares.
+  func blob(of content: BlobID, size: UInt64, kind: BlobKind, in writer: any Writer) throws -> Identifier {
+    let fresh = BlobRow(id: kit.identifiers.next(), content: content, kind: kind, size: Int64(size), state: .ready)
+    let isNew = try writer.execute(
+      "INSERT INTO media_contents (content, kind, blob_id) VALUES ($1, $2, $3) ON CONFLICT (content, kind) DO NOTHING",
+      content, kind.rawValue, fresh.id)
+    if isNew == 1 {
+      try fresh.insert(in: writer)
+      return fresh.id
+    }
+    // Whoever takes the last share away at this moment holds the row; then the blob is gone and this one is new.
+    let known: Identifier? = try writer.firstForUpdate(
+      "SELECT blob_id FROM media_contents WHERE content = $1 AND kind = $2", content, kind.rawValue
+    ) { $0[0] }
+    guard let known else { throw RetryTransaction() }
+    return known
   }
 
   /// The blob, whose shares nobody else changes before the commit.

@@ -17,12 +17,26 @@ struct MediaFiles: Files {
     guard upload.kind == BlobKind(kind) else { throw MediaError.wrongFileKind }
     // The uploader may have given it up since.
     guard let row = try core.lockShares(id, in: writer) else { throw KitError.notFound("upload") }
+    return try use(row, for: user, in: subject, as: slot, writer)
+  }
+
+  func publish(
+    _ content: BlobInfo, for user: Identifier, in subject: SubjectID, as slot: String, _ writer: any Writer
+  ) throws -> StoredFile {
+    let id = try core.blob(of: content.id, size: content.size, kind: .file, in: writer)
+    guard let row = try core.lockShares(id, in: writer) else { throw RetryTransaction() }
+    return try use(row, for: user, in: subject, as: slot, writer)
+  }
+
+  private func use(
+    _ row: BlobRow, for user: Identifier, in subject: SubjectID, as slot: String, _ writer: any Writer
+  ) throws -> StoredFile {
     let isNew = try writer.execute(
       """
       INSERT INTO media_uses (blob_id, subject, slot, user_id, id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
-      """, id, subject.text, slot, user, core.kit.identifiers.next())
+      """, row.id, subject.text, slot, user, core.kit.identifiers.next())
     if isNew == 1 {
-      try core.kit.blobs.references.add(row.content, by: ContentOwner.use(id, subject.text, slot), in: writer)
+      try core.kit.blobs.references.add(row.content, by: ContentOwner.use(row.id, subject.text, slot), in: writer)
     }
     return StoredFile(row)
   }
