@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import Identity
 import RPC
 import Refusals
 import SocialAPI
@@ -272,6 +273,41 @@ import Testing
     await expectRefusal(.permissionDenied, "PERMISSION_DENIED") {
       try await scene.ada.moderation.watchQueue(WatchQueueRequest()).responses.next()
     }
+    await scene.world.close()
+  }
+
+  @Test func `whoever blocks somebody can report what was said before; whoever was blocked cannot`() async throws {
+    let scene = try await Scene()
+    let (world, ada, bob, moe) = (scene.world, scene.ada, scene.bob, scene.moe)
+    let eve = try await world.user("eve")
+    let place = try await world.thing(of: eve)
+    let (bobs, adas) = (try await bob.comment("bad words", on: place), try await ada.comment("hello", on: place))
+    try await ada.block(bob.text)
+    let report = try await ada.report(bobs.id, .harassment, "he said my street")
+    await expectRefusal(.notFound, "NOT_FOUND") { try await bob.report(adas.id) }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await bob.report(ada.text) }
+    try await bob.block(ada.text)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await ada.report(bob.text) }
+    // What was written about it goes with either account; the decision stays.
+    try await moe.decide(report.id, .act, .remove)
+    try await world.erase(bob)
+    let words: [String] = try await world.database.read { reader in
+      try reader.rows("SELECT r.text || r.appeal_text || d.note FROM social_reports r, social_decisions d") { $0[0] }
+    }
+    #expect(words == [""])
+    #expect(try await ada.cases(aboutMe: false).map(\.state) == [.actioned])
+    await world.close()
+  }
+
+  @Test func `a moderator's stream ends with the role`() async throws {
+    let scene = try await Scene()
+    let stream = scene.may.moderation.watchQueue(WatchQueueRequest())
+    _ = try await stream.responses.next()
+    let people = scene.world.identity.people
+    let may = scene.may.id
+    try await scene.world.database.write { try people.revoke("social.moderator", from: may, on: nil, in: $0) }
+    try await scene.ada.report(scene.bob.text)
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await stream.responses.next() }
     await scene.world.close()
   }
 

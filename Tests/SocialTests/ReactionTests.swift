@@ -102,6 +102,8 @@ import Testing
     let subject = try world.kit.subjects.parse(thing, field: "")
     let limits = SocialLimits()
     try await bob.react(.like, to: thing)
+    let stream = bob.watchCounters(thing)
+    #expect(try await stream.responses.next()?.counters?.likes == 1)
     // The same user takes it back on another node.
     for (node, like) in [(3, false), (3, true), (3 + Int(limits.counterParts), true), (0, false)] {
       let core = try world.other(node: node)
@@ -118,6 +120,10 @@ import Testing
       try reader.rows("SELECT value FROM social_counters WHERE subject_id = $1 ORDER BY part", subject.id) { $0[0] }
     }
     #expect(parts == [0, 0])
+    // Of what other nodes have done, those who watch here learn when they look.
+    world.social.core.board.wakeAll()
+    #expect(try await stream.responses.next()?.counters?.likes == 0)
+    stream.cancel()
     #expect(try await world.counters(thing) == [:])
     #expect(try await world.broken().isEmpty)
     await world.close()

@@ -99,15 +99,24 @@ struct SocialRecords: PersonalRecords {
     return !ids.isEmpty
   }
 
-  /// What was decided stays, without words. The numbers in it are nobody's by now.
+  /// What was decided stays, without words: neither the user's own nor those of others about the user's things. The numbers
+  /// in it are nobody's by now.
   private func eraseReports(_ user: Identifier, _ writer: any Writer) throws -> Bool {
-    try writer.execute("UPDATE social_reports SET text = '' WHERE reporter_id = $1 AND text <> ''", user)
-    try writer.execute(
+    let rows: [(target: Identifier, id: Identifier)] = try writer.rows(
       """
-      UPDATE social_reports SET appeal_text = ''
-      WHERE appealed_by = $1 AND appeal_text <> '' AND (reporter_id = $1 OR owner_id = $1)
-      """, user)
-    return false
+      SELECT r.target_id, r.id FROM social_reports r
+      WHERE (r.reporter_id = $1 OR r.owner_id = $1) AND (r.text <> '' OR r.appeal_text <> '' OR EXISTS (
+        SELECT 1 FROM social_decisions d WHERE d.target_id = r.target_id AND d.report_id = r.id AND d.note <> ''))
+      LIMIT $2
+      """, user, core.limits.erasedAtOnce
+    ) { ($0[0], $0[1]) }
+    for (target, id) in rows {
+      try writer.execute(
+        "UPDATE social_reports SET text = '', appeal_text = '' WHERE target_id = $1 AND id = $2", target, id)
+      try writer.execute(
+        "UPDATE social_decisions SET note = '' WHERE target_id = $1 AND report_id = $2 AND note <> ''", target, id)
+    }
+    return !rows.isEmpty
   }
 
   func export(

@@ -92,6 +92,13 @@ extension SocialCore {
     try unfollow(SubjectID(IDKind.user, user), by: other, in: writer)
   }
 
+  /// Whether a user has blocked another one, whatever that one has done.
+  func hasBlocked(_ user: Identifier, _ other: Identifier, in reader: any Reader) throws -> Bool {
+    try reader.exists(
+      "SELECT 1 FROM social_barriers WHERE user_id = $1 AND other_id = $2 AND kind = $3", user, other,
+      Barrier.block.rawValue)
+  }
+
   /// Takes a block or mute back; nothing if there is none.
   func lower(_ barrier: Barrier, against other: Identifier, by user: Identifier, in writer: any Writer) throws {
     try writer.execute(

@@ -23,7 +23,7 @@ extension SocialCore {
   func report(
     _ target: SubjectID, _ policy: Policy, _ text: String, by caller: Caller, in writer: any Writer
   ) throws -> ReportRow {
-    let owner = try kit.subjects.visible(target, to: caller, in: writer).facts.owner
+    let owner = try reportable(target, by: caller, in: writer).owner
     guard owner != caller.user else { throw KitError.selfTarget }
     try take("reports", of: caller.user, limit: limits.reportsPerDay, in: writer)
     let row = ReportRow(
@@ -31,6 +31,19 @@ extension SocialCore {
     guard try row.insert(in: writer) else { throw SocialError.reportExists }
     try publish(row, in: writer)
     return row
+  }
+
+  /// What is known of a thing that somebody sees, or would see but for a block of his or her own: whoever blocks somebody may
+  /// report what was said before.
+  private func reportable(_ target: SubjectID, by caller: Caller, in reader: any Reader) throws -> SubjectFacts {
+    if try kit.subjects.isVisible(target, to: caller, in: reader) {
+      return try kit.subjects.visible(target, to: caller, in: reader).facts
+    }
+    guard let kind = kit.subjects[target], let facts = try kind.facts(of: target.id, in: reader),
+      try kind.canView(target.id, by: caller, in: reader), let owner = facts.owner,
+      try !hasBlocked(owner, caller.user, in: reader), try hasBlocked(caller.user, owner, in: reader)
+    else { throw KitError.notFound(target.kind) }
+    return facts
   }
 
   /// Has people look at a text that a program does not like.

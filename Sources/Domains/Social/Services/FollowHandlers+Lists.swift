@@ -127,8 +127,7 @@ extension SocialCore {
   fileprivate func mayKnow(_ other: Identifier, _ caller: Caller, in reader: any Reader) throws -> Bool {
     let subject = SubjectID(IDKind.user, other)
     guard let kind = kit.subjects[subject], try kind.canView(other, by: caller, in: reader) else { return false }
-    return try !reader.exists(
-      "SELECT 1 FROM social_barriers WHERE user_id = $1 AND other_id = $2 AND kind = 1", other, caller.user)
+    return try !hasBlocked(other, caller.user, in: reader)
   }
 }
 

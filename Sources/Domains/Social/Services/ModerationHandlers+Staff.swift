@@ -45,6 +45,8 @@ extension ModerationHandlers {
     _ request: WatchQueueRequest, responses: ResponseWriter<WatchQueueResponse>, context: ServerContext
   ) async throws {
     let core = core
+    let caller = try context.requireCaller()
+    let roles = context.method.policy.roles
     try await kit.watch(
       core.queueTopic, resumeToken: request.resumeToken, responses, context,
       snapshot: { reader -> ReportList in
@@ -57,7 +59,11 @@ extension ModerationHandlers {
       first: { list, token in .send(WatchQueueResponse(.snapshot(list), token)) },
       heartbeat: { WatchQueueResponse() },
       read: { event, reader -> Report? in
-        try ReportRow.find(Identifier(rawValue: Int64(bigEndian: event.payload)), in: reader).map {
+        // Whoever is no moderator any more gets nothing more of what people have reported.
+        guard try core.kit.authority.roles(of: caller.user, in: reader).holds(anyOf: roles) else {
+          throw KitError.permissionDenied
+        }
+        return try ReportRow.find(Identifier(rawValue: Int64(bigEndian: event.payload)), in: reader).map {
           try core.message($0, in: reader)
         }
       },
