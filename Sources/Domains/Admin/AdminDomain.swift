@@ -5,14 +5,14 @@ public import RPC
 public import Storage
 public import Streaming
 
-/// What staff sets while the server runs: flags, the switches of methods, tables of dated rows. And the arithmetic of
-/// planned loads.
+/// What staff sets while the server runs: flags, the switches of methods, tables of dated rows. The arithmetic of planned
+/// loads. And admission queues, which have no service of their own: other domains have.
 ///
 ///     let admin = AdminDomain(kit: kit, flags: kinds.flatMap { $0.flags }, tables: kinds.flatMap { $0.tables }, methods: paths)
 ///     let access = AccessInterceptor(…, switches: admin.switches)
 public struct AdminDomain: Domain {
   public static let name = "admin"
-  public static var migrations: [Migration] { AdminSchema.migrations }
+  public static var migrations: [Migration] { AdminSchema.migrations + QueueSchema.migrations }
   public static var tables: [TableDefinition] { [NodeRates.table] }
   public static var descriptors: [[UInt8]] { [AdminAPIDescriptors.serializedFileDescriptorSet] }
 
@@ -26,13 +26,23 @@ public struct AdminDomain: Domain {
   private let kit: Kit
   private let handlers: AdminHandlers
   private let loop = BackgroundLoop()
+  let admissions: AdmissionQueue
+  let runner: QueueRunner
 
   /// - Parameters:
   ///   - flags: those that all domains declare.
   ///   - tables: those that all domains declare, this one's among them.
   ///   - methods: all methods that can be switched off, as `octet.jobs.v1.JobService/ListJobs`.
   public init(kit: Kit, flags: [FlagDeclaration], tables: [TableDefinition], methods: [String]) {
+    self.init(kit: kit, flags: flags, tables: tables, methods: methods, limits: QueueLimits())
+  }
+
+  init(
+    kit: Kit, flags: [FlagDeclaration], tables: [TableDefinition], methods: [String], limits: QueueLimits
+  ) {
     self.kit = kit
+    admissions = AdmissionQueue(kit: kit, limits: limits)
+    runner = QueueRunner(admissions)
     board = FlagBoard(database: kit.database, clock: kit.clock)
     handlers = AdminHandlers(
       kit: kit, board: board, flags: FlagCatalog(flags: flags, methods: methods),
@@ -49,6 +59,13 @@ public struct AdminDomain: Domain {
   /// What other domains look things up in.
   public var tables: any Tables { TableBook() }
 
+  /// What other domains let people wait with.
+  public var queue: any Queue { admissions }
+
+  public var sweeps: [any Sweep] { [QueueSweep(limits: admissions.limits, clock: kit.clock)] }
+
+  public var personalRecords: (any PersonalRecords)? { QueueRecords(queue: admissions) }
+
   public var topicRetention: [String: TopicRetention] { [String(AdminHandlers.flagTopic.kind): Self.eventRetention] }
 
   public func register(in registry: inout ServiceRegistry) { handlers.register(in: &registry) }
@@ -61,6 +78,7 @@ public struct AdminDomain: Domain {
   /// Loads the flags, and follows what other nodes put.
   public func start() async throws {
     try await board.catchUp()
+    runner.start()
     guard kit.others != nil else { return }
     loop.start { [loop, board] in
       while !loop.isStopping {
@@ -71,5 +89,8 @@ public struct AdminDomain: Domain {
     }
   }
 
-  public func stop() async { await loop.stop() }
+  public func stop() async {
+    await loop.stop()
+    await runner.stop()
+  }
 }

@@ -38,26 +38,45 @@ final class AdminWorld: Sendable {
   static let stranger = Identifier(rawValue: 2)
   static let estimate = "octet.admin.v1.AdminService/EstimateCapacity"
 
-  init() async throws {
+  private let root = SecretKey.random()
+
+  init(limits: QueueLimits = QueueLimits()) async throws {
     database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + AdminDomain.migrations, clock: clock)
-    let root = SecretKey.random()
-    kit = Kit(
-      database: database, hub: TopicHub(database: EdgeDatabase(database), clock: clock, key: root), clock: clock,
-      identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
-      keys: try ServerKeys(root: root),
-      authority: doors, log: Log(level: .error),
-      others: OtherNodes(bus: nil, node: 0, database: database, clock: clock, random: SeededRandomSource(seed: 2)),
-      audit: trail)
-    admin = Self.node(kit)
+    kit = try Self.kit(node: 0, database, clock, root, doors, trail)
+    admin = Self.node(kit, limits)
     try await admin.board.catchUp()
   }
 
+  /// - Parameter number: of the node; nil for one that is alone.
+  private static func kit(
+    node number: Int?, _ database: any Database, _ clock: ManualClock, _ root: SecretKey, _ doors: OpenDoors,
+    _ trail: NotedTrail
+  ) throws -> Kit {
+    // Of its own for each process, which is known by it.
+    let random = SystemRandomSource()
+    return Kit(
+      database: database, hub: TopicHub(database: EdgeDatabase(database), clock: clock, key: root), clock: clock,
+      identifiers: IdentifierGenerator(clock: clock, node: number ?? 0), random: random,
+      keys: try ServerKeys(root: root), authority: doors, log: Log(level: .error),
+      others: number.map {
+        OtherNodes(
+          bus: nil, node: $0, database: database, clock: clock, random: random)
+      }, audit: trail)
+  }
+
+  /// Another process on the same database.
+  /// - Parameter number: of the node; nil for one that is alone.
+  func process(_ number: Int?, limits: QueueLimits = QueueLimits()) throws -> AdminDomain {
+    Self.node(try Self.kit(node: number, database, clock, root, doors, trail), limits)
+  }
+
   /// Another node on the same database.
-  static func node(_ kit: Kit) -> AdminDomain {
+  static func node(_ kit: Kit, _ limits: QueueLimits = QueueLimits()) -> AdminDomain {
     AdminDomain(
       kit: kit, flags: [Pizza.isOpen.declaration, Pizza.slices.declaration, Pizza.topping.declaration],
-      tables: AdminDomain.tables + [Pizza.menu], methods: AdminServiceMethods.all.map { String($0.path.dropFirst()) })
+      tables: AdminDomain.tables + [Pizza.menu], methods: AdminServiceMethods.all.map { String($0.path.dropFirst()) },
+      limits: limits)
   }
 
   /// - Parameters:
