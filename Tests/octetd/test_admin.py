@@ -103,12 +103,13 @@ def test_commands(octet):
     on = octet("admin", "put-flag", "--name", method, "--etag", "1", "--rules", '{"value": {"boolean": true}}')
     assert on.code == 0, on.error
     assert octet("audit", "list-heads").code == 0
-    row = octet("admin", "put-table-row", "--table", "admin.node_rates", "--key", "writes", "--values", 'per_second={"integer": 5000}')
+    put_row = ("admin", "put-table-row", "--table", "admin.node_rates", "--key", "writes")
+    row = octet(*put_row, "--values", 'per_second={"integer": 5000}')
     assert row.code == 0, row.error
     rows = octet("admin", "list-table-rows", "--table", "admin.node_rates").json()
     assert rows["rows"][0]["values"]["per_second"] == {"integer": "5000"}
     assert octet("admin", "estimate-capacity", *load).json()["writeNodes"] == "7"
-    overlapping = octet("admin", "put-table-row", "--table", "admin.node_rates", "--key", "writes")
+    overlapping = octet(*put_row)
     assert overlapping.code == 9 and "TABLE_OVERLAP" in overlapping.error
     help_text = octet("admin", "--help").out
     assert "Computes what a planned load comes to" in help_text

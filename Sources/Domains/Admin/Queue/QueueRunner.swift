@@ -10,6 +10,7 @@ final class QueueRunner: Sendable {
   private let queue: AdmissionQueue
   private let ownership: Ownership?
   private let lines = Locked<[Identifier: QueueLine]>([:])
+  private let ownsAny = Locked(false)
   private var kit: Kit { queue.kit }
   private var limits: QueueLimits { queue.limits }
 
@@ -49,7 +50,14 @@ final class QueueRunner: Sendable {
     try await queue.presence.write(to: kit.database, at: kit.clock.now())
     let clock = kit.clock
     let live = try await kit.database.read { try EventRow.live(at: clock.now(), in: $0) }
-    for (event, lease) in try await owned(live) { try await run(event, lease) }
+    for (event, lease) in try await owned(live) {
+      do {
+        try await run(event, lease)
+      } catch is LeaseLost {
+        // Another node goes on with it; this one's other queues and streams are not kept waiting.
+        continue
+      }
+    }
     let followed = queue.followers.events
     for event in followed { try await tell(event) }
     let needed = Set(live.map(\.id)).union(followed)
@@ -60,8 +68,11 @@ final class QueueRunner: Sendable {
   /// Those that this node opens and calls; all of them if there is no other node.
   private func owned(_ live: [EventRow]) async throws -> [(EventRow, Lease?)] {
     guard let ownership else { return live.map { ($0, nil) } }
+    // Where there are no queues, nothing is written for them.
+    guard !live.isEmpty || ownsAny.withLock({ $0 }) else { return [] }
     let byThing = Dictionary(uniqueKeysWithValues: live.map { ("\($0.id.rawValue)", $0) })
     let owned = try await ownership.round(live.map { "\($0.id.rawValue)" })
+    ownsAny.withLock { $0 = !owned.isEmpty }
     return owned.compactMap { owned in byThing[owned.thing].map { ($0, owned.lease) } }
   }
 
