@@ -154,7 +154,7 @@ let programs: [Target] = [
       "StoragePostgreSQL", "StorageSQLite", "Streaming", "TransactionShapes", "DomainKit", "WellKnownTypes",
       "GoogleRPC", "OctetTypes",
     ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
-  program("octet", ["Base", "ProtobufRuntime", "RPC", "HTTP2"]),
+  program("octet", ["Base", "Cryptography", "ProtobufRuntime", "RPC", "HTTP2"]),
   program(
     "octet-interop",
     [

@@ -56,6 +56,15 @@ def test_a_person_logs_in_and_out(octet):
     assert octet("rides", "list").code == 16
 
 
+def test_a_login_after_many_failed_ones_solves_a_puzzle(octet):
+    assert octet("identity", "register", "--handle", "cli_guessed", "--password", PASSWORD).code == 0
+    for _ in range(5):
+        assert octet("login", "cli_guessed", stdin="wrong\n").code == 16
+    result = octet("login", "cli_guessed", stdin=PASSWORD + "\n")
+    assert result.code == 0 and "solving a puzzle" in result.error, result.error
+    assert octet("rides", "list").json() == {}
+
+
 def test_errors_carry_reason_and_violations(octet):
     log_in(octet, "cli_erring")
     missing = octet("rides", "get", "ride_0000000000001")

@@ -43,6 +43,10 @@ struct IdentityAudit {
           GROUP BY user_id, role, resource HAVING COUNT(*) > 1
           """),
       try report(
+        3, "a code has at most \(CodeRow.wrongTriesLimit) wrong tries", over: "identity_codes", kind: IDKind.code,
+        violations: "SELECT id FROM identity_codes WHERE wrong_tries < 0 OR wrong_tries > $1",
+        CodeRow.wrongTriesLimit.sqlValue),
+      try report(
         4, "passwords are kept as Argon2id hashes, contacts sealed", over: "identity_users", kind: IDKind.user,
         violations: """
           SELECT id FROM identity_users WHERE state <> 5 AND password_hash NOT LIKE '$argon2id$%'

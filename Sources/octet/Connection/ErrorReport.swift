@@ -39,6 +39,11 @@ struct ErrorReport {
     }
   }
 
+  /// The reason in an error's ErrorInfo; nil for an error without one.
+  static func reason(of error: RPCError) -> String? {
+    error.details.first { $0.typeURL.hasSuffix("/google.rpc.ErrorInfo") }.map { Fields($0.value).text(1) }
+  }
+
   /// The lines of one message of google.rpc. What is malformed is shown as far as it goes.
   private static func lines(of detail: ErrorDetail) -> [String] {
     let fields = Fields(detail.value)

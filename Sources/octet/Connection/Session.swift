@@ -1,4 +1,5 @@
 import Base
+import Cryptography
 import ProtobufRuntime
 import RPC
 
@@ -41,13 +42,39 @@ extension Client {
 
   /// Logs in and keeps the tokens.
   func logIn(name: String, password: String, device: String) async throws {
-    let reply = try await callSession(
-      "Login",
-      JSONText.object([
-        ("requestId", .string(RequestID.make())), ("loginName", .string(name)), ("password", .string(password)),
-        ("device", .object([("name", .string(device))])),
-      ]))
+    let request = JSONText.object([
+      ("requestId", .string(RequestID.make())), ("loginName", .string(name)), ("password", .string(password)),
+      ("device", .object([("name", .string(device))])),
+    ])
+    let reply: DynamicMessage
+    do {
+      reply = try await callSession("Login", request)
+    } catch let error as RPCError where ErrorReport.reason(of: error) == "CHALLENGE_REQUIRED" {
+      let solution = try await solveChallenge(for: "Login")
+      var options = try await callOptions(authenticated: false)
+      try options.metadata.add("octet-challenge", solution)
+      reply = try await callSession("Login", request, options: options)
+    }
     try keep(reply, user: reply.message("user")?.text("handle") ?? name)
+  }
+
+  /// Solves a puzzle for a call of a method of the service: takes a processor for a moment, or some.
+  private func solveChallenge(for method: String) async throws -> String {
+    let challenge = try await callSession(
+      "GetChallenge", JSONText.object([("method", .string("\(Self.sessionService)/\(method)"))]))
+    let bits = challenge.integer("zero_bits") ?? 0
+    guard challenge.text("algorithm") == "sha256", bits <= UInt32.bitWidth else {
+      throw LocalError("the server wants a puzzle solved that this program does not know")
+    }
+    Output.note("solving a puzzle, as there were many failed logins")
+    let token = challenge.text("token")
+    var number = 0
+    while true {
+      let solution = "\(token):\(number)"
+      let hash = Hash.sha256(Array(solution.utf8))
+      if hash.prefix(4).reduce(UInt32(0), { $0 << 8 | UInt32($1) }).leadingZeroBitCount >= bits { return solution }
+      number += 1
+    }
   }
 
   /// Ends the session and forgets the tokens, also if the server does not answer.
