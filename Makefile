@@ -40,7 +40,7 @@ STORAGE_TESTS := ^StorageTests
 CONFORMANCE_TESTS := ^StorageTests\..*Conformance
 SEARCH_TESTS := ^StorageTests\.Search
 STORE_TESTS := ^(Blobs|NATS)Tests
-HOUSE_TESTS := ^(Streaming|DomainKit|Identity|Chat|Notify|Jobs|Admin|Rides|Social|Media|Audit)Tests
+HOUSE_TESTS := ^(Streaming|DomainKit|Identity|Chat|Notify|Jobs|Admin|Rides|Social|Media|Search|Audit)Tests
 
 unit-test: generate ## the Swift tests (debug build); those of topics and domains on both engines
 	swift build --build-tests

@@ -3,7 +3,7 @@ import PackageDescription
 
 /// The consumer systems that octetd serves. Each has `Protos/octet/<domain>/v1`, a generated `<Domain>API`
 /// module, `Sources/Domains/<Domain>` and `Tests/<Domain>Tests`.
-let domains = ["Identity", "Chat", "Notify", "Jobs", "Admin", "Rides", "Social", "Media", "Audit"]
+let domains = ["Identity", "Chat", "Notify", "Jobs", "Admin", "Rides", "Social", "Media", "Search", "Audit"]
 
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),

@@ -35,6 +35,9 @@ public protocol Domain: Sendable {
   /// The kinds of its things that the shared modules may serve; none by default.
   var subjects: [any SubjectKind] { get }
 
+  /// The kinds of its things that are found by their words; none by default.
+  var findables: [any FindableKind] { get }
+
   /// Whom others may tell something by its knowledge; none by default.
   var audiences: [any AudienceSource] { get }
 
@@ -68,6 +71,7 @@ extension Domain {
   public static var descriptors: [[UInt8]] { [] }
   public var topicRetention: [String: TopicRetention] { [:] }
   public var subjects: [any SubjectKind] { [] }
+  public var findables: [any FindableKind] { [] }
   public var audiences: [any AudienceSource] { [] }
   public var letters: [any LetterSource] { [] }
   public var sweeps: [any Sweep] { [] }

@@ -18,6 +18,8 @@ public struct Kit: Sendable {
   public let subjects: SubjectRegistry
   /// What users are to each other. Nothing, where there is no social domain.
   public let community = CommunityLink()
+  /// What is found by its words. Nothing, where there is no search domain.
+  public let findables = FindablesLink()
   /// What all domains keep about people.
   public let personalRecords = PersonalRecordsRegistry()
   /// The zones that places and people are in.
@@ -54,6 +56,7 @@ public struct Kit: Sendable {
     self.others = others
     library = blobs
     subjects = SubjectRegistry(community: community)
+    subjects.observe(findables)
     self.audit = audit ?? NoAudit()
   }
 }

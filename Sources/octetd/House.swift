@@ -15,6 +15,7 @@ import Notify
 import OctetTypes
 import ProtobufRuntime
 import Rides
+import Search
 import Social
 import Storage
 import StoragePostgreSQL
@@ -58,7 +59,7 @@ struct House: Sendable {
   /// Those that a server has, each after those whose tables it refers to.
   static let kinds: [any Domain.Type] = [
     IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, AdminDomain.self, RidesDomain.self,
-    SocialDomain.self, MediaDomain.self,
+    SocialDomain.self, MediaDomain.self, SearchDomain.self,
     AuditDomain.self,
   ]
 
@@ -127,12 +128,15 @@ struct House: Sendable {
         kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer())
       kit.community.link(to: social.community)
       kit.subjects.observe(social.observer)
+      let search = SearchDomain(kit: kit, timers: timers)
+      kit.findables.link(to: search.findables)
       let checked: [any Domain] = [
-        identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social, media,
+        identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social, media, search,
       ]
       domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })
       notify.register(letters: domains.flatMap { $0.letters })
+      search.register(kinds: domains.flatMap { $0.findables })
       for domain in domains {
         kit.subjects.register(domain.subjects)
         if let records = domain.personalRecords { kit.personalRecords.register(records) }

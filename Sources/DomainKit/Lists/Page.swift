@@ -37,11 +37,14 @@ public struct Page: Sendable {
     if case .integer(let id) = after?.first { Identifier(rawValue: id) } else { Identifier(rawValue: .max) }
   }
 
+  /// The token of a page that begins after a key.
+  public func token(after key: [SQLValue]) -> String { PageToken.encode(key, query: query, keys: keys) }
+
   /// Cuts the fetched rows to the page, and makes the token of the next one; empty if there is none.
   /// - Parameter key: the values that the query orders by: integers and texts.
   public func cut<Item>(_ rows: [Item], key: (Item) -> [SQLValue]) -> (items: [Item], nextPageToken: String) {
     guard rows.count > size else { return (rows, "") }
-    return (Array(rows[..<size]), PageToken.encode(key(rows[size - 1]), query: query, keys: keys))
+    return (Array(rows[..<size]), token(after: key(rows[size - 1])))
   }
 }
 

@@ -49,6 +49,8 @@ public struct IdentityDomain: Domain {
   /// How people are reached.
   public var contacts: any Contacts { IdentityContacts(authority: core.authority) }
 
+  public var findables: [any FindableKind] { [FindableUsers()] }
+
   public var subjects: [any SubjectKind] {
     [UserSubject(community: core.kit.community), VerificationSubject(), ExportSubject(clock: core.kit.clock)]
   }

@@ -6,7 +6,7 @@ internal import Foundation
 /// documents.
 extension SearchIndex: Sweep {
   /// Rows of each table in a transaction, a megabyte: some 5 ms.
-  private static let rowsAtOnce = 512
+  static let rowsAtOnce = 512
   /// After this a merge counts as given up, and what it was to replace is merged by others.
   private static let patience = Duration.seconds(600)
   /// So long the rows of replaced segments stay, for transactions that have seen them and do not read a snapshot.
@@ -180,7 +180,7 @@ extension SearchIndex: Sweep {
 
   /// Removes some rows of a segment that has been replaced.
   /// - Returns: whether there was one.
-  private func removeRetired(_ database: any Database) async throws -> Bool {
+  func removeRetired(_ database: any Database) async throws -> Bool {
     let before = clock.now() - Self.keeping
     let retired: Int64? = try await database.read { [collection] in
       try $0.first(

@@ -104,6 +104,20 @@ extension SearchIndex {
   private static let idsAtOnce = 64
   private static let manyIDs = placeholders(from: 2, count: idsAtOnce)
 
+  /// Whether the index holds exactly this of the document. For audits.
+  public func holds(_ document: SearchDocument, in reader: any Reader) throws -> Bool {
+    try entry(of: document.id, reader) == content(of: document).entry.bytes
+  }
+
+  /// Whether the index holds a document.
+  public func holds(_ id: Int64, in reader: any Reader) throws -> Bool { try entry(of: id, reader) != nil }
+
+  private func entry(of id: Int64, _ reader: any Reader) throws -> [UInt8]? {
+    try reader.first(
+      "SELECT entry FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, id
+    ) { $0[0] }
+  }
+
   // MARK: - Content
 
   /// BM25's saturation of repeated words, and how much length counts; the customary values.
@@ -131,11 +145,22 @@ extension SearchIndex {
     var words: [String: Int64] = [:]
     for (word, (frequency, isFragment)) in frequencies {
       let key = wordKey(word)
-      terms[key] = Self.impact(boost * frequency * (Self.saturation + 1) / (frequency + norm))
-      if !isFragment { words[word] = key }
+      let impact = Self.impact(boost * frequency * (Self.saturation + 1) / (frequency + norm))
+      terms[key] = impact
+      if isFragment { continue }
+      if document.isPersonal {
+        for start in Self.starts(of: word) { terms[startKey(start)] = max(terms[startKey(start)] ?? 0, impact) }
+      } else {
+        words[word] = key
+      }
     }
     for tag in document.tags { terms[tagKey(tag)] = Self.impact(boost) }
     return (words, SearchEntry(terms: terms, numbers: document.numbers))
+  }
+
+  /// Beginnings of a word by which it is completed without being in the vocabulary.
+  private static func starts(of word: String) -> [String] {
+    (1..<max(1, min(word.count, SearchLimits.personalStart + 1))).map { String(word.prefix($0)) }
   }
 
   private static func impact(_ value: Double) -> UInt16 {

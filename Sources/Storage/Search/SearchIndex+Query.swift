@@ -40,6 +40,18 @@ extension SearchIndex {
     return SearchPage(hits: shown, next: next, isComplete: isComplete, facets: scan.counts)
   }
 
+  /// How many documents there are, those included that were removed since their segment was made.
+  public func count(in reader: any Reader) throws -> Int64 {
+    let sealed: Int64? = try reader.first(
+      "SELECT CAST(COALESCE(sum(documents), 0) AS BIGINT) FROM octet_search_segments WHERE collection = $1 AND state = 1",
+      collection
+    ) { $0[0] }
+    let fresh: Int64? = try reader.first(
+      "SELECT count(*) FROM octet_search_fresh WHERE collection = $1", collection
+    ) { $0[0] }
+    return (sealed ?? 0) + (fresh ?? 0)
+  }
+
   /// The words of a query within its limits.
   private func checked(_ query: SearchQuery, _ pageSize: Int) throws(SearchError) -> [SearchText.Word] {
     guard query.text.utf8.count <= SearchLimits.queryBytes else { throw .queryTooLong }
@@ -66,6 +78,7 @@ extension SearchIndex {
         let completions = try completions(word.text, reader)
         areAll = completions.areAll
         for key in completions.words.map({ wordKey($0.word) }) where !keys.contains(key) { keys.append(key) }
+        keys.append(startKey(word.text))
       }
       try source.open(keys, reader)
       let frequency = keys.reduce(0) { $0 + source.frequency($1) }

@@ -241,7 +241,7 @@ extension SearchIndex {
     + (0..<weighedAtOnce).map { "(prefix = $\(3 + 2 * $0) AND rank = $1 AND word = $\(4 + 2 * $0))" }
     .joined(separator: " OR ")
 
-  private func prefixes(of word: String) -> [Int64] {
+  func prefixes(of word: String) -> [Int64] {
     (1...max(1, min(word.count, Self.listedPrefix))).map { prefixKey(String(word.prefix($0))) }
   }
 }

@@ -84,6 +84,8 @@ extension SearchIndex {
   /// Terms are stored as a hash. The lowest bit parts tags from words, so that no word that a stranger can choose
   /// passes for a tag.
   func wordKey(_ word: String) -> Int64 { key("w", word) & ~1 }
+  /// Of what a personal document's word begins with.
+  func startKey(_ start: String) -> Int64 { key("s", start) & ~1 }
   func tagKey(_ tag: String) -> Int64 { key("t", tag) | 1 }
   func prefixKey(_ prefix: String) -> Int64 { key("p", prefix) }
   func remainderKey(_ remainder: String) -> Int64 { key("r", remainder) }

@@ -56,6 +56,9 @@ public enum SearchLimits {
   /// Segments of one size that are merged into one.
   public static let mergedSegments = 16
 
+  /// Characters by which a word of a personal document is completed: each costs the document a term.
+  public static let personalStart = 12
+
   /// Documents of the largest segment that is made by merging.
   public static let segmentDocuments = 1 << 20
 

@@ -9,15 +9,20 @@ public struct SearchDocument: Sendable {
   public var numbers: [Int64]
   /// A factor of the relevance, from 1/16 to 16.
   public var boost: Double
+  /// Its words are about a person: they are stored as hashes alone, so that nothing of them is left when the document
+  /// is gone. They are found, and completed, but not suggested.
+  public var isPersonal: Bool
 
   public init(
-    id: Int64, texts: [String: String], tags: [String] = [], numbers: [Int64] = [], boost: Double = 1
+    id: Int64, texts: [String: String], tags: [String] = [], numbers: [Int64] = [], boost: Double = 1,
+    isPersonal: Bool = false
   ) {
     self.id = id
     self.texts = texts
     self.tags = tags
     self.numbers = numbers
     self.boost = boost
+    self.isPersonal = isPersonal
   }
 }
 

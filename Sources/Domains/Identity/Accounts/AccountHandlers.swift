@@ -96,6 +96,7 @@ struct AccountHandlers: AccountService {
       try writer.execute("UPDATE identity_users SET state = $2 WHERE id = $1", id, state.rawValue)
       // Nobody could prove anything while the account was suspended.
       if state == .new { try core.prolongNew(id, in: writer) }
+      try core.kit.subjects.visibilityChanged(of: SubjectID(IDKind.user, id), in: writer)
       var changed = User(stored: user)
       changed.state = UserState(state)
       return changed
@@ -169,6 +170,7 @@ extension IdentityCore {
         """, id, contact.kind, seal(contact, of: id, with: userKey),
         lookup(contact), now)
     }
+    try kit.findables.update(SubjectID(IDKind.user, id), in: writer)
     guard let row = try UserRow.find(id, in: writer) else { preconditionFailure("a user was written and is not there") }
     return row
   }

@@ -61,6 +61,7 @@ struct Closing: Sendable {
   }
 
   private func changed(_ user: UserRow, in writer: any Writer) throws -> UserRow {
+    try kit.subjects.visibilityChanged(of: SubjectID(IDKind.user, user.id), in: writer)
     guard let changed = try UserRow.find(user.id, in: writer) else { preconditionFailure("a held user is gone") }
     return changed
   }

@@ -51,6 +51,7 @@ struct IdentityRecords: PersonalRecords {
       WHERE id = $1
       """, user, UserRow.State.erased.rawValue, [UInt8](), UserLevel.none.rawValue, core.kit.clock.now())
     core.authority.noteErased(user, in: writer)
+    try core.kit.subjects.visibilityChanged(of: SubjectID(IDKind.user, user), in: writer)
     try core.kit.audit.record(
       AuditEntry(.word("account.erased"), by: .server, on: SubjectID(IDKind.user, user)), in: writer)
     return false

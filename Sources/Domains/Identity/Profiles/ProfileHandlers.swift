@@ -56,6 +56,7 @@ struct ProfileHandlers: ProfileService {
         // Somebody else took it meanwhile.
         throw IdentityError.handleTaken
       }
+      try kit.findables.update(SubjectID(IDKind.user, old.id), in: writer)
       guard let changed = try UserRow.find(old.id, in: writer) else { throw KitError.sessionEnded }
       return Profile(changed, isOwn: true)
     }

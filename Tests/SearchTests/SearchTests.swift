@@ -1,0 +1,255 @@
+import Base
+import DomainKit
+import RPC
+import Refusals
+import SearchAPI
+import Storage
+import Testing
+
+@testable import Search
+
+@Suite struct SearchTests {
+  private func withLibrary(isCatalogued: Bool = true, _ body: (Library) async throws -> Void) async throws {
+    let library = try await Library(isCatalogued: isCatalogued)
+    do {
+      try await body(library)
+    } catch {
+      await library.database.close()
+      throw error
+    }
+    await library.database.close()
+  }
+
+  private func search(_ text: String, pageSize: Int32 = 0, token: String = "") -> SearchRequest {
+    var request = SearchRequest()
+    (request.text, request.pageSize, request.pageToken) = (text, pageSize, token)
+    return request
+  }
+
+  private func reindex(_ library: Library, _ id: String = newRequestID()) async throws -> IndexState {
+    var request = ReindexRequest()
+    request.requestID = id
+    return try await library.client(Library.staff).reindex(request)
+  }
+
+  @Test func `invariant 7: a thing is found from the commit that shows it on, until the commit that hides it`()
+    async throws
+  {
+    try await withLibrary { library in
+      let book = try await library.put("Red Shoes")
+      #expect(try await library.titles("shoes red") == ["Red Shoes"])
+      #expect(try await library.titles("shoes", by: nil) == ["Red Shoes"])
+      try await library.put("Red Shoes", state: 1, id: book)
+      #expect(try await library.titles("shoes").isEmpty)
+      try await library.put("Blue Boots", id: book)
+      #expect(try await library.titles("shoes").isEmpty)
+      #expect(try await library.titles("boots") == ["Blue Boots"])
+      try await library.remove(book)
+      #expect(try await library.titles("boots").isEmpty)
+      #expect(try await library.violations.isEmpty)
+    }
+  }
+
+  @Test func `hits are judged when they are shown, and pages fill up in the place of those that are not shown`() async throws {
+    try await withLibrary { library in
+      for number in 0..<60 { try await library.put("Lamp \(number)", state: number % 2 == 0 ? 2 : 0) }
+      let page = try await library.client().search(search("lamp", pageSize: 20))
+      #expect(page.hits.count >= 15)
+      #expect(try await library.titles("lamp", pageSize: 7).count == 30)
+      #expect(try await library.titles("lamp", pageSize: 7, by: Library.staff).count == 60)
+    }
+  }
+
+  @Test func `acceptance 12: 500 commits between two pages repeat no hit, miss none and show nothing hidden`()
+    async throws
+  {
+    try await withLibrary { library in
+      var books: [Identifier] = []
+      for number in 0..<60 { books.append(try await library.put("Lamp \(number)")) }
+      let first = try await library.client().search(search("lamp", pageSize: 20))
+      let shown = Set(first.hits.map(\.title))
+      let others = (0..<60).filter { !shown.contains("Lamp \($0)") }
+      let hidden = Set(others.prefix(10))
+      for number in hidden { try await library.put("Lamp \(number)", state: 1, id: books[number]) }
+      for number in 0..<490 { try await library.put("Lamp of others \(number)") }
+      var titles = first.hits.map(\.title)
+      var token = first.nextPageToken
+      while !token.isEmpty {
+        let page = try await library.client().search(search("lamp", pageSize: 20, token: token))
+        titles += page.hits.map(\.title)
+        token = page.nextPageToken
+      }
+      let expected = Set((0..<60).filter { !hidden.contains($0) }.map { "Lamp \($0)" })
+      #expect(titles.count == expected.count && Set(titles) == expected)
+    }
+  }
+
+  @Test func `hits are narrowed by kind and tags, and counted by tags`() async throws {
+    try await withLibrary { library in
+      for title in ["A lamp", "B lamp", "A chair lamp"] { try await library.put(title) }
+      var request = search("lamp")
+      (request.kind, request.countedTags) = ("book", ["letter/a", "letter/b", "letter/c"])
+      let all = try await library.client().search(request)
+      #expect(all.hits.count == 3 && all.counts.map(\.count) == [2, 1, 0] && !all.estimated)
+      request.tags = ["letter/b"]
+      #expect(try await library.client().search(request).hits.map(\.title) == ["B lamp"])
+      request.kind = "ride"
+      #expect(try await library.client().search(request).hits.isEmpty)
+      var listing = SearchRequest()
+      listing.kind = "book"
+      #expect(try await library.client().search(listing).hits.count == 3)
+    }
+  }
+
+  @Test func `refuses what cannot be looked for`() async throws {
+    try await withLibrary { library in
+      for request in [SearchRequest(), search(" - "), search(Array(repeating: "w", count: 20).joined(separator: " "))] {
+        await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await library.client().search(request) }
+      }
+      await expectRefusal(.invalidArgument, "BAD_PAGE_TOKEN") {
+        try await library.client().search(search("lamp", token: "nonsense"))
+      }
+    }
+  }
+
+  @Test func `words are suggested, names of people are found and completed but not suggested, and leave nothing`()
+    async throws
+  {
+    try await withLibrary { library in
+      try await library.put("Wonderful lamps")
+      let person = try await library.put("Bartholomew Quux", isPersonal: true)
+      var request = SuggestRequest()
+      request.text = "wonderfl"
+      #expect(try await library.client().suggest(request).suggestions.map(\.word) == ["wonderful"])
+      request.text = "barth"
+      #expect(try await library.client().suggest(request).suggestions.isEmpty)
+      #expect(try await library.titles("quux bartholomew") == ["Bartholomew Quux"])
+      #expect(try await library.titles("qu", completing: true) == ["Bartholomew Quux"])
+      #expect(try await library.titles("qu").isEmpty)
+      try await library.remove(person)
+      let left = try await library.database.read { reader in
+        try ["words", "new_words", "prefixes", "typos"].reduce(0) { sum, table in
+          let sql = "SELECT count(*) FROM octet_search_\(table) WHERE word LIKE 'bart%' OR word LIKE 'quux%'"
+          return try sum + (reader.first(sql) { $0[0] } ?? 0)
+        }
+      }
+      #expect(left == 0)
+      #expect(
+        try await library.database.read { try $0.exists("SELECT 1 FROM search_rows WHERE title LIKE 'Bart%'") } == false
+      )
+    }
+  }
+
+  @Test func `a new index is searched when it is whole, and nothing of the old one is left`() async throws {
+    try await withLibrary { library in
+      var books: [Identifier] = []
+      for number in 0..<(Rebuild.atOnce + 10) { books.append(try await library.put("Lamp \(number)")) }
+      let page = try await library.client().search(search("lamp", pageSize: 10))
+      let before = try await library.client(Library.staff).getIndexState(GetIndexStateRequest())
+      let id = newRequestID()
+      let begun = try await reindex(library, id)
+      #expect(begun.generation == before.generation && begun.rebuild?.generation == before.generation + 1)
+      await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await reindex(library) }
+      // A part is in the new index; changes go into both, in front of what was looked at and behind.
+      try await library.timers.runDue()
+      for number in [0, Rebuild.atOnce + 5] { try await library.put("Torch \(number)", id: books[number]) }
+      try await library.remove(books[1])
+      #expect(try await library.titles("torch").count == 2)
+      try await library.work()
+      let after = try await library.client(Library.staff).getIndexState(GetIndexStateRequest())
+      #expect(after.generation == before.generation + 1 && after.rebuild == nil)
+      #expect(try await library.titles("torch").count == 2)
+      #expect(try await library.titles("lamp", pageSize: 100).count == books.count - 3)
+      await expectRefusal(.outOfRange, "PAGE_EXPIRED") {
+        try await library.client().search(search("lamp", pageSize: 10, token: page.nextPageToken))
+      }
+      #expect(try await reindex(library, id) == begun)
+      #expect(try await library.violations.isEmpty)
+      try await library.sweep()
+      #expect(try await library.count("search_generations") == 1)
+      #expect(try await library.count("search_rows") == books.count - 1)
+      #expect(try await library.count("octet_search_documents") == books.count - 1)
+      // What is left belongs to the one index that is searched.
+      for table in ["words", "new_words", "fresh", "segments"] {
+        let owners: Int? = try await library.database.read {
+          try $0.first("SELECT count(DISTINCT collection) FROM octet_search_\(table)") { $0[0] }
+        }
+        #expect(owners ?? 0 <= 1)
+      }
+      #expect(try await library.titles("torch").count == 2)
+      #expect(try await library.violations.isEmpty)
+    }
+  }
+
+  @Test func `a server that has more kinds of things than its index builds it anew when it starts`() async throws {
+    try await withLibrary(isCatalogued: false) { library in
+      try await library.start()
+      try await library.put("Lamp")
+      #expect(try await library.titles("lamp").isEmpty)
+      try await library.catalogue()
+      #expect(try await library.titles("lamp") == ["Lamp"])
+      let state = try await library.client(Library.staff).getIndexState(GetIndexStateRequest())
+      try await library.start()
+      #expect(try await library.client(Library.staff).getIndexState(GetIndexStateRequest()) == state)
+      #expect(state.documents == 1 && state.generation == 2)
+    }
+  }
+
+  @Test
+  func `invariant 11: changes of one thing by many at once, while the index is built anew, leave what the rows say`()
+    async throws
+  {
+    try await withLibrary { library in
+      var books: [Identifier] = []
+      for number in 0..<40 { books.append(try await library.put("Lamp \(number)")) }
+      _ = try await reindex(library)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for worker in 0..<8 {
+          group.addTask { [books] in
+            for step in 0..<20 {
+              let book = books[(worker + step * 3) % 10]
+              try await library.put("Torch \(worker) \(step)", state: (worker + step) % 3 == 0 ? 1 : 0, id: book)
+            }
+          }
+        }
+        group.addTask { for _ in 0..<20 { _ = try await library.timers.runDue() } }
+        try await group.waitForAll()
+      }
+      #expect(try await library.violations.isEmpty)
+      try await library.work()
+      #expect(try await library.violations.isEmpty)
+      let state = try await library.client(Library.staff).getIndexState(GetIndexStateRequest())
+      #expect(state.rebuild == nil && state.generation > 1)
+    }
+  }
+
+  @Test(arguments: [
+    "UPDATE test_books SET title = 'Torch'", "DELETE FROM test_books", "UPDATE search_rows SET digest = $1",
+    "DELETE FROM octet_search_documents", "UPDATE octet_search_documents SET entry = $1",
+  ])
+  func `invariant 11: the audit finds what does not fit`(damage: String) async throws {
+    try await withLibrary { library in
+      let book = try await library.put("Lamp")
+      #expect(try await library.violations.isEmpty)
+      try await library.database.write { writer in
+        _ = try writer.execute(damage, damage.contains("$1") ? [.blob([0, 0])] : [])
+      }
+      #expect(try await library.violations == [book.text(kind: "book")])
+    }
+  }
+
+  @Test func `only staff builds the index anew`() async throws {
+    try await withLibrary { library in
+      var request = ReindexRequest()
+      request.requestID = newRequestID()
+      await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await library.client().reindex(request) }
+    }
+  }
+
+  @Test func `the error table is as documented`() {
+    #expect(
+      FindingError.samples.map { "\($0.mapping.reason) \($0.mapping.code)" } == [
+        "PAGE_EXPIRED OUT_OF_RANGE", "INVALID_REQUEST INVALID_ARGUMENT",
+      ])
+  }
+}

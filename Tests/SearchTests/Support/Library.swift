@@ -1,0 +1,173 @@
+import Base
+import Cryptography
+import DomainKit
+import PostgreSQLServer
+import RPC
+import SearchAPI
+import Storage
+import Streaming
+
+@testable import Search
+
+/// A server with the search domain and one domain whose books are found.
+final class Library: Sendable {
+  let clock = ManualClock()
+  let database: any Database
+  let kit: Kit
+  let timers: Timers
+  let search: SearchDomain
+  private let transport: InProcessTransport
+
+  static let staff = Identifier(rawValue: 1)
+  static let reader = Identifier(rawValue: 2)
+
+  private static let books = Migration(
+    "test_books", 1, "books",
+    sql: """
+      -- state: 0 on the shelf, 1 hidden, 2 found, but shown to staff alone
+      CREATE TABLE test_books (id INTEGER PRIMARY KEY, title TEXT NOT NULL, state INTEGER NOT NULL, personal INTEGER
+        NOT NULL)
+      """)
+
+  /// - Parameter isCatalogued: whether the search domain knows of books already.
+  init(isCatalogued: Bool = true) async throws {
+    database = try await EngineUnderTest.openTemporary(
+      migrations: TopicStore.migrations + SearchDomain.migrations + [Self.books], clock: clock)
+    let root = SecretKey.random()
+    let random = SeededRandomSource(seed: 1)
+    timers = Timers(database: database, clock: clock, random: random)
+    let doors = Doors()
+    kit = Kit(
+      database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
+      identifiers: IdentifierGenerator(clock: clock), random: random, keys: try ServerKeys(root: root),
+      authority: doors, log: Log(level: .error))
+    kit.subjects.register([BookSubject()])
+    search = SearchDomain(kit: kit, timers: timers)
+    kit.findables.link(to: search.findables)
+    var registry = ServiceRegistry()
+    search.register(in: &registry)
+    let access = AccessInterceptor(authority: doors, keys: kit.keys, clock: clock)
+    transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
+    if isCatalogued { try await catalogue() }
+  }
+
+  /// Tells the search domain of books, and lets it build its index.
+  func catalogue() async throws {
+    search.register(kinds: [FindableBooks()])
+    try await start()
+  }
+
+  func start() async throws {
+    try await search.start()
+    try await work()
+  }
+
+  /// Does what is due until nothing is.
+  func work() async throws { while try await timers.runDue() > 0 {} }
+
+  func sweep() async throws {
+    clock.advance(by: .seconds(3600))
+    for sweep in search.sweeps { while try await sweep.step(database) {} }
+  }
+
+  func client(_ user: Identifier? = Library.reader) -> SearchServiceClient {
+    let (keys, clock) = (kit.keys, clock)
+    let credentials = CallCredentials { _ in
+      var metadata = Metadata()
+      if let user {
+        let token = AccessToken(user: user, session: user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
+        try metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: keys))
+      }
+      return metadata
+    }
+    return SearchServiceClient(
+      RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock))
+  }
+
+  // MARK: - Books
+
+  /// Adds a book, or changes the one with this id, as its domain would.
+  @discardableResult
+  func put(_ title: String, state: Int = 0, id: Identifier? = nil, isPersonal: Bool = false) async throws -> Identifier
+  {
+    let id = id ?? kit.identifiers.next()
+    try await kit.database.write { [kit] writer in
+      try writer.execute(
+        """
+        INSERT INTO test_books (id, title, state, personal) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (id) DO UPDATE SET title = excluded.title, state = excluded.state
+        """, id, title, state, isPersonal)
+      try kit.subjects.visibilityChanged(of: SubjectID("book", id), in: writer)
+    }
+    return id
+  }
+
+  func remove(_ id: Identifier) async throws {
+    try await kit.database.write { [kit] writer in
+      try writer.execute("DELETE FROM test_books WHERE id = $1", id)
+      try kit.findables.update(SubjectID("book", id), in: writer)
+    }
+  }
+
+  /// The titles of all hits, page by page.
+  func titles(
+    _ text: String, pageSize: Int32 = 0, completing: Bool = false, by user: Identifier? = Library.reader
+  ) async throws -> [String] {
+    var request = SearchRequest()
+    (request.text, request.pageSize, request.completesLastWord) = (text, pageSize, completing)
+    var titles: [String] = []
+    repeat {
+      let page = try await client(user).search(request)
+      titles += page.hits.map(\.title)
+      request.pageToken = page.nextPageToken
+    } while !request.pageToken.isEmpty
+    return titles
+  }
+
+  var violations: [String] { get async throws { try await search.checkInvariants().flatMap(\.violations) } }
+
+  func count(_ table: String) async throws -> Int {
+    try await database.read { try $0.first("SELECT count(*) FROM \(table)") { $0[0] } } ?? 0
+  }
+}
+
+struct FindableBooks: FindableKind {
+  var prefix: String { "book" }
+
+  func entry(of id: Identifier, in reader: any Reader) throws -> FindableEntry? {
+    try reader.first("SELECT title, personal FROM test_books WHERE id = $1 AND state <> 1", id) { row in
+      let title: String = row[0]
+      return FindableEntry(
+        title: title, tags: ["letter/\(title.prefix(1).lowercased())"], isPersonal: row[1])
+    }
+  }
+
+  func things(after id: Identifier, limit: Int, in reader: any Reader) throws -> [Identifier] {
+    try reader.rows("SELECT id FROM test_books WHERE id > $1 ORDER BY id LIMIT $2", id, limit) { $0[0] }
+  }
+}
+
+private struct BookSubject: SubjectKind {
+  var prefix: String { "book" }
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+    try reader.first("SELECT id FROM test_books WHERE id = $1", id) { _ in SubjectFacts(owner: nil) }
+  }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    let state: Int? = try reader.first("SELECT state FROM test_books WHERE id = $1", id) { $0[0] }
+    return state == 0 || state == 2 && caller?.user == Library.staff
+  }
+}
+
+/// Lets everybody in; staff has `ops`.
+private struct Doors: Authority {
+  func hasEnded(_ session: Identifier) -> Bool { false }
+  func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet { roles(user) }
+  func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet { roles(user) }
+  func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing { Standing(provedAt: Instant(seconds: 0)) }
+
+  private func roles(_ user: Identifier) -> RoleSet {
+    user == Library.staff ? RoleSet([RoleGrant(role: "ops")]) : RoleSet()
+  }
+}
