@@ -111,6 +111,32 @@ import Testing
     #expect(cache[1] == nil && cache[17] == [11])
   }
 
+  @Test func `a node remembers no more octets of lists than it may, those that were used last`() {
+    let (lists, size) = (SearchListCache(bytes: SearchLimits.rememberedListBytes), 1 << 20)
+    let segment = SearchSegment(id: 1, documents: size, lowest: 0, highest: 1)
+    let long = SearchList(
+      total: size, parts: [SearchPostings.Part(first: 0, bytes: [UInt8](repeating: 0, count: size))])
+    let count = Int64(2 * SearchLimits.rememberedListBytes / size)
+    for term in 0..<count { lists.keep([segment.id: long], of: term) }
+    let known = (0..<count).filter { lists.lists(of: $0, in: [segment])[segment.id] != nil }
+    #expect(known.last == count - 1 && known.count >= 16 && known.count * size <= SearchLimits.rememberedListBytes)
+  }
+
+  @Test func `a word about a person is completed from so many letters at most`() async throws {
+    try await withIndex { index, database in
+      let name = String(repeating: "x", count: SearchLimits.personalStart + 2)
+      let person = SearchDocument(id: 1, texts: ["text": name], isPersonal: true)
+      try await database.write { try index.put(person, in: $0) }
+      for (letters, isFound) in [
+        (1, true), (SearchLimits.personalStart, true), (SearchLimits.personalStart + 1, false),
+      ] {
+        let query = SearchQuery(String(name.prefix(letters)), completesLastWord: true)
+        let hits = try await database.read { try index.search(query, pageSize: 10, in: $0).hits }
+        #expect(hits.isEmpty != isFound)
+      }
+    }
+  }
+
   @Test func `a node remembers so many words to be known`() async throws {
     try await withIndex { index, database in
       index.knownWords.withLock { known in
