@@ -53,6 +53,9 @@ public protocol Domain: Sendable {
   /// Looks whether what must always hold does hold, for AuditService.CheckInvariants. Nothing by default.
   func checkInvariants() async throws -> [InvariantCheck]
 
+  /// What it answers beside calls, at the same addresses; nothing by default.
+  var routes: [any PlainRoute] { get }
+
   /// Registers its services.
   func register(in registry: inout ServiceRegistry)
 
@@ -76,6 +79,7 @@ extension Domain {
   public var letters: [any LetterSource] { [] }
   public var sweeps: [any Sweep] { [] }
   public var personalRecords: (any PersonalRecords)? { nil }
+  public var routes: [any PlainRoute] { [] }
   public func checkInvariants() async throws -> [InvariantCheck] { [] }
   public func start() async throws {}
   public func stop() async {}

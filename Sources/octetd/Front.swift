@@ -87,8 +87,10 @@ struct Front: Sendable {
     let addresses = try Self.addresses(configuration)
     let tls = try Self.certificates(configuration.transport)
     do {
-      let acceptor: any RequestAcceptor =
+      let calls: any RequestAcceptor =
         configuration.web ? WebAcceptor(core, pool: pool, cors: configuration.cors) : core
+      let served = house.domains.filter { configuration.serves(type(of: $0).name) }
+      let acceptor = PlainRoutes(served.flatMap { $0.routes }, before: calls)
       server = try HTTP2Server(
         acceptor: acceptor, listen: addresses, tls: tls, limits: configuration.transport.limits, group: group,
         random: house.kit.random)

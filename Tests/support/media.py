@@ -106,3 +106,12 @@ class Uploader(Person):
     def read(self, blob_id, profile=""):
         request = media.ReadBlobRequest(blob_id=blob_id, profile=profile)
         return b"".join(piece.data for piece in self.stream(f"{SERVICE}/ReadBlob", request))
+
+    def sign(self, blob_id, name=""):
+        request = media.SignUrlRequest(blob_id=blob_id, name=name)
+        return self.call(f"{SERVICE}/SignUrl", request).path
+
+    def watch(self, blob_id, timeout=120):
+        """The blob once it is READY or FAILED."""
+        responses = self.stream(f"{SERVICE}/WatchBlob", media.WatchBlobRequest(blob_id=blob_id), timeout=timeout)
+        return [response.blob for response in responses if response.HasField("blob")][-1]

@@ -1,5 +1,6 @@
 import Base
 import Blobs
+import Cryptography
 import DomainKit
 import Storage
 import Streaming
@@ -9,11 +10,16 @@ import Streaming
 struct MediaCore: Sendable {
   let kit: Kit
   let limits: MediaLimits
+  /// Signs URLs.
+  let linkKey: SecretKey
 
   var now: Instant { kit.clock.now() }
 
   /// What becomes of an upload, as encoded `Upload`: each time that a stream takes it up, and its end.
   func topic(ofUpload id: Identifier) -> Topic { Topic("upload", id.text(kind: IDKind.upload)) }
+
+  /// What becomes of a blob, as encoded `WatchBlobResponse`.
+  func topic(ofBlob id: Identifier) -> Topic { Topic("blob", id) }
 }
 
 /// The kind prefixes of the domain's ids.

@@ -14,7 +14,7 @@ public struct MediaDomain: Domain {
 
   /// - Parameter kit: with blobs.
   public init(kit: Kit, limits: MediaLimits = MediaLimits()) {
-    core = MediaCore(kit: kit, limits: limits)
+    core = MediaCore(kit: kit, limits: limits, linkKey: kit.keys.derived(for: "media links 1"))
   }
 
   /// What other domains make files parts of their things with.
@@ -22,7 +22,11 @@ public struct MediaDomain: Domain {
 
   public var sweeps: [any Sweep] { [UploadExpiry(core: core)] }
 
-  public var topicRetention: [String: TopicRetention] { ["upload": TopicRetention(age: core.limits.uploadIdle)] }
+  public var topicRetention: [String: TopicRetention] {
+    ["upload": TopicRetention(age: core.limits.uploadIdle), "blob": TopicRetention(age: core.limits.uploadIdle)]
+  }
+
+  public var routes: [any PlainRoute] { [BlobRoute(core: core)] }
 
   public var personalRecords: (any PersonalRecords)? { MediaRecords(core: core) }
 

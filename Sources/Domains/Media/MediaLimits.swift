@@ -24,6 +24,10 @@ public struct MediaLimits: Sendable {
   /// Things that a blob is part of that are looked at for one that the caller may see. A client that comes by one of more
   /// names it.
   public var subjectsTried = 64
+  /// How long a signed URL is good if its caller does not say, and at most: whoever gets hold of one can use it for so
+  /// long.
+  public var linkLifetime = Duration.seconds(900)
+  public var longestLink = Duration.seconds(3600)
   /// Rows that one transaction of a sweep or an erasure removes.
   public var removedAtOnce = 64
 

@@ -75,5 +75,6 @@ extension MediaCore {
     try writer.execute("DELETE FROM media_blobs WHERE id = $1", row.id)
     try writer.execute(
       "DELETE FROM media_contents WHERE content = $1 AND kind = $2", row.content, row.kind.rawValue)
+    if row.kind != .file { try publishRemoval(of: row.id, in: writer) }
   }
 }
