@@ -112,7 +112,7 @@ struct House: Sendable {
         blobs: library, audit: AuditTrail(clock: clock))
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
-      let media = MediaDomain(kit: kit)
+      let media = MediaDomain(kit: kit, timers: timers, workFolder: data + "/media-work")
       identity = try await IdentityDomain(
         kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: passwordPool),
         roles: Self.kinds.flatMap { $0.roles }, files: media.files, challengeRate: configuration.challengeRate)

@@ -62,7 +62,7 @@ import Testing
     #expect(await exchange(Files(), "/files/none").status == 500)
     #expect(await exchange(Files(), "/files/1", method: "POST").status == 405)
     let short = await exchange(Files(), "/files/short")
-    #expect(short.status == 200 && short.closure == .reset(.cancel))
+    #expect(short.closure == .reset(.cancel) && short.body.count < 10)
     // Calls go on to what answers them.
     #expect(await exchange(Files(), "/other/1").status == 405)
   }

@@ -9,6 +9,7 @@ import Streaming
 /// unless they are `async`.
 struct MediaCore: Sendable {
   let kit: Kit
+  let timers: Timers
   let limits: MediaLimits
   /// Signs URLs.
   let linkKey: SecretKey

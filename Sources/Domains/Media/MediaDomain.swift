@@ -12,10 +12,20 @@ public struct MediaDomain: Domain {
 
   let core: MediaCore
 
-  /// - Parameter kit: with blobs.
-  public init(kit: Kit, limits: MediaLimits = MediaLimits()) {
-    core = MediaCore(kit: kit, limits: limits, linkKey: kit.keys.derived(for: "media links 1"))
+  private let worker: MediaWorker
+
+  /// Sets the handlers of its jobs, so `timers` must not have been started.
+  /// - Parameters:
+  ///   - kit: with blobs.
+  ///   - workFolder: for files that ffmpeg reads and writes, and for nothing else. Emptied at the start.
+  public init(kit: Kit, timers: Timers, workFolder: String, limits: MediaLimits = MediaLimits()) {
+    core = MediaCore(
+      kit: kit, timers: timers, limits: limits, linkKey: kit.keys.derived(for: "media links 1"))
+    worker = MediaWorker(core: core, tools: MediaTools(limits: limits), folder: workFolder)
+    worker.handleJobs()
   }
+
+  public func start() async throws { try await worker.prepareFolder() }
 
   /// What other domains make files parts of their things with.
   public var files: any Files { MediaFiles(core: core) }

@@ -28,6 +28,26 @@ public struct MediaLimits: Sendable {
   /// long.
   public var linkLifetime = Duration.seconds(900)
   public var longestLink = Duration.seconds(3600)
+  /// Pixels of a picture: 50 megapixels is what good cameras give, and takes 200 MB when it is decoded.
+  public var imagePixels = 50_000_000
+  /// Pixels of a frame of a film: 4K and a bit, in any format.
+  public var filmPixels = 10_000_000
+  /// The longest film, and what is let pass beyond: a camera asked for a minute gives a few frames more.
+  public var filmDuration = Duration.seconds(60)
+  public var filmTolerance = Duration.milliseconds(500)
+  /// What a program that looks at a file or makes a rendition may use: some minutes of two processors for the longest film
+  /// on a slow machine, and memory for 4K.
+  public var processingTime = Duration.seconds(600)
+  public var processingSeconds = 900
+  public var processingMemory = 3 << 30
+  /// Greatest rendition in bytes: a minute at the greatest bit rate, twice over. It is read into memory when it is stored.
+  public var renditionBytes = 64 << 20
+  /// What ffprobe may say, in bytes: a line for each packet of a minute at 120 frames a second, and some more.
+  public var probedBytes = 1 << 20
+  /// Attempts at a job that fails for reasons of the server's.
+  public var processingAttempts = 5
+  /// Jobs of a kind that a node does at once.
+  public var jobsAtOnce = 2
   /// Rows that one transaction of a sweep or an erasure removes.
   public var removedAtOnce = 64
 

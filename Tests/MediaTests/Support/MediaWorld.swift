@@ -19,6 +19,7 @@ final class MediaWorld: Sendable {
   let notes = Notes()
   let identifiers: IdentifierGenerator
   let kit: Kit
+  let timers: Timers
   let media: MediaDomain
   private let folder: URL
   private let transport: InProcessTransport
@@ -52,7 +53,10 @@ final class MediaWorld: Sendable {
       identifiers: identifiers, random: SeededRandomSource(seed: 1), keys: try ServerKeys(root: root),
       authority: people, log: Log(level: .error),
       blobs: BlobLibrary(store: store, database: edge, clock: clock, random: SystemRandomSource()))
-    media = MediaDomain(kit: kit, limits: limits)
+    timers = Timers(database: database, clock: clock, random: SeededRandomSource(seed: 2))
+    media = MediaDomain(
+      kit: kit, timers: timers, workFolder: folder.appending(path: "work").path, limits: limits)
+    try await media.start()
     kit.subjects.register([notes])
     var registry = ServiceRegistry()
     media.register(in: &registry)
@@ -72,6 +76,16 @@ final class MediaWorld: Sendable {
   /// The store of blobs as another process has it.
   func openStoreAgain() async throws -> FolderBlobStore {
     try await FolderBlobStore.open(path: folder.appending(path: "blobs").path)
+  }
+
+  /// Does all jobs that are due, and those that they set.
+  func process() async throws {
+    while try await timers.runDue() > 0 {}
+  }
+
+  /// What the programs of the jobs have left behind.
+  func workFiles() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "work").path)
   }
 
   func user() -> Identifier { identifiers.next() }

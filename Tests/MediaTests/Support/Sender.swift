@@ -40,7 +40,9 @@ struct Sender: Sendable {
   @discardableResult
   func send(_ content: [UInt8], _ kind: BlobKind = .file) async throws -> String {
     let stream = try await open(try await create(content, kind).id)
-    try await stream.send(content)
+    for start in stride(from: 0, to: content.count, by: 1 << 20) {
+      try await stream.send(Array(content[start..<min(start + (1 << 20), content.count)]), at: Int64(start))
+    }
     return try await stream.completed().blobID
   }
 

@@ -21,12 +21,15 @@ extension MediaCore {
 
   /// The blob of a content: a new one, or the one that it is. Without a share it goes with the next look at its shares.
   func blob(of content: BlobID, size: UInt64, kind: BlobKind, in writer: any Writer) throws -> Identifier {
-    let fresh = BlobRow(id: kit.identifiers.next(), content: content, kind: kind, size: Int64(size), state: .ready)
+    let fresh = BlobRow(
+      id: kit.identifiers.next(), content: content, kind: kind, size: Int64(size),
+      state: kind == .file ? .ready : .probing)
     let isNew = try writer.execute(
       "INSERT INTO media_contents (content, kind, blob_id) VALUES ($1, $2, $3) ON CONFLICT (content, kind) DO NOTHING",
       content, kind.rawValue, fresh.id)
     if isNew == 1 {
       try fresh.insert(in: writer)
+      if kind != .file { try startProcessing(fresh.id, in: writer) }
       return fresh.id
     }
     // Whoever takes the last share away at this moment holds the row; then the blob is gone and this one is new.
@@ -34,7 +37,17 @@ extension MediaCore {
       "SELECT blob_id FROM media_contents WHERE content = $1 AND kind = $2", content, kind.rawValue
     ) { $0[0] }
     guard let known else { throw RetryTransaction() }
+    try retryIfFailed(known, in: writer)
     return known
+  }
+
+  /// Whoever uploads what has failed wants it tried again: the server may have learnt since.
+  private func retryIfFailed(_ id: Identifier, in writer: any Writer) throws {
+    guard var row = try BlobRow.lock(id, in: writer), row.state == .failed else { return }
+    (row.state, row.failure) = (.probing, "")
+    try row.update(in: writer)
+    try startProcessing(id, in: writer)
+    try publish(row, in: writer)
   }
 
   /// The blob, whose shares nobody else changes before the commit.
@@ -65,14 +78,10 @@ extension MediaCore {
       try writer.exists("SELECT 1 FROM media_holdings WHERE blob_id = $1 LIMIT 1", row.id)
       || writer.exists("SELECT 1 FROM media_uses WHERE blob_id = $1 LIMIT 1", row.id)
     if isShared { return }
-    let renditions: [(String, BlobID)] = try writer.rows(
-      "SELECT profile, content FROM media_renditions WHERE blob_id = $1 AND content IS NOT NULL", row.id
-    ) { ($0[0], $0[1]) }
-    for (profile, content) in renditions {
-      try kit.blobs.references.remove(content, by: ContentOwner.rendition(row.id, profile), in: writer)
-    }
-    try writer.execute("DELETE FROM media_renditions WHERE blob_id = $1", row.id)
+    // First, so that a job that is about to store a rendition either has done so or finds no blob.
     try writer.execute("DELETE FROM media_blobs WHERE id = $1", row.id)
+    try removeRenditions(of: row.id, in: writer)
+    try timers.cancel(MediaWorker.probeKind, key: row.id.text(kind: IDKind.blob), in: writer)
     try writer.execute(
       "DELETE FROM media_contents WHERE content = $1 AND kind = $2", row.content, row.kind.rawValue)
     if row.kind != .file { try publishRemoval(of: row.id, in: writer) }
