@@ -254,6 +254,7 @@ let fuzzTargets: [Target] =
 
 /// What the tests of a domain have beside: the other domains that it is wired with.
 let domainTestExtras: [String: [Target.Dependency]] = [
+  "Chat": ["Notify"],
   "Identity": ["Audit", "Blobs", "Chat", "ChildProcess", "Couriers", "Notify"], "Notify": ["Couriers"],
   "Rides": ["ChatAPI", "Chat", "Notify"], "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI"],
 ]

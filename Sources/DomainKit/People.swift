@@ -13,6 +13,13 @@ public protocol People: Sendable {
   /// How a user wants to be dealt with; the defaults for one who has said nothing, or is unknown.
   func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences
 
+  /// What the device is known by that a caller's session was begun on: the same for all accounts on it. Nil for a session
+  /// without a device that has proved its key.
+  func device(of caller: Caller, in reader: any Reader) throws -> DeviceHash?
+
+  /// The devices that a user has signed in on; the newest hundred.
+  func devices(of user: Identifier, in reader: any Reader) throws -> [DeviceHash]
+
   /// What a user is allowed now.
   func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet
 
@@ -21,6 +28,15 @@ public protocol People: Sendable {
 
   /// Takes a role back; a repeat changes nothing.
   func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws
+}
+
+/// What a device is known by: a keyed hash of its public key.
+public typealias DeviceHash = [UInt8]
+
+/// For people whose devices nobody knows.
+extension People {
+  public func device(of caller: Caller, in reader: any Reader) throws -> DeviceHash? { nil }
+  public func devices(of user: Identifier, in reader: any Reader) throws -> [DeviceHash] { [] }
 }
 
 /// How a person is shown to others.

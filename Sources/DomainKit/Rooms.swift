@@ -8,9 +8,11 @@ public import Storage
 public protocol Rooms: Sendable {
   /// Opens a room in the caller's transaction. If the subject has one of that kind that is open, that one gets the
   /// members.
+  /// - Throws: `KitError.limitExceeded` for more members than a room can have.
   func open(_ plan: RoomPlan, in writer: any Writer) throws -> Identifier
 
   /// Says who is in the room from now on. Streams of those who were and are not any more end with NOT_FOUND.
+  /// - Throws: `KitError.limitExceeded`.
   func setMembers(_ room: Identifier, to members: [Identifier], in writer: any Writer) throws
 
   /// Closes a room for good; its streams end with OK. Closing a closed one changes nothing.
@@ -19,11 +21,35 @@ public protocol Rooms: Sendable {
   /// The newest room of a subject; nil if it never had one.
   func room(_ kind: RoomKind, about subject: String, in reader: any Reader) throws -> RoomState?
 
+  /// Whether a user looks after the room: owns it, or was made a moderator. Those who may moderate by another right are
+  /// judged by the caller. Moderators need not wait in slow mode.
+  func isModerator(_ user: Identifier, of room: Identifier, in reader: any Reader) throws -> Bool
+
+  /// Makes a user a moderator, or one no more. A repeat changes nothing.
+  func setModerator(_ user: Identifier, _ isModerator: Bool, of room: Identifier, in writer: any Writer) throws
+
+  /// Changes what holds for posts from now on, also on open screens.
+  func setRules(_ rules: RoomRules, of room: Identifier, in writer: any Writer) throws
+
+  /// Takes a message away, also from open screens, and for good: nobody gets its text again. A repeat changes nothing.
+  /// - Parameter message: `msg_…`.
+  /// - Throws: `KitError.notFound`.
+  func deleteMessage(_ message: Identifier, from room: Identifier, in writer: any Writer) throws
+
+  /// Bars a user from posting, with all accounts on the devices that the user has signed in on. A ban of somebody who is
+  /// banned gives it a new end.
+  /// - Parameter until: when it ends; nil for never.
+  /// - Throws: `KitError.selfTarget` for the room's owner.
+  func ban(_ user: Identifier, from room: Identifier, until: Instant?, in writer: any Writer) throws
+
+  /// Ends a user's ban, and that of the devices. A repeat changes nothing.
+  func unban(_ user: Identifier, from room: Identifier, in writer: any Writer) throws
+
   /// Carries one chat stream, until the client half-closes, the room closes or the call ends.
   ///
   /// - Parameters:
   ///   - first: the first frame of the client, which the caller has read to learn which room is meant.
-  ///   - access: whether the caller must be a member.
+  ///   - access: by what the caller may be there.
   /// - Throws: `KitError.notFound` for strangers, `.invalid` for frames out of order, the errors of resume tokens.
   func converse(
     in room: Identifier, access: RoomAccess, first: ClientFrame, over frames: ChatFrames, _ context: ServerContext
@@ -44,13 +70,28 @@ public struct RoomPlan: Sendable {
   /// The printed id of what the room is about.
   public var subject: String
   public var members: [Identifier]
-  /// The least time between two posts of one author; nil for none.
-  public var slowMode: Duration?
+  /// Whose it is; nil for nobody's.
+  public var owner: Identifier?
+  public var rules: RoomRules
 
-  public init(_ kind: RoomKind, about subject: String, members: [Identifier], slowMode: Duration? = nil) {
+  public init(
+    _ kind: RoomKind, about subject: String, members: [Identifier], owner: Identifier? = nil,
+    rules: RoomRules = RoomRules()
+  ) {
     self.kind = kind
     self.subject = subject
     self.members = members
+    self.owner = owner
+    self.rules = rules
+  }
+}
+
+/// What holds for posts in a room.
+public struct RoomRules: Sendable, Equatable {
+  /// The least time between two posts of one author; nil for none.
+  public var slowMode: Duration?
+
+  public init(slowMode: Duration? = nil) {
     self.slowMode = slowMode
   }
 }
@@ -66,16 +107,31 @@ public struct RoomState: Sendable, Equatable {
   }
 }
 
-/// Who may be on a stream.
+/// By what somebody may be on a stream.
 public enum RoomAccess: Sendable {
-  /// Members only.
+  /// As a member.
   case member
-  /// Somebody whose right was judged elsewhere, such as staff.
+  /// By a right that was judged elsewhere, such as that of staff.
   case visitor
+  /// By what the room's kind asks, judged again at each post and each push: those who may see its subject in a room
+  /// about a live stream or a thread, its user and support in a support room, members in others.
+  case ofKind
 }
 
 /// A row of a stream is a request of its own; the generator knows only those of whole calls as such.
-extension Post: MutatingRequest {}
+extension RoomPost: MutatingRequest {
+  public var requestID: String { post?.requestID ?? "" }
+  public var actedOnID: String { roomID }
+}
+
+/// Where texts go that people have to look at. The social domain's moderation implements it.
+public protocol ReviewQueue: Sendable {
+  /// Puts a text in the queue in the transaction that shows it.
+  /// - Parameters:
+  ///   - subject: the thing that has the text, such as `msg_…`.
+  ///   - author: who wrote it.
+  func review(_ subject: SubjectID, by author: Identifier, _ score: ToxicityScore, in writer: any Writer) throws
+}
 
 /// How a domain's own method carries chat frames: its messages wrap them.
 public struct ChatFrames: Sendable {

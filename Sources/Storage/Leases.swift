@@ -43,22 +43,30 @@ public final class Leases: Sendable {
     }
     if isTaken { return nil }
     return try await database.write { writer in
-      let now = clock.now()
-      // The fence follows the clock, so that it rises even when the row was removed.
-      let fence: Int64? = try writer.first(
-        """
-        INSERT INTO octet_leases (name, holder, fence, expires_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (name) DO UPDATE SET
-          fence = CASE WHEN octet_leases.holder = excluded.holder AND octet_leases.expires_at > excluded.fence
-            THEN octet_leases.fence
-            WHEN octet_leases.fence < excluded.fence THEN excluded.fence ELSE octet_leases.fence + 1 END,
-          holder = excluded.holder, expires_at = excluded.expires_at
-        WHERE octet_leases.holder = excluded.holder OR octet_leases.expires_at <= excluded.fence
-        RETURNING fence
-        """, name, holder, now, now + duration
-      ) { $0[0] }
-      return fence.map { Lease(name: name, fence: $0, expiresAt: now + duration) }
+      try Self.acquire(name, by: holder, for: duration, from: clock.now(), in: writer)
     }
+  }
+
+  /// Takes a lease in the caller's transaction, for somebody else than this process: a user, say. It is free, has expired
+  /// or is the holder's already; the fence rises unless it is still the holder's.
+  /// - Returns: nil if another holder has it.
+  public static func acquire(
+    _ name: String, by holder: String, for duration: Duration, from now: Instant, in writer: any Writer
+  ) throws -> Lease? {
+    // The fence follows the clock, so that it rises even when the row was removed.
+    let fence: Int64? = try writer.first(
+      """
+      INSERT INTO octet_leases (name, holder, fence, expires_at) VALUES ($1, $2, $3, $4)
+      ON CONFLICT (name) DO UPDATE SET
+        fence = CASE WHEN octet_leases.holder = excluded.holder AND octet_leases.expires_at > excluded.fence
+          THEN octet_leases.fence
+          WHEN octet_leases.fence < excluded.fence THEN excluded.fence ELSE octet_leases.fence + 1 END,
+        holder = excluded.holder, expires_at = excluded.expires_at
+      WHERE octet_leases.holder = excluded.holder OR octet_leases.expires_at <= excluded.fence
+      RETURNING fence
+      """, name, holder, now, now + duration
+    ) { $0[0] }
+    return fence.map { Lease(name: name, fence: $0, expiresAt: now + duration) }
   }
 
   /// Prolongs a lease from now, while nobody else has taken it.
@@ -76,11 +84,13 @@ public final class Leases: Sendable {
 
   /// Gives a lease back, so that others need not wait for its end. Does nothing if it is lost already.
   public func release(_ lease: Lease) async throws {
-    try await database.write { writer in
-      // The row stays, so that the fence goes on.
-      _ = try writer.execute(
-        "UPDATE octet_leases SET expires_at = 0 WHERE name = $1 AND fence = $2", lease.name, lease.fence)
-    }
+    try await database.write { try Self.release(lease.name, fence: lease.fence, in: $0) }
+  }
+
+  /// Gives a lease back in the caller's transaction. Does nothing if it is lost already.
+  public static func release(_ name: String, fence: Int64, in writer: any Writer) throws {
+    // The row stays, so that the fence goes on.
+    try writer.execute("UPDATE octet_leases SET expires_at = 0 WHERE name = $1 AND fence = $2", name, fence)
   }
 
   /// A transaction that commits only if the lease is still held: until the commit nobody else can take it.

@@ -116,18 +116,21 @@ struct House: Sendable {
       identity = try await IdentityDomain(
         kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: passwordPool),
         roles: Self.kinds.flatMap { $0.roles }, files: media.files, challengeRate: configuration.challengeRate)
-      let chat = ChatDomain(kit: kit, people: identity.people)
       let notify = NotifyDomain(
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
         kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log))
+      let scorer = WordScorer()
+      let social = SocialDomain(
+        kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer)
+      let chat = ChatDomain(
+        kit: kit, people: identity.people, notices: notify.notices, scorer: scorer, reviews: social.reviews)
       rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
       admin = AdminDomain(
         kit: kit, flags: Self.kinds.flatMap { $0.flags }, tables: Self.kinds.flatMap { $0.tables },
         methods: try Self.methodPaths())
-      let social = SocialDomain(
-        kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer())
       kit.community.link(to: social.community)
       kit.subjects.observe(social.observer)
+      kit.subjects.observe(chat.observer)
       let search = SearchDomain(kit: kit, timers: timers)
       kit.findables.link(to: search.findables)
       let checked: [any Domain] = [

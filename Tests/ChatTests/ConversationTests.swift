@@ -17,7 +17,7 @@ private let support = Identifier(rawValue: 3)
 
 @Suite struct ConversationTests {
   private func room(_ lounge: Lounge, slowMode: Duration? = nil) async throws -> Identifier {
-    let plan = RoomPlan(.ride, about: "ride_1", members: [ada, eve], slowMode: slowMode)
+    let plan = RoomPlan(.ride, about: "ride_1", members: [ada, eve], rules: RoomRules(slowMode: slowMode))
     return try await lounge.write { try lounge.rooms.open(plan, in: $0) }
   }
 
@@ -34,7 +34,7 @@ private let support = Identifier(rawValue: 3)
     #expect(message.authorName == "User 1" && message.authorID == ada.text(kind: "user"))
     // The author hears it too, as one of all.
     #expect(try await first.message().0 == message)
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `numbers are dense while many post, and a joiner gets tail and live without gap or repeat`() async throws {
@@ -52,7 +52,7 @@ private let support = Identifier(rawValue: 3)
     var numbers = joined.messages.map(\.number)
     while numbers.last ?? 0 < 100 { numbers.append(try await joiner.message().0.number) }
     #expect(numbers == Array((numbers.first ?? 0)...100))
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `a client that comes back with its token misses nothing and repeats nothing`() async throws {
@@ -63,7 +63,7 @@ private let support = Identifier(rawValue: 3)
     _ = try await reader.joined()
     for number in 1...3 { try await first.post("message \(number)") }
     let (_, token) = try await reader.message()
-    reader.call.cancel()
+    reader.cancel()
     for number in 4...5 { try await first.post("message \(number)") }
     while try await first.message().0.number < 5 {}
     let again = try await lounge.enter(room, as: eve, resumeToken: token)
@@ -71,7 +71,7 @@ private let support = Identifier(rawValue: 3)
     var numbers: [Int64] = []
     while numbers.count < 4 { numbers.append(try await again.message().0.number) }
     #expect(numbers == [2, 3, 4, 5])
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `refuses a resume token of another room and one that is too old`() async throws {
@@ -93,7 +93,7 @@ private let support = Identifier(rawValue: 3)
     await expectRefusal(.outOfRange, "RESUME_TOKEN_TOO_OLD") {
       try await lounge.enter(room, as: ada, resumeToken: token).next()
     }
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `slow mode, texts and repeats are answered by rows, and the stream goes on`() async throws {
@@ -112,6 +112,7 @@ private let support = Identifier(rawValue: 3)
     try await guest.post("another text", requestID: id)
     #expect(try await guest.refusal() == "REQUEST_ID_REUSED")
     lounge.clock.advance(by: .seconds(1))
+    #expect(ChatLimits().textLength == 2000)
     for text in [String(repeating: "ä", count: 2001), " \n\u{3000}"] {
       try await guest.post(text)
       #expect(try await guest.refusal() == "TEXT_REFUSED")
@@ -119,7 +120,7 @@ private let support = Identifier(rawValue: 3)
     try await guest.post(String(repeating: "ä", count: 2000))
     guard case .postAccepted(let last) = try await guest.answer() else { throw Unexpected() }
     #expect(last.number == 2)
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `a room that closes ends its streams in order`() async throws {
@@ -137,7 +138,7 @@ private let support = Identifier(rawValue: 3)
       guard let frame = try await late.next(), case .closed = frame.frame else { throw Unexpected() }
       #expect(try await late.next() == nil)
     }
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `strangers do not enter, and whoever is no member any more hears nothing more`() async throws {
@@ -151,7 +152,7 @@ private let support = Identifier(rawValue: 3)
     try await other.post("She is gone")
     await expectRefusal(.notFound, "NOT_FOUND") { try await guest.next() }
     #expect(try await lounge.enter(room, as: support).joined().0.roomID == room.text(kind: "room"))
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `a visitor whose right was judged elsewhere hears and speaks, and is no member by it`() async throws {
@@ -161,7 +162,7 @@ private let support = Identifier(rawValue: 3)
     try await guest.post("May I help?")
     #expect(try await guest.message().0.number == 1)
     await expectRefusal(.notFound, "NOT_FOUND") { try await lounge.enter(room, as: support).next() }
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `an ended session neither hears nor speaks`() async throws {
@@ -175,7 +176,7 @@ private let support = Identifier(rawValue: 3)
     #expect(try await guest.refusal() == "SESSION_ENDED")
     try await other.post("Who is there?")
     await expectRefusal(.unauthenticated, "SESSION_ENDED") { try await guest.next() }
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `the first frame is join, and the only one`() async throws {
@@ -185,16 +186,16 @@ private let support = Identifier(rawValue: 3)
     _ = try await guest.joined()
     try await guest.send(.join(Join()))
     await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await guest.next() }
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `a client that half-closes has left`() async throws {
     let lounge = try await Lounge.open()
     let guest = try await lounge.enter(try await room(lounge), as: ada)
     _ = try await guest.joined()
-    guest.call.requests.finish()
+    guest.finish()
     #expect(try await guest.next() == nil)
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `a subject has one open room, and a new one after it has closed`() async throws {
@@ -203,15 +204,16 @@ private let support = Identifier(rawValue: 3)
     #expect(try await room(lounge) == first)
     try await lounge.write { try lounge.rooms.close(first, in: $0) }
     let state = try await lounge.database.read { try lounge.rooms.room(.ride, about: "ride_1", in: $0) }
-    #expect(state == RoomState(id: first, isClosed: true))
+    #expect(state == DomainKit.RoomState(id: first, isClosed: true))
     #expect(try await room(lounge) != first)
-    await lounge.database.close()
+    await lounge.close()
   }
 
   @Test func `the error table is as documented`() {
     #expect(
       ChatError.samples.map { "\($0.mapping.reason) \($0.mapping.code)" } == [
-        "SLOW_MODE RESOURCE_EXHAUSTED", "TEXT_REFUSED FAILED_PRECONDITION", "ROOM_CLOSED FAILED_PRECONDITION",
+        "SLOW_MODE RESOURCE_EXHAUSTED", "TEXT_REFUSED FAILED_PRECONDITION", "BANNED PERMISSION_DENIED",
+        "POSTING_OFF FAILED_PRECONDITION", "LEASE_LOST ABORTED", "ROOM_CLOSED FAILED_PRECONDITION",
       ])
   }
 }

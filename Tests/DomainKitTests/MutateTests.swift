@@ -10,6 +10,9 @@ import Storage
 import Streaming
 import Testing
 
+/// A request as small as there is one with a request_id.
+extension Post: MutatingRequest {}
+
 /// A method that notes what it is asked to; a post of "refuse" is refused.
 private func method(
   _ name: String, _ policy: MethodPolicy = MethodPolicy(access: .user, mutates: true)

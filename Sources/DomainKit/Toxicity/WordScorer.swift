@@ -12,15 +12,19 @@ public final class WordScorer: ToxicityScorer, WordLists {
 
   private static let builtIn = WordList.parse(String(decoding: PackageResources.words_txt, as: UTF8.self))
 
+  private static let builtInLexicon: Lexicon = {
+    do throws(WordListError) {
+      return try Lexicon(builtIn.lists, negations: builtIn.negations)
+    } catch {
+      preconditionFailure("the server's own words: \(error)")
+    }
+  }()
+
   private let lexicon: Locked<Lexicon>
 
   /// With the words that the server comes with.
   public init() {
-    do throws(WordListError) {
-      lexicon = Locked(try Self.lexicon([]))
-    } catch {
-      preconditionFailure("the server's own words: \(error)")
-    }
+    lexicon = Locked(Self.builtInLexicon)
   }
 
   public func use(_ lists: [WordList]) throws(WordListError) {

@@ -2,24 +2,51 @@ import ChatAPI
 public import DomainKit
 public import RPC
 public import Storage
+public import Streaming
 
 /// Talking: rooms for all domains.
 public struct ChatDomain: Domain {
   public static let name = "chat"
   public static var migrations: [Migration] { ChatSchema.migrations }
   public static var descriptors: [[UInt8]] { [ChatAPIDescriptors.serializedFileDescriptorSet] }
+  public static var noticeKinds: [NoticeKind] { [messageNotice] }
+
+  /// Says no more than that: what was said stays in the room, where it can be deleted and erased.
+  static let messageNotice = NoticeKind(
+    "chat.message", ways: [.push],
+    words: [
+      "en": NoticeWords("You have new messages"), "de": NoticeWords("Sie haben neue Nachrichten"),
+      "fr": NoticeWords("Vous avez de nouveaux messages"), "es": NoticeWords("Tiene mensajes nuevos"),
+    ])
+
+  private let chat: ChatRooms
 
   /// What other domains open rooms with.
   public var rooms: any Rooms { chat }
 
-  private let chat: ChatRooms
-
-  /// - Parameter people: tells how authors are shown.
-  public init(kit: Kit, people: any People) {
-    chat = ChatRooms(kit: kit, people: people)
+  /// See `ChatRooms`.
+  public init(
+    kit: Kit, people: any People, notices: any Notices, scorer: any ToxicityScorer, reviews: (any ReviewQueue)? = nil,
+    limits: ChatLimits = ChatLimits()
+  ) {
+    chat = ChatRooms(
+      kit: kit, people: people, notices: notices, scorer: scorer, reviews: reviews, limits: limits)
   }
+
+  public var topicRetention: [String: TopicRetention] { [IDKind.room: TopicRetention(age: chat.limits.eventRetention)] }
+
+  public var subjects: [any SubjectKind] { [RoomSubject(rooms: chat), MessageSubject(rooms: chat)] }
+
+  /// Ends streams in rooms about what has become hidden.
+  public var observer: any SubjectObserver { RoomWatchers(rooms: chat) }
+
+  public var sweeps: [any Sweep] { [SupportSilence(rooms: chat), LostStreams(rooms: chat)] }
 
   public var personalRecords: (any PersonalRecords)? { ChatRecords(rooms: chat) }
 
-  public func register(in registry: inout ServiceRegistry) {}
+  public func checkInvariants() async throws -> [InvariantCheck] {
+    try await chat.kit.database.read { try ChatAudit(reader: $0).reports() }
+  }
+
+  public func register(in registry: inout ServiceRegistry) { ChatHandlers(rooms: chat).register(in: &registry) }
 }

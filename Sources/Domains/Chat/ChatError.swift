@@ -5,8 +5,14 @@ import RPC
 enum ChatError: DomainError {
   /// The author posted less than the room's interval ago.
   case slowMode(after: Duration)
-  /// Too long, or nothing but white space.
+  /// Too long, nothing but white space, or insulting.
   case textRefused(String)
+  /// The author, or somebody on the same device, is banned. For how long yet; nil for ever.
+  case banned(for: Duration?)
+  /// The subject takes no posts now.
+  case postingOff
+  /// Staff who have not taken the support room, or whose time is over.
+  case leaseLost
   /// The room has closed.
   case roomClosed
 
@@ -16,11 +22,19 @@ enum ChatError: DomainError {
       ErrorMapping("SLOW_MODE", .resourceExhausted, "this room is in slow mode", retryAfter: wait)
     case .textRefused(let why):
       ErrorMapping("TEXT_REFUSED", "the text is refused: \(why)")
+    case .banned(let rest):
+      ErrorMapping("BANNED", .permissionDenied, "banned from this room", retryAfter: rest)
+    case .postingOff:
+      ErrorMapping("POSTING_OFF", "nobody can post here now")
+    case .leaseLost:
+      ErrorMapping("LEASE_LOST", .aborted, "take the room first; the time with it is over, or somebody else has it")
     case .roomClosed:
       ErrorMapping("ROOM_CLOSED", "the room has closed")
     }
   }
 
   /// One sample of each case, for the golden test of the table.
-  static let samples: [ChatError] = [.slowMode(after: .seconds(1)), .textRefused("too long"), .roomClosed]
+  static let samples: [ChatError] = [
+    .slowMode(after: .seconds(1)), .textRefused("too long"), .banned(for: nil), .postingOff, .leaseLost, .roomClosed,
+  ]
 }

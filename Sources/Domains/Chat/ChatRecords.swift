@@ -4,49 +4,80 @@ import DomainKit
 import Storage
 import Streaming
 
-/// What chat keeps about people: what they wrote, in which rooms. A post that is erased leaves its number, so that the
-/// others of its room keep theirs.
+/// What chat keeps about people: what they said, where they are, and what bars them.
 struct ChatRecords: PersonalRecords {
   let rooms: ChatRooms
   let name = ChatDomain.name
 
-  /// Posts that one transaction erases.
-  private static let erasedAtOnce = 256
+  /// Rows that one transaction changes, or rooms of one page of an export.
+  private static let rowsAtOnce = 128
 
   func erase(_ user: Identifier, in writer: any Writer) throws -> Bool {
-    let room: Identifier? = try writer.first(
+    try eraseMessages(user, in: writer) || eraseMemberships(user, in: writer) || eraseRest(user, in: writer)
+  }
+
+  /// What was said goes, the places of the messages stay: the numbers of a room are dense.
+  private func eraseMessages(_ user: Identifier, in writer: any Writer) throws -> Bool {
+    let messages = try writer.rows(
+      """
+      SELECT \(MessageRow.columns) FROM chat_messages WHERE author_id = $1 AND (text <> '' OR author_name <> '')
+      ORDER BY room_id, number LIMIT $2
+      """, user, Self.rowsAtOnce, make: MessageRow.init)
+    guard let first = messages.first else { return false }
+    // One room after the other: a transaction that takes several would have to take them in the order of all others.
+    let room = try RoomRow.lock(first.room, in: writer)
+    for message in messages where message.room == room.id {
+      try writer.execute(
+        "UPDATE chat_messages SET author_name = '' WHERE room_id = $1 AND number = $2", room.id, message.number)
+      try rooms.delete(message, room, in: writer)
+    }
+    return true
+  }
+
+  private func eraseMemberships(_ user: Identifier, in writer: any Writer) throws -> Bool {
+    let found: Identifier? = try writer.first(
       "SELECT room_id FROM chat_members WHERE user_id = $1 ORDER BY room_id LIMIT 1", user
     ) { $0[0] }
-    guard let room else { return false }
-    let erased = try writer.execute(
-      """
-      UPDATE chat_messages SET author_name = '', text = '' WHERE room_id = $1 AND number IN (
-        SELECT number FROM chat_messages WHERE room_id = $1 AND author_id = $2 AND (author_name <> '' OR text <> '')
-        ORDER BY number LIMIT $3)
-      """, room, user, Self.erasedAtOnce)
-    if erased == Self.erasedAtOnce { return true }
-    // The events tell what the posts did; those who come back for them begin with the last posts again.
-    try rooms.kit.hub.compact(RoomRow.topic(of: room), before: rooms.kit.clock.now() + .seconds(1), in: writer)
-    try writer.execute("DELETE FROM chat_members WHERE room_id = $1 AND user_id = $2", room, user)
+    guard let found else { return false }
+    let room = try RoomRow.lock(found, in: writer)
+    if try MemberRow.isPresent(user, in: room.id, writer) { try rooms.leave(user, room, in: writer) }
+    try writer.execute("DELETE FROM chat_members WHERE room_id = $1 AND user_id = $2", room.id, user)
+    if room.kind == .support, room.owner == user { try rooms.close(room.id, in: writer) }
     return true
+  }
+
+  private func eraseRest(_ user: Identifier, in writer: any Writer) throws -> Bool {
+    for table in ["chat_bans", "chat_banned_devices", "chat_streams"] {
+      try writer.execute("DELETE FROM \(table) WHERE user_id = $1", user)
+    }
+    return false
   }
 
   func export(
     _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws {
     let json = try ExportJSON(ChatDomain.descriptors)
+    let now = rooms.kit.clock.now()
+    var before = Identifier(rawValue: .max)
+    while true {
+      let page = try RoomList.rooms(of: user, before: before, limit: Self.rowsAtOnce, in: reader)
+      for seen in page { try json.write(Room(seen.room, seen.member, at: now), to: record) }
+      guard let last = page.last else { break }
+      before = last.room.id
+    }
     try reader.forEachRow(
       """
-      SELECT m.id, m.number, m.author_id, m.author_name, m.text, m.posted_at, m.room_id, r.subject
-      FROM chat_members c JOIN chat_messages m ON m.room_id = c.room_id AND m.author_id = c.user_id
-      JOIN chat_rooms r ON r.id = c.room_id
-      WHERE c.user_id = $1 ORDER BY m.room_id, m.number
+      SELECT \(RoomList.columns(of: MessageRow.columns, "m")), \(RoomList.columns(of: RoomRow.columns, "r"))
+      FROM chat_messages m JOIN chat_rooms r ON r.id = m.room_id
+      WHERE m.author_id = $1 AND m.deleted_at IS NULL ORDER BY m.room_id, m.number
       """, [user.sqlValue]
     ) { row in
+      let message = MessageRow(row)
       var post = ExportedPost()
-      post.roomID = (row[6] as Identifier).text(kind: IDKind.room)
-      post.subjectID = row[7]
-      post.message = ChatMessage(row)
+      post.roomID = message.room.text(kind: IDKind.room)
+      post.subjectID = RoomRow(row, from: MessageRow.width).shownSubject
+      post.message = ChatMessage(message)
+      post.message?.text = message.text
       try json.write(post, to: record)
       return true
     }

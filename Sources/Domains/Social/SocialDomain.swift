@@ -45,6 +45,9 @@ public struct SocialDomain: Domain {
   /// What users are to each other, as all domains ask.
   public var community: any Community { SocialCommunity() }
 
+  /// Where other domains' texts go that people have to look at.
+  public var reviews: any ReviewQueue { ScoredTexts(core: core) }
+
   /// Ends streams about what has become hidden.
   public var observer: any SubjectObserver { CommentWatchers(core: core) }
 

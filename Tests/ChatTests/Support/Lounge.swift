@@ -2,6 +2,8 @@ import Base
 import ChatAPI
 import Cryptography
 import DomainKit
+import Foundation
+import Notify
 import PostgreSQLServer
 import ProtobufRuntime
 import RPC
@@ -10,40 +12,78 @@ import Streaming
 
 @testable import Chat
 
-/// A server with one chat method, as a domain would have it: a database, the RPC core, rooms.
+/// A server with ChatService and two chat methods as other domains would have them: a database, the RPC core, rooms,
+/// notices.
 ///
-/// The method's policy is public and an interceptor names the caller, because sessions are another domain's business.
+/// Who is called what and may do what, `Doors` says, because people are another domain's business.
 final class Lounge: Sendable {
   static let method = MethodDescriptor(
     service: "test.Lounge", name: "Chat", kind: .bidirectional, policy: MethodPolicy(access: .user, mutates: true))
   static let visitorMethod = MethodDescriptor(
     service: "test.Lounge", name: "Visit", kind: .bidirectional, policy: MethodPolicy(access: .user, mutates: true))
 
+  /// One of the processes that serve the database.
+  struct Node: Sendable {
+    let kit: Kit
+    let domain: ChatDomain
+    let rooms: ChatRooms
+    let transport: InProcessTransport
+  }
+
   let clock = ManualClock()
   let database: any Database
   let doors = Doors()
-  let kit: Kit
-  let rooms: ChatRooms
-  private let transport: InProcessTransport
+  let threads = Threads()
+  let reviews = Reviews()
+  private let nodes: [Node]
 
-  static func open() async throws -> Lounge {
+  var kit: Kit { nodes[0].kit }
+  var rooms: ChatRooms { nodes[0].rooms }
+  var domain: ChatDomain { nodes[0].domain }
+
+  /// - Parameter nodes: how many processes serve the database, without a bus between them.
+  static func open(nodes: Int = 1, limits: ChatLimits = ChatLimits()) async throws -> Lounge {
     let database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + ChatRooms.migrations, clock: ManualClock())
-    return try Lounge(database: database)
+      migrations: TopicStore.migrations + NotifyDomain.migrations + ChatDomain.migrations, clock: ManualClock())
+    return try Lounge(database: database, nodes: nodes, limits: limits)
   }
 
-  private init(database: any Database) throws {
+  private init(database: any Database, nodes: Int, limits: ChatLimits) throws {
     self.database = database
     let root = SecretKey.random()
-    kit = Kit(
-      database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
-      identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
-      keys: try ServerKeys(root: root), authority: doors, log: Log(level: .error))
-    rooms = ChatRooms(kit: kit, people: doors)
-    var registry = ServiceRegistry()
+    let identifiers = IdentifierGenerator(clock: clock)
+    var made: [Node] = []
+    for number in 1...nodes {
+      let kit = Kit(
+        database: database,
+        hub: TopicHub(database: database, clock: clock, key: root, isShared: nodes > 1), clock: clock,
+        identifiers: identifiers, random: SeededRandomSource(seed: UInt64(number)), keys: try ServerKeys(root: root),
+        authority: doors, log: Log(level: .error))
+      let notify = NotifyDomain(
+        kit: kit, timers: Timers(database: database, clock: clock, random: kit.random), people: doors, contacts: doors,
+        kinds: ChatDomain.noticeKinds, outbound: OutboundWays(push: NoWay(), mail: NoWay(), sms: NoWay()))
+      let domain = ChatDomain(
+        kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews, limits: limits)
+      let rooms = ChatRooms(
+        kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews, limits: limits)
+      kit.subjects.register(domain.subjects + [threads])
+      var registry = ServiceRegistry()
+      domain.register(in: &registry)
+      Self.register(rooms, in: &registry)
+      let fast = Rate(perSecond: 1_000_000, burst: 1_000_000)
+      let access = AccessInterceptor(
+        authority: doors, keys: kit.keys, clock: clock, limits: RateLimits(standard: fast))
+      let server = RPCServer(registry: registry, interceptors: [access], clock: clock)
+      made.append(
+        Node(kit: kit, domain: domain, rooms: rooms, transport: InProcessTransport(acceptor: server)))
+    }
+    self.nodes = made
+  }
+
+  private static func register(_ rooms: ChatRooms, in registry: inout ServiceRegistry) {
     for (method, access) in [(Self.method, RoomAccess.member), (Self.visitorMethod, .visitor)] {
       registry.bidirectional(method) {
-        [rooms] (requests: RequestReader<ClientFrame>, responses: ResponseWriter<ServerFrame>, context) in
+        (requests: RequestReader<ClientFrame>, responses: ResponseWriter<ServerFrame>, context) in
         guard let first = try await requests.next() else { return }
         let room = try Identifier(context.metadata["room"] ?? "", kind: "room", field: "room")
         try await rooms.converse(
@@ -51,58 +91,183 @@ final class Lounge: Sendable {
           over: ChatFrames(requests, responses, unwrap: { $0 }, wrap: { $0 }), context)
       }
     }
-    let access = AccessInterceptor(authority: doors, keys: kit.keys, clock: clock)
-    transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
+  }
+
+  func close() async {
+    for node in nodes { node.kit.hub.close() }
+    await database.close()
   }
 
   func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result {
     try await database.write(body)
   }
 
-  /// A stream of a user in a room, which has sent its join.
+  private func channel(_ user: Identifier, node: Int) -> RPCChannel {
+    let (keys, clock) = (kit.keys, clock)
+    let credentials = CallCredentials { _ in
+      let token = AccessToken(user: user, session: user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
+      var metadata = Metadata()
+      try metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: keys))
+      return metadata
+    }
+    return RPCChannel(
+      transport: nodes[node].transport, authority: "in-process", interceptors: [credentials], clock: clock)
+  }
+
+  /// A user's client of ChatService.
+  func client(_ user: Identifier, node: Int = 0) -> ChatServiceClient { ChatServiceClient(channel(user, node: node)) }
+
+  /// A stream of a user in a room by another domain's method, which has sent its join.
   func enter(
-    _ room: Identifier, as user: Identifier, resumeToken: String = "", asVisitor: Bool = false
+    _ room: Identifier, as user: Identifier, resumeToken: String = "", asVisitor: Bool = false, node: Int = 0
   ) async throws -> Guest {
-    let token = AccessToken(user: user, session: user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
     var options = CallOptions()
-    try options.metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: kit.keys))
     try options.metadata.add("room", room.text(kind: "room"))
-    let channel = RPCChannel(transport: transport, authority: "in-process", clock: clock)
     let guest = Guest(
-      call: channel.bidirectional(asVisitor ? Self.visitorMethod : Self.method, options: options))
+      channel(user, node: node).bidirectional(asVisitor ? Self.visitorMethod : Self.method, options: options))
+    return try await sendJoin(guest, resumeToken)
+  }
+
+  /// A stream of a user in a room by ChatService, which has sent its join.
+  func chat(_ room: String, as user: Identifier, resumeToken: String = "", node: Int = 0) async throws -> Guest {
+    try await sendJoin(Guest(client(user, node: node).chat(), room: room), resumeToken)
+  }
+
+  private func sendJoin(_ guest: Guest, _ resumeToken: String) async throws -> Guest {
     var join = Join()
     join.resumeToken = resumeToken
     try await guest.send(.join(join))
     return guest
   }
+
+  func openRoom(
+    _ kind: ChatAPI.RoomKind, as user: Identifier, about subject: String = "", requestID: String = UUID().uuidString
+  ) async throws -> Room {
+    var request = OpenRoomRequest()
+    request.requestID = requestID
+    request.kind = kind
+    request.subjectID = subject
+    return try await client(user).openRoom(request)
+  }
+
+  func closeRoom(_ room: String, as user: Identifier) async throws -> Room {
+    var request = CloseRoomRequest()
+    request.requestID = UUID().uuidString
+    request.roomID = room
+    return try await client(user).closeRoom(request)
+  }
+
+  func takeRoom(_ room: String, as user: Identifier) async throws -> Room {
+    var request = TakeRoomRequest()
+    request.requestID = UUID().uuidString
+    request.roomID = room
+    return try await client(user).takeRoom(request)
+  }
+
+  func markRead(_ room: String, as user: Identifier, _ number: Int64) async throws -> MarkRoomReadResponse {
+    var request = MarkRoomReadRequest()
+    request.requestID = UUID().uuidString
+    request.roomID = room
+    request.number = number
+    return try await client(user).markRoomRead(request)
+  }
+
+  func list(
+    _ user: Identifier, kind: ChatAPI.RoomKind = .unspecified, waiting: Bool = false, size: Int32 = 0,
+    token: String = ""
+  ) async throws -> ListRoomsResponse {
+    var request = ListRoomsRequest()
+    request.kind = kind
+    request.waiting = waiting
+    request.pageSize = size
+    request.pageToken = token
+    return try await client(user).listRooms(request)
+  }
+
+  func messages(
+    _ room: String, as user: Identifier, size: Int32 = 0, token: String = ""
+  ) async throws -> ListMessagesResponse {
+    var request = ListMessagesRequest()
+    request.roomID = room
+    request.pageSize = size
+    request.pageToken = token
+    return try await client(user).listMessages(request)
+  }
+
+  /// How many notices a user has.
+  func noticeCount(_ user: Identifier) async throws -> Int64 {
+    try await database.read { reader in
+      try reader.first(
+        "SELECT COUNT(*) FROM notify_inbox WHERE user_id = $1 AND kind = $2", user, ChatDomain.messageNotice.name
+      ) { $0[0] } ?? 0
+    }
+  }
+
+  /// What breaks the domain's invariants.
+  func violations() async throws -> [InvariantCheck] {
+    let checks = try await domain.checkInvariants()
+    precondition(checks.count == 3)
+    return checks.filter { !$0.holds }
+  }
 }
 
-/// Lets everybody in until their session ends. A user's session has the user's own number.
-final class Doors: Authority, People {
-  private let ended = Locked<Set<Identifier>>([])
+/// Nobody in these tests can be reached but by the inbox.
+private struct NoWay: Outbound {
+  func accepts(_ address: String) -> Bool { false }
 
-  func end(_ session: Identifier) { _ = ended.withLock { $0.insert(session) } }
+  func send(_ letter: OutboundLetter) async -> SendOutcome { .refused("there is no way") }
 
-  func hasEnded(_ session: Identifier) -> Bool { ended.withLock { $0.contains(session) } }
+  func close() async {}
+}
 
-  func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet { RoleSet() }
+/// Remembers what people have to look at. What a transaction that is not committed puts there is there as well.
+final class Reviews: ReviewQueue {
+  private let found = Locked<Set<SubjectID>>([])
 
-  func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet { RoleSet() }
+  var subjects: Set<SubjectID> { found.withLock { $0 } }
 
-  func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
-    if hasEnded(caller.session) { throw KitError.sessionEnded }
-    return Standing(provedAt: Instant(seconds: 0))
+  func review(_ subject: SubjectID, by author: Identifier, _ score: ToxicityScore, in writer: any Writer) throws {
+    precondition(score.verdict == .reviewed)
+    _ = found.withLock { $0.insert(subject) }
+  }
+}
+
+/// Threads of a forum: some hang on another one, some are hidden, some take no posts.
+final class Threads: SubjectKind {
+  private struct State {
+    var owners: [Identifier: Identifier] = [:]
+    var parents: [Identifier: Identifier] = [:]
+    var hidden: Set<Identifier> = []
+    var postings: [Identifier: Posting] = [:]
   }
 
-  func user(handle: String, in reader: any Reader) throws -> Identifier? { nil }
+  let prefix = "thread"
+  private let state = Locked(State())
 
-  func preferences(of user: Identifier, in reader: any Reader) throws -> PersonalPreferences { PersonalPreferences() }
-
-  func person(_ user: Identifier, in reader: any Reader) throws -> Person? {
-    Person(user: user, handle: "user\(user.rawValue)", displayName: "User \(user.rawValue)")
+  func add(_ thread: Identifier, owner: Identifier, parent: Identifier? = nil) {
+    state.withLock { state in
+      state.owners[thread] = owner
+      state.parents[thread] = parent
+    }
   }
 
-  func grant(_ role: String, to user: Identifier, on resource: String?, in writer: any Writer) throws {}
+  func hide(_ thread: Identifier) { _ = state.withLock { $0.hidden.insert(thread) } }
 
-  func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws {}
+  func set(_ posting: Posting, on thread: Identifier) { state.withLock { $0.postings[thread] = posting } }
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+    state.withLock { state in
+      state.owners[id].map { owner in
+        SubjectFacts(owner: owner, parent: state.parents[id].map { SubjectID("thread", $0) })
+      }
+    }
+  }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    state.withLock { !$0.hidden.contains(id) }
+  }
+
+  func posting(on id: Identifier, by caller: Caller, in reader: any Reader) throws -> Posting {
+    state.withLock { $0.postings[id] ?? .allowed }
+  }
 }

@@ -37,11 +37,12 @@ import Testing
 
   @Test func `invariant 6: after 14 days no byte tells of the person, and the audit's chain is whole`() async throws {
     let house = try await House.open(
-      migrations: ChatDomain.migrations + AuditDomain.migrations, kinds: [Self.told],
+      migrations: ChatDomain.migrations + AuditDomain.migrations, kinds: ChatDomain.noticeKinds + [Self.told],
       audit: { AuditTrail(clock: $0) })
-    let chat = ChatDomain(kit: house.kit, people: house.identity.people)
     let notify = house.notify
     notify.register(audiences: notify.audiences)
+    let chat = ChatDomain(
+      kit: house.kit, people: house.identity.people, notices: notify.notices, scorer: WordScorer())
     for records in [chat.personalRecords, notify.personalRecords] {
       if let records { house.kit.personalRecords.register(records) }
     }
@@ -120,8 +121,11 @@ import Testing
     let bob = try #require(other)
     try await house.database.write { writer in
       let room = try rooms.open(RoomPlan(.thread, about: "topic_1", members: [user, bob]), in: writer)
-      _ = try rooms.post("meet me at the mill", to: room, by: user, access: .member, in: writer)
-      _ = try rooms.post("never", to: room, by: bob, access: .member, in: writer)
+      let harmless = ToxicityScore(value: 0, categories: [], version: "none")
+      for (author, text) in [(user, "meet me at the mill"), (bob, "never")] {
+        let gate = RoomGate(kit: house.kit, access: .member, caller: Caller(user: author, session: author))
+        _ = try rooms.post(text, harmless, to: room, by: gate, in: writer)
+      }
       let notice = DomainKit.Notice(Self.told, key: "1", about: nil, ["what": .text("a crystal organ")])
       try notices.notify(user, notice, in: writer)
       _ = try notify.core.register("https://push.example/ada", for: user, in: writer)

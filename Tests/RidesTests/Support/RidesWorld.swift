@@ -48,7 +48,7 @@ final class RidesWorld: Sendable {
     self.pacer = pacer
     self.isShared = isShared
     database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + ChatRooms.migrations + NotifyDomain.migrations + RidesDomain.migrations,
+      migrations: TopicStore.migrations + ChatDomain.migrations + NotifyDomain.migrations + RidesDomain.migrations,
       clock: clock)
     identifiers = IdentifierGenerator(clock: clock)
     keys = try ServerKeys(root: SecretKey([UInt8](repeating: 7, count: ServerKeys.rootLength)))
@@ -147,11 +147,13 @@ final class RidesWorld: Sendable {
       log: Log(level: .error, clock: clock), others: others)
     let timers = Timers(database: database, clock: clock, random: random)
     let notify = NotifyDomain(
-      kit: kit, timers: timers, people: people, contacts: people, kinds: RidesDomain.noticeKinds,
+      kit: kit, timers: timers, people: people, contacts: people,
+      kinds: ChatDomain.noticeKinds + RidesDomain.noticeKinds,
       outbound: OutboundWays(push: NoWay(), mail: NoWay(), sms: NoWay()))
     let rides = RidesDomain(
-      kit: kit, timers: timers, rooms: ChatRooms(kit: kit, people: people), notices: notify.notices, limits: limits,
-      pause: pacer.pause)
+      kit: kit, timers: timers,
+      rooms: ChatRooms(kit: kit, people: people, notices: notify.notices, scorer: WordScorer()),
+      notices: notify.notices, limits: limits, pause: pacer.pause)
     var registry = ServiceRegistry()
     rides.register(in: &registry)
     let unlimited = Rate(perSecond: 1_000_000, burst: 1_000_000)

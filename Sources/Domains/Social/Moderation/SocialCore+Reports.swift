@@ -290,3 +290,12 @@ extension SocialCore {
     }
   }
 }
+
+/// The queue of moderators, as other domains put texts into it.
+struct ScoredTexts: ReviewQueue {
+  let core: SocialCore
+
+  func review(_ subject: SubjectID, by author: Identifier, _ score: ToxicityScore, in writer: any Writer) throws {
+    try core.queue(subject, of: author, score, in: writer)
+  }
+}

@@ -1,0 +1,28 @@
+import Base
+
+/// The bounds of the chat domain.
+public struct ChatLimits: Sendable {
+  /// The longest post in code points.
+  public var textLength = 2000
+  /// Members of a room.
+  public var members: Int64 = 500
+  /// People who have posted beside one live stream.
+  public var livePosters: Int64 = 1_000_000
+  /// Messages that a client which joins gets.
+  public var tail = 50
+  /// How long nobody says anything in a support room before it closes by itself.
+  public var supportSilence = Duration.seconds(7 * 86_400)
+  /// How long staff have a support room that they took, from their last post on.
+  public var take = Duration.seconds(900)
+  /// Support rooms of one user: one for each thing there is a question about.
+  public var supportRooms: Int64 = 200
+  /// How long somebody counts as being on a stream without a sign of life from the stream's node. Signs of life come
+  /// three times in that time.
+  public var presence = Duration.seconds(180)
+  /// How long a room's events are kept for those who come back.
+  public var eventRetention = Duration.seconds(7 * 86_400)
+  /// Rows that one transaction of upkeep changes.
+  public var sweptAtOnce = 128
+
+  public init() {}
+}

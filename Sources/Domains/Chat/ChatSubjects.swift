@@ -1,0 +1,69 @@
+import Base
+import DomainKit
+import Storage
+import Streaming
+
+/// Rooms as things that notices lead to and reports are about.
+struct RoomSubject: SubjectKind {
+  let rooms: ChatRooms
+  let prefix = IDKind.room
+
+  var traits: SubjectTraits { .ofSeveral }
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+    try RoomRow.find(id, in: reader).map { SubjectFacts(owner: $0.owner, parent: SubjectID(parsing: $0.subject)) }
+  }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    guard let caller, let room = try RoomRow.find(id, in: reader) else { return false }
+    return try rooms.mayRead(room, caller, in: reader)
+  }
+}
+
+/// Messages as things that can be reported, and that moderators can remove. One that was deleted is there for nobody.
+struct MessageSubject: SubjectKind {
+  let rooms: ChatRooms
+  let prefix = IDKind.message
+
+  var traits: SubjectTraits { .ofSeveral }
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+    guard let message = try MessageRow.find(id, in: reader), message.deletedAt == nil else { return nil }
+    return SubjectFacts(owner: message.author, parent: SubjectID(IDKind.room, message.room))
+  }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    guard let caller, let message = try MessageRow.find(id, in: reader), message.isShown,
+      let room = try RoomRow.find(message.room, in: reader)
+    else { return false }
+    return try rooms.mayRead(room, caller, in: reader)
+  }
+
+  func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool {
+    guard let message = try MessageRow.find(id, in: writer) else { return false }
+    try rooms.setRemoved(message, measure == .remove, in: writer)
+    return true
+  }
+}
+
+/// Ends the streams of those who may not see any more what a room is about.
+struct RoomWatchers: SubjectObserver {
+  let rooms: ChatRooms
+
+  func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {
+    for kind in [RoomKind.live, .thread] {
+      guard let room = try RoomRow.newest(kind, about: subject.text, in: writer), room.closedAt == nil else { continue }
+      // Tells the streams to look whether they may go on.
+      try rooms.kit.hub.publish(RoomRow.topic(of: room.id), [], in: writer)
+    }
+  }
+}
+
+extension SubjectTraits {
+  /// What several people have made together, each of whom sees it in any case.
+  fileprivate static var ofSeveral: SubjectTraits {
+    var traits = SubjectTraits()
+    traits.isHiddenByBlocks = false
+    return traits
+  }
+}

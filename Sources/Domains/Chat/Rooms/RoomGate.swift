@@ -1,0 +1,67 @@
+import Base
+import ChatAPI
+import DomainKit
+import Storage
+
+/// What somebody may do in a room, judged in the transaction that does it.
+struct RoomGate: Sendable {
+  static let support = "support"
+
+  let kit: Kit
+  let access: RoomAccess
+  let caller: Caller
+
+  /// Whether the caller may read. What else than members decides it can change without an event in the room, so it is
+  /// asked before each push.
+  func mayRead(_ room: RoomRow, in reader: any Reader) throws -> Bool {
+    switch access {
+    case .visitor: return true
+    case .member: return try isMember(of: room, in: reader)
+    case .ofKind: break
+    }
+    switch room.kind {
+    case .ride: return try isMember(of: room, in: reader)
+    case .support: return try room.owner == caller.user || isSupport(in: reader)
+    case .live, .thread:
+      guard let subject = SubjectID(parsing: room.subject) else { return false }
+      return try kit.subjects.isVisible(subject, to: caller, in: reader)
+    }
+  }
+
+  /// Whether reading is asked for before each push, and not only when the members change.
+  func isAskedAtEachPush(_ room: RoomRow) -> Bool {
+    guard case .ofKind = access else { return false }
+    return room.kind == .live || room.kind == .thread || room.kind == .support && room.owner != caller.user
+  }
+
+  /// Makes sure that the caller may post.
+  /// - Throws: `KitError.notFound` for those who may not even read; `.permissionDenied`; `ChatError`.
+  func confirmPosting(in room: RoomRow, _ writer: any Writer, now: Instant) throws {
+    guard try mayRead(room, in: writer) else { throw KitError.notFound("room") }
+    guard case .ofKind = access else { return }
+    switch room.kind {
+    case .ride: return
+    case .support:
+      if room.owner == caller.user { return }
+      guard room.taker == caller.user, room.state(at: now) == .taken else { throw ChatError.leaseLost }
+    case .live, .thread:
+      guard let subject = SubjectID(parsing: room.subject), let kind = kit.subjects[subject] else {
+        throw KitError.notFound("room")
+      }
+      switch try kind.posting(on: subject.id, by: caller, in: writer) {
+      case .allowed: return
+      case .off: throw ChatError.postingOff
+      case .refused: throw KitError.permissionDenied
+      }
+    }
+  }
+
+  private func isMember(of room: RoomRow, in reader: any Reader) throws -> Bool {
+    try MemberRow.isPresent(caller.user, in: room.id, reader)
+  }
+
+  private func isSupport(in reader: any Reader) throws -> Bool {
+    // By the rows, as a stream may outlive a grant.
+    try caller.roles.holds(Self.support) && kit.authority.roles(of: caller.user, in: reader).holds(Self.support)
+  }
+}

@@ -1,0 +1,165 @@
+import Base
+import ChatAPI
+import DomainKit
+import ProtobufRuntime
+import RPC
+import Storage
+import Streaming
+import WellKnownTypes
+
+/// One client's stream in one room: a task that reads its posts, and one that sends what happens in the room.
+struct Conversation: Sendable {
+  let rooms: ChatRooms
+  let room: Identifier
+  let gate: RoomGate
+  let frames: ChatFrames
+  let context: ServerContext
+
+  /// Events that reading is judged for at once.
+  private static let batchLimit = 64
+
+  private var kit: Kit { rooms.kit }
+  private var caller: Caller { gate.caller }
+
+  private struct Snapshot: Sendable {
+    let row: RoomRow
+    let tail: [ChatMessage]
+    /// The language that the caller probably writes in.
+    let language: String
+  }
+
+  func run(_ first: ClientFrame) async throws {
+    guard case .join(let join) = first.frame else {
+      throw KitError.invalid(FieldViolation(field: "frame", description: "the first frame must be join"))
+    }
+    let presence = Presence(rooms, room: room, user: caller.user)
+    do {
+      try await run(join, presence)
+    } catch {
+      await presence.end()
+      if let error = error as? TopicError { throw KitError(error) }
+      throw error
+    }
+    await presence.end()
+  }
+
+  private func run(_ join: Join, _ presence: Presence) async throws {
+    let (snapshot, subscription) = try await enter(join, presence)
+    // In a support room the user may write again.
+    if let closedAt = snapshot.row.closedAt, snapshot.row.kind != .support, !(try await hasMore(subscription)) {
+      return try await frames.send(Self.frame(.closed(Closed(at: closedAt)), token: subscription.lastToken))
+    }
+    let clock = kit.clock
+    let stopHeart = frames.keepAlive {
+      presence.touch()
+      var beat = Heartbeat()
+      beat.serverTime = Timestamp(clock.now())
+      return Self.frame(.heartbeat(beat))
+    }
+    defer { stopHeart() }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await deliver(subscription, snapshot.row, presence) }
+      group.addTask { try await readPosts(snapshot.language) }
+      // Whoever ends first ends the stream: the room has closed, or the client has left.
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  /// Sends the first frame, and subscribes to all that follows it.
+  private func enter(_ join: Join, _ presence: Presence) async throws -> (Snapshot, TopicSubscription) {
+    let topic = RoomRow.topic(of: room)
+    let (snapshot, token, live) = try await kit.hub.watch(topic) { reader in
+      guard let row = try RoomRow.find(room, in: reader), try gate.mayRead(row, in: reader) else {
+        throw KitError.notFound("room")
+      }
+      let tail =
+        join.resumeToken.isEmpty ? try MessageRow.list(room, limit: rooms.limits.tail, in: reader) : []
+      return Snapshot(
+        row: row, tail: tail.reversed().map { ChatMessage($0) },
+        language: try rooms.people.preferences(of: caller.user, in: reader).language)
+    }
+    let resumes = !join.resumeToken.isEmpty && join.resumeToken != token
+    let subscription = resumes ? try await kit.hub.resume(topic, token: join.resumeToken) : live
+    // Nobody is told of messages beside a live stream.
+    if snapshot.row.kind != .live { try await presence.begin() }
+    var joined = Joined()
+    joined.roomID = room.text(kind: IDKind.room)
+    joined.messages = snapshot.tail
+    joined.nextNumber = snapshot.row.nextNumber
+    joined.status = snapshot.row.status(at: kit.clock.now())
+    try await frames.send(Self.frame(.joined(joined), token: resumes ? join.resumeToken : token))
+    return (snapshot, subscription)
+  }
+
+  /// Whether a closed room has something to say to this client still.
+  private func hasMore(_ subscription: TopicSubscription) async throws -> Bool {
+    try await kit.hub.watch(subscription.topic) { _ in }.token != subscription.lastToken
+  }
+
+  /// Sends what happens, until the room closes.
+  private func deliver(_ subscription: TopicSubscription, _ row: RoomRow, _ presence: Presence) async throws {
+    let isAskedEachTime = gate.isAskedAtEachPush(row)
+    while true {
+      var events = [try await subscription.next()]
+      while events.count < Self.batchLimit, let event = subscription.nextIfReady() { events.append(event) }
+      if kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      // Asked after all of these have committed. An empty one says that the members have changed.
+      if isAskedEachTime || events.contains(where: \.payload.isEmpty) { try await confirmReading() }
+      for event in events where !event.payload.isEmpty {
+        let frame = try event.shared { try ServerFrame(decoding: $0.payload) }
+        try await frames.send(frame)
+        if case .closed = frame.frame { return }
+      }
+      presence.touch()
+    }
+  }
+
+  private func confirmReading() async throws {
+    let mayRead = try await kit.database.read { reader in
+      try RoomRow.find(room, in: reader).map { try gate.mayRead($0, in: reader) } ?? false
+    }
+    guard mayRead else { throw KitError.notFound("room") }
+  }
+
+  /// Stores the client's posts, until it half-closes. Each is a transaction of its own and is answered by a row.
+  private func readPosts(_ language: String) async throws {
+    while let frame = try await frames.receive() {
+      guard case .post(let post) = frame.frame else {
+        throw KitError.invalid(FieldViolation(field: "frame", description: "a client joins once and posts then"))
+      }
+      var request = RoomPost()
+      request.roomID = room.text(kind: IDKind.room)
+      request.post = post
+      let score = await rooms.scorer.judge(post.text, language: language)
+      do {
+        let accepted: PostAccepted = try await kit.mutate(request, context) { writer in
+          var accepted = PostAccepted()
+          accepted.requestID = post.requestID
+          accepted.number = try rooms.post(post.text, score, to: room, by: gate, in: writer)
+          return accepted
+        }
+        try await frames.send(Self.frame(.postAccepted(accepted)))
+      } catch let error as any DomainError {
+        try await frames.send(Self.frame(.postRefused(PostRefused(post, error.mapping))))
+      }
+    }
+  }
+
+  private static func frame(_ frame: ServerFrame.Frame, token: String = "") -> ServerFrame {
+    var whole = ServerFrame()
+    whole.resumeToken = token
+    whole.frame = frame
+    return whole
+  }
+}
+
+extension PostRefused {
+  init(_ post: Post, _ mapping: ErrorMapping) {
+    self.init()
+    requestID = post.requestID
+    reason = mapping.reason
+    message = mapping.message
+    retryAfter = mapping.retryAfter.map { ProtoDuration($0) }
+  }
+}
