@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  @Test func `hits are judged when they are shown, and pages fill up in the place of those that are not shown`() async throws {
+  @Test func `hits are judged when they are shown, and others take the place of those that are not`() async throws {
     try await withLibrary { library in
       for number in 0..<60 { try await library.put("Lamp \(number)", state: number % 2 == 0 ? 2 : 0) }
       let page = try await library.client().search(search("lamp", pageSize: 20))
