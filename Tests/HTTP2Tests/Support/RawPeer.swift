@@ -279,14 +279,15 @@ final class RawListener {
     close(socket)
   }
 
-  /// The next client, which has sent its preface and has got empty SETTINGS.
-  func accept() throws -> RawPeer {
+  /// The next client, which has sent its preface.
+  /// - Parameter answers: whether it has got empty SETTINGS.
+  func accept(answers: Bool = true) throws -> RawPeer {
     RawPeer.expectOwnThread()
     let accepted = Glibc.accept(socket, nil, nil)
     guard accepted >= 0 else { throw RawPeer.Failure(call: "accept", code: errno) }
     let peer = RawPeer(connected: accepted)
     try peer.expectPreface()
-    try peer.send(RawPeer.frame(RawPeer.FrameType.settings, 0, 0, []))
+    if answers { try peer.send(RawPeer.frame(RawPeer.FrameType.settings, 0, 0, [])) }
     return peer
   }
 }
