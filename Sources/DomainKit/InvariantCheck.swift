@@ -9,7 +9,7 @@ public struct InvariantCheck: Sendable, Equatable {
   public let statement: String
   /// How many rows were looked at.
   public let rowsChecked: Int
-  /// How many break it.
+  /// How many were found to break it; a check may stop looking at `shownLimit`.
   public let violationCount: Int
   /// What breaks it, by printed id; at most `shownLimit`.
   public let violations: [String]

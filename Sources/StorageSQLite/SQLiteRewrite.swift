@@ -28,5 +28,9 @@ public enum SQLiteRewrite {
     let connection = try SQLiteConnection(path: path, settings: SQLiteOptions().writerSettings)
     try SQLiteCheck.verify(connection, quickly: true)
     try connection.run("VACUUM")
+    // Closing would hide a failure, and leave the old pages in the file.
+    guard try connection.checkpoint(.truncate) != nil else {
+      throw StorageError(.inUse, operation: "rewrite", message: "somebody else uses the log")
+    }
   }
 }

@@ -248,6 +248,31 @@ import Testing
     await world.database.close()
   }
 
+  @Test func `an outage of more than a minute ends no place`() async throws {
+    let world = try await QueueWorld()
+    let place = try await world.join(1)
+    world.clock.advance(by: .seconds(600))
+    // Nobody could follow anything while no process was there.
+    let process = try world.world.process(nil)
+    try await world.round(of: process)
+    #expect(try await world.state(place) == .admitted)
+    await world.database.close()
+  }
+
+  @Test func `those whose turn it was do not stay in memory`() {
+    let order = QueueOrder(secret: [UInt8](repeating: 7, count: 32))
+    let places = (1...100 as ClosedRange<Int64>).map {
+      QueuePlace(event: Identifier(rawValue: 1), entry: Identifier(rawValue: $0), isLobby: false, sequence: $0)
+    }
+    var line = QueueLine(order, lobby: [])
+    line.append(places)
+    line.drop(upTo: order.key(of: places[49]))
+    #expect(line.spots.count == 100)
+    line.drop(upTo: order.key(of: places[50]))
+    #expect(line.spots.map(\.place.entry) == places[51...].map(\.entry) && line.lastSequence == 100)
+    #expect(line.number(of: order.key(of: places[60]), after: order.key(of: places[50])) == 10)
+  }
+
   @Test func `whoever followed at a process that died counts as unseen since its last sign of life`() async throws {
     let world = try await QueueWorld(rate: 1, burst: 1)
     let places = QueueWorld.order(

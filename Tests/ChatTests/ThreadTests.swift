@@ -81,6 +81,7 @@ private let host = Identifier(rawValue: 3)
     lounge.threads.hide(Self.thread)
     #expect(try await author.refusal(of: "Psst") == "NOT_FOUND")
     await expectRefusal(.notFound, "NOT_FOUND") { try await lounge.messages(room, as: eve) }
+    #expect(try await lounge.list(eve).rooms.isEmpty)
     await expectRefusal(.notFound, "NOT_FOUND") { try await lounge.chat(room, as: eve).next() }
     await expectRefusal(.notFound, "NOT_FOUND") { try await lounge.markRead(room, as: eve, 1) }
     // What happens there by another way still does not reach those who may not see it.

@@ -1,5 +1,4 @@
 import Base
-import Foundation
 import JobsAPI
 import RPC
 import Refusals
@@ -198,5 +197,3 @@ private typealias Job = JobsAPI.Job
     await room.database.close()
   }
 }
-
-private func newRequestID() -> String { UUID().uuidString.lowercased() }

@@ -133,6 +133,30 @@ import Testing
     }
   }
 
+  @Test func `what one has given up is no part of anything, whoever else has the same content`() async throws {
+    try await MediaWorld.with { world in
+      var uploads: [String] = []
+      let (owner, other) = (world.user(), world.user())
+      var blob = ""
+      for user in [owner, other] {
+        let sender = Sender(world, user)
+        let upload = try await sender.create([1, 2, 3])
+        let stream = try await sender.open(upload.id)
+        try await stream.send([1, 2, 3])
+        blob = try await stream.completed().blobID
+        uploads.append(upload.id)
+      }
+      try await delete(world.client(owner), blob)
+      let note = world.notes.add(Identifier(rawValue: 1), of: owner, isPublic: false)
+      let (files, upload) = (world.media.files, try Identifier.parse(uploads[0], kind: "upl"))
+      await #expect(throws: KitError.notFound("upload")) {
+        try await world.database.write {
+          _ = try files.attach(upload, of: owner, to: note, as: "photo", kind: .file, in: $0)
+        }
+      }
+    }
+  }
+
   @Test func `a user's own uploads and blobs are exported and erased, and those of others stay`() async throws {
     var limits = MediaLimits()
     limits.removedAtOnce = 2

@@ -163,11 +163,18 @@ import Testing
     try await bob.appeal(report.id)
     try await may.decideAppeal(report.id, .overturn)
     try await bob.comment("again", on: scene.thing)
+    // One that a later decision has put in its place stands.
+    let again = try await scene.ada.report(comment.id)
+    try await moe.decide(again.id, .act, .restrict, until: end)
+    try await world.advance(by: .seconds(1))
     try await moe.restrict(bob, until: end)
+    try await bob.appeal(again.id)
+    try await may.decideAppeal(again.id, .overturn)
+    await expectRefusal(.failedPrecondition, "RESTRICTED") { try await bob.comment("x", on: scene.thing) }
     try await world.advance(by: .seconds(3600))
     try await bob.comment("at last", on: scene.thing)
     #expect(restriction.userID == bob.text)
-    #expect(try await bob.cases(aboutMe: true).count == 3)
+    #expect(try await bob.cases(aboutMe: true).count == 4)
     await expectRefusal(.invalidArgument, "SELF_TARGET") { try await moe.restrict(moe, until: end + .seconds(9999)) }
     await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await moe.restrict(bob, until: end) }
     await world.close()

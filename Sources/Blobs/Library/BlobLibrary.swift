@@ -216,7 +216,10 @@ public final class Upload: Sendable {
     let finished = FinishedUpload(upload: id, blob: try await upload.contentID(), size: upload.offset)
     guard expected.id ?? finished.blob == finished.blob, expected.size ?? finished.size == finished.size else {
       await upload.close()
-      try await library.cancel(id)
+      try await library.database.write { [library, id] writer in
+        try confirm(writer)
+        try library.cancel(id, in: writer)
+      }
       throw BlobError(.mismatch, operation: "finish", message: "the content is not what was announced")
     }
     try await library.recordFinish(finished, confirm: confirm)

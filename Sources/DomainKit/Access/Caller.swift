@@ -1,5 +1,6 @@
 public import Base
 public import RPC
+public import Storage
 
 /// Who makes a call, as the credentials prove. Handlers take the actor from here, never from a request's body.
 public struct Caller: Sendable, Equatable {
@@ -41,5 +42,12 @@ extension ServerContext {
   public func requireCaller() throws(KitError) -> Caller {
     guard let caller else { throw .unauthenticated }
     return caller
+  }
+}
+
+extension Kit {
+  /// A user who is not calling, as one who asks whether something may be seen.
+  public func absent(_ user: Identifier, in reader: any Reader) throws -> Caller {
+    Caller(user: user, session: Identifier(rawValue: 0), roles: try authority.roles(of: user, in: reader))
   }
 }

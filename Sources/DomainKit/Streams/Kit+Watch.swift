@@ -54,14 +54,14 @@ extension Kit {
   ///   - step: what to do with an event and what was read for it.
   public func watch<Response: Message, Snapshot: Sendable, Content: Sendable>(
     _ topic: Topic, resumeToken: String, _ responses: ResponseWriter<Response>, _ context: ServerContext,
-    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot,
+    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, isOver: (Snapshot) -> Bool = { _ in false },
     first: (Snapshot, _ token: String) throws -> WatchStep<Response>,
     heartbeat: @escaping @Sendable () -> Response,
     read: @escaping @Sendable (TopicEvent, any Reader) throws -> Content,
     step: (Content, _ token: String) throws -> WatchStep<Response>
   ) async throws {
     try await follow(
-      topic, resumeToken: resumeToken, responses, context, snapshot: snapshot, isOver: { _ in false }, first: first,
+      topic, resumeToken: resumeToken, responses, context, snapshot: snapshot, isOver: isOver, first: first,
       heartbeat: heartbeat,
       step: { event, token in try step(try await database.read { try read(event, $0) }, token) })
   }

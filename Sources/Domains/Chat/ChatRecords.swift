@@ -58,10 +58,13 @@ struct ChatRecords: PersonalRecords {
   ) throws {
     let json = try ExportJSON(ChatDomain.descriptors)
     let now = rooms.kit.clock.now()
+    let myself = try rooms.kit.absent(user, in: reader)
     var before = Identifier(rawValue: .max)
     while true {
       let page = try RoomList.rooms(of: user, before: before, limit: Self.rowsAtOnce, in: reader)
-      for seen in page { try json.write(Room(seen.room, seen.member, at: now), to: record) }
+      for seen in page where try rooms.mayRead(seen.room, myself, in: reader) {
+        try json.write(Room(seen.room, seen.member, at: now), to: record)
+      }
       guard let last = page.last else { break }
       before = last.room.id
     }

@@ -77,6 +77,8 @@ struct IdentityAudit {
     InvariantCheck(
       number: number, statement: statement,
       rowsChecked: try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0,
-      violations: try reader.rows(sql, arguments) { ($0[0] as Identifier).text(kind: kind) })
+      violations: try reader.rows(sql + " LIMIT \(InvariantCheck.shownLimit)", arguments) {
+        ($0[0] as Identifier).text(kind: kind)
+      })
   }
 }

@@ -61,20 +61,22 @@ struct MediaAudit {
   /// That the references of a kind are the rows of a table.
   /// - Parameter rows: selects blob_id, content and key of each row.
   private func references(_ kind: String, over table: String, rows: String) throws -> InvariantCheck {
-    let wanted = try reader.rows(rows) { (blob: $0[0] as Identifier, name: Self.name($0[1], $0[2])) }
-    let found = try reader.rows("SELECT content, key FROM octet_blob_references WHERE kind = $1", kind) {
-      (key: $0[1] as String, name: Self.name($0[0], $0[1]))
-    }
-    let (wantedNames, foundNames) = (Set(wanted.map(\.name)), Set(found.map(\.name)))
-    let violations =
-      wanted.filter { !foundNames.contains($0.name) }.map { $0.blob.text(kind: IDKind.blob) }
-      + found.filter { !wantedNames.contains($0.name) }.map { "\(kind) \($0.key)" }
+    let missing: [String] = try reader.rows(
+      """
+      SELECT w.blob_id FROM (\(rows)) w WHERE NOT EXISTS (SELECT 1 FROM octet_blob_references r
+        WHERE r.content = w.content AND r.kind = $1 AND r.key = w.key) LIMIT \(InvariantCheck.shownLimit)
+      """, kind
+    ) { ($0[0] as Identifier).text(kind: IDKind.blob) }
+    let extra: [String] = try reader.rows(
+      """
+      SELECT content, key FROM octet_blob_references WHERE kind = $1
+      EXCEPT SELECT content, key FROM (\(rows)) w LIMIT \(InvariantCheck.shownLimit)
+      """, kind
+    ) { "\(kind) \($0[1] as String)" }
     return InvariantCheck(
       number: 13, statement: "the references of kind \(kind) are the rows that name a blob",
-      rowsChecked: wanted.count, violations: violations)
+      rowsChecked: try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0, violations: missing + extra)
   }
-
-  private static func name(_ content: [UInt8], _ key: String) -> String { "\(key)/\(content)" }
 
   private func report(
     _ number: Int, _ statement: String, over table: String, violations sql: String, kind: String = IDKind.blob

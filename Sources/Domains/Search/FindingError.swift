@@ -17,7 +17,11 @@ enum FindingError: DomainError {
       self = .invalid(FieldViolation(field: "text", description: "at most \(SearchLimits.queryWords) words"))
     case .nothingToSearch:
       self = .invalid(FieldViolation(field: "text", description: "has neither a letter nor a digit"))
-    case .tooManyFilters, .tooManyFacets, .badPageSize, .foreignCursor: self = .pageExpired
+    case .tooManyFilters, .badPageSize:
+      self = .invalid(FieldViolation(field: "tags", description: "at most \(SearchLimits.filters) with the kind"))
+    case .tooManyFacets:
+      self = .invalid(FieldViolation(field: "counted_tags", description: "at most \(SearchLimits.facets)"))
+    case .foreignCursor: self = .pageExpired
     }
   }
 

@@ -20,7 +20,7 @@ enum SearchTables {
           looked_at INTEGER NOT NULL
         );
         INSERT INTO search_generations (generation, state, kinds, started_at, live_at, kind, after, looked_at)
-          VALUES (1, 1, '', 0, 0, NULL, 0, 0);
+          VALUES (1, 1, '', 0, NULL, NULL, 0, 0);
 
         -- What a hit shows. digest: of all that the index was given, or empty until it was.
         -- distributed by document

@@ -39,11 +39,6 @@ struct SocialCore: Sendable {
     return try kit.community.isBlocked(caller.user, other, in: reader)
   }
 
-  /// A user who is not calling, as one who asks whether something may be seen.
-  func absent(_ user: Identifier, in reader: any Reader) throws -> Caller {
-    Caller(user: user, session: Identifier(rawValue: 0), roles: try people.roles(of: user, in: reader))
-  }
-
   /// Takes one of what a user may do so often a day.
   /// - Throws: `KitError.limitExceeded`.
   func take(_ quota: String, of user: Identifier, limit: Int64, in writer: any Writer) throws {

@@ -153,6 +153,8 @@ struct SocialRecords: PersonalRecords {
       var report = try core.message(row, in: reader)
       // What others say and decide is theirs.
       (report.owner, report.takenBy, report.content, report.decisions) = (nil, nil, "", [])
+      if row.appealedBy != user { report.appealText = "" }
+      if row.state.isOpen { report.state = .open }
       try write("Report", report)
     }
     if let until = try core.kit.community.restriction(of: user, in: reader) {

@@ -2,10 +2,10 @@ import AdminAPI
 import Base
 import Cryptography
 import DomainKit
-import Foundation
 import OctetTypes
 import PostgreSQLServer
 import RPC
+import Refusals
 import Storage
 import Streaming
 import WellKnownTypes
@@ -37,6 +37,8 @@ final class AdminWorld: Sendable {
   static let staff = Identifier(rawValue: 1)
   static let stranger = Identifier(rawValue: 2)
   static let estimate = "octet.admin.v1.AdminService/EstimateCapacity"
+  /// Staff gets its tokens there.
+  static let login = "octet.identity.v1.SessionService/Login"
 
   private let root = SecretKey.random()
 
@@ -75,7 +77,8 @@ final class AdminWorld: Sendable {
   static func node(_ kit: Kit, _ limits: QueueLimits = QueueLimits()) -> AdminDomain {
     AdminDomain(
       kit: kit, flags: [Pizza.isOpen.declaration, Pizza.slices.declaration, Pizza.topping.declaration],
-      tables: AdminDomain.tables + [Pizza.menu], methods: AdminServiceMethods.all.map { String($0.path.dropFirst()) },
+      tables: AdminDomain.tables + [Pizza.menu],
+      methods: AdminServiceMethods.all.map { String($0.path.dropFirst()) } + [AdminWorld.login],
       limits: limits)
   }
 
@@ -179,6 +182,3 @@ final class NotedTrail: Audit {
     writer.afterCommit { [self] in noted.withLock { $0.append(entry) } }
   }
 }
-
-/// A new request_id.
-func newRequestID() -> String { UUID().uuidString.lowercased() }

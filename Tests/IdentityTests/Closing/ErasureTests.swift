@@ -3,6 +3,7 @@ import DomainKit
 import Foundation
 import IdentityAPI
 import PostgreSQLServer
+import Refusals
 import Storage
 import Testing
 

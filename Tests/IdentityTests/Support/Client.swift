@@ -1,6 +1,7 @@
 import Cryptography
 import IdentityAPI
 import RPC
+import Refusals
 import WellKnownTypes
 
 /// The generated clients, with the requests that most tests make.

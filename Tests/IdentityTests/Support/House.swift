@@ -143,6 +143,3 @@ final class House: Sendable {
     try await database.read { reader in try reader.first(sql) { $0[0] } ?? 0 }
   }
 }
-
-/// A new request_id.
-func newRequestID() -> String { UUID().uuidString.lowercased() }

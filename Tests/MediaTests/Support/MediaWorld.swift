@@ -112,6 +112,3 @@ final class MediaWorld: Sendable {
     try await database.read { try $0.first("SELECT COUNT(*) FROM octet_blobs") { $0[0] } ?? 0 }
   }
 }
-
-/// A new request_id.
-func newRequestID() -> String { UUID().uuidString.lowercased() }

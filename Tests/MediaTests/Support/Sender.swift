@@ -2,6 +2,7 @@ import Base
 import Cryptography
 import MediaAPI
 import RPC
+import Refusals
 
 @testable import Media
 

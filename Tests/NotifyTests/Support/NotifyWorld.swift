@@ -6,6 +6,7 @@ import Foundation
 import NotifyAPI
 import PostgreSQLServer
 import RPC
+import Refusals
 import Storage
 import Streaming
 
@@ -189,6 +190,3 @@ final class NotifyWorld: Sendable {
     return try await client(user).listInbox(request)
   }
 }
-
-/// A new request_id.
-func newRequestID() -> String { UUID().uuidString.lowercased() }

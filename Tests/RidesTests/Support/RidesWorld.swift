@@ -165,16 +165,6 @@ final class RidesWorld: Sendable {
   }
 }
 
-/// Makes UUIDs for requests.
-func newRequestID() -> String {
-  let bytes = SystemRandomSource().bytes(16)
-  let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-  let parts = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { range in
-    String(Array(digits)[range])
-  }
-  return parts.joined(separator: "-")
-}
-
 /// A place in the demo city, some metres north and east of the railway station.
 func place(north: Double = 0, east: Double = 0) -> LatLng {
   var place = LatLng()

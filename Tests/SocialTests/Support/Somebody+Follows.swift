@@ -1,3 +1,4 @@
+import Refusals
 import SocialAPI
 
 extension Somebody {

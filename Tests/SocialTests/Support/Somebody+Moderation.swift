@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import Refusals
 import SocialAPI
 import WellKnownTypes
 

@@ -1,4 +1,5 @@
 import RPC
+import Refusals
 import SocialAPI
 
 extension Somebody {

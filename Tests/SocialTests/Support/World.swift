@@ -1,13 +1,13 @@
 import Base
 import Cryptography
 import DomainKit
-import Foundation
 import Identity
 import IdentityAPI
 import Notify
 import NotifyAPI
 import PostgreSQLServer
 import RPC
+import Refusals
 import SocialAPI
 import Storage
 import Streaming
@@ -180,9 +180,6 @@ private struct NoOutbound: Outbound {
   func send(_ letter: OutboundLetter) async -> SendOutcome { .accepted }
   func close() async {}
 }
-
-/// A new request_id.
-func newRequestID() -> String { UUID().uuidString.lowercased() }
 
 /// Something else came than the test waits for.
 struct Unexpected: Error {}

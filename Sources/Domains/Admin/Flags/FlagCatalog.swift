@@ -6,6 +6,11 @@ import ProtobufRuntime
 struct FlagCatalog: Sendable {
   /// Whoever switched it off could not switch it on again.
   static let alwaysOn = "octet.admin.v1.AdminService/PutFlag"
+  /// Without these nobody could call it any more when the last access token has ended.
+  private static let waysIn: Set<String> = [
+    "octet.identity.v1.SessionService/Login", "octet.identity.v1.SessionService/RefreshSession",
+    "octet.identity.v1.SessionService/GetChallenge",
+  ]
 
   /// By name.
   let declarations: [FlagDeclaration]
@@ -42,7 +47,7 @@ struct FlagCatalog: Sendable {
         violations.append(FieldViolation(field: "rules[\(index)].region_code", description: lack))
       }
     }
-    if flag.name == alwaysOn {
+    if flag.name == alwaysOn || waysIn.contains(flag.name) {
       violations.append(FieldViolation(field: "name", description: "this method stays on"))
     }
     guard violations.isEmpty else { throw .invalid(violations) }

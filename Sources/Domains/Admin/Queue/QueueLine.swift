@@ -26,6 +26,13 @@ struct QueueLine: Sendable {
     if let last = later.last { lastSequence = last.sequence }
   }
 
+  /// Forgets those whose turn it was.
+  mutating func drop(upTo called: QueueOrder.Key?) {
+    let count = index(after: called)
+    // Half of them at least, so that the rest is rarely moved.
+    if count > spots.count / 2 { spots.removeFirst(count) }
+  }
+
   /// Where those begin whose turn it was not yet.
   func index(after called: QueueOrder.Key?) -> Int {
     guard let called else { return 0 }

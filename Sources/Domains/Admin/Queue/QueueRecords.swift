@@ -1,8 +1,6 @@
 import AdminAPI
 import Base
 import DomainKit
-import OctetTypes
-import ProtobufRuntime
 import Storage
 import WellKnownTypes
 
@@ -31,11 +29,7 @@ struct QueueRecords: PersonalRecords {
   func export(
     _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws {
-    let codec = JSONCodec(
-      try DescriptorPool(serializedFileDescriptorSets: [
-        WellKnownTypesDescriptors.serializedFileDescriptorSet, OctetTypesDescriptors.serializedFileDescriptorSet,
-        AdminAPIDescriptors.serializedFileDescriptorSet,
-      ]))
+    let json = try ExportJSON(AdminDomain.descriptors)
     let entries = try reader.rows(
       """
       SELECT e.id, q.subject, e.state, e.created_at, e.ticket_expires_at FROM queue_entries e
@@ -50,9 +44,6 @@ struct QueueRecords: PersonalRecords {
       entry.ticketExpireTime = (row[4] as Instant?).map { Timestamp($0) }
       return entry
     }
-    for entry in entries {
-      let json = try codec.json(fromWire: entry.encoded(), type: QueueEntry.fullName)
-      try record("QueueEntry", String(decoding: json, as: UTF8.self))
-    }
+    for entry in entries { try json.write(entry, to: record) }
   }
 }

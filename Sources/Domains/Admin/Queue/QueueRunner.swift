@@ -11,6 +11,8 @@ final class QueueRunner: Sendable {
   private let ownership: Ownership?
   private let lines = Locked<[Identifier: QueueLine]>([:])
   private let ownsAny = Locked(false)
+  /// Whoever waited through an outage has as long from here on to come back as others to come again.
+  private let startedAt: Instant
   private var kit: Kit { queue.kit }
   private var limits: QueueLimits { queue.limits }
 
@@ -19,6 +21,7 @@ final class QueueRunner: Sendable {
 
   init(_ queue: AdmissionQueue) {
     self.queue = queue
+    startedAt = queue.kit.clock.now()
     ownership = queue.kit.others?.ownership(of: "queue/event", lifetime: queue.limits.ownerLease)
   }
 
@@ -89,8 +92,10 @@ final class QueueRunner: Sendable {
       guard let opened, opened.isOpen else { return }
       event = opened
     }
-    let line = try await line(of: event)
-    while try await call(event.id, line, lease) {}
+    if event.waiting > 0 {
+      let line = try await line(of: event)
+      while try await call(event.id, line, lease) {}
+    }
     let (id, clock) = (event.id, kit.clock)
     guard try await kit.database.read({ try EntryRow.hasExpired(id, at: clock.now(), in: $0) }) else { return }
     try await kit.database.write { try EntryRow.expire(id, at: clock.now(), in: $0) }
@@ -119,6 +124,7 @@ final class QueueRunner: Sendable {
       line.append(later)
       if later.count < limit { break }
     }
+    line.drop(upTo: event.calledKey(line.order))
     lines.withLock { [line] in $0[id] = line }
     return line
   }
@@ -126,7 +132,7 @@ final class QueueRunner: Sendable {
   /// Calls those whose turn it is, as far as the rate permits and one transaction should go.
   /// - Returns: whether to go on at once.
   private func call(_ id: Identifier, _ line: QueueLine, _ lease: Lease?) async throws -> Bool {
-    let (clock, limits) = (kit.clock, limits)
+    let (clock, limits, startedAt) = (kit.clock, limits, startedAt)
     return try await kit.database.write { writer in
       if let lease { try Leases.confirm(lease, in: writer) }
       guard var event = try EventRow.hold(id, in: writer), event.isOpen, !event.isClosed else { return false }
@@ -136,7 +142,7 @@ final class QueueRunner: Sendable {
       guard !next.isEmpty, event.tokens(at: now) > 0 else { return false }
       while !next.isEmpty, event.tokens(at: now) > 0 {
         let together = next.prefix(min(Self.lookedAtTogether, Int(clamping: event.tokens(at: now))))
-        try Self.call(together, of: &event, at: now, limits, writer)
+        try Self.call(together, of: &event, at: now, startedAt, limits, writer)
         next = next.dropFirst(together.count)
       }
       try event.update(in: writer)
@@ -146,8 +152,8 @@ final class QueueRunner: Sendable {
 
   /// Calls some, no more than there are tokens.
   private static func call(
-    _ spots: ArraySlice<QueueLine.Spot>, of event: inout EventRow, at now: Instant, _ limits: QueueLimits,
-    _ writer: any Writer
+    _ spots: ArraySlice<QueueLine.Spot>, of event: inout EventRow, at now: Instant, _ startedAt: Instant,
+    _ limits: QueueLimits, _ writer: any Writer
   ) throws {
     let ids = spots.map(\.place.entry)
     let rows = try EntryRow.find(event.id, ids, in: writer)
@@ -155,7 +161,7 @@ final class QueueRunner: Sendable {
     for place in spots.lazy.map(\.place) {
       event.called = (place.entry, place.isLobby ? 0 : place.sequence)
       guard let row = rows[place.entry], row.state == .waiting else { continue }
-      let lastSeen = max(row.createdAt, seen[place.entry] ?? row.createdAt)
+      let lastSeen = max(row.createdAt, seen[place.entry] ?? row.createdAt, startedAt)
       if now - lastSeen >= limits.unseenLimit {
         guard try EntryRow.change(event.id, place.entry, from: .waiting, to: .abandoned, in: writer) else { continue }
       } else {
@@ -186,7 +192,14 @@ final class QueueRunner: Sendable {
       let isCalled = key.flatMap { key in called.map { key <= $0 } } ?? false
       return follower.takeLook() || isCalled
     }.map(\.0.place.entry)
-    let rows = try await kit.database.read { try EntryRow.find(id, looked, in: $0) }
+    let rows: [Identifier: EntryRow]
+    do {
+      rows = try await kit.database.read { try EntryRow.find(id, looked, in: $0) }
+    } catch {
+      // The next round looks again.
+      for entry in looked { queue.followers.look(id, entry) }
+      throw error
+    }
     let isLookedAt = Set(looked)
     let now = clock.now()
     for (follower, key) in keyed {

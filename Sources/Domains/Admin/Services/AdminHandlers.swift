@@ -28,7 +28,7 @@ struct AdminHandlers: AdminService {
       let row = FlagRow(name: declared.name, version: seen + 1, content: content, putAt: kit.clock.now())
       guard try row.replace(in: writer) else { throw KitError.etagMismatch }
       try kit.audit.record(
-        AuditEntry(.word("flag.put"), by: .user(caller.user), on: nil, [.setting(row.name), .count(Int(row.version))]),
+        AuditEntry(.word("flag.put"), by: caller.actor, on: nil, [.setting(row.name), .count(Int(row.version))]),
         in: writer)
       let flag = AdminAPI.Flag(declared, row)
       try kit.hub.publish(Self.flagTopic, in: writer) { _, token in
@@ -87,7 +87,7 @@ struct AdminHandlers: AdminService {
       let record = try edit.apply(in: writer, kit)
       try kit.audit.record(
         AuditEntry(
-          .word("table.put"), by: .user(caller.user), on: SubjectID(TableRecord.idKind, record.id),
+          .word("table.put"), by: caller.actor, on: SubjectID(TableRecord.idKind, record.id),
           [.setting(record.table), .count(Int(record.version))]), in: writer)
       return TableRow(record)
     }

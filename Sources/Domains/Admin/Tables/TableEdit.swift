@@ -106,11 +106,17 @@ struct TableEdit: Sendable {
 
   /// A row that has begun only ends, and not in the past.
   private func end(_ record: inout TableRecord, _ now: Instant) throws {
-    guard now < record.to, from.map({ $0 == record.from }) ?? true, values.map({ $0 == record.values }) ?? true,
-      record.from < to, to <= record.to
+    guard now < record.to, from.map({ $0 == record.from }) ?? true, keepsValues(of: record), record.from < to,
+      to <= record.to
     else { throw AdminError.rowInForce }
     guard to >= now else { throw AdminError.invalid("to_time", "has passed") }
     record.to = to
+  }
+
+  /// Whether the values that are given are those that the row has, by the columns of today.
+  private func keepsValues(of record: TableRecord) -> Bool {
+    guard let values else { return true }
+    return table.columns.allSatisfy { values[$0.name] == record.values[$0.name] ?? $0.standard }
   }
 
   private func check(_ record: TableRecord, _ now: Instant, in writer: any Writer) throws {

@@ -120,7 +120,7 @@ extension ChatRooms {
       ORDER BY m.user_id
       """, room.id, author, now
     ) { $0[0] }
-    for user in absent {
+    for user in absent where try mayRead(room, kit.absent(user, in: writer), in: writer) {
       try writer.execute(
         "UPDATE chat_members SET told_through = $3 WHERE room_id = $1 AND user_id = $2", room.id, user, number)
       try notices.notify(

@@ -11,7 +11,8 @@ extension ChatRooms {
     let about = subject?.text ?? own
     // Of the user alone, so that the rooms can be counted.
     try lockDoor(.support, own, user, in: writer)
-    if let room = try RoomRow.newest(.support, about: about, of: user, in: writer) {
+    if let found = try RoomRow.newest(.support, about: about, of: user, in: writer) {
+      let room = try RoomRow.lock(found.id, in: writer)
       if room.closedAt != nil {
         try writer.execute(
           "UPDATE chat_rooms SET closed_at = NULL, active_at = $2 WHERE id = $1", room.id, kit.clock.now())
@@ -33,8 +34,9 @@ extension ChatRooms {
   func openThread(beside subject: SubjectID, by caller: Caller, in writer: any Writer) throws -> Identifier {
     guard try owns(subject, caller, in: writer) else { throw KitError.permissionDenied }
     try lockDoor(.thread, subject.text, nil, in: writer)
-    if let room = try RoomRow.newest(.thread, about: subject.text, in: writer), room.closedAt == nil {
-      let row = try RoomRow.lock(room.id, in: writer)
+    if let room = try RoomRow.newest(.thread, about: subject.text, in: writer),
+      case let row = try RoomRow.lock(room.id, in: writer), row.closedAt == nil
+    {
       if try !MemberRow.isPresent(caller.user, in: row.id, writer) {
         guard row.memberCount < row.memberLimit(limits) else { throw KitError.limitExceeded }
         try enter(caller.user, row, in: writer)

@@ -35,7 +35,9 @@ public struct ChatRooms: Rooms {
 
   public func open(_ plan: RoomPlan, in writer: any Writer) throws -> Identifier {
     try lockDoor(plan.kind, plan.subject, nil, in: writer)
-    if let room = try RoomRow.newest(plan.kind, about: plan.subject, in: writer), room.closedAt == nil {
+    if let room = try RoomRow.newest(plan.kind, about: plan.subject, in: writer),
+      try RoomRow.lock(room.id, in: writer).closedAt == nil
+    {
       try setMembers(room.id, to: plan.members, in: writer)
       return room.id
     }

@@ -90,7 +90,7 @@ struct ChatHandlers: ChatService {
       context, size: request.pageSize, token: request.pageToken,
       filters: [request.waiting.sqlValue, .integer(Int64(request.kind.rawValue))])
     let now = kit.clock.now()
-    return try await kit.database.read { reader in
+    return try await kit.database.read { [rooms] reader in
       let rows =
         request.waiting
         ? try RoomList.waiting(after: page.last, limit: page.fetch, now: now, in: reader)
@@ -98,7 +98,8 @@ struct ChatHandlers: ChatService {
           of: caller.user, kind: request.kind, before: page.before, limit: page.fetch, in: reader)
       let (items, next) = page.cut(rows) { [$0.room.id.sqlValue] }
       var response = ListRoomsResponse()
-      response.rooms = items.map { Room($0.room, $0.member, at: now) }
+      let seen = try items.filter { try request.waiting || rooms.mayRead($0.room, caller, in: reader) }
+      response.rooms = seen.map { Room($0.room, $0.member, at: now) }
       response.nextPageToken = next
       return response
     }

@@ -10,18 +10,20 @@ final class Presence: Sendable {
   private let room: Identifier
   private let user: Identifier
   private let id: Identifier
-  private let renewedAt: Locked<Instant>
+  /// Nil until there is a row.
+  private let renewedAt = Locked<Instant?>(nil)
 
   init(_ rooms: ChatRooms, room: Identifier, user: Identifier) {
     self.rooms = rooms
     self.room = room
     self.user = user
     id = rooms.kit.identifiers.next()
-    renewedAt = Locked(rooms.kit.clock.now())
   }
 
   func begin() async throws {
-    let end = rooms.kit.clock.now() + rooms.limits.presence
+    let now = rooms.kit.clock.now()
+    renewedAt.withLock { $0 = now }
+    let end = now + rooms.limits.presence
     try await rooms.kit.database.write { [room, user, id] writer in
       try writer.execute(
         "INSERT INTO chat_streams (room_id, user_id, id, ends_at) VALUES ($1, $2, $3, $4)", room, user, id, end)
@@ -32,7 +34,7 @@ final class Presence: Sendable {
   func touch() {
     let now = rooms.kit.clock.now()
     let isDue = renewedAt.withLock { renewedAt in
-      guard now - renewedAt >= rooms.limits.presence / 3 else { return false }
+      guard let last = renewedAt, now - last >= rooms.limits.presence / 3 else { return false }
       renewedAt = now
       return true
     }
@@ -49,6 +51,7 @@ final class Presence: Sendable {
 
   /// The stream has ended. Works for cancelled tasks too.
   func end() async {
+    guard renewedAt.withLock({ $0 }) != nil else { return }
     let removal = Task { [room, user, id, database = rooms.kit.database] in
       try? await database.write { writer in
         _ = try writer.execute(

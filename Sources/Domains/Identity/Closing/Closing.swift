@@ -89,9 +89,14 @@ struct Closing: Sendable {
       guard let row = try UserRow.findForUpdate(user, in: writer) else { return false }
       if row.state == .erased { return true }
       guard row.state == .closing, let erasesAt = row.erasesAt, erasesAt <= kit.clock.now() else { return false }
-      if try blockers(of: user, in: writer).isEmpty { return true }
+      if try blockers(of: user, in: writer).isEmpty {
+        // From here on nothing gives it back: a part may be gone.
+        try writer.execute("UPDATE identity_users SET closed_from = NULL WHERE id = $1", user)
+        return true
+      }
       let due = kit.clock.now() + Self.postponement
-      try writer.execute("UPDATE identity_users SET erases_at = $2 WHERE id = $1", user, due)
+      try writer.execute(
+        "UPDATE identity_users SET erases_at = $2 WHERE id = $1 AND closed_from IS NOT NULL", user, due)
       try core.timers.set(Self.job, key: job.timer.key, due: due, in: writer)
       return false
     }

@@ -17,7 +17,8 @@ struct IdentityRecords: PersonalRecords {
   func blockers(of user: Identifier, in reader: any Reader) throws -> [String] {
     let now = core.kit.clock.now()
     let isLast = try GrantRow.all(of: user, in: reader).contains { grant in
-      try core.roles.keepsLast(grant.role) && grant.otherHolders(at: now, locking: false, in: reader) == 0
+      try grant.isInForce(at: now) && core.roles.keepsLast(grant.role)
+        && grant.otherHolders(at: now, locking: false, in: reader) == 0
     }
     return isLast ? ["last_owner"] : []
   }

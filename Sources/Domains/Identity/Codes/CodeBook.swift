@@ -91,6 +91,10 @@ struct CodeLimit: Sendable {
 
   /// Holds what is counted, until the transaction ends.
   func hold(in writer: any Writer) throws {
+    // An erasure may have removed the row; there must be one to hold. One from the beginning of time is swept away.
+    try writer.execute(
+      "INSERT INTO identity_code_sends (key, recent, last_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", key,
+      [UInt8](), Instant(nanoseconds: 0))
     _ = try writer.firstForUpdate("SELECT last_at FROM identity_code_sends WHERE key = $1", key) { $0[0] as Instant }
   }
 }

@@ -46,8 +46,11 @@ extension IdentityCore {
     ) { $0[0] }
     // In one order, so that two who exchange contacts do not wait for each other.
     for one in [user, loser].compactMap({ $0 }).sorted() { _ = try UserRow.findForUpdate(one, in: writer) }
-    if let loser {
-      try writer.execute("DELETE FROM identity_contacts WHERE user_id = $1 AND kind = $2", loser, kind)
+    // Before it was held, the loser may have proved another one in its place, which stays.
+    if let loser,
+      try writer.execute(
+        "DELETE FROM identity_contacts WHERE user_id = $1 AND kind = $2 AND lookup = $3", loser, kind, lookup) == 1
+    {
       try writer.execute(
         """
         UPDATE identity_users SET level = $2 WHERE id = $1 AND level = $3 AND NOT EXISTS (

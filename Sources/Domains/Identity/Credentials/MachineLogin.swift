@@ -27,12 +27,14 @@ struct MachineLogin: Sendable {
     let scope = RequestScope.client(Array(IDKind.credential.utf8) + id.rawValue.bigEndianBytes)
     let address = context.peer.host
     return try await core.kit.mutate(request, context, scope: scope, complete: complete) { writer in
-      // Held, so that a login and a revocation at once know of each other.
-      guard let row = try CredentialRow.findForUpdate(id, in: writer), row.isLive(at: core.kit.clock.now()),
+      // Both are held, so that a login and what ends sessions at once know of each other; the owner first, as where an
+      // account is erased.
+      guard let found = try CredentialRow.find(id, in: writer),
         SigningKey.isValid(
           machine.signature, of: Self.signedText(machine.credentialID, requestID: request.requestID),
-          publicKey: row.publicKey),
-        let owner = try UserRow.find(row.owner, in: writer)
+          publicKey: found.publicKey),
+        let owner = try UserRow.findForUpdate(found.owner, in: writer),
+        let row = try CredentialRow.findForUpdate(id, in: writer), row.isLive(at: core.kit.clock.now())
       else { throw IdentityError.wrongCredentials }
       if owner.state == .suspended { throw KitError.accountSuspended }
       guard owner.state == .new || owner.state == .active else { throw IdentityError.wrongCredentials }

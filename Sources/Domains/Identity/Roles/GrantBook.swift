@@ -57,7 +57,9 @@ struct GrantBook: Sendable {
       return
     }
     let now = clock.now()
-    if !grant.isMachine, roles.keepsLast(grant.role), try grant.otherHolders(at: now, locking: true, in: writer) == 0 {
+    if !grant.isMachine, grant.isInForce(at: now), roles.keepsLast(grant.role),
+      try grant.otherHolders(at: now, locking: true, in: writer) == 0
+    {
       throw IdentityError.lastOwner
     }
     let revoked = try writer.execute(

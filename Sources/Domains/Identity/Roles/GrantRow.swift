@@ -30,6 +30,9 @@ struct GrantRow: Sendable {
     isMachine = row[7]
   }
 
+  /// Whether it has neither been revoked nor expired.
+  func isInForce(at now: Instant) -> Bool { revokedAt == nil && expiresAt.map { now < $0 } ?? true }
+
   static func find(_ grant: Identifier, in reader: any Reader) throws -> GrantRow? {
     try reader.first("SELECT \(columns) FROM identity_grants WHERE id = $1", grant, make: GrantRow.init)
   }

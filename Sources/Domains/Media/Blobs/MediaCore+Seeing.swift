@@ -61,3 +61,15 @@ extension MediaCore {
     return info
   }
 }
+
+extension MediaCore {
+  /// Opens bytes for reading.
+  /// - Throws: `KitError.overloaded` if the store cannot give them now; `BlobError`.
+  func open(_ info: BlobInfo, _ range: Range<Int64>) async throws -> BlobContent {
+    do {
+      return try await kit.blobs.read(info, range: UInt64(range.lowerBound)..<UInt64(range.upperBound))
+    } catch let error as BlobError where [.busy, .overloaded, .unavailable, .closed].contains(error.code) {
+      throw KitError.overloaded
+    }
+  }
+}

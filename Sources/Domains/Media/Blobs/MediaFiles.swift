@@ -16,7 +16,9 @@ struct MediaFiles: Files {
     guard upload.state == .complete, let id = upload.blob else { throw MediaError.uploadIncomplete }
     guard upload.kind == BlobKind(kind) else { throw MediaError.wrongFileKind }
     // The uploader may have given it up since.
-    guard let row = try core.lockShares(id, in: writer) else { throw KitError.notFound("upload") }
+    guard let row = try core.lockShares(id, in: writer),
+      try writer.exists("SELECT 1 FROM media_holdings WHERE blob_id = $1 AND user_id = $2", id, user)
+    else { throw KitError.notFound("upload") }
     return try use(row, for: user, in: subject, as: slot, writer)
   }
 

@@ -65,7 +65,12 @@ struct BlobRoute: PlainRoute {
       return PlainResponse(
         status: status, headers: headers, Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)]))
     case .content(let info):
-      let content = try await core.kit.blobs.read(info, range: UInt64(range.lowerBound)..<UInt64(range.upperBound))
+      let content: BlobContent
+      do {
+        content = try await core.open(info, range)
+      } catch KitError.overloaded {
+        return PlainResponse(status: 503, headers: ["retry-after": "1", "cache-control": "no-store"])
+      }
       return PlainResponse(status: status, headers: headers, length: range.count) {
         try await content.makeAsyncIterator().next()
       }

@@ -18,7 +18,8 @@ struct MediaWorker: Sendable {
   /// Says how to do the jobs. Before the timers start.
   func handleJobs() {
     var policy = RetryPolicy()
-    policy.attempts = core.limits.processingAttempts
+    // One more, for a blob of which no attempt came to an end: it only says so.
+    policy.attempts = core.limits.processingAttempts + 1
     core.timers.work(Self.probeKind, policy: policy, atOnce: core.limits.jobsAtOnce) { try await probe($0) }
     core.timers.work(Self.renderKind, policy: policy, atOnce: core.limits.jobsAtOnce) { try await render($0) }
   }
@@ -182,6 +183,7 @@ struct MediaWorker: Sendable {
   private func settling(_ job: Job, _ id: Identifier, _ body: () async throws -> Void) async throws {
     let failure: MediaFailure
     do {
+      guard job.timer.attempt <= core.limits.processingAttempts else { throw MediaFailure.processingFailed }
       return try await body()
     } catch let error as MediaFailure {
       failure = error

@@ -65,8 +65,13 @@ extension MediaHandlers {
         return news.isFinal ? .finish(news) : .send(news)
       },
       heartbeat: { WatchBlobResponse() },
-      step: { event, _ in
-        let news = try event.shared { try WatchBlobResponse(decoding: $0.payload) }
+      read: { event, reader in
+        let isOwner = try reader.exists(
+          "SELECT 1 FROM media_holdings WHERE blob_id = $1 AND user_id = $2", id, caller.user)
+        guard isOwner else { throw KitError.notFound("blob") }
+        return try event.shared { try WatchBlobResponse(decoding: $0.payload) }
+      },
+      step: { news, _ in
         guard let blob = news.blob, !blob.id.isEmpty else { throw KitError.notFound("blob") }
         return news.isFinal ? .finish(news) : .send(news)
       })

@@ -72,7 +72,7 @@ struct MediaHandlers: MediaService {
     var response = ReadBlobResponse()
     response.totalLength = size
     response.offset = request.offset
-    for try await piece in try await core.kit.blobs.read(info, range: UInt64(request.offset)..<UInt64(end)) {
+    for try await piece in try await core.open(info, request.offset..<end) {
       response.data = piece
       try await responses.write(response)
       response.totalLength = 0

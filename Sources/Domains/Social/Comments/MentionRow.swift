@@ -7,6 +7,8 @@ import Storage
 struct MentionRow: Sendable, Equatable {
   /// The most in one comment; what is beyond them stays plain text.
   static let limit = 20
+  /// How many handles of one text are looked up, known or not.
+  static let askedLimit = 40
 
   let user: Identifier
   /// Of the `@` in the stored text, in code points.
@@ -20,13 +22,17 @@ struct MentionRow: Sendable, Equatable {
     var mentions: [MentionRow] = []
     var rest = text.unicodeScalars[...]
     var last: Unicode.Scalar?
+    var asked = 0
     while let scalar = rest.popFirst() {
-      let handle = rest.prefix(while: isHandlePart)
-      if scalar == "@", !handle.isEmpty, mentions.count < limit, last.map({ !isWordPart($0) }) ?? true,
-        let (user, length) = try longestKnown(String(handle), resolve)
-      {
-        mentions.append(MentionRow(user: user, position: stored.count))
-        rest = rest.dropFirst(length)
+      if scalar == "@", mentions.count < limit, asked < askedLimit, last.map({ !isWordPart($0) }) ?? true {
+        let handle = rest.prefix(while: isHandlePart)
+        if !handle.isEmpty {
+          asked += 1
+          if let (user, length) = try longestKnown(String(handle), resolve) {
+            mentions.append(MentionRow(user: user, position: stored.count))
+            rest = rest.dropFirst(length)
+          }
+        }
       }
       stored.append(scalar)
       last = scalar

@@ -17,6 +17,8 @@ extension SocialCore {
     _ text: String, _ score: ToxicityScore, on subject: SubjectID, below parentID: Identifier?, by caller: Caller,
     in writer: any Writer
   ) throws -> CommentRow {
+    // A review has one answer: of two at once, the second finds the first.
+    if subject.kind == IDKind.review { _ = try ReviewRow.held(subject.id, in: writer) }
     let (kind, facts) = try kit.subjects.visible(subject, to: caller, in: writer)
     switch try kind.posting(on: subject.id, by: caller, in: writer) {
     case .allowed: break
@@ -67,7 +69,7 @@ extension SocialCore {
     try MentionRow.parse(text) { handle in
       guard let user = try people.user(handle: handle, in: writer),
         try kit.subjects.isVisible(SubjectID(IDKind.user, user), to: caller, in: writer),
-        try kit.subjects.isVisible(subject, to: absent(user, in: writer), in: writer)
+        try kit.subjects.isVisible(subject, to: kit.absent(user, in: writer), in: writer)
       else { return nil }
       return user
     }
@@ -78,7 +80,7 @@ extension SocialCore {
     var told: Set<Identifier> = [row.author]
     func tellOnce(_ user: Identifier, _ deed: Deed) throws {
       guard told.insert(user).inserted,
-        try kit.subjects.isVisible(row.subject, to: absent(user, in: writer), in: writer)
+        try kit.subjects.isVisible(row.subject, to: kit.absent(user, in: writer), in: writer)
       else { return }
       try tell(user, deed, by: row.author, in: writer)
     }

@@ -59,6 +59,12 @@ extension SocialCore {
       INSERT INTO social_counters (subject_id, counter, part, subject_kind, value) VALUES ($1, $2, $3, $4, $5)
       ON CONFLICT (subject_id, counter, part) DO UPDATE SET value = social_counters.value + excluded.value
       """, subject.id, counter.name, part, subject.kind, difference)
+    // Any text can be an emoji's: one that nobody gives any more leaves nothing.
+    if case .emoji = counter, difference < 0 {
+      try writer.execute(
+        "DELETE FROM social_counters WHERE subject_id = $1 AND counter = $2 AND part = $3 AND value = 0", subject.id,
+        counter.name, part)
+    }
     writer.afterCommit { [board] in board.changed(subject) }
   }
 
@@ -67,7 +73,7 @@ extension SocialCore {
     let rows: [(String, Int64)] = try reader.rows(
       """
       SELECT counter, CAST(SUM(value) AS BIGINT) FROM social_counters WHERE subject_id = $1 AND subject_kind = $2
-      GROUP BY counter
+      GROUP BY counter HAVING SUM(value) <> 0
       """, subject.id, subject.kind
     ) { ($0[0], $0[1]) }
     return Dictionary(uniqueKeysWithValues: rows)

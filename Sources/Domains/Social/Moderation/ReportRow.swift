@@ -94,12 +94,10 @@ struct ReportRow: Sendable {
       createdAt) == 1
   }
 
-  /// Writes what can change.
+  /// Writes how it stands, and no words: those may have been erased since they were read.
   func update(in writer: any Writer) throws {
     try writer.execute(
-      """
-      UPDATE social_reports SET state = $3, taken_by = $4, decision_id = $5, appeal_text = $6, appealed_by = $7
-      WHERE target_id = $1 AND id = $2
-      """, target.id, id, state.rawValue, takenBy, decision, appealText, appealedBy)
+      "UPDATE social_reports SET state = $3, taken_by = $4, decision_id = $5 WHERE target_id = $1 AND id = $2",
+      target.id, id, state.rawValue, takenBy, decision)
   }
 }

@@ -122,7 +122,7 @@ extension SocialCore {
       make: ReportRow.init)
     if !settled.contains(where: { $0.id == row.id }) { settled.append(row) }
     try settle(settled, decision, .actioned, in: writer)
-    try carryOut(ruling.measure, on: row, until: ruling.until, by: moderator, in: writer)
+    try carryOut(ruling.measure, on: row, until: ruling.until, by: moderator, at: decision.createdAt, in: writer)
     try tellOwner(of: row, ruling.measure, decision.id, in: writer)
   }
 
@@ -158,7 +158,7 @@ extension SocialCore {
   }
 
   private func carryOut(
-    _ measure: Measure, on row: ReportRow, until: Instant?, by moderator: Identifier, in writer: any Writer
+    _ measure: Measure, on row: ReportRow, until: Instant?, by moderator: Identifier, at: Instant, in writer: any Writer
   ) throws {
     switch measure {
     case .remove: try apply(.remove, to: row.target, in: writer)
@@ -169,7 +169,7 @@ extension SocialCore {
         INSERT INTO social_restrictions (user_id, until, made_by, created_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (user_id) DO UPDATE SET until = excluded.until, made_by = excluded.made_by,
           created_at = excluded.created_at
-        """, owner, until, moderator, now)
+        """, owner, until, moderator, at)
     default: break
     }
   }
@@ -202,6 +202,9 @@ extension SocialCore {
       each.appealText = text
       each.appealedBy = user
       try each.update(in: writer)
+      try writer.execute(
+        "UPDATE social_reports SET appeal_text = $3, appealed_by = $4 WHERE target_id = $1 AND id = $2",
+        each.target.id, each.id, text, user)
       try publish(each, in: writer)
     }
     return try ReportRow.find(id, in: writer) ?? row
@@ -232,13 +235,18 @@ extension SocialCore {
       try publish(each, in: writer)
     }
     if isOverturned, wasRejected {
-      try carryOut(ruling.measure, on: row, until: nil, by: moderator, in: writer)
+      try carryOut(ruling.measure, on: row, until: nil, by: moderator, at: last.createdAt, in: writer)
       try tellOwner(of: row, ruling.measure, last.id, in: writer)
     } else if isOverturned {
       switch first.measure {
       case .remove: try apply(.restore, to: row.target, in: writer)
       case .restrict:
-        if let owner = row.owner { try writer.execute("DELETE FROM social_restrictions WHERE user_id = $1", owner) }
+        if let owner = row.owner {
+          // Not one that a later decision has put in its place.
+          try writer.execute(
+            "DELETE FROM social_restrictions WHERE user_id = $1 AND made_by = $2 AND created_at = $3", owner,
+            first.author, first.createdAt)
+        }
       default: break
       }
     }

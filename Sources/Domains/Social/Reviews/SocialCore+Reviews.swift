@@ -76,7 +76,12 @@ extension SocialCore {
     let score = row.opinion.score
     row.opinion = ReviewOpinion(score: score, aspects: [], text: "")
     try change(&row, to: .deleted, in: writer)
-    if var reply = try reply(to: row, in: writer) { try bury(&reply, in: writer) }
+    // Held: it may have been edited or removed since it was found.
+    if let known = try reply(to: row, in: writer), var reply = try CommentRow.held(known.id, in: writer),
+      reply.state != .deleted
+    {
+      try bury(&reply, in: writer)
+    }
   }
 
   /// Changes how a review stands; its row is held. The sums follow.

@@ -59,9 +59,9 @@ extension SocialCore {
   /// Removes a link with all that is known of its uses.
   func remove(_ row: LinkRow, in writer: any Writer) throws {
     if row.revokedAt == nil { try count(.shares, of: row.subject, by: -1, in: writer) }
-    try writer.execute("DELETE FROM social_link_uses WHERE link_id = $1", row.id)
-    try writer.execute(
-      "DELETE FROM social_counters WHERE subject_id = $1 AND subject_kind = $2", row.id, IDKind.link)
+    let uses = try writer.execute("DELETE FROM social_link_uses WHERE link_id = $1", row.id)
+    // By the rows that went: one that is being added keeps its count.
+    if uses > 0 { try count(.uses, of: row.asSubject, by: -Int64(uses), in: writer) }
     try writer.execute("DELETE FROM social_links WHERE maker_id = $1 AND id = $2", row.maker, row.id)
   }
 }
