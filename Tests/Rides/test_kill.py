@@ -10,16 +10,14 @@ PostgreSQL), OCTET_KILL_SEED the seed, which is printed.
 
 import os
 import random
-import sqlite3
 import statistics
 import time
 
 import pytest
+from support.installation import HOLES, Installation
 from support.rides import RIDES, check_invariants, estimate, rides
-from support.server import Server
-from support.storm import Crowd, World, spoken_in
-
-from support.postgres import PostgreSQL
+from support.storm import Crowd, RideWorld, spoken_in
+from support.world import check_replays
 
 ROUNDS = os.environ.get("OCTET_KILL_ROUNDS")
 SEED = os.environ.get("OCTET_KILL_SEED")
@@ -29,11 +27,6 @@ ROUND_SECONDS = 15
 SAMPLE = 50
 FLAGS = ("--seed-demo", "--rate-limits", "standard=100000/100000,expensive=100000/100000,telemetry=100000/100000")
 
-HOLES = """
-    SELECT t.topic FROM octet_topics t LEFT JOIN octet_topic_events e ON e.topic = t.topic
-    GROUP BY t.topic, t.last_sequence
-    HAVING COUNT(e.sequence) <> t.last_sequence OR MIN(e.sequence) <> 1 OR MAX(e.sequence) <> t.last_sequence
-"""
 # Each change of a ride is one event of its topic.
 UNTOLD = """
     SELECT (SELECT COALESCE(SUM(version), 0) FROM rides_rides)
@@ -43,42 +36,6 @@ UNTIMED = """
     SELECT r.id FROM rides_rides r WHERE r.state IN (3, 4) AND NOT EXISTS (
       SELECT 1 FROM octet_timers t WHERE t.kind = 'rides.search' AND t.key = CAST(r.id AS TEXT))
 """
-
-
-class Installation:
-    """One octetd on one database, and what can be killed of it."""
-
-    def __init__(self, folder, engine, victim):
-        self.folder, self.victim = folder, victim
-        # Without fsync, so that it is back soon: what a killed process has written, the system keeps.
-        self.postgres = PostgreSQL() if engine == "PostgreSQL" else None
-        self.flags = FLAGS if self.postgres is None else (*FLAGS, "--database", self.postgres.make_database())
-        self.server = Server(folder, *self.flags)
-        self.channel = self.server.channel()
-
-    def kill(self, world):
-        if self.victim == "database":
-            return self.postgres.kill()
-        self.server.kill()
-        old = self.channel
-        self.server = Server(self.folder, *self.flags)
-        self.channel = self.server.channel()
-        world.channel = self.channel
-        old.close()
-
-    def query(self, sql):
-        """The rows of a statement, each as a line, by way around the server."""
-        if self.postgres is not None:
-            return self.postgres.run(sql, database="test1").split()
-        with sqlite3.connect(f"file:{self.folder}/octet.db?mode=ro", uri=True, timeout=30) as database:
-            return ["|".join(map(str, row)) for row in database.execute(sql)]
-
-    def stop(self):
-        self.channel.close()
-        code = self.server.stop()
-        if self.postgres is not None:
-            self.postgres.stop()
-        return code
 
 
 def listed(world, rider):
@@ -97,12 +54,6 @@ def listed(world, rider):
 def requested(acknowledged, rider):
     return [entry.reply.id for entry in acknowledged
             if entry.person is rider and entry.path.endswith("/RequestRide")]  # fmt: skip
-
-
-def check_replays(world, entries):
-    for entry in entries:
-        again = world.insist(entry.person, lambda entry=entry: entry.person.call(entry.path, entry.request))
-        assert again == entry.reply, f"a replay of {entry.path} must give the same reply"
 
 
 def check(world, crowd, installation, since, rng):
@@ -134,13 +85,6 @@ def check_all(world, crowd, installation, rng):
         assert [(message.number, message.author_id, message.text) for message in messages] == expected
 
 
-def wait_for(world, count, seconds):
-    deadline = time.monotonic() + seconds
-    while world.count < count and not world.failures and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert not world.failures, world.failures
-
-
 @pytest.mark.parametrize(
     "engine, victim, rounds", [("SQLite", "server", 4), ("PostgreSQL", "server", 2), ("PostgreSQL", "database", 2)]
 )
@@ -148,15 +92,15 @@ def test_no_acknowledged_write_is_lost_or_doubled(tmp_path, engine, victim, roun
     seed = int(SEED or random.SystemRandom().randrange(1 << 32))
     print(f"seed {seed}")
     rng = random.Random(seed)
-    installation = Installation(tmp_path, engine, victim)
-    world = World(installation.channel, seed)
+    installation = Installation(tmp_path, engine, *FLAGS)
+    world = RideWorld(installation.channel, seed)
     crowd = Crowd(world, RIDERS, DRIVERS)
     recoveries = []
     for _ in range(int(ROUNDS or rounds)):
         since = len(world.acknowledged)
-        wait_for(world, world.count + rng.randrange(1, MOST_WRITES), ROUND_SECONDS)
+        world.wait_for(world.count + rng.randrange(1, MOST_WRITES), ROUND_SECONDS)
         killed_at = time.monotonic()
-        installation.kill(world)
+        installation.kill(world, victim)
         # Begun after the kill, unlike those that are under way.
         world.call(crowd.operator, f"{RIDES}.PricingService/EstimateFare", estimate())
         recoveries.append(time.monotonic() - killed_at)

@@ -1,6 +1,4 @@
-"""Riders and drivers who go on, whatever dies under them: each call is repeated, as clients do it, until it is answered,
-and what was acknowledged is kept, to be asked for again.
-"""
+"""Riders and drivers who go on, whatever dies under them."""
 
 import collections
 import concurrent.futures
@@ -13,87 +11,22 @@ import uuid
 import grpc
 
 from . import stubs
-from .people import reason_of, request_id
+from .people import request_id
 from .rides import RIDES, STATION, Conversation, Driver, DriverSession, Rider, demo_city, estimate, rides, staff
+from .world import BROKEN, CALL_SECONDS, PATIENCE_SECONDS, Refused, World
 
-# What a client sees of a server that is killed, is not there yet, or has lost its database.
-BROKEN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
-PATIENCE_SECONDS = 90
-CALL_SECONDS = 20
+Said = collections.namedtuple("Said", "person ride_id number text")
 RIDE_SERVICE = f"{RIDES}.RideService"
 
 
-class Refused(Exception):
-    """The server has answered that it will not."""
-
-    def __init__(self, error):
-        super().__init__(f"{error.code()} {reason_of(error)}: {error.details()}")
-        self.reason = reason_of(error)
-
-
-Acknowledged = collections.namedtuple("Acknowledged", "person path request reply")
-Said = collections.namedtuple("Said", "person ride_id number text")
-
-
-class World:
-    """What the people share: the way to the server, and the list of what it has acknowledged."""
+class RideWorld(World):
+    """A world with rides."""
 
     def __init__(self, channel, seed):
-        self.channel = channel
-        self.rng = random.Random(seed)
-        self.is_over = threading.Event()
-        self.lock = threading.Lock()
-        self.acknowledged = []
-        self.said = []
+        super().__init__(channel, seed)
         self.pins = {}
-        self.failures = []
         self.changes_seen = 0
         self.rides_finished = 0
-
-    def note(self, entry):
-        with self.lock:
-            self.acknowledged.append(entry)
-
-    @property
-    def count(self):
-        with self.lock:
-            return len(self.acknowledged) + len(self.said)
-
-    def fail(self, what):
-        with self.lock:
-            self.failures.append(what)
-        self.is_over.set()
-
-    def insist(self, person, body):
-        """Runs `body` until the server answers; returns what it returns, or throws `Refused`."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            person.channel = self.channel
-            try:
-                return body()
-            except grpc.RpcError as error:
-                if error.code() == grpc.StatusCode.UNAUTHENTICATED:
-                    self.log_in(person)
-                elif error.code() not in BROKEN:
-                    raise Refused(error) from error
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)  # As a client's backoff.
-            except ValueError:
-                time.sleep(0.02)  # The channel was closed meanwhile; there is another.
-
-    def log_in(self, person):
-        sessions = stubs.module("octet.identity.v1.session_service_pb2")
-        request = sessions.LoginRequest(request_id=request_id(), login_name=person.handle, password=person.password)
-        person.token = None
-        reply = self.insist(person, lambda: person.call("octet.identity.v1.SessionService/Login", request))
-        person.token = reply.tokens.access_token
-
-    def call(self, person, path, request):
-        """A unary call that changes something, under one request_id however often it is sent."""
-        reply = self.insist(person, lambda: person.call(path, request, timeout=CALL_SECONDS))
-        self.note(Acknowledged(person, path, request, reply))
-        return reply
 
     def ride_call(self, person, method, ride_id, **fields):
         request = getattr(rides("ride_service"), f"{method}Request")(request_id=request_id(), ride_id=ride_id, **fields)
@@ -101,31 +34,7 @@ class World:
 
     def say(self, person, ride_id, text):
         """Posts to the chat of a ride until it is stored."""
-        chat = stubs.module("octet.chat.v1.frames_pb2")
-        frames = rides("ride_service")
-        post = chat.ClientFrame(post=chat.Post(request_id=request_id(), text=text))
-        join = chat.ClientFrame(join=chat.Join())
-
-        def once():
-            rows = queue.Queue()
-            for frame in (join, post):
-                rows.put(frames.RideChatRequest(ride_id=ride_id, frame=frame))
-            call = person.stream(f"{RIDE_SERVICE}/RideChat", iter(rows.get, None), timeout=CALL_SECONDS)
-            try:
-                for row in call:
-                    answer = row.frame
-                    if answer.HasField("post_refused"):
-                        raise AssertionError(f"a post was refused: {answer.post_refused.reason}")
-                    if answer.HasField("post_accepted"):
-                        return answer.post_accepted.number
-                return None
-            finally:
-                rows.put(None)
-                call.cancel()
-
-        number = None
-        while number is None:
-            number = self.insist(person, once)
+        number = self.post(person, f"{RIDE_SERVICE}/RideChat", text, ride_id=ride_id)
         with self.lock:
             self.said.append(Said(person, ride_id, number, text))
 

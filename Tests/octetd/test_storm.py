@@ -1,0 +1,107 @@
+"""kill -9 of the server, and of the database under it, at random moments of a load on all modules at once.
+
+After each kill all pause, and everybody looks whether what was acknowledged to them is there, once, and nothing else;
+repeats get the replies that were given, topics are dense, the trail's chain verifies, and no module's invariant is broken.
+
+OCTET_STORM_ROUNDS sets the number of rounds on each engine, a few by default (`make storm`: thirty), OCTET_STORM_SEED the
+seed, which is printed.
+"""
+
+import os
+import random
+import statistics
+import time
+
+import pytest
+
+from support.company import Company
+from support.installation import HOLES, VICTIMS, Installation
+from support.notices import FLAGS, letters
+from support.people import Stranger
+from support.rides import RIDES, check_invariants, estimate
+from support.stage import NOTIFY, SESSIONS, Stage
+from support.storm import Crowd
+from support.world import check_replays
+
+ROUNDS = int(os.environ.get("OCTET_STORM_ROUNDS", "3"))
+SEED = os.environ.get("OCTET_STORM_SEED")
+MOST_WRITES = 150
+ROUND_SECONDS = 15
+SAMPLE = 30
+RIDERS, DRIVERS = 2, 1
+# While no server runs: a fortnight passes for those who have closed their accounts, and a minute for the jobs that the
+# dead one held.
+FORTNIGHT = (
+    "UPDATE octet_timers SET due = 1, scheduled_for = 1 WHERE kind = 'identity.erase'",
+    "UPDATE identity_users SET erases_at = 1 WHERE state = 4",
+)
+MINUTE = "UPDATE octet_timers SET due = 1 WHERE is_leased = 1"
+
+
+def repeatable(entry):
+    """Whose session has ended, or whose token was spent since, is not heard again."""
+    return not entry.path.startswith(SESSIONS) and type(entry.person) is not Stranger
+
+
+def check(stage, company, installation, since, rng):
+    stage.pause()
+    with stage.lock:
+        acknowledged = [entry for entry in stage.acknowledged[since:] if repeatable(entry)]
+        older = [entry for entry in stage.acknowledged[:since] if repeatable(entry)]
+    check_replays(stage, acknowledged + rng.sample(older, min(SAMPLE, len(older))))
+    company.verify()
+    assert set(installation.query(HOLES)) <= company.leaver.rooms, "topics with holes"
+    stage.may_act.set()
+
+
+def unsettled(stage):
+    states = ("DELIVERY_STATE_QUEUED", "DELIVERY_STATE_DEFERRED")
+    return [one for state in states for one in stage.ask(stage.admin, f"{NOTIFY}/ListDeliveries", state=state).deliveries]
+
+
+def check_end(stage, company, folder):
+    """What goes on after a call comes to its end: letters are sent once, closed accounts erased."""
+    leaver = company.leaver
+    stage.await_that(lambda: all(map(leaver.is_erased, leaver.closed)), "somebody is not erased")
+    stage.await_that(lambda: not unsettled(stage), "not all is sent")
+    wanted = set(company.herald.letters())
+    stage.await_that(lambda: not any(name.startswith(".") for name in letters(folder / "spool")), "half a letter")
+    devices = tuple(f".push.{device}.json" for device in company.herald.devices.values())
+    there = {name for name in letters(folder / "spool") if name.endswith(devices)}
+    assert wanted <= there, "a letter was lost"
+    company.verify()
+
+
+@pytest.mark.parametrize("engine", VICTIMS)
+def test_all_modules_keep_what_they_acknowledged(tmp_path, engine):
+    seed = int(SEED or random.SystemRandom().randrange(1 << 32))
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    installation = Installation(tmp_path, engine, *FLAGS)
+    stage = Stage(installation.channel, seed)
+    company = Company(stage)
+    stage.begin(company.actors)
+    crowd = Crowd(stage, RIDERS, DRIVERS)
+    kills, recoveries = dict.fromkeys(VICTIMS[engine], 0), []
+    for number in range(ROUNDS):
+        since = len(stage.acknowledged)
+        stage.wait_for(stage.count + rng.randrange(1, MOST_WRITES), ROUND_SECONDS)
+        victim = VICTIMS[engine][number % len(VICTIMS[engine])]
+        killed_at = time.monotonic()
+        installation.kill(stage, victim, FORTNIGHT if victim == "database" else (*FORTNIGHT, MINUTE))
+        kills[victim] += 1
+        # Begun after the kill, unlike what is under way.
+        stage.call(crowd.operator, f"{RIDES}.PricingService/EstimateFare", estimate())
+        recoveries.append(time.monotonic() - killed_at)
+        check(stage, company, installation, since, rng)
+    stage.finish()
+    crowd.finish()
+    installation.execute(*FORTNIGHT)
+    check_end(stage, company, tmp_path)
+    assert check_invariants(crowd.operator) == []
+    assert installation.stop() == 0
+    print(
+        f"{engine}, killed {kills}: {stage.count} acknowledged writes, {len(company.leaver.closed)} accounts erased,"
+        f" {stage.rides_finished} rides to the end; written again after {statistics.median(recoveries):.1f} s,"
+        f" at most {max(recoveries):.1f} s"
+    )
