@@ -68,6 +68,7 @@ bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benc
 	@scripts/setup --benchmarks
 	$(PYTHON) Tests/Benchmarks/rpc_table.py
 	$(PYTHON) Tests/Benchmarks/server_figures.py
+	$(PYTHON) Tests/Benchmarks/platform_figures.py --users 100000
 	$(PYTHON) Tests/Benchmarks/idle_connections.py
 	@rm -f .build/benchmarks/*.db*
 	$(PYTHON) Tests/Benchmarks/storage_table.py
@@ -77,6 +78,7 @@ bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benc
 
 bench-growth: build ## durable transactions with none, a million and ten million rows there; search in a million documents
 	$(PYTHON) Tests/Benchmarks/storage_table.py --growth
+	$(PYTHON) Tests/Benchmarks/platform_figures.py search
 	@rm -f .build/benchmarks/search-million.db*
 	.build/release/storage-bench search --documents 1000000 --path .build/benchmarks/search-million.db
 

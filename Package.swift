@@ -177,8 +177,10 @@ let programs: [Target] = [
 
 let benchmarks: [Target] = [
   .executableTarget(
-    name: "ride-load", dependencies: ["Base", "RPC", "HTTP2", "IdentityAPI", "RidesAPI", "OctetTypes"],
-    path: "Tests/Benchmarks/RideLoad", swiftSettings: strict)
+    name: "house-load",
+    dependencies: [
+      "Base", "Cryptography", "RPC", "HTTP2", "IdentityAPI", "MediaAPI", "RidesAPI", "SearchAPI", "OctetTypes",
+    ], path: "Tests/Benchmarks/HouseLoad", swiftSettings: strict)
 ]
 
 let testTargets: [Target] = [

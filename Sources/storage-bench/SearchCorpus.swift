@@ -106,4 +106,22 @@ struct SearchCorpus: Sendable {
     word.remove(at: word.index(word.startIndex, offsetBy: 2))
     return word
   }
+
+  /// Prints documents as lines of title and body with a tab between, then queries of each kind that asks for words alone
+  /// as lines of kind and words; a `*` ends a word that is not finished.
+  func print(documents: Int, queries: Int) {
+    for number in 0..<documents {
+      let document = document(Int64(number))
+      Swift.print(document.title, document.body, separator: "\t")
+    }
+    let random = SeededRandomSource(seed: 1)
+    for kind in kinds {
+      for _ in 0..<queries {
+        let query = kind.make(random)
+        if query.store != nil || query.prices != nil { break }
+        let words = query.words.joined(separator: " ")
+        Swift.print(kind.name, query.isLastUnfinished ? words + "*" : words, separator: "\t")
+      }
+    }
+  }
 }

@@ -14,6 +14,7 @@ import TransactionShapes
 ///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
 ///     storage-bench upkeep --rows 1000000 --path /data/bench.db
 ///     storage-bench search --documents 1000000 --path /data/search.db
+///     storage-bench corpus --documents 1000000 --queries 100
 ///     storage-bench crash --path /data/crash.db
 ///     storage-bench blobs --megabytes 512 --path /data/blobs
 ///     storage-bench blob-crash --callers 8 --path /data/crash
@@ -43,6 +44,9 @@ struct StorageBench {
         queries: arguments.takeNumber("queries") ?? 300, seconds: arguments.takeNumber("seconds") ?? 5,
         isPeer: arguments.take("peer") == "yes"
       ).run()
+    case "corpus":
+      SearchCorpus().print(
+        documents: arguments.takeNumber("documents") ?? 0, queries: arguments.takeNumber("queries") ?? 0)
     case "crash":
       try await CrashWriter(path: arguments.take("path") ?? "crash.db", callers: arguments.takeNumber("callers") ?? 32)
         .run()
@@ -68,7 +72,7 @@ struct StorageBench {
     default:
       print(
         """
-        usage: storage-bench orders|transfers|hot|fanout|upkeep|search|crash|jobs|blobs|blob-crash|blob-death|blob-full
+        usage: storage-bench orders|transfers|hot|fanout|upkeep|search|corpus|crash|jobs|blobs|blob-crash|blob-death|blob-full
           [--path FILE]
           [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES]
           [--requests v7|v4] [--ways one|both] [--subscribers N] [--events N] [--megabytes N] [--documents N]

@@ -53,7 +53,7 @@ def main():
             for watch in watches:
                 watch.cancel()
         with Server(pathlib.Path(folder) / "rides", "--seed-demo") as server:
-            command = [BUILD / "ride-load", server.address, arguments.riders, arguments.seconds]
+            command = [BUILD / "house-load", "rides", server.address, arguments.riders, arguments.seconds]
             print(subprocess.check_output([str(part) for part in command], text=True).strip())
 
 
