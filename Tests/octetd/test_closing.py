@@ -1,4 +1,4 @@
-"""Closing accounts, exports and machines, on a real octetd; the archive is read by Python's tarfile, keys are openssl's."""
+"""Closing accounts, exports and machines, on a real octetd; the archive is read by Python's tarfile."""
 
 import hashlib
 import io
@@ -9,14 +9,14 @@ import tarfile
 import grpc
 
 from support import stubs
+from support.machines import CREDENTIALS, Machine, make_credential
 from support.media import Uploader
-from support.people import Person, Stranger, outcome, request_id
+from support.people import Person, outcome, request_id
 from support.rides import Rider
 from support.server import BUILD, Server
 
 ACCOUNTS = "octet.identity.v1.AccountService"
 SESSIONS = "octet.identity.v1.SessionService"
-CREDENTIALS = "octet.identity.v1.CredentialService"
 DEMO_PASSWORD = "octet-demo-2026"
 
 
@@ -70,46 +70,13 @@ def test_an_export_is_an_archive_of_all_domains(server):
         assert outcome(lambda: person.call(f"{ACCOUNTS}/StartExport", again))[1] == "RATE_LIMITED"
 
 
-class Machine(Stranger):
-    """A machine with a key that openssl made."""
-
-    def __init__(self, channel, folder):
-        super().__init__(channel)
-        self.folder = folder
-        openssl = ["openssl", "genpkey", "-algorithm", "ed25519", "-out", folder / "key.pem"]
-        subprocess.run(openssl, check=True, capture_output=True)
-        public = ["openssl", "pkey", "-in", folder / "key.pem", "-pubout", "-outform", "DER"]
-        # The last 32 bytes of the DER form are the key (RFC 8410).
-        self.public_key = subprocess.run(public, check=True, capture_output=True).stdout[-32:]
-
-    def sign(self, text):
-        (self.folder / "text").write_text(text)
-        sign = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", "key.pem", "-in", "text", "-out", "signature"]
-        subprocess.run(sign, check=True, capture_output=True, cwd=self.folder)
-        return (self.folder / "signature").read_bytes()
-
-    def login(self, credential):
-        messages, request = identity("session_service"), request_id()
-        signature = self.sign(f"octet login\n{credential}\n{request}")
-        machine = messages.Machine(credential_id=credential, signature=signature)
-        reply = self.call(f"{SESSIONS}/Login", messages.LoginRequest(request_id=request, machine=machine))
-        self.token = reply.tokens.access_token
-
-
 def test_a_machine_signs_in_with_its_key_and_does_what_its_role_allows(server, tmp_path):
     messages = identity("credential_service")
     with server.channel() as channel:
         admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
         somebody = Person(channel, f"user_{request_id()[:8]}")
         machine = Machine(channel, tmp_path)
-        request = messages.CreateCredentialRequest(
-            request_id=request_id(),
-            name="the night watch",
-            kind=messages.CREDENTIAL_KIND_WORKER,
-            public_key=machine.public_key,
-            roles=[messages.CredentialRole(role="support")],
-        )
-        credential = admin.call(f"{CREDENTIALS}/CreateCredential", request)
+        credential = make_credential(admin, machine, "support", name="the night watch")
         machine.login(credential.id)
         suspend = identity("account_service").SuspendAccountRequest(request_id=request_id(), user_id=somebody.user_id)
         suspended = machine.call(f"{ACCOUNTS}/SuspendAccount", suspend)

@@ -1,0 +1,140 @@
+"""Every method, called by callers of every kind, about their own and other people's things."""
+
+from support.authorization import table
+from support.authorization.answers import OK, Answer, all_methods, ask, make_request
+from support.authorization.callers import Citizen
+from support.authorization.trial import Trial, refusal_by_policy, told_secrets
+from support.people import method_descriptor
+
+WAIT_SECONDS = 60
+
+
+def test_every_method_has_a_row():
+    assert set(all_methods()) == {row.path for row in table.ROWS}
+
+
+def answer_of(*replies):
+    return Answer(OK, "", [], list(replies))
+
+
+def own_lists():
+    """The rows of lists and streams of the caller's own things."""
+    return [row for row in table.ROWS if row.thing is None]
+
+
+def test_a_page_or_resume_token_of_somebody_else_opens_nothing(world):
+    world.announce()
+    for thing in ("address", "address", "session", "room", "share_link", "share_token"):
+        world.fresh(thing)
+    tried = 0
+    for row in own_lists():
+        for field, size in (("page_token", {"page_size": 1}), ("resume_token", {})):
+            method = method_descriptor(row.path)
+            if field not in method.input_type.fields_by_name or refusal_by_policy(row, world.callers, "owner"):
+                continue
+            fields = {**row.fields(world), **size}
+            answer = ask(world.callers["owner"], row.path, make_request(row.path, fields))
+            if answer.code != OK:
+                continue
+            reply = world.reply(row.path, answer)
+            token = getattr(reply, "next_page_token" if size else field)
+            if not token:
+                continue
+            tried += 1
+            stolen = make_request(row.path, {**fields, field: token})
+            answer = ask(world.callers["stranger"], row.path, stolen)
+            assert told_secrets(world, "stranger", answer) == [], row.name
+    assert tried >= 5
+
+
+def test_streams_tell_nothing_of_what_happens_to_others(world):
+    callers = world.callers
+    public = callers["driver"].user_id
+    inbox, counters = "octet.notify.v1.NotificationService/WatchInbox", "octet.social.v1.ReactionService/WatchCounters"
+    opened = {
+        (name, path): callers[name].stream(path, make_request(path, fields), timeout=WAIT_SECONDS)
+        for name, path, fields in (
+            ("stranger", inbox, {}), ("blocked", inbox, {}), ("nobody", counters, {"subject_id": public}),
+            ("stranger", counters, {"subject_id": public}),
+        )
+    }  # fmt: skip
+    first = {key: next(stream) for key, stream in opened.items()}
+    world.announce()
+    for thing in ("room", "message", "address", "blob", "push", "session"):
+        world.fresh(thing)
+    # What these streams do tell comes after it.
+    users = {"user_ids": [callers[name].user_id for name in ("stranger", "blocked")]}
+    texts = [{"language": "en", "title": "For all to see"}]
+    world.call("ops", "octet.notify.v1.NotificationService/Announce", segment={"users": users}, texts=texts)
+    world.call("lapsed", "octet.social.v1.FollowService/Follow", target_id=public)
+    for (name, path), stream in opened.items():
+        rows = [first[name, path]]
+        for row in stream:
+            rows.append(row)
+            if row.WhichOneof("event") == "notice" if path == inbox else row.counters.followers == 1:
+                break
+        stream.cancel()
+        assert told_secrets(world, name, answer_of(*(row.SerializeToString() for row in rows))) == []
+        if path == inbox:
+            titles = [row.notice.title for row in rows if row.WhichOneof("event") == "notice"]
+            assert titles == ["For all to see"]
+    world.call("lapsed", "octet.social.v1.FollowService/Unfollow", target_id=public)
+
+
+def test_counters_count_nothing_that_is_hidden(world):
+    callers, social = world.callers, "octet.social.v1"
+    asked = Citizen(world.channel, "m_asked")
+    callers.people["asked"] = asked
+    preferences = {"profile_visibility": "PROFILE_VISIBILITY_FOLLOWERS"}
+    world.call("asked", "octet.identity.v1.ProfileService/SetPreferences", preferences=preferences)
+
+    def counters(name, subject):
+        stream = callers[name].stream(f"{social}.ReactionService/WatchCounters",
+                                      make_request(f"{social}.ReactionService/WatchCounters", {"subject_id": subject}),
+                                      timeout=WAIT_SECONDS)  # fmt: skip
+        found = next(stream).counters
+        stream.cancel()
+        return found
+
+    # A request to follow somebody counts on neither side, and is in no list of others.
+    before = counters("nobody", callers["stranger"].user_id)
+    world.call("stranger", f"{social}.FollowService/Follow", target_id=asked.user_id)
+    assert counters("nobody", callers["stranger"].user_id) == before
+    assert counters("asked", asked.user_id).followers == 0
+    followed = world.call("spare", f"{social}.FollowService/ListFollowing", user_id=callers["stranger"].user_id)
+    assert asked.user_id not in {follow.target_id for follow in followed.follows}
+    # What one is told counts for nobody else, and what is said in a room for none but its members.
+    inbox = "octet.notify.v1.NotificationService/ListInbox"
+    unread = world.call("spare", inbox).unread_count
+    world.announce()
+    assert world.call("spare", inbox).unread_count == unread
+    room = world.thing("room")
+    waiting = world.call("support", "octet.chat.v1.ChatService/ListRooms", waiting=True).rooms
+    assert [(each.read_through, each.unread_count) for each in waiting if each.id == room] == [(0, 0)]
+    assert room not in {each.id for each in world.call("support", "octet.chat.v1.ChatService/ListRooms").rooms}
+    del callers.people["asked"]
+
+
+def test_an_export_has_nothing_of_others(world):
+    accounts = "octet.identity.v1.AccountService"
+    for thing in ("ride", "room", "address", "blob", "report", "vehicle", "document"):
+        world.thing(thing)
+    for name in ("stranger", "driver"):
+        export = world.call(name, f"{accounts}/StartExport")
+        rows = callers_rows(world, name, f"{accounts}/WatchExport", {"export_id": export.id})
+        (blob,) = {row.export.blob_id for row in rows if row.export.blob_id}
+        content = world.callers[name].read(blob)
+        assert world.callers[name].handle.encode() in content
+        assert told_secrets(world, name, answer_of(content)) == []
+    rows = callers_rows(world, "ops", "octet.audit.v1.AuditService/ExportRecords", {})
+    assert told_secrets(world, "ops", answer_of(*(row.SerializeToString() for row in rows))) == []
+
+
+def callers_rows(world, name, path, fields):
+    return list(world.callers[name].stream(path, make_request(path, fields), timeout=WAIT_SECONDS))
+
+
+def test_nobody_is_told_more_than_is_theirs(world):
+    """Last, as it ends sessions and accounts."""
+    faults = [fault for row in table.ROWS for fault in Trial(world, row).run()]
+    assert faults == [], "\n".join(faults)

@@ -1,0 +1,147 @@
+"""Callers of every kind."""
+
+import concurrent.futures
+import pathlib
+import tempfile
+import time
+
+import grpc
+
+from .. import stubs
+from ..machines import CREDENTIALS, Machine, credentials, make_credential
+from ..media import Uploader
+from ..people import PASSWORD, Stranger, outcome, request_id
+from ..rides import DEMO_PASSWORD, Driver, Rider, demo_city, staff
+from .answers import ask, make_request
+
+STAFF = ("admin", "ops", "support", "moderator")
+MACHINE_ROLES = ("rides.ops", "notify.ops")
+DOMAIN_ROLES = ("rides.support", "social.moderator", *MACHINE_ROLES)
+PATIENCE_SECONDS = 60
+
+roles = stubs.module("octet.identity.v1.role_service_pb2")
+timestamps = stubs.module("google.protobuf.timestamp_pb2")
+
+
+class Citizen(Uploader, Rider):
+    """A user who uploads and rides."""
+
+
+class DrivingCitizen(Uploader, Driver):
+    """The same, who drives."""
+
+
+def grant(admin, user, role, **fields):
+    request = roles.GrantRoleRequest(request_id=request_id(), user_id=user, role=role, **fields)
+    return admin.call("octet.identity.v1.RoleService/GrantRole", request)
+
+
+class Callers:
+    """All of them, by name. `roles` says what each holds, `are_out` whose credentials are worth nothing any more."""
+
+    def __init__(self, channel):
+        self.channel = channel
+        self.people = {"nobody": Stranger(channel)}
+        self.roles = {}
+        self.admin = Citizen(channel, "demo_admin", DEMO_PASSWORD, register=False)
+        self.operator = staff(channel)
+        # Roles that no user needs for what is tried are machines', which sign in without a password.
+        makers = {
+            "owner": self._citizen,
+            "stranger": self._citizen,
+            "blocked": self._citizen,
+            "hidden": self._citizen,
+            "spare": self._citizen,
+            "driver": self._driver,
+            "logged out": self._logged_out,
+            "suspended": self._suspended,
+            "lapsed": self._lapsed,
+            "machine": self._machine,
+            "revoked machine": self._revoked_machine,
+        }
+        makers |= {role: self._with_role for role in (*STAFF[1:], "social.moderator", "rides.support")}
+        makers |= {role: self._machine for role in MACHINE_ROLES}
+        # Most of the time goes into their passwords.
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            made = {name: pool.submit(make, name) for name, make in makers.items()}
+        self.people |= {name: future.result() for name, future in made.items()}
+        self.people["admin"] = self.admin
+        self.roles |= {role: {role} for role in (*STAFF, *DOMAIN_ROLES)} | {"machine": {"support"}}
+        self.are_out = {"logged out", "suspended", "revoked machine"}
+        self.are_machines = {"machine", "revoked machine", *MACHINE_ROLES}
+
+    def __getitem__(self, name):
+        return self.people[name]
+
+    def names(self):
+        return list(self.people)
+
+    def holds(self, name, wanted):
+        """Whether a caller holds one of the wanted roles. A bare staff role covers that of each domain."""
+        return any(
+            held == role or role.endswith(f".{held}") for held in self.roles.get(name, ()) for role in wanted
+        )
+
+    def without_rights(self):
+        """Users who are nothing to the owner's things."""
+        return [name for name in self.people if name not in self.roles and name not in ("owner", "driver", "hidden")]
+
+    def _handle(self, name):
+        return "m_" + name.replace(" ", "_").replace(".", "_")
+
+    def _citizen(self, name):
+        return Citizen(self.channel, self._handle(name))
+
+    def _driver(self, name):
+        return DrivingCitizen(self.channel, self._handle(name), self.operator, demo_city(self.operator))
+
+    def _with_role(self, name):
+        person = self._registered(name)
+        grant(self.admin, person, name)
+        return Citizen(self.channel, self._handle(name), register=False)
+
+    def _registered(self, name):
+        """An account's id. The token of a later login names the grants that were made meanwhile."""
+        path = "octet.identity.v1.AccountService/Register"
+        request = make_request(path, {"handle": self._handle(name), "password": PASSWORD})
+        return self.people["nobody"].call(path, request).id
+
+    def _logged_out(self, name):
+        person = self._citizen(name)
+        path = "octet.identity.v1.SessionService/Logout"
+        person.call(path, make_request(path, {}))
+        return person
+
+    def _suspended(self, name):
+        person = self._citizen(name)
+        helper = self._machine("helper")
+        path = "octet.identity.v1.AccountService/SuspendAccount"
+        helper.call(path, make_request(path, {"user_id": person.user_id}))
+        return person
+
+    def _lapsed(self, name):
+        """Somebody whose role has ended."""
+        end = timestamps.Timestamp(seconds=int(time.time()) + 5)
+        grant(self.admin, self._registered(name), "support", expire_time=end)
+        person = Citizen(self.channel, self._handle(name), register=False)
+        path = "octet.chat.v1.ChatService/TakeRoom"
+        request = make_request(path, {"room_id": "room_0000000000000"})
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while ask(person, path, request).code != grpc.StatusCode.PERMISSION_DENIED:
+            assert time.monotonic() < deadline, "a grant does not end"
+            time.sleep(0.05)
+        return person
+
+    def _machine(self, name):
+        role = name if name in MACHINE_ROLES else "support"
+        with tempfile.TemporaryDirectory(prefix="octet-machine-") as folder:
+            machine = Machine(self.channel, pathlib.Path(folder))
+            machine.credential = make_credential(self.admin, machine, role, name=name).id
+            machine.login(machine.credential)
+        return machine
+
+    def _revoked_machine(self, name):
+        machine = self._machine(name)
+        request = credentials.RevokeCredentialRequest(request_id=request_id(), credential_id=machine.credential)
+        assert outcome(lambda: self.admin.call(f"{CREDENTIALS}/RevokeCredential", request))[0] == grpc.StatusCode.OK
+        return machine

@@ -1,0 +1,103 @@
+"""Tries one row of the table with callers of every kind."""
+
+import grpc
+
+from .answers import DENIED, NOT_FOUND, OK, UNAUTHENTICATED, ask, contains, make_request, without
+
+# As octet.options.v1.Access has them.
+PUBLIC, ROLE = 1, 4
+# Whatever else a call that may be made comes to, it is none of these.
+BROKEN = (UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN,
+          grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INVALID_ARGUMENT)  # fmt: skip
+
+
+def refusal_by_policy(row, callers, name):
+    """How the policy alone refuses a caller; None if it lets the caller through."""
+    policy = row.policy
+    if name in callers.are_out:
+        return UNAUTHENTICATED
+    if name == "nobody":
+        return None if policy.access == PUBLIC else UNAUTHENTICATED
+    holds = callers.holds(name, policy.roles)
+    if policy.access == ROLE or (name in callers.are_machines and policy.access != PUBLIC):
+        return None if holds else DENIED
+    return None
+
+
+def told_secrets(world, name, answer, asked=b""):
+    """What an answer tells somebody who may not know it, and has not said it."""
+    return [
+        secret
+        for secret, knowers in world.secrets.items()
+        if name not in knowers and secret.encode() not in asked and contains(answer, secret)
+    ]
+
+
+class Trial:
+    """All that comes of one row. `faults` has what is wrong."""
+
+    def __init__(self, world, row):
+        self.world, self.row, self.callers = world, row, world.callers
+        self.faults = []
+
+    def fault(self, name, what, answer=None):
+        self.faults.append(f"{self.row.name} by {name}: {what}" + (f": {answer}" if answer else ""))
+
+    def ask(self, name, identifier):
+        request = make_request(self.row.path, self.row.request_fields(self.world, identifier))
+        answer = ask(self.callers[name], self.row.path, request)
+        for secret in told_secrets(self.world, name, answer, request.SerializeToString()):
+            self.fault(name, f"is told {secret}", answer)
+        return answer
+
+    def run(self):
+        thing = self.row.thing
+        identifier = self.world.thing(thing) if thing else None
+        missing = self.world.missing(thing) if thing else None
+        permitted = []
+        for name in self.callers.names():
+            refusal = refusal_by_policy(self.row, self.callers, name)
+            if refusal is not None:
+                self.expect_refusal(name, [refusal], identifier, missing)
+            elif self.row.triers is not None and name not in self.row.triers:
+                continue
+            elif self.row.may(self.callers, name):
+                permitted.append(name)
+            elif name in self.row.knowers:
+                self.expect_soundness(name, self.ask(name, identifier))
+            else:
+                self.expect_refusal(name, self.row.refusals, identifier, missing)
+        self.permit(permitted, identifier)
+        return self.faults
+
+    def expect_refusal(self, name, codes, identifier, missing):
+        answer = self.ask(name, identifier)
+        if answer.code not in codes:
+            self.fault(name, f"expected {codes}", answer)
+        if identifier is not None:
+            other = self.ask(name, missing)
+            if without(answer, identifier) != without(other, missing):
+                self.fault(name, "what is there is told from what is not", (answer, other))
+
+    def expect_soundness(self, name, answer):
+        # What makes no sense with oneself is refused as such.
+        if answer.code in BROKEN and "SELF_TARGET" not in repr(answer.details):
+            self.fault(name, "unexpected", answer)
+
+    def permit(self, names, identifier):
+        """Those who may do it: the thing is there, and the request is one that can succeed."""
+        row, answers = self.row, {}
+        if row.prepare is not None:
+            row.prepare(self.world)
+        for name in sorted(names, key=lambda name: name != row.owner):
+            own = self.world.fresh(row.thing) if row.is_fresh and row.thing else identifier
+            answers[name] = answer = self.ask(name, own)
+            if not row.is_proved:
+                continue
+            self.expect_soundness(name, answer)
+            if answer.code in (NOT_FOUND, DENIED):
+                self.fault(name, "is refused", answer)
+            if answer.code == OK and row.finish is not None:
+                row.finish(self.world, name)
+        if row.is_proved and not any(answer.code == OK for answer in answers.values()):
+            self.fault("all", "nobody succeeds, so nothing is proved", answers)
