@@ -1,3 +1,4 @@
+internal import Base
 internal import CPostgreSQL
 internal import Storage
 
@@ -5,16 +6,17 @@ internal import Storage
 struct ArgumentList {
   /// Bits of a signature for each argument.
   private static let bitsPerType = 3
-  /// More arguments than this have no signature.
-  private static let mostSigned = 21
+  /// The signature of more arguments than this is a hash.
+  private static let mostPacked = 21
 
   private(set) var types: [Oid] = []
   private var bytes: [UInt8] = []
   /// Where each argument's bytes are; nil for NULL.
   private var ranges: [Range<Int>?] = []
 
-  /// Which types the arguments have, one after the other; nil if there are too many of them. Two texts of one statement
-  /// with other types are two prepared statements.
+  /// Which types the arguments have; runs of one text with other types are of other prepared statements. Nil if NULLs are
+  /// among many arguments, as those of a batch of rows: each pattern of them would be a statement that is seldom run
+  /// again.
   private(set) var signature: UInt64? = 1
 
   var count: Int { types.count }
@@ -25,7 +27,15 @@ struct ArgumentList {
     for argument in arguments { append(argument) }
     // A byte at the end, so that an empty text has an address, which tells it from NULL.
     bytes.append(0)
-    if arguments.count > Self.mostSigned { signature = nil }
+    if arguments.count > Self.mostPacked { signature = Self.hash(of: types) }
+  }
+
+  private static func hash(of types: [Oid]) -> UInt64? {
+    if types.contains(0) { return nil }
+    var hash = StableHash()
+    // Their last octets tell the types of arguments apart.
+    hash.combine(types.lazy.map { UInt8(truncatingIfNeeded: $0) })
+    return UInt64(bitPattern: hash.value)
   }
 
   private mutating func append(_ argument: SQLValue) {

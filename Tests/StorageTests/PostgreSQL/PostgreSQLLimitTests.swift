@@ -160,6 +160,47 @@ import Testing
     #expect(counts == [PostgreSQLLimits.preparedStatements, PostgreSQLLimits.preparedStatements, 2])
   }
 
+  @Test func `statements of many arguments stay prepared too, one for their types, but not with NULLs`() async throws {
+    let url = try await PostgreSQLServer.common().makeSchema()
+    let counts = try await OSThread.run(name: "limit-prepare") {
+      let connection = try PostgreSQLConnection(url, PostgreSQLOptions(), isPooled: false)
+      connection.begin(isReadOnly: true)
+      func sum(of arguments: [SQLValue]) throws -> Double {
+        let terms = (1...arguments.count).map { "COALESCE(CAST($\($0) AS DOUBLE PRECISION), 0)" }
+        var sum = 0.0
+        _ = try connection.run("SELECT \(terms.joined(separator: " + "))", arguments) { row in
+          sum = row[0]
+          return true
+        }
+        return sum
+      }
+      func prepared() throws -> Int {
+        var count = 0
+        _ = try connection.run("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%COALESCE%'", []) {
+          count = $0[0]
+          return true
+        }
+        // This statement is on the list as well.
+        return count - 1
+      }
+      var counts: [Int] = []
+      let many = [SQLValue](repeating: .integer(2), count: 100)
+      for arguments in [many, many, many.dropLast() + [.double(0.5)], many, many.dropLast() + [.null]] {
+        let expected = arguments.reduce(0.0) { sum, argument in
+          switch argument {
+          case .integer(let value): sum + Double(value)
+          case .double(let value): sum + value
+          default: sum
+          }
+        }
+        #expect(try sum(of: arguments) == expected)
+        counts.append(try prepared())
+      }
+      return counts
+    }
+    #expect(counts == [1, 1, 2, 2, 2])
+  }
+
   @Test func `a batch waits for a lock for a moment, then in turn, and then each of its transactions by itself`()
     async throws
   {
