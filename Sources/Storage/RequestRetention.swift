@@ -32,32 +32,49 @@ public struct RequestRetention: Sweep {
     self.clock = clock
   }
 
-  private struct Generation: Sendable {
+  private struct Generation: Sendable, Equatable {
     let newest: Int
     let isTurning: Bool
     let since: Instant
+
+    /// Whose rows are older.
+    var oldest: RequestTable { RequestTable.generation(1 - newest) }
+  }
+
+  /// The key of a row.
+  private struct Key: Sendable {
+    let id: [UInt8]
+    let caller: Int64
+    let method: Int64
   }
 
   public func step(_ database: any Database) async throws -> Bool {
-    // Most often there is nothing to do, which a reader can tell without the writer's time.
-    let seen = try await database.read { try Self.generation($0, locks: "") }
+    // Most often there is nothing to do, which a reader can tell without the writer's time. Where a batch ends is found
+    // by a reader too: so its rows, which nobody has looked at for days, come from the disk before the writer needs them.
+    let (seen, end) = try await database.read { reader in
+      let seen = try Self.generation(reader, locks: "")
+      return (seen, isDue(seen) && !seen.isTurning ? try Self.endOfBatch(of: seen.oldest, reader) : nil)
+    }
     guard isDue(seen) else { return false }
     return try await database.write { writer in
       // The row is taken, so that no other node turns while a batch is being deleted.
-      let generation = try Self.generation(writer, locks: writer.dialect.forUpdate)
-      guard isDue(generation) else { return false }
-      if generation.since.nanoseconds == 0 {
+      guard try Self.generation(writer, locks: writer.dialect.forUpdate) == seen else { return true }
+      if seen.since.nanoseconds == 0 {
         // The first generation begins when the sweep first sees it: until then older programs may store rows there.
-        try Self.set(generation.newest, isTurning: false, clock.now(), writer)
+        try Self.set(seen.newest, isTurning: false, clock.now(), writer)
         return false
       }
-      if generation.isTurning {
-        try Self.set(1 - generation.newest, isTurning: false, clock.now(), writer)
+      if seen.isTurning {
+        try Self.set(1 - seen.newest, isTurning: false, clock.now(), writer)
         return false
       }
-      let old = RequestTable.generation(1 - generation.newest)
-      if try Self.deleteBatch(of: old, writer) { return true }
-      try Self.set(generation.newest, isTurning: true, clock.now(), writer)
+      if let end {
+        try writer.execute(
+          "DELETE FROM \(seen.oldest.rawValue) WHERE (request_id, caller, method) <= ($1, $2, $3)",
+          end.id, end.caller, end.method)
+        return true
+      }
+      try Self.set(seen.newest, isTurning: true, clock.now(), writer)
       return false
     }
   }
@@ -84,20 +101,14 @@ public struct RequestRetention: Sweep {
       newest, isTurning, since)
   }
 
-  /// Deletes the first rows in the order of the key.
-  /// - Returns: whether there were any.
-  private static func deleteBatch(of table: RequestTable, _ writer: any Writer) throws -> Bool {
-    let last: (id: [UInt8], caller: Int64, method: Int64)? = try writer.first(
+  /// The last one of the first rows in the order of the key; nil if there are none.
+  private static func endOfBatch(of table: RequestTable, _ reader: any Reader) throws -> Key? {
+    try reader.first(
       """
       SELECT request_id, caller, method FROM (
         SELECT request_id, caller, method FROM \(table.rawValue) ORDER BY request_id, caller, method LIMIT $1) page
       ORDER BY request_id DESC, caller DESC, method DESC LIMIT 1
       """, batch
-    ) { ($0[0], $0[1], $0[2]) }
-    guard let last else { return false }
-    try writer.execute(
-      "DELETE FROM \(table.rawValue) WHERE (request_id, caller, method) <= ($1, $2, $3)",
-      last.id, last.caller, last.method)
-    return true
+    ) { Key(id: $0[0], caller: $0[1], method: $0[2]) }
   }
 }
