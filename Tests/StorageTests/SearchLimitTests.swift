@@ -117,7 +117,7 @@ import Testing
     let long = SearchList(
       total: size, parts: [SearchPostings.Part(first: 0, bytes: [UInt8](repeating: 0, count: size))])
     let count = Int64(2 * SearchLimits.rememberedListBytes / size)
-    for term in 0..<count { lists.keep([segment.id: long], of: term) }
+    for term in 0..<count { lists.keep([term: [segment.id: long]]) }
     let known = (0..<count).filter { lists.lists(of: $0, in: [segment])[segment.id] != nil }
     #expect(known.last == count - 1 && known.count >= 16 && known.count * size <= SearchLimits.rememberedListBytes)
   }

@@ -60,6 +60,32 @@ struct SearchEntry {
     return nil
   }
 
+  /// Calls `body` with the place of each key that the document has, and its impact.
+  /// - Parameter keys: rising.
+  func forEachImpact(of keys: [Int64], _ body: (Int, UInt16) -> Void) {
+    let count = count
+    precondition(Self.headerSize + count * Self.termSize <= bytes.count, "an entry holds its terms")
+    // Within the bytes, as was just seen. All fresh documents are asked for all terms of a query.
+    unsafe bytes.withUnsafeBytes { octets in
+      var first = 0
+      for (place, key) in keys.enumerated() {
+        var (low, high) = (first, count)
+        while low < high {
+          let middle = (low + high) / 2
+          let offset = Self.headerSize + middle * Self.termSize
+          if unsafe Int64(bigEndian: octets.loadUnaligned(fromByteOffset: offset, as: Int64.self)) < key {
+            low = middle + 1
+          } else {
+            high = middle
+          }
+        }
+        if low == count { return }
+        if word(at: Self.headerSize + low * Self.termSize) == key { body(place, impact(at: low)) }
+        first = low
+      }
+    }
+  }
+
   func forEachTerm(_ body: (Int64, UInt16) -> Void) {
     for index in 0..<count { body(word(at: Self.headerSize + index * Self.termSize), impact(at: index)) }
   }

@@ -17,10 +17,11 @@ extension SearchIndex {
       return try page(of: known.hits, cursor, query, pageSize, isComplete: known.isComplete, reader)
     }
     let source = try SearchSource(self, reader)
-    let (groups, areAll) = try groups(words, query, frozen: cursor?.weights, source, reader)
     let tags = query.tags.map(tagKey)
     let facets = cursor == nil ? query.facets.map { ($0, tagKey($0)) } : []
-    try source.open(tags + facets.map(\.1) + query.ranges.keys.map { numberKey($0) }, reader)
+    let (keys, areAll) = try keys(words, query, reader)
+    try source.open(keys.flatMap { $0 } + tags + facets.map(\.1), reader)
+    let groups = groups(keys, frozen: cursor?.weights, source)
     let limit = max(0, shape.hits - Int(cursor?.offset ?? 0))
     var scan = SearchScan(
       source: source, groups: groups, tags: tags, ranges: query.ranges, facets: facets, after: cursor?.last,
@@ -66,27 +67,25 @@ extension SearchIndex {
     return words
   }
 
+  /// Of each word the keys of which a document must have one, and whether these are all that there may be.
+  private func keys(
+    _ words: [SearchText.Word], _ query: SearchQuery, _ reader: any Reader
+  ) throws -> (keys: [[Int64]], areAll: Bool) {
+    let keys = words.map { [wordKey($0.text)] }
+    guard query.completesLastWord, let word = words.last, !word.isFragment else { return (keys, true) }
+    let completions = try completions(word.text, reader)
+    var last = [wordKey(word.text)]
+    for key in completions.words.map({ wordKey($0.word) }) where !last.contains(key) { last.append(key) }
+    return (keys.dropLast() + [last + [startKey(word.text)]], completions.areAll)
+  }
+
   /// What a document must have, with weights: those of the first page if there was one.
-  private func groups(
-    _ words: [SearchText.Word], _ query: SearchQuery, frozen: [Int64]?, _ source: SearchSource, _ reader: any Reader
-  ) throws -> (groups: [SearchScan.Group], areAll: Bool) {
-    var areAll = true
-    var groups: [SearchScan.Group] = []
-    for (index, word) in words.enumerated() {
-      var keys = [wordKey(word.text)]
-      if query.completesLastWord, index == words.count - 1, !word.isFragment {
-        let completions = try completions(word.text, reader)
-        areAll = completions.areAll
-        for key in completions.words.map({ wordKey($0.word) }) where !keys.contains(key) { keys.append(key) }
-        keys.append(startKey(word.text))
-      }
-      try source.open(keys, reader)
+  private func groups(_ keys: [[Int64]], frozen: [Int64]?, _ source: SearchSource) -> [SearchScan.Group] {
+    keys.enumerated().map { index, keys in
       let frequency = keys.reduce(0) { $0 + source.frequency($1) }
       let weight = frozen.flatMap { $0.indices.contains(index) ? $0[index] : nil }
-      groups.append(
-        SearchScan.Group(keys: keys, weight: weight ?? Self.weight(frequency: frequency, of: source.documents)))
+      return SearchScan.Group(keys: keys, weight: weight ?? Self.weight(frequency: frequency, of: source.documents))
     }
-    return (groups, areAll)
   }
 
   /// BM25's inverse document frequency, never negative.

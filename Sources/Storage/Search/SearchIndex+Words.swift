@@ -36,6 +36,8 @@ extension SearchIndex {
         < (($1.word == last.text ? 0 : 1), $1.changes, -$1.magnitude, $1.word)
     }
     let source = try SearchSource(self, reader)
+    // Mostly those that are shown are among them.
+    try source.open(found.prefix(limit).map { wordKey($0.word) }, reader)
     var shown: [SearchSuggestion] = []
     for suggestion in found where !shown.contains(where: { $0.word == suggestion.word }) {
       if shown.count == limit { break }
@@ -51,10 +53,10 @@ extension SearchIndex {
     _ word: String, _ tags: [Int64], _ source: SearchSource, _ reader: any Reader
   ) throws -> Bool {
     let key = wordKey(word)
-    for (_, entry) in source.fresh where entry.impact(of: key) != nil {
+    try source.open([key], reader)
+    for (impact, (_, entry)) in zip(source.freshImpacts([key]), source.fresh) where impact > 0 {
       if SearchScan.matches(entry, tags: tags, ranges: [:]) { return true }
     }
-    try source.open([key], reader)
     var left = Self.visibilityProbes
     for segment in source.segments where source.total(key, segment.id) > 0 {
       var living: [Int] = []

@@ -21,6 +21,7 @@ public final class SearchIndex: Sendable {
   let results: SearchResults
   let known = SearchDocumentCache()
   let lists: SearchListCache
+  let dictionary: SearchDictionary
   let shape: Shape
   let clock: any WallClock
   let random: any RandomSource
@@ -43,6 +44,8 @@ public final class SearchIndex: Sendable {
     var postings = SearchLimits.postings
     var hits = SearchLimits.hits
     var rememberedListBytes = SearchLimits.rememberedListBytes
+    var rememberedStartBytes = SearchLimits.rememberedStartBytes
+    var rememberedRowBytes = SearchLimits.rememberedRowBytes
   }
 
   /// Impacts are stored in thousandths.
@@ -74,6 +77,7 @@ public final class SearchIndex: Sendable {
     self.clock = clock
     self.random = random
     lists = SearchListCache(bytes: shape.rememberedListBytes)
+    dictionary = SearchDictionary(startBytes: shape.rememberedStartBytes, rowBytes: shape.rememberedRowBytes)
     results = SearchResults(clock: clock, random: random)
   }
 }

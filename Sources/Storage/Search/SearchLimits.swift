@@ -68,6 +68,14 @@ public enum SearchLimits {
   /// Octets of lists that a node remembers: those of the thousand most frequent words in a million documents.
   public static let rememberedListBytes = 64 << 20
 
+  /// Octets of rows of dictionaries that a node remembers: those of the small segments of a million documents, which
+  /// every new word is looked up in, and half of the larger ones'.
+  public static let rememberedRowBytes = 32 << 20
+
+  /// Octets of what a node remembers of where the rows of dictionaries begin: 8 for each row of 1,900, so that those of
+  /// ten million documents find room.
+  public static let rememberedStartBytes = 8 << 20
+
   /// Words that a node remembers to be known: 16 octets each, twice.
   public static let rememberedWords = 1 << 18
 

@@ -44,9 +44,12 @@ final class SearchListCache: Sendable {
     }
   }
 
-  func keep(_ lists: [Int64: SearchList], of term: Int64) {
+  /// - Parameter lists: by term and segment.
+  func keep(_ lists: [Int64: [Int64: SearchList]]) {
     known.withLock { known in
-      for (segment, list) in lists { known[Key(term: term, segment: segment)] = list }
+      for (term, lists) in lists {
+        for (segment, list) in lists { known[Key(term: term, segment: segment)] = list }
+      }
     }
   }
 }

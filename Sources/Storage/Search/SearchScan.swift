@@ -8,11 +8,6 @@ struct SearchScan {
     let keys: [Int64]
     /// The inverse document frequency, in thousandths.
     let weight: Int64
-
-    /// What the group adds to a document's score, or nil if the document has none of the keys.
-    func contribution(_ entry: SearchEntry) -> Int64? {
-      keys.compactMap { entry.impact(of: $0) }.max().map { Int64($0) * weight }
-    }
   }
 
   /// What all lists of one query are read from.
@@ -66,21 +61,22 @@ struct SearchScan {
   }
 
   private mutating func run(budget: Int, fromBest: Bool, _ reader: any Reader) throws {
-    for (document, entry) in source.fresh { consider(document, entry) }
+    searchFresh()
     let plans = plans(budget: budget, fromBest: fromBest)
     try load(plans, reader)
     for plan in plans { try search(plan, reader) }
   }
 
-  private mutating func consider(_ document: Int64, _ entry: SearchEntry) {
-    guard Self.matches(entry, tags: tags, ranges: ranges) else { return }
-    var score = groups.isEmpty ? Int64(tags.first.flatMap { entry.impact(of: $0) } ?? 0) : 0
-    for group in groups {
-      guard let contribution = group.contribution(entry) else { return }
-      score += contribution
+  /// The documents that are in no segment yet.
+  private mutating func searchFresh() {
+    let words = groups.map { source.freshImpacts($0.keys) }
+    for (place, (document, entry)) in source.fresh.enumerated() {
+      guard words.allSatisfy({ $0[place] > 0 }), Self.matches(entry, tags: tags, ranges: ranges) else { continue }
+      var score = groups.isEmpty ? Int64(tags.first.flatMap { entry.impact(of: $0) } ?? 0) : 0
+      for (impacts, group) in zip(words, groups) { score += Int64(impacts[place]) * group.weight }
+      for facet in facets where entry.impact(of: facet.key) != nil { counts[facet.tag, default: 0] += 1 }
+      offer(SearchHit(id: document, score: score))
     }
-    for facet in facets where entry.impact(of: facet.key) != nil { counts[facet.tag, default: 0] += 1 }
-    offer(SearchHit(id: document, score: score))
   }
 
   /// Whether a document has all tags and its numbers lie in the ranges.
@@ -187,11 +183,9 @@ struct SearchScan {
   }
 
   private func load(_ plans: [Plan], _ reader: any Reader) throws {
-    var wanted: [Int64: [Int64]] = [:]
-    for plan in plans {
-      for key in keys(toReadFor: plan) { wanted[key, default: []].append(plan.segment.id) }
-    }
-    for (key, segments) in wanted { try source.load(key, of: segments, reader) }
+    try source.load(plans.flatMap { plan in keys(toReadFor: plan).map { (plan.segment.id, $0) } }, reader)
+    try source.loadBest(
+      plans.filter(\.isFromBest).flatMap { plan in plan.needs[0].keys.map { (plan.segment.id, $0) } }, reader)
   }
 
   // MARK: - Segments

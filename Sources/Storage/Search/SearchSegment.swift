@@ -21,7 +21,7 @@ struct SearchSegment: Sendable {
 
   /// Segments of one statement: of a million documents all that there are, mostly. They are named, since those that were
   /// replaced a moment ago are many times as many.
-  static let atOnce = 32
+  static let atOnce = 64
 
   fileprivate static let deadSQL = """
     SELECT segment, chunk, bits FROM octet_search_dead WHERE segment IN \(placeholders(from: 1, count: atOnce))

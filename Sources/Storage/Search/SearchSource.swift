@@ -11,6 +11,8 @@ final class SearchSource {
 
   /// Of the terms that were opened, by segment.
   private var lists: [Int64: [Int64: SearchList]] = [:]
+  /// Of the terms that were opened, the impact in each of the fresh documents, and how many of them have it.
+  private var freshPostings: [Int64: (impacts: [UInt16], count: Int)] = [:]
 
   init(_ index: SearchIndex, _ reader: any Reader) throws {
     self.index = index
@@ -26,8 +28,9 @@ final class SearchSource {
 
   // MARK: - Dictionaries
 
-  /// Looks some terms up in all segments, once.
+  /// Looks some terms up in the fresh documents and in all segments, once.
   func open(_ terms: [Int64], _ reader: any Reader) throws {
+    openFresh(terms)
     var wanted: [(segment: Int64, term: Int64)] = []
     for term in terms where lists[term] == nil {
       let known = index.lists.lists(of: term, in: segments)
@@ -37,48 +40,44 @@ final class SearchSource {
     if wanted.isEmpty { return }
     var found: [Int64: [Int64: SearchList]] = [:]
     for (segment, term) in wanted { found[term, default: [:]][segment] = SearchList(total: 0) }
-    let many = wanted.count / Self.manyPairs * Self.manyPairs
-    for some in wanted[..<many].filledPieces(of: Self.manyPairs) { try look(some, Self.manyTermsSQL, &found, reader) }
-    for some in wanted[many...].filledPieces(of: Self.fewPairs) { try look(some, Self.fewTermsSQL, &found, reader) }
-    for (term, lists) in found { remember(lists, term) }
-  }
-
-  private func look(
-    _ pairs: [(segment: Int64, term: Int64)], _ sql: String, _ found: inout [Int64: [Int64: SearchList]],
-    _ reader: any Reader
-  ) throws {
-    let arguments = pairs.flatMap { [SQLValue.integer($0.segment), .integer($0.term)] }
-    try reader.query(sql, arguments) { row in
-      let (segment, term): (Int64, Int64) = (row[0], row[1])
-      guard let bytes = row[2] as [UInt8]?, let entry = SearchTerms.entry(of: term, in: bytes) else { return }
+    try index.dictionary.find(wanted, reader) { segment, entry in
       let part = SearchPostings.Part(first: 0, bytes: entry.list)
-      found[term]?[segment] = SearchList(total: entry.total, parts: entry.list.isEmpty ? nil : [part])
+      found[entry.term]?[segment] = SearchList(total: entry.total, parts: entry.list.isEmpty ? nil : [part])
     }
+    remember(found)
   }
 
-  /// Terms of segments in one statement: those of completions, and those of a word in the segments of a million
-  /// documents.
-  private static let (manyPairs, fewPairs) = (64, 16)
-  private static let manyTermsSQL = termsSQL(manyPairs)
-  private static let fewTermsSQL = termsSQL(fewPairs)
+  private func openFresh(_ terms: [Int64]) {
+    let new = Set(terms).filter { freshPostings[$0] == nil }.sorted()
+    var impacts = new.map { _ in [UInt16](repeating: 0, count: fresh.count) }
+    var counts = new.map { _ in 0 }
+    for (place, (_, entry)) in fresh.enumerated() {
+      entry.forEachImpact(of: new) { term, impact in
+        impacts[term][place] = impact
+        counts[term] += 1
+      }
+    }
+    for (index, term) in new.enumerated() { freshPostings[term] = (impacts[index], counts[index]) }
+  }
 
-  /// The row of a segment's dictionary that would have the term. Both engines call the columns of `VALUES` so.
-  private static func termsSQL(_ pairs: Int) -> String {
-    let values = (0..<pairs).map { "(CAST($\(2 * $0 + 1) AS BIGINT), CAST($\(2 * $0 + 2) AS BIGINT))" }
-    return """
-      SELECT s.column1, s.column2, (SELECT bytes FROM octet_search_terms
-      WHERE segment = s.column1 AND term <= s.column2 ORDER BY term DESC LIMIT 1)
-      FROM (VALUES \(values.joined(separator: ", "))) s
-      """
+  /// The impacts of terms in the fresh documents, of each document the greatest; 0: it has none of them. They must have
+  /// been opened.
+  func freshImpacts(_ terms: [Int64]) -> [UInt16] {
+    var greatest = [UInt16](repeating: 0, count: fresh.count)
+    for term in terms {
+      guard let (impacts, count) = freshPostings[term], count > 0 else { continue }
+      for index in impacts.indices where impacts[index] > greatest[index] { greatest[index] = impacts[index] }
+    }
+    return greatest
   }
 
   /// How many documents of a segment have a term, dead ones included. The term must have been opened.
   func total(_ term: Int64, _ segment: Int64) -> Int { lists[term]?[segment]?.total ?? 0 }
 
-  /// How many documents have a term, dead ones included.
+  /// How many documents have a term, dead ones included. The term must have been opened.
   func frequency(_ term: Int64) -> Int64 {
     let sealed = lists[term]?.values.reduce(0) { $0 + $1.total } ?? 0
-    return Int64(sealed + fresh.count { $0.entry.impact(of: term) != nil })
+    return Int64(sealed + (freshPostings[term]?.count ?? 0))
   }
 
   /// How many documents there are, dead ones included.
@@ -94,46 +93,77 @@ final class SearchSource {
 
   // MARK: - Lists
 
-  /// Terms, or segments, or documents of one statement.
+  /// Documents that one statement looks up.
   private static let atOnce = 8
 
   /// Whether so few documents are looked up in a list or column of so many.
   func areFew(_ documents: Int, in total: Int) -> Bool { documents * index.shape.postingsForLookUp < total }
 
-  /// Reads the lists of a term in some segments as far as they have rows of their own.
-  func load(_ term: Int64, of segments: [Int64], _ reader: any Reader) throws {
-    let wanted = segments.filter { segment in
+  /// Reads lists as far as they have rows of their own.
+  func load(_ wanted: [(segment: Int64, term: Int64)], _ reader: any Reader) throws {
+    let missing = wanted.filter { segment, term in
       guard let list = lists[term]?[segment] else { return false }
       return list.total > 0 && list.parts == nil
     }
-    var read: [Int64: SearchList] = [:]
-    for some in wanted.map(SQLValue.integer).filledPieces(of: Self.atOnce) {
-      var found: [Int64: [SearchPostings.Part]] = [:]
-      try reader.query(Self.listSQL, [.integer(term)] + some) {
-        found[$0[0], default: []].append(SearchPostings.Part(first: $0[1], bytes: $0[2]))
-      }
-      for (segment, parts) in found {
-        read[segment] = lists[term]?[segment]
-        read[segment]?.parts = parts.sorted { $0.first < $1.first }
+    var read: [Int64: [Int64: SearchList]] = [:]
+    for (term, lists) in try rows(Self.lists, missing, reader) {
+      for (segment, parts) in lists {
+        guard var list = self.lists[term]?[segment] else { continue }
+        list.parts = parts.sorted { $0.first < $1.first }
+        read[term, default: [:]][segment] = list
       }
     }
-    remember(read, term)
+    remember(read)
   }
 
-  private func remember(_ read: [Int64: SearchList], _ term: Int64) {
+  /// Reads the best postings of long lists.
+  func loadBest(_ wanted: [(segment: Int64, term: Int64)], _ reader: any Reader) throws {
+    let missing = wanted.filter { isLong($1, $0) && lists[$1]?[$0]?.best == nil }
+    var read: [Int64: [Int64: SearchList]] = [:]
+    for (term, lists) in try rows(Self.best, missing, reader) {
+      for (segment, parts) in lists {
+        guard var list = self.lists[term]?[segment] else { continue }
+        list.best = parts.sorted { $0.first > $1.first }.map(\.bytes)
+        read[term, default: [:]][segment] = list
+      }
+    }
+    remember(read)
+  }
+
+  /// The parts of lists, by term and segment.
+  private func rows(
+    _ statement: SearchPairs, _ wanted: [(segment: Int64, term: Int64)], _ reader: any Reader
+  ) throws -> [Int64: [Int64: [SearchPostings.Part]]] {
+    var found: [Int64: [Int64: [SearchPostings.Part]]] = [:]
+    try statement.forEach(wanted, reader) { row in
+      let (segment, term): (Int64, Int64) = (row[0], row[1])
+      found[term, default: [:]][segment, default: []].append(SearchPostings.Part(first: row[2], bytes: row[3]))
+    }
+    return found
+  }
+
+  private func remember(_ read: [Int64: [Int64: SearchList]]) {
     if read.isEmpty { return }
-    lists[term]?.merge(read) { $1 }
-    index.lists.keep(read, of: term)
+    for (term, lists) in read { self.lists[term]?.merge(lists) { $1 } }
+    index.lists.keep(read)
   }
 
-  private static let listSQL = """
-    SELECT segment, part, bytes FROM octet_search_blocks
-    WHERE term = $1 AND part >= 0 AND segment IN \(placeholders(from: 2, count: atOnce))
-    """
+  private static let lists = partsOf(ordinary: true)
+  private static let best = partsOf(ordinary: false)
+
+  /// The pairs come first on every engine: SQLite keeps the order of a `CROSS JOIN`.
+  private static func partsOf(ordinary: Bool) -> SearchPairs {
+    SearchPairs { values in
+      """
+      SELECT b.segment, b.term, b.part, b.bytes FROM \(values) s CROSS JOIN octet_search_blocks b
+      WHERE b.segment = s.column1 AND b.term = s.column2 AND b.part \(ordinary ? ">=" : "<") 0
+      """
+    }
+  }
 
   /// A whole list.
   func parts(_ term: Int64, _ segment: Int64, _ reader: any Reader) throws -> [[UInt8]] {
-    try load(term, of: [segment], reader)
+    try load([(segment, term)], reader)
     return lists[term]?[segment]?.parts?.map(\.bytes) ?? []
   }
 
@@ -187,28 +217,9 @@ final class SearchSource {
 
   /// The best postings of a long list.
   func best(_ term: Int64, _ segment: Int64, _ reader: any Reader) throws -> [[UInt8]] {
-    if lists[term]?[segment]?.best == nil {
-      let wanted = segments.map(\.id).filter { isLong(term, $0) && lists[term]?[$0]?.best == nil }
-      var found: [Int64: [SearchPostings.Part]] = [:]
-      for some in wanted.map(SQLValue.integer).filledPieces(of: Self.atOnce) {
-        try reader.query(Self.bestSQL, [.integer(term)] + some) {
-          found[$0[0], default: []].append(SearchPostings.Part(first: $0[1], bytes: $0[2]))
-        }
-      }
-      var read: [Int64: SearchList] = [:]
-      for (segment, parts) in found {
-        read[segment] = lists[term]?[segment]
-        read[segment]?.best = parts.sorted { $0.first > $1.first }.map(\.bytes)
-      }
-      remember(read, term)
-    }
+    try loadBest([(segment, term)], reader)
     return lists[term]?[segment]?.best ?? []
   }
-
-  private static let bestSQL = """
-    SELECT segment, part, bytes FROM octet_search_blocks
-    WHERE term = $1 AND part < 0 AND segment IN \(placeholders(from: 2, count: atOnce))
-    """
 
   // MARK: - Numbers
 
@@ -232,7 +243,7 @@ final class SearchSource {
     let parts = try reader.rows(
       "SELECT part, bytes FROM octet_search_blocks WHERE segment = $1 AND term = $2 ORDER BY part", segment.id, key
     ) { SearchPostings.Part(first: $0[0], bytes: $0[1]) }
-    index.lists.keep([segment.id: SearchList(total: segment.documents, parts: parts)], of: key)
+    index.lists.keep([key: [segment.id: SearchList(total: segment.documents, parts: parts)]])
     return parts
   }
 }

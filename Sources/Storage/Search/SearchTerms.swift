@@ -74,15 +74,19 @@ enum SearchTerms {
   }
 
   /// Calls `body` with each entry, until it returns false.
+  @inline(__always)
   private static func read(_ row: [UInt8], _ body: (Int64, Int, Range<Int>) -> Bool) {
     var position = 0
     while position < row.count {
-      var term: UInt64 = 0
-      for octet in row[position..<(position + 8)] { term = term << 8 | UInt64(octet) }
+      precondition(position + 8 <= row.count, "a row holds whole entries")
+      // Aligned or not, within the row: a query goes over hundreds of rows.
+      let term = unsafe row.withUnsafeBytes { octets in
+        unsafe Int64(bigEndian: octets.loadUnaligned(fromByteOffset: position, as: Int64.self))
+      }
       position += 8
       let total = Int(SearchPostings.number(in: row, at: &position))
       let size = Int(SearchPostings.number(in: row, at: &position))
-      if !body(Int64(bitPattern: term), total, position..<(position + size)) { return }
+      if !body(term, total, position..<(position + size)) { return }
       position += size
     }
   }
