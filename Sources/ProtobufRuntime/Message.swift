@@ -49,25 +49,13 @@ extension MutatingRequest {
   public var actedOnID: String { "" }
 }
 
-/// How much an input may cost. A peer drives all of these.
-public struct DecodeLimits: Sendable {
-  /// Greatest nesting of messages; the root is at depth 1.
-  public var depth: Int
-  /// Greatest memory that protobuf-c may take for one message, in bytes.
-  public var memory: Int
-
-  public init(depth: Int = 100, memory: Int = 64 << 20) {
-    self.depth = depth
-    self.memory = memory
-  }
-
-  public static let `default` = DecodeLimits()
-}
-
 /// Why bytes are not a message.
 public enum DecodeError: Error, Equatable {
   case malformed
   case tooDeep
+  /// Decoding would take more memory than `DecodeLimits.memory`.
   case overBudget
+  /// There is more in it than `DecodeLimits.elements`.
+  case tooMany
   case invalidUTF8(field: String)
 }

@@ -31,7 +31,8 @@ struct MessageCoding {
     do throws(JSONError) {
       return Self.frame(try codec.wire(fromJSON: Array(json), type: type, options: options)[...])
     } catch {
-      let code: StatusCode = error.reason == .tooMany ? .resourceExhausted : .invalidArgument
+      let isTooMuch = error.reason == .tooMany || error.reason == .tooCostly
+      let code: StatusCode = isTooMuch ? .resourceExhausted : .invalidArgument
       throw RPCError(code, "the JSON is no valid \(type): \(error.description)")
     }
   }

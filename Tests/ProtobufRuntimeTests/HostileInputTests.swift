@@ -69,7 +69,9 @@ import WellKnownTypes
 
   @Test func `empty map entries cannot take more memory than the budget`() {
     let entries = [UInt8](repeating: 0, count: 100_000).flatMap { [0x62, $0] as [UInt8] }
-    #expect(throws: DecodeError.overBudget) { try Maps(decoding: entries, limits: DecodeLimits(memory: 8 << 20)) }
+    #expect(throws: DecodeError.overBudget) {
+      try Maps(decoding: entries, limits: DecodeLimits(memory: 8 << 20, elements: .max))
+    }
   }
 
   @Test func `the Swift copies of empty messages count as well`() throws {
@@ -77,6 +79,56 @@ import WellKnownTypes
     // The C structs alone would fit.
     #expect(throws: DecodeError.overBudget) { try Tree(decoding: items, limits: DecodeLimits(memory: 7 << 20)) }
     #expect(try Tree(decoding: items).others.count == 50_000)
+  }
+
+  /// A message of so many elements, each in as few octets as it can have.
+  struct ManyElements: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let type: any Message.Type
+    let wire: @Sendable (_ count: Int) -> [UInt8]
+
+    init(_ name: String, _ type: any Message.Type, _ wire: @escaping @Sendable (_ count: Int) -> [UInt8]) {
+      (testDescription, self.type, self.wire) = (name, type, wire)
+    }
+  }
+
+  private static func repeated(_ record: [UInt8], _ count: Int) -> [UInt8] {
+    (0..<count).flatMap { _ in record }
+  }
+
+  static let manyElements = [
+    ManyElements("messages of a list", Tree.self) { repeated([0x22, 0], $0) },
+    ManyElements("messages in each other", Tree.self) { tree(depth: $0 + 1) },
+    ManyElements("texts of a list", RepeatedScalars.self) { repeated([0x72, 0], $0) },
+    ManyElements("numbers of a list", RepeatedScalars.self) { repeated([0x18, 1], $0) },
+    ManyElements("packed numbers", RepeatedScalars.self) {
+      let numbers = DecodeLimits.packedNumbers * ($0 - 1)
+      return [0x1a, UInt8(numbers & 0x7f | 0x80), UInt8(numbers >> 7)] + repeated([1], numbers)
+    },
+    ManyElements("entries of a map", Maps.self) { repeated([0x62, 0], $0) },
+    ManyElements("unknown fields", Scalars.self) { repeated([0xc0, 0x3e, 1], $0) },
+    ManyElements("values that replace others", Scalars.self) { repeated([0x18, 1], $0 + 1) },
+    ManyElements("the same beside an unknown field", Scalars.self) { [0xc0, 0x3e, 1] + repeated([0x18, 1], $0) },
+  ]
+
+  @Test(arguments: manyElements)
+  func `a message has so many elements and no more`(_ message: ManyElements) throws {
+    let limits = DecodeLimits(elements: 20)
+    func decode(_ count: Int) throws { _ = try message.type.init(decoding: message.wire(count), limits: limits) }
+    try decode(20)
+    #expect(throws: DecodeError.tooMany) { try decode(21) }
+  }
+
+  @Test func `by default so many messages pass`() throws {
+    let most = DecodeLimits.default.elements
+    #expect(try Tree(decoding: Self.repeated([0x22, 0], most)).others.count == most)
+    #expect(throws: DecodeError.tooMany) { try Tree(decoding: Self.repeated([0x22, 0], most + 1)) }
+  }
+
+  @Test func `elements that must be joined count several times`() throws {
+    let limits = DecodeLimits(elements: 10 * DecodeLimits.joinedElementPrice)
+    #expect(try Tree(decoding: Self.repeated([0x12, 0], 10), limits: limits).left == Tree())
+    #expect(throws: DecodeError.tooMany) { try Tree(decoding: Self.repeated([0x12, 0], 11), limits: limits) }
   }
 
   @Test func `parts that must be merged count against the budget`() throws {

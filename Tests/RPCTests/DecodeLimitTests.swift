@@ -13,6 +13,7 @@ struct DecodeLimitTests {
     init() {}
     init(decoding bytes: RawSpan, limits: DecodeLimits) throws(DecodeError) {
       guard limits.memory > 0 else { throw .overBudget }
+      guard limits.elements > 0 else { throw .tooMany }
       text = "\(limits.depth), \(limits.memory)"
     }
     func encoded(headroom: Int) -> [UInt8] { Array(repeating: 0, count: headroom) + text.utf8 }
@@ -46,8 +47,8 @@ struct DecodeLimitTests {
   @Test(
     arguments: [TestMethods.unary, synchronous, TestMethods.download, TestMethods.upload, TestMethods.chat])
   func `a request is decoded under the server's limits`(_ method: MethodDescriptor) async {
-    func answer(_ memory: Int) async -> RawExchange {
-      let fixture = fixture(DecodeLimits(depth: 3, memory: memory))
+    func answer(_ memory: Int, elements: Int = 1) async -> RawExchange {
+      let fixture = fixture(DecodeLimits(depth: 3, memory: memory, elements: elements))
       let call = RawExchange(fixture.transport, path: method.path, headers: RawExchange.headers)
       call.send([1])
       call.finish()
@@ -57,6 +58,7 @@ struct DecodeLimitTests {
     #expect(whole.grpcStatus == "0")
     #expect(String(decoding: whole.body.dropFirst(5), as: UTF8.self) == "3, 5")
     #expect(await answer(0).grpcStatus == "8")
+    #expect(await answer(5, elements: 0).grpcStatus == "8")
   }
 
   @Test func `an answer is decoded under the channel's limits`() async throws {

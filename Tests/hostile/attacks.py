@@ -19,6 +19,9 @@ GZIP_BOMB = gzip.compress(bytes((4 << 20) - 64))
 # The same in JSON: blanks, and a long text in base 64.
 JSON_BOMB = gzip.compress(b"{}" + b" " * ((4 << 20) - 64))
 JSON_TEXT = gzip.compress(b'{"payload":{"body":"' + b"A" * ((4 << 20) - 64) + b'"}}')
+# What is short and long to decode: two million inner messages, and a number of four million digits.
+ELEMENTS = gzip.compress(b"\x12\x00" * ((2 << 20) - 32))
+JSON_NUMBER = gzip.compress(b'{"responseSize":' + b"1" * ((4 << 20) - 64) + b"}")
 
 
 def long_literal(name, value):
@@ -196,6 +199,14 @@ CALLS = {
                  extra=literal("connect-content-encoding", "gzip")),
             message(JSON_TEXT, compressed=1) * 4, at_once=50,
         ),
+        1,
+    ),
+    "two million elements": lambda: itertools.islice(
+        calls(head(OUTPUT, extra=literal("grpc-encoding", "gzip")), message(ELEMENTS, compressed=1), at_once=200), 1
+    ),
+    "long numbers in JSON": lambda: itertools.islice(
+        calls(head(te=None, content_type="application/json", extra=literal("content-encoding", "gzip")), JSON_NUMBER,
+              at_once=200),
         1,
     ),
     "truncated protobuf": lambda: calls(head(), message(b"\x0a\x7f")),

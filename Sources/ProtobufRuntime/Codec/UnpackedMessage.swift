@@ -32,13 +32,13 @@ public struct UnpackedMessage: ~Copyable {
   ) throws(DecodeError) -> UnsafeRawPointer {
     // protobuf-c counts the bytes of a field with 32 bits.
     guard bytes.count <= Int(Int32.max) else { throw .overBudget }
-    if let filled = try WireFill(deepest: limits.depth, arena: arena).message(bytes, descriptor, depth: 1) {
-      return UnsafeRawPointer(filled)
-    }
-    var check = WireCheck(deepest: limits.depth)
+    var fill = WireFill(limits, arena: arena)
+    if let filled = try fill.message(bytes, descriptor, depth: 1) { return UnsafeRawPointer(filled) }
+    var check = WireCheck(limits)
     try check.message(bytes, descriptor, depth: 1)
     var bytes = bytes
     if check.hasRepeatedParts {
+      guard check.elements <= limits.elements / DecodeLimits.joinedElementPrice else { throw .tooMany }
       bytes = try WireMerge(arena: arena).merged(bytes, descriptor)
     }
     let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)

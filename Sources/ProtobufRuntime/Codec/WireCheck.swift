@@ -5,14 +5,19 @@ internal import CProtobufC
 struct WireCheck {
   /// Greatest nesting that passes; the root is at depth 1.
   let deepest: Int
+  /// Greatest number of elements that passes; see `DecodeLimits.elements`.
+  let most: Int
+  /// How many have passed.
+  private(set) var elements = 0
   /// Whether a singular message field comes in several parts somewhere, which `WireMerge` must join.
   private(set) var hasRepeatedParts = false
 
-  init(deepest: Int) {
-    self.deepest = deepest
+  init(_ limits: DecodeLimits) {
+    deepest = limits.depth
+    most = limits.elements
   }
 
-  /// - Throws: `.tooDeep`; `.malformed` for truncated values, groups (which proto3 does not have), field numbers out
+  /// - Throws: `.tooDeep`; `.tooMany`; `.malformed` for truncated values, groups (which proto3 does not have), field numbers out
   ///   of range and values whose wire type does not fit their field.
   mutating func message(
     _ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>, depth: Int
@@ -22,18 +27,31 @@ struct WireCheck {
     // One bit for each of the first 64 fields.
     var seen: UInt64 = 0
     while try cursor.advance() {
-      guard let index = fieldIndex(of: cursor.number, in: descriptor) else { continue }
+      guard let index = fieldIndex(of: cursor.number, in: descriptor) else {
+        try count(1)
+        continue
+      }
       let field = descriptor.pointee.fields + index
       guard accepts(cursor.wireType, field) else { throw .malformed }
-      guard field.pointee.type == PROTOBUF_C_TYPE_MESSAGE else { continue }
-      if field.pointee.label != PROTOBUF_C_LABEL_REPEATED {
-        // Beyond 64 the second part is not recognized, so the first one counts as such.
+      let isMessage = field.pointee.type == PROTOBUF_C_TYPE_MESSAGE
+      if field.pointee.label == PROTOBUF_C_LABEL_REPEATED {
+        let isPacked = cursor.wireType == .lengthDelimited && isNumber(field)
+        try count(isPacked ? 1 + cursor.payload.count / DecodeLimits.packedNumbers : 1)
+      } else {
+        // Beyond 64 the second value is not recognized, so the first one counts as such.
         let bit: UInt64 = index < 64 ? 1 << UInt64(index) : 0
-        if bit == 0 || seen & bit != 0 { hasRepeatedParts = true }
+        let isRepeated = bit == 0 || seen & bit != 0
         seen |= bit
+        if isMessage || isRepeated { try count(1) }
+        if isMessage, isRepeated { hasRepeatedParts = true }
       }
-      try message(cursor.payload, messageDescriptor(of: field), depth: depth + 1)
+      if isMessage { try message(cursor.payload, messageDescriptor(of: field), depth: depth + 1) }
     }
+  }
+
+  private mutating func count(_ number: Int) throws(DecodeError) {
+    elements += number
+    guard elements <= most else { throw .tooMany }
   }
 }
 
@@ -134,6 +152,15 @@ func fieldIndex(of number: UInt32, in descriptor: UnsafePointer<ProtobufCMessage
     if fields[middle].id < number { low = middle + 1 } else { high = middle }
   }
   return low < count && fields[low].id == number ? low : nil
+}
+
+/// Whether the field's values are not length-delimited by themselves.
+@inline(__always)
+private func isNumber(_ field: UnsafePointer<ProtobufCFieldDescriptor>) -> Bool {
+  switch field.pointee.type {
+  case PROTOBUF_C_TYPE_MESSAGE, PROTOBUF_C_TYPE_BYTES, PROTOBUF_C_TYPE_STRING: false
+  default: true
+  }
 }
 
 /// Whether protobuf-c can read the field from a value of that wire type.

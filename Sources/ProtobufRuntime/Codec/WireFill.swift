@@ -8,11 +8,19 @@ internal import CProtobufC
 struct WireFill {
   /// Greatest nesting that passes; the root is at depth 1.
   let deepest: Int
-  let arena: UnsafeMutablePointer<Arena>
+  /// How many elements may come still; see `DecodeLimits.elements`.
+  private var left: Int
+  private let arena: UnsafeMutablePointer<Arena>
+
+  init(_ limits: DecodeLimits, arena: UnsafeMutablePointer<Arena>) {
+    deepest = limits.depth
+    left = limits.elements
+    self.arena = arena
+  }
 
   /// - Returns: the struct; nil if the message has to take the long way.
   /// - Throws: what `WireCheck` would throw, and `.overBudget`.
-  func message(
+  mutating func message(
     _ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>, depth: Int
   ) throws(DecodeError) -> UnsafeMutableRawPointer? {
     guard depth <= deepest else { throw .tooDeep }
@@ -26,14 +34,19 @@ struct WireFill {
       guard accepts(cursor.wireType, field) else { throw .malformed }
       guard hasPlainPlace(field) else { return nil }
       let place = target + Int(field.pointee.offset)
+      // Of a field beyond 64 every value counts as one that replaces another.
+      let bit: UInt64 = index < 64 ? 1 << UInt64(index) : 0
+      let isRepeated = bit == 0 || seen & bit != 0
+      seen |= bit
       if field.pointee.type == PROTOBUF_C_TYPE_MESSAGE {
-        guard index < 64, seen & (1 << UInt64(index)) == 0 else { return nil }
-        seen |= 1 << UInt64(index)
+        if isRepeated { return nil }
+        try count()
         guard let inner = try message(cursor.payload, messageDescriptor(of: field), depth: depth + 1) else {
           return nil
         }
         place.storeBytes(of: inner, as: UnsafeMutableRawPointer.self)
       } else {
+        if isRepeated { try count() }
         store(cursor.payload, field.pointee.type, at: place)
       }
       if field.pointee.flags & UInt32(PROTOBUF_C_FIELD_FLAG_ONEOF.rawValue) != 0 {
@@ -41,6 +54,12 @@ struct WireFill {
       }
     }
     return target
+  }
+
+  @inline(__always)
+  private mutating func count() throws(DecodeError) {
+    guard left > 0 else { throw .tooMany }
+    left -= 1
   }
 
   /// Stores a value whose wire type has been found to fit, at a place that protobuf-c has laid out for its type.

@@ -20,14 +20,14 @@ enum FieldMaskText {
   }
 
   /// `user.displayName` as `user.display_name`; nil if an underscore is in it.
-  static func snake(_ path: String) -> String? {
-    var result = ""
-    for scalar in path.unicodeScalars {
-      if scalar == "_" { return nil }
-      if ("A"..."Z").contains(scalar) {
-        result += "_" + String(scalar).lowercased()
-      } else {
-        result.unicodeScalars.append(scalar)
+  static func snake(_ path: Substring.UTF8View) -> [UInt8]? {
+    var result: [UInt8] = []
+    result.reserveCapacity(path.count)
+    for octet in path {
+      switch octet {
+      case UInt8(ascii: "_"): return nil
+      case UInt8(ascii: "A")...UInt8(ascii: "Z"): result += [UInt8(ascii: "_"), octet | 0x20]
+      default: result.append(octet)
       }
     }
     return result

@@ -14,6 +14,8 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     case tooDeep
     /// There are more values and keys than the limit.
     case tooMany
+    /// A long text is nested so deeply that copying it from level to level costs too much.
+    case tooCostly
     /// The wire form is malformed.
     case wire(DecodeError)
   }
@@ -38,6 +40,7 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
       case .unknownType(let name): "the message type \(name) is not known"
       case .tooDeep: "nested too deeply"
       case .tooMany: "too many values"
+      case .tooCostly: "too long for its depth"
       case .wire(.invalidUTF8(let field)): "the text of \(field) is not UTF-8"
       case .wire: "the message is malformed"
       }

@@ -56,8 +56,7 @@ struct JSONLexer {
     case UInt8(ascii: ","): return single(.comma)
     default: break
     }
-    guard valuesLeft > 0 else { throw JSONFailure(.tooMany) }
-    valuesLeft -= 1
+    try countValue()
     switch byte {
     case UInt8(ascii: "{"): return single(.beginObject)
     case UInt8(ascii: "["): return single(.beginArray)
@@ -68,6 +67,12 @@ struct JSONLexer {
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number())
     default: throw .syntax("unexpected character")
     }
+  }
+
+  /// Counts a value; what is read out of a text counts as if it stood in a list.
+  mutating func countValue() throws(JSONFailure) {
+    guard valuesLeft > 0 else { throw JSONFailure(.tooMany) }
+    valuesLeft -= 1
   }
 
   /// The octet with which the next token begins, which says what it can be; nil at the end.
@@ -170,7 +175,10 @@ struct JSONLexer {
 
   private mutating func digits() throws(JSONFailure) {
     guard let byte = current, isDigit(byte) else { throw .syntax("a number lacks a digit") }
-    while let byte = current, isDigit(byte) { position += 1 }
+    while let byte = current, isDigit(byte) {
+      position += 1
+      guard position - tokenStart <= DecodeLimits.jsonNumber else { throw .syntax("a number is too long") }
+    }
   }
 
   private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
@@ -195,9 +203,9 @@ extension JSONLexer {
         return text
       case UInt8(ascii: "\\"):
         position += 1
-        content += piece
+        if !piece.isEmpty { content += piece }
         let scalar = try escape()
-        if scalar.isASCII { content.append(UInt8(scalar.value)) } else { content += String(scalar).utf8 }
+        if scalar.isASCII { content.append(UInt8(scalar.value)) } else { content += scalar.utf8 }
         start = position
       case nil: throw .syntax("a string does not end")
       default: throw .syntax("a control character in a string must be escaped")

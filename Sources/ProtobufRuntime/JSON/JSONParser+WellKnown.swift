@@ -36,12 +36,13 @@ extension JSONParser {
   private mutating func fieldMask() throws(JSONFailure) -> [UInt8] {
     let text = try text(for: "a FieldMask")
     var writer = WireWriter()
-    for path in text.split(separator: ",") {
-      guard let snake = FieldMaskText.snake(String(path)) else {
+    for path in text.utf8.split(separator: UInt8(ascii: ",")) {
+      try lexer.countValue()
+      guard let snake = FieldMaskText.snake(path) else {
         throw .value("the paths of a FieldMask are in lowerCamel")
       }
       writer.tag(1, .lengthDelimited)
-      writer.lengthDelimited(Array(snake.utf8))
+      writer.lengthDelimited(snake)
     }
     return writer.bytes
   }
@@ -97,6 +98,7 @@ extension JSONParser {
     default:
       throw JSONFailure.syntax("expected a value, found \(try lexer.next().name)")
     }
+    try countCopy(writer.bytes.count)
     return writer.bytes
   }
 
@@ -144,27 +146,22 @@ extension JSONParser {
     return writer.bytes
   }
 
-  /// How many times its length a text may be looked through in search of `@type`: an Any in an Any in an Any, each
-  /// with its type at the end, would cost the square of its length.
-  private static let mostLookingAhead = 8
-
-  /// Looks ahead for `@type`, which may stand anywhere in the object; nil for an empty object.
+  /// Looks ahead for `@type`, which may stand anywhere in the object; nil for an empty object. Whoever reads the object
+  /// then makes sure that there is no second one.
   private mutating func typeURL(depth: Int) throws -> String? {
     var ahead = self
     try ahead.begin(.beginObject, for: "an Any")
     var url: String?
     var isFirst = true
-    while let key = try ahead.lexer.nextKey(isFirst: &isFirst) {
+    while url == nil, let key = try ahead.lexer.nextKey(isFirst: &isFirst) {
       if key == "@type" {
-        guard url == nil else { throw JSONFailure.value("@type is given twice") }
         url = try ahead.text(for: "@type")
       } else {
         try ahead.lexer.skipValue(depth: depth, limit: depthLimit)
       }
     }
-    lookedAhead += ahead.lexer.position - lexer.position
+    try countLookingAhead(ahead.lexer.position - lexer.position)
     lexer.valuesLeft = ahead.lexer.valuesLeft
-    guard lookedAhead <= Self.mostLookingAhead * lexer.count else { throw JSONFailure(.tooDeep) }
     if let url { return url }
     guard isFirst else { throw JSONFailure.value("an Any needs \"@type\"") }
     return nil
@@ -174,11 +171,15 @@ extension JSONParser {
   private mutating func anyValue(of type: MessageDescriptor, depth: Int) throws -> [UInt8] {
     try begin(.beginObject, for: "an Any")
     var content: [UInt8]?
+    var hasType = false
     var isFirst = true
     while let key = try lexer.nextKey(isFirst: &isFirst) {
       path.enter(key)
       switch key {
-      case "@type": try lexer.skipValue(depth: depth, limit: depthLimit)
+      case "@type":
+        guard !hasType else { throw JSONFailure.value("@type is given twice") }
+        hasType = true
+        try lexer.skipValue(depth: depth, limit: depthLimit)
       case "value":
         guard content == nil else { throw JSONFailure.value("the field is given twice") }
         content = try message(type, depth: depth)

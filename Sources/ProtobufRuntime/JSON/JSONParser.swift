@@ -6,7 +6,9 @@ struct JSONParser {
   var lexer: JSONLexer
   var path = JSONPath()
   /// Octets that were read ahead of their turn, in search of `@type`.
-  var lookedAhead = 0
+  private var lookedAhead = 0
+  /// Octets of wire form that were handed from level to level.
+  private var copied = 0
 
   init(_ json: [UInt8], pool: DescriptorPool, options: JSONReadOptions, depthLimit: Int, valueLimit: Int) {
     self.pool = pool
@@ -18,11 +20,31 @@ struct JSONParser {
   /// The wire form of the message that the next value stands for.
   mutating func message(_ message: MessageDescriptor, depth: Int) throws -> [UInt8] {
     guard depth <= depthLimit else { throw JSONFailure(.tooDeep) }
-    if let known = WellKnownType(message.fullName) { return try wellKnown(known, depth: depth) }
-    var writer = WireWriter()
-    try fields(of: message, into: &writer, depth: depth, isAny: false)
-    return writer.bytes
+    let wire: [UInt8]
+    if let known = WellKnownType(message.fullName) {
+      wire = try wellKnown(known, depth: depth)
+    } else {
+      var writer = WireWriter()
+      try fields(of: message, into: &writer, depth: depth, isAny: false)
+      wire = writer.bytes
+    }
+    try countCopy(wire.count)
+    return wire
   }
+
+  /// Counts octets that the level above copies.
+  mutating func countCopy(_ count: Int) throws(JSONFailure) {
+    copied += count
+    guard copied <= bound(DecodeLimits.jsonCopies) else { throw JSONFailure(.tooCostly) }
+  }
+
+  /// Counts octets that were read ahead of their turn.
+  mutating func countLookingAhead(_ count: Int) throws(JSONFailure) {
+    lookedAhead += count
+    guard lookedAhead <= bound(DecodeLimits.jsonLookingAhead) else { throw JSONFailure(.tooCostly) }
+  }
+
+  private func bound(_ times: Int) -> Int { times * lexer.count + DecodeLimits.jsonShort }
 
   /// Reads an object. `@type`, which belongs to the Any around, is passed over if `isAny`.
   mutating func fields(
@@ -31,10 +53,13 @@ struct JSONParser {
     try begin(.beginObject, for: message.fullName)
     var isFirst = true
     var seen: Set<Int32> = []
+    var hasType = false
     var filledOneofs: Set<Int> = []
     while let key = try lexer.nextKey(isFirst: &isFirst) {
       path.enter(key)
       if isAny, key == "@type" {
+        guard !hasType else { throw JSONFailure.value("@type is given twice") }
+        hasType = true
         try lexer.skipValue(depth: depth, limit: depthLimit)
       } else if let field = field(of: message, key) {
         guard seen.insert(field.number).inserted else { throw JSONFailure.value("the field is given twice") }

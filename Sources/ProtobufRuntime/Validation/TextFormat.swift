@@ -50,8 +50,9 @@ public enum TextFormat: String, CaseIterable, Sendable {
   }
 
   private static func isEmail(_ octets: String.UTF8View) -> Bool {
+    guard octets.count <= 254 else { return false }
     let parts = octets.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
-    guard octets.count <= 254, parts.count == 2, (1...64).contains(parts[0].count) else { return false }
+    guard parts.count == 2, (1...64).contains(parts[0].count) else { return false }
     let labels = parts[1].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     return parts[0].allSatisfy(\.isVisible) && labels.count >= 2 && labels.allSatisfy { isLabel($0) }
   }

@@ -22,10 +22,12 @@ public struct TextRules: Sendable {
 
   /// What is wrong with `text`.
   func problem(with text: String) -> (description: String, reason: String?)? {
-    // A code point has one to four octets, so that most texts need not be walked.
+    // A code point has one to four octets, so that most texts need not be walked, long ones least of all.
     let octets = text.utf8.count
     guard octets > 0 else { return nil }
-    if octets > max, text.unicodeScalars.count > max { return ("must not be longer than \(max) characters", nil) }
+    if octets > max, octets / 4 > max || text.unicodeScalars.count > max {
+      return ("must not be longer than \(max) characters", nil)
+    }
     if octets < 4 * min, text.unicodeScalars.count < min { return ("must have at least \(min) characters", nil) }
     if let format, !format.matches(text) { return (format.requirement, nil) }
     if let idKind {

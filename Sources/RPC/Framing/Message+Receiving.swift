@@ -39,6 +39,7 @@ extension RPCError {
     case .malformed: self.init(.invalidArgument, "not a valid \(name)")
     case .tooDeep: self.init(.invalidArgument, "the \(name) is nested too deeply")
     case .overBudget: self.init(.resourceExhausted, "decoding the \(name) takes too much memory")
+    case .tooMany: self.init(.resourceExhausted, "the \(name) has too many elements")
     case .invalidUTF8(let field): self.init(.invalidArgument, "\(field) is not valid UTF-8")
     }
   }

@@ -50,7 +50,9 @@ import Testing
     (#"{"aString":"x"}"#, 3), (#"{"anInt32":1,"child":{"aBool":true}}"#, 7), (#"{"int32s":[1,2]}"#, 5),
     (#"{"structure":{"a":[null,{}]}}"#, 7), (#"{"unknown":[{"a":"b"},false]}"#, 7),
     // Looked through in search of its type, and then read.
-    (#"{"any":{"@type":"x/everything.v1.Everything","aBool":true}}"#, 12),
+    (#"{"any":{"aBool":true,"@type":"x/everything.v1.Everything"}}"#, 12),
+    (#"{"any":{"@type":"x/everything.v1.Everything","aBool":true}}"#, 10),
+    (#"{"fieldMask":"a,b.cD,e"}"#, 6),
   ])
   func countsValuesAndKeys(_ json: String, count: Int) throws {
     var options = JSONReadOptions()
@@ -119,12 +121,53 @@ import Testing
 
   @Test func boundsTheSearchForTheTypesOfAnys() throws {
     let nested = { (levels: Int) in
-      let type = #""@type":"x/everything.v1.Everything""#
+      let host = String(repeating: "x", count: DecodeLimits.jsonShort)
+      let type = #""@type":"\#(host)/everything.v1.Everything""#
       return String(repeating: #"{"any":"#, count: levels) + "{\(type)}"
         + String(repeating: ",\(type)}", count: levels - 1) + "}"
     }
-    #expect(error(nested(5)) == nil)
-    #expect(error(nested(60))?.reason == .tooDeep)
+    // Each is looked through once for itself and once for each around it.
+    #expect(error(nested(DecodeLimits.jsonLookingAhead + 1)) == nil)
+    #expect(error(nested(DecodeLimits.jsonLookingAhead + 2))?.reason == .tooCostly)
+  }
+
+  @Test func readsTheTypeOfAnAnyOnce() {
+    for content in [#""aBool":true"#, #""value":"3s""#] {
+      let type = content.contains("value") ? "google.protobuf.Duration" : "everything.v1.Everything"
+      let once = #""@type":"x/\#(type)""#
+      #expect(error("{\"any\":{\(once),\(content)}}") == nil)
+      #expect(error("{\"any\":{\(once),\(content),\(once)}}")?.reason == .value("@type is given twice"))
+    }
+  }
+
+  // MARK: What a text may cost
+
+  @Test func boundsTheLengthOfNumbers() {
+    let zeros = { String(repeating: "0", count: DecodeLimits.jsonNumber - $0) }
+    for number in ["\"aDouble\":0.", "\"aDouble\":\"1.", "\"anInt64\":1.", "\"anInt64\":\"1."] {
+      let end = number.hasSuffix("\"1.") ? "\"}" : "}"
+      #expect(error("{\(number)\(zeros(2))\(end)") == nil, "\(number)")
+      #expect(error("{\(number)\(zeros(1))\(end)") != nil, "\(number)")
+    }
+    #expect(error("{\"aDouble\":1.\(zeros(1))}")?.reason == .syntax("a number is too long"))
+  }
+
+  @Test func boundsHowOftenATextIsCopied() {
+    let nested = { (levels: Int) in
+      let text = String(repeating: "x", count: 2 * DecodeLimits.jsonShort)
+      return String(repeating: #"{"child":"#, count: levels - 1) + #"{"aString":"\#(text)"}"#
+        + String(repeating: "}", count: levels - 1)
+    }
+    #expect(error(nested(DecodeLimits.jsonCopies)) == nil)
+    #expect(error(nested(DecodeLimits.jsonCopies + 1))?.reason == .tooCostly)
+    // The values of a Struct are messages in messages too.
+    let lists = { (levels: Int) in
+      let text = String(repeating: "x", count: 2 * DecodeLimits.jsonShort)
+      return #"{"value":"# + String(repeating: "[", count: levels) + #""\#(text)""#
+        + String(repeating: "]", count: levels) + "}"
+    }
+    #expect(error(lists(DecodeLimits.jsonCopies / 2)) == nil)
+    #expect(error(lists(DecodeLimits.jsonCopies + 1))?.reason == .tooCostly)
   }
 
   // MARK: Wire forms that other writers make
