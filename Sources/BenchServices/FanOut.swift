@@ -1,28 +1,53 @@
 internal import Base
 internal import RPC
 
-/// Sends messages to all streams that are open. It visits each executor once for a message, however many streams live
-/// there, and all of them share the message's bytes.
+/// Sends messages to all streams that are open. It visits each executor once for all messages that were published since
+/// its last visit, however many streams live there, and all of them share the messages' bytes.
 ///
 /// A stream that has more queued than it may misses a message; one that has ended is forgotten with the next message.
 /// Safe to use from any thread.
 final class FanOut: Sendable {
   /// The streams of one executor.
   private final class Room: Sendable {
-    let executor: any CallExecutor
-    private let sinks = Locked<[ResponseSink]>([])
+    private struct State {
+      var sinks: [ResponseSink] = []
+      /// What was published since the last visit, and its length.
+      var waiting: [EncodedMessage] = []
+      var waitingBytes = 0
+    }
+
+    private let executor: any CallExecutor
+    private let state = Locked(State())
 
     init(_ executor: any CallExecutor) {
       self.executor = executor
     }
 
     func add(_ sink: ResponseSink) {
-      sinks.withLock { $0.append(sink) }
+      state.withLock { $0.sinks.append(sink) }
+    }
+
+    func publish(_ message: EncodedMessage) {
+      let isFirst = state.withLock { state in
+        // Of more than a stream may have queued all would miss the rest.
+        guard state.waitingBytes <= StreamWaterMarks.high else { return false }
+        state.waiting.append(message)
+        state.waitingBytes += message.bytes.count
+        return state.waiting.count == 1
+      }
+      if isFirst { executor.execute { self.deliver() } }
     }
 
     /// On the executor only.
-    func offer(_ message: EncodedMessage) {
-      sinks.withLock { $0.removeAll { $0.offer(message) == .ended } }
+    private func deliver() {
+      state.withLock { state in
+        let batches = EncodedBatch.join(state.waiting)
+        state.waiting.removeAll(keepingCapacity: true)
+        state.waitingBytes = 0
+        state.sinks.removeAll { sink in
+          batches.contains { sink.offer($0) == .ended }
+        }
+      }
     }
   }
 
@@ -42,6 +67,6 @@ final class FanOut: Sendable {
 
   func publish(_ message: EncodedMessage) {
     let rooms = rooms.withLock { Array($0.values) }
-    for room in rooms { room.executor.execute { room.offer(message) } }
+    for room in rooms { room.publish(message) }
   }
 }

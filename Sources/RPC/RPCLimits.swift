@@ -84,6 +84,9 @@ public struct RPCLimits: Sendable {
   /// milliseconds of work for what shrinks well, as TLS handshakes have; an honest message is far shorter. Of what waits
   /// for later ticks there is one message of a call: see `InflateTurns`.
   static let inflatedBytesPerTick = 1 << 20
+  /// How long messages that are joined for many streams become, in bytes: a frame's usual length, so that a batch goes
+  /// out as one, and a quarter of the high-water mark, so that a slow reader misses little when it is full.
+  public static let batchBytes = 16 << 10
   /// Messages shorter than this, with their prefix, are not compressed: gzip's frame alone takes 18 bytes, and to set up
   /// a compressor takes longer than to send them.
   static let compressedFromBytes = 128

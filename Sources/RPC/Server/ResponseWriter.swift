@@ -32,7 +32,7 @@ public struct ResponseWriter<Element: Message>: Sendable {
 /// A streaming answer as a publisher to many sees it: nothing here suspends.
 ///
 /// A publisher keeps the sinks of each executor together, visits the executor once for all of them, and offers each
-/// the same encoded message.
+/// the same encoded message, or the same batch of all that has been published since its last visit.
 public struct ResponseSink: Sendable {
   let call: ServerCall
 
@@ -53,11 +53,23 @@ public struct ResponseSink: Sendable {
 
   /// Queues a message if there is room; it is not compressed. On the executor only.
   public func offer(_ message: EncodedMessage) -> Outcome {
+    offer(message.bytes)
+  }
+
+  /// Queues all messages of a batch if there is room, or none. On the executor only.
+  public func offer(_ batch: EncodedBatch) -> Outcome {
+    if batch.count == 0 { return call.state.hasEnded ? .ended : .queued }
+    let outcome = offer(batch.bytes)
+    if outcome == .queued { call.counts.messagesSent += batch.count - 1 }
+    return outcome
+  }
+
+  private func offer(_ bytes: [UInt8]) -> Outcome {
     precondition(call.executor.isCurrent, "a sink belongs to its executor")
     if call.state.hasEnded { return .ended }
     if !call.hasRoom { return .full }
     do {
-      try call.send(message.bytes, compress: false)
+      try call.send(bytes, compress: false)
       return .queued
     } catch {
       return .ended
