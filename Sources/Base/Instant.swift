@@ -28,16 +28,25 @@ public struct Instant: Sendable, Hashable, Comparable {
   }
   public static func - (a: Instant, b: Duration) -> Instant { a + (.zero - b) }
   public static func - (a: Instant, b: Instant) -> Duration {
-    Duration.nanoseconds(a.nanoseconds) - Duration.nanoseconds(b.nanoseconds)
+    Duration(attoseconds: (Int128(a.nanoseconds) - Int128(b.nanoseconds)) * 1_000_000_000)
   }
 }
 
 extension Duration {
   /// The whole duration in nanoseconds; what is beyond ±292 years counts as that.
   public var inNanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    return seconds.clampedProduct(1_000_000_000).clampedSum(attoseconds / 1_000_000_000)
+    // Every call passes here, and `components` costs a dozen times as much as this one division of the processor.
+    let magnitude = attoseconds.magnitude
+    let limit: Int64 = attoseconds < 0 ? .min : .max
+    let (high, low) = (UInt64(truncatingIfNeeded: magnitude >> 64), UInt64(truncatingIfNeeded: magnitude))
+    // What is longer has a quotient of more than 64 bits.
+    guard high < Self.attosecondsPerNanosecond else { return limit }
+    let nanoseconds = Self.attosecondsPerNanosecond.dividingFullWidth((high, low)).quotient
+    guard nanoseconds <= Int64.max else { return limit }
+    return attoseconds < 0 ? -Int64(nanoseconds) : Int64(nanoseconds)
   }
+
+  private static let attosecondsPerNanosecond: UInt64 = 1_000_000_000
 
   /// The whole duration in milliseconds, rounded toward zero.
   public var inMilliseconds: Int64 {

@@ -103,6 +103,7 @@ import Testing
     for (index, deadline) in [50, 10, 30, 10, 20].enumerated() {
       _ = heap.insert(deadline: Int64(deadline)) { order.withLock { $0.append(index) } }
     }
+    heap.settle()
     #expect(heap.nextDeadline == 10)
     while let work = heap.popDue(now: 30) { work() }
     #expect(order.withLock { $0 } == [1, 3, 4, 2])
@@ -121,8 +122,29 @@ import Testing
     #expect(heap.count == 1)
     let removedSecond = heap.remove(second) != nil
     #expect(removedSecond)
+    heap.settle()
     let isEmpty = heap.popDue(now: 100) == nil
     #expect(isEmpty)
+  }
+
+  @Test func `a timer is neither next nor due before it has settled, and settles once`() {
+    var heap = TimerHeap()
+    let gone = heap.insert(deadline: 1) {}
+    let removed = heap.remove(gone) != nil
+    #expect(removed)
+    // In the slot of the first.
+    _ = heap.insert(deadline: 2) {}
+    #expect(heap.count == 1)
+    #expect(heap.nextDeadline == nil)
+    let isEarly = heap.popDue(now: 100) == nil
+    #expect(isEarly)
+    heap.settle()
+    heap.settle()
+    #expect(heap.nextDeadline == 2)
+    let isThere = heap.popDue(now: 100) != nil
+    #expect(isThere)
+    #expect(heap.nextDeadline == nil)
+    #expect(heap.count == 0)
   }
 
   @Test(arguments: [1, 2, 3] as [UInt64])
@@ -132,6 +154,7 @@ import Testing
     var expected: [Int64: TimerHeap.Key] = [:]
     let popped = Locked<[Int64]>([])
     for _ in 0..<2000 {
+      if random.below(4) == 0 { heap.settle() }
       if random.below(3) == 0, let (deadline, key) = expected.randomElement(using: random) {
         let removed = heap.remove(key) != nil
         #expect(removed, "seed \(seed)")
@@ -142,6 +165,7 @@ import Testing
       }
     }
     #expect(heap.count == expected.count)
+    heap.settle()
     while let work = heap.popDue(now: .max) { work() }
     #expect(popped.withLock { $0 } == expected.keys.sorted(), "seed \(seed)")
   }

@@ -22,18 +22,20 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   final let role: HTTP2Session.Role
   final let channel: ByteChannel
   final let sharedLimits: SharedLimits
+  final let inspectionID = InspectionID.next()
   // Not nil from init to the end; set late because the session wants this object as delegate.
   final private(set) var session: (any SessionEngine)!
   final private(set) var state: State
-  final var streams: [HTTP2Stream] = []
-  final let inspectionID = InspectionID.next()
+  // Of these, exclusive access is not checked at run time: every call changes them several times, and what runs while
+  // they change does not come back to them.
+  @exclusivity(unchecked) final var streams: [HTTP2Stream] = []
   /// What went over the connection, without the calls under way.
-  final var traffic = ConnectionTraffic()
+  @exclusivity(unchecked) final var traffic = ConnectionTraffic()
 
   /// Output that the socket did not take, and how much of it is sent since.
   final var pending = PendingOutput()
   /// Octets of bodies that streams have queued since the last flush began.
-  final var queuedSinceFlush = 0
+  @exclusivity(unchecked) final var queuedSinceFlush = 0
   final var isFlushQueued = false
   /// Streams whose handlers are to hear that there is room.
   final var drained: [HTTP2Stream] = []

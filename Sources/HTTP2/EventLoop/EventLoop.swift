@@ -40,7 +40,8 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   private var running: [Work] = []
   /// Work for the next tick.
   private var upcoming: [Work] = []
-  var timers = TimerHeap()
+  // Exclusive access is not checked at run time: its methods call nothing of ours.
+  @exclusivity(unchecked) var timers = TimerHeap()
   /// By descriptor number.
   private var registrations: [Registration] = []
   private var unflushed: [any TickFlushable] = []
@@ -148,6 +149,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   /// Waits for events, not at all if there is work, and at most until the next timer.
   private func poll() {
     var timeout: Int32 = 0
+    timers.settle()
     if !upcoming.isEmpty {
       local.append(contentsOf: upcoming)
       upcoming.removeAll(keepingCapacity: true)

@@ -1,5 +1,6 @@
 /// The timers of one event loop: a binary heap ordered by time that knows where each timer stands, so that cancelling
-/// one removes it at once. A deadline of every call passes through here, and nearly all are cancelled.
+/// one removes it at once. A deadline of every call passes through here, and nearly all are cancelled, most of them in
+/// the tick in which they were made: so a timer gets its place in the heap only when `settle` is called, between ticks.
 struct TimerHeap {
   typealias Work = @Sendable () -> Void
 
@@ -10,10 +11,14 @@ struct TimerHeap {
   }
 
   private struct Slot {
-    /// The index in `heap`, or -1 while the slot is free.
+    /// The index in `heap`, or one of the two below.
     var position: Int32
     var generation: UInt32
     var work: Work?
+
+    static let free: Int32 = -1
+    /// The timer is among the `fresh` ones.
+    static let fresh: Int32 = -2
   }
 
   private struct Node {
@@ -28,15 +33,30 @@ struct TimerHeap {
   }
 
   private var heap: [Node] = []
+  /// Timers without a place in the heap, cancelled ones among them: the generation of their slot is another.
+  private var fresh: [(node: Node, generation: UInt32)] = []
   private var slots: [Slot] = []
   private var freeSlots: [Int32] = []
   private var sequence: UInt64 = 0
 
   /// The number of timers that wait.
-  var count: Int { heap.count }
+  var count: Int { slots.count - freeSlots.count }
 
-  /// The deadline of the first timer, in nanoseconds of the loop's clock.
+  /// The deadline of the first timer that has settled, in nanoseconds of the loop's clock.
   var nextDeadline: Int64? { heap.first?.deadline }
+
+  /// Gives the timers that were made since the last call their places. Before it they are neither the next nor due.
+  mutating func settle() {
+    guard !fresh.isEmpty else { return }
+    for (node, generation) in fresh where slots[Int(node.slot)].generation == generation {
+      heap.append(node)
+      siftUp(heap.count - 1)
+    }
+    fresh.removeAll(keepingCapacity: fresh.count <= Self.mostKeptFresh)
+  }
+
+  /// Room for so many fresh timers is kept.
+  private static let mostKeptFresh = 1024
 
   /// Adds a timer.
   mutating func insert(deadline: Int64, _ work: @escaping Work) -> Key {
@@ -44,25 +64,31 @@ struct TimerHeap {
     if let free = freeSlots.popLast() {
       slot = free
       slots[Int(slot)].work = work
+      slots[Int(slot)].position = Slot.fresh
     } else {
       slot = Int32(slots.count)
-      slots.append(Slot(position: -1, generation: 0, work: work))
+      slots.append(Slot(position: Slot.fresh, generation: 0, work: work))
     }
     sequence += 1
-    heap.append(Node(deadline: deadline, sequence: sequence, slot: slot))
-    siftUp(heap.count - 1)
-    return Key(slot: slot, generation: slots[Int(slot)].generation)
+    let generation = slots[Int(slot)].generation
+    fresh.append((Node(deadline: deadline, sequence: sequence, slot: slot), generation))
+    return Key(slot: slot, generation: generation)
   }
 
   /// Removes a timer.
   /// - Returns: its work, for the caller to drop outside of this call (dropping may run deinits that come back here);
   ///   nil if the timer has run or was cancelled before.
   mutating func remove(_ key: Key) -> Work? {
-    guard slots[Int(key.slot)].generation == key.generation, slots[Int(key.slot)].position >= 0 else { return nil }
-    return remove(at: Int(slots[Int(key.slot)].position))
+    let slot = Int(key.slot)
+    guard slots[slot].generation == key.generation else { return nil }
+    switch slots[slot].position {
+    case Slot.free: return nil
+    case Slot.fresh: return vacate(slot)
+    case let position: return remove(at: Int(position))
+    }
   }
 
-  /// Takes the first timer out if its deadline is `now` or before.
+  /// Takes the first timer that has settled out if its deadline is `now` or before.
   mutating func popDue(now: Int64) -> Work? {
     guard let first = heap.first, first.deadline <= now else { return nil }
     return remove(at: 0)
@@ -76,9 +102,13 @@ struct TimerHeap {
       siftDown(position)
       siftUp(position)
     }
+    return vacate(slot)
+  }
+
+  private mutating func vacate(_ slot: Int) -> Work? {
     let work = slots[slot].work
     slots[slot].work = nil
-    slots[slot].position = -1
+    slots[slot].position = Slot.free
     slots[slot].generation &+= 1
     freeSlots.append(Int32(slot))
     return work

@@ -11,6 +11,9 @@ struct StreamTable {
 
   private var slots: [Slot] = []
   private(set) var count = 0
+  /// How many streams do not stand where their ids say. Mostly none, and then a removal leaves no gap in anybody's way:
+  /// streams of successive ids are neighbours, so that looking at all that follow would mean all open ones.
+  private var displaced = 0
 
   var isEmpty: Bool { count == 0 }
 
@@ -39,9 +42,11 @@ struct StreamTable {
 
   private mutating func place(_ slot: Slot) {
     let mask = slots.count - 1
-    var index = Self.home(slot.id, mask)
+    let home = Self.home(slot.id, mask)
+    var index = home
     while slots[index].id != 0 { index = (index + 1) & mask }
     slots[index] = slot
+    if index != home { displaced += 1 }
   }
 
   /// Removes a stream; nothing happens if it is not there.
@@ -54,23 +59,35 @@ struct StreamTable {
       index = (index + 1) & mask
     }
     count -= 1
-    // What follows in the same run moves up, so that no gap hides it.
-    var next = (index + 1) & mask
-    while slots[next].id != 0 {
-      let home = Self.home(slots[next].id, mask)
-      if (next - home) & mask >= (next - index) & mask {
-        slots[index] = slots[next]
-        index = next
-      }
-      next = (next + 1) & mask
+    if displaced > 0 {
+      if index != Self.home(id, mask) { displaced -= 1 }
+      index = moveUp(into: index, mask)
     }
     slots[index] = Slot(id: 0, stream: nil)
     // An idle connection should not keep the room of its busiest time.
     if count == 0, slots.count > 64 { slots = [] }
   }
 
+  /// What follows a gap in the same run moves up, so that the gap hides nothing.
+  /// - Returns: where the gap is then.
+  private mutating func moveUp(into gap: Int, _ mask: Int) -> Int {
+    var index = gap
+    var next = (index + 1) & mask
+    while slots[next].id != 0 {
+      let home = Self.home(slots[next].id, mask)
+      if (next - home) & mask >= (next - index) & mask {
+        slots[index] = slots[next]
+        if index == home { displaced -= 1 }
+        index = next
+      }
+      next = (next + 1) & mask
+    }
+    return index
+  }
+
   private mutating func resize(to capacity: Int) {
     let old = slots
+    displaced = 0
     slots = Array(repeating: Slot(id: 0, stream: nil), count: capacity)
     for slot in old where slot.id != 0 { place(slot) }
   }

@@ -31,13 +31,13 @@ class CallStream: @unchecked Sendable {
   /// What went through the call.
   @safe @exclusivity(unchecked) final var counts = CallCounts()
   /// How the peer's messages may be compressed; nil for an encoding that is not known here.
-  final var inboundEncoding: MessageEncoding? = .identity
+  @safe @exclusivity(unchecked) final var inboundEncoding: MessageEncoding? = .identity
   /// How this side's messages are compressed. Known when the head goes out.
   final var outboundEncoding = MessageEncoding.identity
   /// Whether the message that was read last came compressed. From any thread.
   final let wasCompressed = Atomic(false)
   /// How the call ended; nil while it goes on.
-  final var finalStatus: StatusCode?
+  @safe @exclusivity(unchecked) final var finalStatus: StatusCode?
   /// Bytes received whose window the peer has not got back.
   @safe @exclusivity(unchecked) private final var heldBytes = 0
   /// Bytes held whose window the peer has back: of a message that is not whole.

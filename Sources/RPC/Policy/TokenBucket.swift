@@ -15,19 +15,21 @@ public struct Rate: Sendable, Equatable {
 
 /// A token bucket, kept as the one instant at which it will be full again (the "generic cell rate algorithm").
 struct TokenBucket: Sendable {
-  private var fullAt: Instant
+  /// In nanoseconds since the Unix epoch.
+  private var fullAt: Int64
 
   /// A full bucket.
   init(now: Instant) {
-    fullAt = now
+    fullAt = now.nanoseconds
   }
 
   /// Takes one token, or says how long to wait for it.
   mutating func take(_ rate: Rate, now: Instant) -> Duration? {
-    let interval = Duration.nanoseconds(max(1, 1_000_000_000 / rate.perSecond))
-    let next = max(fullAt, now) + interval
-    let wait = next - now - .nanoseconds(interval.inNanoseconds * rate.burst)
-    guard wait <= .zero else { return wait }
+    // In whole nanoseconds, because every call passes here: arithmetic with `Duration` would cost more than the rest.
+    let interval = max(1, 1_000_000_000 / rate.perSecond)
+    let next = max(fullAt, now.nanoseconds) + interval
+    let wait = next - now.nanoseconds - interval * rate.burst
+    guard wait <= 0 else { return .nanoseconds(wait) }
     fullAt = next
     return nil
   }
