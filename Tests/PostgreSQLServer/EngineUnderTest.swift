@@ -19,16 +19,37 @@ public enum EngineUnderTest {
   /// transactions.
   public static func openTemporary(migrations: [Migration], clock: any WallClock) async throws -> any Database {
     if isPostgreSQL {
-      var options = PostgreSQLOptions()
-      options.runsBodiesTwice = true
-      options.writers = connections
-      options.readers = connections
       return try await PostgreSQLDatabase.open(
-        url: try await PostgreSQLServer.common().makeSchema(), migrations: migrations, clock: clock, options: options)
+        url: try await migrated(migrations).take(), migrations: migrations, clock: clock, options: options)
     }
     var options = SQLiteOptions()
     options.runsBodiesTwice = true
     return try await SQLiteDatabase.openTemporary(migrations: migrations, clock: clock, options: options)
+  }
+
+  private static var options: PostgreSQLOptions {
+    var options = PostgreSQLOptions()
+    options.runsBodiesTwice = true
+    options.writers = connections
+    options.readers = connections
+    return options
+  }
+
+  /// By what the migrations are.
+  private static let migrated = Locked<[[String]: MigratedDatabases]>([:])
+
+  private static func migrated(_ migrations: [Migration]) async throws -> MigratedDatabases {
+    let server = try await PostgreSQLServer.common()
+    return migrated.withLock { known in
+      let key = migrations.flatMap { ["\($0.component) \($0.number)"] + $0.statements }
+      if let databases = known[key] { return databases }
+      let databases = MigratedDatabases(of: server) { url in
+        await (try PostgreSQLDatabase.open(url: url, migrations: migrations, clock: ManualClock(), options: options))
+          .close()
+      }
+      known[key] = databases
+      return databases
+    }
   }
 
   /// The files that hold a database's tables and its log.
@@ -55,8 +76,8 @@ public enum EngineUnderTest {
   /// only for pages that were split; a test's are not.
   public static func rewrite(_ tables: [String], of database: any Database) async throws {
     guard isPostgreSQL else { return }
-    let schema: String? = try await database.read { try $0.first("SELECT CAST(current_schema() AS TEXT)") { $0[0] } }
-    for table in tables { try await PostgreSQLServer.common().run("VACUUM FULL \(schema ?? "").\(table)") }
+    let name: String? = try await database.read { try $0.first("SELECT CAST(current_database() AS TEXT)") { $0[0] } }
+    try await PostgreSQLServer.common().run(tables.map { "VACUUM FULL \($0)" }, database: name ?? "")
   }
 
   private static func entries(of folder: String) -> [String] {
