@@ -2,8 +2,13 @@
 import PackageDescription
 
 /// The consumer systems that octetd serves. Each has `Protos/octet/<domain>/v1`, a generated `<Domain>API`
-/// module, `Sources/Domains/<Domain>` and `Tests/<Domain>Tests`.
-let domains = ["Identity", "Chat", "Notify", "Jobs", "Admin", "Rides", "Social", "Media", "Search", "Audit"]
+/// module, `Sources/Domains/<Domain>` and `Tests/<Domain>Tests`. The last one is the example of
+/// docs/guides/adding-a-domain.md, which lies in `Examples/<Domain>` and is in no server.
+let domains = [
+  "Identity", "Chat", "Notify", "Jobs", "Admin", "Rides", "Social", "Media", "Search", "Audit", "Pinboard",
+]
+let example = "Pinboard"
+let served = domains.filter { $0 != example }
 
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -52,9 +57,11 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(name)", swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+func tests(
+  _ name: String, path: String? = nil, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, path: "Tests/\(name)Tests",
+    name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, path: path ?? "Tests/\(name)Tests",
     exclude: exclude, swiftSettings: strict)
 }
 
@@ -136,7 +143,7 @@ let outboundTargets: [Target] = [
 
 let domainTargets: [Target] = domains.map { domain in
   library(
-    domain, path: "Sources/Domains/\(domain)",
+    domain, path: domain == example ? "Examples/\(domain)/Sources" : "Sources/Domains/\(domain)",
     [
       "Base", "Blobs", "ProtobufRuntime", "RPC", "Storage", "Streaming", "DomainKit", "Cryptography",
       "WellKnownTypes", "GoogleRPC", "OctetTypes", .target(name: "\(domain)API"),
@@ -153,7 +160,7 @@ let programs: [Target] = [
       "ChannelzAPI", "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "NATS",
       "StoragePostgreSQL", "StorageSQLite", "Streaming", "TransactionShapes", "DomainKit", "WellKnownTypes",
       "GoogleRPC", "OctetTypes",
-    ] + domains.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
+    ] + served.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
   program("octet", ["Base", "Cryptography", "ProtobufRuntime", "RPC", "HTTP2"]),
   program(
     "octet-interop",
@@ -258,6 +265,7 @@ let fuzzTargets: [Target] =
 let domainTestExtras: [String: [Target.Dependency]] = [
   "Chat": ["Notify"],
   "Identity": ["Audit", "Blobs", "Chat", "ChildProcess", "Couriers", "Notify"], "Notify": ["Couriers"],
+  "Pinboard": ["Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],
   "Rides": ["ChatAPI", "Chat", "Notify"], "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI"],
 ]
 
@@ -265,7 +273,7 @@ let outboundTests: [Target] = [tests("Couriers", ["Base", "DomainKit"])]
 
 let domainTests: [Target] = domains.map { domain in
   tests(
-    domain,
+    domain, path: domain == example ? "Examples/\(domain)/Tests" : nil,
     [
       "Base", "Cryptography", "PostgreSQLServer", "ProtobufRuntime", "RPC", "Refusals", "Storage", "Streaming",
       "DomainKit",

@@ -36,8 +36,12 @@ NO_LIMITS = {"SharedLimits", "InteropClient+Limits"}
 LIMIT = re.compile(r"^  (?:public |package )?(?:static let|var|let) (\w+)(?: =|: [\w.\[\]?]+(?: =|$))", re.M)
 
 
+# The opening line of a block of code in a guide that is taken from a file, such as ```swift Examples/Pinboard/A.swift
+EXCERPT = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.M | re.S)
+
+
 def swift_files():
-    for top in ("Sources", "Tests"):
+    for top in ("Sources", "Tests", "Examples/Pinboard"):
         for path in sorted((ROOT / top).rglob("*.swift")):
             if "Generated" not in path.parts and path.name != "Placeholder.swift":
                 yield path
@@ -46,6 +50,10 @@ def swift_files():
 def target_of(path):
     parts = path.relative_to(ROOT).parts
     return parts[2] if parts[:2] == ("Sources", "Domains") else parts[1]
+
+
+def is_of_tests(path):
+    return "Tests" in path.relative_to(ROOT).parts[:3]
 
 
 def code_of(line):
@@ -58,7 +66,7 @@ def breaches(path):
     lines = text.splitlines()
     if len(lines) > MAX_LINES:
         yield f"{len(lines)} lines; {MAX_LINES} at most"
-    is_test = path.relative_to(ROOT).parts[0] == "Tests"
+    is_test = is_of_tests(path)
     if not is_test and target_of(path) not in WITHOUT_OWN_TABLES:
         yield from distribution.breaches(text)
     for module in IMPORT.findall(text):
@@ -107,12 +115,26 @@ def broken_links():
                 yield path, f"the link to {target} leads nowhere"
 
 
+def stale_excerpts():
+    """Code in the guides that is said to be a file's is there, word for word; a line of three dots leaves lines out."""
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        for name, code in EXCERPT.findall(path.read_text()):
+            file = ROOT / name
+            text, position = "\n" + (file.read_text() if file.is_file() else ""), 0
+            for part in re.split(r"^ *…\n", code, flags=re.M):
+                position = text.find("\n" + part.rstrip("\n") + "\n", position)
+                if position < 0:
+                    yield path, f"{name} does not have these lines: {part.strip().splitlines()[0]}"
+                    break
+
+
 def all_breaches():
     for path in swift_files():
         for breach in breaches(path):
             yield path, breach
     yield from limits_without_test()
     yield from broken_links()
+    yield from stale_excerpts()
 
 
 def main():

@@ -37,3 +37,15 @@ def test_a_limit_that_no_test_names_is_a_breach(house):
 def test_a_link_that_leads_nowhere_is_a_breach(house):
     (house.ROOT / "docs" / "a.md").write_text("[x](../README.md#top) [y](https://a.example/b) [z](b.md)\n```\n[c](d)\n```")
     assert said(house.broken_links()) == ["the link to b.md leads nowhere"]
+
+
+def test_an_excerpt_that_is_not_in_its_file_is_a_breach(house):
+    (house.ROOT / "Sources/A/A.swift").write_text("struct A {\n  var a = 1\n  var b = 2\n  var c = 3\n}\n")
+    guide = house.ROOT / "docs" / "a.md"
+    guide.write_text("```swift Sources/A/A.swift\nstruct A {\n  …\n  var c = 3\n```\n```swift\nanything\n```\n")
+    assert said(house.stale_excerpts()) == []
+    for code in ("  var c = 3\n  …\n  var a = 1\n", "  var a = 2\n", "var b = 2\n"):
+        guide.write_text(f"```swift Sources/A/A.swift\n{code}```\n")
+        assert len(said(house.stale_excerpts())) == 1
+    guide.write_text("```swift Sources/A/B.swift\nstruct A {\n```\n")
+    assert len(said(house.stale_excerpts())) == 1

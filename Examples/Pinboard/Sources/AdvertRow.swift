@@ -1,0 +1,42 @@
+import Base
+import Storage
+
+/// A row of pinboard_adverts.
+struct AdvertRow {
+  static let idKind = "advert"
+  private static let columns = "id, owner_id, title, text, expires_at"
+
+  let id: Identifier
+  let owner: Identifier
+  let title: String
+  let text: String
+  let expiresAt: Instant
+
+  /// One that hangs.
+  static func find(_ id: Identifier, in reader: any Reader) throws -> AdvertRow? {
+    try reader.first(
+      "SELECT \(columns) FROM pinboard_adverts WHERE id = $1 AND down_at IS NULL", id, make: AdvertRow.init)
+  }
+
+  /// Those that hang, newest first.
+  static func hanging(before id: Identifier, limit: Int, in reader: any Reader) throws -> [AdvertRow] {
+    try reader.rows(
+      "SELECT \(columns) FROM pinboard_adverts WHERE id < $1 AND down_at IS NULL ORDER BY id DESC LIMIT $2", id, limit,
+      make: AdvertRow.init)
+  }
+
+  /// Somebody's, also those that came down, oldest first.
+  static func list(
+    of owner: Identifier, after id: Identifier, limit: Int, in reader: any Reader
+  ) throws -> [AdvertRow] {
+    try reader.rows(
+      "SELECT \(columns) FROM pinboard_adverts WHERE owner_id = $1 AND id > $2 ORDER BY id LIMIT $3", owner, id, limit,
+      make: AdvertRow.init)
+  }
+}
+
+extension AdvertRow {
+  private init(_ row: any Row) {
+    self.init(id: row[0], owner: row[1], title: row[2], text: row[3], expiresAt: row[4])
+  }
+}

@@ -1,0 +1,91 @@
+import Base
+import DomainKit
+import PinboardAPI
+import Storage
+import WellKnownTypes
+
+/// What happens on the board, whoever causes it: each in the transaction of the caller.
+struct Board: Sendable {
+  /// How long an advert hangs.
+  static let advertTime = Duration.seconds(7 * 86_400)
+  static let timer = "pinboard.expire"
+  static let expired = NoticeKind(
+    "pinboard.expired", ways: [.push], values: ["title": .text],
+    words: ["en": NoticeWords("Your advert came down", "{title} has hung for a week.")])
+
+  let kit: Kit
+  let timers: Timers
+  let notices: any Notices
+
+  /// Before `timers.start()`.
+  func handleTimer() {
+    timers.handle(Self.timer) { writer, due in
+      guard let id = Int64(due.key).map(Identifier.init(rawValue:)), let row = try AdvertRow.find(id, in: writer),
+        try takeDown(id, of: row.owner, in: writer)
+      else { return }
+      let advert = SubjectID(AdvertRow.idKind, id)
+      try notices.notify(
+        row.owner, Notice(Self.expired, key: advert.text + "/expired", about: advert, ["title": .text(row.title)]),
+        in: writer)
+    }
+  }
+
+  func pin(_ title: String, _ text: String, by owner: Identifier, in writer: any Writer) throws -> Advert {
+    let id = kit.identifiers.next()
+    let expiresAt = kit.clock.now() + Self.advertTime
+    try writer.execute(
+      "INSERT INTO pinboard_adverts (id, owner_id, title, text, expires_at) VALUES ($1, $2, $3, $4, $5)", id, owner,
+      title, text, expiresAt)
+    try timers.set(Self.timer, key: String(id.rawValue), due: expiresAt, in: writer)
+    try changed(id, in: writer)
+    return Advert(AdvertRow(id: id, owner: owner, title: title, text: text, expiresAt: expiresAt))
+  }
+
+  /// - Returns: false if it was down already: of several who try, one takes it down.
+  func takeDown(_ id: Identifier, of owner: Identifier, in writer: any Writer) throws -> Bool {
+    let count = try writer.execute(
+      "UPDATE pinboard_adverts SET down_at = $1 WHERE id = $2 AND owner_id = $3 AND down_at IS NULL", kit.clock.now(),
+      id, owner)
+    guard count == 1 else { return false }
+    try timers.cancel(Self.timer, key: String(id.rawValue), in: writer)
+    try changed(id, in: writer)
+    return true
+  }
+
+  func erase(_ id: Identifier, in writer: any Writer) throws {
+    try writer.execute("DELETE FROM pinboard_adverts WHERE id = $1", id)
+    try timers.cancel(Self.timer, key: String(id.rawValue), in: writer)
+    try changed(id, in: writer)
+  }
+
+  /// Whoever looks at an advert or finds it learns that it came or went.
+  private func changed(_ id: Identifier, in writer: any Writer) throws {
+    try kit.subjects.visibilityChanged(of: SubjectID(AdvertRow.idKind, id), in: writer)
+  }
+
+  /// Invariant 1: an advert hangs if and only if its timer waits.
+  func check(in reader: any Reader) throws -> InvariantCheck {
+    let hanging = "SELECT CAST(id AS TEXT) AS key FROM pinboard_adverts WHERE down_at IS NULL"
+    let waiting = "SELECT key FROM octet_timers WHERE kind = '\(Self.timer)'"
+    return InvariantCheck(
+      number: 1, statement: "an advert hangs if and only if its timer waits",
+      rowsChecked: try reader.first("SELECT COUNT(*) FROM pinboard_adverts") { $0[0] } ?? 0,
+      violations: try reader.rows(
+        """
+        SELECT key FROM (\(hanging)) h WHERE key NOT IN (\(waiting))
+        UNION ALL SELECT key FROM (\(waiting)) w WHERE key NOT IN (\(hanging))
+        """
+      ) { row in Identifier(rawValue: Int64(row[0] as String) ?? 0).text(kind: AdvertRow.idKind) })
+  }
+}
+
+extension Advert {
+  init(_ row: AdvertRow) {
+    self.init()
+    id = row.id.text(kind: AdvertRow.idKind)
+    ownerID = row.owner.text(kind: "user")
+    title = row.title
+    text = row.text
+    expireTime = Timestamp(row.expiresAt)
+  }
+}

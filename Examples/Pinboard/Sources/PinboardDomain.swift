@@ -1,0 +1,30 @@
+public import DomainKit
+import PinboardAPI
+public import RPC
+public import Storage
+
+/// A board with adverts that all users read.
+public struct PinboardDomain: Domain {
+  public static let name = "pinboard"
+  public static var migrations: [Migration] { PinboardSchema.migrations }
+  public static var descriptors: [[UInt8]] { [PinboardAPIDescriptors.serializedFileDescriptorSet] }
+  public static var noticeKinds: [NoticeKind] { [Board.expired] }
+
+  let board: Board
+
+  /// Sets the handler of its timer, so `timers` must not have been started.
+  public init(kit: Kit, timers: Timers, notices: any Notices) {
+    board = Board(kit: kit, timers: timers, notices: notices)
+    board.handleTimer()
+  }
+
+  public var subjects: [any SubjectKind] { [AdvertKind()] }
+  public var findables: [any FindableKind] { [AdvertKind()] }
+  public var personalRecords: (any PersonalRecords)? { PinboardRecords(board: board) }
+
+  public func register(in registry: inout ServiceRegistry) { PinboardHandlers(board: board).register(in: &registry) }
+
+  public func checkInvariants() async throws -> [InvariantCheck] {
+    try await board.kit.database.read { [board] in [try board.check(in: $0)] }
+  }
+}

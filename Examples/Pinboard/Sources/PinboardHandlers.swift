@@ -1,0 +1,42 @@
+import Base
+import DomainKit
+import PinboardAPI
+import RPC
+import Storage
+
+/// octet.pinboard.v1.PinboardService. Policies and fields have been checked by then.
+struct PinboardHandlers: PinboardService {
+  let board: Board
+
+  func pinAdvert(_ request: PinAdvertRequest, context: ServerContext) async throws -> Advert {
+    let owner = try context.requireCaller().user
+    return try await board.kit.mutate(request, context) { [board] writer in
+      try board.pin(request.title, request.text, by: owner, in: writer)
+    }
+  }
+
+  func removeAdvert(_ request: RemoveAdvertRequest, context: ServerContext) async throws -> RemoveAdvertResponse {
+    let owner = try context.requireCaller().user
+    let id = try Identifier(request.advertID, kind: AdvertRow.idKind, field: "advert_id")
+    return try await board.kit.mutate(request, context) { [board] writer in
+      guard try board.takeDown(id, of: owner, in: writer) else {
+        // Somebody else's is not there, as far as this caller is told.
+        let isOwn = try writer.exists("SELECT 1 FROM pinboard_adverts WHERE id = $1 AND owner_id = $2", id, owner)
+        if isOwn { throw PinboardError.alreadyDown }
+        throw KitError.notFound("advert")
+      }
+      return RemoveAdvertResponse()
+    }
+  }
+
+  func listAdverts(_ request: ListAdvertsRequest, context: ServerContext) async throws -> ListAdvertsResponse {
+    let page = try board.kit.page(context, size: request.pageSize, token: request.pageToken)
+    return try await board.kit.database.read { reader in
+      let rows = try AdvertRow.hanging(before: page.before, limit: page.fetch, in: reader)
+      var response = ListAdvertsResponse()
+      let (items, next) = page.cut(rows) { [$0.id.sqlValue] }
+      (response.adverts, response.nextPageToken) = (items.map(Advert.init), next)
+      return response
+    }
+  }
+}

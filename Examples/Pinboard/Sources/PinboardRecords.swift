@@ -1,0 +1,33 @@
+import Base
+import DomainKit
+import PinboardAPI
+import Storage
+
+/// What the board keeps about people: their adverts.
+struct PinboardRecords: PersonalRecords {
+  /// Rows of one transaction of an erasure, or of one query of an export.
+  private static let rowsAtOnce = 100
+
+  let board: Board
+  let name = PinboardDomain.name
+
+  func erase(_ user: Identifier, in writer: any Writer) throws -> Bool {
+    let rows = try AdvertRow.list(
+      of: user, after: Identifier(rawValue: .min), limit: Self.rowsAtOnce, in: writer)
+    for row in rows { try board.erase(row.id, in: writer) }
+    return !rows.isEmpty
+  }
+
+  func export(
+    _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
+  ) throws {
+    let json = try ExportJSON(PinboardDomain.descriptors)
+    var last = Identifier(rawValue: .min)
+    while true {
+      let rows = try AdvertRow.list(of: user, after: last, limit: Self.rowsAtOnce, in: reader)
+      for row in rows { try json.write(Advert(row), to: record) }
+      guard let end = rows.last else { return }
+      last = end.id
+    }
+  }
+}
