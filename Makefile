@@ -41,7 +41,7 @@ CONFORMANCE_TESTS := ^StorageTests\..*Conformance
 SEARCH_TESTS := ^StorageTests\.Search
 STORE_TESTS := ^(Blobs|NATS)Tests
 # The domains are those of Package.swift.
-HOUSES := $(shell (echo Streaming DomainKit; sed -n '/^let domains = \[/,/\]$$/p' Package.swift | grep -o '"[A-Za-z]*"') | \
+HOUSES := $(shell (echo Streaming DomainKit; awk '/^let domains = \[/,/\]$$/' Package.swift | grep -o '"[A-Za-z]*"') | \
   xargs -n5 | sed 's/ /|/g; s/.*/^(&)Tests/')
 
 unit-test: generate ## the Swift tests (debug build); those of topics and domains on both engines
@@ -54,8 +54,11 @@ unit-test: generate ## the Swift tests (debug build); those of topics and domain
 	set -e; for house in $(foreach house,$(HOUSES),'$(house)'); do for engine in sqlite postgresql; do \
 	  OCTET_TEST_ENGINE=$$engine swift test --skip-build --filter "$$house"; done; done
 
+# Most of these tests wait more than they work, so some files of them run at the same time; those that measure times
+# run after them. Files come in the order of their names, by which the long ones do not come last.
 client-test: build examples ## the tests that drive the built programs from outside, with foreign clients
-	$(PYTHON) -m pytest -q Tests
+	$(PYTHON) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m 'not alone' Tests
+	$(PYTHON) -m pytest -q -m alone Tests
 
 storm: build ## kill -9 of the server and of its database under load, and a fault of the disk at every single operation
 	OCTET_CRASH_ROUNDS=100 OCTET_SERVER_CRASH_ROUNDS=30 OCTET_FAULT_STRIDE=1 swift test --filter 'CrashTests|FaultTests'

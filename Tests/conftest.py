@@ -11,6 +11,10 @@ from support.postgres import PostgreSQL  # noqa: E402
 from support.server import Server, make_certificate  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures times, so `make client-test` runs no other test beside it")
+
+
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory):
     return make_certificate(tmp_path_factory.mktemp("tls"))
@@ -18,7 +22,7 @@ def tls(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def postgres():
-    """One PostgreSQL server for all tests that want one; each makes a database of its own."""
+    """One PostgreSQL server for all tests of a process that want one; each makes a database of its own."""
     with PostgreSQL() as postgres:
         yield postgres
 

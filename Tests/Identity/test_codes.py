@@ -7,6 +7,7 @@ import re
 import statistics
 
 import grpc
+import pytest
 from support import ports, stubs
 from support.notices import FLAGS, await_that, letters
 from support.people import PASSWORD, Person, Stranger, outcome, request_id
@@ -127,6 +128,7 @@ def test_a_challenge_is_answered(tmp_path):
         assert log_in(stranger, "eve_c", metadata=(("octet-challenge", solution),)).user.id == eve.user_id
 
 
+@pytest.mark.alone
 def test_acceptance_1_known_and_unknown_contacts_take_the_same_time(tmp_path):
     """By the server's own processor time: others have the machine as well."""
     email = "fay@example.org"

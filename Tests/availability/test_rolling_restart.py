@@ -30,7 +30,8 @@ NODES = 4
 KILLS = 2
 CONFIGURATION = ROOT / "docs/guides/high-availability"
 SERVICE_CONFIG = CONFIGURATION / "service-config.json"
-OWN_CLIENT_SECONDS = 6
+# Time for a kill and a farewell, with a start after each, also where others share the processors.
+OWN_CLIENT_SECONDS = 12
 
 
 class Nodes:

@@ -1,5 +1,6 @@
 """Very many connections at once."""
 
+import pytest
 from support.connections import address_of, open_at_once, raise_open_files
 from support.server import Server
 
@@ -8,6 +9,7 @@ SECONDS = 2
 ATTEMPTS = 3
 
 
+@pytest.mark.alone
 def test_ten_thousand_connections_are_accepted_at_once(tmp_path):
     """The best of some attempts: the client shares its cores with the server and with whatever runs beside."""
     count = raise_open_files(CONNECTIONS)

@@ -93,6 +93,7 @@ def test_does_what_the_server_says_about_retries(flaky, tmp_path):
     assert len(calls) == 1
 
 
+@pytest.mark.alone
 def test_hedges(flaky, tmp_path):
     server, calls = flaky(0, slow_first=True)
     start = time.monotonic()

@@ -19,7 +19,7 @@ REQUEST_HEADERS = [("content-type", "application/grpc"), ("te", "trailers")]
 def frame(payload, compressed=False):
     """A message with its prefix; compressed by gzip if asked."""
     if compressed:
-        payload = gzip.compress(payload)
+        payload = gzip.compress(payload, mtime=0)
     return struct.pack(">BI", compressed, len(payload)) + payload
 
 
