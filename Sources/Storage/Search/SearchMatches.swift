@@ -31,12 +31,27 @@ struct SearchMatches {
         scores.append(Int64(impact) &* weight &+ base)
       }
     } else {
-      for (ordinal, impact) in greatest(lists).enumerated() where impact > 0 {
+      Self.forEachPresent(in: greatest(lists)) { ordinal, impact in
         ordinals.append(Int32(truncatingIfNeeded: ordinal))
         scores.append(Int64(impact) &* weight &+ base)
       }
     }
     (self.ordinals, self.scores) = (ordinals, scores)
+  }
+
+  /// Calls `body` with the places of the impacts that are not 0. Of the best postings these are few of many, so that
+  /// four are looked at in one.
+  @inline(__always)
+  private static func forEachPresent(in impacts: [UInt16], _ body: (Int, UInt16) -> Void) {
+    let whole = impacts.count / 4 * 4
+    unsafe impacts.withUnsafeBytes { octets in
+      for first in stride(from: 0, to: whole, by: 4) {
+        // Two octets each, and all four are there.
+        if unsafe octets.loadUnaligned(fromByteOffset: 2 * first, as: UInt64.self) == 0 { continue }
+        for place in first..<(first + 4) where impacts[place] > 0 { body(place, impacts[place]) }
+      }
+    }
+    for place in whole..<impacts.count where impacts[place] > 0 { body(place, impacts[place]) }
   }
 
   /// Leaves the documents that are in one of the lists.

@@ -64,7 +64,8 @@ struct SearchScan {
     searchFresh()
     let plans = plans(budget: budget, fromBest: fromBest)
     try load(plans, reader)
-    for plan in plans { try search(plan, reader) }
+    // The largest first: what their best hits score soon keeps most others out.
+    for plan in plans.sorted(by: { $0.segment.documents > $1.segment.documents }) { try search(plan, reader) }
   }
 
   /// The documents that are in no segment yet.
