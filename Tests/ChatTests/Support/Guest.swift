@@ -43,8 +43,14 @@ struct Guest: Sendable {
     try await send(.post(post))
   }
 
-  /// The next frame; nil at the end.
-  func next() async throws -> ServerFrame? { try await read() }
+  /// The next frame, past heartbeats, which come by real time; nil at the end.
+  func next() async throws -> ServerFrame? {
+    while let frame = try await read() {
+      if case .heartbeat = frame.frame { continue }
+      return frame
+    }
+    return nil
+  }
 
   /// The first frame.
   func joined() async throws -> (Joined, token: String) {
