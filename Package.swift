@@ -161,7 +161,7 @@ let programs: [Target] = [
       "StoragePostgreSQL", "StorageSQLite", "Streaming", "TransactionShapes", "DomainKit", "WellKnownTypes",
       "GoogleRPC", "OctetTypes",
     ] + served.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
-  program("octet", ["Base", "Cryptography", "ProtobufRuntime", "RPC", "HTTP2"]),
+  program("octet", ["Base", "Cryptography", "Curl", "ProtobufRuntime", "RPC", "HTTP2"]),
   program(
     "octet-interop",
     [

@@ -69,6 +69,10 @@ package struct CurlOptions: Sendable {
   package var stallTimeout: Duration
   /// A file of certificates to trust in place of the system's.
   package var certificates: String?
+  /// Where to connect, whatever the URL says; nil: where the URL says.
+  package var place: CurlPlace?
+  /// Off only where a person has said so, who is asked by nobody else.
+  package var checksCertificates = true
 
   package init(
     name: String, requests: Int, connections: Int, connectTimeout: Duration, attemptTimeout: Duration,
@@ -82,6 +86,16 @@ package struct CurlOptions: Sendable {
     self.stallTimeout = stallTimeout
     self.certificates = certificates
   }
+}
+
+/// Where a server is, if that is not in the URL.
+package enum CurlPlace: Sendable {
+  /// `HOST:PORT`.
+  case address(String)
+  /// A socket in the file system.
+  case socket(String)
+  /// A socket in Linux's abstract namespace, without the zero octet.
+  case abstractSocket(String)
 }
 
 /// What a server may send.

@@ -12,6 +12,8 @@ final class CurlTransfer {
   private var sent = 0
   /// Header fields, or the receiver of a mail.
   private var lines: UnsafeMutablePointer<curl_slist>?
+  /// What curl connects to in place of what URLs say.
+  private var place: UnsafeMutablePointer<curl_slist>?
   private let answerBytes: Int
   private var response = CurlResponse(status: 0, headers: [:], body: [])
   private let continuation: Continuation
@@ -36,6 +38,7 @@ final class CurlTransfer {
 
   deinit {
     curl_slist_free_all(lines)
+    curl_slist_free_all(place)
     body.deallocate()
   }
 
@@ -63,14 +66,15 @@ final class CurlTransfer {
       octet_curl_set_string(handle, CURLOPT_PROXY, ""),
       octet_curl_set_long(handle, CURLOPT_NOSIGNAL, 1),
       octet_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0),
-      octet_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1),
-      octet_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2),
+      octet_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, options.checksCertificates ? 1 : 0),
+      octet_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, options.checksCertificates ? 2 : 0),
       octet_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, Int(options.connectTimeout.inMilliseconds)),
       octet_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Int(options.attemptTimeout.inMilliseconds)),
       // Less than one byte a second.
       octet_curl_set_long(handle, CURLOPT_LOW_SPEED_LIMIT, 1),
       octet_curl_set_long(handle, CURLOPT_LOW_SPEED_TIME, max(1, Int(options.stallTimeout.components.seconds))),
       options.certificates.map { octet_curl_set_string(handle, CURLOPT_CAINFO, $0) } ?? CURLE_OK,
+      options.place.map(setPlace) ?? CURLE_OK,
       // Not retained: the client holds the transfer for as long as curl does.
       octet_curl_set_pointer(handle, CURLOPT_WRITEDATA, Unmanaged.passUnretained(self).toOpaque()),
       octet_curl_set_pointer(handle, CURLOPT_HEADERDATA, Unmanaged.passUnretained(self).toOpaque()),
@@ -82,6 +86,18 @@ final class CurlTransfer {
       },
     ]
     precondition(settings.allSatisfy { $0 == CURLE_OK }, "curl refuses an option: \(settings.map(\.rawValue))")
+  }
+
+  private func setPlace(_ place: CurlPlace) -> CURLcode {
+    switch place {
+    case .address(let address):
+      // Of any host and port.
+      guard let list = curl_slist_append(nil, "::" + address) else { fatalError("no memory for an address") }
+      self.place = list
+      return octet_curl_set_list(handle, CURLOPT_CONNECT_TO, list)
+    case .socket(let path): return octet_curl_set_string(handle, CURLOPT_UNIX_SOCKET_PATH, path)
+    case .abstractSocket(let name): return octet_curl_set_string(handle, CURLOPT_ABSTRACT_UNIX_SOCKET, name)
+    }
   }
 
   private func settings(of content: CurlRequest.Content) -> [CURLcode] {

@@ -1,5 +1,6 @@
 """Commands made from descriptors, against a foreign server; completion."""
 
+import datetime
 import os
 import pathlib
 import re
@@ -58,6 +59,37 @@ def test_flags_are_fields(octet):
     }
 
 
+@pytest.mark.parametrize(
+    "flag, text, field, value",
+    [
+        ("--price", "12.50 EUR", "price", {"currencyCode": "EUR", "minorUnits": "1250"}),
+        ("--price", "-0.05 KWD", None, None),
+        ("--price", "-0.050 KWD", "price", {"currencyCode": "KWD", "minorUnits": "-50"}),
+        ("--patience", "1h30m", "patience", "5400s"),
+        ("--patience", "-250ms", "patience", "-0.250s"),
+        ("--patience", "2d", "patience", "172800s"),
+        ("--at", "2026-01-31", "at", "2026-01-31T00:00:00Z"),
+        ("--at", "2026-01-31 18:30", "at", "2026-01-31T18:30:00Z"),
+        ("--at", "2026-01-31T18:30:05", "at", "2026-01-31T18:30:05Z"),
+        ("--at", "2026-01-31T18:30:05+01:00", "at", "2026-01-31T17:30:05Z"),
+        ("--keeper", "name=Ada, the keeper,age=36", "keeper", {"name": "Ada, the keeper", "age": 36}),
+    ],
+)
+def test_values_are_written_as_people_write_them(octet, flag, text, field, value):
+    result = octet("animals", "feed", "cat", flag, text)
+    assert (result.json()["request"][field] == value) if field else (result.code == 64), result.error
+
+
+def test_instants_are_told_from_now(octet):
+    before = datetime.datetime.now(datetime.UTC)
+    texts = [octet("animals", "feed", "cat", "--at", text).json()["request"]["at"] for text in ("-1h", "now", "+2d")]
+    after = datetime.datetime.now(datetime.UTC)
+    spans = [datetime.timedelta(hours=-1), datetime.timedelta(), datetime.timedelta(days=2)]
+    slack = datetime.timedelta(milliseconds=1)  # what the text leaves off
+    for text, span in zip(texts, spans, strict=True):
+        assert before - slack <= datetime.datetime.fromisoformat(text) - span <= after
+
+
 def test_a_given_request_id_is_kept_and_data_gets_one(octet):
     assert octet("animals", "feed", "cat", "--request-id", "mine").json()["request"]["requestId"] == "mine"
     request = octet("animals", "feed", "-d", '{"animalId": "cat"}').json()["request"]
@@ -69,8 +101,16 @@ def test_a_given_request_id_is_kept_and_data_gets_one(octet):
     [
         (["--hunger", "huge"], "--hunger: huge is none of unspecified, none, very-hungry"),
         (["--place", "here"], "--place: here is no place such as 48.2082,16.3738"),
-        (["--price", "12.50"], "--price: 12.50 is no amount in minor units"),
+        (["--price", "12.50"], "--price: 12.50 is no amount such as '12.50 EUR'"),
+        (["--price", "12.5 EUR"], "--price: EUR has 2 decimals"),
+        (["--price", "1.00 XXX"], "--price: XXX is no known currency"),
         (["--day", "tomorrow"], "--day: tomorrow is no date"),
+        (["--day", "2026-02-30"], "--day: 2026-02-30 is no date"),
+        (["--at", "soon"], "--at: soon is no instant"),
+        (["--at", "2026-01-31 7pm"], "--at: 2026-01-31 7pm is no instant"),
+        (["--patience", "5 minutes"], "--patience: 5 minutes is no span of time"),
+        (["--patience", "9999999d"], "--patience: 9999999d is no span of time"),
+        (["--keeper", "Ada"], "--keeper: Ada is not FIELD=VALUE with a field of Keeper"),
         (["--counts", "a"], "--counts: a is not KEY=VALUE"),
         (["--is-gentle=perhaps"], "--is-gentle: perhaps is neither true nor false"),
         (["--nope", "x"], "unknown option --nope"),

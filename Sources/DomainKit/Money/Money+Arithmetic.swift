@@ -1,3 +1,4 @@
+import Base
 public import OctetTypes
 
 /// Why an amount cannot be computed.

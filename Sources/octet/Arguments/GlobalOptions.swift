@@ -12,6 +12,7 @@ struct GlobalOptions {
   var deadline: Duration?
   var serviceConfig: String?
   var isCompact = false
+  private var isJSON = false
   var showsZeroValues = false
   var isVerbose = false
   var wantsHelp = false
@@ -34,10 +35,14 @@ struct GlobalOptions {
       "service-config", value: "JSON|@FILE",
       "Retry, hedge, wait and balance as this gRPC service config says."),
     Option("compact", "Print each message on one line."),
+    Option("json", "Print JSON also where there is something nicer for people. --compact does that, too."),
     Option("zero-values", "Print fields that have their zero value as well."),
     Option("verbose", short: "v", "Print metadata and the status to standard error."),
     Option("help", short: "h", "Print help."),
   ]
+
+  /// Whether messages are shown as they are.
+  var wantsJSON: Bool { isCompact || isJSON }
 
   /// Reads the options wherever they stand and leaves the rest, in order.
   static func take(from arguments: [String], environment: Environment) throws(UsageError) -> (GlobalOptions, [String]) {
@@ -50,6 +55,7 @@ struct GlobalOptions {
     result.authority = parsed["authority"]
     result.serviceConfig = parsed["service-config"]
     result.isCompact = parsed.isOn("compact")
+    result.isJSON = parsed.isOn("json")
     result.showsZeroValues = parsed.isOn("zero-values")
     result.isVerbose = parsed.isOn("verbose")
     result.wantsHelp = parsed.isOn("help")

@@ -5,10 +5,26 @@ enum HelpText {
 
   /// A table of names and what they mean, as wide as a terminal.
   static func table(_ rows: [(name: String, text: String)]) -> String {
+    table(rows.map { ($0.name, $0.text, []) })
+  }
+
+  private typealias Row = (name: String, text: String, choices: [(name: String, text: String)])
+
+  /// - Parameter rows: below the text of each come the choices that it has.
+  private static func table(_ rows: [Row]) -> String {
     let longestColumn = 34
     let column = min(rows.map(\.name.count).max() ?? 0, longestColumn)
-    return rows.map { name, text in
-      let lines = wrap(text, width - indent - column - 2)
+    return rows.map { name, text, choices in
+      let room = width - indent - column - 2
+      let nameWidth = choices.map(\.name.count).max() ?? 0
+      let lines =
+        wrap(text, room)
+        + choices.flatMap { choice in
+          wrap(choice.text, room - nameWidth - 4).enumerated().map { index, line in
+            let head = index == 0 ? choice.name : ""
+            return "  " + head + String(repeating: " ", count: nameWidth - head.count + 2) + line
+          }
+        }
       let blank = String(repeating: " ", count: indent)
       let hang = String(repeating: " ", count: indent + column + 2)
       let head =
@@ -19,10 +35,10 @@ enum HelpText {
   }
 
   static func table(_ options: [Option]) -> String {
-    table(options.map { ($0.usage, $0.help + ($0.repeats ? " May be given several times." : "")) })
+    table(options.map { ($0.usage, $0.help + ($0.repeats ? " May be given several times." : ""), $0.choices) })
   }
 
-  /// Breaks a text into lines at blanks. Empty lines separate paragraphs.
+  /// Breaks a paragraph into lines at blanks.
   static func wrap(_ text: String, _ width: Int = width) -> [String] {
     var lines: [String] = []
     var line = ""
@@ -35,6 +51,9 @@ enum HelpText {
     }
     return lines + [line]
   }
+
+  /// The parts of a text that empty lines separate.
+  static func paragraphs(_ text: String) -> [String] { text.split(separator: "\n\n").map(String.init) }
 
   /// The first sentence of a comment.
   static func firstSentence(_ comment: String) -> String {

@@ -9,6 +9,8 @@ struct Option {
   /// Whether it may be given several times.
   var repeats = false
   let help: String
+  /// The words that its value can be, with what they mean.
+  var choices: [(name: String, text: String)] = []
 
   init(_ name: String, short: Character? = nil, value: String? = nil, repeats: Bool = false, _ help: String) {
     self.name = name

@@ -41,28 +41,3 @@ extension Command {
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
-
-/// Asks the person at the terminal.
-enum Prompt {
-  /// A line from standard input, after a question if that is a terminal.
-  static func line(_ question: String) throws(LocalError) -> String {
-    if isatty(STDIN_FILENO) == 1 { Output.ask(question) }
-    guard let line = readLine(), !line.isEmpty else { throw LocalError("nothing was entered") }
-    return line
-  }
-
-  /// The same, without showing what is typed.
-  static func secret(_ question: String) throws(LocalError) -> String {
-    guard isatty(STDIN_FILENO) == 1 else { return try line(question) }
-    var before = termios()
-    tcgetattr(STDIN_FILENO, &before)
-    var silent = before
-    silent.c_lflag &= ~tcflag_t(ECHO)
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
-    defer {
-      tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
-      Output.ask("\n")
-    }
-    return try line(question)
-  }
-}

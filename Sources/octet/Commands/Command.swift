@@ -15,8 +15,8 @@ struct Command: Sendable {
   var help: String {
     var text = "usage: octet \(name) \(arguments)".trimmingEnd + " [options]\n\n"
     text += HelpText.wrap(summary).joined(separator: "\n")
-    for paragraph in details.split(separator: "\n\n") {
-      text += "\n\n" + HelpText.wrap(String(paragraph)).joined(separator: "\n")
+    for paragraph in HelpText.paragraphs(details) {
+      text += "\n\n" + HelpText.wrap(paragraph).joined(separator: "\n")
     }
     if !options.isEmpty { text += "\n\noptions:\n" + HelpText.table(options) }
     return text + "\n\noptions of all commands:\n" + HelpText.table(GlobalOptions.options)

@@ -77,13 +77,14 @@ enum Completion {
     }
     let client = try await Client(global, environment: environment)
     let domain = try await client.domain(name)
+    if given.count > 1, let composed = domain.composed.first(where: { $0.name == given[1] }) {
+      return last.first == "-" ? flags(composed.command.options + GlobalOptions.options) : []
+    }
     guard given.count > 1, let entry = domain.entry(given[1]), let type = client.pool.message(entry.method.inputType)
-    else { return domain.entries.map { domain.alias(of: $0) } }
+    else { return domain.composed.map(\.name) + domain.entries.map { domain.alias(of: $0) } }
     let requestFlags = RequestFlags(type, client.pool)
     let open = requestFlags.flags.first { "--" + $0.option.name == given.last && $0.option.value != nil }
-    if let values = open.flatMap({ client.pool.enumType(of: $0.field) }) {
-      return values.values.filter { $0.number != 0 }.map { FlagValue.shortName($0.name, of: values) }
-    }
+    if let open { return RequestFlags.choices(open.field, client.pool).map(\.name) }
     return last.first == "-" ? flags(requestFlags.options + GlobalOptions.options) : []
   }
 

@@ -41,9 +41,30 @@ struct CallRunner {
     if !method.isClientStreaming, first.count != 1 {
       throw UsageError("\(method.name) takes one message, not \(first.count)")
     }
+    var remedies = Client.Remedies()
+    while true {
+      var hasReceived = false
+      do {
+        return try await attempt(first, source, remedies) { message in
+          hasReceived = true
+          try await receive(message)
+        }
+      } catch let error as RPCError {
+        // What was read from a stream of requests is gone.
+        guard case .objects = source, !hasReceived, try await remedies.find(for: error, by: client) else { throw error }
+      }
+    }
+  }
+
+  private func attempt(
+    _ first: [[UInt8]], _ source: RequestSource, _ remedies: Client.Remedies,
+    _ receive: ([UInt8]) async throws -> Void
+  ) async throws {
+    var options = try await client.callOptions()
+    try remedies.apply(to: &options)
     // The most general kind does for all: what is counted is counted here.
     let call = client.channel.bidirectional(
-      descriptor, sending: RawMessage.self, as: RawMessage.self, options: try await client.callOptions())
+      descriptor, sending: RawMessage.self, as: RawMessage.self, options: options)
     let feeding = Locked<(any Error)?>(nil)
     let encoder = RequestEncoder(codec: JSONCodec(client.pool), type: method.inputType, fillsRequestID: fillsRequestID)
     let writer = Task {
@@ -111,9 +132,7 @@ struct CallRunner {
 
   /// The JSON form of a message of the answer.
   func json(_ wire: [UInt8]) async throws -> [UInt8] {
-    var options = JSONWriteOptions()
-    options.isPretty = !client.global.isCompact && !method.isServerStreaming
-    options.writesZeroValues = client.global.showsZeroValues
+    let options = client.jsonOptions(isOneOfMany: method.isServerStreaming)
     return try await learning {
       try JSONCodec(client.pool).json(fromWire: wire, type: method.outputType, options: options)
     }

@@ -8,6 +8,7 @@ import RPC
 final class Client {
   let global: GlobalOptions
   let channel: RPCChannel
+  let target: ConnectionTarget
   /// The target, as the profile knows it.
   let address: String
   var reflection: ServerReflection
@@ -22,7 +23,7 @@ final class Client {
     self.global = global
     store = try ProfileStore(name: global.profile, environment: environment)
     profile = try await store.load()
-    let target = ConnectionTarget(global, profile: profile)
+    target = ConnectionTarget(global, profile: profile)
     address = target.address
     channel = try await target.connect().channel
     reflection = ServerReflection(channel, options: CallOptions(timeout: global.deadline ?? Self.reflectionDeadline))
@@ -30,6 +31,9 @@ final class Client {
 
   /// What was learned of the server.
   var pool: DescriptorPool { reflection.pool }
+
+  /// Whether calls carry the token of a login.
+  var isLoggedIn: Bool { profile?.address == address }
 
   /// Options of a call: the user's metadata and deadline, and the token of the login.
   /// - Parameter authenticated: calls that make or renew a login go without.
@@ -57,6 +61,21 @@ final class Client {
 
   /// The longest message that is taken: a person asked for it, so more than a server would take.
   private static let messageBytes = 64 << 20
+
+  /// How messages are printed.
+  /// - Parameter isOneOfMany: whether others follow, so that each is to stay on its line.
+  func jsonOptions(isOneOfMany: Bool) -> JSONWriteOptions {
+    var options = JSONWriteOptions()
+    options.isPretty = !global.isCompact && !isOneOfMany
+    options.writesZeroValues = global.showsZeroValues
+    return options
+  }
+
+  /// A message on one line.
+  func json(_ message: DynamicMessage) throws -> [UInt8] {
+    try JSONCodec(pool).json(
+      fromWire: message.wire, type: message.type.fullName, options: jsonOptions(isOneOfMany: true))
+  }
 
   /// A service by its full name, or by its own name if that says enough: `RideService`.
   func service(_ name: String) async throws -> ServiceDescriptor {

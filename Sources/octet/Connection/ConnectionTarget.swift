@@ -1,4 +1,5 @@
 import Base
+import Curl
 import Glibc
 import HTTP2
 import RPC
@@ -57,6 +58,26 @@ struct ConnectionTarget: Sendable {
       transport: transport, authority: authority ?? transport.authority, scheme: isPlaintext ? "http" : "https",
       userAgent: "octet-cli")
     return (channel, transport.executor())
+  }
+
+  /// The same server by HTTP/1.1, for what is fetched by URL.
+  /// - Returns: what URLs begin with, and how they are asked for.
+  func http() throws(UsageError) -> (base: String, client: CurlClient) {
+    guard let target = ClientTarget(address) else { throw UsageError("\(address) is no address") }
+    var options = CurlOptions(
+      name: "http", requests: 4, connections: 1, connectTimeout: .seconds(10), attemptTimeout: .seconds(600),
+      stallTimeout: .seconds(30), certificates: isPlaintext || isInsecure ? nil : caFile)
+    options.checksCertificates = !isInsecure
+    let scheme = isPlaintext ? "http" : "https"
+    if address.hasPrefix("unix:") {
+      let path = address.dropFirst(5)
+      options.place = .socket(String(path.hasPrefix("///") ? path.dropFirst(2) : path))
+    } else if address.hasPrefix("unix-abstract:") {
+      options.place = .abstractSocket(String(address.dropFirst(14)))
+    } else {
+      options.place = .address(target.authority)
+    }
+    return ("\(scheme)://\(authority ?? target.authority)", CurlClient(options: options))
   }
 
   private func readConfig() async throws -> ServiceConfig? {

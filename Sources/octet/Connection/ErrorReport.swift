@@ -31,7 +31,10 @@ struct ErrorReport {
       exitCode = Int32(StatusCode.internal.rawValue)
     case let error as any RPCErrorConvertible:
       let error = error.rpcError
-      lines = [error.description] + error.details.flatMap(Self.lines(of:)).map { "  " + $0 }
+      let hint = Self.reason(of: error).flatMap { Self.hints[$0] }
+      lines =
+        [error.description] + error.details.flatMap(Self.lines(of:)).map { "  " + $0 }
+        + (hint.map { ["  what helps: \($0)"] } ?? [])
       exitCode = Int32(error.code.rawValue)
     default:
       lines = ["\(error)"]
@@ -39,9 +42,22 @@ struct ErrorReport {
     }
   }
 
+  /// What a person at a command line does about a reason.
+  private static let hints = [
+    "UNAUTHENTICATED": "octet login", "SESSION_ENDED": "octet login",
+    "STEP_UP_REQUIRED": "octet identity step-up, then the same command again",
+    "METHOD_OFF": "nothing but patience: the operator has switched the method off",
+  ]
+
   /// The reason in an error's ErrorInfo; nil for an error without one.
   static func reason(of error: RPCError) -> String? {
     error.details.first { $0.typeURL.hasSuffix("/google.rpc.ErrorInfo") }.map { Fields($0.value).text(1) }
+  }
+
+  /// A value in the metadata of an error's ErrorInfo.
+  static func metadata(_ key: String, of error: RPCError) -> String? {
+    error.details.first { $0.typeURL.hasSuffix("/google.rpc.ErrorInfo") }
+      .flatMap { Fields($0.value).messages(3).first { $0.text(1) == key }?.text(2) }
   }
 
   /// The lines of one message of google.rpc. What is malformed is shown as far as it goes.

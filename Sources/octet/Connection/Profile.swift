@@ -1,5 +1,4 @@
 import Base
-import Dispatch
 import Glibc
 
 /// A login that is kept between runs: which server, who, and the tokens. One file a profile, readable by its owner
@@ -56,7 +55,7 @@ struct Profile {
 /// The folder of profiles: `OCTET_PROFILES`, or `~/.config/octet`.
 struct ProfileStore {
   private let folder: String
-  private let path: String
+  private let file: StoredText
 
   /// - Parameter name: letters, digits, `-`, `_` and `.`, because it becomes a file name.
   init(name: String, environment: Environment) throws(UsageError) {
@@ -74,81 +73,26 @@ struct ProfileStore {
     } else {
       throw UsageError("neither OCTET_PROFILES nor HOME says where profiles are")
     }
-    path = folder + "/" + name + ".profile"
+    file = StoredText(folder: folder, name: name + ".profile")
   }
 
   /// The stored profile; nil if there is none.
-  func load() async throws -> Profile? {
-    guard access(path, F_OK) == 0 else { return nil }
-    return Profile(text: String(decoding: try await InputFile(path: path).readAll(), as: UTF8.self))
-  }
+  func load() async throws -> Profile? { try await file.load().map(Profile.init(text:)) }
 
   /// Stores a profile in place of the one before, all of it or nothing.
-  func save(_ profile: Profile) throws(LocalError) {
-    try makeFolder()
-    let draft = path + ".\(getpid())"
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode_t(0o600))
-    guard descriptor >= 0 else { throw failure("writing", draft) }
-    let bytes = Array(profile.text.utf8)
-    let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    let isWritten = written == bytes.count && fsync(descriptor) == 0
-    close(descriptor)
-    guard isWritten, rename(draft, path) == 0 else {
-      let error = failure("writing", path)
-      unlink(draft)
-      throw error
-    }
-  }
+  func save(_ profile: Profile) throws(LocalError) { try file.save(profile.text) }
 
   /// Forgets the profile.
-  func remove() throws(LocalError) {
-    guard unlink(path) == 0 || errno == ENOENT else { throw failure("removing", path) }
-  }
+  func remove() throws(LocalError) { try file.remove() }
 
   /// Waits until no other run changes the profile, and keeps others from it until the result goes away.
   func lock() async throws -> FileLock {
-    try makeFolder()
-    let path = path + ".lock"
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode_t(0o600))
-    guard descriptor >= 0 else { throw failure("opening", path) }
-    let lock = FileLock(descriptor)
+    let lock = try file.openLock()
     await lock.acquire()
     return lock
   }
 
-  private func makeFolder() throws(LocalError) {
-    for end in folder.indices.dropFirst() + [folder.endIndex] where end == folder.endIndex || folder[end] == "/" {
-      let part = String(folder[..<end])
-      guard mkdir(part, mode_t(0o700)) == 0 || errno == EEXIST else { throw failure("making", part) }
-    }
-  }
-
-  private func failure(_ what: String, _ path: String) -> LocalError {
-    LocalError("\(what) \(path): \(String(cString: strerror(errno)))")
-  }
-}
-
-/// A lock between processes, on an open file.
-final class FileLock: Sendable {
-  private let descriptor: Int32
-
-  /// Takes over the descriptor.
-  init(_ descriptor: Int32) {
-    self.descriptor = descriptor
-  }
-
-  deinit {
-    // Closing the file releases the lock.
-    close(descriptor)
-  }
-
-  /// Waits for the lock, on a thread that may block.
-  func acquire() async {
-    await withCheckedContinuation { continuation in
-      DispatchQueue.global().async { [descriptor] in
-        while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
-        continuation.resume()
-      }
-    }
-  }
+  /// A file of an upload that is under way.
+  /// - Parameter name: of letters and digits.
+  func upload(_ name: String) -> StoredText { StoredText(folder: folder + "/uploads", name: name) }
 }

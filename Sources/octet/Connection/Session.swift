@@ -29,11 +29,11 @@ extension Client {
 
   private func renew(_ profile: Profile) async throws {
     do {
-      let reply = try await callSession(
-        "RefreshSession",
-        JSONText.object([
+      let reply = try await unary(
+        "\(Self.sessionService)/RefreshSession",
+        .object([
           ("requestId", .string(profile.refreshRequestID)), ("refreshToken", .string(profile.refreshToken)),
-        ]))
+        ]), authenticated: false)
       try keep(reply, user: profile.user)
     } catch let error as RPCError where error.code == .unauthenticated {
       throw RPCError(.unauthenticated, "the login has ended; run octet login", details: error.details)
@@ -46,27 +46,31 @@ extension Client {
       ("requestId", .string(RequestID.make())), ("loginName", .string(name)), ("password", .string(password)),
       ("device", .object([("name", .string(device))])),
     ])
-    let reply: DynamicMessage
-    do {
-      reply = try await callSession("Login", request)
-    } catch let error as RPCError where ErrorReport.reason(of: error) == "CHALLENGE_REQUIRED" {
-      let solution = try await solveChallenge(for: "Login")
-      var options = try await callOptions(authenticated: false)
-      try options.metadata.add("octet-challenge", solution)
-      reply = try await callSession("Login", request, options: options)
-    }
+    let reply = try await unary("\(Self.sessionService)/Login", request, authenticated: false)
     try keep(reply, user: reply.message("user")?.text("handle") ?? name)
   }
 
-  /// Solves a puzzle for a call of a method of the service: takes a processor for a moment, or some.
-  private func solveChallenge(for method: String) async throws -> String {
-    let challenge = try await callSession(
-      "GetChallenge", JSONText.object([("method", .string("\(Self.sessionService)/\(method)"))]))
+  static let stepUpMethod = sessionService + ".StepUp"
+
+  /// Asks at the terminal for the password and proves with it who uses the session.
+  func stepUp() async throws {
+    Output.note("the server wants to know that it is still you")
+    let password = try Prompt.secret("Password: ")
+    let request = JSONText.object([("requestId", .string(RequestID.make())), ("password", .string(password))])
+    _ = try await unary("\(Self.sessionService)/StepUp", request)
+  }
+
+  /// Solves a puzzle for a call that was refused without: takes a processor for a moment, or some.
+  /// - Parameter method: its path, `octet.identity.v1.SessionService/Login`.
+  /// - Returns: what the call must carry as `octet-challenge`.
+  func solveChallenge(for method: String) async throws -> String {
+    let challenge = try await unary(
+      "\(Self.sessionService)/GetChallenge", .object([("method", .string(method))]), authenticated: false)
     let bits = challenge.integer("zero_bits") ?? 0
     guard challenge.text("algorithm") == "sha256", bits <= UInt32.bitWidth else {
       throw LocalError("the server wants a puzzle solved that this program does not know")
     }
-    Output.note("solving a puzzle, as there were many failed logins")
+    Output.note("solving a puzzle that the server wants from those who ask often")
     let token = challenge.text("token")
     var number = 0
     while true {
@@ -82,33 +86,12 @@ extension Client {
     guard profile != nil else { return }
     defer { profile = nil }
     do {
-      let options = try await callOptions()
-      _ = try await callSession(
-        "Logout", JSONText.object([("requestId", .string(RequestID.make()))]), options: options)
+      _ = try await unary("\(Self.sessionService)/Logout", .object([("requestId", .string(RequestID.make()))]))
     } catch {
       try store.remove()
       throw error
     }
     try store.remove()
-  }
-
-  private func callSession(
-    _ name: String, _ request: JSONText, options: CallOptions? = nil
-  ) async throws -> DynamicMessage {
-    let service = try await service(Self.sessionService)
-    guard let method = service.method(named: name) else {
-      throw RPCError(.unimplemented, "the server has no \(Self.sessionService).\(name)")
-    }
-    let wire = try JSONCodec(pool).wire(fromJSON: Array(request.text.utf8), type: method.inputType)
-    let callOptions: CallOptions
-    if let options { callOptions = options } else { callOptions = try await self.callOptions(authenticated: false) }
-    let reply = try await channel.unary(
-      MethodDescriptor(service: service.fullName, name: name, kind: .unary), RawMessage(wire), as: RawMessage.self,
-      options: callOptions)
-    guard let message = DynamicMessage(reply.bytes, type: method.outputType, pool: pool) else {
-      throw RPCError(.internal, "the server does not describe \(method.outputType)")
-    }
-    return message
   }
 
   /// Keeps the tokens of a reply.

@@ -6,6 +6,9 @@ struct DynamicMessage {
   private let pool: DescriptorPool
   private let reader: WireReader
 
+  /// The message in its wire form.
+  var wire: [UInt8] { Array(reader.remaining) }
+
   /// - Parameter type: the full name of a message in `pool`.
   init?(_ bytes: [UInt8], type: String, pool: DescriptorPool) {
     guard let type = pool.message(type) else { return nil }
@@ -36,6 +39,14 @@ struct DynamicMessage {
       let text = try? reader.lengthDelimited().text(field: name)
     else { return "" }
     return text
+  }
+
+  /// The octets in a field; empty if it is absent.
+  func bytes(_ name: String) -> [UInt8] {
+    guard let field = type.field(named: name), var reader = values(of: field, .lengthDelimited).last,
+      let value = try? reader.lengthDelimited()
+    else { return [] }
+    return Array(value.remaining)
   }
 
   /// The integer in a varint field; nil if it is absent.

@@ -1,3 +1,4 @@
+import Base
 import Dispatch
 import Glibc
 
@@ -39,6 +40,19 @@ final class InputFile: Sendable {
         }
       }
     }
+  }
+
+  /// What is in a small file: a key, a signature.
+  static func small(path: String) throws(UsageError) -> [UInt8] {
+    let longest = 64 << 10
+    let bytes: [UInt8]
+    do {
+      bytes = try DiskFile(LocalPath.real(path), .read).read(at: 0, count: longest + 1)
+    } catch {
+      throw UsageError("\(path): \(error)")
+    }
+    guard bytes.count <= longest else { throw UsageError("\(path) is longer than \(longest) bytes") }
+    return bytes
   }
 
   /// All that is left.

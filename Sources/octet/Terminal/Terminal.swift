@@ -7,10 +7,16 @@ enum Terminal {
     isatty(STDOUT_FILENO) == 1 && Environment()["TERM"] != "dumb"
   }
 
+  /// Whether a person watches standard error, where progress is shown.
+  static var showsProgress: Bool {
+    isatty(STDERR_FILENO) == 1 && Environment()["TERM"] != "dumb"
+  }
+
   /// Columns and rows; 80 by 24 if nobody knows.
   static var size: (columns: Int, rows: Int) {
     var size = winsize()
-    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return (80, 24) }
+    let terminal = isatty(STDOUT_FILENO) == 1 ? STDOUT_FILENO : STDERR_FILENO
+    guard ioctl(terminal, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return (80, 24) }
     return (Int(size.ws_col), Int(size.ws_row))
   }
 

@@ -51,10 +51,27 @@ struct ChatRoom {
       return ["! \(refused.text("reason")): \(refused.text("message"))"]
     }
     if frame.message("closed") != nil { return ["- the room has closed"] }
-    return []
+    if let deleted = frame.message("message_deleted") {
+      return ["- message \(deleted.integer("number") ?? 0) was taken away"]
+    }
+    return frame.message("status").map(Self.status) ?? []
+  }
+
+  /// What holds for the room, if it is not the plain case.
+  private static func status(_ status: DynamicMessage) -> [String] {
+    let states = [
+      "ROOM_STATE_OPEN": "the room is open", "ROOM_STATE_TAKEN": "somebody of the staff is there",
+      "ROOM_STATE_CLOSED": "the room is closed",
+    ]
+    var lines = states[status.enumName("state")].map { ["- \($0)"] } ?? []
+    if let seconds = status.message("slow_mode")?.integer("seconds") {
+      lines.append("- one message each \(seconds) s")
+    }
+    return lines
   }
 
   private func text(_ message: DynamicMessage) -> String {
-    Terminal.plain("\(message.text("author_name")): \(message.text("text"))")
+    let text = message.integer("deleted") == 1 ? "(taken away)" : message.text("text")
+    return Terminal.plain("\(message.text("author_name")): \(text)")
   }
 }

@@ -15,6 +15,14 @@ struct Domain {
   let entries: [Entry]
   private let aliases: [String: Entry]
 
+  /// Short names that the rule would not give: what people look for.
+  private static let givenNames = [
+    "octet.notify.v1.NotificationService.WatchInbox": "inbox",
+    "octet.chat.v1.ChatService.Chat": "talk",
+    "octet.audit.v1.AuditService.ExportRecords": "export",
+    "octet.audit.v1.AuditService.VerifyChain": "verify",
+  ]
+
   init(name: String, services: [ServiceDescriptor]) {
     self.name = name
     let methods = services.flatMap { service in service.methods.map { (service, $0) } }
@@ -25,8 +33,14 @@ struct Domain {
       return Entry(name: isShared ? Naming.kebab(service.name) + "-" + short : short, service: service, method: method)
     }
     self.entries = entries
-    let byAlias = Dictionary(grouping: entries) { Self.alias(of: $0.name, in: name) }
+    let byAlias = Dictionary(grouping: entries) { Self.alias(of: $0, in: name) }
     aliases = byAlias.compactMapValues { $0.count == 1 ? $0[0] : nil }
+  }
+
+  /// The commands that are put together from several methods of the domain's services.
+  var composed: [Composed] {
+    let services = Set(entries.map(\.service.fullName))
+    return Composed.all.filter { $0.domain == name && services.contains($0.service) }
   }
 
   /// The command of that name, or of that name without the domain's: `track` for `track-ride`, `list` for
@@ -37,11 +51,13 @@ struct Domain {
 
   /// The shorter name of a command; its own if there is none.
   func alias(of entry: Entry) -> String {
-    let alias = Self.alias(of: entry.name, in: name)
+    let alias = Self.alias(of: entry, in: name)
     return aliases[alias]?.method === entry.method ? alias : entry.name
   }
 
-  private static func alias(of command: String, in domain: String) -> String {
+  private static func alias(of entry: Entry, in domain: String) -> String {
+    if let given = givenNames[entry.method.fullName] { return given }
+    let command = entry.name
     for noun in [domain, Naming.singular(domain)] {
       if command.hasSuffix("-" + noun) { return String(command.dropLast(noun.count + 1)) }
       if command.hasPrefix(noun + "-") { return String(command.dropFirst(noun.count + 1)) }

@@ -13,6 +13,11 @@ enum DomainCommand {
       if !global.wantsHelp { throw UsageError("a command of \(name) is missing") }
       return
     }
+    if let composed = domain.composed.first(where: { $0.name == word }) {
+      if global.wantsHelp { return Output.print(composed.command.help) }
+      let parsed = try ParsedArguments(Array(arguments.dropFirst()), options: composed.command.options)
+      return try await composed.command.run(Invocation(global: global, environment: environment, arguments: parsed))
+    }
     guard let entry = domain.entry(word) else {
       throw UsageError("\(name) has no command \(word); octet \(name) --help lists them")
     }
@@ -22,7 +27,10 @@ enum DomainCommand {
     let flags = RequestFlags(type, client.pool)
     if global.wantsHelp { return Output.print(help(domain, entry, flags)) }
     let parsed = try ParsedArguments(Array(arguments.dropFirst()), options: flags.options + [Command.dataOption])
-    let request = try flags.request(parsed, client.pool)
+    var request = try flags.request(parsed, client.pool)
+    if entry.method.fullName == Client.stepUpMethod, request == nil, parsed["data"] == nil {
+      request = .object([("password", .string(try Prompt.secret("Password: ")))])
+    }
     let runner = CallRunner(client: client, service: entry.service, method: entry.method, fillsRequestID: true)
     if let view = View.of(entry.method, client: client), parsed["data"] == nil {
       return try await view.run(runner, request)
@@ -54,9 +62,9 @@ enum DomainCommand {
   // MARK: Help
 
   static func overview(_ domain: Domain) -> String {
-    let rows = domain.entries.map { entry in
-      (domain.alias(of: entry), HelpText.firstSentence(entry.method.comment))
-    }
+    let rows =
+      domain.composed.map { ($0.name, $0.command.summary) }
+      + domain.entries.map { (domain.alias(of: $0), HelpText.firstSentence($0.method.comment)) }
     return """
       usage: octet \(domain.name) COMMAND [ID] [--flag value]...
 
@@ -68,15 +76,17 @@ enum DomainCommand {
   }
 
   private static func help(_ domain: Domain, _ entry: Domain.Entry, _ flags: RequestFlags) -> String {
-    let positional = flags.positional.map { " " + $0.name.uppercased() } ?? ""
+    let positional =
+      flags.positional.map { flags.isPositionalOptional ? " [\($0.name.uppercased())]" : " \($0.name.uppercased())" }
+      ?? ""
     let alias = domain.alias(of: entry)
     let required = flags.flags.filter { $0.isRequired && $0.path.count == 1 && $0.field.name != flags.positional?.name }
       .map { " --" + $0.option.name + ($0.option.value.map { " " + $0 } ?? "") }.joined()
     var text = "usage: octet \(domain.name) \(alias)\(positional)\(required) [options]\n"
     if alias != entry.name { text += "also: \(entry.name)\n" }
     text += "calls: \(entry.service.fullName)/\(entry.method.name)\n"
-    if !entry.method.comment.isEmpty {
-      text += "\n" + HelpText.wrap(entry.method.comment).joined(separator: "\n") + "\n"
+    for paragraph in HelpText.paragraphs(entry.method.comment) {
+      text += "\n" + HelpText.wrap(paragraph).joined(separator: "\n") + "\n"
     }
     text += "\nfields of the request:\n" + HelpText.table(flags.options + [Command.dataOption])
     return text + "\n\noptions of all commands:\n" + HelpText.table(GlobalOptions.options)

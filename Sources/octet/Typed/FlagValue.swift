@@ -1,3 +1,4 @@
+import Base
 import ProtobufRuntime
 
 /// How the text of a flag becomes the JSON of a field.
@@ -5,8 +6,10 @@ enum FlagValue {
   private static let latLng = "octet.type.v1.LatLng"
   private static let money = "octet.type.v1.Money"
   private static let date = "octet.type.v1.Date"
+  private static let timestamp = "google.protobuf.Timestamp"
+  private static let duration = "google.protobuf.Duration"
   private static let scalarMessages: Set<String> = [
-    "google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask",
+    "google.protobuf.FieldMask",
     "google.protobuf.StringValue", "google.protobuf.BytesValue", "google.protobuf.DoubleValue",
     "google.protobuf.FloatValue", "google.protobuf.Int32Value", "google.protobuf.Int64Value",
     "google.protobuf.UInt32Value", "google.protobuf.UInt64Value",
@@ -17,6 +20,9 @@ enum FlagValue {
     [latLng, money, date].contains(type) || type.hasPrefix("google.protobuf.")
   }
 
+  /// Whether a message says all by being there.
+  private static func isEmpty(_ type: MessageDescriptor) -> Bool { type.fields.isEmpty && !hasText(type.fullName) }
+
   /// What stands for the value in help texts; nil for a switch.
   static func placeholder(_ field: FieldDescriptor, _ pool: DescriptorPool) -> String? {
     if field.isMap { return "KEY=VALUE" }
@@ -25,14 +31,17 @@ enum FlagValue {
     case .message, .group:
       switch field.typeName {
       case latLng: return "LATITUDE,LONGITUDE"
-      case money: return "MINOR-UNITS CURRENCY"
+      case money: return "'AMOUNT CURRENCY'"
       case date: return "YYYY-MM-DD"
-      case "google.protobuf.Timestamp": return "TIME"
-      case "google.protobuf.Duration": return "SECONDSs"
-      default: return "JSON"
+      case timestamp: return "TIME"
+      case duration: return "SPAN"
+      default:
+        guard let type = pool.messageType(of: field), !hasText(type.fullName) else { return "JSON" }
+        if isEmpty(type) { return field.isRepeated ? "JSON" : nil }
+        return "FIELD=VALUE,..."
       }
-    case .enum, .string: return Naming.kebab(field.name).split(separator: "-").joined(separator: "_").uppercased()
-    case .bytes: return "BASE64"
+    case .enum, .string: return field.name.uppercased()
+    case .bytes: return "BASE64|@FILE"
     default: return "NUMBER"
     }
   }
@@ -67,7 +76,9 @@ enum FlagValue {
       guard let type = pool.enumType(of: field) else { return .string(text) }
       return try enumeration(type, text)
     case .message, .group:
-      return try message(field.typeName ?? "", text)
+      return try message(field, text, pool)
+    case .bytes where text.first == "@":
+      return .string(Base64.standard.encode(try InputFile.small(path: String(text.dropFirst()))))
     default:
       // The codec reads numbers from strings as well, and says what is wrong with them.
       return .string(text)
@@ -98,8 +109,11 @@ enum FlagValue {
 
   // MARK: Messages
 
-  private static func message(_ type: String, _ text: String) throws(UsageError) -> JSONText {
+  private static func message(
+    _ field: FieldDescriptor, _ text: String, _ pool: DescriptorPool
+  ) throws(UsageError) -> JSONText {
     if text.first == "{" || text.first == "[" { return .raw(text) }
+    let type = field.typeName ?? ""
     if scalarMessages.contains(type) { return .string(text) }
     switch type {
     case latLng:
@@ -109,19 +123,45 @@ enum FlagValue {
       }
       return .object([("latitude", .string(parts[0])), ("longitude", .string(parts[1]))])
     case money:
-      let parts = text.split(separator: " ")
-      guard parts.count == 2, Int64(parts[0]) != nil else {
-        throw UsageError("\(text) is no amount in minor units such as '1250 EUR' for 12.50 €")
-      }
-      return .object([("currencyCode", .string(String(parts[1]))), ("minorUnits", .string(String(parts[0])))])
+      let (minorUnits, currency) = try HumanValue.money(text)
+      return .object([("currencyCode", .string(currency)), ("minorUnits", .string(minorUnits))])
     case date:
-      let parts = text.split(separator: "-").compactMap { UInt16($0) }
-      guard parts.count == 3 else { throw UsageError("\(text) is no date such as 2026-01-31") }
-      return .object(zip(["year", "month", "day"], parts).map { ($0, .raw(String($1))) })
+      guard let date = HumanValue.date(text) else { throw UsageError("\(text) is no date such as 2026-01-31") }
+      return .object(zip(["year", "month", "day"], [date.year, date.month, date.day]).map { ($0, .raw(String($1))) })
+    case timestamp: return .string(try HumanValue.instant(text, now: SystemClock().now()))
+    case duration: return .string(try HumanValue.duration(text))
     case "google.protobuf.BoolValue", "google.protobuf.Value":
       return .raw(text)
     default:
-      throw UsageError("JSON of a \(type) is needed, not \(text)")
+      guard let descriptor = pool.messageType(of: field) else { throw UsageError("JSON is needed, not \(text)") }
+      if isEmpty(descriptor), text == "true" { return .object([]) }
+      return try fields(of: descriptor, text, pool)
     }
+  }
+
+  /// `kind=passport,upload_id=upl_…`: a comma that no field's name follows belongs to the value before it.
+  private static func fields(
+    of type: MessageDescriptor, _ text: String, _ pool: DescriptorPool
+  ) throws(UsageError) -> JSONText {
+    var given: [(field: FieldDescriptor, texts: [String])] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let name = Naming.kebab(String(sides[0]))
+      if sides.count == 2, let field = type.fields.first(where: { Naming.kebab($0.name) == name }) {
+        let index = given.firstIndex { $0.field.number == field.number } ?? given.count
+        if index == given.count { given.append((field, [])) }
+        given[index].texts.append(String(sides[1]))
+      } else if let last = given.indices.last, let text = given[last].texts.popLast() {
+        given[last].texts.append(text + "," + part)
+      } else {
+        throw UsageError("\(part) is not FIELD=VALUE with a field of \(type.name)")
+      }
+    }
+    var members: [(String, JSONText)] = []
+    for (field, texts) in given {
+      guard field.isRepeated || texts.count == 1 else { throw UsageError("\(field.name) is given twice") }
+      members.append((field.name, try json(field, texts, pool)))
+    }
+    return .object(members)
   }
 }

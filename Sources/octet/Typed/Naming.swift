@@ -20,6 +20,12 @@ enum Naming {
     return result
   }
 
+  /// `new_password` as `New password`.
+  static func sentence(_ name: String) -> String {
+    let words = name.split(separator: "_").joined(separator: " ")
+    return words.prefix(1).uppercased() + words.dropFirst()
+  }
+
   /// The domain of a service: the last part of its package but for the version, `rides` of
   /// `octet.rides.v1.RideService`; nil without a package and for the services of gRPC itself.
   static func domain(ofService fullName: String) -> String? {

@@ -30,6 +30,12 @@ struct RequestFlags {
 
   var options: [Option] { flags.map(\.option) }
 
+  /// Whether a command makes sense without its first word. Servers that declare no rules do not say.
+  var isPositionalOptional: Bool {
+    guard let rules = (try? positional?.declaredRules()) ?? nil else { return false }
+    return !rules.isRequired
+  }
+
   private static func flags(
     of message: MessageDescriptor, _ path: [FieldDescriptor], _ pool: DescriptorPool
   ) -> [Flag] {
@@ -54,16 +60,30 @@ struct RequestFlags {
     let field = path[path.count - 1]
     var name = path.map { Naming.kebab($0.name) }.joined(separator: ".")
     if reserved.contains(name) { name = "field-" + name }
-    var help = HelpText.firstSentence(field.comment)
-    if let values = pool.enumType(of: field) {
-      let names = values.values.filter { $0.number != 0 }.map { FlagValue.shortName($0.name, of: values) }
-      help += (help.isEmpty ? "" : " ") + "One of \(names.joined(separator: ", "))."
-    }
-    if field.name == requestID, path.count == 1 { help = "Default: a new UUID." }
-    if isRequired { help = "Required. " + help }
+    var sentences = [field.comment]
+    let choices = choices(field, pool)
+    // Without comments, the names alone fit into a line.
+    let isBare = choices.allSatisfy(\.text.isEmpty)
+    if isBare, !choices.isEmpty { sentences.append("One of \(choices.map(\.name).joined(separator: ", ")).") }
+    if field.name == requestID, path.count == 1 { sentences = ["Default: a new UUID."] }
+    if isRequired { sentences.insert("Required.", at: 0) }
     // Other users of the machine see a running program's command line.
-    if (try? field.declaredRules())??.isSecret == true { help += " A secret: safer in --data @FILE." }
-    return Option(name, value: placeholder, repeats: field.isRepeated, help)
+    if isSecret(field) { sentences.append("A secret: - asks for it, or it stands in --data @FILE.") }
+    var option = Option(
+      name, value: placeholder, repeats: field.isRepeated,
+      sentences.filter { !$0.isEmpty }.joined(separator: " "))
+    if !isBare { option.choices = choices }
+    return option
+  }
+
+  /// The values of an enum by their short names, but for the one that says nothing.
+  static func choices(_ field: FieldDescriptor, _ pool: DescriptorPool) -> [(name: String, text: String)] {
+    guard let type = pool.enumType(of: field) else { return [] }
+    return type.values.filter { $0.number != 0 }.map { (FlagValue.shortName($0.name, of: type), $0.comment) }
+  }
+
+  private static func isSecret(_ field: FieldDescriptor) -> Bool {
+    field.type == .string && (try? field.declaredRules())??.isSecret == true
   }
 
   private static let reserved = Set((GlobalOptions.options + [Command.dataOption]).map(\.name))
@@ -71,14 +91,23 @@ struct RequestFlags {
   // MARK: The request
 
   /// The request that a command line stands for; nil if it says nothing of it.
-  func request(_ arguments: ParsedArguments, _ pool: DescriptorPool) throws(UsageError) -> JSONText? {
+  ///
+  /// Secrets that are given as `-` are asked for, and so are those that are required and missing where somebody sits at
+  /// a terminal.
+  func request(_ arguments: ParsedArguments, _ pool: DescriptorPool) throws -> JSONText? {
     var root = Node()
     guard arguments.words.count <= (positional == nil ? 0 : 1) else {
       throw UsageError("\(arguments.words.last ?? "") is one word too many")
     }
     if let positional, let word = arguments.words.first { root.set([positional], .string(word)) }
     for flag in flags {
-      let texts = arguments.all(flag.option.name)
+      var texts = arguments.all(flag.option.name)
+      if Self.isSecret(flag.field) {
+        let isMissing = texts.isEmpty && flag.isRequired && flag.path.count == 1 && arguments["data"] == nil
+        if texts == ["-"] || isMissing && Prompt.isPossible {
+          texts = [try Prompt.secret("\(Naming.sentence(flag.field.name)): ")]
+        }
+      }
       if texts.isEmpty { continue }
       do {
         root.set(flag.path, try FlagValue.json(flag.field, texts, pool))

@@ -1,0 +1,149 @@
+"""What the client shows as it comes: the inbox, support rooms, jobs, flags; and what it does by itself for a call."""
+
+import os
+import pty
+import re
+import subprocess
+import threading
+
+import pytest
+from client import PATIENCE_SECONDS, Octet
+from support.notices import DEMO_PASSWORD
+from support.people import PASSWORD
+from support.server import BUILD
+
+MINUTE = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+
+
+@pytest.fixture(scope="module")
+def staff(server, tmp_path_factory):
+    """The demo administrator, with the roles that the tests want."""
+    octet = Octet(tmp_path_factory.mktemp("staff"), server.address, "--plaintext")
+    assert octet("login", "demo_admin", stdin=DEMO_PASSWORD + "\n").code == 0
+    me = octet("identity", "get-profile").json()["userId"]
+    for role in ("notify.ops", "ops", "support"):
+        granted = octet("identity", "grant-role", me, "--role", role)
+        assert granted.code == 0, granted.error
+    return octet
+
+
+def person(server, folder, handle):
+    octet = Octet(folder, server.address, "--plaintext")
+    registered = octet("identity", "register", "--handle", handle, "--password", "-", "--json", stdin=PASSWORD + "\n")
+    assert registered.code == 0, registered.error
+    assert octet("login", handle, stdin=PASSWORD + "\n").code == 0
+    return octet, registered.json()["id"]
+
+
+def announce(staff, user, title, text=""):
+    texts = f"language=en,title={title}" + (f",text={text}" if text else "")
+    result = staff("notify", "announce", "--segment.users.user-ids", user, "--texts", texts)
+    assert result.code == 0, result.error
+
+
+class Watching:
+    """The client in the background, on pipes or on a terminal that also has its keyboard."""
+
+    def __init__(self, octet, *arguments, terminal=False):
+        command = [BUILD.resolve() / "octet", *arguments, *octet.flags]
+        self.terminal = terminal
+        if terminal:
+            self.output, theirs = pty.openpty()
+            ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        else:
+            self.output, theirs = os.pipe()
+            ends = {"stdin": subprocess.PIPE, "stdout": theirs, "stderr": theirs}
+        self.process = subprocess.Popen(
+            command, env=octet.environment | {"TERM": "xterm"}, cwd=octet.folder, start_new_session=True, **ends
+        )
+        os.close(theirs)
+        self.text = ""
+        self.watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
+        self.watchdog.start()
+
+    def until(self, pattern):
+        while not re.search(pattern, self.text):
+            try:
+                piece = os.read(self.output, 65536)
+            except OSError:  # EIO: the other end is closed
+                piece = b""
+            assert piece, f"ended without {pattern}: {self.text!r}"
+            self.text += piece.decode(errors="replace").replace("\r\n", "\n")
+
+    def press(self, keys):
+        if self.terminal:
+            os.write(self.output, keys.encode())
+        else:
+            self.process.stdin.write(keys.encode())
+            self.process.stdin.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.watchdog.cancel()
+        os.close(self.output)
+
+
+def test_the_inbox_prints_lines_where_nobody_looks(server, staff, tmp_path):
+    octet, user = person(server, tmp_path, "inbox_lines")
+    announce(staff, user, "First", "of two, with a comma")
+    with Watching(octet, "notify", "inbox") as inbox:
+        inbox.until(rf"(?m)^\* {MINUTE}  1  First: of two, with a comma  \[.+\]\n")
+        announce(staff, user, "Second")
+        inbox.until(rf"(?m)^\* {MINUTE}  2  Second  \[.+\]\n")
+        assert octet("notify", "mark-read", "--number", "2").code == 0
+        inbox.until(r"(?m)^- read up to 2\n")
+        assert "\x1b" not in inbox.text
+    with Watching(octet, "notify", "watch-inbox", "--json") as inbox:
+        inbox.until(r'"title":"Second"')
+
+
+def test_the_inbox_is_redrawn_on_a_terminal_and_read_by_a_key(server, staff, tmp_path):
+    octet, user = person(server, tmp_path, "inbox_screen")
+    with Watching(octet, "notify", "inbox", terminal=True) as inbox:
+        inbox.until(r"nothing unread   r: mark all as read(.|\n)*nobody has told you anything\n")
+        announce(staff, user, "Hello\x1b[2J there")
+        inbox.until(rf"\x1b\[2A\r\x1b\[J\x1b\[1mInbox\x1b\[0m  1 unread.*\n● {MINUTE}  1  Hello\ufffd\[2J there")
+        inbox.press("r")
+        inbox.until(rf"Inbox\x1b\[0m  nothing unread.*\n  {MINUTE}  1  Hello")
+    assert octet("notify", "list-inbox").json().get("unreadCount", "0") == "0"
+
+
+def test_people_and_support_talk_in_a_room(server, staff, tmp_path):
+    octet, _ = person(server, tmp_path, "asks_support")
+    room = octet("chat", "open-room", "--kind", "support").json()["id"]
+    with Watching(octet, "chat", "talk", room) as asking:
+        asking.press("my bag is gone\n")
+        asking.until(r"asks_support: my bag is gone\n")
+        waiting = staff("chat", "list-rooms", "--waiting").json()["rooms"]
+        assert room in [item["id"] for item in waiting]
+        assert staff("chat", "take-room", room).json()["state"] == "ROOM_STATE_TAKEN"
+        asking.until(r"- somebody of the staff is there\n")
+        with Watching(staff, "chat", "talk", room) as answering:
+            answering.until("my bag is gone\n")
+            answering.press("it is here\n")
+            asking.until("it is here\n")
+        assert octet("chat", "close-room", room).json()["state"] == "ROOM_STATE_CLOSED"
+        asking.until(r"- the room is closed\n")
+
+
+def test_flags_and_jobs_are_tables_that_live(staff):
+    method = "octet.search.v1.SearchService/Suggest"
+    with Watching(staff, "admin", "watch-flags") as lines, Watching(
+        staff, "admin", "watch-flags", terminal=True
+    ) as table:
+        table.until("Flags")
+        put = staff("admin", "put-flag", "--name", method, "--value", "boolean=true")
+        assert put.code == 0, put.error
+        lines.until(rf"(?m)^\+  {method}  true  0  {MINUTE}\n")
+        table.until(rf"FLAG +VALUE  EXCEPTIONS  PUT\n(.|\n)*{method}  true ")
+    with Watching(staff, "jobs", "watch", "--kind", "identity.erase", terminal=True) as jobs:
+        jobs.until(r"Jobs\x1b\[0m  0\nKEY  STATE  DUE  TRIES  ERROR\n")
+
+
+def test_the_trail_is_exported_and_verified(staff):
+    assert int(staff("audit", "verify").json().get("recordsVerified", "0")) >= 0
+    assert all("lastNumber" in page or "records" in page for page in staff("audit", "export").lines())
