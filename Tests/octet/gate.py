@@ -14,6 +14,7 @@ class Gate:
         self._lock = threading.Lock()
         self._open = threading.Event()
         self._open.set()
+        self._closed = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -22,6 +23,10 @@ class Gate:
         """Lets so many octets through to the server, or from it; the other way stays open."""
         with self._lock:
             self._left, self._downwards = octets, downwards
+            self._closed.clear()
+
+    def wait_until_closed(self, seconds):
+        assert self._closed.wait(seconds), "less came than the gate lets through"
 
     def open(self):
         with self._lock:
@@ -50,6 +55,7 @@ class Gate:
                         self._left -= len(piece)
                         if self._left <= 0:
                             self._open.clear()
+                            self._closed.set()
                 if is_counted:
                     self._open.wait()
                 sink.sendall(piece)

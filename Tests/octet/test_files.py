@@ -178,6 +178,7 @@ def test_transfers_outlive_the_client_and_the_server(tmp_path):
         gate.open()
         gate.close_after(3 * CHUNK)
         running = OnATerminal(octet, "media", "upload", "film.bin")
+        gate.wait_until_closed(PATIENCE_SECONDS)
         running.until(r"(?s)going on at \d.*film.bin  \S+  [1-9]\d* %")
         server.kill()
         server = Server(data)
@@ -190,6 +191,7 @@ def test_transfers_outlive_the_client_and_the_server(tmp_path):
         gate.close_after(2 * CHUNK, downwards=True)
         running = OnATerminal(octet, "media", "download", blob, "-o", "copy.bin")
         running.until(r"copy.bin  \S+  \d+ %")
+        gate.wait_until_closed(PATIENCE_SECONDS)
         server.kill()
         server = Server(data)
         gate.target = server.address

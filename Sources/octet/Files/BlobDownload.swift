@@ -144,6 +144,7 @@ struct BlobDownload {
     var piece = Self.firstPiece
     var patience = Patience()
     var progress: ProgressBar?
+    let firstAsked = ContinuousClock.now
     defer { progress?.end() }
     while offset < total ?? .max {
       let began = ContinuousClock.now
@@ -168,7 +169,9 @@ struct BlobDownload {
       total = length
       try await take(answer.body, offset)
       offset += Int64(answer.body.count)
-      if progress == nil { progress = ProgressBar(label, total: length, start: start, isQuiet: isQuiet) }
+      if progress == nil {
+        progress = ProgressBar(label, total: length, start: start, began: firstAsked, isQuiet: isQuiet)
+      }
       progress?.show(offset)
       if ContinuousClock.now - began < Self.slowPiece { piece = min(piece * 2, Self.largestPiece) }
     }

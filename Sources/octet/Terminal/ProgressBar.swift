@@ -18,13 +18,17 @@ struct ProgressBar {
   /// Faster than this nobody reads.
   private static let period = Duration.milliseconds(100)
 
-  /// - Parameter isQuiet: whether nothing is shown on a terminal either.
-  init(_ label: String, total: Int64, start: Int64 = 0, isQuiet: Bool) {
+  /// - Parameters:
+  ///   - began: when the first byte was asked for.
+  ///   - isQuiet: whether nothing is shown on a terminal either.
+  init(
+    _ label: String, total: Int64, start: Int64 = 0, began: ContinuousClock.Instant = .now, isQuiet: Bool
+  ) {
     self.label = Terminal.plain(label)
     self.total = total
     self.start = start
     isShown = !isQuiet && Terminal.showsProgress
-    began = clock.now
+    self.began = began
   }
 
   /// Draws how far it is, unless that was done a moment ago and no percent has come since.
