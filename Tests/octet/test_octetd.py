@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import re
+import shlex
 import subprocess
 import threading
 
@@ -116,6 +117,23 @@ def test_every_method_has_a_command_that_explains_itself(octet, server):
 def test_the_readme_lists_what_is_served(octet):
     shown = re.search(r"\$ octet list\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
     assert octet("list").out == shown
+
+
+def test_the_guide_shows_commands_and_flags_that_there_are(octet, server):
+    guide = (ROOT / "docs" / "guides" / "command-line.md").read_text()
+    shown = [shlex.split(line, comments=True) for line in re.findall(r"^\$ octet (.*)$", guide, re.MULTILINE)]
+    plain = Octet(octet.folder, server.address, "--plaintext")
+    commands = {}
+    for words in shown:
+        flags = [word for word in words if word.startswith("--") and word not in ("--help", "--profile")]
+        name = words[:1] if words[0] in ("list", "describe", "login", "logout") else words[:2]
+        commands.setdefault(tuple(word for word in name if word != "--help"), []).extend(flags)
+    assert len(commands) > 20
+    for command, flags in commands.items():
+        result = plain(*command, "--help")
+        assert result.code == 0, result.error
+        for flag in flags:
+            assert re.search(rf"^\s+(-., )?{flag}\b", result.out, re.MULTILINE), (command, flag)
 
 
 def test_a_person_logs_in_and_out(octet):
