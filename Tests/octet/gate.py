@@ -15,6 +15,7 @@ class Gate:
         self._open = threading.Event()
         self._open.set()
         self._closed = threading.Event()
+        self._ends = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -33,6 +34,15 @@ class Gate:
             self._left = None
         self._open.set()
 
+    def cut(self):
+        """Ends the connections, and opens for new ones. What was on its way is gone."""
+        with self._lock:
+            ends, self._ends = self._ends, []
+        for end in ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self.open()
+
     def _accept(self):
         with contextlib.suppress(OSError):  # closed
             while True:
@@ -43,6 +53,8 @@ class Gate:
                 except OSError:
                     client.close()
                     continue
+                with self._lock:
+                    self._ends += [client, server]
                 for source, sink, downwards in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pump, args=(source, sink, downwards), daemon=True).start()
 

@@ -183,7 +183,7 @@ def test_transfers_outlive_the_client_and_the_server(tmp_path):
         server.kill()
         server = Server(data)
         gate.target = server.address
-        gate.open()
+        gate.cut()
         code, out = running.end()
         assert code == 0, running.text
         blob = out.split("  ")[0]
@@ -195,7 +195,7 @@ def test_transfers_outlive_the_client_and_the_server(tmp_path):
         server.kill()
         server = Server(data)
         gate.target = server.address
-        gate.open()
+        gate.cut()
         code, _ = running.end()
         assert code == 0 and "the connection was lost" in running.text
         assert (tmp_path / "copy.bin").read_bytes() == content
