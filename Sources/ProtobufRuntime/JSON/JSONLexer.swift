@@ -193,7 +193,7 @@ extension JSONLexer {
     var content: [UInt8] = []
     var start = position
     while true {
-      while let byte = current, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { position += 1 }
+      position = endOfPlain(from: position)
       let piece = bytes[start..<position]
       switch current {
       case UInt8(ascii: "\""):
@@ -210,6 +210,19 @@ extension JSONLexer {
       case nil: throw .syntax("a string does not end")
       default: throw .syntax("a control character in a string must be escaped")
       }
+    }
+  }
+
+  /// Where the octets of a string that stand for themselves end. Megabytes may pass here.
+  private func endOfPlain(from start: Int) -> Int {
+    bytes.withUnsafeBufferPointer { octets in
+      var index = start
+      while index < octets.count {
+        let octet = octets[index]
+        if octet < 0x20 || octet == UInt8(ascii: "\"") || octet == UInt8(ascii: "\\") { break }
+        index += 1
+      }
+      return index
     }
   }
 
