@@ -3,7 +3,10 @@
 import dataclasses
 import json
 import os
+import pty
+import re
 import subprocess
+import threading
 
 from support.server import BUILD
 
@@ -46,3 +49,58 @@ class Octet:
             timeout=PATIENCE_SECONDS,
         )
         return Result(process.returncode, process.stdout, process.stderr)
+
+
+class Watching:
+    """The client in the background, on pipes or on a terminal that also has its keyboard."""
+
+    def __init__(self, octet, *arguments, terminal=False):
+        command = [BUILD.resolve() / "octet", *arguments, *octet.flags]
+        self.terminal = terminal
+        if terminal:
+            self.output, theirs = pty.openpty()
+            ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        else:
+            self.output, theirs = os.pipe()
+            ends = {"stdin": subprocess.PIPE, "stdout": theirs, "stderr": theirs}
+        self.process = subprocess.Popen(
+            command, env=octet.environment | {"TERM": "xterm"}, cwd=octet.folder, start_new_session=True, **ends
+        )
+        os.close(theirs)
+        self.text = ""
+        self.watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
+        self.watchdog.start()
+
+    def until(self, pattern):
+        while not re.search(pattern, self.text):
+            try:
+                piece = os.read(self.output, 65536)
+            except OSError:  # EIO: the other end is closed
+                piece = b""
+            assert piece, f"ended without {pattern}: {self.text!r}"
+            self.text += piece.decode(errors="replace").replace("\r\n", "\n")
+
+    def press(self, keys):
+        if self.terminal:
+            os.write(self.output, keys.encode())
+        else:
+            self.process.stdin.write(keys.encode())
+            self.process.stdin.flush()
+
+    def end(self):
+        """Waits until the program has ended by itself, and returns its exit code."""
+        try:
+            while piece := os.read(self.output, 65536):
+                self.text += piece.decode(errors="replace").replace("\r\n", "\n")
+        except OSError:  # EIO: the other end is closed
+            pass
+        return self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.watchdog.cancel()
+        os.close(self.output)

@@ -94,6 +94,26 @@ def test_what_is_uploaded_comes_back(octet, tmp_path):
     assert (tmp_path / "copy.bin").read_text() == "small"
 
 
+def test_links_are_followed_to_wherever_the_server_is(octet, server, tls, tmp_path):
+    (blob,) = upload(octet, "film.bin")
+    profile = tmp_path / "config" / "default.profile"
+    text = profile.read_text().replace("plaintext: true\n", "")
+    for address, flags in [
+        (server.tls_address, ["--cacert", str(tls / "ca.pem")]),
+        (server.tls_address, ["--insecure", "--authority", "octet.example"]),
+        ("ipv4:" + server.address, ["--plaintext"]),
+    ]:
+        # The same session at another address of the same server.
+        profile.write_text(text.replace(f"address: {server.address}", f"address: {address}"))
+        other = Octet(tmp_path, address, *flags)
+        result = other("media", "download", blob, "-o", "copy.bin", "--force")
+        assert result.code == 0, result.error
+        assert (tmp_path / "copy.bin").read_bytes() == CONTENT
+    profile.write_text(text.replace(f"address: {server.address}", f"address: {server.tls_address}"))
+    distrusting = Octet(tmp_path, server.tls_address, "--authority", "octet.example", "--cacert", str(tls / "ca.pem"))
+    assert distrusting("media", "download", blob, "-o", "copy.bin", "--force").code == 14
+
+
 def test_wrong_files_are_told(octet, tmp_path):
     (tmp_path / "empty").touch()
     for arguments, code, message in [

@@ -4,7 +4,7 @@ import concurrent.futures
 import stat
 
 import pytest
-from client import Octet
+from client import Octet, Watching
 from zoo import Zoo
 
 
@@ -84,6 +84,34 @@ def test_runs_at_once_do_not_spend_a_token_twice(octet):
             results = list(pool.map(lambda _: run("call", "AnimalService/Inspect"), range(8)))
         assert all(result.code == 0 for result in results)
         assert zoo.sessions.live
+
+
+def test_who_must_step_up_is_told_how(octet):
+    with Zoo() as zoo:
+        run = octet(zoo)
+        log_in(run)
+        refused = run("animals", "feed", "lion")
+        assert refused.code == 9 and "reason: STEP_UP_REQUIRED" in refused.error
+        assert "what helps: octet identity step-up" in refused.error
+        assert run("identity", "step-up", stdin="wrong\n").code == 16
+        assert run("identity", "step-up", "--password", "-", stdin="correct horse\n").code == 0
+        zoo.sessions.proved = False
+        assert run("identity", "step-up", stdin="correct horse\n").code == 0
+        assert run("animals", "feed", "lion").code == 0
+
+
+def test_a_terminal_is_asked_for_the_password_and_puzzles_are_solved(octet):
+    with Zoo() as zoo:
+        run = octet(zoo)
+        log_in(run)
+        with Watching(run, "animals", "feed", "tiger", terminal=True) as feeding:
+            feeding.until("Password: ")
+            feeding.press("correct horse\n")
+            feeding.until('"animalId": "tiger"')
+            assert feeding.end() == 0
+            assert "correct horse" not in feeding.text and "solving a puzzle" in feeding.text
+        # Refused twice, and the same request each time.
+        assert len(zoo.animals.fed) == 3 and len(set(zoo.animals.fed)) == 1
 
 
 def test_an_ended_session_asks_for_a_new_login(octet):

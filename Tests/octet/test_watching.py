@@ -1,16 +1,11 @@
 """What the client shows as it comes: the inbox, support rooms, jobs, flags; and what it does by itself for a call."""
 
-import os
-import pty
 import re
-import subprocess
-import threading
 
 import pytest
-from client import PATIENCE_SECONDS, Octet
+from client import Octet, Watching
 from support.notices import DEMO_PASSWORD
 from support.people import PASSWORD
-from support.server import BUILD
 
 MINUTE = r"\d{4}-\d\d-\d\d \d\d:\d\d"
 
@@ -39,52 +34,6 @@ def announce(staff, user, title, text=""):
     texts = f"language=en,title={title}" + (f",text={text}" if text else "")
     result = staff("notify", "announce", "--segment.users.user-ids", user, "--texts", texts)
     assert result.code == 0, result.error
-
-
-class Watching:
-    """The client in the background, on pipes or on a terminal that also has its keyboard."""
-
-    def __init__(self, octet, *arguments, terminal=False):
-        command = [BUILD.resolve() / "octet", *arguments, *octet.flags]
-        self.terminal = terminal
-        if terminal:
-            self.output, theirs = pty.openpty()
-            ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-        else:
-            self.output, theirs = os.pipe()
-            ends = {"stdin": subprocess.PIPE, "stdout": theirs, "stderr": theirs}
-        self.process = subprocess.Popen(
-            command, env=octet.environment | {"TERM": "xterm"}, cwd=octet.folder, start_new_session=True, **ends
-        )
-        os.close(theirs)
-        self.text = ""
-        self.watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
-        self.watchdog.start()
-
-    def until(self, pattern):
-        while not re.search(pattern, self.text):
-            try:
-                piece = os.read(self.output, 65536)
-            except OSError:  # EIO: the other end is closed
-                piece = b""
-            assert piece, f"ended without {pattern}: {self.text!r}"
-            self.text += piece.decode(errors="replace").replace("\r\n", "\n")
-
-    def press(self, keys):
-        if self.terminal:
-            os.write(self.output, keys.encode())
-        else:
-            self.process.stdin.write(keys.encode())
-            self.process.stdin.flush()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.watchdog.cancel()
-        os.close(self.output)
 
 
 def test_the_inbox_prints_lines_where_nobody_looks(server, staff, tmp_path):

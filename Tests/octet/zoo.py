@@ -1,6 +1,7 @@
 """A Python gRPC server with reflection, and a session service with short-lived tokens: what the client is tested on."""
 
 import concurrent.futures
+import hashlib
 import importlib
 import pathlib
 import sys
@@ -51,6 +52,12 @@ def abort(context, code, message, *details):
 
 
 class Animals(animals_grpc.AnimalServiceServicer):
+    """Who feeds a lion must have stepped up; who feeds a tiger must have solved a puzzle, too."""
+
+    def __init__(self, sessions):
+        self.sessions = sessions
+        self.fed = []
+
     def GetAnimal(self, request, context):
         if request.animal_id == "bad":
             abort(
@@ -71,6 +78,14 @@ class Animals(animals_grpc.AnimalServiceServicer):
         return animals_pb2.Animal(id="cat", name="Tom", legs=4)
 
     def FeedAnimal(self, request, context):
+        self.fed.append((request.animal_id, request.request_id))
+        if request.animal_id in ("lion", "tiger") and not self.sessions.proved:
+            refuse(context, "STEP_UP_REQUIRED")
+        if request.animal_id == "tiger":
+            solution = dict(context.invocation_metadata()).get("octet-challenge", "")
+            digest = hashlib.sha256(solution.encode()).digest()
+            if not solution.startswith("riddle:") or digest[0] != 0:
+                refuse(context, "CHALLENGE_REQUIRED", method="zoo.animals.v1.AnimalService/FeedAnimal")
         return animals_pb2.FeedAnimalResponse(request=request)
 
     def WatchAnimals(self, request, context):
@@ -99,6 +114,11 @@ class Animals(animals_grpc.AnimalServiceServicer):
         )
 
 
+def refuse(context, reason, **metadata):
+    info = error_details_pb2.ErrorInfo(reason=reason, domain="octet", metadata=metadata)
+    abort(context, grpc.StatusCode.FAILED_PRECONDITION, "not like this", info)
+
+
 class Sessions(session_grpc.SessionServiceServicer):
     """Hands out tokens that say their generation, and remembers what it was asked."""
 
@@ -110,6 +130,7 @@ class Sessions(session_grpc.SessionServiceServicer):
         self.spent = set()
         self.refreshes = []
         self.live = False
+        self.proved = False
 
     def tokens(self):
         self.generation += 1
@@ -142,6 +163,16 @@ class Sessions(session_grpc.SessionServiceServicer):
             reply = session_pb2.RefreshSessionResponse(tokens=self.tokens())
             self.replies[request.request_id] = reply
             return reply
+
+    def StepUp(self, request, context):
+        if request.password != "correct horse":
+            abort(context, grpc.StatusCode.UNAUTHENTICATED, "wrong password")
+        self.proved = True
+        return session_pb2.Session(id="sess_1")
+
+    def GetChallenge(self, request, context):
+        assert request.method == "zoo.animals.v1.AnimalService/FeedAnimal"
+        return session_pb2.Challenge(algorithm="sha256", token="riddle", zero_bits=8)
 
     def Logout(self, request, context):
         self.live = False
@@ -197,8 +228,9 @@ class Zoo:
 
     def __init__(self, tls=None, lifetime=600):
         self.sessions = Sessions(lifetime)
+        self.animals = Animals(self.sessions)
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(16))
-        animals_grpc.add_AnimalServiceServicer_to_server(Animals(), self.server)
+        animals_grpc.add_AnimalServiceServicer_to_server(self.animals, self.server)
         session_grpc.add_SessionServiceServicer_to_server(self.sessions, self.server)
         tracking_grpc.add_TrackingServiceServicer_to_server(Tracking(), self.server)
         ride_service_grpc.add_RideServiceServicer_to_server(Rides(), self.server)
