@@ -119,6 +119,18 @@ def test_the_readme_lists_what_is_served(octet):
     assert octet("list").out == shown
 
 
+def test_completion_knows_the_commands_of_several_methods(octet, server):
+    plain = Octet(octet.folder, server.address)
+
+    def complete(*words):
+        return plain("__complete", "--plaintext", *words).out.split()
+
+    assert complete("media", "up") == ["upload", "upload-chunks"]
+    assert complete("media", "upload", "--w") == ["--wait"]
+    assert complete("notify", "inb") == ["inbox"]
+    assert complete("chat", "open-room", "--kind", "") == ["live", "ride", "support", "thread"]
+
+
 def test_the_guide_shows_commands_and_flags_that_there_are(octet, server):
     guide = (ROOT / "docs" / "guides" / "command-line.md").read_text()
     shown = [shlex.split(line, comments=True) for line in re.findall(r"^\$ octet (.*)$", guide, re.MULTILINE)]
