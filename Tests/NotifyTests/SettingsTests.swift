@@ -16,6 +16,7 @@ import Testing
     #expect(
       settings.kinds.map { "\($0.kind) \($0.channels.map(\.rawValue)) \($0.importance.rawValue)" } == [
         "account.new_device [1, 2, 3] 2", "notify.announcement [1] 1", "shop.order_sent [1, 2] 1", "shop.tip [] 1",
+        "test.danger [3] 3", "test.followed [2] 1", "test.invited [2] 1",
       ])
     try await world.choose(user, NotifyWorld.order, [.mail])
     let changed = try await world.settings(of: user)

@@ -11,12 +11,16 @@ public struct NoticeKind: Sendable {
   public let values: [String: NoticeValue.ValueType]
   /// By language, BCP 47; English is among them.
   public let words: [String: NoticeWords]
+  /// As what it may also go to people without an account; nil for what may not.
+  public let outsideSort: OutsideSort?
 
   /// Traps on words that do not fit the values, and if there are none in English.
+  /// - Parameter isInvitation: whether it asks people to come, who may not be users yet. Not for what always goes.
   public init(
-    _ name: String, _ importance: NoticeImportance = .normal, ways: Ways,
+    _ name: String, _ importance: NoticeImportance = .normal, ways: Ways, isInvitation: Bool = false,
     values: [String: NoticeValue.ValueType] = [:], words: [String: NoticeWords]
   ) {
+    precondition(!isInvitation || importance == .normal, "an invitation can be switched off")
     precondition(words["en"] != nil, "\(name) has no English words")
     precondition(
       words.values.allSatisfy { $0.names.map { $0.isSubset(of: values.keys) } ?? false },
@@ -26,6 +30,7 @@ public struct NoticeKind: Sendable {
     self.ways = ways
     self.values = values
     self.words = words
+    outsideSort = importance == .safety ? .safety : isInvitation ? .invitation : nil
   }
 }
 
@@ -55,6 +60,9 @@ public struct Ways: OptionSet, Sendable, Hashable {
 /// What stands for a name in a notice's words.
 public enum NoticeValue: Sendable, Equatable {
   case text(String)
+  /// How somebody is called. Where a notice is kept, the name is sealed with that user's own key, so that nothing of it is
+  /// left in anybody's inbox once the account is erased.
+  case name(String, of: Identifier)
   case number(Int64)
   /// In the currency's minor unit.
   case money(minorUnits: Int64, currency: String)
@@ -62,13 +70,14 @@ public enum NoticeValue: Sendable, Equatable {
   case time(Instant, offset: Int64)
 
   public enum ValueType: Sendable, Equatable {
-    case text, number, money, time
+    case text, name, number, money, time
   }
 
   /// Which sort of value it is.
   public var type: ValueType {
     switch self {
     case .text: .text
+    case .name: .name
     case .number: .number
     case .money: .money
     case .time: .time
@@ -78,7 +87,7 @@ public enum NoticeValue: Sendable, Equatable {
   /// As people read it, in one line, alike in all languages: `12.50 EUR`, `2026-01-31 18:05`.
   public var shown: String {
     switch self {
-    case .text(let text): String(text.map { $0.isNewline ? " " : $0 })
+    case .text(let text), .name(let text, _): String(text.map { $0.isNewline ? " " : $0 })
     case .number(let number): String(number)
     case .money(let minorUnits, let currency): Self.shown(minorUnits, Currency.exponent(currency) ?? 0) + " " + currency
     case .time(let instant, let offset):

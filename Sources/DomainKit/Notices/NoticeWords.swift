@@ -26,9 +26,17 @@ public struct NoticeWords: Sendable, Equatable {
 
   /// With the values in the names' places. A name without a value, which only a kind that has changed since can bring,
   /// stays away.
-  public func filled(with values: [String: NoticeValue]) -> NoticeWords {
+  public func filled(with values: [String: NoticeValue]) -> NoticeWords { filled(with: values) { _ in nil } }
+
+  /// The same as it is kept.
+  /// - Parameter stored: what stands for a value; nil for the value as people read it. It takes the value's place as a
+  ///   whole or not at all, and counts like the value.
+  public func filled(
+    with values: [String: NoticeValue], stored: (NoticeValue) throws -> String?
+  ) rethrows -> NoticeWords {
     NoticeWords(
-      Self.filled(title, values, limit: Self.titleLimit), Self.filled(text, values, limit: Self.textLimit))
+      try Self.filled(title, values, limit: Self.titleLimit, stored),
+      try Self.filled(text, values, limit: Self.textLimit, stored))
   }
 
   private enum Piece {
@@ -36,15 +44,30 @@ public struct NoticeWords: Sendable, Equatable {
     case name(String)
   }
 
-  private static func filled(_ template: String, _ values: [String: NoticeValue], limit: Int) -> String {
-    let text = (pieces(of: template) ?? []).map { piece in
+  private static func filled(
+    _ template: String, _ values: [String: NoticeValue], limit: Int, _ stored: (NoticeValue) throws -> String?
+  ) rethrows -> String {
+    var text = ""
+    var left = limit
+    for piece in pieces(of: template) ?? [] {
+      let shown: String
+      var kept: String?
       switch piece {
-      case .plain(let text): String(text)
-      case .name(let name): values[name]?.shown ?? ""
+      case .plain(let plain): shown = String(plain)
+      case .name(let name):
+        shown = values[name]?.shown ?? ""
+        if let value = values[name] { kept = try stored(value) }
       }
-    }.joined()
-    if text.unicodeScalars.count <= limit { return text }
-    return String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit)))
+      let scalars = shown.unicodeScalars
+      if let kept {
+        if scalars.count <= left { text += kept }
+      } else {
+        text += String(String.UnicodeScalarView(scalars.prefix(left)))
+      }
+      left -= scalars.count
+      if left <= 0 { break }
+    }
+    return text
   }
 
   private static func pieces(of template: String) -> [Piece]? {

@@ -11,16 +11,21 @@ public protocol Notices: Sendable {
   /// Tells many, however many: the caller's transaction writes one row, and the inboxes follow in the background, in
   /// small transactions. Whoever joins or leaves the audience meanwhile may or may not be told; nobody is told twice.
   func notify(_ audience: Audience, _ notice: Notice, in writer: any Writer) throws
+
+  /// Writes to somebody who may have no account. Whoever has proved the address as a user gets the notice as one; whoever
+  /// has stopped such letters gets none. The sender learns nothing of either.
+  /// - Throws: `KitError.limitExceeded` for a sender who has invited many today.
+  func notify(_ address: ContactAddress, _ notice: OutsideNotice, in writer: any Writer) throws
 }
 
 /// One thing to tell.
 ///
 ///     static let driverArrived = NoticeKind(
-///       "rides.driver_arrived", ways: [.push], values: ["driver": .text],
+///       "rides.driver_arrived", ways: [.push], values: ["driver": .name],
 ///       words: ["en": NoticeWords("Your driver is here", "{driver} waits at the pickup.")])
 ///     …
 ///     try notices.notify(
-///       rider, Notice(driverArrived, key: ride.text + "/arrived", about: ride, ["driver": .text(name)]), in: writer)
+///       rider, Notice(driverArrived, key: ride.text + "/arrived", about: ride, ["driver": .name(name, of: driver)]), in: writer)
 public struct Notice: Sendable {
   /// The longest key in bytes.
   public static let keyLimit = 200

@@ -39,11 +39,11 @@ extension Kit {
     snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, isOver: (Snapshot) -> Bool = { _ in false },
     first: (Snapshot, _ token: String) throws -> WatchStep<Response>,
     heartbeat: @escaping @Sendable () -> Response,
-    step: (TopicEvent, _ token: String) throws -> WatchStep<Response>
+    step: (TopicEvent, _ token: String) async throws -> WatchStep<Response>
   ) async throws {
     try await follow(
       topic, resumeToken: resumeToken, responses, context, snapshot: snapshot, isOver: isOver, first: first,
-      heartbeat: heartbeat, step: { event, token in try step(event, token) })
+      heartbeat: heartbeat, step: step)
   }
 
   /// The same for events that are judged, or completed, by what the database says when they are sent: who may see them,

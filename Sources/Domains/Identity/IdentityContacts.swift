@@ -5,7 +5,7 @@ import Storage
 
 /// How people are reached: their proved contacts, opened with their own keys.
 struct IdentityContacts: Contacts {
-  let authority: IdentityAuthority
+  let core: IdentityCore
 
   func provedContacts(of user: Identifier, in reader: any Reader) throws -> Set<ContactKind> {
     Set(
@@ -23,8 +23,26 @@ struct IdentityContacts: Contacts {
     return String(decoding: try key.open(sealed, context: user.rawValue.bigEndianBytes), as: UTF8.self)
   }
 
+  func address(_ kind: ContactKind, parsing text: String) -> ContactAddress? {
+    let contact =
+      switch kind {
+      case .email: Contact.email(parsing: text)
+      case .phone: Contact.phone(parsing: text)
+      }
+    return contact.map { ContactAddress(kind, normalized: $0.address) }
+  }
+
+  func owner(of address: ContactAddress, in reader: any Reader) throws -> Identifier? {
+    let contact: Contact =
+      switch address.kind {
+      case .email: .email(address.text)
+      case .phone: .phone(address.text)
+      }
+    return try UserRow.find(contactKind: contact.kind, lookup: core.lookup(contact), in: reader)?.id
+  }
+
   func sealingKey(of user: Identifier, in reader: any Reader) throws -> SealingKey? {
-    try authority.sealingKey(of: user, in: reader)
+    try core.authority.sealingKey(of: user, in: reader)
   }
 }
 

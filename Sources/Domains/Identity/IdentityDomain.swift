@@ -47,7 +47,7 @@ public struct IdentityDomain: Domain {
   public var people: any People { IdentityPeople(authority: core.authority, grants: core.grants) }
 
   /// How people are reached.
-  public var contacts: any Contacts { IdentityContacts(authority: core.authority) }
+  public var contacts: any Contacts { IdentityContacts(core: core) }
 
   public var findables: [any FindableKind] { [FindableUsers()] }
 

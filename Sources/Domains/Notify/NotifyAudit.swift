@@ -29,7 +29,21 @@ struct NotifyAudit {
             WHERE t.kind = CASE d.way WHEN 1 THEN '\(Way.push.job)' WHEN 2 THEN '\(Way.mail.job)' ELSE '\(Way.sms.job)' END
               AND t.key = CAST(d.user_id AS TEXT) || '/' || CAST(d.number AS TEXT))
           """),
+      try outsideLetters(),
     ]
+  }
+
+  private func outsideLetters() throws -> InvariantCheck {
+    let waiting: [(key: OutsideKey, way: Int64)] = try reader.rows(
+      "SELECT lookup, id, way FROM notify_outside WHERE settled_at IS NULL ORDER BY lookup, id"
+    ) { (OutsideKey(lookup: $0[0], id: $0[1]), $0[2]) }
+    return InvariantCheck(
+      number: 9, statement: "a letter to somebody without an account is settled, or there is a job that will",
+      rowsChecked: waiting.count,
+      violations: try waiting.filter { key, way in
+        try !reader.exists(
+          "SELECT 1 FROM octet_timers WHERE kind = $1 AND key = $2", Way(rawValue: way)?.outsideJob, key.text)
+      }.map { $0.key.id.text(kind: IDKind.notice) })
   }
 
   private func report(

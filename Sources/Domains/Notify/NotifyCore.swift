@@ -19,6 +19,7 @@ struct NotifyCore: Sendable {
   let limits: NotifyLimits
   let unsubscribeKey: SecretKey
   let deviceKey: SecretKey
+  let outsideKeys: OutsideKeys
 
   var now: Instant { kit.clock.now() }
 

@@ -35,7 +35,7 @@ public struct NotifyDomain: Domain {
       audiences: AudienceRegistry(), letters: LetterRegistry(),
       outbound: [.push: outbound.push, .mail: outbound.mail, .sms: outbound.sms], limits: limits,
       unsubscribeKey: kit.keys.derived(for: "notify unsubscribe tokens 1"),
-      deviceKey: kit.keys.derived(for: "notify devices 1"))
+      deviceKey: kit.keys.derived(for: "notify devices 1"), outsideKeys: OutsideKeys(kit.keys))
     core.handleTimers()
   }
 
@@ -50,7 +50,12 @@ public struct NotifyDomain: Domain {
   /// Makes sources of letters known. Once, before the timers are started, with those of all domains.
   public func register(letters: [any LetterSource]) { core.letters.register(letters) }
 
-  public var sweeps: [any Sweep] { [InboxRetention(limits: core.limits, clock: core.kit.clock)] }
+  public var sweeps: [any Sweep] {
+    [
+      InboxRetention(limits: core.limits, clock: core.kit.clock),
+      OutsideRetention(limits: core.limits, clock: core.kit.clock),
+    ]
+  }
 
   public var topicRetention: [String: TopicRetention] { ["inbox": TopicRetention(age: core.limits.eventRetention)] }
 

@@ -6,6 +6,11 @@ public struct NotifyLimits: Sendable {
   public var retention = Duration.seconds(90 * 86_400)
   /// Mails to one user a day (UTC): what goes wrong elsewhere must not fill a mailbox. Security and safety are beyond it.
   public var mailsPerDay: Int64 = 50
+  /// Invitations to people without an account that one user sends a day (UTC): a stolen account must not fill strangers'
+  /// mailboxes.
+  public var invitationsPerDay: Int64 = 50
+  /// Letters of one sort a day (UTC) to one address without an account, whoever sends them.
+  public var outsideLettersPerDay: Int64 = 50
   /// Tries of a delivery without an answer that settles it.
   public var tries: Int64 = 8
   /// The wait after the first try; doubled with each further one. Eight tries take an hour.

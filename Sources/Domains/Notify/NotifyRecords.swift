@@ -32,6 +32,7 @@ struct NotifyRecords: PersonalRecords {
     // The events tell the same as the inbox did.
     try core.kit.hub.compact(core.topic(of: user), before: core.now + .seconds(1), in: writer)
     try core.kit.hub.end(core.topic(of: user), in: writer)
+    if try core.eraseOutside(of: user, limit: Self.erasedAtOnce, in: writer) { return true }
     for table in ["notify_choices", "notify_devices", "notify_users"] {
       try writer.execute("DELETE FROM \(table) WHERE user_id = $1", user)
     }
@@ -47,7 +48,7 @@ struct NotifyRecords: PersonalRecords {
     var number = Int64.max
     while true {
       let entries = try InboxEntry.list(user, below: number, limit: Self.erasedAtOnce, in: reader)
-      for entry in entries {
+      for entry in try entries.map({ try core.opened($0, in: reader) }) {
         try json.write(NotifyAPI.Notice(entry, isUnread: entry.number > inbox.readThrough), to: record)
       }
       guard let last = entries.last else { return }

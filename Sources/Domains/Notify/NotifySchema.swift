@@ -105,6 +105,52 @@ enum NotifySchema {
           ended_at INTEGER
         );
         CREATE INDEX notify_broadcasts_ended ON notify_broadcasts (ended_at);
-        """)
+        """),
+    Migration(
+      "notify", 2, "letters to people without an account",
+      sql: """
+        -- An address that was written to, or wants no more: a keyed hash of it and of the sort of letters. mail_day is a
+        -- day since 1970-01-01 UTC, mail_count the letters of that day.
+        -- distributed by lookup
+        CREATE TABLE notify_addresses (
+          lookup BLOB PRIMARY KEY,
+          stopped_at INTEGER,
+          mail_day INTEGER NOT NULL,
+          mail_count INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE INDEX notify_addresses_day ON notify_addresses (mail_day) WHERE stopped_at IS NULL;
+
+        -- A letter to such an address. sealed has the address with the server's key; it and the words are empty once the
+        -- letter is settled. state as in notify_deliveries.
+        -- distributed by lookup
+        CREATE TABLE notify_outside (
+          lookup BLOB NOT NULL,
+          id INTEGER NOT NULL,
+          kind TEXT NOT NULL,
+          dedup_key TEXT NOT NULL,
+          object TEXT NOT NULL,
+          way INTEGER NOT NULL,
+          sealed BLOB NOT NULL,
+          title TEXT NOT NULL,
+          text TEXT NOT NULL,
+          sender_id INTEGER,
+          state INTEGER NOT NULL,
+          tries INTEGER NOT NULL,
+          created_at INTEGER NOT NULL,
+          settled_at INTEGER,
+          PRIMARY KEY (lookup, id)
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX notify_outside_key ON notify_outside (lookup, dedup_key);
+        CREATE INDEX notify_outside_age ON notify_outside (created_at);
+        CREATE INDEX notify_outside_sender ON notify_outside (sender_id) WHERE sender_id IS NOT NULL;
+
+        -- How many somebody has invited on a day since 1970-01-01 UTC.
+        -- distributed by user_id
+        CREATE TABLE notify_senders (
+          user_id INTEGER PRIMARY KEY,
+          day INTEGER NOT NULL,
+          sent INTEGER NOT NULL
+        );
+        """),
   ]
 }

@@ -5,29 +5,29 @@ import Storage
 /// What people are told of what others do.
 enum SocialNotices {
   static let followed = NoticeKind(
-    "social.followed", ways: [.push], values: ["who": .text],
+    "social.followed", ways: [.push], values: ["who": .name],
     words: ["en": NoticeWords("{who} follows you")])
   static let followRequested = NoticeKind(
-    "social.follow_requested", ways: [.push], values: ["who": .text],
+    "social.follow_requested", ways: [.push], values: ["who": .name],
     words: ["en": NoticeWords("{who} asks to follow you")])
   static let followAccepted = NoticeKind(
-    "social.follow_accepted", ways: [.push], values: ["who": .text],
+    "social.follow_accepted", ways: [.push], values: ["who": .name],
     words: ["en": NoticeWords("You follow {who} now")])
   static let reacted = NoticeKind(
-    "social.reacted", ways: [], values: ["who": .text, "emoji": .text],
+    "social.reacted", ways: [], values: ["who": .name, "emoji": .text],
     words: ["en": NoticeWords("{who}: {emoji}")])
   static let replied = NoticeKind(
-    "social.replied", ways: [.push], values: ["who": .text],
+    "social.replied", ways: [.push], values: ["who": .name],
     words: ["en": NoticeWords("{who} replied to you")])
   static let mentioned = NoticeKind(
-    "social.mentioned", ways: [.push], values: ["who": .text],
+    "social.mentioned", ways: [.push], values: ["who": .name],
     words: ["en": NoticeWords("{who} mentioned you")])
   static let commented = NoticeKind(
-    "social.commented", ways: [], values: ["who": .text],
+    "social.commented", ways: [], values: ["who": .name],
     words: ["en": NoticeWords("{who} wrote a comment")])
 
   static let reviewed = NoticeKind(
-    "social.reviewed", ways: [.push], values: ["who": .text],
+    "social.reviewed", ways: [.push], values: ["who": .name],
     words: ["en": NoticeWords("{who} wrote a review")])
   static let removed = NoticeKind(
     "social.removed", ways: [.push],
@@ -98,7 +98,9 @@ extension SocialCore {
     else { return }
     let doer = SubjectID(IDKind.user, other)
     let object = deed.subject ?? doer
-    var values: [String: NoticeValue] = ["who": .text(try people.person(other, in: writer)?.displayName ?? "")]
+    var values: [String: NoticeValue] = [
+      "who": .name(try people.person(other, in: writer)?.displayName ?? "", of: other)
+    ]
     if case .reacted(_, let emoji) = deed { values["emoji"] = .text(emoji) }
     try notices.notify(
       user, Notice(deed.kind, key: "\(deed.kind.name)/\(object.text)/\(doer.text)", about: object, values), in: writer)

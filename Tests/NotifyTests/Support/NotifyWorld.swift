@@ -23,6 +23,17 @@ final class NotifyWorld: Sendable {
   /// Goes by all ways, always.
   static let alarm = NoticeKind(
     "account.new_device", .security, ways: [.push, .mail, .sms], words: ["en": NoticeWords("A new device")])
+  /// Names somebody.
+  static let followed = NoticeKind(
+    "test.followed", ways: [.mail], values: ["who": .name],
+    words: ["en": NoticeWords("{who} follows you", "Say hello to {who}.")])
+  /// Asks people to come, who may have no account.
+  static let invited = NoticeKind(
+    "test.invited", ways: [.mail], isInvitation: true, values: ["who": .name],
+    words: ["en": NoticeWords("{who} invites you"), "de": NoticeWords("{who} lädt dich ein")])
+  /// Is about somebody's safety.
+  static let danger = NoticeKind(
+    "test.danger", .safety, ways: [.sms], values: ["who": .name], words: ["en": NoticeWords("{who} needs you")])
   /// Stays in the inbox unless the user wants more.
   static let quiet = NoticeKind("shop.tip", ways: [], words: ["en": NoticeWords("A tip")])
 
@@ -64,7 +75,7 @@ final class NotifyWorld: Sendable {
     let way = try outbound ?? SpoolFolder(folder: spool.path)
     notify = NotifyDomain(
       kit: kit, timers: timers, people: people, contacts: people,
-      kinds: NotifyDomain.noticeKinds + [Self.order, Self.alarm, Self.quiet],
+      kinds: NotifyDomain.noticeKinds + [Self.order, Self.alarm, Self.quiet, Self.followed, Self.invited, Self.danger],
       outbound: OutboundWays(push: way, mail: way, sms: way), limits: limits)
     notify.register(audiences: notify.audiences + [people])
     var registry = ServiceRegistry()

@@ -78,6 +78,10 @@ final class TestPeople: Authority, People, Contacts, AudienceSource {
     state.withLock { $0.contacts[user]?[kind] }
   }
 
+  func owner(of address: ContactAddress, in reader: any Reader) throws -> Identifier? {
+    state.withLock { $0.contacts.first { $0.value[address.kind] == address.text }?.key }
+  }
+
   func sealingKey(of user: Identifier, in reader: any Reader) throws -> SealingKey? {
     state.withLock { $0.keys[user] }
   }

@@ -63,7 +63,7 @@ struct CodeLetters: LetterSource {
     case .stepUp, .reset:
       guard let owner = try UserRow.find(contactKind: row.kind, lookup: row.lookup, in: reader)?.id,
         row.user == nil || row.user == owner,
-        let address = try IdentityContacts(authority: core.authority).contact(kind, of: owner, in: reader)
+        let address = try IdentityContacts(core: core).contact(kind, of: owner, in: reader)
       else { return nil }
       return (owner, address)
     }

@@ -21,7 +21,7 @@ extension NotifyCore {
     let languages = try Set(kind.words.keys).union(TemplateRow.all(of: kind.name, in: writer).keys)
     var content = StoredBroadcast()
     content.texts = try languages.sorted().map { language in
-      NoticeText(language, try words(of: kind, in: language, writer).filled(with: notice.values))
+      NoticeText(language, try stored(words(of: kind, in: language, writer), with: notice.values, in: writer))
     }
     try broadcast(
       kit.identifiers.next(), kind, key: notice.key, object: notice.object?.text ?? "", to: audience, content,

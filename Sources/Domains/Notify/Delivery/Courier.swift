@@ -60,8 +60,9 @@ struct Courier: Sendable {
     if !isUrgent, way.isLoud, let end = try core.quietEnd(inbox, in: reader) {
       return .wait(until: end)
     }
+    let opened = try core.opened(entry, in: reader)
     let parcels = try addresses(of: key.user, in: reader).map { address, device in
-      Parcel(letter: letter(entry, to: address, device, isUrgent: isUrgent), device: device)
+      Parcel(letter: letter(opened, to: address, device, isUrgent: isUrgent), device: device)
     }
     return parcels.isEmpty ? .skip(DeliveryRow.Reason.noAddress) : .send(parcels)
   }
@@ -152,6 +153,7 @@ extension NotifyCore {
       timers.work(way.job, policy: policy, atOnce: limits.lettersAtOnce) { try await courier.run($0) }
     }
     handleLetters()
+    handleOutside()
     handleBroadcasts()
   }
 }

@@ -4,8 +4,6 @@ import NotifyAPI
 import Storage
 
 extension NotifyCore {
-  private static let dayInSeconds: Int64 = 86_400
-
   /// Puts a notice on a way: at once, at the end of quiet hours, or not at all.
   func queue(
     _ entry: InboxEntry, by way: Way, _ importance: NoticeImportance, _ inbox: Inbox, in writer: any Writer
@@ -32,7 +30,7 @@ extension NotifyCore {
   /// Counts a mail of today.
   /// - Returns: whether it may go.
   private func countMail(_ inbox: Inbox, isUrgent: Bool, in writer: any Writer) throws -> Bool {
-    let today = now.milliseconds / 1000 / Self.dayInSeconds
+    let today = now.dayNumber
     let count = inbox.mailDay == today ? inbox.mailCount : 0
     guard isUrgent || count < limits.mailsPerDay else { return false }
     try writer.execute(

@@ -12,8 +12,10 @@ struct InboxEntry: Sendable {
   let kind: String
   /// A printed id, or empty.
   let object: String
-  let title: String
-  let text: String
+  /// May hold sealed names.
+  var title: String
+  /// May hold sealed names.
+  var text: String
   let createdAt: Instant
 
   private static let columns = "user_id, number, id, kind, object, title, text, created_at"
@@ -50,6 +52,29 @@ struct InboxEntry: Sendable {
     try reader.rows(
       "SELECT \(columns) FROM notify_inbox WHERE user_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3", user,
       number, limit, make: InboxEntry.init)
+  }
+}
+
+extension NotifyCore {
+  /// A notice as it is read.
+  func opened(_ entry: InboxEntry, in reader: any Reader) throws -> InboxEntry {
+    var entry = entry
+    entry.title = try opened(entry.title, in: reader)
+    entry.text = try opened(entry.text, in: reader)
+    return entry
+  }
+
+  /// Stored words as they are read.
+  func opened(_ text: String, in reader: any Reader) throws -> String {
+    try SealedNames.open(text) { try contacts.sealingKey(of: $0, in: reader) }
+  }
+
+  /// The words of a notice as they are stored.
+  func stored(_ words: NoticeWords, with values: [String: NoticeValue], in reader: any Reader) throws -> NoticeWords {
+    try words.filled(with: values) { value in
+      guard case .name(_, let user) = value else { return nil }
+      return SealedNames.seal(value.shown, of: user, key: try contacts.sealingKey(of: user, in: reader))
+    }
   }
 }
 

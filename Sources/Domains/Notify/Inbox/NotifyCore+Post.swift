@@ -92,7 +92,7 @@ struct NotifyNotices: Notices {
   func notify(_ user: Identifier, _ notice: DomainKit.Notice, in writer: any Writer) throws {
     precondition(core.catalog[notice.kind.name] != nil, "the kind \(notice.kind.name) is declared by no domain")
     let posting = Posting(kind: notice.kind, key: notice.key, object: notice.object?.text ?? "") { language in
-      try core.words(of: notice.kind, in: language, writer).filled(with: notice.values)
+      try core.stored(core.words(of: notice.kind, in: language, writer), with: notice.values, in: writer)
     }
     try core.post(posting, to: user, in: writer)
   }
@@ -100,5 +100,13 @@ struct NotifyNotices: Notices {
   func notify(_ audience: Audience, _ notice: DomainKit.Notice, in writer: any Writer) throws {
     precondition(core.catalog[notice.kind.name] != nil, "the kind \(notice.kind.name) is declared by no domain")
     try core.broadcast(notice, to: audience, in: writer)
+  }
+
+  func notify(_ address: ContactAddress, _ outside: OutsideNotice, in writer: any Writer) throws {
+    let kind = outside.notice.kind
+    precondition(core.catalog[kind.name] != nil, "the kind \(kind.name) is declared by no domain")
+    if let user = try core.writeOutside(to: address, outside, in: writer) {
+      try notify(user, outside.notice, in: writer)
+    }
   }
 }

@@ -48,6 +48,14 @@ extension NotificationHandlers {
   }
 
   func unsubscribe(_ request: UnsubscribeRequest, context: ServerContext) async throws -> UnsubscribeResponse {
+    if let stopped = core.outsideKeys.parse(stopToken: request.token) {
+      return try await kit.mutate(request, context, scope: .client(stopped.lookup)) { [core] writer in
+        try core.stopOutside(stopped.lookup, in: writer)
+        var response = UnsubscribeResponse()
+        response.kind = stopped.sort.name
+        return response
+      }
+    }
     guard let token = UnsubscribeToken(request.token, key: core.unsubscribeKey) else {
       throw NotifyError.badUnsubscribeToken
     }

@@ -23,7 +23,7 @@ struct NotificationHandlers: NotificationService {
         let inbox = try Inbox.find(caller.user, in: reader)
         var snapshot = InboxSnapshot()
         snapshot.notices = try InboxEntry.list(caller.user, limit: limit, in: reader).map {
-          NotifyAPI.Notice($0, isUnread: $0.number > inbox.readThrough)
+          NotifyAPI.Notice(try core.opened($0, in: reader), isUnread: $0.number > inbox.readThrough)
         }
         snapshot.unreadCount = inbox.unreadCount
         snapshot.lastNumber = inbox.lastNumber
@@ -37,18 +37,34 @@ struct NotificationHandlers: NotificationService {
       },
       heartbeat: { WatchInboxResponse() },
       step: { event, _ in
-        // The payload holds its own token, and all devices of the user share it.
-        .share(try event.shared { EncodedMessage(try WatchInboxResponse(decoding: $0.payload)) })
+        switch try event.shared({ try InboxNews($0) }) {
+        case .whole(let message): return .share(message)
+        case .sealed(let response): return .send(try await opened(response))
+        }
       })
+  }
+
+  /// News with its names, as they can be read now.
+  private func opened(_ response: WatchInboxResponse) async throws -> WatchInboxResponse {
+    guard case .notice(let notice)? = response.event else { return response }
+    return try await kit.database.read { [core] reader in
+      var (response, notice) = (response, notice)
+      notice.title = try core.opened(notice.title, in: reader)
+      notice.text = try core.opened(notice.text, in: reader)
+      response.event = .notice(notice)
+      return response
+    }
   }
 
   func listInbox(_ request: ListInboxRequest, context: ServerContext) async throws -> ListInboxResponse {
     let caller = try context.requireCaller()
     let page = try kit.page(context, size: request.pageSize, token: request.pageToken)
-    let (inbox, rows) = try await kit.database.read { reader in
+    let (inbox, rows) = try await kit.database.read { [core] reader in
       (
         try Inbox.find(caller.user, in: reader),
-        try InboxEntry.list(caller.user, below: page.before.rawValue, limit: page.fetch, in: reader)
+        try InboxEntry.list(caller.user, below: page.before.rawValue, limit: page.fetch, in: reader).map {
+          try core.opened($0, in: reader)
+        }
       )
     }
     let (items, next) = page.cut(rows) { [$0.number.sqlValue] }
@@ -77,6 +93,22 @@ struct NotificationHandlers: NotificationService {
       response.readThrough = through
       response.unreadCount = inbox.lastNumber - max(through, inbox.sweptThrough)
       return response
+    }
+  }
+}
+
+/// An event of an inbox. The payload holds its own token, and all devices of the user share it.
+private enum InboxNews: Sendable {
+  case whole(EncodedMessage)
+  /// With names to be opened when it is sent.
+  case sealed(WatchInboxResponse)
+
+  init(_ event: TopicEvent) throws {
+    let response = try WatchInboxResponse(decoding: event.payload)
+    if case .notice(let notice)? = response.event, SealedNames.areIn(notice.title) || SealedNames.areIn(notice.text) {
+      self = .sealed(response)
+    } else {
+      self = .whole(EncodedMessage(response))
     }
   }
 }

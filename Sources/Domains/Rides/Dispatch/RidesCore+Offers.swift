@@ -71,7 +71,7 @@ extension RidesCore {
     try timers.cancel(RideTimer.search, key: key(ride.id), in: writer)
     try openChat(of: assigned, in: writer)
     let view = try publish(assigned, in: writer)
-    try tellRiderOfDriver(of: assigned, RideNotices.assigned, as: view, in: writer)
+    try tellRiderOfDriver(of: assigned, RideNotices.assigned, in: writer)
     return view
   }
 

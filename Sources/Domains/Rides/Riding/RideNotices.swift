@@ -6,10 +6,10 @@ import Storage
 /// What riders are told when they do not look.
 enum RideNotices {
   static let assigned = NoticeKind(
-    "rides.driver_assigned", ways: [.push], values: ["driver": .text],
+    "rides.driver_assigned", ways: [.push], values: ["driver": .name],
     words: ["en": NoticeWords("A driver is on the way", "{driver} comes to the pickup.")])
   static let arrived = NoticeKind(
-    "rides.driver_arrived", ways: [.push], values: ["driver": .text],
+    "rides.driver_arrived", ways: [.push], values: ["driver": .name],
     words: ["en": NoticeWords("Your driver is here", "{driver} waits at the pickup.")])
   static let driverLeft = NoticeKind(
     "rides.driver_left", ways: [.push],
@@ -32,7 +32,10 @@ extension RidesCore {
   }
 
   /// The same about the driver as the rider sees him or her.
-  func tellRiderOfDriver(of ride: RideRecord, _ kind: NoticeKind, as view: Ride, in writer: any Writer) throws {
-    try tellRider(of: ride, kind, ["driver": .text(view.driver?.displayName ?? "")], in: writer)
+  func tellRiderOfDriver(of ride: RideRecord, _ kind: NoticeKind, in writer: any Writer) throws {
+    guard let id = ride.driverID, let driver = try writer.driver(id) else {
+      preconditionFailure("a ride that is driven has a driver")
+    }
+    try tellRider(of: ride, kind, ["driver": .name(driver.displayName, of: driver.userID)], in: writer)
   }
 }

@@ -17,7 +17,7 @@ extension RidesCore {
     else { throw RidesError.tooFar }
     let arrived = try writer.apply(.arrived, to: ride) { $0.arrivedAt = now }
     let view = try publish(arrived, in: writer)
-    try tellRiderOfDriver(of: arrived, RideNotices.arrived, as: view, in: writer)
+    try tellRiderOfDriver(of: arrived, RideNotices.arrived, in: writer)
     return view
   }
 
