@@ -263,10 +263,12 @@ let fuzzTargets: [Target] =
 
 /// What the tests of a domain have beside: the other domains that it is wired with.
 let domainTestExtras: [String: [Target.Dependency]] = [
+  "Audit": ["Admin", "Chat", "Identity", "Media", "Notify", "Search", "Social", "StoragePostgreSQL", "StorageSQLite"],
   "Chat": ["Notify"],
   "Identity": ["Audit", "Blobs", "Chat", "ChildProcess", "Couriers", "Notify"], "Notify": ["Couriers"],
   "Pinboard": ["Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],
-  "Rides": ["ChatAPI", "Chat", "Notify"], "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI"],
+  "Rides": ["ChatAPI", "Chat", "Notify"],
+  "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],
 ]
 
 let outboundTests: [Target] = [tests("Couriers", ["Base", "DomainKit"])]

@@ -184,7 +184,7 @@ extension Somebody {
   private var service: ReviewServiceClient { ReviewServiceClient(channel) }
 
   @discardableResult
-  fileprivate func review(
+  func review(
     _ subject: String, over key: String, _ score: Int32, _ text: String = "", _ aspects: [String: Int32] = [:]
   ) async throws -> Review {
     var request = SubmitReviewRequest()
@@ -221,7 +221,7 @@ extension Somebody {
   }
 
   @discardableResult
-  fileprivate func answer(_ review: Review, _ text: String) async throws -> Review {
+  func answer(_ review: Review, _ text: String) async throws -> Review {
     var request = ReplyReviewRequest()
     request.requestID = newRequestID()
     request.reviewID = review.id

@@ -40,6 +40,7 @@ public struct SocialDomain: Domain {
       linkKey: kit.keys.derived(for: "social links 1"), pause: pause)
     core.handleTriage()
     core.handleUnblinding()
+    core.handleOpenness()
   }
 
   /// What users are to each other, as all domains ask.
@@ -52,6 +53,8 @@ public struct SocialDomain: Domain {
   public var observer: any SubjectObserver { CommentWatchers(core: core) }
 
   public var subjects: [any SubjectKind] { [CommentSubject(core: core), ReviewSubject(core: core)] }
+
+  public var findables: [any FindableKind] { [FindableComments(), FindableReviews()] }
 
   public var topicRetention: [String: TopicRetention] {
     ["comments": TopicRetention(age: Self.eventAge), "moderation": TopicRetention(age: Self.eventAge)]

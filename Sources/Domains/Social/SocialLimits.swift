@@ -18,6 +18,8 @@ public struct SocialLimits: Sendable {
   public var barriers: Int64 = 10_000
   /// Rows that one counter is spread over at most, by the node that counts. A read adds them up, and sixteen are one page.
   public var counterParts: Int64 = 16
+  /// Comments and reviews that follow a change of who may see their thing in one transaction: a write of the index each.
+  public var openedAtOnce = 64
   /// Rows that one transaction erases.
   public var erasedAtOnce = 128
 

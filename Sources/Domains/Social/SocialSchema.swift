@@ -234,5 +234,12 @@ enum SocialSchema {
         CREATE INDEX social_reviews_author ON social_reviews (author_id, id);
         CREATE INDEX social_reviews_shown ON social_reviews (subject_id, state, id);
         """),
+    Migration(
+      "social", 5, "what is found by its words",
+      sql: """
+        -- Whether everybody could see the thing when that was looked at last.
+        ALTER TABLE social_comments ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE social_reviews ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
+        """),
   ]
 }

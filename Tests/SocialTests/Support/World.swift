@@ -8,6 +8,8 @@ import NotifyAPI
 import PostgreSQLServer
 import RPC
 import Refusals
+import Search
+import SearchAPI
 import SocialAPI
 import Storage
 import Streaming
@@ -26,13 +28,14 @@ final class World: Sendable {
   let identity: IdentityDomain
   let notify: NotifyDomain
   let social: SocialDomain
+  let search: SearchDomain
   private let transport: InProcessTransport
 
   static func open(limits: SocialLimits = SocialLimits()) async throws -> World {
     let clock = ManualClock(Instant(seconds: 1_767_225_600))
     let database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + IdentityDomain.migrations + NotifyDomain.migrations + SocialDomain.migrations
-        + Things.migrations, clock: clock)
+        + SearchDomain.migrations + Things.migrations, clock: clock)
     return try await World(clock, database, limits)
   }
 
@@ -60,10 +63,13 @@ final class World: Sendable {
       limits: limits, pause: { _ in })
     kit.community.link(to: social.community)
     kit.subjects.observe(social.observer)
+    search = SearchDomain(kit: kit, timers: timers)
+    kit.findables.link(to: search.findables)
+    search.register(kinds: social.findables)
     notify.register(audiences: notify.audiences + identity.audiences + social.audiences)
     kit.subjects.register(identity.subjects + social.subjects + [Things(), Guests()])
     var registry = ServiceRegistry()
-    for domain in [identity, notify, social] as [any Domain] { domain.register(in: &registry) }
+    for domain in [identity, notify, social, search] as [any Domain] { domain.register(in: &registry) }
     let plenty = Rate(perSecond: 99_999, burst: 99_999)
     let access = AccessInterceptor(
       authority: authority, keys: kit.keys, clock: clock, limits: RateLimits(standard: plenty, expensive: plenty))
@@ -120,6 +126,12 @@ final class World: Sendable {
       return metadata
     }
     return RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock)
+  }
+
+  /// Has the index built, and does what is due until nothing is.
+  func index() async throws {
+    try await search.start()
+    while try await timers.runDue() > 0 {}
   }
 
   /// Moves the clock, then does what has become due.

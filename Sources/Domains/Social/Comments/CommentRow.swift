@@ -103,14 +103,16 @@ struct CommentRow: Sendable {
       """, subject.id, parent, after, subject.kind, limit, make: CommentRow.init)
   }
 
-  func insert(in writer: any Writer) throws {
+  /// - Parameter isOpen: whether everybody may see what it hangs on.
+  func insert(isOpen: Bool, in writer: any Writer) throws {
     try writer.execute(
       """
       INSERT INTO social_comments
         (subject_id, parent_id, id, subject_kind, author_id, replied_to, text, state, score, version, created_at,
-        edited_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL)
-      """, subject.id, parent, id, subject.kind, author, repliedTo, text, state.rawValue, score, version, createdAt)
+        edited_at, is_open)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, $12)
+      """, subject.id, parent, id, subject.kind, author, repliedTo, text, state.rawValue, score, version, createdAt,
+      isOpen)
   }
 
   /// Writes what can change. The row is held.

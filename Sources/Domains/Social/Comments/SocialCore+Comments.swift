@@ -31,7 +31,8 @@ extension SocialCore {
     let row = CommentRow(
       on: subject, below: repliedTo, id: kit.identifiers.next(), by: caller.user, text: stored,
       state: score.verdict == .refused ? .held : .visible, score: Int64(score.value), at: now)
-    try row.insert(in: writer)
+    try row.insert(isOpen: isOpen(subject, in: writer), in: writer)
+    try kit.findables.update(row.asSubject, in: writer)
     try MentionRow.replace(mentions, of: row.id, in: writer)
     if row.state == .visible {
       try countComment(row, 1, in: writer)
@@ -114,6 +115,7 @@ extension SocialCore {
       try change(&row, to: .held, in: writer)
     } else {
       try row.update(in: writer)
+      try kit.findables.update(row.asSubject, in: writer)
       if row.state == .visible {
         try tellOfComment(row, owner: facts.owner, in: writer)
         try publish(row, in: writer)
@@ -135,6 +137,7 @@ extension SocialCore {
     let wasVisible = row.state == .visible
     row.state = state
     try row.update(in: writer)
+    try kit.findables.update(row.asSubject, in: writer)
     let isVisible = state == .visible
     if wasVisible != isVisible { try countComment(row, isVisible ? 1 : -1, in: writer) }
     if isVisible, !wasVisible {
@@ -160,11 +163,12 @@ extension SocialCore {
   }
 }
 
-/// Ends the streams of those who may not see a subject any more.
+/// Ends the streams of those who may not see a subject any more, and lets what hangs on it follow.
 struct CommentWatchers: SubjectObserver {
   let core: SocialCore
 
   func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {
     try core.kit.hub.publish(core.commentTopic(of: subject), [], in: writer)
+    try core.lookAgain(at: subject, in: writer)
   }
 }

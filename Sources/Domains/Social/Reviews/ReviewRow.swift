@@ -94,18 +94,19 @@ struct ReviewRow: Sendable {
       """, key.id, key.kind, author, make: ReviewRow.init)
   }
 
+  /// - Parameter isOpen: whether everybody may see the thing.
   /// - Returns: whether the author had none on the thing over this matter.
-  func insert(in writer: any Writer) throws -> Bool {
+  func insert(isOpen: Bool, in writer: any Writer) throws -> Bool {
     try writer.execute(
       """
       INSERT INTO social_reviews
         (subject_id, id, subject_kind, key_id, key_kind, author_id, lowest, highest, aspect_names, score, aspects, text,
-        state, blind_until, editable_until, version, created_at, edited_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, NULL)
+        state, blind_until, editable_until, version, created_at, edited_at, is_open)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, NULL, $18)
       ON CONFLICT (subject_id, key_id, author_id) WHERE state <> 5 DO NOTHING
       """, subject.id, id, subject.kind, key.id, key.kind, author, scale.lowerBound, scale.upperBound,
       aspectNames.joined(separator: "\n"), opinion.score, opinion.storedAspects, opinion.text, state.rawValue,
-      blindUntil, editableUntil, version, createdAt) == 1
+      blindUntil, editableUntil, version, createdAt, isOpen) == 1
   }
 
   /// Writes what can change. The row is held.

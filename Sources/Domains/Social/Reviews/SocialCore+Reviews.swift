@@ -25,7 +25,7 @@ extension SocialCore {
     try opinion.check(rule.scale, rule.aspects)
     var row = ReviewRow(
       of: subject, id: kit.identifiers.next(), over: key, by: caller.user, rule, opinion, at: now)
-    guard try row.insert(in: writer) else { throw SocialError.reviewExists }
+    guard try row.insert(isOpen: isOpen(subject, in: writer), in: writer) else { throw SocialError.reviewExists }
     let others = try row.otherSide(in: writer)
     if score.verdict != .refused {
       try change(&row, to: isBlind(row, others: others) ? .blind : .visible, in: writer)
@@ -89,8 +89,11 @@ extension SocialCore {
     let wasVisible = row.state == .visible
     row.state = state
     try row.update(in: writer)
+    try kit.findables.update(row.asSubject, in: writer)
     let isVisible = state == .visible
     guard wasVisible != isVisible else { return }
+    // Its answer is seen with it.
+    try lookAgain(at: row.asSubject, in: writer)
     let sign: Int64 = isVisible ? 1 : -1
     try count(.reviews, of: row.subject, by: sign, in: writer)
     try count(.scores, of: row.subject, by: sign * Int64(row.opinion.score), in: writer)
