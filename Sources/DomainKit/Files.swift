@@ -37,8 +37,31 @@ public protocol Files: Sendable {
   @discardableResult
   func detach(_ blob: Identifier, from subject: SubjectID, as slot: String, in writer: any Writer) throws -> Bool
 
+  /// Signs a path at which this server gives a thing's file to whoever has the path, until some instant at most an hour
+  /// from now, and never after the file is no part of the thing any more. The caller has judged that the viewer may see
+  /// the thing.
+  /// - Parameter rendition: which of what was made of it, by profile; nil for the bytes as they came, which of pictures
+  ///   and films only their uploaders get.
+  /// - Returns: nil if the file is no part of the thing, or there is nothing that the viewer may have.
+  func sign(
+    _ blob: Identifier, in subject: SubjectID, as slot: String, rendition: String?,
+    for viewer: Identifier, _ reader: any Reader
+  ) throws -> SignedPath?
+
   /// What is known of a file; nil if there is none.
   func file(_ blob: Identifier, in reader: any Reader) throws -> StoredFile?
+}
+
+/// A path that opens a file for a time.
+public struct SignedPath: Sendable, Equatable {
+  /// On this server's own ports. Whoever has it has the file, so it is kept in no row and no log.
+  public let path: String
+  public let expiresAt: Instant
+
+  public init(path: String, expiresAt: Instant) {
+    self.path = path
+    self.expiresAt = expiresAt
+  }
 }
 
 /// What a file is used as.

@@ -5,6 +5,8 @@ import io
 import json
 import subprocess
 import tarfile
+import time
+import urllib.request
 
 import grpc
 
@@ -55,11 +57,15 @@ def test_an_export_is_an_archive_of_all_domains(server):
         watch = messages.WatchExportRequest(export_id=begun.id)
         refused = outcome(lambda: list(stranger.stream(f"{ACCOUNTS}/WatchExport", watch)))
         assert refused[0] == grpc.StatusCode.NOT_FOUND
-        *_, last = [part.export for part in person.stream(f"{ACCOUNTS}/WatchExport", watch) if part.export.id]
+        *_, news = [part for part in person.stream(f"{ACCOUNTS}/WatchExport", watch) if part.export.id]
+        last = news.export
         assert last.state == messages.EXPORT_STATE_READY and last.files_done == last.files_total
         content = person.read(last.blob_id)
         assert hashlib.sha256(content).hexdigest() == last.sha256 and len(content) == last.size_bytes
         assert outcome(lambda: stranger.read(last.blob_id))[0] == grpc.StatusCode.NOT_FOUND
+        with urllib.request.urlopen(f"http://{server.address}{news.path}") as reply:
+            assert reply.read() == content
+        assert 3500 < news.path_expire_time.seconds - time.time() < 3700
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             names = archive.getnames()
             lines = archive.extractfile("identity.jsonl").read().decode().splitlines()

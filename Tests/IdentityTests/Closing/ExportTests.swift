@@ -9,6 +9,7 @@ import RPC
 import Refusals
 import Storage
 import Testing
+import WellKnownTypes
 
 @testable import Identity
 
@@ -72,6 +73,8 @@ private struct Album: PersonalRecords {
     var steps: [WatchExportResponse] = []
     while let response = try await watch.responses.next() { steps.append(response) }
     let ready = try #require(steps.last?.export)
+    #expect(steps.dropLast().allSatisfy { $0.path.isEmpty } && steps.last?.path.hasPrefix("/media/") == true)
+    #expect(steps.last?.pathExpireTime?.seconds == 2_000_000_000)
     #expect(steps.compactMap { $0.export?.filesDone } == [1, 2, 3, 3] && ready.filesTotal == 3)
     #expect(ready.state == .ready && ready.expireTime.flatMap { Instant($0) } == house.clock.now() + Exports.lifetime)
 

@@ -61,5 +61,13 @@ final class TestFiles: Files {
     return parts.contains(part)
   }
 
+  func sign(
+    _ blob: Identifier, in subject: SubjectID, as slot: String, rendition: String?,
+    for viewer: Identifier, _ reader: any Reader
+  ) throws -> SignedPath? {
+    guard parts.contains(Part(blob: blob, subject: subject, slot: slot)) else { return nil }
+    return SignedPath(path: "/media/\(blob)/\(rendition ?? "original")", expiresAt: Instant(seconds: 2_000_000_000))
+  }
+
   func file(_ blob: Identifier, in reader: any Reader) throws -> StoredFile? { nil }
 }

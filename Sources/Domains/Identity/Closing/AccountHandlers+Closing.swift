@@ -38,22 +38,40 @@ extension AccountHandlers {
     let now = core.kit.clock.now()
     try await core.kit.watch(
       ExportRow.topic(of: id), resumeToken: request.resumeToken, responses, context,
-      snapshot: { reader in
+      snapshot: { [core] reader in
         guard let row = try ExportRow.find(id, of: caller.user, in: reader), row.isKept(at: now) else {
           throw KitError.notFound("export")
         }
-        return Export(row)
+        return try Self.news(Export(row), row, core, in: reader)
       },
-      isOver: { $0.state == .ready },
+      isOver: { $0.export?.state == .ready },
       first: { Self.step($0, token: $1) },
       heartbeat: { WatchExportResponse() },
-      step: { event, token in Self.step(try Export(decoding: event.payload), token: token) })
+      read: { [core] event, reader in
+        let row = try ExportRow.find(id, of: caller.user, in: reader)
+        return try Self.news(Export(decoding: event.payload), row, core, in: reader)
+      },
+      step: { Self.step($0, token: $1) })
   }
 
-  private static func step(_ export: Export, token: String) -> WatchStep<WatchExportResponse> {
+  /// How an export stands, with a path to the archive once there is one.
+  private static func news(
+    _ export: Export, _ row: ExportRow?, _ core: IdentityCore, in reader: any Reader
+  ) throws -> WatchExportResponse {
     var response = WatchExportResponse()
-    response.resumeToken = token
     response.export = export
-    return export.state == .ready ? .finish(response) : .send(response)
+    guard export.state == .ready, let row, let blob = row.blob,
+      let signed = try core.files?.sign(
+        blob, in: row.subject, as: ExportRow.slot, rendition: nil, for: row.user, reader)
+    else { return response }
+    response.path = signed.path
+    response.pathExpireTime = Timestamp(signed.expiresAt)
+    return response
+  }
+
+  private static func step(_ news: WatchExportResponse, token: String) -> WatchStep<WatchExportResponse> {
+    var response = news
+    response.resumeToken = token
+    return response.export?.state == .ready ? .finish(response) : .send(response)
   }
 }

@@ -53,6 +53,21 @@ struct MediaFiles: Files {
     return true
   }
 
+  func sign(
+    _ blob: Identifier, in subject: SubjectID, as slot: String, rendition: String?,
+    for viewer: Identifier, _ reader: any Reader
+  ) throws -> SignedPath? {
+    let share: Identifier? = try reader.first(
+      "SELECT id FROM media_uses WHERE blob_id = $1 AND subject = $2 AND slot = $3", blob, subject.text, slot
+    ) { $0[0] }
+    guard let share, let row = try BlobRow.find(blob, in: reader) else { return nil }
+    let name = rendition ?? BlobRoute.originalName
+    let sight = BlobSight(row: row, isOwner: false, share: share)
+    guard try core.served(sight, name: name, in: reader) != nil else { return nil }
+    let end = core.now + core.limits.longestLink
+    return SignedPath(path: core.signedPath(sight, for: viewer, name: name, until: end), expiresAt: end)
+  }
+
   func file(_ blob: Identifier, in reader: any Reader) throws -> StoredFile? {
     try BlobRow.find(blob, in: reader).map { StoredFile($0) }
   }
