@@ -107,19 +107,27 @@ public final class TopicSweep: Sweep {
   /// Deletes the topic's oldest events, as far as they are due.
   /// - Returns: whether there may be more.
   private func compact(_ topic: Topic, _ database: any Database) async throws -> Bool {
-    try await database.write { [self] writer in
-      let now = clock.now()
-      let last = try TopicStore.last(topic, writer).sequence
-      let oldest: [(sequence: UInt64, at: Instant)] = try writer.rows(
-        "SELECT sequence, published_at FROM octet_topic_events WHERE topic = $1 ORDER BY sequence LIMIT $2",
-        topic.name, Self.batch
-      ) { ($0[0], $0[1]) }
-      let due = oldest.prefix { isDue(topic, sequence: $0.sequence, at: $0.at, last: last, now) }
-      guard let end = due.last?.sequence else { return false }
+    // A reader looks first, so that events of long ago come from the disk in nobody's way.
+    guard try await database.read({ try self.due(topic, $0) }) != nil else { return false }
+    return try await database.write { [self] writer in
+      guard let due = try due(topic, writer) else { return false }
       try writer.execute(
-        "DELETE FROM octet_topic_events WHERE topic = $1 AND sequence <= $2", topic.name, end)
-      return due.count == Self.batch
+        "DELETE FROM octet_topic_events WHERE topic = $1 AND sequence <= $2", topic.name, due.end)
+      return due.isFull
     }
+  }
+
+  /// Up to where the topic's oldest events are due, as far as one transaction deletes them, and whether it can delete no
+  /// more; nil if none is.
+  private func due(_ topic: Topic, _ reader: any Reader) throws -> (end: UInt64, isFull: Bool)? {
+    let now = clock.now()
+    let last = try TopicStore.last(topic, reader).sequence
+    let oldest: [(sequence: UInt64, at: Instant)] = try reader.rows(
+      "SELECT sequence, published_at FROM octet_topic_events WHERE topic = $1 ORDER BY sequence LIMIT $2",
+      topic.name, Self.batch
+    ) { ($0[0], $0[1]) }
+    let due = oldest.prefix { isDue(topic, sequence: $0.sequence, at: $0.at, last: last, now) }
+    return due.last.map { ($0.sequence, due.count == Self.batch) }
   }
 
   // MARK: Removal
