@@ -29,6 +29,9 @@ public enum EngineUnderTest {
 
   private static var options: PostgreSQLOptions {
     var options = PostgreSQLOptions()
+    // Hundreds of houses may connect at the same time, on a machine that has other things to do.
+    options.connectionTimeout = .seconds(60)
+    options.patience = .seconds(60)
     options.runsBodiesTwice = true
     options.writers = connections
     options.readers = connections
