@@ -6,13 +6,14 @@ import time
 
 import grpc
 
-from .media import Stream
+from .media import Stream, Uploader
 from .notices import inbox
 from .people import outcome
 from .stage import ADMIN, CHAT, JOBS, MEDIA, NOTIFY, SEARCH, SOCIAL, VERIFICATION, Actor
 from .world import Refused
 
 HOUR = 3600
+UPLOADS_A_DAY = 50
 
 
 class Sender(Actor):
@@ -20,9 +21,22 @@ class Sender(Actor):
 
     def __init__(self, stage, person, shared):
         super().__init__(stage, person)
-        self.shared, self.blobs, self.gone, self.verification = shared, {}, set(), None
+        self.shared, self.uploads, self.verification = shared, 0, None
+        # By whose they are.
+        self.blobs, self.gone = {}, set()
+
+    def change(self):
+        """Goes on as somebody else: uploads are counted by the day."""
+        numbers = itertools.count()
+        name = self.person.user_id[-8:].lower()
+        self.person = self.stage.insist(
+            self.person, lambda: Uploader(self.stage.channel, f"sender_{name}_{next(numbers)}"))  # fmt: skip
+        self.uploads, self.verification = 0, None
 
     def send(self, content):
+        if self.uploads == UPLOADS_A_DAY:
+            self.change()
+        self.uploads += 1
         digest = hashlib.sha256(content).digest()
         upload = self.ask(f"{MEDIA}/CreateUpload", kind="BLOB_KIND_FILE", length=len(content), sha256=digest)
         piece, acknowledged = self.rng.randrange(5_000, 40_000), 0
@@ -50,15 +64,15 @@ class Sender(Actor):
         mine = self.rng.random() < 0.6
         content = self.rng.randbytes(self.rng.randrange(1, 80_000)) if mine else self.rng.choice(self.shared)
         blob = self.send(content).blob_id
-        self.blobs[blob] = content
-        self.gone.discard(blob)
+        self.blobs[self.person, blob] = content
+        self.gone.discard((self.person, blob))
 
     def do_delete(self):
         if len(self.blobs) > 2:
-            blob = self.rng.choice(sorted(self.blobs))
-            del self.blobs[blob]
-            self.gone.add(blob)
-            self.ask(f"{MEDIA}/DeleteBlob", blob_id=blob)
+            share = self.rng.choice(list(self.blobs))
+            del self.blobs[share]
+            self.gone.add(share)
+            self.stage.ask(share[0], f"{MEDIA}/DeleteBlob", blob_id=share[1])
 
     def do_hand_in(self):
         upload = self.send(self.rng.randbytes(2_000))
@@ -69,10 +83,10 @@ class Sender(Actor):
             decision="VERIFICATION_STATE_REJECTED", reason="unreadable")  # fmt: skip
 
     def verify(self):
-        for blob, content in self.blobs.items():
-            assert self.stage.insist(self.person, lambda blob=blob: self.person.read(blob)) == content
-        for blob in self.gone:
-            code, _, _ = outcome(lambda blob=blob: self.person.read(blob))
+        for (person, blob), content in self.blobs.items():
+            assert self.stage.insist(person, lambda person=person, blob=blob: person.read(blob)) == content
+        for person, blob in self.gone:
+            code, _, _ = outcome(lambda person=person, blob=blob: person.read(blob))
             assert code == grpc.StatusCode.NOT_FOUND, f"{blob} was deleted: {code}"
         if self.verification is not None:
             there = self.ask(f"{VERIFICATION}/GetVerification", user_id=self.person.user_id)

@@ -134,6 +134,8 @@ class World:
                 for row in call:
                     answer = row.frame
                     if answer.HasField("post_refused"):
+                        if answer.post_refused.reason == "OVERLOADED":
+                            return None  # For now: as UNAVAILABLE is for a call.
                         raise Unsaid(answer.post_refused.reason)
                     if answer.HasField("post_accepted"):
                         return answer.post_accepted.number

@@ -1,0 +1,150 @@
+"""kill -9 while an account is erased, again and again: the erasure goes on until nothing of the person can be found."""
+
+import pathlib
+import queue
+import random
+import subprocess
+import time
+
+import pytest
+
+from support import stubs
+from support.installation import VICTIMS, Installation
+from support.media import Uploader
+from support.notices import FLAGS, announce, await_that, inbox, staff
+from support.people import request_id
+from support.rides import Rider
+from support.server import BUILD
+from support.stage import ACCOUNTS, AUDIT, CHAT, PROFILES, SOCIAL, VERIFICATION
+from support.world import Refused, World
+
+SEED = 20_261_126
+HANDLE, NAME, ABOUT = "adaline.harper", "Countess of Nowhere", "plays the glass harp"
+STREET, WISH = "Harfenstrasse 77", "window seat only"
+SAID, REPORTED = "meet me at the old mill", "she stole my harp"
+PAPER = b"a page of my diary " * 500
+TRACES = [text.encode() for text in (HANDLE, NAME, ABOUT, STREET, WISH, SAID, REPORTED)] + [PAPER[:100]]
+POSTS, NOTICES = 400, 20
+# As if a fortnight had passed since the account was closed, a minute since a worker died, a day since contents were let go.
+FORTNIGHT = (
+    "UPDATE octet_timers SET due = 1, scheduled_for = 1 WHERE kind = 'identity.erase'",
+    "UPDATE identity_users SET erases_at = 1 WHERE state = 4",
+)
+MINUTE = "UPDATE octet_timers SET due = 1 WHERE is_leased = 1"
+DAY = "UPDATE octet_blobs SET unreferenced_since = 1 WHERE unreferenced_since IS NOT NULL"
+MOST_KILLS, KILLS = 12, 4
+UNDER_WAY = "SELECT COUNT(*) FROM identity_users WHERE state = 4 AND closed_from IS NULL"
+ERASED = "SELECT COUNT(*) FROM identity_users WHERE state = 5"
+
+
+def live(world):
+    """Somebody leaves something in every module, and closes the account. Others are told nothing that names her: that would
+    stay theirs (docs/guides/erasure.md)."""
+    ada, bob = Uploader(world.channel, HANDLE), Uploader(world.channel, "bob_e")
+
+    def ask(path, **fields):
+        return world.ask(ada, path, **fields)
+
+    profile = ask(f"{PROFILES}/GetProfile", user_id=ada.user_id)
+    ask(f"{PROFILES}/UpdateProfile", etag=profile.etag, display_name=NAME, about=ABOUT)
+    where = {"recipient": NAME, "lines": [STREET], "locality": "Leipzig", "region_code": "DE"}
+    ask(f"{PROFILES}/PutAddress", address=where)
+    ask(f"{PROFILES}/SetPreferences", preferences={"language": "de", "travel_wishes": WISH})
+    ask(f"{SOCIAL}.FollowService/Mute", user_id=bob.user_id)
+    ask(f"{SOCIAL}.ShareService/CreateShareLink", subject_id=bob.user_id)
+    ask(f"{SOCIAL}.ModerationService/ReportContent", target_id=bob.user_id, policy="POLICY_OTHER", text=REPORTED)
+    world.ask(bob, f"{SOCIAL}.FollowService/Follow", target_id=ada.user_id)
+    talk(ada, ask(f"{CHAT}/OpenRoom", kind="ROOM_KIND_SUPPORT").id)
+    ada.send(PAPER)
+    paper = ada.create(PAPER * 2)
+    ada.go_on(paper.id, PAPER * 2)
+    document = {"kind": "VERIFICATION_DOCUMENT_KIND_PASSPORT", "upload_id": paper.id}
+    ask(f"{VERIFICATION}/SubmitVerification", documents=[document])
+    ops = staff(world.channel)
+    for number in range(NOTICES):
+        announce(ops, [ada.user_id], f"News {number}")
+    await_that(lambda: len(inbox(ada)) >= NOTICES, "not all is told")
+    rider = Rider(world.channel, HANDLE, register=False)
+    rider.ride_call("CancelRide", rider.request_ride().id)
+    ask(f"{ACCOUNTS}/CloseAccount")
+    return ada, bob
+
+
+def talk(person, room):
+    """Many posts on one stream."""
+    chat, frames = stubs.module("octet.chat.v1.chat_service_pb2"), stubs.module("octet.chat.v1.frames_pb2")
+    rows = queue.SimpleQueue()
+    rows.put(chat.ChatRequest(room_id=room, frame=frames.ClientFrame(join=frames.Join())))
+    for number in range(POSTS):
+        post = frames.Post(request_id=request_id(), text=f"{SAID} {number}")
+        rows.put(chat.ChatRequest(room_id=room, frame=frames.ClientFrame(post=post)))
+    call, missing = person.stream(f"{CHAT}/Chat", iter(rows.get, None), timeout=60), POSTS
+    while missing:
+        missing -= next(call).frame.HasField("post_accepted")
+    rows.put(None)
+    call.cancel()
+
+
+def is_so(installation, sql):
+    return installation.query(sql) != ["0"]
+
+
+def found(installation, folder):
+    """Which traces are in the engine's files or among the contents."""
+    if installation.postgres is None:
+        files = folder.glob("octet.db*")
+    else:
+        # The log is made of old writes, and is recycled by the server in its own time.
+        files = (pathlib.Path(installation.postgres.folder) / "data/base").rglob("*")
+    files = [*files, *(folder / "blobs").rglob("*"), *(folder / "media-work").rglob("*")]
+    content = b"\0".join(file.read_bytes() for file in files if file.is_file())
+    return [trace for trace in TRACES if trace in content]
+
+
+def rewrite(installation, folder):
+    """Writes the database anew, as the guide to erasure tells operators."""
+    if installation.postgres is not None:
+        installation.postgres.run("VACUUM FULL", database="test1")
+        installation.postgres.run("CHECKPOINT")
+    else:
+        subprocess.run([BUILD / "octetd", "scrub", "--data", folder], check=True, capture_output=True, timeout=120)
+
+
+@pytest.mark.parametrize("engine", VICTIMS)
+def test_an_erasure_that_is_killed_goes_on_to_its_end(tmp_path, engine):
+    rng = random.Random(SEED)
+    installation = Installation(tmp_path, engine, *FLAGS)
+    world = World(installation.channel, SEED)
+    ada, bob = live(world)
+    if installation.postgres is not None:
+        installation.postgres.run("CHECKPOINT")
+    assert {PAPER[:100], SAID.encode(), ABOUT.encode()} <= set(found(installation, tmp_path))
+    installation.kill(world, "server", FORTNIGHT)
+    killed_amid = 0
+    for _ in range(MOST_KILLS):
+        await_that(lambda: is_so(installation, UNDER_WAY) or is_so(installation, ERASED), "nobody erases")
+        if is_so(installation, ERASED) or killed_amid == KILLS:
+            break
+        time.sleep(rng.uniform(0, 0.01))
+        installation.kill(world, "server", (MINUTE,))
+        killed_amid += 1
+    assert killed_amid > 0, "it was over before it could be killed"
+    print(f"{engine}: killed {killed_amid} times amid the erasure")
+    await_that(lambda: is_so(installation, ERASED), "it does not come to its end")
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        world.ask(bob, f"{PROFILES}/GetProfile", user_id=ada.user_id)
+    installation.kill(world, "server", (MINUTE, DAY))
+    leftovers = "SELECT COUNT(*) FROM octet_timers WHERE kind = 'identity.erase'"
+    await_that(lambda: not is_so(installation, leftovers), "the job does not end")
+    await_that(lambda: not is_so(installation, "SELECT COUNT(*) FROM octet_blobs"), "contents are kept")
+    ops = Uploader(world.channel, "demo_ops", "octet-demo-2026", register=False)
+    world.ask(ops, f"{AUDIT}/VerifyChain")
+    broken = [report for report in world.ask(ops, f"{AUDIT}/CheckInvariants").invariants if report.violations]
+    assert broken == []
+    assert len(world.ask(ops, f"{AUDIT}/ListRecords", filter={"action": "account.erased"}).records) == 1
+    installation.channel.close()
+    assert installation.server.stop() == 0
+    rewrite(installation, tmp_path)
+    assert found(installation, tmp_path) == []
+    if installation.postgres is not None:
+        installation.postgres.stop()
