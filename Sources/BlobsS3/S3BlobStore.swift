@@ -6,7 +6,7 @@ internal import Curl
 /// Blobs in a bucket of S3 or of a server that speaks its protocol.
 ///
 ///     blobs/UPLOAD      contents; the hash is in the database, since it is not known when a large one begins
-///     uploads/UPLOAD    how far a large upload is
+///     uploads/UPLOAD.…  how far a large upload is, by each of its writers
 ///     mark              which database it belongs to
 ///
 /// What is smaller than a part is sent when it is placed. Larger contents are multipart uploads, durable part by part;
@@ -15,6 +15,7 @@ internal import Curl
 public final class S3BlobStore: BlobStore {
   let client: S3Client
   let limits: BlobLimits
+  let random: any RandomSource
   let uploads = OpenUploads<S3Upload>()
   /// Hashing takes a processor and has no place on an event loop.
   private let pool: BlockingPool
@@ -25,19 +26,18 @@ public final class S3BlobStore: BlobStore {
     _ options: S3Options, limits: BlobLimits = BlobLimits(), clock: any WallClock, random: any RandomSource
   ) throws(BlobError) {
     client = try S3Client(options, clock: clock, random: random)
+    self.random = random
     self.limits = limits
     pool = BlockingPool(name: "s3-hash", threads: limits.threads, waiting: limits.waitingCalls)
   }
 
   static func blobName(_ id: UploadID) -> String { blobs + id.text }
-  static func recordName(_ id: UploadID) -> String { records + id.text }
   private static let markName = "mark"
   private static let blobs = "blobs/"
-  private static let records = "uploads/"
 
   public func upload(_ id: UploadID) async throws -> any BlobUpload {
     uploads.take(id)?.end(.superseded)
-    let upload = S3Upload(id, record: try await record(id), store: self)
+    let upload = S3Upload(id, base: try await newest(id), store: self)
     // Whoever came meanwhile is earlier.
     uploads.take(id)?.end(.superseded)
     uploads.insert(upload)
@@ -46,12 +46,7 @@ public final class S3BlobStore: BlobStore {
 
   public func discard(_ id: UploadID) async throws {
     uploads.take(id)?.end(.unknownUpload)
-    guard let record = try await record(id) else { return }
-    _ = try await client.send(
-      S3Client.Call(
-        operation: "discard", method: "DELETE", key: Self.blobName(id), query: [("uploadId", record.multipart)],
-        answers: [404]))
-    try await delete(Self.recordName(id))
+    try await forget(id)
   }
 
   public func size(_ key: BlobKey) async throws -> UInt64? {
@@ -97,7 +92,7 @@ public final class S3BlobStore: BlobStore {
     let document = S3Document(response.body)
     let entries = document.elements("Contents").compactMap { object -> BlobPage.Entry? in
       guard let name = object.first("Key"), name.hasPrefix(prefix),
-        let id = UploadID(String(name.dropFirst(prefix.count)))
+        let id = Self.upload(ofRecord: name.dropFirst(prefix.count))
       else { return nil }
       guard folder == Self.blobs else { return .upload(id) }
       return object.first("Size").flatMap { UInt64($0) }.map { .placed(id, blob: nil, size: $0) }
@@ -160,17 +155,5 @@ public final class S3BlobStore: BlobStore {
     } catch QueueRefusal.closed {
       throw BlobError(.closed, operation: "hash", message: "the store is closed")
     }
-  }
-
-  private func record(_ id: UploadID) async throws -> S3UploadRecord? {
-    let response = try await client.send(
-      S3Client.Call(
-        operation: "upload", method: "GET", key: Self.recordName(id), answerBytes: S3Limits.recordBytes, answers: [404])
-    )
-    if response.status == 404 { return nil }
-    guard let record = S3UploadRecord(response.body) else {
-      throw BlobError(.ioFailure, operation: "upload", message: "the record of the upload is not one")
-    }
-    return record
   }
 }

@@ -16,6 +16,12 @@ final class S3Upload: BlobUpload {
   }
 
   private struct Open {
+    /// What there was when this writer began; nil if there was no whole part.
+    let base: S3BlobStore.Found?
+    /// The name of this writer's record, from its first part on.
+    var name: String?
+    /// The number of its next part.
+    var nextNumber = 1
     /// What is durable; nil until there is a whole part.
     var record: S3UploadRecord?
     /// What came after it.
@@ -25,6 +31,11 @@ final class S3Upload: BlobUpload {
     var hash: SHA256
     var durable: UInt64 { record?.offset ?? 0 }
     var offset: UInt64 { durable + UInt64(tailBytes) }
+
+    init(base: S3BlobStore.Found?) {
+      (self.base, record) = (base, base?.record)
+      hash = base?.record.hash ?? SHA256()
+    }
 
     mutating func append(_ piece: [UInt8]) {
       tail.append(piece)
@@ -37,10 +48,10 @@ final class S3Upload: BlobUpload {
     }
   }
 
-  init(_ id: UploadID, record: S3UploadRecord?, store: S3BlobStore) {
+  init(_ id: UploadID, base: S3BlobStore.Found?, store: S3BlobStore) {
     self.id = id
     self.store = store
-    state = Locked(.open(Open(record: record, hash: record?.hash ?? SHA256())))
+    state = Locked(.open(Open(base: base)))
   }
 
   deinit {
@@ -96,7 +107,7 @@ final class S3Upload: BlobUpload {
         let size = open.offset
         if open.tailBytes > 0 { try await sendPart(&open) }
         if let record = open.record { try await complete(record, size: size, key) }
-        try await store.delete(S3BlobStore.recordName(id))
+        try await store.forget(id)
       }
     }
     end(.closed)
@@ -115,37 +126,53 @@ final class S3Upload: BlobUpload {
 
   /// Sends the tail as a part and notes it.
   private func sendPart(_ open: inout Open) async throws {
+    let name = try await claimed(&open)
     var record: S3UploadRecord
-    if let known = open.record { record = known } else { record = try await begin() }
+    if let known = open.record { record = known } else { record = try await begin(name) }
+    guard open.nextNumber <= S3Limits.parts else {
+      throw BlobError(.tooLarge, operation: "append", message: "more than \(S3Limits.parts) parts")
+    }
     let response = try await store.put(
       "append", S3BlobStore.blobName(id),
-      query: [("partNumber", String(record.tags.count + 1)), ("uploadId", record.multipart)], Array(open.tail.joined()))
+      query: [("partNumber", String(open.nextNumber)), ("uploadId", record.multipart)], Array(open.tail.joined()))
     if response.status == 404 { throw Self.unknownUpload }
     guard let tag = response.headers["etag"], !tag.contains("\n") else {
       throw BlobError(.unavailable, operation: "append", message: "the part has no tag")
     }
-    record.tags.append(tag)
+    record.parts.append(S3UploadRecord.Part(number: open.nextNumber, tag: tag))
     record.offset += UInt64(open.tailBytes)
     record.hash = open.hash
-    _ = try await store.put("append", S3BlobStore.recordName(id), record.bytes)
+    _ = try await store.put("append", name, record.bytes)
+    try await store.confirm(id, name)
+    open.nextNumber += 1
     open.settle(record)
   }
 
+  /// The name of this writer's record; claimed before its first part.
+  private func claimed(_ open: inout Open) async throws -> String {
+    if let name = open.name { return name }
+    let (name, skipped) = try await store.claim(id, base: open.base)
+    open.name = name
+    // Without a record to go on from, this writer begins a multipart upload of its own.
+    open.nextNumber = open.base.map { ($0.record.parts.last?.number ?? 0) + skipped + 1 } ?? 1
+    return name
+  }
+
   /// Begins the multipart upload, and notes that before anything is sent, so that it can be found and ended.
-  private func begin() async throws -> S3UploadRecord {
+  private func begin(_ name: String) async throws -> S3UploadRecord {
     let response = try await store.client.send(
       S3Client.Call(operation: "append", method: "POST", key: S3BlobStore.blobName(id), query: [("uploads", "")]))
     guard let multipart = S3Document(response.body).first("UploadId"), !multipart.contains("\n") else {
       throw BlobError(.unavailable, operation: "append", message: "the upload has no id")
     }
     let record = S3UploadRecord(multipart: multipart)
-    _ = try await store.put("append", S3BlobStore.recordName(id), record.bytes)
+    _ = try await store.put("append", name, record.bytes)
     return record
   }
 
   private func complete(_ record: S3UploadRecord, size: UInt64, _ key: BlobKey) async throws {
-    let parts = record.tags.enumerated().map { number, tag in
-      "<Part><PartNumber>\(number + 1)</PartNumber><ETag>\(S3Document.encoded(tag))</ETag></Part>"
+    let parts = record.parts.map { part in
+      "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(S3Document.encoded(part.tag))</ETag></Part>"
     }
     let body = Array("<CompleteMultipartUpload>\(parts.joined())</CompleteMultipartUpload>".utf8)
     let response = try await store.client.send(

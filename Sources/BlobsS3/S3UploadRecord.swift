@@ -1,23 +1,31 @@
 internal import Blobs
 internal import Cryptography
 
-/// How far a large upload is durable: an object of its own beside the parts, replaced after each of them.
-struct S3UploadRecord: Sendable {
+/// How far a large upload is durable: an object beside the parts, one for each writer, replaced after each part.
+struct S3UploadRecord: Sendable, Equatable {
+  /// A part that S3 has taken. Numbers rise, and may have gaps.
+  struct Part: Sendable, Equatable {
+    var number: Int
+    /// What S3 called it.
+    var tag: String
+  }
+
   /// What S3 calls the upload.
   var multipart: String
   var offset: UInt64 = 0
   var hash = SHA256()
-  /// What S3 called the parts. An upload that two nodes wrote at once cannot be completed with the other's parts.
-  var tags: [String] = []
+  var parts: [Part] = []
 
-  private static let version = "octet-upload-1"
+  private static let version = "octet-upload-2"
 
   init(multipart: String) {
     self.multipart = multipart
   }
 
   var bytes: [UInt8] {
-    let lines = [Self.version, multipart, String(offset), HexText.text(hash.storedState)] + tags
+    let lines =
+      [Self.version, multipart, String(offset), HexText.text(hash.storedState)]
+      + parts.map { "\($0.number) \($0.tag)" }
     return Array(lines.joined(separator: "\n").utf8)
   }
 
@@ -29,6 +37,12 @@ struct S3UploadRecord: Sendable {
     multipart = String(lines[1])
     self.offset = offset
     self.hash = hash
-    tags = lines.dropFirst(4).map(String.init)
+    for line in lines.dropFirst(4) {
+      let words = line.split(separator: " ", maxSplits: 1)
+      guard words.count == 2, let number = Int(words[0]) else { return nil }
+      parts.append(Part(number: number, tag: String(words[1])))
+    }
   }
+
+  static func == (a: S3UploadRecord, b: S3UploadRecord) -> Bool { a.bytes == b.bytes }
 }
