@@ -151,6 +151,17 @@ private final class Shelf: PersonalRecords {
     await house.close()
   }
 
+  @Test func `a clock that steps back puts the erasure off, and does not lose it`() async throws {
+    let house = try await House.open()
+    try await house.signIn("ada").client.closeAccount()
+    try await house.execute("UPDATE identity_users SET erases_at = erases_at + 5000000000 WHERE state = 4", [])
+    try await house.advance(by: Self.fortnight)
+    #expect(try await house.count("SELECT COUNT(*) FROM identity_users WHERE state = 5") == 0)
+    try await house.advance(by: .seconds(5))
+    #expect(try await house.count("SELECT COUNT(*) FROM identity_users WHERE state = 5") == 1)
+    await house.close()
+  }
+
   @Test func `an erasure that fails half way goes on later, and no login comes between`() async throws {
     let house = try await House.open()
     let shelf = Shelf()

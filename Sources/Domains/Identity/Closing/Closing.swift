@@ -88,7 +88,12 @@ struct Closing: Sendable {
     try await job.write { [self] writer in
       guard let row = try UserRow.findForUpdate(user, in: writer) else { return false }
       if row.state == .erased { return true }
-      guard row.state == .closing, let erasesAt = row.erasesAt, erasesAt <= kit.clock.now() else { return false }
+      guard row.state == .closing, let erasesAt = row.erasesAt else { return false }
+      guard erasesAt <= kit.clock.now() else {
+        // The clock has stepped back since the lease: the job must not end with nothing done.
+        try core.timers.set(Self.job, key: job.timer.key, due: erasesAt, in: writer)
+        return false
+      }
       if try blockers(of: user, in: writer).isEmpty {
         // From here on nothing gives it back: a part may be gone.
         try writer.execute("UPDATE identity_users SET closed_from = NULL WHERE id = $1", user)
