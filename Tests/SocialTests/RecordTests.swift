@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import PostgreSQLServer
 import SocialAPI
 import Storage
 import Testing
@@ -99,9 +100,40 @@ import Testing
     #expect(broken[1].violations == [ada.text] && broken[2].violations == [comment.id])
     await world.close()
   }
+
+  @Test func `the audit names what breaks the rules of moderators and reviews`() async throws {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let moe = try await world.user("moe_", roles: ["moderator"])
+    let may = try await world.user("may_", roles: ["moderator"])
+    let comment = try await bob.comment("buy!", on: world.thing(of: ada))
+    let report = try await ada.report(comment.id)
+    try await moe.decide(report.id, .take)
+    try await moe.decide(report.id, .act, .remove)
+    _ = try await bob.appeal(report.id)
+    try await may.decideAppeal(report.id, .uphold)
+    #expect(try await world.broken().isEmpty)
+    for damage in [
+      "UPDATE social_decisions SET author_id = 7 WHERE appealed_id IS NULL OR appealed_id IS NOT NULL",
+      "UPDATE social_decisions SET verdict = 5 WHERE verdict = 4",
+      "DELETE FROM social_decisions WHERE appealed_id IS NULL",
+    ] {
+      #expect(try await world.broken(by: damage) == [11], "\(damage)")
+    }
+    #expect(try await world.broken(by: "UPDATE social_comments SET state = 4") == [7])
+    await world.close()
+  }
 }
 
 extension World {
+  /// The numbers of the invariants that a statement breaks; what it does is taken back.
+  func broken(by sql: String) async throws -> Set<Int> {
+    return try await database.takenBack { writer in
+      try writer.execute(sql)
+      return Set(try SocialAudit(reader: writer).reports().filter { !$0.holds }.map(\.number))
+    }
+  }
+
   /// The records of a user: the name of each one's kind, and its JSON.
   func exported(_ user: Somebody) async throws -> [String] {
     let records = try #require(social.personalRecords)

@@ -72,7 +72,9 @@ public struct AdminDomain: Domain {
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await kit.database.read { try AdminAudit(reader: $0).reports() }
+    try await kit.database.read { [admissions] reader in
+      try AdminAudit(reader: reader).reports() + QueueAudit(queue: admissions, reader: reader).reports()
+    }
   }
 
   /// Loads the flags, and follows what other nodes put.

@@ -20,5 +20,18 @@ public struct JobsDomain: Domain {
     handlers = JobHandlers(kit: kit, timers: timers, pause: pause)
   }
 
+  /// Looks whether each job that lives can end: invariant 10, as far as rows can show it.
+  public func checkInvariants() async throws -> [InvariantCheck] {
+    let timers = handlers.timers
+    return try await handlers.kit.database.read { reader in
+      [
+        InvariantCheck(
+          number: 10, statement: "a job that lives can end: its kind is done, it has attempts left, its lease runs out",
+          rowsChecked: try reader.first("SELECT COUNT(*) FROM octet_timers") { $0[0] } ?? 0,
+          violations: try timers.endless(limit: InvariantCheck.shownLimit, in: reader))
+      ]
+    }
+  }
+
   public func register(in registry: inout ServiceRegistry) { handlers.register(in: &registry) }
 }

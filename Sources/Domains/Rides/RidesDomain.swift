@@ -95,6 +95,11 @@ public final class RidesDomain: Domain {
 
   public var personalRecords: (any PersonalRecords)? { RidesRecords(core: core) }
 
+  /// Checks the invariants of rides on one snapshot.
+  public func checkInvariants() async throws -> [InvariantCheck] {
+    try await core.kit.database.read { try $0.checkInvariants() }
+  }
+
   /// Registers the services of the domain.
   public func register(in registry: inout ServiceRegistry) {
     DriverHandlers(core: core).register(in: &registry)

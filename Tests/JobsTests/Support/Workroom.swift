@@ -17,6 +17,7 @@ final class Workroom: Sendable {
   let doors = OpenDoors()
   /// Ends the pause of a watch.
   let mayLook = ParkingSpot()
+  let jobs: JobsDomain
   private let kit: Kit
   private let transport: InProcessTransport
 
@@ -34,7 +35,8 @@ final class Workroom: Sendable {
       authority: doors, log: Log(level: .error))
     var registry = ServiceRegistry()
     let mayLook = mayLook
-    JobsDomain(kit: kit, timers: timers, pause: { _ in try await mayLook.park() }).register(in: &registry)
+    jobs = JobsDomain(kit: kit, timers: timers, pause: { _ in try await mayLook.park() })
+    jobs.register(in: &registry)
     let access = AccessInterceptor(authority: doors, keys: kit.keys, clock: clock)
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
   }

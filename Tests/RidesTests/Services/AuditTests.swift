@@ -1,4 +1,5 @@
 import Base
+import DomainKit
 import OctetTypes
 import RPC
 import Refusals
@@ -25,6 +26,9 @@ struct AuditTests {
     let found = try await world.violations()
     #expect(found.map(\.number) == [number])
     #expect(found.first?.examples == [ride.id])
+    // The audit of all domains says the same.
+    let checks = try await world.rides.checkInvariants().filter { !$0.holds }
+    #expect(checks.map(\.number) == [Int(number)] && checks.first?.violations == [ride.id])
   }
 
   @Test(

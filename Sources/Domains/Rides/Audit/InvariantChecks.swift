@@ -1,11 +1,9 @@
 import Base
+import DomainKit
 import OctetTypes
 import ProtobufRuntime
 import RidesAPI
 import Storage
-
-/// As it goes over the wire, where the kit's has the same name.
-typealias InvariantReport = RidesAPI.InvariantReport
 
 extension Reader {
   /// How many events of rides there are: each change of a ride raises its version, and is one event.
@@ -14,26 +12,26 @@ extension Reader {
   }
 
   /// Checks what the stored rides can show of the invariants of rides.
-  func checkInvariants() throws -> [InvariantReport] {
+  func checkInvariants() throws -> [InvariantCheck] {
     let rides: Int64 = try first("SELECT COUNT(*) FROM rides_rides") { $0[0] } ?? 0
     let receipts = try checkReceipts()
     return [
-      InvariantReport(
+      InvariantCheck(
         1, "a rider has one live ride at most, a driver one live journey, a ride one accepted offer", checked: rides,
         violations: try manyLiveRides()),
-      InvariantReport(
+      InvariantCheck(
         2, "the driver of a ride is that of its accepted offer, and is EN_ROUTE or ON_TRIP with it", checked: rides,
         violations: try driversElsewhere()),
-      InvariantReport(
+      InvariantCheck(
         5, "the lines of a receipt sum to its total, and computing it again gives the same bytes",
         checked: receipts.checked, violations: receipts.wrong),
-      InvariantReport(
+      InvariantCheck(
         6, "cash + due = total, and total = earnings + commission + tax + tolls", checked: receipts.checked,
         violations: try receipts.unbalanced + wrongPayments()),
-      InvariantReport(
+      InvariantCheck(
         7, "no hold of a finished ride is unresolved: there is none, as all rides are paid in cash", checked: rides,
         violations: try ids("SELECT id FROM rides_rides WHERE method <> 1 ORDER BY id")),
-      InvariantReport(
+      InvariantCheck(
         8, "the PIN of a ride is tried five times at most", checked: rides,
         violations: try ids("SELECT id FROM rides_rides WHERE pin_tries > 5 ORDER BY id")),
     ]
@@ -109,16 +107,21 @@ extension Reader {
   }
 }
 
-extension InvariantReport {
-  /// How many ids of violations are named.
-  private static let exampleLimit = 20
+extension InvariantCheck {
+  fileprivate init(_ number: Int, _ statement: String, checked: Int64, violations found: [Identifier]) {
+    self.init(
+      number: number, statement: statement, rowsChecked: Int(checked),
+      violations: found.map { $0.text(kind: IDKind.ride) })
+  }
+}
 
-  fileprivate init(_ number: Int32, _ statement: String, checked: Int64, violations found: [Identifier]) {
-    self = InvariantReport()
-    self.number = number
-    self.statement = statement
-    rowsChecked = checked
-    violations_ = Int64(found.count)
-    examples = found.prefix(Self.exampleLimit).map { $0.text(kind: IDKind.ride) }
+extension InvariantReport {
+  init(_ check: InvariantCheck) {
+    self.init()
+    number = Int32(check.number)
+    statement = check.statement
+    rowsChecked = Int64(check.rowsChecked)
+    violations_ = Int64(check.violationCount)
+    examples = check.violations
   }
 }

@@ -16,7 +16,7 @@ struct AuditHandlers: AuditService {
       var response = CheckInvariantsResponse()
       response.checkedAt = Timestamp(core.now)
       response.snapshotSequence = try reader.rideEvents()
-      response.invariants = try reader.checkInvariants()
+      response.invariants = try reader.checkInvariants().map { InvariantReport($0) }
       return response
     }
   }
