@@ -9,6 +9,7 @@ from support.paths import ROOT
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     spec = importlib.util.spec_from_file_location("house_rules", ROOT / "scripts" / "house_rules.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
