@@ -39,14 +39,17 @@ struct RoundTrip {
     }
   }
 
+  /// Random trees may have more elements than a server takes.
+  private static let limits = DecodeLimits(elements: 10_000_000)
+
   private static func perform(
     _ operation: UInt8, _ type: any Message.Type, _ payload: [UInt8], _ codec: JSONCodec
   ) throws -> [UInt8] {
     switch operation {
-    case UInt8(ascii: "w"): return try type.init(decoding: payload).encoded()
+    case UInt8(ascii: "w"): return try type.init(decoding: payload, limits: Self.limits).encoded()
     case UInt8(ascii: "j"): return try codec.json(fromWire: payload, type: type.fullName)
     case UInt8(ascii: "p"): return try codec.wire(fromJSON: payload, type: type.fullName)
-    case UInt8(ascii: "d"): return Array(try type.init(decoding: payload).debugDescription.utf8)
+    case UInt8(ascii: "d"): return Array(try type.init(decoding: payload, limits: Self.limits).debugDescription.utf8)
     default: throw Failure.unknownOperation
     }
   }
