@@ -15,8 +15,8 @@ struct RoomSubject: SubjectKind {
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
-    guard let caller, let room = try RoomRow.find(id, in: reader) else { return false }
-    return try rooms.mayRead(room, caller, in: reader)
+    guard let caller else { return false }
+    return try rooms.mayRead(RoomRow.find(id, in: reader), caller, in: reader)
   }
 }
 
@@ -33,10 +33,11 @@ struct MessageSubject: SubjectKind {
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
-    guard let caller, let message = try MessageRow.find(id, in: reader), message.isShown,
-      let room = try RoomRow.find(message.room, in: reader)
-    else { return false }
-    return try rooms.mayRead(room, caller, in: reader)
+    guard let caller else { return false }
+    let message = try MessageRow.find(id, in: reader)
+    // A message's id is no room's.
+    let mayRead = try rooms.mayRead(RoomRow.find(message?.room ?? id, in: reader), caller, in: reader)
+    return mayRead && message?.isShown == true
   }
 
   func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool {

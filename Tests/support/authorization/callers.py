@@ -121,8 +121,9 @@ class Callers:
 
     def _lapsed(self, name):
         """Somebody whose role has ended."""
+        user = self._registered(name)
         end = timestamps.Timestamp(seconds=int(time.time()) + 5)
-        grant(self.admin, self._registered(name), "support", expire_time=end)
+        grant(self.admin, user, "support", expire_time=end)
         person = Citizen(self.channel, self._handle(name), register=False)
         path = "octet.chat.v1.ChatService/TakeRoom"
         request = make_request(path, {"room_id": "room_0000000000000"})

@@ -1,7 +1,7 @@
 """People: accounts, sessions, profiles, roles, machines, verifications."""
 
 from ..people import PASSWORD
-from .answers import DENIED
+from .answers import DENIED, FAILED_PRECONDITION, NOT_FOUND
 from .callers import STAFF
 from .rows import Service
 
@@ -71,6 +71,9 @@ verifications(
     "SubmitVerification",
     "complete_upload",
     fields=lambda w, upload: {"documents": [w.verification_document(upload)]},
+    owner="lapsed",
+    # Whoever has one that waits is told so, whatever is handed in.
+    refusals=(NOT_FOUND, FAILED_PRECONDITION),
 )
 verifications("GetVerification", "verified_user", "user_id")
 verifications("ReviewVerification", "verification", "verification_id",

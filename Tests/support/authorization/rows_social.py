@@ -111,6 +111,12 @@ rooms("ListRooms", fields=lambda w: {"waiting": True}, is_for="support", refusal
 rooms("ListMessages", "room", "room_id")
 rooms("MarkRoomRead", "room", "room_id", fields=lambda w: {"number": 1}, knowers=("support", "machine"))
 rooms("TakeRoom", "room", "room_id")
+# A ride's room is that of its two sides alone, by whichever way.
+for method, fields in {
+    "Chat": {"frame": {"join": {}}}, "ListMessages": {}, "MarkRoomRead": {"number": 1}, "CloseRoom": {}
+}.items():  # fmt: skip
+    rooms(method, "ride_room", "room_id", fields=lambda w, fields=fields: fields, owner="", is_proved=False,
+          knowers=("owner", "driver"))  # fmt: skip
 rooms("CloseRoom", "room", "room_id")
 
 notices = Service("octet.notify.v1.NotificationService")

@@ -6,6 +6,8 @@ import Storage
 /// What somebody may do in a room, judged in the transaction that does it.
 struct RoomGate: Sendable {
   static let support = "support"
+  /// The id of no room.
+  private static let absent = Identifier(rawValue: 0)
 
   let kit: Kit
   let access: RoomAccess
@@ -13,7 +15,13 @@ struct RoomGate: Sendable {
 
   /// Whether the caller may read. What else than members decides it can change without an event in the room, so it is
   /// asked before each push.
-  func mayRead(_ room: RoomRow, in reader: any Reader) throws -> Bool {
+  /// - Parameter room: nil if there is none. It takes as long to say so as that somebody is not a member, so that the time
+  ///   of an answer does not tell what is there.
+  func mayRead(_ room: RoomRow?, in reader: any Reader) throws -> Bool {
+    guard let room else {
+      _ = try MemberRow.isPresent(caller.user, in: Self.absent, reader)
+      return false
+    }
     switch access {
     case .visitor: return true
     case .member: return try isMember(of: room, in: reader)
@@ -21,7 +29,11 @@ struct RoomGate: Sendable {
     }
     switch room.kind {
     case .ride: return try isMember(of: room, in: reader)
-    case .support: return try room.owner == caller.user || isSupport(in: reader)
+    case .support:
+      if room.owner == caller.user { return true }
+      // Of no consequence but for the time that it takes.
+      _ = try isMember(of: room, in: reader)
+      return try isSupport(in: reader)
     case .live, .thread:
       guard let subject = SubjectID(parsing: room.subject) else { return false }
       return try kit.subjects.isVisible(subject, to: caller, in: reader)

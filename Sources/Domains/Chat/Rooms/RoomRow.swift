@@ -58,10 +58,13 @@ struct RoomRow: Sendable {
   /// that has one order.
   /// - Throws: `KitError.notFound`.
   static func lock(_ room: Identifier, in writer: any Writer) throws -> RoomRow {
-    let row = try writer.firstForUpdate(
-      "SELECT \(columns) FROM chat_rooms WHERE id = $1", room, make: RoomRow.init)
-    guard let row else { throw KitError.notFound("room") }
+    guard let row = try held(room, in: writer) else { throw KitError.notFound("room") }
     return row
+  }
+
+  /// As `lock`; nil if there is no such room.
+  static func held(_ room: Identifier, in writer: any Writer) throws -> RoomRow? {
+    try writer.firstForUpdate("SELECT \(columns) FROM chat_rooms WHERE id = $1", room, make: RoomRow.init)
   }
 
   /// The newest room of a kind about a subject.

@@ -70,9 +70,8 @@ struct Conversation: Sendable {
   private func enter(_ join: Join, _ presence: Presence) async throws -> (Snapshot, TopicSubscription) {
     let topic = RoomRow.topic(of: room)
     let (snapshot, token, live) = try await kit.hub.watch(topic) { reader in
-      guard let row = try RoomRow.find(room, in: reader), try gate.mayRead(row, in: reader) else {
-        throw KitError.notFound("room")
-      }
+      let row = try RoomRow.find(room, in: reader)
+      guard try gate.mayRead(row, in: reader), let row else { throw KitError.notFound("room") }
       let tail =
         join.resumeToken.isEmpty ? try MessageRow.list(room, limit: rooms.limits.tail, in: reader) : []
       return Snapshot(
@@ -117,7 +116,7 @@ struct Conversation: Sendable {
 
   private func confirmReading() async throws {
     let mayRead = try await kit.database.read { reader in
-      try RoomRow.find(room, in: reader).map { try gate.mayRead($0, in: reader) } ?? false
+      try gate.mayRead(RoomRow.find(room, in: reader), in: reader)
     }
     guard mayRead else { throw KitError.notFound("room") }
   }

@@ -64,10 +64,10 @@ struct CredentialHandlers: CredentialService {
     let caller = try context.requireCaller()
     let id = try Identifier(request.credentialID, kind: IDKind.credential, field: "credential_id")
     return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
-      guard let row = try CredentialRow.findForUpdate(id, in: writer) else { throw KitError.notFound("credential") }
+      let found = try CredentialRow.findForUpdate(id, in: writer)
       let grants = try GrantRow.all(of: id, in: writer)
-      let mayTake = try grants.contains { try core.mayGive($0.role, on: $0.resource, caller, in: writer) }
-      guard mayTake || row.owner == caller.user else { throw KitError.notFound("credential") }
+      let mayTake = try core.mayGive(anyOf: grants, caller, in: writer)
+      guard let row = found, mayTake || row.owner == caller.user else { throw KitError.notFound("credential") }
       try core.requireFreshProof(standing)
       try core.credentials.revoke(row, by: caller.actor, in: writer)
       guard let revoked = try CredentialRow.find(id, in: writer) else {

@@ -18,11 +18,12 @@ extension MediaCore {
   /// - Parameter subject: through which of them; empty for any.
   /// - Throws: `KitError.notFound` also for what the caller may not see.
   func see(_ id: Identifier, by caller: Caller, through subject: String, in reader: any Reader) throws -> BlobSight {
-    guard let row = try BlobRow.find(id, in: reader) else { throw KitError.notFound("blob") }
+    // All is asked of what is not there as well: the time of an answer must not tell what is.
+    let row = try BlobRow.find(id, in: reader)
     let holding: Identifier? = try reader.first(
       "SELECT id FROM media_holdings WHERE blob_id = $1 AND user_id = $2", id, caller.user
     ) { $0[0] }
-    if let holding { return BlobSight(row: row, isOwner: true, share: holding) }
+    if let row, let holding { return BlobSight(row: row, isOwner: true, share: holding) }
     let uses: [(String, Identifier)] =
       subject.isEmpty
       ? try reader.rows(
@@ -33,7 +34,7 @@ extension MediaCore {
         ($0[0], $0[1])
       }
     for (subject, share) in uses {
-      guard let subject = SubjectID(parsing: subject) else { continue }
+      guard let row, let subject = SubjectID(parsing: subject) else { continue }
       if try kit.subjects.isVisible(subject, to: caller, in: reader) {
         return BlobSight(row: row, isOwner: false, share: share)
       }

@@ -52,10 +52,11 @@ extension MediaCore {
 
   /// The blob, whose shares nobody else changes before the commit.
   func lockShares(_ id: Identifier, in writer: any Writer) throws -> BlobRow? {
-    guard let row = try BlobRow.find(id, in: writer) else { return nil }
+    let row = try BlobRow.find(id, in: writer)
+    // Without a row as well: the time of an answer must not tell what is there.
     let isThere: Bool? = try writer.firstForUpdate(
-      "SELECT 1 FROM media_contents WHERE content = $1 AND kind = $2 AND blob_id = $3", row.content, row.kind.rawValue,
-      id
+      "SELECT 1 FROM media_contents WHERE content = $1 AND kind = $2 AND blob_id = $3", row?.content,
+      row?.kind.rawValue, id
     ) { _ in true }
     return isThere == nil ? nil : row
   }
@@ -64,9 +65,9 @@ extension MediaCore {
   /// - Returns: whether there was one.
   @discardableResult
   func removeHolding(_ id: Identifier, of user: Identifier, in writer: any Writer) throws -> Bool {
-    guard let row = try lockShares(id, in: writer),
-      try writer.execute("DELETE FROM media_holdings WHERE blob_id = $1 AND user_id = $2", id, user) == 1
-    else { return false }
+    let row = try lockShares(id, in: writer)
+    let isRemoved = try writer.execute("DELETE FROM media_holdings WHERE blob_id = $1 AND user_id = $2", id, user) == 1
+    guard let row, isRemoved else { return false }
     try kit.blobs.references.remove(row.content, by: ContentOwner.holding(id, user), in: writer)
     try removeIfUnshared(row, in: writer)
     return true

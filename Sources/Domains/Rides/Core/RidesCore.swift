@@ -70,16 +70,17 @@ extension RidesCore {
   /// A ride that the user drives now or drove, held by this transaction.
   /// - Throws: `KitError.notFound` for a user who does not.
   func rideForUpdate(_ id: Identifier, drivenBy user: Identifier, in writer: any Writer) throws -> RideRecord {
-    guard let ride = try writer.rideForUpdate(id), let driver = try writer.driver(ofUser: user),
-      ride.driverID == driver.id
-    else { throw KitError.notFound("ride") }
+    let ride = try writer.rideForUpdate(id)
+    // Asked in any case: the time that it takes must not tell whether there is a ride.
+    let driver = try writer.driver(ofUser: user)
+    guard let ride, let driver, ride.driverID == driver.id else { throw KitError.notFound("ride") }
     return ride
   }
 
-  /// On which side of a ride a user is; nil for a stranger.
-  func side(of user: Identifier, on ride: RideRecord, in reader: any Reader) throws -> RideSide? {
-    if ride.riderID == user { return .rider }
-    guard let driverID = ride.driverID, try reader.driver(ofUser: user)?.id == driverID else { return nil }
+  /// On which side of a ride a user is; nil for a stranger. Without a ride, or a driver of it, it takes as long.
+  func side(of user: Identifier, on ride: RideRecord?, in reader: any Reader) throws -> RideSide? {
+    if let ride, ride.riderID == user { return .rider }
+    guard let driver = try reader.driver(ofUser: user), ride?.driverID == driver.id else { return nil }
     return .driver
   }
 
@@ -88,13 +89,14 @@ extension RidesCore {
   func visibleRide(
     _ id: Identifier, to caller: Caller, roles: [String], in reader: any Reader
   ) throws -> RideRecord {
-    guard let ride = try reader.ride(id), try maySee(ride, caller, roles: roles, in: reader)
-    else { throw KitError.notFound("ride") }
+    let ride = try reader.ride(id)
+    guard try maySee(ride, caller, roles: roles, in: reader), let ride else { throw KitError.notFound("ride") }
     return ride
   }
 
-  /// Whether the caller is a party to a ride, or may see it as staff.
-  func maySee(_ ride: RideRecord, _ caller: Caller, roles: [String], in reader: any Reader) throws -> Bool {
+  /// Whether the caller is a party to a ride, or may see it as staff. A ride that is not there is asked about as well, so
+  /// that the time of an answer tells nothing.
+  func maySee(_ ride: RideRecord?, _ caller: Caller, roles: [String], in reader: any Reader) throws -> Bool {
     try caller.roles.holds(anyOf: roles) || side(of: caller.user, on: ride, in: reader) != nil
   }
 }

@@ -20,7 +20,7 @@ struct RideSubject: SubjectKind {
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
-    guard let caller, let ride = try reader.ride(id) else { return false }
-    return try core.maySee(ride, caller, roles: RidesDomain.roles.map(\.name), in: reader)
+    guard let caller else { return false }
+    return try core.maySee(reader.ride(id), caller, roles: RidesDomain.roles.map(\.name), in: reader)
   }
 }

@@ -13,17 +13,19 @@ enum Canceller: Sendable {
 
 extension RidesCore {
   /// Who a caller is to a ride that is to be cancelled.
+  /// - Parameter ride: nil if there is none, which takes as long to refuse as a stranger's.
   /// - Throws: `KitError.notFound` for strangers.
-  func canceller(_ user: Identifier, of ride: RideRecord, in reader: any Reader) throws -> Canceller {
-    switch try side(of: user, on: ride, in: reader) {
-    case .rider: return .rider
-    case .driver: return .driver
-    default:
-      guard try kit.authority.roles(of: user, in: reader).holds("rides.support") else {
-        throw KitError.notFound("ride")
+  func cancelling(
+    _ ride: RideRecord?, by user: Identifier, in reader: any Reader
+  ) throws -> (ride: RideRecord, canceller: Canceller) {
+    let canceller: Canceller? =
+      switch try side(of: user, on: ride, in: reader) {
+      case .rider: .rider
+      case .driver: .driver
+      default: try kit.authority.roles(of: user, in: reader).holds("rides.support") ? .staff : nil
       }
-      return .staff
-    }
+    guard let ride, let canceller else { throw KitError.notFound("ride") }
+    return (ride, canceller)
   }
 
   /// What cancelling would cost the rider now, by the quote's table.
@@ -37,8 +39,7 @@ extension RidesCore {
   func cancel(
     _ id: Identifier, by user: Identifier, expectedFee: Money?, note: String, in writer: any Writer
   ) throws -> Ride {
-    guard let ride = try writer.rideForUpdate(id) else { throw KitError.notFound("ride") }
-    let canceller = try canceller(user, of: ride, in: writer)
+    let (ride, canceller) = try cancelling(writer.rideForUpdate(id), by: user, in: writer)
     let fee = try cancelFee(of: ride, for: canceller, in: writer)
     if let expectedFee {
       guard expectedFee.currencyCode == ride.currency else { throw KitError.currencyMismatch }

@@ -92,8 +92,7 @@ struct RideHandlers: RideService {
     let caller = try context.requireCaller()
     let id = try rideID(request.rideID)
     return try await core.kit.database.read { [core] reader in
-      guard let ride = try reader.ride(id) else { throw KitError.notFound("ride") }
-      let canceller = try core.canceller(caller.user, of: ride, in: reader)
+      let (ride, canceller) = try core.cancelling(reader.ride(id), by: caller.user, in: reader)
       let fee = try core.cancelFee(of: ride, for: canceller, in: reader)
       var response = QuoteCancelFeeResponse()
       response.fee = .init(minor: fee.total, of: ride.currency)

@@ -36,15 +36,19 @@ extension SocialCore {
   /// What is known of a thing that somebody sees, or would see but for a block of his or her own: whoever blocks somebody may
   /// report what was said before.
   private func reportable(_ target: SubjectID, by caller: Caller, in reader: any Reader) throws -> SubjectFacts {
-    if try kit.subjects.isVisible(target, to: caller, in: reader) {
-      return try kit.subjects.visible(target, to: caller, in: reader).facts
-    }
-    guard let kind = kit.subjects[target], let facts = try kind.facts(of: target.id, in: reader),
-      try kind.canView(target.id, by: caller, in: reader), let owner = facts.owner,
-      try !hasBlocked(owner, caller.user, in: reader), try hasBlocked(caller.user, owner, in: reader)
-    else { throw KitError.notFound(target.kind) }
+    guard let kind = kit.subjects[target] else { throw KitError.notFound(target.kind) }
+    // All is asked in any case: the time that it takes must not tell what is there.
+    let isVisible = try kit.subjects.isVisible(target, to: caller, in: reader)
+    let facts = try kind.facts(of: target.id, in: reader)
+    let mayView = try kind.canView(target.id, by: caller, in: reader)
+    let owner = facts?.owner ?? Self.nobody
+    let isBlocked = try hasBlocked(owner, caller.user, in: reader)
+    let hasBlocked = try hasBlocked(caller.user, owner, in: reader)
+    guard let facts, isVisible || mayView && hasBlocked && !isBlocked else { throw KitError.notFound(target.kind) }
     return facts
   }
+
+  private static let nobody = Identifier(rawValue: 0)
 
   /// Has people look at a text that a program does not like.
   func queue(_ target: SubjectID, of owner: Identifier, _ score: ToxicityScore, in writer: any Writer) throws {
@@ -77,7 +81,8 @@ extension SocialCore {
 
   /// A report, and for this transaction alone all reports on the same thing.
   func hold(_ id: Identifier, in writer: any Writer) throws -> ReportRow {
-    guard let target = try ReportRow.find(id, in: writer)?.target else { throw KitError.notFound("report") }
+    // One that is not there has a turn as well: the time of an answer must not tell what is.
+    let target = try ReportRow.find(id, in: writer)?.target ?? SubjectID(IDKind.report, id)
     try takeTurn(Turn(about: target), in: writer)
     guard let row = try ReportRow.find(id, in: writer) else { throw KitError.notFound("report") }
     return row
