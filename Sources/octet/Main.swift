@@ -10,7 +10,9 @@ struct Main {
       try await run(Array(CommandLine.arguments.dropFirst()), environment: Environment())
     } catch {
       let report = ErrorReport(error)
-      for (index, line) in report.lines.enumerated() { Output.note(index == 0 ? "octet: \(line)" : line) }
+      for (index, line) in report.lines.enumerated() {
+        Output.note(Terminal.plainLines(index == 0 ? "octet: \(line)" : line))
+      }
       exit(report.exitCode)
     }
     // Threads that wait for a server or for input must not keep the process.

@@ -843,6 +843,8 @@ CREATE INDEX social_comments_author ON public.social_comments USING btree (autho
 
 CREATE INDEX social_comments_id ON public.social_comments USING btree (id);
 
+CREATE INDEX social_comments_open ON public.social_comments USING btree (subject_id, is_open, id);
+
 CREATE INDEX social_decisions_id ON public.social_decisions USING btree (id);
 
 CREATE INDEX social_follows_audience ON public.social_follows USING btree (target_id, state, follower_id);
@@ -880,5 +882,7 @@ CREATE INDEX social_reviews_id ON public.social_reviews USING btree (id);
 CREATE INDEX social_reviews_key ON public.social_reviews USING btree (key_id);
 
 CREATE UNIQUE INDEX social_reviews_one ON public.social_reviews USING btree (subject_id, key_id, author_id) WHERE (state <> 5);
+
+CREATE INDEX social_reviews_open ON public.social_reviews USING btree (subject_id, is_open, id);
 
 CREATE INDEX social_reviews_shown ON public.social_reviews USING btree (subject_id, state, id);

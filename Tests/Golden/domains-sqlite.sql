@@ -660,6 +660,8 @@ CREATE INDEX social_comments_author ON social_comments (author_id, id);
 
 CREATE INDEX social_comments_id ON social_comments (id);
 
+CREATE INDEX social_comments_open ON social_comments (subject_id, is_open, id);
+
 CREATE TABLE social_counters (
   subject_id INTEGER NOT NULL,
   counter TEXT NOT NULL,
@@ -821,6 +823,8 @@ CREATE INDEX social_reviews_id ON social_reviews (id);
 CREATE INDEX social_reviews_key ON social_reviews (key_id);
 
 CREATE UNIQUE INDEX social_reviews_one ON social_reviews (subject_id, key_id, author_id) WHERE state <> 5;
+
+CREATE INDEX social_reviews_open ON social_reviews (subject_id, is_open, id);
 
 CREATE INDEX social_reviews_shown ON social_reviews (subject_id, state, id);
 

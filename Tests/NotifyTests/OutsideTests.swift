@@ -36,6 +36,19 @@ import Testing
     return try await world.client(nil).unsubscribe(request).kind
   }
 
+  @Test func `a repeated invitation counts alike for a user's address and for nobody's`() async throws {
+    var limits = NotifyLimits()
+    limits.invitationsPerDay = 2
+    let world = try await NotifyWorld.open(limits: limits)
+    _ = world.user([.email: Self.address.text])
+    for address in [Self.address, ContactAddress(.email, normalized: "nobody@example.net")] {
+      let eve = world.user()
+      for _ in 0..<2 { try await write(world, to: address, key: "1", from: eve) }
+      await #expect(throws: KitError.limitExceeded) { try await write(world, to: address, key: "1", from: eve) }
+    }
+    await world.close()
+  }
+
   @Test func `an invitation goes out once a key, and then nothing tells to whom or what`() async throws {
     let world = try await NotifyWorld.open()
     let eve = world.user()

@@ -34,17 +34,31 @@ struct NotifyAudit {
   }
 
   private func outsideLetters() throws -> InvariantCheck {
-    let waiting: [(key: OutsideKey, way: Int64)] = try reader.rows(
-      "SELECT lookup, id, way FROM notify_outside WHERE settled_at IS NULL ORDER BY lookup, id"
-    ) { (OutsideKey(lookup: $0[0], id: $0[1]), $0[2]) }
+    var (checked, wrong) = (0, [String]())
+    var last = OutsideKey(lookup: [], id: Identifier(rawValue: 0))
+    while wrong.count < InvariantCheck.shownLimit {
+      let batch: [(key: OutsideKey, way: Int64)] = try reader.rows(
+        """
+        SELECT lookup, id, way FROM notify_outside
+        WHERE settled_at IS NULL AND (lookup > $1 OR (lookup = $1 AND id > $2)) ORDER BY lookup, id LIMIT $3
+        """, last.lookup, last.id, Self.checkedAtOnce
+      ) { (OutsideKey(lookup: $0[0], id: $0[1]), $0[2]) }
+      guard let end = batch.last else { break }
+      for (key, way) in batch {
+        let hasJob = try reader.exists(
+          "SELECT 1 FROM octet_timers WHERE kind = $1 AND key = $2", Way(rawValue: way)?.outsideJob, key.text)
+        if !hasJob { wrong.append(key.id.text(kind: IDKind.notice)) }
+      }
+      checked += batch.count
+      last = end.key
+    }
     return InvariantCheck(
       number: 9, statement: "a letter to somebody without an account is settled, or there is a job that will",
-      rowsChecked: waiting.count,
-      violations: try waiting.filter { key, way in
-        try !reader.exists(
-          "SELECT 1 FROM octet_timers WHERE kind = $1 AND key = $2", Way(rawValue: way)?.outsideJob, key.text)
-      }.map { $0.key.id.text(kind: IDKind.notice) })
+      rowsChecked: checked, violations: wrong)
   }
+
+  /// Letters that are in memory at the same time.
+  private static let checkedAtOnce = 256
 
   private func report(
     _ number: Int, _ statement: String, over table: String, violations sql: String

@@ -48,7 +48,7 @@ struct NotifyRecords: PersonalRecords {
     var number = Int64.max
     while true {
       let entries = try InboxEntry.list(user, below: number, limit: Self.erasedAtOnce, in: reader)
-      for entry in try entries.map({ try core.opened($0, in: reader) }) {
+      for entry in try core.opened(entries, in: reader) {
         try json.write(NotifyAPI.Notice(entry, isUnread: entry.number > inbox.readThrough), to: record)
       }
       guard let last = entries.last else { return }

@@ -240,6 +240,8 @@ enum SocialSchema {
         -- Whether everybody could see the thing when that was looked at last.
         ALTER TABLE social_comments ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE social_reviews ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX social_comments_open ON social_comments (subject_id, is_open, id);
+        CREATE INDEX social_reviews_open ON social_reviews (subject_id, is_open, id);
         """),
   ]
 }

@@ -101,12 +101,12 @@ final class SearchSource {
 
   /// Reads lists as far as they have rows of their own.
   func load(_ wanted: [(segment: Int64, term: Int64)], _ reader: any Reader) throws {
-    let missing = wanted.filter { segment, term in
+    let missing = Self.distinct(wanted).filter { segment, term in
       guard let list = lists[term]?[segment] else { return false }
       return list.total > 0 && list.parts == nil
     }
     var read: [Int64: [Int64: SearchList]] = [:]
-    for (term, lists) in try rows(Self.lists, missing, reader) {
+    for (term, lists) in try ordinaryRows(missing, reader) {
       for (segment, parts) in lists {
         guard var list = self.lists[term]?[segment] else { continue }
         list.parts = parts.sorted { $0.first < $1.first }
@@ -118,7 +118,7 @@ final class SearchSource {
 
   /// Reads the best postings of long lists.
   func loadBest(_ wanted: [(segment: Int64, term: Int64)], _ reader: any Reader) throws {
-    let missing = wanted.filter { isLong($1, $0) && lists[$1]?[$0]?.best == nil }
+    let missing = Self.distinct(wanted).filter { isLong($1, $0) && lists[$1]?[$0]?.best == nil }
     var read: [Int64: [Int64: SearchList]] = [:]
     for (term, lists) in try rows(Self.best, missing, reader) {
       for (segment, parts) in lists {
@@ -129,6 +129,38 @@ final class SearchSource {
     }
     remember(read)
   }
+
+  /// Each pair once: a word may be asked for twice, or be a completion, too, and a tag may be counted as well.
+  private static func distinct(_ wanted: [(segment: Int64, term: Int64)]) -> [(segment: Int64, term: Int64)] {
+    var asked: [Int64: Set<Int64>] = [:]
+    return wanted.filter { asked[$0.term, default: []].insert($0.segment).inserted }
+  }
+
+  /// The parts of whole lists. Those of few terms are most of what is read; a text that is quick to plan asks for each.
+  private func ordinaryRows(
+    _ wanted: [(segment: Int64, term: Int64)], _ reader: any Reader
+  ) throws -> [Int64: [Int64: [SearchPostings.Part]]] {
+    let byTerm = Dictionary(grouping: wanted) { $0.term }
+    if byTerm.count > Self.fewTerms { return try rows(Self.lists, wanted, reader) }
+    var found: [Int64: [Int64: [SearchPostings.Part]]] = [:]
+    for (term, pairs) in byTerm {
+      for some in pairs.map({ SQLValue.integer($0.segment) }).filledPieces(of: Self.segmentsAtOnce) {
+        try reader.query(Self.listsOfTermSQL, [.integer(term)] + some) { row in
+          found[term, default: [:]][row[0], default: []].append(SearchPostings.Part(first: row[1], bytes: row[2]))
+        }
+      }
+    }
+    return found
+  }
+
+  /// Terms up to which each has statements of its own; the completions of a prefix are more.
+  private static let fewTerms = 4
+  /// Segments of one of these statements.
+  private static let segmentsAtOnce = 16
+  private static let listsOfTermSQL = """
+    SELECT segment, part, bytes FROM octet_search_blocks
+    WHERE term = $1 AND part >= 0 AND segment IN \(placeholders(from: 2, count: segmentsAtOnce))
+    """
 
   /// The parts of lists, by term and segment.
   private func rows(

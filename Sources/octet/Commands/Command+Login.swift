@@ -20,7 +20,7 @@ extension Command {
     if let word = words.first { name = word } else { name = try Prompt.line("Name: ") }
     let password = try Prompt.secret("Password: ")
     try await client.logIn(name: name, password: password, device: invocation.arguments["device"] ?? hostName())
-    Output.note("logged in as \(client.profile?.user ?? name) at \(client.address)")
+    Output.note(Terminal.plain("logged in as \(client.profile?.user ?? name) at \(client.address)"))
   }
 
   static let logout = Command(

@@ -10,7 +10,7 @@ struct ErrorReport {
 
   /// EX_USAGE and EX_IOERR of sysexits.h: what goes wrong on this side has no gRPC status.
   private static let usageExitCode: Int32 = 64
-  private static let localExitCode: Int32 = 74
+  static let localExitCode: Int32 = 74
 
   init(_ error: any Error) {
     switch error {
@@ -78,9 +78,8 @@ struct ErrorReport {
       }
     case "google.rpc.RetryInfo":
       let delay = fields.messages(1).first
-      let nanosecondsPerMillisecond: Int64 = 1_000_000
-      let milliseconds = (delay?.integer(1) ?? 0) * 1000 + (delay?.integer(2) ?? 0) / nanosecondsPerMillisecond
-      return ["retry after: \(Double(milliseconds) / 1000) s"]
+      let milliseconds = (Double(delay?.integer(2) ?? 0) / 1e6).rounded(.towardZero)
+      return ["retry after: \((Double(delay?.integer(1) ?? 0) * 1000 + milliseconds) / 1000) s"]
     case "google.rpc.LocalizedMessage":
       return [fields.text(2)]
     default:

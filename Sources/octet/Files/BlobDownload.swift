@@ -92,6 +92,8 @@ struct BlobDownload {
     let draft = name + ".\(blobID)\(rendition.isEmpty ? "" : "-\(rendition.replacing("/", with: "_"))").part"
     let file = try LocalFile(draft, .readWrite)
     guard try await file.lock() else { throw LocalError("\(draft): another run is writing it") }
+    // Nothing tells whether what is there of a rendition is right still.
+    if expected.isEmpty { try await file.truncate(to: 0) }
     let start = try await file.size()
     if start > 0, !isQuiet { Output.note("\(LocalPath.name(name)): going on at \(ProgressBar.size(start))") }
     let length = try await fetch(&source, label: LocalPath.name(name), from: start) { bytes, offset in
@@ -151,9 +153,14 @@ struct BlobDownload {
       let answer: CurlResponse
       do {
         answer = try await get(&source, offset, piece)
-      } catch let error as CurlFailure {
+        if answer.status == 429 || answer.status >= 500 {
+          throw RPCError(.unavailable, "HTTP status \(answer.status)")
+        }
+      } catch {
+        let failure = (error as? CurlFailure).map { RPCError(.unavailable, $0.message) } ?? (error as? RPCError)
+        guard let failure, failure.code == .unavailable else { throw error }
         progress?.end()
-        try await patience.wait(after: LocalError(error.message), isQuiet: isQuiet)
+        try await patience.wait(after: failure, isQuiet: isQuiet)
         continue
       }
       guard let range = answer.headers["content-range"], let length = Int64(range.split(separator: "/").last ?? "")
@@ -162,7 +169,13 @@ struct BlobDownload {
       }
       // The last piece had come before the earlier run was cut.
       if answer.status == 416, offset == length { return length }
-      guard answer.status == 206, !answer.body.isEmpty else {
+      if answer.status == 416, offset > length {
+        throw RPCError(.dataLoss, "what is there of \(blobID) is longer than it; remove the .part file")
+      }
+      let end = offset + Int64(answer.body.count) - 1
+      guard answer.status == 206, !answer.body.isEmpty, length == total ?? length,
+        range == "bytes \(offset)-\(end)/\(length)"
+      else {
         throw RPCError(.internal, "the server refused a range of \(blobID) (HTTP status \(answer.status))")
       }
       patience.reset()

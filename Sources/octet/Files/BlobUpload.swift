@@ -35,7 +35,7 @@ struct BlobUpload {
     let record = client.store.upload(key(content))
     let upload: DynamicMessage
     if let earlier = try await earlier(record) { upload = earlier } else { upload = try await create(content, record) }
-    let offset = upload.integer("offset") ?? 0
+    let offset = try Self.place(upload, content)
     if offset > 0, !isQuiet { Output.note("\(content.name): going on at \(ProgressBar.size(offset))") }
     let done = try await send(content, id: upload.text("id"), from: offset)
     try record.remove()
@@ -100,6 +100,15 @@ struct BlobUpload {
 
   // MARK: The bytes
 
+  /// The place in the file that the server names.
+  private static func place(_ message: DynamicMessage, _ content: Content) throws(RPCError) -> Int64 {
+    let offset = message.integer("offset") ?? 0
+    guard (0...content.length).contains(offset) else {
+      throw RPCError(.internal, "the server names a place that is not in the file")
+    }
+    return offset
+  }
+
   private func send(_ content: Content, id: String, from offset: Int64) async throws -> DynamicMessage {
     let (service, method) = try await client.method("\(Self.service)/UploadChunks")
     let frames = try UploadFrames(method, pool: client.pool)
@@ -110,9 +119,9 @@ struct BlobUpload {
     var patience = Patience()
     progress.show(offset)
     while true {
-      let call = client.channel.bidirectional(
-        descriptor, sending: RawMessage.self, as: RawMessage.self, options: try await client.callOptions())
       do {
+        let call = client.channel.bidirectional(
+          descriptor, sending: RawMessage.self, as: RawMessage.self, options: try await client.callOptions())
         return try await exchange(call, frames, content, id) { reached in
           if reached > acknowledged { patience.reset() }
           acknowledged = reached
@@ -151,7 +160,7 @@ struct BlobUpload {
           return upload
         }
         if let opened = response.message("opened"), writer == nil {
-          let start = opened.integer("offset") ?? 0
+          let start = try Self.place(opened, content)
           acknowledge(start)
           let epoch = opened.integer("epoch") ?? 0
           writer = Task { [file = content.file, length = content.length] in
@@ -165,7 +174,7 @@ struct BlobUpload {
             }
           }
         } else if let ack = response.message("ack") {
-          acknowledge(ack.integer("offset") ?? 0)
+          acknowledge(try Self.place(ack, content))
         }
       }
     } catch {

@@ -58,7 +58,7 @@ extension Command {
       if invocation.global.wantsJSON {
         Output.write(try client.json(upload) + [UInt8(ascii: "\n")])
       } else {
-        Output.print("\(id)  \(Terminal.plain(path))")
+        Output.print(Terminal.plain("\(id)  \(path)"))
       }
       if invocation.arguments.isOn("wait"), let failure = try await BlobKinds.settle(id, client) {
         failed.append("\(Terminal.plain(path)): \(failure)")
@@ -71,8 +71,9 @@ extension Command {
     name: "media download", arguments: "BLOB_ID",
     summary: "Download a blob, or something that was made of it.",
     details: """
-      The bytes are fetched by a signed URL in ranges, written beside FILE, checked by their SHA-256, and get their name \
-      when they are whole. What was cut goes on where it was, by itself or by the same command.
+      The bytes are fetched by a signed URL in ranges, written beside FILE, and get their name when they are whole. \
+      Those that were uploaded are checked by their SHA-256; what was cut goes on where it was, by itself or by the same \
+      command. The same command begins anew with a rendition.
 
       Example: octet media download blob_01j8z3k4m5n6p -o holiday.jpg
       """,
@@ -102,9 +103,12 @@ extension Command {
     let client = try await invocation.client()
     let isQuiet = invocation.arguments.isOn("quiet")
     let export = try await AccountExport(client: client, isQuiet: isQuiet).ready(words.first)
-    let download = BlobDownload(
-      client: client, blobID: export.text("blob_id"), subjectID: "", rendition: "", isQuiet: isQuiet)
-    try await save(download, invocation, name: export.text("id") + ".tar")
+    let (id, blobID) = (export.text("id"), export.text("blob_id"))
+    guard LocalPath.isPlain(id), LocalPath.isPlain(blobID) else {
+      throw RPCError(.internal, "the server's ids cannot be names of files")
+    }
+    let download = BlobDownload(client: client, blobID: blobID, subjectID: "", rendition: "", isQuiet: isQuiet)
+    try await save(download, invocation, name: id + ".tar")
   }
 
   private static func save(_ download: BlobDownload, _ invocation: Invocation, name: String?) async throws {
@@ -142,13 +146,18 @@ private enum BlobKinds {
   static func settle(_ id: String, _ client: Client) async throws -> String? {
     let (service, method) = try await client.method("\(BlobUpload.service)/WatchBlob")
     var failure: String?
+    var state = ""
     try await CallRunner(client: client, service: service, method: method)
       .run(.objects([Array(JSONText.object([("blobId", .string(id))]).text.utf8)])) { bytes in
         guard let blob = DynamicMessage(bytes, type: method.outputType, pool: client.pool)?.message("blob") else {
           return
         }
-        failure = blob.enumName("state") == "BLOB_STATE_FAILED" ? blob.text("failure") : nil
+        state = blob.enumName("state")
+        failure = state == "BLOB_STATE_FAILED" ? blob.text("failure") : nil
       }
+    guard ["BLOB_STATE_READY", "BLOB_STATE_FAILED"].contains(state) else {
+      throw RPCError(.unavailable, "\(id) is there; whether all that is made of it is, the server did not say")
+    }
     return failure
   }
 }
@@ -169,7 +178,7 @@ private struct AccountExport {
       let begun = try await client.unary(
         "\(Self.service)/StartExport", .object([("requestId", .string(RequestID.make()))]))
       exportID = begun.text("id")
-      Output.note("\(exportID) is being put together")
+      Output.note(Terminal.plain("\(exportID) is being put together"))
     }
     let (service, method) = try await client.method("\(Self.service)/WatchExport")
     var latest: DynamicMessage?

@@ -9,7 +9,7 @@ enum ClockText {
     var parts = tm()
     guard localtime_r(&time, &parts) != nil else { return "?" }
     func two(_ number: Int32) -> String { String(number, width: 2) }
-    let day = "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+    let day = "\(Int(parts.tm_year) + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
     return "\(day) \(two(parts.tm_hour)):\(two(parts.tm_min))"
   }
 }

@@ -13,6 +13,11 @@ enum LocalPath {
 
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+  /// Whether what a server calls a thing may be a part of a file's name.
+  static func isPlain(_ id: String) -> Bool {
+    !id.isEmpty && id.utf8.count <= 64 && id.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+  }
+
   /// The last part of a path.
   static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 }

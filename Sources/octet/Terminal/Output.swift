@@ -5,7 +5,11 @@ enum Output {
   /// Writes to standard output. If nobody reads it any more (`octet … | head`), the program ends as it would by
   /// SIGPIPE, which is ignored because sockets raise it as well.
   static func write(_ bytes: [UInt8]) {
-    if !writeAll(bytes, to: STDOUT_FILENO) { exit(128 + SIGPIPE) }
+    if writeAll(bytes, to: STDOUT_FILENO) { return }
+    let code = errno
+    if code == EPIPE { exit(128 + SIGPIPE) }
+    note("octet: standard output: \(String(cString: strerror(code)))")
+    exit(ErrorReport.localExitCode)
   }
 
   static func print(_ text: String) { write(Array((text + "\n").utf8)) }

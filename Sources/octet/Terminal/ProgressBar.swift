@@ -62,7 +62,7 @@ struct ProgressBar {
     if seconds > 0, moved > 0 {
       let rate = Double(moved) / seconds
       parts.append(size(Int64(rate)) + "/s")
-      if done < total { parts.append(clock(Int64((Double(total - done) / rate).rounded(.up))) + " left") }
+      if done < total { parts.append(clock(Int64(min((Double(total - done) / rate).rounded(.up), 1e15))) + " left") }
     }
     return parts.joined(separator: "  ")
   }

@@ -26,6 +26,11 @@ enum Terminal {
       String.UnicodeScalarView(
         text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{fffd}" : $0 }))
   }
+
+  /// The same of a text of several lines.
+  static func plainLines(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { plain(String($0)) }.joined(separator: "\n")
+  }
 }
 
 /// A block of lines that is drawn again and again in the same place.

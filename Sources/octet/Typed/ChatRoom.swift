@@ -48,7 +48,7 @@ struct ChatRoom {
     if let joined = frame.message("joined") { return joined.messages("messages").map(text) }
     if let message = frame.message("message") { return [text(message)] }
     if let refused = frame.message("post_refused") {
-      return ["! \(refused.text("reason")): \(refused.text("message"))"]
+      return [Terminal.plain("! \(refused.text("reason")): \(refused.text("message"))")]
     }
     if frame.message("closed") != nil { return ["- the room has closed"] }
     if let deleted = frame.message("message_deleted") {

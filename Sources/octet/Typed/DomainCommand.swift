@@ -9,7 +9,7 @@ enum DomainCommand {
     let client = try await Client(global, environment: environment)
     let domain = try await client.domain(name)
     guard let word = arguments.first else {
-      Output.print(overview(domain))
+      Output.print(Terminal.plainLines(overview(domain)))
       if !global.wantsHelp { throw UsageError("a command of \(name) is missing") }
       return
     }
@@ -25,7 +25,7 @@ enum DomainCommand {
       throw RPCError(.internal, "the server does not describe \(entry.method.inputType)")
     }
     let flags = RequestFlags(type, client.pool)
-    if global.wantsHelp { return Output.print(help(domain, entry, flags)) }
+    if global.wantsHelp { return Output.print(Terminal.plainLines(help(domain, entry, flags))) }
     let parsed = try ParsedArguments(Array(arguments.dropFirst()), options: flags.options + [Command.dataOption])
     var request = try flags.request(parsed, client.pool)
     if entry.method.fullName == Client.stepUpMethod, request == nil, parsed["data"] == nil {

@@ -31,19 +31,19 @@ struct InboxView {
       notices = snapshot.messages("notices").map(Notice.init)
       unread = snapshot.integer("unread_count") ?? 0
       last = snapshot.integer("last_number") ?? 0
-      readThrough = last - unread
+      readThrough = last &- unread
     }
 
     mutating func add(_ notice: Notice) {
       notices.insert(notice, at: 0)
       if notices.count > Self.mostNotices { notices.removeLast() }
       last = max(last, notice.number)
-      unread = last - readThrough
+      unread = last &- readThrough
     }
 
     mutating func read(through number: Int64) {
       readThrough = max(readThrough, number)
-      unread = max(last - readThrough, 0)
+      unread = max(last &- readThrough, 0)
       for index in notices.indices where notices[index].number <= number { notices[index].isUnread = false }
     }
   }

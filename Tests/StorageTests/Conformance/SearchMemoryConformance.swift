@@ -84,6 +84,26 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `a word that is asked for twice is read once, and remembered so`(
+    engine: Engine
+  ) async throws {
+    try await engine.withDatabase(SearchSchema.migrations) { database in
+      let index = makeIndex()
+      let documents = (1...40 as ClosedRange<Int64>).map { id in
+        // Of other impacts, so that the list has rows of its own.
+        let words = Array(repeating: "wide", count: Int(id % 5) + 1) + (id % 2 == 0 ? ["even"] : ["odd"])
+        return SearchDocument(id: id, texts: ["text": words.joined(separator: " ")], tags: ["all", "red"])
+      }
+      try await database.write { try index.put(documents, in: $0) }
+      for (text, count) in [("wide wide", 40), ("wide wid", 40), ("wide even", 20)] {
+        let query = SearchQuery(text, tags: ["red", "red"], completesLastWord: true, facets: ["red"])
+        let page = try await database.read { try index.search(query, pageSize: 5, in: $0) }
+        #expect(Set(page.hits.map(\.id)).count == 5, "\(text)")
+        #expect(page.facets["red"] == count, "\(text)")
+      }
+    }
+  }
+
   @Test(arguments: Engine.all) func `pairs are all asked for, each once, however many they are`(
     engine: Engine
   ) async throws {

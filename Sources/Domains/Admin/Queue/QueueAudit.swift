@@ -61,7 +61,7 @@ struct QueueAudit {
       "SELECT q.id FROM queue_events q WHERE \(Self.kept) ORDER BY q.id", oldest
     ) { $0[0] }
     var wrong: [Identifier] = []
-    for id in ids {
+    for id in ids where wrong.count < InvariantCheck.shownLimit {
       guard let event = try EventRow.find(id, in: reader) else { continue }
       let order = QueueOrder(secret: queue.secret(of: id))
       let called = event.calledKey(order)
@@ -85,7 +85,8 @@ struct QueueAudit {
         if last.map({ key < $0 }) ?? false || called.map({ $0 < key }) ?? true { wrong.append(admission.place.entry) }
         (number, last) = (admission.number, key)
       }
-      if batch.count < queue.limits.loadedAtOnce { return wrong }
+      let isEnough = wrong.count >= InvariantCheck.shownLimit
+      if isEnough || batch.count < queue.limits.loadedAtOnce { return wrong }
     }
   }
 
@@ -96,10 +97,12 @@ struct QueueAudit {
     var (entry, sequence) = (Identifier(rawValue: 0), Int64(0))
     while case let batch = try EntryRow.lobby(event, after: entry, limit: limit, in: reader), let last = batch.last {
       wrong += batch.filter { order.key(of: $0) <= called }.map(\.entry)
+      if wrong.count >= InvariantCheck.shownLimit { return wrong }
       entry = last.entry
     }
     while case let batch = try EntryRow.later(event, after: sequence, limit: limit, in: reader), let last = batch.last {
       wrong += batch.filter { order.key(of: $0) <= called }.map(\.entry)
+      if wrong.count >= InvariantCheck.shownLimit { return wrong }
       sequence = last.sequence
     }
     return wrong

@@ -60,7 +60,8 @@ struct Courier: Sendable {
     if !isUrgent, way.isLoud, let end = try core.quietEnd(inbox, in: reader) {
       return .wait(until: end)
     }
-    let opened = try core.opened(entry, in: reader)
+    var opened = entry
+    (opened.title, opened.text) = (try core.opened(entry.title, in: reader), try core.opened(entry.text, in: reader))
     let parcels = try addresses(of: key.user, in: reader).map { address, device in
       Parcel(letter: letter(opened, to: address, device, isUrgent: isUrgent), device: device)
     }

@@ -1,4 +1,5 @@
 import Base
+import Cryptography
 import DomainKit
 import NotifyAPI
 import Storage
@@ -56,12 +57,21 @@ struct InboxEntry: Sendable {
 }
 
 extension NotifyCore {
-  /// A notice as it is read.
-  func opened(_ entry: InboxEntry, in reader: any Reader) throws -> InboxEntry {
-    var entry = entry
-    entry.title = try opened(entry.title, in: reader)
-    entry.text = try opened(entry.text, in: reader)
-    return entry
+  /// Notices as they are read. Each person's key is asked for once.
+  func opened(_ entries: [InboxEntry], in reader: any Reader) throws -> [InboxEntry] {
+    var keys: [Identifier: SealingKey?] = [:]
+    func key(_ user: Identifier) throws -> SealingKey? {
+      if let known = keys[user] { return known }
+      let key = try contacts.sealingKey(of: user, in: reader)
+      keys.updateValue(key, forKey: user)
+      return key
+    }
+    return try entries.map { entry in
+      var entry = entry
+      entry.title = try SealedNames.open(entry.title, key: key)
+      entry.text = try SealedNames.open(entry.text, key: key)
+      return entry
+    }
   }
 
   /// Stored words as they are read.

@@ -12,11 +12,11 @@ extension NotifyCore {
   ) throws -> Identifier? {
     let notice = outside.notice
     let lookup = outsideKeys.lookup(address, outside.sort)
+    // Counted whoever has the address, and repeats as well, so that the count tells nothing of that.
+    if outside.sort == .invitation, let sender = outside.sender { try countInvitation(by: sender, in: writer) }
     let isKnown = try writer.exists(
       "SELECT 1 FROM notify_outside WHERE lookup = $1 AND dedup_key = $2", lookup, notice.key)
     if isKnown { return nil }
-    // Counted whoever has the address, so that the count tells nothing of that.
-    if outside.sort == .invitation, let sender = outside.sender { try countInvitation(by: sender, in: writer) }
     if let owner = try contacts.owner(of: address, in: writer) { return owner }
     guard try countOutside(lookup, in: writer) else { return nil }
     let words = try stored(

@@ -22,9 +22,8 @@ struct NotificationHandlers: NotificationService {
       snapshot: { reader in
         let inbox = try Inbox.find(caller.user, in: reader)
         var snapshot = InboxSnapshot()
-        snapshot.notices = try InboxEntry.list(caller.user, limit: limit, in: reader).map {
-          NotifyAPI.Notice(try core.opened($0, in: reader), isUnread: $0.number > inbox.readThrough)
-        }
+        let entries = try core.opened(InboxEntry.list(caller.user, limit: limit, in: reader), in: reader)
+        snapshot.notices = entries.map { NotifyAPI.Notice($0, isUnread: $0.number > inbox.readThrough) }
         snapshot.unreadCount = inbox.unreadCount
         snapshot.lastNumber = inbox.lastNumber
         return snapshot
@@ -62,9 +61,8 @@ struct NotificationHandlers: NotificationService {
     let (inbox, rows) = try await kit.database.read { [core] reader in
       (
         try Inbox.find(caller.user, in: reader),
-        try InboxEntry.list(caller.user, below: page.before.rawValue, limit: page.fetch, in: reader).map {
-          try core.opened($0, in: reader)
-        }
+        try core.opened(
+          InboxEntry.list(caller.user, below: page.before.rawValue, limit: page.fetch, in: reader), in: reader)
       )
     }
     let (items, next) = page.cut(rows) { [$0.number.sqlValue] }

@@ -45,9 +45,9 @@ extension SocialCore {
     for (table, kind) in [("social_comments", IDKind.comment), ("social_reviews", IDKind.review)] {
       let ids: [Identifier] = try writer.rows(
         """
-        SELECT id FROM \(table) WHERE subject_id = $1 AND subject_kind = $2 AND is_open <> $3 ORDER BY id LIMIT $4\
+        SELECT id FROM \(table) WHERE subject_id = $1 AND subject_kind = $2 AND is_open = $3 ORDER BY id LIMIT $4\
         \(writer.dialect.forUpdate)
-        """, subject.id, subject.kind, open, limits.openedAtOnce
+        """, subject.id, subject.kind, !open, limits.openedAtOnce
       ) { $0[0] }
       for id in ids {
         try writer.execute(
