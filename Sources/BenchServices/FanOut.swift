@@ -10,13 +10,14 @@ final class FanOut: Sendable {
   /// The streams of one executor.
   private final class Room: Sendable {
     private struct State {
-      var sinks: [ResponseSink] = []
       /// What was published since the last visit, and its length.
       var waiting: [EncodedMessage] = []
       var waitingBytes = 0
     }
 
     private let executor: any CallExecutor
+    private let sinks = Locked<[ResponseSink]>([])
+    /// Apart from the sinks, so that no publisher waits for a delivery.
     private let state = Locked(State())
 
     init(_ executor: any CallExecutor) {
@@ -24,7 +25,7 @@ final class FanOut: Sendable {
     }
 
     func add(_ sink: ResponseSink) {
-      state.withLock { $0.sinks.append(sink) }
+      sinks.withLock { $0.append(sink) }
     }
 
     func publish(_ message: EncodedMessage) {
@@ -40,13 +41,13 @@ final class FanOut: Sendable {
 
     /// On the executor only.
     private func deliver() {
-      state.withLock { state in
-        let batches = EncodedBatch.join(state.waiting)
-        state.waiting.removeAll(keepingCapacity: true)
-        state.waitingBytes = 0
-        state.sinks.removeAll { sink in
-          batches.contains { sink.offer($0) == .ended }
-        }
+      let messages = state.withLock { state in
+        defer { state = State() }
+        return state.waiting
+      }
+      let batches = EncodedBatch.join(messages)
+      sinks.withLock { sinks in
+        sinks.removeAll { sink in batches.contains { sink.offer($0) == .ended } }
       }
     }
   }

@@ -5,7 +5,8 @@ public struct DecodeLimits: Sendable {
   /// Greatest memory that protobuf-c may take for one message, in bytes.
   public var memory: Int
   /// Greatest number of elements of one message: of inner messages, entries of maps, items of lists, unknown fields and
-  /// values that replace an earlier one of their field; `packedNumbers` numbers of a packed list are one. Each takes 50
+  /// values that replace an earlier one of their field (of a field beyond the 64th, of every value but a message's);
+  /// `packedNumbers` numbers of a packed list are one. Each takes 50
   /// to 200 ns and can be two bytes long, so that without this limit 4 MiB held a loop for 60 to 90 ms; with it, for
   /// some 10 ms. A message of 4 MiB whose elements have more than 84 bytes on average is not affected.
   public var elements: Int
@@ -27,8 +28,11 @@ public struct DecodeLimits: Sendable {
   /// what is longer costs ten times as much an octet as a text does.
   package static let jsonNumber = 1 << 10
   /// How many times its length a text in JSON may be copied: what is nested is copied on each level, so that a long text
-  /// a hundred levels deep would cost a gigabyte. Sixteen levels are more than protos for people have.
+  /// a hundred levels deep would cost a gigabyte. Sixteen levels are more than protos for people have; `jsonValue` comes
+  /// on top for each value.
   package static let jsonCopies = 16
+  /// What a short value in JSON may take in wire form, in octets: a digit and its comma are eleven as a Value in a list.
+  package static let jsonValue = 12
   /// How many times its length a text in JSON may be looked through in search of the `@type` of an Any that does not
   /// begin with it: an Any in an Any in an Any, each with its type at the end, would cost the square of its length.
   package static let jsonLookingAhead = 2

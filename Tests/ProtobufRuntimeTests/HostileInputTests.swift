@@ -105,6 +105,10 @@ import WellKnownTypes
       let numbers = DecodeLimits.packedNumbers * ($0 - 1)
       return [0x1a, UInt8(numbers & 0x7f | 0x80), UInt8(numbers >> 7)] + repeated([1], numbers)
     },
+    ManyElements("packed numbers of eight octets", RepeatedScalars.self) {
+      let octets = 8 * DecodeLimits.packedNumbers * ($0 - 1)
+      return [0x12, UInt8(octets & 0x7f | 0x80), UInt8(octets >> 7)] + repeated([0], octets)
+    },
     ManyElements("entries of a map", Maps.self) { repeated([0x62, 0], $0) },
     ManyElements("unknown fields", Scalars.self) { repeated([0xc0, 0x3e, 1], $0) },
     ManyElements("values that replace others", Scalars.self) { repeated([0x18, 1], $0 + 1) },

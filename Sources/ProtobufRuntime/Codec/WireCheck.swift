@@ -24,8 +24,9 @@ struct WireCheck {
   ) throws(DecodeError) {
     guard depth <= deepest else { throw .tooDeep }
     var cursor = WireCursor(bytes)
-    // One bit for each of the first 64 fields.
+    // One bit for each of the first 64 fields, and the message fields beyond those.
     var seen: UInt64 = 0
+    var seenBeyond: Set<Int> = []
     while try cursor.advance() {
       guard let index = fieldIndex(of: cursor.number, in: descriptor) else {
         try count(1)
@@ -36,11 +37,11 @@ struct WireCheck {
       let isMessage = field.pointee.type == PROTOBUF_C_TYPE_MESSAGE
       if field.pointee.label == PROTOBUF_C_LABEL_REPEATED {
         let isPacked = cursor.wireType == .lengthDelimited && isNumber(field)
-        try count(isPacked ? 1 + cursor.payload.count / DecodeLimits.packedNumbers : 1)
+        try count(isPacked ? 1 + packedCount(cursor.payload, field) / DecodeLimits.packedNumbers : 1)
       } else {
-        // Beyond 64 the second value is not recognized, so the first one counts as such.
+        // Of a number or text beyond 64 the second value is not recognized, so the first one counts as such.
         let bit: UInt64 = index < 64 ? 1 << UInt64(index) : 0
-        let isRepeated = bit == 0 || seen & bit != 0
+        let isRepeated = bit != 0 ? seen & bit != 0 : !isMessage || !seenBeyond.insert(index).inserted
         seen |= bit
         if isMessage || isRepeated { try count(1) }
         if isMessage, isRepeated { hasRepeatedParts = true }
@@ -160,6 +161,19 @@ private func isNumber(_ field: UnsafePointer<ProtobufCFieldDescriptor>) -> Bool 
   switch field.pointee.type {
   case PROTOBUF_C_TYPE_MESSAGE, PROTOBUF_C_TYPE_BYTES, PROTOBUF_C_TYPE_STRING: false
   default: true
+  }
+}
+
+/// How many numbers a packed list has.
+private func packedCount(_ list: UnsafeRawBufferPointer, _ field: UnsafePointer<ProtobufCFieldDescriptor>) -> Int {
+  switch field.pointee.type {
+  case PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_SFIXED32, PROTOBUF_C_TYPE_FLOAT: return list.count / 4
+  case PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_SFIXED64, PROTOBUF_C_TYPE_DOUBLE: return list.count / 8
+  default:
+    // Each varint has one octet without the high bit: its last.
+    var count = 0
+    for octet in list where octet < 0x80 { count += 1 }
+    return count
   }
 }
 

@@ -36,7 +36,8 @@ extension JSONParser {
   private mutating func fieldMask() throws(JSONFailure) -> [UInt8] {
     let text = try text(for: "a FieldMask")
     var writer = WireWriter()
-    for path in text.utf8.split(separator: UInt8(ascii: ",")) {
+    // What is beyond the limit stays in one piece, whose count throws.
+    for path in text.utf8.split(separator: UInt8(ascii: ","), maxSplits: lexer.valuesLeft) {
       try lexer.countValue()
       guard let snake = FieldMaskText.snake(path) else {
         throw .value("the paths of a FieldMask are in lowerCamel")

@@ -3,6 +3,7 @@ struct JSONParser {
   let pool: DescriptorPool
   let options: JSONReadOptions
   let depthLimit: Int
+  private let valueLimit: Int
   var lexer: JSONLexer
   var path = JSONPath()
   /// Octets that were read ahead of their turn, in search of `@type`.
@@ -14,6 +15,7 @@ struct JSONParser {
     self.pool = pool
     self.options = options
     self.depthLimit = depthLimit
+    self.valueLimit = valueLimit
     lexer = JSONLexer(json, valueLimit: valueLimit)
   }
 
@@ -35,7 +37,8 @@ struct JSONParser {
   /// Counts octets that the level above copies.
   mutating func countCopy(_ count: Int) throws(JSONFailure) {
     copied += count
-    guard copied <= bound(DecodeLimits.jsonCopies) else { throw JSONFailure(.tooCostly) }
+    let grown = DecodeLimits.jsonCopies * DecodeLimits.jsonValue * (valueLimit - lexer.valuesLeft)
+    guard copied <= bound(DecodeLimits.jsonCopies) + grown else { throw JSONFailure(.tooCostly) }
   }
 
   /// Counts octets that were read ahead of their turn.

@@ -168,6 +168,8 @@ import Testing
     }
     #expect(error(lists(DecodeLimits.jsonCopies / 2)) == nil)
     #expect(error(lists(DecodeLimits.jsonCopies + 1))?.reason == .tooCostly)
+    // Short values are longer in wire form, but shallow.
+    #expect(error(#"{"value":["# + String(repeating: "1,", count: 20_000) + "1]}") == nil)
   }
 
   // MARK: Wire forms that other writers make
