@@ -8,6 +8,13 @@ public protocol Sweep: Sendable {
   /// Does one small piece of the work, in transactions of a few milliseconds. May run on several nodes at once.
   /// - Returns: whether there is more to do at once.
   func step(_ database: any Database) async throws -> Bool
+  /// How many times as long as a piece took the rest after it lasts.
+  var restFactor: Int { get }
+}
+
+extension Sweep {
+  /// A tenth of one processor's time.
+  public var restFactor: Int { 9 }
 }
 
 /// Runs sweeps in the background on one of the nodes, slowly enough that commits do not notice: after each piece it
@@ -24,8 +31,6 @@ public final class Sweeper: Sendable {
   private static let interval: Duration = .seconds(10)
   /// The shortest rest after a piece.
   private static let shortestRest: Duration = .milliseconds(25)
-  /// How many times as long as a piece took the rest after it lasts.
-  private static let restFactor = 9
   /// Pieces of one sweep before the next one has its turn (and the lease is renewed).
   private static let piecesPerTurn = 256
 
@@ -70,7 +75,7 @@ public final class Sweeper: Sendable {
     for _ in 0..<Self.piecesPerTurn {
       let start = clock.now
       guard let hasMore = try? await sweep.step(database), hasMore, !loop.isStopping else { return false }
-      let rest = max(Self.shortestRest, (clock.now - start) * Self.restFactor)
+      let rest = max(Self.shortestRest, (clock.now - start) * sweep.restFactor)
       await loop.pause(atMost: rest)
     }
     return true

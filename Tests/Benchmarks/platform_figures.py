@@ -126,7 +126,7 @@ def await_rest(server):
     while True:
         before = ticks()
         time.sleep(3)
-        if ticks() - before < 10:
+        if ticks() - before < 60:
             return
 
 

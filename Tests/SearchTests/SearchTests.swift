@@ -3,10 +3,10 @@ import DomainKit
 import RPC
 import Refusals
 import SearchAPI
-import Storage
 import Testing
 
 @testable import Search
+@testable import Storage
 
 @Suite struct SearchTests {
   private func withLibrary(isCatalogued: Bool = true, _ body: (Library) async throws -> Void) async throws {
@@ -178,6 +178,34 @@ import Testing
       }
       #expect(try await library.titles("torch").count == 2)
       #expect(try await library.violations.isEmpty)
+    }
+  }
+
+  @Test func `a new index is not searched before its segments are merged`() async throws {
+    try await withLibrary { library in
+      try await library.put("Lamp")
+      let begun = try await reindex(library)
+      let collection = library.search.core.index(begun.generation + 1).collection
+      // As if tens of thousands of things had come, a thousand to a segment.
+      try await library.database.write { writer in
+        for segment in 1...65 {
+          try writer.execute(
+            """
+            INSERT INTO octet_search_segments
+              (segment, collection, state, documents, lowest, highest, target, changed_at)
+            VALUES ($1, $2, 1, 0, 0, 0, 0, 0)
+            """, segment, collection)
+        }
+      }
+      try await library.work()
+      let client = library.client(Library.staff)
+      #expect(try await client.getIndexState(GetIndexStateRequest()).rebuild != nil)
+      try await library.database.write { try $0.execute("DELETE FROM octet_search_segments") }
+      library.clock.advance(by: .seconds(1))
+      try await library.work()
+      let state = try await client.getIndexState(GetIndexStateRequest())
+      #expect(state.rebuild == nil && state.generation == begun.generation + 1)
+      #expect(try await library.titles("lamp") == ["Lamp"])
     }
   }
 

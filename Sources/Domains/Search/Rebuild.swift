@@ -11,6 +11,10 @@ struct Rebuild: Sendable {
   private static let timer = "search.rebuild"
   /// Things of a transaction, which takes some 20 ms.
   static let atOnce = 256
+  /// With more segments an index answers slowly: it waits until the upkeep has merged them.
+  private static let segmentLimit = 64
+  /// Between two looks at how many there are.
+  private static let mergingPause = Duration.seconds(1)
 
   /// - Returns: nil if one is being built already.
   func begin(in writer: any Writer) throws -> Int64? {
@@ -42,20 +46,21 @@ struct Rebuild: Sendable {
     policy.attempts = .max
     timers.handle(Self.timer, policy: policy, atOnce: 1) { [self] writer, timer in
       guard let number = Int64(timer.key) else { return }
-      if try goOn(number, in: writer) {
-        try timers.set(Self.timer, key: timer.key, due: core.kit.clock.now(), in: writer)
+      if let pause = try goOn(number, in: writer) {
+        try timers.set(Self.timer, key: timer.key, due: core.kit.clock.now() + pause, in: writer)
       }
     }
   }
 
-  /// - Returns: whether there is more to do.
-  private func goOn(_ number: Int64, in writer: any Writer) throws -> Bool {
+  /// - Returns: after what time there is more to do; nil: there is nothing.
+  private func goOn(_ number: Int64, in writer: any Writer) throws -> Duration? {
     let find = { try Generation.all(in: writer).first { $0.number == number && $0.state == .building } }
-    guard let seen = try find() else { return false }
+    guard let seen = try find() else { return nil }
     guard let prefix = seen.kind else {
+      if try core.index(number).segmentCount(in: writer) > Self.segmentLimit { return Self.mergingPause }
       try writer.lock(Generation.lock, .exclusive)
       try find()?.goLive(now: core.kit.clock.now(), in: writer)
-      return false
+      return nil
     }
     try writer.lock(Generation.lock, .shared)
     let after = Identifier(rawValue: seen.after)
@@ -69,6 +74,6 @@ struct Rebuild: Sendable {
       let next = seen.kinds.filter { $0 > prefix }.min()
       try seen.advance(to: next, after: 0, lookedAt: seen.lookedAt, in: writer)
     }
-    return true
+    return .zero
   }
 }

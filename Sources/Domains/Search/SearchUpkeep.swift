@@ -9,6 +9,9 @@ struct SearchUpkeep: Sweep {
 
   var name: String { "search" }
 
+  /// As that of an index.
+  var restFactor: Int { 1 }
+
   func step(_ database: any Database) async throws -> Bool {
     for generation in try await database.read({ try Generation.all(in: $0) }) {
       if generation.state == .dropped {

@@ -14,6 +14,10 @@ extension SearchIndex: Sweep {
   /// A segment of which one document in so many is dead is made anew.
   private static let deadShare = 4
 
+  /// Most of a piece is a reader's work. Each segment that is not merged makes every query slower, so merging may take
+  /// half of one processor's time.
+  public var restFactor: Int { 1 }
+
   public func step(_ database: any Database) async throws -> Bool {
     if try await spreadNewWords(database) { return true }
     var underWay = merging.withLock { merge in

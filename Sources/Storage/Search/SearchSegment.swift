@@ -60,6 +60,13 @@ final class SearchDocumentCache: Sendable {
 }
 
 extension SearchIndex {
+  /// How many segments a query looks into.
+  public func segmentCount(in reader: any Reader) throws -> Int {
+    try reader.first(
+      "SELECT COUNT(*) FROM octet_search_segments WHERE collection = $1 AND state = 1", collection
+    ) { $0[0] } ?? 0
+  }
+
   /// The segments that are searched, the newest first.
   func segments(_ reader: any Reader) throws -> [SearchSegment] {
     var segments: [SearchSegment] = try reader.rows(
