@@ -76,20 +76,12 @@ extension S3BlobStore {
 
   /// In order.
   private func names(_ id: UploadID) async throws -> [String] {
-    let prefix = client.options.prefix
     var names: [String] = []
     var token: String?
     repeat {
-      var query = [("list-type", "2"), ("prefix", prefix + Self.records + id.text), ("max-keys", "1000")]
-      if let token { query.append(("continuation-token", token)) }
-      let response = try await client.send(
-        S3Client.Call(operation: "upload", method: "GET", query: query, answers: [404]))
-      let document = S3Document(response.body)
-      names += document.elements("Contents").compactMap { object -> String? in
-        guard let key = object.first("Key"), key.hasPrefix(prefix) else { return nil }
-        return String(key.dropFirst(prefix.count))
-      }
-      token = document.first("IsTruncated") == "true" ? document.first("NextContinuationToken") : nil
+      let page = try await objects("upload", Self.records + id.text, after: token)
+      names += page.objects.map(\.name)
+      token = page.next
     } while token != nil
     return names.sorted()
   }

@@ -16,15 +16,25 @@ public final class S3BlobStore: BlobStore {
   let client: S3Client
   let limits: BlobLimits
   let random: any RandomSource
+  private let pageSize: Int
   let uploads = OpenUploads<S3Upload>()
   /// Hashing takes a processor and has no place on an event loop.
   private let pool: BlockingPool
 
   /// Makes a store; no request is sent.
   /// - Throws: `BlobError` `.refused` if the endpoint is not one.
-  public init(
+  public convenience init(
     _ options: S3Options, limits: BlobLimits = BlobLimits(), clock: any WallClock, random: any RandomSource
   ) throws(BlobError) {
+    try self.init(options, limits: limits, clock: clock, random: random, pageSize: 1000)
+  }
+
+  /// - Parameter pageSize: names that S3 lists at once, 1,000 at most.
+  init(
+    _ options: S3Options, limits: BlobLimits = BlobLimits(), clock: any WallClock, random: any RandomSource,
+    pageSize: Int
+  ) throws(BlobError) {
+    self.pageSize = pageSize
     client = try S3Client(options, clock: clock, random: random)
     self.random = random
     self.limits = limits
@@ -85,22 +95,30 @@ public final class S3BlobStore: BlobStore {
   public func list(after cursor: String?) async throws -> BlobPage {
     let folder = cursor?.hasPrefix(Self.records) == true ? Self.records : Self.blobs
     let token = cursor.map { String($0.dropFirst(folder.count)) } ?? ""
-    let prefix = client.options.prefix + folder
-    var query = [("list-type", "2"), ("prefix", prefix), ("max-keys", "1000")]
-    if !token.isEmpty { query.append(("continuation-token", token)) }
-    let response = try await client.send(S3Client.Call(operation: "list", method: "GET", query: query))
-    let document = S3Document(response.body)
-    let entries = document.elements("Contents").compactMap { object -> BlobPage.Entry? in
-      guard let name = object.first("Key"), name.hasPrefix(prefix),
-        let id = Self.upload(ofRecord: name.dropFirst(prefix.count))
-      else { return nil }
+    let page = try await objects("list", folder, after: token.isEmpty ? nil : token)
+    let entries = page.objects.compactMap { name, object -> BlobPage.Entry? in
+      guard let id = Self.upload(ofRecord: name.dropFirst(folder.count)) else { return nil }
       guard folder == Self.blobs else { return .upload(id) }
       return object.first("Size").flatMap { UInt64($0) }.map { .placed(id, blob: nil, size: $0) }
     }
-    if let next = document.first("NextContinuationToken"), document.first("IsTruncated") == "true" {
-      return BlobPage(entries: entries, next: folder + next)
-    }
+    if let next = page.next { return BlobPage(entries: entries, next: folder + next) }
     return BlobPage(entries: entries, next: folder == Self.blobs ? Self.records : nil)
+  }
+
+  /// Objects whose names begin so, without the store's own prefix, and S3's token of the next page.
+  func objects(
+    _ operation: String, _ start: String, after token: String?
+  ) async throws -> (objects: [(name: String, object: S3Document)], next: String?) {
+    let prefix = client.options.prefix
+    var query = [("list-type", "2"), ("prefix", prefix + start), ("max-keys", String(pageSize))]
+    if let token { query.append(("continuation-token", token)) }
+    let response = try await client.send(S3Client.Call(operation: operation, method: "GET", query: query))
+    let document = S3Document(response.body)
+    let objects = document.elements("Contents").compactMap { object -> (name: String, object: S3Document)? in
+      guard let key = object.first("Key"), key.hasPrefix(prefix + start) else { return nil }
+      return (String(key.dropFirst(prefix.count)), object)
+    }
+    return (objects, document.first("IsTruncated") == "true" ? document.first("NextContinuationToken") : nil)
   }
 
   public func mark() async throws -> [UInt8]? {

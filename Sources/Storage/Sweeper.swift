@@ -18,7 +18,7 @@ extension Sweep {
 }
 
 /// Runs sweeps in the background on one of the nodes, slowly enough that commits do not notice: after each piece it
-/// rests for several times as long as the piece took.
+/// rests `restFactor` times as long as the piece took.
 public final class Sweeper: Sendable {
   private let database: any Database
   private let leases: Leases

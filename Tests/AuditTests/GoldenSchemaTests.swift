@@ -3,7 +3,6 @@ import Audit
 import Base
 import Chat
 import DomainKit
-import Foundation
 import Identity
 import Media
 import Notify
@@ -27,12 +26,7 @@ import Testing
     let engine = EngineUnderTest.isPostgreSQL ? "postgresql" : "sqlite"
     let schema = try await Self.schema().split(separator: "\n\n").filter { !$0.contains(/^CREATE [A-Z ]+ octet_/) }
       .joined(separator: "\n\n")
-    let golden = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../Golden/domains-\(engine).sql").standardized
-    if ProcessInfo.processInfo.environment["OCTET_UPDATE_GOLDEN"] == "1" {
-      try schema.write(to: golden, atomically: true, encoding: .utf8)
-    }
-    #expect(try schema == String(contentsOf: golden, encoding: .utf8))
+    #expect(try schema == GoldenFile.read("domains-\(engine).sql", updatedTo: schema))
   }
 
   private static func schema() async throws -> String {

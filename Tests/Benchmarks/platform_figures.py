@@ -61,10 +61,7 @@ def uploads(folder, arguments):
 
 
 def copy_users(folder, profiles):
-    """Makes a user per profile, (display name, about), as copies of one who is registered after them all by id.
-
-    Returns that one's handle.
-    """
+    """Makes a user per profile, (display name, about), as copies of `the_last_one`, whose id is after all of theirs."""
     with Server(folder, *notices.FLAGS) as server, server.channel() as channel:
         Person(channel, "the_last_one")
     database = sqlite3.connect(folder / "octet.db")

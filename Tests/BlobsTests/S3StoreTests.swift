@@ -95,6 +95,14 @@ import Testing
     }
   }
 
+  @Test func `a bucket that is not there is not taken for one without uploads`() async throws {
+    var options = try await S3Server.common().options()
+    options.bucket += "-missing"
+    try await withStore(options) { store in
+      #expect(await blobError { try await store.upload(.new()) } == .refused)
+    }
+  }
+
   @Test(arguments: ["503", "500", "429", "close"])
   func `a failing server is tried again`(_ failure: String) async throws {
     let server = try ChildProcess("python3", ["-u", "-c", Self.failingServer, failure, "2"])
@@ -134,7 +142,7 @@ import Testing
             global count
             self.rfile.read(int(self.headers.get("content-length", 0)))
             if self.command == "GET":
-                status, body = 404, b""
+                status, body = 200, b"<ListBucketResult></ListBucketResult>"
             else:
                 count += 1
                 fails = count % (failures + 1) != 0

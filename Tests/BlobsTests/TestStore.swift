@@ -1,8 +1,9 @@
 import Base
 import Blobs
-import BlobsS3
 import Foundation
 import Testing
+
+@testable import BlobsS3
 
 /// A kind of store as the conformance suite sees it: something that opens an empty one.
 struct TestStore: Sendable, CustomTestStringConvertible {
@@ -46,9 +47,12 @@ private func closing<Store: BlobStore>(_ store: Store, _ body: (Store) async thr
   await store.close()
 }
 
-/// Runs a body with a store of these options.
-func withStore(_ options: S3Options, _ body: (S3BlobStore) async throws -> Void) async throws {
-  try await closing(S3BlobStore(options, clock: SystemClock(), random: SystemRandomSource()), body)
+/// Runs a body with a store of these options, which has names listed by so many.
+func withStore(
+  _ options: S3Options, pageSize: Int = 1000, _ body: (S3BlobStore) async throws -> Void
+) async throws {
+  try await closing(
+    S3BlobStore(options, clock: SystemClock(), random: SystemRandomSource(), pageSize: pageSize), body)
 }
 
 /// A folder that a test has for itself.

@@ -1,6 +1,7 @@
 import Base
 import DomainKit
 import NotifyAPI
+import PostgreSQLServer
 import RPC
 import Refusals
 import Storage
@@ -61,6 +62,13 @@ import Testing
       }
     }
     #expect(stored?.contains("outside") == false && stored?.contains("Eve") == false)
+    let unsent = try await world.notify.checkInvariants()
+    #expect(unsent.last?.rowsChecked == 2 && unsent.allSatisfy(\.holds))
+    let broken = try await world.database.takenBack { writer in
+      try writer.execute("DELETE FROM octet_timers WHERE kind = $1", Way.mail.outsideJob)
+      return try NotifyAudit(reader: writer).reports().filter { !$0.holds }
+    }
+    #expect(broken.map(\.number) == [9] && broken.first?.violationCount == 1)
     try await world.timers.runDue()
     let letters = try world.letters().values.sorted { $0.way < $1.way }
     #expect(

@@ -88,11 +88,12 @@ def check_all(world, crowd, installation, rng):
 @pytest.mark.parametrize(
     "engine, victim, rounds", [("SQLite", "server", 4), ("PostgreSQL", "server", 2), ("PostgreSQL", "database", 2)]
 )
-def test_no_acknowledged_write_is_lost_or_doubled(tmp_path, engine, victim, rounds):
+def test_no_acknowledged_write_is_lost_or_doubled(tmp_path, engine, victim, rounds, request):
     seed = int(SEED or random.SystemRandom().randrange(1 << 32))
     print(f"seed {seed}")
     rng = random.Random(seed)
     installation = Installation(tmp_path, engine, *FLAGS)
+    request.addfinalizer(installation.discard)
     world = RideWorld(installation.channel, seed)
     crowd = Crowd(world, RIDERS, DRIVERS)
     recoveries = []

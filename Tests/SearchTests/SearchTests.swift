@@ -200,7 +200,8 @@ import Testing
       try await library.work()
       let client = library.client(Library.staff)
       #expect(try await client.getIndexState(GetIndexStateRequest()).rebuild != nil)
-      try await library.database.write { try $0.execute("DELETE FROM octet_search_segments") }
+      // Large ones stay as they are, and hold nothing up.
+      try await library.database.write { try $0.execute("UPDATE octet_search_segments SET documents = 262144") }
       library.clock.advance(by: .seconds(1))
       try await library.work()
       let state = try await client.getIndexState(GetIndexStateRequest())

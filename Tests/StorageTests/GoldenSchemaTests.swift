@@ -1,5 +1,4 @@
 import Base
-import Foundation
 import PostgreSQLServer
 import Storage
 import StoragePostgreSQL
@@ -27,10 +26,6 @@ import Testing
   private func check(_ name: String, _ database: some Database) async throws {
     let schema = try await database.schemaText()
     await database.close()
-    let golden = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Golden/\(name)").standardized
-    if ProcessInfo.processInfo.environment["OCTET_UPDATE_GOLDEN"] == "1" {
-      try schema.write(to: golden, atomically: true, encoding: .utf8)
-    }
-    #expect(try schema == String(contentsOf: golden, encoding: .utf8))
+    #expect(try schema == GoldenFile.read(name, updatedTo: schema))
   }
 }

@@ -2,6 +2,8 @@
 
 import collections
 
+import pytest
+
 from support.authorization import table
 from support.authorization.answers import NOT_FOUND, OK, Answer, all_methods, ask, make_request
 from support.authorization.callers import Citizen
@@ -141,7 +143,7 @@ def test_an_answer_about_what_is_hidden_costs_what_one_about_nothing_costs(world
     """Counted in statements, not measured by a clock: so much else runs on a machine that tests. The engines run the same
     ones; PostgreSQL can count them."""
     if world.counter is None:
-        return
+        pytest.skip("only PostgreSQL counts statements")
     faults = []
     for row in table.ROWS:
         # Whoever has a link knows already that there was something.

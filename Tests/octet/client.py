@@ -54,15 +54,15 @@ class Octet:
 class Watching:
     """The client in the background, on pipes or on a terminal that also has its keyboard."""
 
-    def __init__(self, octet, *arguments, terminal=False):
+    def __init__(self, octet, *arguments, terminal=False, **ends):
         command = [BUILD.resolve() / "octet", *arguments, *octet.flags]
         self.terminal = terminal
         if terminal:
             self.output, theirs = pty.openpty()
-            ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+            ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs} | ends
         else:
             self.output, theirs = os.pipe()
-            ends = {"stdin": subprocess.PIPE, "stdout": theirs, "stderr": theirs}
+            ends = {"stdin": subprocess.PIPE, "stdout": theirs, "stderr": theirs} | ends
         self.process = subprocess.Popen(
             command, env=octet.environment | {"TERM": "xterm"}, cwd=octet.folder, start_new_session=True, **ends
         )

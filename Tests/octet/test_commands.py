@@ -106,6 +106,8 @@ def test_a_given_request_id_is_kept_and_data_gets_one(octet):
         (["--price", "1.00 XXX"], "--price: XXX is no known currency"),
         (["--day", "tomorrow"], "--day: tomorrow is no date"),
         (["--day", "2026-02-30"], "--day: 2026-02-30 is no date"),
+        (["--day", "2026-01-31-x"], "--day: 2026-01-31-x is no date"),
+        (["--at", "2026-01-31-05:00"], "--at: 2026-01-31-05:00 is no instant"),
         (["--at", "soon"], "--at: soon is no instant"),
         (["--at", "2026-01-31 7pm"], "--at: 2026-01-31 7pm is no instant"),
         (["--patience", "5 minutes"], "--patience: 5 minutes is no span of time"),

@@ -2,17 +2,15 @@
 
 import hashlib
 import os
-import pty
 import re
 import signal
 import subprocess
-import threading
 
 import pytest
-from client import PATIENCE_SECONDS, Octet
+from client import PATIENCE_SECONDS, Octet, Watching
 from gate import Gate
 from support.people import PASSWORD
-from support.server import BUILD, Server
+from support.server import Server
 
 CHUNK = 1 << 20
 CONTENT = b"".join(hashlib.sha512(number.to_bytes(4, "big")).digest() for number in range(5 * CHUNK // 64)) + b"end"
@@ -39,41 +37,17 @@ def upload(octet, *arguments):
     return [line.split("  ")[0] for line in result.out.splitlines()]
 
 
-class OnATerminal:
+class OnATerminal(Watching):
     """The client with standard error on a terminal, so that it shows progress."""
 
     def __init__(self, octet, *arguments):
-        self.ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [BUILD.resolve() / "octet", *arguments, *octet.flags],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
-            env=octet.environment | {"TERM": "xterm"}, cwd=octet.folder,
-        )  # fmt: skip
-        os.close(theirs)
-        self.text = ""
-        self.watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
-        self.watchdog.start()
-
-    def until(self, pattern):
-        while not re.search(pattern, self.text):
-            piece = self._read()
-            assert piece, f"ended without {pattern}: {self.text!r}"
-
-    def _read(self):
-        try:
-            piece = os.read(self.ours, 65536).decode(errors="replace")
-        except OSError:  # EIO: the other end is closed
-            return ""
-        self.text += piece
-        return piece
+        super().__init__(octet, *arguments, terminal=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
 
     def end(self):
-        while self._read():
-            pass
+        code = super().end()
         out = self.process.stdout.read().decode()
-        code = self.process.wait()
         self.watchdog.cancel()
-        os.close(self.ours)
+        os.close(self.output)
         return code, out
 
 
@@ -154,7 +128,7 @@ def test_progress_is_drawn_on_a_terminal_only(octet):
     running = OnATerminal(octet, "media", "upload", "film.bin")
     code, out = running.end()
     assert code == 0 and out.endswith("  film.bin\n")
-    assert re.search(r"film.bin  █{24}  100 %  5.2 MB of 5.2 MB  [\d.]+ .?B/s\r\n", running.text), running.text
+    assert re.search(r"film.bin  █{24}  100 %  5.2 MB of 5.2 MB  [\d.]+ .?B/s\n", running.text), running.text
     blob = out.split("  ")[0]
     running = OnATerminal(octet, "media", "download", blob, "-o", "copy.bin")
     code, _ = running.end()

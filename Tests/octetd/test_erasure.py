@@ -10,9 +10,9 @@ import time
 import pytest
 
 from support import stubs
-from support.installation import VICTIMS, Installation
+from support.installation import FORTNIGHT, MINUTE, VICTIMS, Installation
 from support.media import Uploader
-from support.notices import FLAGS, PATIENCE_SECONDS, announce, await_that, inbox, staff
+from support.notices import DEMO_PASSWORD, FLAGS, PATIENCE_SECONDS, announce, await_that, inbox, staff
 from support.people import request_id
 from support.rides import Rider
 from support.server import BUILD
@@ -26,12 +26,7 @@ SAID, REPORTED = "meet me at the old mill", "she stole my harp"
 PAPER = b"a page of my diary " * 500
 TRACES = [text.encode() for text in (HANDLE, NAME, ABOUT, STREET, WISH, SAID, REPORTED)] + [PAPER[:100]]
 POSTS, NOTICES = 400, 20
-# As if a fortnight had passed since the account was closed, a minute since a worker died, a day since contents were let go.
-FORTNIGHT = (
-    "UPDATE octet_timers SET due = 1, scheduled_for = 1 WHERE kind = 'identity.erase'",
-    "UPDATE identity_users SET erases_at = 1 WHERE state = 4",
-)
-MINUTE = "UPDATE octet_timers SET due = 1 WHERE is_leased = 1"
+# As if a day had passed since contents were let go.
 DAY = "UPDATE octet_blobs SET unreferenced_since = 1 WHERE unreferenced_since IS NOT NULL"
 KILLS = 4
 UNDER_WAY = "SELECT COUNT(*) FROM identity_users WHERE state = 4 AND closed_from IS NULL"
@@ -129,9 +124,10 @@ def freeze_amid(installation):
 
 
 @pytest.mark.parametrize("engine", VICTIMS)
-def test_an_erasure_that_is_killed_goes_on_to_its_end(tmp_path, engine):
+def test_an_erasure_that_is_killed_goes_on_to_its_end(tmp_path, engine, request):
     rng = random.Random(SEED)
     installation = Installation(tmp_path, engine, *FLAGS)
+    request.addfinalizer(installation.discard)
     world = World(installation.channel, SEED)
     ada, bob = live(world)
     if installation.postgres is not None:
@@ -155,7 +151,7 @@ def test_an_erasure_that_is_killed_goes_on_to_its_end(tmp_path, engine):
     leftovers = "SELECT COUNT(*) FROM octet_timers WHERE kind = 'identity.erase'"
     await_that(lambda: not is_so(installation, leftovers), "the job does not end")
     await_that(lambda: not is_so(installation, "SELECT COUNT(*) FROM octet_blobs"), "contents are kept")
-    ops = Uploader(world.channel, "demo_ops", "octet-demo-2026", register=False)
+    ops = Uploader(world.channel, "demo_ops", DEMO_PASSWORD, register=False)
     world.ask(ops, f"{AUDIT}/VerifyChain")
     broken = [report for report in world.ask(ops, f"{AUDIT}/CheckInvariants").invariants if report.violations]
     assert broken == []

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from support.company import Company
-from support.installation import HOLES, VICTIMS, Installation
+from support.installation import FORTNIGHT, HOLES, MINUTE, VICTIMS, Installation
 from support.notices import FLAGS, letters
 from support.people import Stranger
 from support.rides import RIDES, check_invariants, estimate
@@ -29,13 +29,6 @@ MOST_WRITES = 150
 ROUND_SECONDS = 15
 SAMPLE = 30
 RIDERS, DRIVERS = 2, 1
-# While no server runs: a fortnight passes for those who have closed their accounts, and a minute for the jobs that the
-# dead one held.
-FORTNIGHT = (
-    "UPDATE octet_timers SET due = 1, scheduled_for = 1 WHERE kind = 'identity.erase'",
-    "UPDATE identity_users SET erases_at = 1 WHERE state = 4",
-)
-MINUTE = "UPDATE octet_timers SET due = 1 WHERE is_leased = 1"
 
 
 def repeatable(entry):
@@ -73,11 +66,12 @@ def check_end(stage, company, folder):
 
 
 @pytest.mark.parametrize("engine", VICTIMS)
-def test_all_modules_keep_what_they_acknowledged(tmp_path, engine):
+def test_all_modules_keep_what_they_acknowledged(tmp_path, engine, request):
     seed = int(SEED or random.SystemRandom().randrange(1 << 32))
     print(f"seed {seed}")
     rng = random.Random(seed)
     installation = Installation(tmp_path, engine, *FLAGS)
+    request.addfinalizer(installation.discard)
     stage = Stage(installation.channel, seed)
     company = Company(stage)
     stage.begin(company.actors)

@@ -11,6 +11,13 @@ HOLES = """
     GROUP BY t.topic, t.last_sequence
     HAVING COUNT(e.sequence) <> t.last_sequence OR MIN(e.sequence) <> 1 OR MAX(e.sequence) <> t.last_sequence
 """
+# While no server runs: a fortnight passes for those who have closed their accounts, and a minute for the jobs that the
+# dead one held.
+FORTNIGHT = (
+    "UPDATE octet_timers SET due = 1, scheduled_for = 1 WHERE kind = 'identity.erase'",
+    "UPDATE identity_users SET erases_at = 1 WHERE state = 4",
+)
+MINUTE = "UPDATE octet_timers SET due = 1 WHERE is_leased = 1"
 VICTIMS = {"SQLite": ("server",), "PostgreSQL": ("server", "database")}
 
 
@@ -55,6 +62,13 @@ class Installation:
             return self.postgres.run(sql, database="test1").split()
         with sqlite3.connect(f"file:{self.folder}/octet.db?mode=ro", uri=True, timeout=30) as database:
             return ["|".join(map(str, row)) for row in database.execute(sql)]
+
+    def discard(self):
+        """Ends what still runs, however the test went."""
+        if self.server.process.poll() is None:
+            self.server.kill()
+        if self.postgres is not None:
+            self.postgres.stop()
 
     def stop(self):
         self.channel.close()

@@ -51,8 +51,8 @@ def inbox(person):
             return notices
 
 
-def await_that(condition, otherwise):
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def await_that(condition, otherwise, seconds=PATIENCE_SECONDS):
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, otherwise
         time.sleep(0.05)

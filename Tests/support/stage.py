@@ -2,11 +2,10 @@
 
 import random
 import threading
-import time
 import uuid
 
 from .media import Uploader
-from .notices import DEMO_PASSWORD
+from .notices import DEMO_PASSWORD, await_that
 from .people import Person
 from .storm import RideWorld
 from .world import PATIENCE_SECONDS
@@ -15,7 +14,6 @@ ACCOUNTS = "octet.identity.v1.AccountService"
 SESSIONS = "octet.identity.v1.SessionService"
 PROFILES = "octet.identity.v1.ProfileService"
 ROLES = "octet.identity.v1.RoleService"
-CREDENTIALS = "octet.identity.v1.CredentialService"
 VERIFICATION = "octet.identity.v1.VerificationService"
 SOCIAL = "octet.social.v1"
 MEDIA = "octet.media.v1.MediaService"
@@ -88,10 +86,7 @@ class Stage(RideWorld):
                 return rows
 
     def await_that(self, condition, otherwise):
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not condition():
-            assert time.monotonic() < deadline, otherwise
-            time.sleep(0.05)
+        await_that(condition, otherwise, PATIENCE_SECONDS)
 
 
 class Actor:

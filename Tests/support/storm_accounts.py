@@ -6,9 +6,10 @@ import time
 import grpc
 
 from . import stubs
+from .machines import CREDENTIALS
 from .notices import inbox
 from .people import PASSWORD, Stranger, reason_of, request_id
-from .stage import ACCOUNTS, AUDIT, CHAT, CREDENTIALS, PROFILES, ROLES, SEARCH, SESSIONS, SOCIAL, Actor
+from .stage import ACCOUNTS, AUDIT, CHAT, PROFILES, ROLES, SEARCH, SESSIONS, SOCIAL, Actor
 from .world import BROKEN, Acknowledged, Refused
 
 

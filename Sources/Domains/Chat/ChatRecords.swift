@@ -62,7 +62,7 @@ struct ChatRecords: PersonalRecords {
     var before = Identifier(rawValue: .max)
     while true {
       let page = try RoomList.rooms(of: user, before: before, limit: Self.rowsAtOnce, in: reader)
-      for seen in page where try rooms.mayRead(seen.room, myself, in: reader) {
+      for seen in page where try rooms.mayMemberRead(seen.room, myself, in: reader) {
         try json.write(Room(seen.room, seen.member, at: now), to: record)
       }
       guard let last = page.last else { break }

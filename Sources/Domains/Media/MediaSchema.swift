@@ -66,7 +66,6 @@ enum MediaSchema {
           PRIMARY KEY (blob_id, user_id)
         ) WITHOUT ROWID;
         CREATE INDEX media_holdings_user ON media_holdings (user_id, blob_id);
-        CREATE INDEX media_holdings_share ON media_holdings (blob_id, id);
 
         -- Which things of other domains have a blob as a part. subject is a printed id, slot says which part, user_id who
         -- made it one. id as above.
@@ -79,7 +78,6 @@ enum MediaSchema {
           id INTEGER NOT NULL,
           PRIMARY KEY (blob_id, subject, slot)
         ) WITHOUT ROWID;
-        CREATE INDEX media_uses_share ON media_uses (blob_id, id);
 
         -- What is made of a blob. content is NULL until it is there. playlist is its HLS text, for videos.
         -- distributed by blob_id
@@ -97,6 +95,12 @@ enum MediaSchema {
           playlist TEXT NOT NULL,
           PRIMARY KEY (blob_id, profile)
         ) WITHOUT ROWID;
-        """)
+        """),
+    Migration(
+      "media", 2, "shares by their ids",
+      sql: """
+        CREATE INDEX media_holdings_share ON media_holdings (blob_id, id);
+        CREATE INDEX media_uses_share ON media_uses (blob_id, id);
+        """),
   ]
 }

@@ -31,4 +31,7 @@ public struct NotifyLimits: Sendable {
   public var eventRetention = Duration.seconds(7 * 86_400)
 
   public init() {}
+
+  /// The wait after so many tries, before it is jittered.
+  func wait(after tries: Int64) -> Duration { firstWait * (1 << (tries - 1)) }
 }

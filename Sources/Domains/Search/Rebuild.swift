@@ -11,7 +11,7 @@ struct Rebuild: Sendable {
   private static let timer = "search.rebuild"
   /// Things of a transaction, which takes some 20 ms.
   static let atOnce = 256
-  /// With more segments an index answers slowly: it waits until the upkeep has merged them.
+  /// With more small segments an index answers slowly: it waits until the upkeep has merged them.
   private static let segmentLimit = 64
   /// Between two looks at how many there are.
   private static let mergingPause = Duration.seconds(1)
@@ -57,7 +57,7 @@ struct Rebuild: Sendable {
     let find = { try Generation.all(in: writer).first { $0.number == number && $0.state == .building } }
     guard let seen = try find() else { return nil }
     guard let prefix = seen.kind else {
-      if try core.index(number).segmentCount(in: writer) > Self.segmentLimit { return Self.mergingPause }
+      if try core.index(number).smallSegmentCount(in: writer) > Self.segmentLimit { return Self.mergingPause }
       try writer.lock(Generation.lock, .exclusive)
       try find()?.goLive(now: core.kit.clock.now(), in: writer)
       return nil

@@ -20,7 +20,7 @@ enum SearchTables {
           looked_at INTEGER NOT NULL
         );
         INSERT INTO search_generations (generation, state, kinds, started_at, live_at, kind, after, looked_at)
-          VALUES (1, 1, '', 0, NULL, NULL, 0, 0);
+          VALUES (1, 1, '', 0, 0, NULL, 0, 0);
 
         -- What a hit shows. digest: of all that the index was given, or empty until it was.
         -- distributed by document
@@ -34,6 +34,9 @@ enum SearchTables {
           PRIMARY KEY (document, generation)
         ) WITHOUT ROWID;
         CREATE INDEX search_rows_by_generation ON search_rows (generation, document);
-        """)
+        """),
+    Migration(
+      "search_domain", 2, "the first index has no beginning",
+      sql: "UPDATE search_generations SET live_at = NULL WHERE generation = 1 AND live_at = 0"),
   ]
 }

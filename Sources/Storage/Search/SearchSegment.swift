@@ -60,10 +60,12 @@ final class SearchDocumentCache: Sendable {
 }
 
 extension SearchIndex {
-  /// How many segments a query looks into.
-  public func segmentCount(in reader: any Reader) throws -> Int {
+  /// How many segments there are that merging makes fewer. Of larger ones sixteen may be too many documents for one
+  /// segment, so that they stay.
+  public func smallSegmentCount(in reader: any Reader) throws -> Int {
     try reader.first(
-      "SELECT COUNT(*) FROM octet_search_segments WHERE collection = $1 AND state = 1", collection
+      "SELECT COUNT(*) FROM octet_search_segments WHERE collection = $1 AND state = 1 AND documents < $2", collection,
+      shape.segmentDocuments / shape.mergedSegments
     ) { $0[0] } ?? 0
   }
 

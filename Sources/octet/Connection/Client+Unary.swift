@@ -9,7 +9,10 @@ extension Client {
   /// - Parameters:
   ///   - path: `octet.media.v1.MediaService/GetBlob`.
   ///   - authenticated: calls that make or renew a login go without one.
-  func unary(_ path: String, _ request: JSONText, authenticated: Bool = true) async throws -> DynamicMessage {
+  ///   - remedied: calls that are themselves a remedy, or hold the profile's lock, are not repeated with one.
+  func unary(
+    _ path: String, _ request: JSONText, authenticated: Bool = true, remedied: Bool = true
+  ) async throws -> DynamicMessage {
     let (service, method) = try await self.method(path)
     let wire = try JSONCodec(pool).wire(fromJSON: Array(request.text.utf8), type: method.inputType)
     var remedies = Remedies()
@@ -25,7 +28,7 @@ extension Client {
         }
         return message
       } catch let error as RPCError {
-        guard try await remedies.find(for: error, by: self) else { throw error }
+        guard remedied, try await remedies.find(for: error, by: self) else { throw error }
       }
     }
   }
@@ -47,8 +50,9 @@ extension Client {
       case "STEP_UP_REQUIRED":
         guard Prompt.isPossible, client.isLoggedIn else { return false }
         try await client.stepUp()
-        // The solution was spent on the call before.
+        // The solution was spent on the call before; the next one may need another.
         solution = nil
+        tried.remove("CHALLENGE_REQUIRED")
         return true
       default: return false
       }

@@ -33,7 +33,7 @@ extension Client {
         "\(Self.sessionService)/RefreshSession",
         .object([
           ("requestId", .string(profile.refreshRequestID)), ("refreshToken", .string(profile.refreshToken)),
-        ]), authenticated: false)
+        ]), authenticated: false, remedied: false)
       try keep(reply, user: profile.user)
     } catch let error as RPCError where error.code == .unauthenticated {
       throw RPCError(.unauthenticated, "the login has ended; run octet login", details: error.details)
@@ -57,7 +57,7 @@ extension Client {
     Output.note("the server wants to know that it is still you")
     let password = try Prompt.secret("Password: ")
     let request = JSONText.object([("requestId", .string(RequestID.make())), ("password", .string(password))])
-    _ = try await unary("\(Self.sessionService)/StepUp", request)
+    _ = try await unary("\(Self.sessionService)/StepUp", request, remedied: false)
   }
 
   /// Solves a puzzle for a call that was refused without: takes a processor for a moment, or some.
@@ -65,7 +65,8 @@ extension Client {
   /// - Returns: what the call must carry as `octet-challenge`.
   func solveChallenge(for method: String) async throws -> String {
     let challenge = try await unary(
-      "\(Self.sessionService)/GetChallenge", .object([("method", .string(method))]), authenticated: false)
+      "\(Self.sessionService)/GetChallenge", .object([("method", .string(method))]), authenticated: false,
+      remedied: false)
     let bits = challenge.integer("zero_bits") ?? 0
     guard challenge.text("algorithm") == "sha256", bits <= UInt32.bitWidth else {
       throw LocalError("the server wants a puzzle solved that this program does not know")

@@ -61,8 +61,11 @@ enum HumanValue {
 
   /// `2026-01-31`; nil for what is no day.
   static func date(_ text: String) -> CivilDate? {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false).compactMap { Int64($0) }
-    return parts.count == 3 ? CivilDate(year: parts[0], month: parts[1], day: parts[2]) : nil
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count == 3, let year = Int64(parts[0]), let month = Int64(parts[1]), let day = Int64(parts[2]) else {
+      return nil
+    }
+    return CivilDate(year: year, month: month, day: day)
   }
 
   /// Minor units and currency of `12.50 EUR`, or of `1250 EUR`, which is 12.50 € as well: an amount with a point is in

@@ -175,6 +175,10 @@ private final class Shelf: PersonalRecords {
     #expect(shelf.erased == 0)
     await expectRefusal(.unauthenticated, "WRONG_CREDENTIALS") { try await house.client().login("ada") }
     #expect(try await house.count("SELECT COUNT(*) FROM identity_users WHERE state = 4") == 1)
+    // Nor by the clock of a node that is behind.
+    try await house.execute("UPDATE identity_users SET erases_at = erases_at + 5000000000", [])
+    await expectRefusal(.unauthenticated, "WRONG_CREDENTIALS") { try await house.client().login("ada") }
+    try await house.execute("UPDATE identity_users SET erases_at = erases_at - 5000000000", [])
     // What has become open since the erasure began puts it off, and gives nothing back that is half gone.
     shelf.set { state in
       state.failures = 0

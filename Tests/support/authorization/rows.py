@@ -37,7 +37,7 @@ class Row:
     triers: tuple | None = None
     # Whether each who may gets a thing of his or her own to try it on.
     is_fresh: bool = False
-    # What those who may are answered at least once. None: nobody can succeed on this server, as the comment says.
+    # Whether somebody who may must succeed. False: nobody can on this server, as the row's comment says.
     is_proved: bool = True
     # Called before those who may try it, with the world; and after each who succeeds, with the world and the name.
     prepare: typing.Callable | None = None

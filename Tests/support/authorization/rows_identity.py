@@ -2,11 +2,9 @@
 
 from ..people import PASSWORD
 from .answers import DENIED, FAILED_PRECONDITION, NOT_FOUND
-from .callers import STAFF
+from .callers import SEES_HIDDEN
 from .rows import Service
 
-# What everybody whose profile is hidden is hidden from, but for these.
-SEES_HIDDEN = (*STAFF, "machine")
 
 accounts = Service("octet.identity.v1.AccountService")
 accounts("Register", fields=lambda w: {"handle": f"m_{w.word('handle')}", "password": PASSWORD}, triers=("nobody",))

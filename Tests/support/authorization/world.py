@@ -3,13 +3,13 @@
 import datetime
 import hashlib
 import itertools
-import time
 
 from .. import stubs
+from ..notices import await_that
 from ..people import PASSWORD, method_descriptor, request_id
 from ..rides import STATION, Conversation
 from .answers import make_request
-from .callers import STAFF, Callers, grant
+from .callers import SEES_HIDDEN, Callers, grant
 from .requests import Requests
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -100,7 +100,7 @@ class World(Requests):
         private = {"profile_visibility": "PROFILE_VISIBILITY_PRIVATE"}
         self.call("hidden", f"{identity}.ProfileService/SetPreferences", preferences=private)
         profile = self.call("hidden", f"{identity}.ProfileService/GetProfile")
-        about = self.word("profile", "hidden", *STAFF, "machine")
+        about = self.word("profile", "hidden", *SEES_HIDDEN)
         self.call("hidden", f"{identity}.ProfileService/UpdateProfile", etag=profile.etag, about=about)
         self.call("owner", "octet.social.v1.FollowService/Block", user_id=self.callers["blocked"].user_id)
         register = "octet.rides.v1.DriverService/RegisterDriver"
@@ -194,11 +194,9 @@ class World(Requests):
         texts = [{"language": "en", "title": self.word("notice", "owner")}]
         segment = {"users": {"user_ids": [self.callers["owner"].user_id]}}
         self.call("notify.ops", "octet.notify.v1.NotificationService/Announce", segment=segment, texts=texts)
-        deadline = time.monotonic() + PATIENCE_SECONDS
         path = "octet.notify.v1.NotificationService/ListInbox"
-        while not any(PRIVATE_WORD in notice.title for notice in self.call("owner", path).notices):
-            assert time.monotonic() < deadline, "an announcement does not arrive"
-            time.sleep(0.05)
+        await_that(lambda: any(PRIVATE_WORD in notice.title for notice in self.call("owner", path).notices),
+                   "an announcement does not arrive", PATIENCE_SECONDS)  # fmt: skip
 
     def say(self, name, path, text, **first):
         """Posts a line in a room."""

@@ -97,7 +97,7 @@ struct ChatHandlers: ChatService {
           of: caller.user, kind: request.kind, before: page.before, limit: page.fetch, in: reader)
       let (items, next) = page.cut(rows) { [$0.room.id.sqlValue] }
       var response = ListRoomsResponse()
-      let seen = try items.filter { try request.waiting || rooms.mayRead($0.room, caller, in: reader) }
+      let seen = try items.filter { try request.waiting || rooms.mayMemberRead($0.room, caller, in: reader) }
       response.rooms = seen.map { Room($0.room, $0.member, at: now) }
       response.nextPageToken = next
       return response
@@ -150,6 +150,12 @@ extension ChatRooms {
   /// Whether somebody may read by what the room's kind asks.
   func mayRead(_ room: RoomRow?, _ caller: Caller, in reader: any Reader) throws -> Bool {
     try RoomGate(kit: kit, access: .ofKind, caller: caller).mayRead(room, in: reader)
+  }
+
+  /// The same of somebody who is a member, as the reader has just seen.
+  func mayMemberRead(_ room: RoomRow, _ caller: Caller, in reader: any Reader) throws -> Bool {
+    let gate = RoomGate(kit: kit, access: .ofKind, caller: caller)
+    return try !gate.isAskedAtEachPush(room) || gate.mayRead(room, in: reader)
   }
 
   /// A room as a user sees it.

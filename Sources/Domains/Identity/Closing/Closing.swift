@@ -51,8 +51,13 @@ struct Closing: Sendable {
   /// - Throws: `IdentityError.wrongCredentials` if its time is over.
   func takeBack(_ user: UserRow, in writer: any Writer) throws -> UserRow {
     guard let erasesAt = user.erasesAt, kit.clock.now() < erasesAt else { throw IdentityError.wrongCredentials }
-    try writer.execute(
-      "UPDATE identity_users SET state = closed_from, closed_from = NULL, erases_at = NULL WHERE id = $1", user.id)
+    // Once the erasure has begun nothing gives it back, whatever this node's clock says.
+    let isBack = try writer.execute(
+      """
+      UPDATE identity_users SET state = closed_from, closed_from = NULL, erases_at = NULL
+      WHERE id = $1 AND closed_from IS NOT NULL
+      """, user.id)
+    guard isBack == 1 else { throw IdentityError.wrongCredentials }
     try core.timers.cancel(Self.job, key: Self.key(user.id), in: writer)
     let restored = try changed(user, in: writer)
     // Nobody could prove anything while the account was closing.

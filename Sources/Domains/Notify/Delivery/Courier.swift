@@ -60,8 +60,7 @@ struct Courier: Sendable {
     if !isUrgent, way.isLoud, let end = try core.quietEnd(inbox, in: reader) {
       return .wait(until: end)
     }
-    var opened = entry
-    (opened.title, opened.text) = (try core.opened(entry.title, in: reader), try core.opened(entry.text, in: reader))
+    let opened = try core.opened([entry], in: reader)[0]
     let parcels = try addresses(of: key.user, in: reader).map { address, device in
       Parcel(letter: letter(opened, to: address, device, isUrgent: isUrgent), device: device)
     }
@@ -107,7 +106,7 @@ struct Courier: Sendable {
           "UPDATE notify_deliveries SET tries = $4 WHERE user_id = $1 AND number = $2 AND way = $3", key.user,
           key.number, way.rawValue, tries)
         if tries >= core.limits.tries { return try settle(key, .failed, reason, in: writer) }
-        let wait = core.limits.firstWait * (1 << (tries - 1))
+        let wait = core.limits.wait(after: tries)
         try postpone(key, .queued, reason, until: core.now + core.kit.random.jittered(wait), in: writer)
       }
     }

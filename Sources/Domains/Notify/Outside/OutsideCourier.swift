@@ -55,7 +55,7 @@ struct OutsideCourier: Sendable {
       if tries >= core.limits.tries { return try giveUp(key, reason, in: writer) }
       try writer.execute(
         "UPDATE notify_outside SET tries = $3 WHERE lookup = $1 AND id = $2", key.lookup, key.id, tries)
-      let wait = core.limits.firstWait * (1 << (tries - 1))
+      let wait = core.limits.wait(after: tries)
       try core.timers.set(
         way.outsideJob, key: key.text, due: core.now + core.kit.random.jittered(wait), in: writer)
     }
