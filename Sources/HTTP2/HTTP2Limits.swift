@@ -263,8 +263,13 @@ extension HTTP2Limits {
   /// Entries in the list that one system call takes; Linux allows 1024.
   static let vectorsPerWrite = 256
 
-  /// Frames are gathered up to this many bytes for one write.
-  package static let outputBatchSize = 256 << 10
+  /// Frames are gathered up to this many bytes for one write. A reader that is as fast as we are sleeps after each, and waking
+  /// it costs the writer more than copying 64 KiB does; with larger ones both wait for each other.
+  package static let outputBatchSize = 640 << 10
+
+  /// Streams queue beyond their marks while less than this waits for the next write, so that a last message of up to
+  /// 64 KiB still is in it: the rest of one would be a system call, a packet and a wake-up of its own.
+  static let queuedForOneWrite = outputBatchSize - (64 << 10)
 
   /// Writes of one connection in one tick before others get their turn.
   static let writesPerTick = 4
@@ -277,6 +282,13 @@ extension HTTP2Limits {
 
   /// Addresses of one client whose calls are counted apart for operators; further ones are not shown.
   static let inspectedAddresses = 256
+
+  /// A loop that looks for events before it sleeps does so after waits of at most so many times what it may look for.
+  static let waitsWorthPolling: Int64 = 2
+
+  /// For how long a loop looks for events before it sleeps. To put a thread to sleep and to wake it takes 20 µs of its
+  /// processor's time and some 20 µs more until it runs: what looking takes at most is about what it saves.
+  static let busyPoll: Duration = .microseconds(50)
 
   /// How long a client waits for a name server before it asks the next one, or again; in seconds, as the system's resolver
   /// has it. One that does not answer at all holds connections up for four seconds.

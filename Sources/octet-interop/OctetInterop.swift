@@ -56,7 +56,7 @@ struct OctetInterop {
       InteropAPIDescriptors.serializedFileDescriptorSet,
     ])
     let registry = registry(options, health, pool)
-    let group = try EventLoopGroup(loops: options.loops)
+    let group = try EventLoopGroup(loops: options.loops, busyPoll: options.busyPoll)
     // Calls are counted and limited, as every server should do it. What octetd does on top for each call (access,
     // deadline, shedding) shows when it serves the benchmark itself: `octetd --services bench`.
     let observatory = CallObservatory(metrics: ServerMetrics(methods: registry.methods, executors: group.loops))

@@ -15,6 +15,7 @@ struct Options {
       --listen ADDR:PORT   where to listen; port 0 lets the kernel choose
       --benchmark          serve bench.v1.Bench instead
       --loops N            event loops; by default one for each processor
+      --busy-poll N        microseconds for which a loop looks for events before it sleeps (50)
       --tls-cert FILE      serve TLS with this certificate (PEM, with its chain)
       --tls-key FILE       the certificate's private key (PEM)
       --cors-origin A,B    origins whose scripts may call, or *
@@ -75,6 +76,7 @@ struct Options {
   var listen = ""
   var isBenchmark = false
   var loops: Int?
+  var busyPoll = EventLoop.defaultBusyPoll
   var certificateFile: String?
   var keyFile: String?
   var corsOrigins: [String] = []
@@ -105,6 +107,7 @@ struct Options {
     case "--listen": listen = try words.value(flag)
     case "--benchmark": isBenchmark = true
     case "--loops": loops = try words.number(flag, atLeast: 1)
+    case "--busy-poll": busyPoll = .microseconds(try words.number(flag))
     case "--tls-cert": certificateFile = try words.value(flag)
     case "--tls-key": keyFile = try words.value(flag)
     case "--cors-origin": corsOrigins = try words.value(flag).split(separator: ",").map { String($0) }

@@ -1,4 +1,5 @@
 import Base
+import HTTP2
 import RPC
 import WebProtocols
 
@@ -23,6 +24,8 @@ struct Configuration: Sendable {
   var cors: CORSPolicy?
   /// Event loops; nil for one a core.
   var loops: Int?
+  /// For how long a loop looks for events before it sleeps.
+  var busyPoll: Duration
   var drainTimeout: Duration
   /// For unary calls of which neither the method's proto nor the client names a deadline; watches have none.
   var defaultDeadline: Duration
@@ -62,6 +65,8 @@ struct Configuration: Sendable {
     web = try values.isOn(.web)
     cors = try Self.cors(values)
     loops = try values.integer(.loops, in: 1...1024)
+    busyPoll = try values.duration(.busyPoll) ?? EventLoop.defaultBusyPoll
+    guard busyPoll <= .milliseconds(1) else { throw UsageError("busy-poll: a loop looks for at most 1ms") }
     drainTimeout = .seconds(try values.integer(.drainTimeout, in: 0...86_400) ?? 10)
     // Every call of ours is done in far less than the default, and a client that waits longer has given up.
     defaultDeadline = .seconds(try values.integer(.defaultDeadline, in: 1...86_400) ?? 30)

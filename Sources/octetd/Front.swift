@@ -73,7 +73,7 @@ struct Front: Sendable {
       authority: house.authority, keys: house.kit.keys, clock: house.kit.clock, limits: configuration.rateLimits,
       openServices: Self.openServices, refusedCalls: house.kit.refusedCalls, switches: house.admin.switches)
     do {
-      group = try EventLoopGroup(loops: configuration.loops)
+      group = try EventLoopGroup(loops: configuration.loops, busyPoll: configuration.busyPoll)
     } catch {
       throw StartFailure(error, opening: "the event loops")
     }

@@ -62,6 +62,10 @@ extension Setting {
     help: "How long a browser may remember what it was allowed.")
   static let loops = Setting(
     name: "loops", placeholder: "N", fallback: nil, help: "Event loops; one for each core by default.")
+  static let busyPoll = Setting(
+    name: "busy-poll", placeholder: "DURATION", fallback: "50us",
+    help: "How long a loop looks for events before it sleeps, where one comes soon after another. 0s: never."
+      + " Other threads get the processor meanwhile.")
   static let drainTimeout = Setting(
     name: "drain-timeout", placeholder: "SECONDS", fallback: "10",
     help: "How long SIGTERM waits for calls under way before it ends them.")
@@ -116,7 +120,7 @@ extension Setting {
       listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, bus, busAuthority,
       blobs,
     ] + BlobSettings.all + OutboundSettings.all + [
-      services, web, corsOrigin, corsHeader, corsMaxAge, loops, drainTimeout, defaultDeadline, queueDelay, rateLimits,
+      services, web, corsOrigin, corsHeader, corsMaxAge, loops, busyPoll, drainTimeout, defaultDeadline, queueDelay, rateLimits,
       channelz, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
     ] + connections + [seedDemo, config]
 }

@@ -73,6 +73,7 @@ def test_help_names_every_flag_and_exit_code():
         (["--seed-demo=perhaps"], "seed-demo"),
         (["--log-level", "loud"], "log-level"),
         (["--queue-delay", "soon"], "queue-delay"),
+        (["--busy-poll", "2ms"], "busy-poll"),
         (["--rate-limits", "standard=5"], "rate-limits"),
         (["--rate-limits", "standard=0/5"], "rate-limits"),
         (["--rate-limits", "huge=1/5"], "rate-limits"),

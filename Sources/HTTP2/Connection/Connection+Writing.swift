@@ -12,7 +12,7 @@ extension Connection {
 
   /// Whether the next flush will probably send all that is queued since the last one, and more.
   var takesMore: Bool {
-    pending.isEmpty && queuedSinceFlush < min(HTTP2Limits.outputBatchSize, session.sendWindow)
+    pending.isEmpty && queuedSinceFlush < min(HTTP2Limits.queuedForOneWrite, session.sendWindow)
   }
 
   func flush() {

@@ -49,6 +49,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   private var stopped: (@Sendable () -> Void)?
   private let events: UnsafeMutablePointer<epoll_event>
   private let delay: QueueDelay
+  private var busyPoll: BusyPoll
 
   /// Where received bytes land first; shared by all connections of the loop, so that an idle one holds no buffer.
   let readBuffer: UnsafeMutableRawBufferPointer
@@ -69,19 +70,24 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   /// Starts the thread.
   /// - Parameter name: the thread's name, at most 15 octets.
   public convenience init(name: String = "octet-loop") throws(SystemError) {
-    try self.init(name: name, time: nil)
+    try self.init(name: name, time: nil, busyPoll: Self.defaultBusyPoll)
   }
+
+  /// For how long a loop looks for events before it sleeps: `HTTP2Limits.busyPoll`.
+  public static var defaultBusyPoll: Duration { HTTP2Limits.busyPoll }
 
   /// - Parameters:
   ///   - time: the clock of the loop's timers; nil for the system's.
   ///   - readSize: octets that one read takes at most.
   ///   - batchSize: octets that are gathered for one write.
+  ///   - busyPoll: for how long it looks for events before it sleeps.
   package init(
     name: String, time: ManualTime?, readSize: Int = HTTP2Limits.readBufferSize,
-    batchSize: Int = HTTP2Limits.outputBatchSize
+    batchSize: Int = HTTP2Limits.outputBatchSize, busyPoll: Duration = .zero
   ) throws(SystemError) {
     manualTime = time
     self.batchSize = batchSize
+    self.busyPoll = BusyPoll(busyPoll)
     tickTime = time?.now ?? Self.monotonicTime()
     delay = QueueDelay { time?.now ?? Self.monotonicTime() }
     epoll = Descriptor(try syscall("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) })
@@ -161,17 +167,13 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
       }
       if mayWait { timeout = timers.nextDeadline.map(milliseconds(until:)) ?? -1 }
     }
-    let wentIdle = delay.isWanted && timeout != 0 ? now() : 0
-    let count: Int32
-    do {
-      count = try syscall("epoll_wait") {
-        epoll_wait(epoll.number, events, Int32(HTTP2Limits.eventsPerPoll), timeout)
-      }
-    } catch {
-      preconditionFailure("\(error)")
-    }
+    let isTimed = timeout != 0 && (delay.isWanted || busyPoll.budget > 0)
+    let wentIdle = isTimed ? now() : 0
+    var count = isTimed && busyPoll.time > 0 ? look(for: busyPoll.time, timeout) : 0
+    if count == 0 { count = wait(timeout) }
     let lastTick = tickTime
     tickTime = now()
+    if isTimed { busyPoll.waited(tickTime - wentIdle) }
     tickNumber += 1
     inflateTurns.tickBegan()
     if delay.isWanted {
@@ -188,6 +190,29 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
         dispatch(token, Readiness(rawValue: events[index].events))
       }
     }
+  }
+
+  private func wait(_ timeout: Int32) -> Int32 {
+    do {
+      return try syscall("epoll_wait") {
+        epoll_wait(epoll.number, events, Int32(HTTP2Limits.eventsPerPoll), timeout)
+      }
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  /// Looks for events without sleeping, not beyond the next timer.
+  private func look(for time: Int64, _ timeout: Int32) -> Int32 {
+    // Real time even under a test's clock, which does not run meanwhile.
+    let end = Self.monotonicTime() + (timeout > 0 ? min(time, Int64(timeout) * 1_000_000) : time)
+    while Self.monotonicTime() < end {
+      let count = wait(0)
+      if count > 0 { return count }
+      // Another thread that wants this processor gets it.
+      sched_yield()
+    }
+    return 0
   }
 
   /// An event may be stale: the descriptor was closed, perhaps even taken anew, earlier in this tick.

@@ -10,15 +10,17 @@ public final class EventLoopGroup: Sendable {
   let time: ManualTime?
 
   /// Starts the loops.
-  /// - Parameter loops: how many; nil makes one for each processor that the process may use.
-  public convenience init(loops count: Int? = nil) throws(SystemError) {
-    try self.init(loops: count, time: nil)
+  /// - Parameters:
+  ///   - loops: how many; nil makes one for each processor that the process may use.
+  ///   - busyPoll: for how long a loop whose last wait was short looks for events before it sleeps.
+  public convenience init(loops count: Int? = nil, busyPoll: Duration = EventLoop.defaultBusyPoll) throws(SystemError) {
+    try self.init(loops: count, time: nil, busyPoll: busyPoll)
   }
 
   /// - Parameters: as those of `EventLoop`.
   package init(
     loops count: Int?, time: ManualTime?, readSize: Int = HTTP2Limits.readBufferSize,
-    batchSize: Int = HTTP2Limits.outputBatchSize
+    batchSize: Int = HTTP2Limits.outputBatchSize, busyPoll: Duration = .zero
   ) throws(SystemError) {
     self.time = time
     let count = count ?? Int(octet_available_processors())
@@ -26,7 +28,8 @@ public final class EventLoopGroup: Sendable {
     var loops: [EventLoop] = []
     for index in 0..<count {
       loops.append(
-        try EventLoop(name: "octet-loop-\(index)", time: time, readSize: readSize, batchSize: batchSize))
+        try EventLoop(
+          name: "octet-loop-\(index)", time: time, readSize: readSize, batchSize: batchSize, busyPoll: busyPoll))
     }
     self.loops = loops
   }
