@@ -120,7 +120,8 @@ extension Setting {
       listen, tlsListen, tlsCertificate, tlsKey, tlsClientCA, tlsClientAuth, data, database, bus, busAuthority,
       blobs,
     ] + BlobSettings.all + OutboundSettings.all + [
-      services, web, corsOrigin, corsHeader, corsMaxAge, loops, busyPoll, drainTimeout, defaultDeadline, queueDelay, rateLimits,
+      services, web, corsOrigin, corsHeader, corsMaxAge, loops, busyPoll, drainTimeout, defaultDeadline, queueDelay,
+      rateLimits,
       channelz, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
     ] + connections + [seedDemo, config]
 }
