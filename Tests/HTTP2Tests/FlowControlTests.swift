@@ -100,7 +100,9 @@ import Testing
       }
       return EchoHandler(stream)
     }
-    try await run(acceptor) { fixture in
+    var clientLimits = HTTP2Limits()
+    (clientLimits.streamWindow, clientLimits.connectionWindow) = (1 << 20, 4 << 20)
+    try await run(acceptor, clientLimits: clientLimits) { fixture in
       let downloads = (0..<streams).map { _ in
         Exchange.start(fixture.transport, path: "/download", keepsBody: false)
       }
