@@ -1,7 +1,7 @@
 """grpc.testing.TestService on grpcio, as interop-test-descriptions.md describes it.
 
-grpcio does not tell a handler whether a message came compressed, so `expect_compressed` is not checked; raw_server.py
-does that.
+grpcio does not tell a handler whether a message came compressed, so `expect_compressed` is not checked; raw_service.py and
+grpc_cpp_server.cc do that.
 """
 
 import concurrent.futures

@@ -1,12 +1,15 @@
-"""octet-interop as the client of the public interoperability cases: against grpcio, against a server made by hand that
-sees what is compressed, and against octet-interop."""
+"""octet-interop as the client of the public interoperability cases: against grpcio, against gRPC C++ and a server made by
+hand, which see what is compressed, and against octet-interop."""
 
+import itertools
 import subprocess
 
 import grpc
 import pytest
+from cases import SERVICE
 from foreign_server import ForeignServer, Service
-from support.raw import RawServer, frame, unframe
+from grpc_cpp import running_cpp_server
+from support.raw import RawClient, RawServer, frame, unframe
 from raw_service import HEAD, OK, RawService, bomb
 from support.server import BUILD, Server
 
@@ -52,6 +55,12 @@ def foreign(messages):
         yield server.address
 
 
+@pytest.fixture(scope="module")
+def cpp():
+    with running_cpp_server() as address:
+        yield address
+
+
 def test_the_list_of_cases_is_whole():
     result = run("127.0.0.1:1", "list")
     assert result.stdout.split() == CASES
@@ -60,6 +69,24 @@ def test_the_list_of_cases_is_whole():
 @pytest.mark.parametrize("case", [case for case in CASES if case not in NOT_ON_GRPCIO])
 def test_against_grpcio(foreign, case):
     passes(foreign, case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_against_grpc_cpp(cpp, case):
+    passes(cpp, case)
+
+
+def test_grpc_cpp_sees_what_is_compressed(cpp):
+    """Its answers to the four ways that `expect_compressed` and a message can be."""
+    with RawClient(cpp) as client:
+        for expected, compressed in itertools.product((True, False), repeat=2):
+            # A SimpleRequest, and a StreamingInputCallRequest: `expect_compressed` with its value.
+            for method, field in (("UnaryCall", b"\x42"), ("StreamingInputCall", b"\x12")):
+                message = field + (b"\x02\x08\x01" if expected else b"\x00")
+                answer = client.call(
+                    f"/{SERVICE}/{method}", frame(message, compressed), [("grpc-encoding", "gzip")]
+                )
+                assert answer.status == (0 if expected == compressed else 3), (method, expected, compressed)
 
 
 @pytest.mark.parametrize("case", COMPRESSED)
@@ -132,10 +159,16 @@ def test_a_bad_answer_becomes_its_code(head, body, code):
             assert code in fails(server.address, case)
 
 
-@pytest.mark.parametrize("body", [b"", b"\0", frame(b"") + b"\0", frame(b"") + frame(b"")])
-def test_a_unary_answer_has_exactly_one_message(body):
+@pytest.mark.parametrize(
+    "body, code",
+    [
+        (b"", "UNIMPLEMENTED"), (frame(b"") + frame(b""), "UNIMPLEMENTED"),
+        (b"\0", "INTERNAL"), (frame(b"") + b"\0", "INTERNAL"),
+    ],
+)  # fmt: skip
+def test_a_unary_answer_has_exactly_one_message(body, code):
     with RawServer(unary_answer(HEAD, body, OK)) as server:
-        assert "INTERNAL" in fails(server.address, "empty_unary")
+        assert code in fails(server.address, "empty_unary")
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
+
+from support.compiled import is_newer, libraries, run, run_protoc
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -14,27 +15,13 @@ PROTO = "bench/v1/bench.proto"
 GO = WORK / "go"
 
 
-def is_newer(product, *sources):
-    return product.exists() and all(product.stat().st_mtime > source.stat().st_mtime for source in sources)
-
-
-def libraries(*names):
-    return subprocess.check_output(["pkg-config", "--cflags", "--libs", *names], text=True).split()
-
-
-def run(*command):
-    subprocess.run([str(part) for part in command], check=True)
-
-
 def generate():
     """The code of bench.proto for C++, Go and Python; the latter's folder is returned."""
     stamp = WORK / "generated"
     python = WORK / "python"
     if not is_newer(stamp, ROOT / "Protos" / PROTO):
         python.mkdir(parents=True, exist_ok=True)
-        plugin = shutil.which("grpc_cpp_plugin")
-        run("protoc", f"-I{ROOT / 'Protos'}", f"--cpp_out={WORK}", f"--grpc_out={WORK}",
-            f"--plugin=protoc-gen-grpc={plugin}", PROTO)  # fmt: skip
+        run_protoc(ROOT / "Protos", WORK, PROTO)
         run(sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'Protos'}", f"--python_out={python}",
             f"--grpc_python_out={python}", PROTO)  # fmt: skip
         (GO / "src").mkdir(parents=True, exist_ok=True)
