@@ -34,6 +34,19 @@ IMPORT = re.compile(r"^\s*(?:@\w+\s+)?(?:(?:public|internal|private|fileprivate|
 NO_LIMITS = {"SharedLimits", "InteropClient+Limits"}
 # A limit: a stored property with a value or, in a struct that has an initializer for them, a public type.
 LIMIT = re.compile(r"^  (?:public |package )?(?:static let|var|let) (\w+)(?: =|: [\w.\[\]?]+(?: =|$))", re.M)
+LIMITED_TYPE = re.compile(r"^(?:public |package )?(?:struct|enum|extension) (\w+)", re.M)
+GUIDE_OF_LIMITS = "docs/guides/limits.md"
+# The modules of the library: what they bound stands in their files of limits, and nowhere else.
+LIBRARY = ("Compression", "HTTP2", "Observability", "ProtobufRuntime", "RPC", "StandardServices", "WebProtocols")
+STRAY_LIMIT = re.compile(r"static let ((?:max|most|longest|largest|deepest|greatest|kept|retained)\w*)\b[^=\n]*= *[\d.]")
+# Names that sound so, and are others' choice: of a protocol or a format.
+NO_CHOICE = {
+    "TimeoutHeader": {"longest"},  # The digits of grpc-timeout.
+    "Frame": {"maxConcurrentStreams", "maxFrameSize", "maxHeaderListSize", "maxWindow", "largestFrameSize", "largestStreamID"},
+    "WirePack": {"longestNumber"},  # A tag and a varint.
+    "FieldDescriptor": {"greatestNumber"},  # Of protobuf's fields.
+    "Arena": {"longestCopy"},  # What is cheaper, copying or lending.
+}
 
 
 # The opening line of a block of code in a guide that is taken from a file, such as ```swift Examples/Pinboard/A.swift
@@ -91,18 +104,58 @@ def breaches(path):
             yield f"{number}: {NEEDS_REASON.search(code_of(line)).group(0)} without its reason in a comment"
 
 
-def limits_without_test():
-    """Each limit must be named in a test."""
-    tests = set()
-    for path in sorted((ROOT / "Tests").rglob("*")):
-        if path.suffix in (".swift", ".py"):
-            tests.update(re.findall(r"\w+", path.read_text()))
+def limits():
+    """Every limit: its file, its type, and its name."""
     for path in sorted((ROOT / "Sources").rglob("*Limits.swift")):
         if path.stem in NO_LIMITS:
             continue
-        for name in LIMIT.findall(path.read_text()):
-            if name not in tests:
-                yield path, f"no test names {name}"
+        text = path.read_text()
+        types = [(found.start(), found.group(1)) for found in LIMITED_TYPE.finditer(text)]
+        for found in LIMIT.finditer(text):
+            owner = [name for start, name in types if start < found.start()][-1]
+            yield path, owner, found.group(1)
+
+
+def names_limit(tests, owner, name):
+    """Whether a test names a limit, and not only something that is called alike: by its type, as a property of limits or
+    of what has their defaults (`limits.name`, `RPCLimits().name`, `shape.name`, `{ $0.name = 1 }`), or as an argument of
+    the type's initializer."""
+    if re.search(rf"\b{owner}\.{name}\b", tests):
+        return True
+    of_limits = rf"\b(?:{owner}\(\)|limits|[a-z]\w*Limits|shape|options)[?!]?\.{name}\b|\$0\.{name} = "
+    argument = rf"\b{owner}\((?:[^()]|\([^()]*\))*\b{name}:"
+    return re.search(f"{of_limits}|{argument}", tests) is not None
+
+
+def limits_without_test():
+    """Each limit must be named in a test."""
+    files = sorted(path for path in (ROOT / "Tests").rglob("*") if path.suffix in (".swift", ".py"))
+    tests = "\n".join(path.read_text() for path in files)
+    for path, owner, name in limits():
+        if not names_limit(tests, owner, name):
+            yield path, f"no test names {owner}.{name}"
+
+
+def limits_out_of_place():
+    """Each module has one file of limits, the guide leads to all of them, and the library's modules have no others."""
+    guide = ROOT / GUIDE_OF_LIMITS
+    text = guide.read_text() if guide.is_file() else ""
+    files = {}
+    for path, *_ in limits():
+        files.setdefault(target_of(path), set()).add(path)
+    for paths in files.values():
+        for path in sorted(paths):
+            if f"](../../{path.relative_to(ROOT)})" not in text:
+                yield path, f"{GUIDE_OF_LIMITS} does not lead to it"
+        if len(paths) > 1:
+            yield sorted(paths)[-1], f"a module has one file of limits, and this has {len(paths)}"
+    for target in LIBRARY:
+        for path in sorted((ROOT / "Sources" / target).rglob("*.swift")):
+            if path.name.endswith("Limits.swift"):
+                continue
+            for name in STRAY_LIMIT.findall(path.read_text()):
+                if name not in NO_CHOICE.get(path.stem, ()):
+                    yield path, f"{name} belongs into the limits of {target}"
 
 
 def broken_links():
@@ -133,6 +186,7 @@ def all_breaches():
         for breach in breaches(path):
             yield path, breach
     yield from limits_without_test()
+    yield from limits_out_of_place()
     yield from broken_links()
     yield from stale_excerpts()
 

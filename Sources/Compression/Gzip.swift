@@ -3,11 +3,8 @@ internal import Base
 /// gzip (RFC 1952) of whole messages in memory. From any thread.
 ///
 /// zlib's states are large (a compressor has 256 KiB) and costly to make, so they are kept for the next message: as many
-/// as there were threads at work at once, `retainedStates` at most. A message takes no other memory than its output.
+/// as there were threads at work at once, `CompressionLimits.retainedStates` at most. A message takes no other memory than its output.
 public enum Gzip {
-  /// States of each kind that are kept while nobody uses them: two for each of eight event loops, with 6 MB in all.
-  static let retainedStates = 16
-
   private static let deflaters = StatePool<Deflater>()
   private static let inflaters = StatePool<Inflater>()
 
@@ -69,7 +66,7 @@ final class StatePool<State: PooledState>: @unchecked Sendable {
   private func giveBack(_ state: State) {
     nonisolated(unsafe) let state = state  // The caller does not use it any more.
     idle.withLock { idle in
-      if idle.states.count < Gzip.retainedStates { idle.states.append(state) }
+      if idle.states.count < CompressionLimits.retainedStates { idle.states.append(state) }
     }
   }
 }

@@ -2,15 +2,12 @@ internal import CZlib
 
 /// A decompressor of zlib. One user at a time.
 final class Inflater: PooledState {
-  /// Output is produced in pieces of this size, so that nothing beyond a limit is.
-  private static let pieceBytes = 32 << 10
-
   // Never moved: zlib's state points back at it.
   private let stream: UnsafeMutablePointer<z_stream>
   private let piece: UnsafeMutableBufferPointer<UInt8>
 
   init() {
-    piece = .allocate(capacity: Self.pieceBytes)
+    piece = .allocate(capacity: CompressionLimits.pieceBytes)
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
     let result = octet_inflate_init(stream)

@@ -329,6 +329,43 @@ extension HTTP2Limits {
   /// The longest header block that is remembered, to be known again.
   static let rememberedBlockSize = 256
 
+  /// Blocks of answers that a connection remembers: a head and trailers, each in two forms.
+  static let rememberedBlocks = 4
+
+  /// Octets of a `content-type` that is looked at in a header list beyond the limit: those that anybody answers in a way
+  /// of their own are shorter.
+  static let contentTypeSize = 64
+
+  /// Digits of an HTTP/1 Content-Length: more octets than anybody sends, and no overflow.
+  static let contentLengthDigits = 18
+
+  /// Hexadecimal digits of the size of an HTTP/1 chunk: 60 bits, for the same reason.
+  static let chunkSizeDigits = 15
+
+  /// Octets of a certificate's subject that a handler is shown.
+  static let subjectSize = 4096
+
+  /// The least time, in nanoseconds, after which a bucket of `resetBurst` or `idleFrameBurst` is filled: what less brings
+  /// would be rounded away for the slower one.
+  static let floodRefillInterval: Int64 = 100_000_000
+
+  /// The longest time, in nanoseconds, that such a bucket is filled for: a minute fills any, and keeps the product small.
+  static let longestFloodRefill: Int64 = 60_000_000_000
+
+  /// Places of streams that are gone, or of bodies that are sent, before a queue that never runs empty is cleared of
+  /// them: once a queue of twice as many, so that it costs next to nothing for each.
+  static let deadPlaces = 64
+
+  /// Places that a connection's table and list of streams keep when they are empty: an idle connection should not keep the
+  /// room of its busiest time.
+  static let keptPlaces = 64
+
+  /// The same for queues whose room is asked for in every tick: streams that send, and new timers of a loop.
+  static let keptQueuePlaces = 1024
+
+  /// Windows that pass before it is asked again whether a window is large enough, at most.
+  static let windowPause = 16
+
   /// Free blocks that a loop keeps for each size class of 16 octets: at most 64 classes × 512 × 0.5 KB = 16 MB, in
   /// practice one tenth, as few classes are in use.
   static let freeBlocksPerClass = 512

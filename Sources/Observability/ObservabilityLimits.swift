@@ -17,6 +17,9 @@ public enum ObservabilityLimits {
   /// beyond would be carried along the whole trace.
   static let traceStateCharacters = 512
 
+  /// Characters of a list member from which on it goes before others, if a tracestate has to be shortened (§3.3.1.5).
+  static let traceStateMember = 128
+
   // MARK: Export of spans
 
   /// Spans that wait for the collector. Half a KB each makes 4 MiB; at 1000 spans a second a collector may be away for

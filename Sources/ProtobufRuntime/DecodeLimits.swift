@@ -38,4 +38,19 @@ public struct DecodeLimits: Sendable {
   package static let jsonLookingAhead = 2
   /// What each text may cost of the last two however short it is, in octets.
   package static let jsonShort = 64 << 10
+
+  // MARK: Around decoding
+
+  /// Violations of rules that are recorded. A request of many small faults must not become an answer of many megabytes.
+  package static let violations = 32
+  /// Code points of a map's key that the path of a violation shows.
+  package static let violationKey = 64
+  /// Greatest nesting of groups that are passed over. Groups are older than proto3 and rare.
+  package static let groups = 32
+  /// Greatest nesting of messages in a file of descriptors. protobuf-c recurses on its stack, so it is checked before.
+  package static let descriptors = 64
+  /// Greatest nesting of JSON that no message describes: nobody nests configuration deeper.
+  package static let configuration = 64
+  /// The greatest block that a thread keeps between messages, so that a stream of long ones does not allocate either.
+  package static let keptBlock = 1 << 20
 }

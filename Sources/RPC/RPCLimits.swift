@@ -104,6 +104,24 @@ public struct RPCLimits: Sendable {
   /// How long a client is asked to stay away that was refused for load: between once and three times this, so that
   /// those who were refused together do not come back together.
   static let shedRetryDelay: Duration = .milliseconds(500)
+  /// How long a client is asked to stay away that found no room: the server ends, calls of the method are under way, too
+  /// much is unfinished. Long enough for most calls to end, short enough that nobody gives up.
+  package static let retryDelay: Duration = .seconds(1)
+  /// How many times as long as one of low priority a call of normal priority may have waited before it is refused for load:
+  /// refusing the former alone ends a moderate overload.
+  static let normalPatience: Int64 = 2
+  /// The same for high priority, which ends or confirms what was begun: with the default of 20 to 50 ms still within half a
+  /// second, in which its client is there yet.
+  static let highPatience: Int64 = 8
+  /// How often one caller may call ordinary methods: no person makes a hundred calls a second, and a page that begins may
+  /// make hundreds at once.
+  public static let standardRate = Rate(perSecond: 100, burst: 400)
+  /// The same for methods that burn CPU or memory on purpose: five a second are half a processor at a tenth of a second
+  /// each. So many at once may come from behind one address, as when an office begins its day.
+  public static let expensiveRate = Rate(perSecond: 5, burst: 500)
+  /// The same for what machines send many times a second: each of a vehicle's sensors at 10 Hz, and what was kept while
+  /// there was no network.
+  public static let telemetryRate = Rate(perSecond: 50, burst: 200)
   /// How many callers' buckets `RateLimiter` keeps. One that was forgotten is full again, so this bounds memory, not
   /// fairness, unless somebody calls from tens of thousands of addresses at once.
   static let rateLimitedCallers = 65_536
@@ -114,12 +132,19 @@ public struct RPCLimits: Sendable {
   public static let tracedEvents = 32
   /// The longest text of such an event, in Unicode scalars: it can hold what a server has said.
   public static let tracedCharacters = 256
+  /// Bytes of a stream within the process that may be on their way, and of one piece of them: HTTP/2's initial window and
+  /// frame size, so that tests over that transport meet the same limits.
+  static let inProcessWindow = 64 << 10
+  /// See `inProcessWindow`.
+  static let inProcessFrame = 16 << 10
   /// How many violations the text of an INVALID_ARGUMENT names; the details have them all.
   static let violationsInMessage = 3
 
   /// How many calls of a transport wait for the service config that it has to look up first, at most; as many as wait for
   /// a connection.
   static let callsAwaitingConfig = 10_000
+  /// The most tokens that a service config may give a channel's retries (gRPC's A6).
+  static let retryTokens = 1000
   /// The most attempts of one call, whatever its policy says; what all gRPC libraries choose.
   static let maxAttempts = 5
   /// The bytes of its request that a call keeps to send them again; beyond, its present attempt is its last. gRPC's C
@@ -128,4 +153,16 @@ public struct RPCLimits: Sendable {
   /// The same for all calls of a channel, but for those of one message that have no policy: 64 full ones. Beyond, calls
   /// have one attempt.
   static let retryBufferBytesPerChannel = 16 << 20
+}
+
+/// What peers can make plain requests hold.
+public struct PlainLimits: Sendable {
+  /// Requests that are answered at the same time; one more gets 503. Each holds a piece of what it reads, a quarter of a
+  /// mebibyte in all, and an open file: half of those that a folder of blobs may have open.
+  public var requests = 1024
+  /// A peer that takes nothing of what is queued for so long is given up, as media players that were paused are: they ask
+  /// for the rest when they need it.
+  public var stallTime = Duration.seconds(60)
+
+  public init() {}
 }

@@ -48,7 +48,7 @@ private let support = Identifier(rawValue: 3)
     let joiner = try await lounge.enter(room, as: eve)
     let (joined, _) = try await joiner.joined()
     try await posting
-    #expect(joined.messages.count == 50)
+    #expect(joined.messages.count == ChatLimits().tail)
     var numbers = joined.messages.map(\.number)
     while numbers.last ?? 0 < 100 { numbers.append(try await joiner.message().0.number) }
     #expect(numbers == Array((numbers.first ?? 0)...100))

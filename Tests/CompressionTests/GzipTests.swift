@@ -91,6 +91,16 @@ struct GzipTests {
     }
   }
 
+  @Test func `results of any number of pieces are whole, up to the limit and not beyond`() throws {
+    let piece = CompressionLimits.pieceBytes
+    for count in [piece - 1, piece, 3 * piece + 1] {
+      let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 7) }
+      let compressed = try gzip(bytes)
+      #expect(try gunzip(compressed, limit: count) == bytes)
+      #expect(throws: GzipError.tooLarge(limit: count - 1)) { try gunzip(compressed, limit: count - 1) }
+    }
+  }
+
   @Test func `no octets whatsoever make it trap`() throws {
     let random = SeededRandomSource(seed: 7)
     let frame = Array(try gzip(Self.text).prefix(10))
@@ -111,8 +121,8 @@ struct GzipTests {
     #expect(pool.count == 3)
     nest(3)
     #expect(pool.count == 3)
-    nest(Gzip.retainedStates + 5)
-    #expect(pool.count == Gzip.retainedStates)
+    nest(CompressionLimits.retainedStates + 5)
+    #expect(pool.count == CompressionLimits.retainedStates)
   }
 
   @Test func `many threads at once get their own results`() async throws {

@@ -107,6 +107,30 @@ import Testing
 
   // MARK: Limits
 
+  @Test func `as many connections may wait to be accepted as backlog says`() async throws {
+    let group = try EventLoopGroup(loops: 1)
+    let loop = group.loops[0]
+    let (rooms, room) = AsyncStream<Int>.makeStream()
+    let address = try #require(ListenAddress.cleartext("127.0.0.1:0"))
+    let listener = try Listener(
+      address, loop: loop,
+      accept: { socket in
+        // Of a socket that listens, Linux tells as `tcpi_sacked`, the eighth word, for how many there is room.
+        var info = [UInt32](repeating: 0, count: 64)
+        var size = socklen_t(4 * info.count)
+        getsockopt(socket.number, Int32(IPPROTO_TCP), TCP_INFO, &info, &size)
+        room.yield(Int(info[7]))
+        return nil
+      }, onAccept: { _ in })
+    loop.execute { #expect(throws: Never.self) { try listener.start() } }
+    let peer = try RawPeer(port: try #require(listener.address.address.port))
+    let most = try ChildProcess.run("cat", ["/proc/sys/net/core/somaxconn"]).output
+    #expect(await rooms.first { _ in true } == min(HTTP2Limits.backlog, try #require(Int(most.dropLast()))))
+    await loop.value { listener.stop() }
+    peer.finishSending()
+    await group.shutdown()
+  }
+
   @Test func `one address gets so many connections, and others again when some have gone`() async throws {
     var limits = HTTP2Limits()
     limits.maxConnectionsPerAddress = 2

@@ -151,38 +151,6 @@ import Testing
     }
   }
 
-  @Test func `too large a header list is answered with 431`() async throws {
-    let block = RawPeer.request((0..<40).map { ("x-\($0)", String(repeating: "v", count: 500)) })
-    try await run { port, _ in
-      let peer = try RawPeer.greeted(port: port)
-      try peer.send(
-        RawPeer.frame(Frames.headers, 0, 1, Array(block.prefix(16_000)))
-          + RawPeer.frame(Frames.continuation, 4, 1, Array(block.dropFirst(16_000))))
-      let head = try #require(try peer.next(Frames.headers))
-      #expect(String(decoding: head.payload, as: UTF8.self).contains("431") || head.payload.contains(0x08))
-      #expect(head.flags & 1 == 1, "it is the whole answer")
-      #expect(try peer.next(Frames.reset)?.errorCode == 0, "the request is not wanted any more")
-    }
-  }
-
-  @Test func `too many header fields are answered with 431`() async throws {
-    let block = RawPeer.request((0..<300).map { ("x-\($0)", "") })
-    try await run { port, _ in
-      let peer = try RawPeer.greeted(port: port)
-      try peer.send(RawPeer.headers(1, block, endStream: true))
-      #expect(try peer.next(Frames.headers)?.flags == 5)
-    }
-  }
-
-  @Test func `a flood of refused header lists ends the connection`() async throws {
-    let block = RawPeer.request((0..<200).map { _ in ("x", "") })
-    let calls = (0..<3000).flatMap { RawPeer.headers(UInt32(2 * $0 + 1), block, endStream: true) }
-    // A busy machine takes so long for them that the rate would admit all.
-    var limits = HTTP2Limits()
-    limits.resetsPerSecond = 1
-    try await expectGoAway(Self.enhanceYourCalm, calls, limits: limits)
-  }
-
   @Test func `a header bomb ends the connection`() async throws {
     // One field of 4,000 octets goes into the dynamic table (index 62); each further octet repeats it.
     let value = String(repeating: "b", count: 4000)

@@ -55,6 +55,11 @@ import Testing
     #expect(result.closure == nil)
     let identity = try #require(result.seen?.peer.identity)
     #expect(identity.subject == "CN=courier,O=Octet")
+    // A subject that is longer than anybody's is cut.
+    let many = String(repeating: "/O=" + String(repeating: "o", count: 64), count: HTTP2Limits.subjectSize / 64)
+    let long = try certificate.issue("long", names: Self.names, organization: many)
+    let subject = try #require(try await call(server, [client(certificate, long)])[0].seen?.peer.identity?.subject)
+    #expect(subject.utf8.count == HTTP2Limits.subjectSize && subject.hasPrefix("CN=long,O=ooo"))
     #expect(identity.dnsNames == ["courier.example"])
     #expect(identity.uris == ["spiffe://octet/courier/7"])
     #expect(identity.emails == ["courier@octet.example"])

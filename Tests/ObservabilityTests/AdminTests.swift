@@ -1,8 +1,9 @@
 import Base
 import HTTP2
-import Observability
 import RPC
 import Testing
+
+@testable import Observability
 
 @Suite struct AdminTests {
   private func admin(
@@ -67,6 +68,45 @@ import Testing
     #expect(await WebRequest.get("/readyz", transport).text == "not ready\ndatabase: still no answer\n")
     #expect(begun.withLock { $0 } == 1)
     releases.yield()
+  }
+
+  @Test func `a check has readinessTimeout to answer`() async throws {
+    let begun = AsyncStream<Void>.makeStream()
+    let (release, releases) = AsyncStream<Void>.makeStream()
+    let readiness = Readiness([
+      (
+        "database",
+        {
+          begun.continuation.yield()
+          for await _ in release { break }
+        }
+      )
+    ])
+    let groups = (try EventLoopGroup(loops: 1, time: ManualTime()), try EventLoopGroup(loops: 1))
+    let server = try HTTP2Server(
+      acceptor: AdminEndpoints(sources: [], readiness: readiness), listen: [.cleartext("127.0.0.1:0")!],
+      group: groups.0)
+    try await server.start()
+    let transport = HTTP2ClientTransport(
+      target: ClientTarget("\(server.boundAddresses[0].address)")!, group: groups.1)
+    let isAnswered = Locked(false)
+    async let answer = {
+      let answer = await WebRequest.get("/readyz", transport)
+      isAnswered.withLock { $0 = true }
+      return answer
+    }()
+    _ = await begun.stream.first { _ in true }
+    await groups.0.advance(by: ObservabilityLimits.readinessTimeout - .nanoseconds(1))
+    // Whatever that has caused has been answered before this is.
+    #expect(await WebRequest.get("/healthz", transport).status == 200)
+    #expect(!isAnswered.withLock { $0 })
+    await groups.0.advance(by: .nanoseconds(1))
+    #expect(await answer.text == "not ready\ndatabase: no answer within 2000 ms\n")
+    releases.yield()
+    await transport.shutdown()
+    await server.drain(within: .zero)
+    await groups.1.shutdown()
+    await groups.0.shutdown()
   }
 
   @Test func `the endpoints answer over a real connection`() async throws {

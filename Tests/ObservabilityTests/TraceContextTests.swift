@@ -66,11 +66,15 @@ import Testing
     #expect(TraceState.checked([many.joined(separator: ",")]) == "")
     #expect(TraceState.checked([many.dropLast().joined(separator: ",")]) != "")
     // The long one goes first, then those at the end.
-    let long = "long=" + String(repeating: "x", count: 200)
+    let long = "long=" + String(repeating: "x", count: ObservabilityLimits.traceStateMember - 4)
     let others = (0..<31).map { "key\($0)=" + String(repeating: "v", count: 20) }
     let state = TraceState.checked([([others[0], long] + others.dropFirst()).joined(separator: ",")])
     #expect(state.utf8.count <= ObservabilityLimits.traceStateCharacters && state.utf8.count > 480)
     #expect(state.hasPrefix("key0=") && !state.contains("long"))
+    // One that is shorter by a character goes in its turn, from the end.
+    let kept = [others[0], String(long.dropLast())] + others.dropFirst()
+    let shorter = TraceState.checked([kept.joined(separator: ",")])
+    #expect(shorter.utf8.count <= ObservabilityLimits.traceStateCharacters && shorter.contains("long"))
     #expect(TraceState.checked([String(repeating: "a", count: 3000)]) == "")
   }
 

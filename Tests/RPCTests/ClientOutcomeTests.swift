@@ -65,21 +65,21 @@ struct ClientOutcomeTests {
     #expect(error?.code == .unknown)
   }
 
-  @Test func aStatusWithoutAMessageIsInternal() async {
+  @Test func aStatusWithoutAMessageIsUnimplemented() async {
     let error = await outcome { stream in
       stream.respond(status: 200, headers: Self.grpc, endStream: false)
       stream.finish(trailers: ["grpc-status": "0"])
     }
-    #expect(error?.code == .internal)
+    #expect(error?.code == .unimplemented)
   }
 
-  @Test func twoMessagesAreInternal() async {
+  @Test func twoMessagesAreUnimplemented() async {
     let error = await outcome { stream in
       stream.respond(status: 200, headers: Self.grpc, endStream: false)
       for _ in 0..<2 { stream.write(EncodedMessage(RawMessage([1])).bytes) }
       stream.finish(trailers: ["grpc-status": "0"])
     }
-    #expect(error?.code == .internal)
+    #expect(error?.code == .unimplemented)
   }
 
   @Test func aMessageBeyondTheLimitIsResourceExhausted() async {

@@ -59,7 +59,11 @@ import Testing
   }
 
   @Test func `what goes wrong is told, and no more than that`() async {
-    #expect(await exchange(Files(), "/files/none").status == 500)
+    let failed = await exchange(Files(), "/files/none")
+    #expect(failed.status == 500 && failed.head.first("content-type") == "text/plain; charset=utf-8")
+    #expect(String(decoding: failed.body, as: UTF8.self) == "something went wrong on the server\n")
+    let unseen = await exchange(Files(), "/files/none", method: "HEAD")
+    #expect(unseen.status == 500 && unseen.body.isEmpty)
     #expect(await exchange(Files(), "/files/1", method: "POST").status == 405)
     let short = await exchange(Files(), "/files/short")
     #expect(short.closure == .reset(.cancel) && short.body.count < 10)

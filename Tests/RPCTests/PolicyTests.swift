@@ -40,7 +40,7 @@ struct PolicyTests {
     let (second, _) = try await begin(fixture, "ann")
     let (_, refusal) = try await begin(fixture, "ann")
     #expect(refusal?.code == .resourceExhausted && refusal?.reason == "TOO_MANY_CALLS")
-    #expect(refusal?.retryDelay == .seconds(1))
+    #expect(refusal?.retryDelay == RPCLimits.retryDelay)
     let (other, noRefusal) = try await begin(fixture, "bob")
     #expect(noRefusal == nil)
     // An end makes room, whether in good order or not.

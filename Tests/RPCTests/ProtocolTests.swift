@@ -112,16 +112,16 @@ struct ProtocolTests {
     let fixture = Fixture { $0.echo() }
     let none = RawExchange(fixture.transport, path: path)
     none.finish()
-    #expect(await none.end().grpcStatus == "13")
+    #expect(await none.end().grpcStatus == "12")
     let two = RawExchange(fixture.transport, path: path)
     two.send([1])
     two.send([2])
     two.finish()
-    #expect(await two.end().grpcStatus == "13")
+    #expect(await two.end().grpcStatus == "12")
     let together = RawExchange(fixture.transport, path: path)
     together.write(EncodedMessage(RawMessage([1])).bytes + EncodedMessage(RawMessage([2])).bytes)
     together.finish()
-    #expect(await together.end().grpcStatus == "13")
+    #expect(await together.end().grpcStatus == "12")
   }
 
   @Test func aBodyThatEndsWithinAMessageIsInternal() async {

@@ -76,7 +76,57 @@ struct RPCLimitTests {
     #expect(!isRefused("first"))
   }
 
+  @Test(
+    arguments: [
+      (.low, 1), (.normal, RPCLimits.normalPatience), (.high, RPCLimits.highPatience),
+    ] as [(MethodPolicy.Priority, Int64)])
+  func `a call may have waited so many times the target, by its priority`(
+    _ priority: MethodPolicy.Priority, _ patience: Int64
+  ) {
+    let (interval, target) = (RPCLimits.queueDelayInterval.inNanoseconds, 1_000_000 as Int64)
+    var policy = MethodPolicy()
+    policy.priority = priority
+    let method = MethodDescriptor(service: "test.Load", name: "Unary", kind: .unary, policy: policy)
+    for (wait, isRefused) in [(patience * target, false), (patience * target + 1, true)] {
+      let now = Locked<Int64>(0)
+      let delay = QueueDelay { now.withLock { $0 } }
+      let executor = ManualTimerExecutor(queueDelay: delay)
+      let shedder = LoadShedder(target: .nanoseconds(target), random: SeededRandomSource(seed: 1))
+      #expect(shedder.refusal(of: method, on: executor) == nil)
+      // A standing queue, above the target whatever the wait of this call is.
+      for batch in 0...3 as ClosedRange<Int64> { delay.batchBegan(at: batch * interval, after: 100 * target) }
+      delay.batchBegan(at: 3 * interval + 1, after: wait)
+      now.withLock { $0 = 3 * interval + 1 }
+      #expect((shedder.refusal(of: method, on: executor) != nil) == isRefused)
+    }
+  }
+
+  @Test(
+    arguments: [
+      (.standard, RPCLimits.standardRate), (.expensive, RPCLimits.expensiveRate), (.telemetry, RPCLimits.telemetryRate),
+    ] as [(MethodPolicy.RateClass, Rate)])
+  func `a caller has the rate of the class, if nothing else is said`(
+    _ rateClass: MethodPolicy.RateClass, _ rate: Rate
+  ) {
+    let clock = ManualClock()
+    let limiter = RateLimiter(limits: RateLimits(), clock: clock)
+    func admitted(_ count: Int64) -> Int64 {
+      Int64((0..<count).count { _ in limiter.admit(.name("x"), rateClass) == nil })
+    }
+    #expect(admitted(rate.burst + 10) == rate.burst)
+    clock.advance(by: .seconds(1))
+    #expect(admitted(rate.burst) == rate.perSecond)
+  }
+
   // MARK: Retries
+
+  @Test func `a channel may have so many tokens for retries`() throws {
+    func config(_ tokens: Int) throws -> ServiceConfig {
+      try ServiceConfig(json: #"{"retryThrottling": {"maxTokens": \#(tokens), "tokenRatio": 1}}"#)
+    }
+    #expect(try config(RPCLimits.retryTokens).retryThrottling?.maxTokens == RPCLimits.retryTokens)
+    #expect(throws: ServiceConfigError.self) { try config(RPCLimits.retryTokens + 1) }
+  }
 
   @Test func `a call keeps so much of its request`() {
     var buffer = RetryBuffer(budget: RetryBufferBudget(limit: .max))
@@ -114,6 +164,15 @@ struct RPCLimitTests {
   }
 
   // MARK: Buffers
+
+  @Test func `within the process so much of a stream is on its way, in pieces of so much`() {
+    var pipe = InProcessPipe()
+    pipe.write([UInt8](repeating: 7, count: 2 * RPCLimits.inProcessWindow))
+    var pieces: [Int] = []
+    while let piece = pipe.take() { pieces.append(piece.count) }
+    #expect(pieces.reduce(0, +) == RPCLimits.inProcessWindow)
+    #expect(pieces.allSatisfy { $0 == RPCLimits.inProcessFrame })
+  }
 
   /// A deframer out of which one message of this length has been taken.
   private func emptied(_ count: Int) throws -> MessageDeframer {

@@ -27,12 +27,49 @@ def said(breaches):
     return [text for _, text in breaches]
 
 
-def test_a_limit_that_no_test_names_is_a_breach(house):
-    tests = house.ROOT / "Tests/A/ATests.swift"
-    tests.write_text("limits.queue = 1\nlimits.waits = 1")
-    assert said(house.limits_without_test()) == [f"no test names {name}" for name in ("wait", "size", "page")]
-    tests.write_text("limits.queue wait size ALimits.page")
+@pytest.mark.parametrize(
+    "text", ["ALimits.queue", "limits.queue = 1", "ALimits().queue", "f(wait(2), ALimits(size: f(1), queue: 2))",
+             "make { $0.queue = 1 }", "shape.queue"],
+)  # fmt: skip
+def test_a_limit_is_named_by_its_type_or_as_one_of_the_limits(house, text):
+    (house.ROOT / "Tests/A/ATests.swift").write_text(text)
+    assert "no test names ALimits.queue" not in said(house.limits_without_test())
+
+
+@pytest.mark.parametrize(
+    "text", ["queue", "a queue that waits", "window.queue", "$0.queue == 1", "BLimits.queue", "f(queue: 1)",
+             "limits.queues", "ALimits(size: 1); f(queue: 2)"],
+)  # fmt: skip
+def test_something_that_is_called_alike_is_not_the_limit(house, text):
+    (house.ROOT / "Tests/A/ATests.swift").write_text(text)
+    assert "no test names ALimits.queue" in said(house.limits_without_test())
+
+
+def test_every_limit_needs_its_test(house):
+    names = ("queue", "wait", "size", "page")
+    assert said(house.limits_without_test()) == [f"no test names ALimits.{name}" for name in names]
+    text = " ".join(f"ALimits.{name}" for name in names)
+    (house.ROOT / "Tests/A/ATests.swift").write_text(text)
     assert said(house.limits_without_test()) == []
+
+
+def test_a_module_has_one_file_of_limits_and_the_guide_leads_there(house):
+    guide = house.ROOT / house.GUIDE_OF_LIMITS
+    assert said(house.limits_out_of_place()) == [f"{house.GUIDE_OF_LIMITS} does not lead to it"]
+    guide.parent.mkdir()
+    guide.write_text("[ALimits](../../Sources/A/ALimits.swift) [More](../../Sources/A/MoreLimits.swift)")
+    assert said(house.limits_out_of_place()) == []
+    (house.ROOT / "Sources/A/MoreLimits.swift").write_text("enum MoreLimits {\n  static let more = 1\n}\n")
+    assert said(house.limits_out_of_place()) == ["a module has one file of limits, and this has 2"]
+
+
+def test_a_limit_of_the_library_stands_among_its_limits(house):
+    source = house.ROOT / "Sources/RPC/Call.swift"
+    source.parent.mkdir()
+    source.write_text("struct Call {\n  private static let longestWait: Duration = .seconds(1)\n  static let mostly = a()\n}\n")
+    assert "longestWait belongs into the limits of RPC" in said(house.limits_out_of_place())
+    source.write_text("struct Call {\n  static let usual = 1\n}\n")
+    assert not [text for text in said(house.limits_out_of_place()) if "belongs" in text]
 
 
 def test_a_link_that_leads_nowhere_is_a_breach(house):

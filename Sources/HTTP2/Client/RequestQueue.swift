@@ -6,9 +6,6 @@ struct RequestQueue {
   /// How many wait.
   private(set) var count = 0
 
-  /// Places without a request that are kept before the queue is cleared of them.
-  private static let slack = 32
-
   var isEmpty: Bool { count == 0 }
 
   mutating func append(_ stream: ClientHTTP2Stream) {
@@ -21,7 +18,7 @@ struct RequestQueue {
   mutating func peek() -> ClientHTTP2Stream? {
     while first < streams.count, !streams[first].isWaiting { first += 1 }
     guard first < streams.count else {
-      streams.removeAll(keepingCapacity: streams.count <= Self.slack)
+      streams.removeAll(keepingCapacity: streams.count <= HTTP2Limits.keptPlaces)
       first = 0
       return nil
     }
@@ -33,7 +30,7 @@ struct RequestQueue {
     guard stream.isWaiting else { return }
     stream.isWaiting = false
     count -= 1
-    if streams.count > 2 * count + Self.slack {
+    if streams.count > 2 * count + HTTP2Limits.deadPlaces {
       streams = streams.filter(\.isWaiting)
       first = 0
     }

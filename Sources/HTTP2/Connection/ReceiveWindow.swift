@@ -56,12 +56,10 @@ struct ReceiveWindow {
     }
     bestRate = max(bestRate, rate)
     // It is large enough for now: ask more seldom.
-    pause = min(pause * 2, size * Self.longestPause)
+    pause = min(pause * 2, size * HTTP2Limits.windowPause)
     return false
   }
 
   /// Keeps products in range.
   private static let countLimit = 1 << 50
-  /// In windows.
-  private static let longestPause = 16
 }

@@ -52,11 +52,8 @@ struct TimerHeap {
       heap.append(node)
       siftUp(heap.count - 1)
     }
-    fresh.removeAll(keepingCapacity: fresh.count <= Self.mostKeptFresh)
+    fresh.removeAll(keepingCapacity: fresh.count <= HTTP2Limits.keptQueuePlaces)
   }
-
-  /// Room for so many fresh timers is kept.
-  private static let mostKeptFresh = 1024
 
   /// Adds a timer.
   mutating func insert(deadline: Int64, _ work: @escaping Work) -> Key {

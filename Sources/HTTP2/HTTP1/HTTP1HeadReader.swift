@@ -142,8 +142,8 @@ struct HTTP1HeadReader {
 
   /// Once, and digits only: lists, signs and repetitions are read in more than one way.
   private mutating func readLength(_ value: String) throws(HTTP1Refusal) {
-    guard length == nil, (1...Self.maxLengthDigits).contains(value.utf8.count), value.utf8.allSatisfy(Self.isDigit),
-      let count = Int(value)
+    guard length == nil, (1...HTTP2Limits.contentLengthDigits).contains(value.utf8.count),
+      value.utf8.allSatisfy(Self.isDigit), let count = Int(value)
     else { throw .malformed("malformed or repeated Content-Length") }
     length = count
   }
@@ -217,7 +217,4 @@ struct HTTP1HeadReader {
   private static func isDigit(_ octet: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(octet) }
 
   private static func isAuthority(_ text: String) -> Bool { text.utf8.allSatisfy(HTTP1Octets.isAuthority) }
-
-  /// More octets than anybody sends, and no overflow.
-  private static let maxLengthDigits = 18
 }

@@ -138,7 +138,7 @@ struct HTTP1Parser {
     case .chunkSize:
       extensionOctets += octets
       // The line may hold the size as well.
-      if extensionOctets > maxExtensionOctets + Self.maxSizeDigits + 2 { throw Self.tooManyExtensions }
+      if extensionOctets > maxExtensionOctets + HTTP2Limits.chunkSizeDigits + 2 { throw Self.tooManyExtensions }
     default:
       if line.count + octets > 2 { throw .malformed("a chunk must end with CR LF") }
     }
@@ -198,7 +198,7 @@ struct HTTP1Parser {
     var size = 0
     var index = 0
     while index < line.count, let digit = Self.hexadecimal(line[index]) {
-      guard index < Self.maxSizeDigits else { throw .malformed("the chunk is too long") }
+      guard index < HTTP2Limits.chunkSizeDigits else { throw .malformed("the chunk is too long") }
       size = size << 4 | digit
       index += 1
     }
@@ -226,7 +226,4 @@ struct HTTP1Parser {
   private static let tooManyExtensions = HTTP1Refusal.malformed("the chunk extensions are too long")
 
   static let tooLarge = HTTP1Refusal(status: 431, reason: "the header fields are too large")
-
-  /// 60 bits: more octets than anybody sends, and no overflow.
-  private static let maxSizeDigits = 15
 }

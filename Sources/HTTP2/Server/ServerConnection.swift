@@ -47,24 +47,15 @@ final class ServerConnection: Connection, @unchecked Sendable {
   // MARK: Requests
 
   override func receivedRequest(_ streamID: Int32, _ block: inout HeaderBlock, endStream: Bool) -> HTTP2Stream? {
-    if block.isTooLarge {
-      refuseHeaders(streamID, endStream)
-      return nil
-    }
     let stream = ServerHTTP2Stream(connection: self, id: streamID)
     stream.receivedEnd = endStream
     add(stream)
-    let handler = acceptor.accept(block.requestHead, on: stream)
+    let handler =
+      block.isTooLarge
+      ? OversizedHead.refuse(block.requestHead, on: stream) : acceptor.accept(block.requestHead, on: stream)
     stream.handler = handler
     if endStream { handler.receiveEnd() }
     return stream
-  }
-
-  /// The request never becomes a stream of ours.
-  private func refuseHeaders(_ streamID: Int32, _ endStream: Bool) {
-    let stream = HTTP2Stream(connection: self, id: streamID)
-    stream.receivedEnd = endStream
-    session.respond(stream, status: OversizedHead.status, headers: OversizedHead.headers, endStream: true)
   }
 
   override func isComplete(_ stream: HTTP2Stream) -> Bool { stream.sentEnd }

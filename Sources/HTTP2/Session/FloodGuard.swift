@@ -6,8 +6,7 @@ struct FloodGuard {
     var tokens: Int64
 
     mutating func refill(nanoseconds: Int64) {
-      // A minute fills any bucket; the bound keeps the product small.
-      tokens = min(burst, tokens + min(nanoseconds, 60_000_000_000) * perSecond / 1_000_000_000)
+      tokens = min(burst, tokens + min(nanoseconds, HTTP2Limits.longestFloodRefill) * perSecond / 1_000_000_000)
     }
   }
 
@@ -36,8 +35,7 @@ struct FloodGuard {
   private mutating func take(_ bucket: WritableKeyPath<FloodGuard, Bucket>) -> Bool {
     if self[keyPath: bucket].tokens == 0 {
       let time = now()
-      // Less than this would round to nothing for the slower bucket, and the time would be lost.
-      if time - lastRefill >= Self.refillInterval {
+      if time - lastRefill >= HTTP2Limits.floodRefillInterval {
         resets.refill(nanoseconds: time - lastRefill)
         idleFrames.refill(nanoseconds: time - lastRefill)
         lastRefill = time
@@ -47,6 +45,4 @@ struct FloodGuard {
     self[keyPath: bucket].tokens -= 1
     return true
   }
-
-  private static let refillInterval: Int64 = 100_000_000
 }

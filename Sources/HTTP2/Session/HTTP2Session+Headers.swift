@@ -168,7 +168,9 @@ extension HTTP2Session {
       return try streamError(id, .protocolError, "the content is shorter than declared")
     }
     let length = block.contentLength
+    let isRefused = block.isTooLarge
     guard let stream = delegate.receivedRequest(id, &block, endStream: endStream) else { return try countReset() }
+    if isRefused { try countReset() }
     stream.contentLeft = length
     guard !stream.isClosing else {
       // Answered or reset while it was made.

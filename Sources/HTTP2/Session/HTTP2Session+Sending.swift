@@ -55,7 +55,7 @@ extension HTTP2Session {
     stream.closingCode = code
     if stream.isStarved {
       starvedInVain += 1
-      if starvedInVain >= 64, starvedInVain * 2 >= starved.count {
+      if starvedInVain >= HTTP2Limits.deadPlaces, starvedInVain * 2 >= starved.count {
         starved.removeClosed()
         starvedInVain = 0
       }
@@ -89,7 +89,7 @@ extension HTTP2Session {
   func reportClosed() {
     while !closing.isEmpty {
       let batch = closing
-      closing.removeAll(keepingCapacity: batch.count <= 64)
+      closing.removeAll(keepingCapacity: batch.count <= HTTP2Limits.keptPlaces)
       for stream in batch {
         stream.isOpen = false
         if stream.unconsumed > 0 { returnConnectionWindow(stream.unconsumed) }

@@ -179,7 +179,7 @@ struct HeaderBlockInProgress {
 
 /// Streams that have something to send, first in, first out.
 struct StreamQueue {
-  private var streams: [HTTP2Stream?] = []
+  private(set) var streams: [HTTP2Stream?] = []
   private var first = 0
 
   var isEmpty: Bool { first == streams.count }
@@ -195,9 +195,9 @@ struct StreamQueue {
     streams[first] = nil
     first += 1
     if first == streams.count {
-      streams.removeAll(keepingCapacity: streams.capacity <= 1024)
+      streams.removeAll(keepingCapacity: streams.capacity <= HTTP2Limits.keptQueuePlaces)
       first = 0
-    } else if first >= 64, first * 2 >= streams.count {
+    } else if first >= HTTP2Limits.deadPlaces, first * 2 >= streams.count {
       // A queue that never runs empty must not grow without end.
       streams.removeFirst(first)
       first = 0

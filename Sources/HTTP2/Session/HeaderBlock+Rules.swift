@@ -141,7 +141,7 @@ extension HeaderBlock {
   }
 
   @inline(__always)
-  private static func equal(_ octets: UnsafeBufferPointer<UInt8>, _ text: StaticString) -> Bool {
+  static func equal(_ octets: UnsafeBufferPointer<UInt8>, _ text: StaticString) -> Bool {
     guard octets.count == text.utf8CodeUnitCount, let start = octets.baseAddress else { return octets.isEmpty }
     return memcmp(start, text.utf8Start, octets.count) == 0
   }

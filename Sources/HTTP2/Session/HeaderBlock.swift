@@ -41,6 +41,8 @@ struct HeaderBlock {
 
   private var size = 0
   private var count = 0
+  /// Whether a `content-type` beyond the limit was kept.
+  private var hasContentType = false
   private let maxSize: Int
   private let maxCount: Int
   private let bombSize: Int
@@ -90,6 +92,7 @@ struct HeaderBlock {
     hasRegularField = false
     size = 0
     count = 0
+    hasContentType = false
   }
 
   /// The head of a request. It stays here as well, for the next request if that is the same.
@@ -110,7 +113,9 @@ struct HeaderBlock {
     count += 1
     if size > maxSize || count > maxCount {
       isTooLarge = true
-      return size > bombSize ? .bomb : .dropped
+      if size > bombSize { return .bomb }
+      keepContentType(name, value)
+      return .dropped
     }
     guard !isMalformed, name.count > 0, isAllowed(value) else { return malformed() }
     if name[0] == UInt8(ascii: ":") {
@@ -122,6 +127,14 @@ struct HeaderBlock {
       headers.append(name: name.span, value: value.span)
     }
     return .kept
+  }
+
+  /// Keeps the first one: whoever answers is to speak the client's protocol.
+  private mutating func keepContentType(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
+    guard !hasContentType, Self.equal(name, "content-type"), value.count <= HTTP2Limits.contentTypeSize
+    else { return }
+    hasContentType = true
+    headers.append(name: name.span, value: value.span)
   }
 
   private mutating func malformed() -> Outcome {

@@ -17,9 +17,6 @@ struct HeaderEncoder: ~Copyable {
   private let memory: SessionMemory
   private(set) var remembered: [Remembered] = []
 
-  /// A head and trailers, each in two forms.
-  private static let mostRemembered = 4
-
   init(memory: SessionMemory) {
     self.memory = memory
     var made: OpaquePointer?
@@ -61,7 +58,7 @@ struct HeaderEncoder: ~Copyable {
     let block = UnsafeRawBufferPointer(rebasing: output.bytes[start...])
     if !HeaderDecoder.leavesTable(block) {
       remembered.removeAll(keepingCapacity: true)
-    } else if remembered.count < Self.mostRemembered, length <= HTTP2Limits.rememberedBlockSize {
+    } else if remembered.count < HTTP2Limits.rememberedBlocks, length <= HTTP2Limits.rememberedBlockSize {
       remembered.append(Remembered(status: status, fields: headers.octets, block: [UInt8](block)))
     }
     return length

@@ -51,7 +51,7 @@ struct OutboundQueue {
       if taken == rest.count {
         rest.removeAll(keepingCapacity: true)
         taken = 0
-      } else if taken >= 64, taken * 2 >= rest.count {
+      } else if taken >= HTTP2Limits.deadPlaces, taken * 2 >= rest.count {
         // A queue that never runs empty must not grow without end.
         rest.removeFirst(taken)
         taken = 0

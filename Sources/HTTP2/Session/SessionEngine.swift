@@ -44,8 +44,7 @@ protocol SessionEngine: AnyObject {
   /// - Returns: false if the connection's stream ids are used up.
   func open(_ head: RequestHead, _ stream: HTTP2Stream) -> Bool
 
-  /// Sends the head of a response. Without `endStream`, the body comes from `stream`. The session holds on to a stream
-  /// that `receivedRequest` did not return only until this is sent.
+  /// Sends the head of a response. Without `endStream`, the body comes from `stream`.
   func respond(_ stream: HTTP2Stream, status: Int, headers: HeaderList, endStream: Bool)
 
   /// Tells that a stream which had nothing to send has something now.
@@ -107,8 +106,8 @@ protocol SessionDelegate: AnyObject {
   /// The peer's SETTINGS have arrived.
   func receivedSettings()
 
-  /// The head of a request is complete. Returns the stream that goes with it, or nil to ignore what follows: then it
-  /// was refused, which counts as a reset in the sense of `HTTP2Limits.resetBurst`.
+  /// The head of a request is complete, but for what was over the limit. Returns the stream that goes with it, or nil to
+  /// ignore what follows. Both of these count as a reset in the sense of `HTTP2Limits.resetBurst`.
   func receivedRequest(_ streamID: Int32, _ block: inout HeaderBlock, endStream: Bool) -> HTTP2Stream?
 
   /// The peer will take no streams above `lastStreamID`.

@@ -65,7 +65,7 @@ struct StreamTable {
     }
     slots[index] = Slot(id: 0, stream: nil)
     // An idle connection should not keep the room of its busiest time.
-    if count == 0, slots.count > 64 { slots = [] }
+    if count == 0, slots.count > HTTP2Limits.keptPlaces { slots = [] }
   }
 
   /// What follows a gap in the same run moves up, so that the gap hides nothing.

@@ -5,8 +5,6 @@ internal import RPC
 struct TLSCertificate {
   private let handle: OpaquePointer
 
-  private static let maxSubjectSize = 4096
-
   /// - Parameter handle: an `X509`.
   init(_ handle: OpaquePointer) {
     self.handle = handle
@@ -32,7 +30,7 @@ struct TLSCertificate {
   /// What the certificate says of its owner.
   var identity: PeerIdentity {
     let names = alternativeNames
-    let subject = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.maxSubjectSize) { text in
+    let subject = withUnsafeTemporaryAllocation(of: CChar.self, capacity: HTTP2Limits.subjectSize) { text in
       let length = octet_x509_subject(handle, text.baseAddress, Int32(text.count))
       return String(
         decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<Int(length)]), as: UTF8.self)

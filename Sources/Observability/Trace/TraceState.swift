@@ -26,7 +26,8 @@ enum TraceState {
     var members = members
     func length() -> Int { members.reduce(-1) { $0 + $1.utf8.count + 1 } }
     while length() > ObservabilityLimits.traceStateCharacters {
-      members.remove(at: members.lastIndex { $0.utf8.count > 128 } ?? members.count - 1)
+      let long = members.lastIndex { $0.utf8.count > ObservabilityLimits.traceStateMember }
+      members.remove(at: long ?? members.count - 1)
     }
     return members
   }

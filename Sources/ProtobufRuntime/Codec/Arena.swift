@@ -9,8 +9,6 @@ internal import Glibc
 struct Arena {
   /// What a thread's first block begins with.
   static let firstBlockSize = 64 << 10
-  /// The greatest block that a thread keeps between messages, so that a stream of long ones does not allocate either.
-  static let greatestKeptBlock = 1 << 20
   /// Arrays longer than this are lent to protobuf-c instead of copied into the arena.
   static let longestCopy = 1 << 10
   /// protobuf-c's structs hold nothing that needs a stricter alignment.
@@ -84,7 +82,7 @@ struct Arena {
     if !lent.isEmpty { lent.removeAll() }
     if !moreBlocks.isEmpty {
       for block in moreBlocks {
-        let isBetter = block.count > firstBlock.count && block.count <= Self.greatestKeptBlock
+        let isBetter = block.count > firstBlock.count && block.count <= DecodeLimits.keptBlock
         let other = isBetter ? firstBlock : block
         if isBetter { firstBlock = block }
         other.deallocate()

@@ -27,13 +27,10 @@ public final class FileDescriptor: Sendable {
   /// The bytes of the FileDescriptorProto that this was made from, unchanged.
   public let serialized: [UInt8]
 
-  /// Greatest nesting of messages. protobuf-c recurses on its stack, so it is checked before.
-  static let deepestNesting = 64
-
   /// Decodes a FileDescriptorProto. References to types are not followed yet; the pool does that.
   public init(serialized: [UInt8]) throws(DescriptorError) {
     do {
-      try Self.checkNesting(WireReader(serialized), list: 4, depth: 1)
+      try Self.checkNesting(WireReader(serialized), list: 4, depth: 0)
     } catch {
       throw .malformed(file: "", why: error == .tooDeep ? "messages nest too deeply" : "not a FileDescriptorProto")
     }
@@ -66,7 +63,7 @@ public final class FileDescriptor: Sendable {
 
   /// Follows nested_type (field 3 of DescriptorProto) below `list`, the field that holds messages at this level.
   private static func checkNesting(_ reader: WireReader, list: Int32, depth: Int) throws(DecodeError) {
-    guard depth <= deepestNesting else { throw .tooDeep }
+    guard depth <= DecodeLimits.descriptors else { throw .tooDeep }
     var reader = reader
     while let tag = try reader.tag() {
       if tag == WireTag(number: list, type: .lengthDelimited) {

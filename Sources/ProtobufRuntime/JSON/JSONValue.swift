@@ -8,9 +8,6 @@ package enum JSONValue: Sendable, Equatable {
   case bool(Bool)
   case null
 
-  /// Nobody nests configuration deeper.
-  private static let maxDepth = 64
-
   /// Reads a text (RFC 8259, UTF-8) that is one value.
   /// - Throws: for what is no JSON, for a key that stands twice in an object, and for values nested too deeply.
   package init(parsing text: String) throws(JSONError) {
@@ -25,7 +22,7 @@ package enum JSONValue: Sendable, Equatable {
   }
 
   private static func value(_ lexer: inout JSONLexer, depth: Int) throws(JSONFailure) -> JSONValue {
-    guard depth <= maxDepth else { throw JSONFailure(.tooDeep) }
+    guard depth <= DecodeLimits.configuration else { throw JSONFailure(.tooDeep) }
     let token = try lexer.next()
     var isFirst = true
     switch token {

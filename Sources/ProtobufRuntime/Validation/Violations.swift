@@ -26,11 +26,6 @@ public struct Violations: Sendable {
   public private(set) var found: [FieldViolation] = []
   private var path: [Step] = []
 
-  /// Violations that are recorded. A request of many small faults must not become an answer of many megabytes.
-  static let most = 32
-  /// Code points of a map's key that a path shows.
-  static let longestKey = 64
-
   public init() {}
 
   /// Whether nothing breaks a rule, as far as was looked.
@@ -64,12 +59,13 @@ public struct Violations: Sendable {
 
   /// Records that what was descended into breaks a rule.
   public mutating func add(_ description: String, reason: String? = nil) {
-    guard found.count < Self.most else { return }
+    guard found.count < DecodeLimits.violations else { return }
     let field = path.reduce(into: "") { text, step in
       switch step {
       case .field(let name): text += text.isEmpty ? "\(name)" : ".\(name)"
       case .index(let index): text += "[\(index)]"
-      case .key(let key): text += "[\(String(String.UnicodeScalarView(key.unicodeScalars.prefix(Self.longestKey))))]"
+      case .key(let key):
+        text += "[\(String(String.UnicodeScalarView(key.unicodeScalars.prefix(DecodeLimits.violationKey))))]"
       }
     }
     found.append(FieldViolation(field: field, description: description, reason: reason))

@@ -8,9 +8,6 @@ package struct WireReader: Sendable {
   package private(set) var position: Int
   private let end: Int
 
-  /// Greatest nesting of groups that `skip` follows. Groups are older than proto3 and rare.
-  private static let deepestGroup = 32
-
   package init(_ bytes: [UInt8]) {
     self.bytes = bytes
     position = 0
@@ -115,7 +112,7 @@ package struct WireReader: Sendable {
     case .lengthDelimited: _ = try lengthDelimited()
     case .endGroup: throw .malformed
     case .startGroup:
-      guard depth < Self.deepestGroup else { throw .tooDeep }
+      guard depth < DecodeLimits.groups else { throw .tooDeep }
       while let inner = try self.tag() {
         if inner.type == .endGroup {
           guard inner.number == tag.number else { throw .malformed }

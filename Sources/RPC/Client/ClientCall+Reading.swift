@@ -19,11 +19,11 @@ extension ClientCall {
   @inlinable
   func soleResponse<M: Message>(_ type: M.Type) async throws(RPCError) -> M {
     guard let message = try await nextResponse(type) else {
-      throw RPCError(.internal, "the server sent a status and no message")
+      throw RPCError.wrongCardinality("the server sent a status and no message")
     }
     guard try await nextResponse(type) == nil else {
       cancel()
-      throw RPCError(.internal, "the server sent more than one message")
+      throw RPCError.wrongCardinality("the server sent more than one message")
     }
     return message
   }

@@ -1,13 +1,9 @@
 /// One direction of an in-process stream: bytes queued by one end until the other end's window lets them through.
 struct InProcessPipe {
-  /// HTTP/2's initial window and frame size, so that tests over this transport meet the same limits.
-  private static let initialWindow = 64 << 10
-  private static let frameBytes = 16 << 10
-
   private var chunks: [[UInt8]] = []
   private var first = 0
   private var offset = 0
-  private var window = initialWindow
+  private var window = RPCLimits.inProcessWindow
   /// Bytes that have not gone through.
   private(set) var queuedBytes = 0
   /// No bytes will be added.
@@ -39,7 +35,7 @@ struct InProcessPipe {
   mutating func take() -> ArraySlice<UInt8>? {
     guard first < chunks.count, window > 0 else { return nil }
     let chunk = chunks[first]
-    let count = min(chunk.count - offset, window, Self.frameBytes)
+    let count = min(chunk.count - offset, window, RPCLimits.inProcessFrame)
     let slice = chunk[offset..<(offset + count)]
     offset += count
     window -= count

@@ -8,7 +8,6 @@ internal import Base
 public final class CallLimiter: ServerInterceptor {
   static let callerReason = "TOO_MANY_CALLS"
   static let methodReason = "METHOD_BUSY"
-  private static let retryDelay: Duration = .seconds(1)
 
   /// Marks calls that are counted.
   private enum CountedKey: CallKey {
@@ -56,7 +55,7 @@ public final class CallLimiter: ServerInterceptor {
       state.ofCallers[slot] = ofCaller + 1
       return nil
     }
-    if let refusal { throw refusal.retryAfter(Self.retryDelay) }
+    if let refusal { throw refusal.retryAfter(RPCLimits.retryDelay) }
     context[CountedKey.self] = caller
     return true
   }

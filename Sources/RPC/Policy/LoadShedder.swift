@@ -42,8 +42,8 @@ final class LoadShedder: Sendable {
     if Self.exempt.contains(method.service) { return .max }
     return switch method.policy.priority {
     case .low: target
-    case .normal: 2 * target
-    case .high: 8 * target
+    case .normal: RPCLimits.normalPatience * target
+    case .high: RPCLimits.highPatience * target
     case .critical: .max
     }
   }

@@ -10,8 +10,8 @@ public struct RateLimits: Sendable, Equatable {
   public var telemetry: Rate
 
   public init(
-    standard: Rate = Rate(perSecond: 100, burst: 400), expensive: Rate = Rate(perSecond: 5, burst: 500),
-    telemetry: Rate = Rate(perSecond: 50, burst: 200)
+    standard: Rate = RPCLimits.standardRate, expensive: Rate = RPCLimits.expensiveRate,
+    telemetry: Rate = RPCLimits.telemetryRate
   ) {
     self.standard = standard
     self.expensive = expensive

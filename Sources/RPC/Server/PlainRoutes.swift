@@ -140,7 +140,7 @@ private final class PlainExchange: ServerStreamHandler, @unchecked Sendable {
       if hasResponded {
         stream.reset(error is CancellationError ? .cancel : .internalError)
       } else {
-        stream.respond(status: 500, headers: HeaderList(), endStream: true)
+        stream.respond(status: 500, request.method == "HEAD" ? "" : "something went wrong on the server\n")
       }
     }
   }

@@ -70,7 +70,8 @@ public final class RPCServer: RequestAcceptor {
     }
     guard !isDraining.load(ordering: .relaxed) else {
       return refuse(
-        head, route, on: stream, RPCError(.unavailable, "the server is shutting down").retryAfter(.seconds(1)))
+        head, route, on: stream,
+        RPCError(.unavailable, "the server is shutting down").retryAfter(RPCLimits.retryDelay))
     }
     if let shedder, let error = shedder.refusal(of: route.method, on: stream.executor) {
       return refuse(head, route, on: stream, error)
@@ -131,28 +132,19 @@ package final class RefusedRequest: ServerStreamHandler {
   package let progress: CallProgress
 
   /// Answers with a gRPC status.
-  package init(_ stream: any ServerStream, _ error: RPCError) {
+  package init(_ stream: any ServerStream, _ error: RPCError, httpStatus: Int = 200) {
     self.stream = stream
     progress = CallProgress(status: error.code)
     var headers = StatusHeaders.head
     headers.append(contentsOf: StatusHeaders.failure(error))
-    stream.respond(status: 200, headers: headers, endStream: true)
+    stream.respond(status: httpStatus, headers: headers, endStream: true)
   }
 
   /// Answers in plain HTTP.
   package init(_ stream: any ServerStream, httpStatus: Int, _ body: String, headers: HeaderList = HeaderList()) {
     self.stream = stream
     progress = CallProgress(status: StatusCode(httpStatus: httpStatus))
-    guard !body.isEmpty else {
-      stream.respond(status: httpStatus, headers: headers, endStream: true)
-      return
-    }
-    var headers = headers
-    headers.append("content-type", "text/plain; charset=utf-8")
-    headers.append("content-length", String(body.utf8.count))
-    stream.respond(status: httpStatus, headers: headers, endStream: false)
-    stream.write(Array(body.utf8))
-    stream.finish(trailers: nil)
+    stream.respond(status: httpStatus, body, headers: headers)
   }
 
   package func receive(_ bytes: Span<UInt8>) {
@@ -161,4 +153,17 @@ package final class RefusedRequest: ServerStreamHandler {
   package func receiveEnd() {}
   package func drained() {}
   package func closed(_ reason: StreamClosure?) { isClosed = true }
+}
+
+extension ServerStream {
+  /// Sends a whole answer in plain HTTP, whose body is a text for people, or none.
+  func respond(status: Int, _ text: String, headers: HeaderList = HeaderList()) {
+    guard !text.isEmpty else { return respond(status: status, headers: headers, endStream: true) }
+    var headers = headers
+    headers.append("content-type", "text/plain; charset=utf-8")
+    headers.append("content-length", String(text.utf8.count))
+    respond(status: status, headers: headers, endStream: false)
+    write(Array(text.utf8))
+    finish(trailers: nil)
+  }
 }

@@ -21,7 +21,7 @@ extension ServerCall {
         if frame.isCompressed { compressedRequest = frame }
       }
       if request != nil, deframer.unreadCount > 0 {
-        throw RPCError(.internal, "the method takes one request, and more have come")
+        throw RPCError.wrongCardinality("the method takes one request, and more have come")
       }
     } catch {
       end(failing: server.status(for: error, of: self))
@@ -35,7 +35,7 @@ extension ServerCall {
     gathered += count
     let sum = server.gathered.add(count, ordering: .relaxed).newValue
     guard count <= 0 || sum <= server.limits.gatheredBytes else {
-      throw RPCError(.resourceExhausted, "too many requests are unfinished").retryAfter(.seconds(1))
+      throw RPCError(.resourceExhausted, "too many requests are unfinished").retryAfter(RPCLimits.retryDelay)
     }
   }
 
@@ -86,6 +86,7 @@ extension ServerCall {
     let isTruncated = deframer.unreadCount > 0
     end(
       failing: isTruncated
-        ? FramingError.truncated.rpcError : RPCError(.internal, "the method takes one request, and none has come"))
+        ? FramingError.truncated.rpcError
+        : RPCError.wrongCardinality("the method takes one request, and none has come"))
   }
 }

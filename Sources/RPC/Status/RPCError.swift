@@ -57,3 +57,10 @@ extension RPCError {
     }
   }
 }
+
+extension RPCError {
+  /// The peer has sent none or several messages where the method has one: as gRPC's statuscodes.md has it, this is not
+  /// the method that it means.
+  @usableFromInline
+  static func wrongCardinality(_ message: String) -> RPCError { RPCError(.unimplemented, message) }
+}

@@ -1,14 +1,17 @@
-/// The answer to a request whose header list is over a transport's limit, so that no core ever sees it.
-///
-/// An HTTP client reads the status. A gRPC client reads RESOURCE_EXHAUSTED, because a gRPC status goes before an HTTP
-/// status (gRPC's http-grpc-status-mapping.md).
+/// The answer to a request whose header list is over a transport's limit, so that no acceptor ever sees it.
 public enum OversizedHead {
   /// Request Header Fields Too Large (RFC 6585 §5).
   public static let status = 431
 
-  /// The whole answer: there is no body.
-  public static let headers: HeaderList = [
-    "content-type": ContentType.grpc, "grpc-status": String(StatusCode.resourceExhausted.rawValue),
-    "grpc-message": "the metadata is larger than the limit",
-  ]
+  private static let error = RPCError(.resourceExhausted, "the metadata is larger than the limit")
+
+  /// Answers at once. An HTTP client reads the status, people read the text; a gRPC client reads RESOURCE_EXHAUSTED,
+  /// because a gRPC status goes before an HTTP status (gRPC's http-grpc-status-mapping.md).
+  /// - Parameter head: what is left of it; among that its `content-type`, if it had one.
+  public static func refuse(_ head: RequestHead, on stream: any ServerStream) -> any ServerStreamHandler {
+    if RequestFields(head.headers).isGRPC { return RefusedRequest(stream, error, httpStatus: status) }
+    // The answer to HEAD has no body (RFC 9110 §9.3.2).
+    let text = head.method == "HEAD" ? "" : "the header fields are larger than the limit\n"
+    return RefusedRequest(stream, httpStatus: status, text)
+  }
 }

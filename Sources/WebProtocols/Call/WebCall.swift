@@ -264,7 +264,7 @@ class WebCall: ServerStream, ServerStreamHandler {
     gathered = held
     let sum = acceptor.gathered.add(change, ordering: .relaxed).newValue
     guard change < 0 || sum <= acceptor.limits.gatheredBytes else {
-      throw RPCError(.resourceExhausted, "too many requests are unfinished").retryAfter(.seconds(1))
+      throw RPCError(.resourceExhausted, "too many requests are unfinished").retryAfter(RPCLimits.retryDelay)
     }
   }
 }

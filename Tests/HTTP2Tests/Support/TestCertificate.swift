@@ -29,8 +29,8 @@ final class TestCertificate: Sendable {
   }
 
   /// Signs one more certificate.
-  func issue(_ name: String, names: String) throws -> TLSCertificateFiles {
-    try issue("\(name).pem", key: "\(name).key", names: names, subject: "/O=Octet/CN=\(name)")
+  func issue(_ name: String, names: String, organization: String = "/O=Octet") throws -> TLSCertificateFiles {
+    try issue("\(name).pem", key: "\(name).key", names: names, subject: "\(organization)/CN=\(name)")
   }
 
   private func issue(_ file: String, key: String, names: String, subject: String) throws -> TLSCertificateFiles {

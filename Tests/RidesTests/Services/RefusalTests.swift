@@ -87,7 +87,7 @@ struct RefusalTests {
         == Refusal(.failedPrecondition, "NO_ROUTE"))
     var estimate = EstimateFareRequest()
     estimate.requestID = newRequestID()
-    estimate.stops = (0..<6).map { place(north: Double($0) * 100) }
+    estimate.stops = (0...RidesLimits().stops).map { place(north: Double($0) * 100) }
     let many = estimate
     #expect(
       await refusal { _ = try await PricingServiceClient(rider.channel).estimateFare(many) }

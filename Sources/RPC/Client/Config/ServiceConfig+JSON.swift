@@ -135,7 +135,7 @@ extension HedgingPolicy {
 
 extension RetryThrottling {
   fileprivate init(_ config: ConfigObject) throws(ServiceConfigError) {
-    guard let tokens = try config.integer("maxTokens", in: 1...Self.mostTokens) else {
+    guard let tokens = try config.integer("maxTokens", in: 1...RPCLimits.retryTokens) else {
       throw config.wrong("maxTokens are missing")
     }
     self.init(maxTokens: tokens, tokenRatio: try config.positive("tokenRatio"))

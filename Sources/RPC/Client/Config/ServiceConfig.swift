@@ -175,11 +175,8 @@ public struct RetryThrottling: Sendable, Equatable {
   ///   - maxTokens: 1 to 1000.
   ///   - tokenRatio: positive.
   public init(maxTokens: Int, tokenRatio: Double) {
-    precondition((1...Self.mostTokens).contains(maxTokens) && tokenRatio > 0, "not a throttle")
+    precondition((1...RPCLimits.retryTokens).contains(maxTokens) && tokenRatio > 0, "not a throttle")
     self.maxTokens = maxTokens
     self.tokenRatio = tokenRatio
   }
-
-  /// What gRPC's service config allows.
-  static let mostTokens = 1000
 }
