@@ -5,12 +5,14 @@ import RPC
 import Synchronization
 import Testing
 
-/// What every transport owes to the core: the same calls over a socket, under TLS, and within the process.
+/// What every transport owes to the core: the same calls over a socket, under TLS, on a session engine that is no HTTP,
+/// and within the process.
 @Suite struct TransportBehaviourTests {
   enum Carrier: CaseIterable, Sendable {
     case inProcess
     case cleartext
     case tls
+    case memoryEngine
   }
 
   private enum Methods {
@@ -38,6 +40,12 @@ import Testing
       try await Fixture.run(server, certificate: certificate) { fixture in
         try await body(RPCChannel(transport: fixture.transport, authority: "localhost"), server, fixture.transport)
       }
+    case .memoryEngine:
+      let wires = MemorySession.Pair()
+      try await Fixture.run(server, engine: wires.engine) { fixture in
+        try await body(RPCChannel(transport: fixture.transport, authority: "localhost"), server, fixture.transport)
+      }
+      #expect(wires.isUsed)
     }
   }
 
@@ -276,7 +284,7 @@ import Testing
       _ = try await call.responses.next()
       server.beginDraining()
       let refusal = await error { let _: RawMessage = try await channel.unary(Methods.unary, RawMessage()) }
-      #expect(refusal?.code == .unavailable && refusal?.retryDelay == .seconds(1))
+      #expect(refusal?.code == .unavailable && refusal?.retryDelay == RPCLimits.retryDelay)
       try await call.requests.write(RawMessage([2]))
       #expect(try await call.responses.next()?.bytes == [2])
       call.requests.finish()

@@ -71,7 +71,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     window = ReceiveWindow(limits.values)
     state = isConnected ? (channel.tls == nil ? .open : .handshaking) : .connecting
     interest = isConnected ? .read : .write
-    session = HTTP2Session(role: role, limits: limits, memory: loop.sessionMemory, delegate: self)
+    session = limits.makeEngine(self)
   }
 
   final var limits: HTTP2Limits { sharedLimits.values }

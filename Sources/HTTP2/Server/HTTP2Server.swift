@@ -78,15 +78,22 @@ public final class HTTP2Server: Sendable {
   ///   - tls: needed if one of the addresses is encrypted.
   ///   - random: gives the jitter of the age of connections.
   /// - Throws: `SystemError` if an address cannot be bound.
-  public init(
+  public convenience init(
     acceptor: any RequestAcceptor, listen addresses: [ListenAddress], tls: TLSServerConfiguration? = nil,
     limits: HTTP2Limits = HTTP2Limits(), group: EventLoopGroup, random: any RandomSource = SystemRandomSource()
+  ) throws(SystemError) {
+    try self.init(
+      acceptor: acceptor, listen: addresses, tls: tls, shared: SharedLimits(limits, random: random), group: group)
+  }
+
+  init(
+    acceptor: any RequestAcceptor, listen addresses: [ListenAddress], tls: TLSServerConfiguration?,
+    shared limits: SharedLimits, group: EventLoopGroup
   ) throws(SystemError) {
     precondition(tls != nil || !addresses.contains { $0.isEncrypted }, "an encrypted address needs a certificate")
     self.acceptor = acceptor
     self.group = group
     self.tls = tls
-    let limits = SharedLimits(limits, random: random)
     let state = Locked(State())
     self.state = state
     let counter = ConnectionCounter()

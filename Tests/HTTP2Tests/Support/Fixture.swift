@@ -14,23 +14,25 @@ struct Fixture {
   var address: String { "\(server.boundAddresses[0].address)" }
 
   /// Runs `body`, then shuts everything down.
+  /// - Parameter engine: makes the sessions of both sides; nil for those of HTTP/2.
   static func run(
     _ acceptor: any RequestAcceptor, limits: HTTP2Limits = HTTP2Limits(), clientLimits: HTTP2Limits = HTTP2Limits(),
     certificate: TestCertificate? = nil, tls: TLSServerConfiguration? = nil, listen: ListenAddress? = nil,
     loops: Int = 1,
     serverTime: ManualTime? = nil, clientTime: ManualTime? = nil, random: any RandomSource = SystemRandomSource(),
+    engine: SharedLimits.EngineMaker? = nil,
     _ body: (Fixture) async throws -> Void
   ) async throws {
     let serverGroup = try EventLoopGroup(loops: loops, time: serverTime)
     let clientGroup = try EventLoopGroup(loops: loops, time: clientTime)
     let address = listen ?? (certificate == nil ? .cleartext("127.0.0.1:0")! : .tls("127.0.0.1:0")!)
     let server = try HTTP2Server(
-      acceptor: acceptor, listen: [address], tls: tls ?? certificate?.serverConfiguration(), limits: limits,
-      group: serverGroup, random: random)
+      acceptor: acceptor, listen: [address], tls: tls ?? certificate?.serverConfiguration(),
+      shared: shared(limits, random, engine), group: serverGroup)
     try await server.start()
     let transport = HTTP2ClientTransport(
       target: ClientTarget("\(server.boundAddresses[0].address)")!, tls: try certificate?.clientConfiguration(),
-      limits: clientLimits, group: clientGroup)
+      serviceConfig: nil, shared: shared(clientLimits, SystemRandomSource(), engine), group: clientGroup)
     let fixture = Fixture(
       server: server, transport: transport, serverGroup: serverGroup, clientGroup: clientGroup)
     do {
@@ -40,6 +42,12 @@ struct Fixture {
       throw error
     }
     await fixture.shutDown()
+  }
+
+  private static func shared(
+    _ limits: HTTP2Limits, _ random: any RandomSource, _ engine: SharedLimits.EngineMaker?
+  ) -> SharedLimits {
+    if let engine { SharedLimits(limits, random: random, engine: engine) } else { SharedLimits(limits, random: random) }
   }
 
   private func shutDown() async {

@@ -7,6 +7,7 @@ import RPC
 /// only tell that there is something. It shows all that connections, streams and the RPC core need of an engine.
 final class MemorySession: SessionEngine {
   enum Message: Sendable {
+    case hello
     case request(Int32, RequestHead)
     case head(Int32, status: Int, HeaderList, isEnd: Bool)
     case body(Int32, [UInt8])
@@ -14,11 +15,30 @@ final class MemorySession: SessionEngine {
     case reset(Int32, ResetCode)
     case window(Int32, Int)
     case goAway(last: Int32, ResetCode)
+    case ping(UInt64)
+    case pong(UInt64)
   }
 
   /// One direction between two sessions.
   final class Wire: Sendable {
     let messages = Locked<[Message]>([])
+  }
+
+  /// The way between a client and a server: what makes the session of the one connection that each of them has.
+  struct Pair: Sendable {
+    private let up = Wire()
+    private let down = Wire()
+    private let made = Locked([HTTP2Session.Role]())
+
+    /// Whether a client and a server had their session of this, and nobody else had.
+    var isUsed: Bool { made.withLock { $0.count == 2 && Set($0) == [.client, .server] } }
+
+    @Sendable func engine(_ connection: Connection) -> any SessionEngine {
+      made.withLock { $0.append(connection.role) }
+      let isServer = connection.role == .server
+      return MemorySession(
+        incoming: isServer ? up : down, outgoing: isServer ? down : up, delegate: connection)
+    }
   }
 
   /// The bytes of one stream that may be on the way.
@@ -27,13 +47,12 @@ final class MemorySession: SessionEngine {
   unowned(unsafe) let delegate: any SessionDelegate
   private let incoming: Wire
   private let outgoing: Wire
-  private var said: [Message] = []
+  private var said: [Message] = [.hello]
   private var streams: [Int32: HTTP2Stream] = [:]
   private var ready: [HTTP2Stream] = []
   private var over: [(HTTP2Stream, UInt32)] = []
   private var nextID: Int32 = 1
   private var highest: Int32 = 0
-  private var hasGreeted = false
   private var isEnding = false
   private let block: HeaderBlock
 
@@ -47,8 +66,6 @@ final class MemorySession: SessionEngine {
   // MARK: In
 
   func receive(_ bytes: UnsafeRawBufferPointer) throws(SessionFailure) {
-    if !hasGreeted { delegate.receivedSettings() }
-    hasGreeted = true
     let messages = incoming.messages.withLock { messages in
       defer { messages = [] }
       return messages
@@ -59,6 +76,11 @@ final class MemorySession: SessionEngine {
 
   private func take(_ message: Message) {
     switch message {
+    case .hello: delegate.receivedSettings()
+    case .ping(let payload):
+      delegate.receivedPing()
+      said.append(.pong(payload))
+    case .pong(let payload): delegate.receivedPong(payload)
     case .request(let id, let head): takeRequest(id, head)
     case .head(let id, let status, let headers, let isEnd):
       guard let stream = streams[id] else { return }
@@ -197,7 +219,7 @@ final class MemorySession: SessionEngine {
   var peerMaxConcurrentStreams: Int { .max }
   var sendWindow: Int { .max }
   var receiveWindow: Int { .max }
-  func ping(_ payload: UInt64) {}
+  func ping(_ payload: UInt64) { said.append(.ping(payload)) }
   func setReceiveWindow(stream: Int, connection: Int) {}
   func announceShutdown() { said.append(.goAway(last: .max, .noError)) }
   func refuseNewStreams() { goAway(.noError, "") }
