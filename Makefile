@@ -91,6 +91,7 @@ bench-growth: build ## durable transactions with none, a million and ten million
 bench-check: generate ## count instructions and allocations of a call, and compare with the counts that are checked in
 	@scripts/setup --benchmarks
 	swift build -c release --product octet-interop
+	swift build -c release --product octetd
 	$(PYTHON) Tests/Benchmarks/bench_check.py
 
 fuzz: generate ## run each libFuzzer target for FUZZ_SECONDS (60); see docs/guides/fuzzing.md

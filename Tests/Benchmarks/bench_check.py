@@ -1,5 +1,5 @@
-"""Counts the instructions and allocations of octet-interop per unary call and per streamed message, under valgrind,
-and compares them with counts.json.
+"""Counts the instructions and allocations of octet-interop per unary call and per streamed message, and of octetd per
+unary call, under valgrind, and compares them with counts.json.
 
 Each scenario runs twice, with N and with 2N calls or messages; the difference, divided by N, has nothing of the
 start-up. What the kernel does is not counted. Usage: bench_check.py [--update] [--keep FOLDER] [SCENARIO ...]
@@ -62,27 +62,34 @@ def upload(address, count):
     Client(address, b"/bench.v1.Bench/Upload").upload(message(CHUNK), count)
 
 
-# name: (what drives the server, N)
+# A loop that looks for events instead of sleeping executes as many instructions as there is time. And no call of the
+# load is refused, for its rate or for the delays that valgrind brings.
+COMMON = ["--loops", "1", "--listen", "127.0.0.1:0", "--busy-poll"]
+OCTET = ("octet-interop", ["--benchmark", *COMMON, "0"])
+OCTETD = ("octetd", ["--services", "bench", "--rate-limits", "standard=1000000/1000000", "--queue-delay", "60s", *COMMON, "0s"])
+
+# name: (the server, what drives it, N)
 SCENARIOS = {
-    "unary call": (unary, 64 * BATCH),
-    "unary call in a task": (unary_in_task, 64 * BATCH),
-    "message down": (download, 8_000),
-    "message up": (upload, 8_000),
+    "unary call": (OCTET, unary, 64 * BATCH),
+    "unary call of octetd": (OCTETD, unary, 512 * BATCH),
+    "unary call in a task": (OCTET, unary_in_task, 64 * BATCH),
+    "message down": (OCTET, download, 8_000),
+    "message up": (OCTET, upload, 8_000),
 }
 
 
-def stripped(folder):
+def stripped(program, folder):
     """A copy of the program that valgrind can read: Debian's does not know Swift's debug sections."""
-    copy = folder / "octet-interop"
-    shutil.copy(ROOT / ".build/release/octet-interop", copy)
+    copy = folder / program
+    shutil.copy(ROOT / ".build/release" / program, copy)
     subprocess.run(["strip", "-g", str(copy)], check=True)
     return copy
 
 
-def measure(program, profile, drive, count):
+def measure(command, profile, drive, count):
     """Runs the server under callgrind while `drive` talks to it."""
-    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", "--dump-instr=no", str(program),
-               "--benchmark", "--loops", "1", "--listen", "127.0.0.1:0"]  # fmt: skip
+    valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}", "--dump-instr=no"]
+    command = [*valgrind, *map(str, command)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         found = re.search(r"127\.0\.0\.1:\d+", server.stdout.readline())
@@ -116,14 +123,16 @@ def read_profile(profile):
 
 
 def count(names, folder):
-    program = stripped(folder)
     found = {}
+    programs = {program: stripped(program, folder) for (program, _), _, _ in map(SCENARIOS.get, names)}
     for name in names:
-        drive, number = SCENARIOS[name]
-        runs = [
-            measure(program, folder / f"{name.replace(' ', '-')}-{times}.callgrind", drive, times * number)
-            for times in (1, 2)
-        ]
+        (program, flags), drive, number = SCENARIOS[name]
+        runs = []
+        for times in (1, 2):
+            run = f"{name.replace(' ', '-')}-{times}"
+            data = ["--data", folder / run] if program == "octetd" else []
+            command = [programs[program], *flags, *data]
+            runs.append(measure(command, folder / f"{run}.callgrind", drive, times * number))
         instructions, allocations = ((second - first) / number for first, second in zip(*runs))
         found[name] = {"instructions": round(instructions), "allocations": round(allocations, 2)}
     return found

@@ -38,7 +38,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     self.counter = counter
     self.onClose = onClose
     super.init(loop: loop, channel: channel, role: .server, limits: limits, isConnected: true)
-    self.peer.connection = inspectionID
+    self.peer = PeerInfo(peer, connection: inspectionID, identity: nil)
   }
 
   override var isServer: Bool { true }
@@ -110,7 +110,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   override func handshakeDone() {
     isSecured = true
-    peer.identity = channel.tls?.peerIdentity()
+    peer = PeerInfo(peer, connection: peer.connection, identity: channel.tls?.peerIdentity())
     counter.handshakes.increment()
     opening = nil
     // Without ALPN a client of TLS speaks HTTP/1 (RFC 9113 §3.2).

@@ -23,25 +23,54 @@ public struct RequestHead: Sendable {
   }
 }
 
-/// Who is on the other side of a connection.
+/// Who is on the other side of a connection. All calls of a connection share one, which costs little to hand on.
 public struct PeerInfo: Sendable, Equatable {
+  private final class Parts: Sendable {
+    let address: String
+    let host: String
+    let connection: Int64
+    let isEncrypted: Bool
+    let identity: PeerIdentity?
+
+    init(address: String, host: String, connection: Int64, isEncrypted: Bool, identity: PeerIdentity?) {
+      self.address = address
+      self.host = host
+      self.connection = connection
+      self.isEncrypted = isEncrypted
+      self.identity = identity
+    }
+  }
+
+  private let parts: Parts
+
   /// `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711`, `unix:/path` or `inprocess:`.
-  public let address: String
+  public var address: String { parts.address }
   /// The address without its port: whose calls are counted together. Found once for a connection, as it is asked for by
   /// every call.
-  public let host: String
+  public var host: String { parts.host }
   /// Tells the connections of a process apart, also those whose address says nothing, as of a Unix socket; 0 where there
   /// is but one.
-  public var connection: Int64 = 0
-  public var isEncrypted: Bool
+  public var connection: Int64 { parts.connection }
+  public var isEncrypted: Bool { parts.isEncrypted }
   /// Who the peer has proved to be with a certificate; nil if it was not asked or had none.
-  public var identity: PeerIdentity?
+  public var identity: PeerIdentity? { parts.identity }
 
   public init(address: String, isEncrypted: Bool, identity: PeerIdentity? = nil) {
-    self.address = address
-    host = Self.host(of: address)
-    self.isEncrypted = isEncrypted
-    self.identity = identity
+    parts = Parts(
+      address: address, host: Self.host(of: address), connection: 0, isEncrypted: isEncrypted, identity: identity)
+  }
+
+  /// What is known of a peer once its connection has a number and, later, once it has proved who it is.
+  package init(_ peer: PeerInfo, connection: Int64, identity: PeerIdentity?) {
+    parts = Parts(
+      address: peer.address, host: peer.host, connection: connection, isEncrypted: peer.isEncrypted,
+      identity: identity)
+  }
+
+  public static func == (a: PeerInfo, b: PeerInfo) -> Bool {
+    a.parts === b.parts
+      || a.address == b.address && a.connection == b.connection && a.isEncrypted == b.isEncrypted
+        && a.identity == b.identity
   }
 }
 

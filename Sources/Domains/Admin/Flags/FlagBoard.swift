@@ -2,6 +2,7 @@ import Base
 import DomainKit
 import RPC
 import Storage
+import Synchronization
 
 /// What flags are, in memory. It learns of what is put on this node with its commit, of the rest by `catchUp`.
 ///
@@ -21,6 +22,8 @@ final class FlagBoard: Flags, MethodSwitches {
   private let database: any Database
   private let clock: any WallClock
   private let state = Locked(State())
+  /// Whether any method was ever switched: mostly none was, and every call asks.
+  private let hasSwitches = Atomic(false)
 
   /// Knows nothing before its first `catchUp`.
   init(database: any Database, clock: any WallClock) {
@@ -44,6 +47,7 @@ final class FlagBoard: Flags, MethodSwitches {
       let known = isSwitch ? state.switches["/" + flag.name] : state.flags[flag.name]
       guard (known?.version ?? 0) < flag.version else { return }
       if isSwitch { state.switches["/" + flag.name] = flag } else { state.flags[flag.name] = flag }
+      if isSwitch { hasSwitches.store(true, ordering: .releasing) }
     }
   }
 
@@ -53,9 +57,9 @@ final class FlagBoard: Flags, MethodSwitches {
   }
 
   func isOn(_ method: MethodDescriptor, for caller: Caller?) -> Bool {
-    // Mostly nothing was ever switched, and this runs in every call.
-    let put = state.withLock { $0.switches.isEmpty ? nil : $0.switches[method.path] }
-    guard let put else { return true }
+    guard hasSwitches.load(ordering: .acquiring), let put = state.withLock({ $0.switches[method.path] }) else {
+      return true
+    }
     return put.value(for: FlagSubject(caller)) != .boolean(false)
   }
 }
