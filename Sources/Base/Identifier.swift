@@ -17,6 +17,12 @@ public struct Identifier: Sendable, Hashable, Comparable {
     Instant(milliseconds: (rawValue >> 22) + Self.epochMilliseconds)
   }
 
+  /// No identifier that is made from an instant on is before this one, and none that is made earlier is after it; node clocks
+  /// aside.
+  public static func first(at instant: Instant) -> Identifier {
+    Identifier(rawValue: max(0, instant.milliseconds - epochMilliseconds) << 22)
+  }
+
   public static func < (a: Identifier, b: Identifier) -> Bool { a.rawValue < b.rawValue }
 
   /// The printed form: kind, underscore, 13 characters of Crockford's base 32 in lower case.

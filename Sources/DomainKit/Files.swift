@@ -10,25 +10,28 @@ public import Storage
 ///
 /// Whoever may see the thing then sees the file. It stays as long as the thing has it, also if its uploader gives it up.
 public protocol Files: Sendable {
-  /// Makes a completed upload of a user's a part of a thing, in the caller's transaction. Once more changes nothing.
+  /// Makes a file a part of a thing, in the caller's transaction. Once more changes nothing.
   /// - Parameters:
+  ///   - user: whose file it is.
   ///   - subject: the thing, of a kind that its domain has registered.
   ///   - slot: which part, such as `photo`: what the domain's column is called.
-  ///   - kind: what the upload must be.
-  /// - Throws: `KitError.notFound` for an upload that is not the user's; a refusal with `UPLOAD_INCOMPLETE`, or with
-  ///   `WRONG_FILE_KIND` if it is of another kind.
+  ///   - rules: what it must be.
+  /// - Throws: `KitError.notFound` for what is not the user's; a refusal with `UPLOAD_INCOMPLETE`, with `WRONG_FILE_KIND` if it
+  ///   is of another kind, or with `FILE_TOO_LARGE`.
   func attach(
-    _ upload: Identifier, of user: Identifier, to subject: SubjectID, as slot: String, kind: FileKind,
+    _ file: FileSource, of user: Identifier, to subject: SubjectID, as slot: String, _ rules: FileRules,
     in writer: any Writer
   ) throws -> StoredFile
 
-  /// Makes a content that the server has written itself, an archive say, a part of a thing, in the caller's transaction.
-  /// Nobody has uploaded it: those who may see the thing see it, and it goes with the thing.
+  /// Makes a content that the server has written itself, an archive or a recording say, a part of a thing, in the caller's
+  /// transaction. Nobody has uploaded it: those who may see the thing see it, and it goes with the thing. Of a picture or film
+  /// is made what is made of an uploaded one.
   /// - Parameters:
   ///   - content: of which the caller's domain has a reference.
-  ///   - user: whom it is made for.
+  ///   - user: whom it is made for, and who may make it a part of other things.
   func publish(
-    _ content: BlobInfo, for user: Identifier, in subject: SubjectID, as slot: String, _ writer: any Writer
+    _ content: BlobInfo, kind: FileKind, for user: Identifier, in subject: SubjectID, as slot: String,
+    _ writer: any Writer
   ) throws -> StoredFile
 
   /// Ends that a file is a part of a thing, in the caller's transaction: those who saw it through the thing see it no
@@ -50,6 +53,104 @@ public protocol Files: Sendable {
 
   /// What is known of a file; nil if there is none.
   func file(_ blob: Identifier, in reader: any Reader) throws -> StoredFile?
+
+  /// What is made of a thing's file and is there, and how it is played. The caller has judged who may see the thing.
+  /// - Returns: nil if the file is no part of the thing.
+  func renditions(
+    of blob: Identifier, in subject: SubjectID, as slot: String, _ reader: any Reader
+  ) throws -> FileRenditions?
+
+  /// The bytes of a thing's file, which `BlobLibrary.read` gives whole or in part after the transaction. The caller has judged
+  /// that the viewer may see the thing.
+  /// - Parameter rendition: which of what was made of it, by profile; nil for the bytes as they came, which are for the domain
+  ///   itself: of a picture or film they may tell where it was taken.
+  /// - Returns: nil if the file is no part of the thing, or there is no such rendition.
+  func content(
+    of blob: Identifier, in subject: SubjectID, as slot: String, rendition: String?, _ reader: any Reader
+  ) throws -> BlobInfo?
+}
+
+extension Files {
+  /// Makes a completed upload a part of a thing, if it is of one kind.
+  public func attach(
+    _ upload: Identifier, of user: Identifier, to subject: SubjectID, as slot: String, kind: FileKind,
+    in writer: any Writer
+  ) throws -> StoredFile {
+    try attach(.upload(upload), of: user, to: subject, as: slot, FileRules([kind]), in: writer)
+  }
+}
+
+/// A file that is to become a part of a thing.
+public enum FileSource: Sendable, Hashable {
+  /// A completed upload, `upl_…`.
+  case upload(Identifier)
+  /// One that the user has uploaded and not given up, or that is a part of another thing by the user's doing, or was published
+  /// for the user: `blob_…`.
+  case blob(Identifier)
+}
+
+/// What a part of a thing must be.
+public struct FileRules: Sendable, Equatable {
+  public var kinds: Set<FileKind>
+  /// In bytes; nil for as long as uploads can be.
+  public var longest: Int64?
+
+  public init(_ kinds: Set<FileKind>, longest: Int64? = nil) {
+    self.kinds = kinds
+    self.longest = longest
+  }
+}
+
+/// What is made of a file.
+public struct FileRenditions: Sendable, Equatable {
+  /// By profile.
+  public let all: [FileRendition]
+  /// Of a film, the HLS playlist that names those of the others (RFC 8216); nil for what is none, or not ready. Its URIs are
+  /// relative: `480p.m3u8` is the playlist of the rendition `480p`, whose segments are ranges of `480p`.
+  public let playlist: String?
+
+  public init(all: [FileRendition], playlist: String?) {
+    self.all = all
+    self.playlist = playlist
+  }
+}
+
+/// One thing that is made of a file.
+public struct FileRendition: Sendable, Equatable {
+  /// Such as `w640` or `480p`.
+  public var profile: String
+  /// Such as `image/webp`.
+  public var contentType: String
+  /// Of what plays, as players want them; empty otherwise.
+  public var codecs: String = ""
+  /// In bytes.
+  public var length: Int64
+  /// In pixels; 0 for what has none.
+  public var width: Int32 = 0
+  public var height: Int32 = 0
+  /// Mean bits per second of what plays; 0 otherwise.
+  public var bitRate: Int64 = 0
+  /// Of a film, its HLS playlist; empty otherwise.
+  public var playlist: String = ""
+  /// Of a film, where its head lies, which comes before any segment; nil otherwise.
+  public var head: Range<Int64>?
+  /// Of a film, its segments in order.
+  public var segments: [FileSegment] = []
+
+  public init(profile: String, contentType: String, length: Int64) {
+    (self.profile, self.contentType, self.length) = (profile, contentType, length)
+  }
+}
+
+/// A segment of a film, which begins with a key frame.
+public struct FileSegment: Sendable, Equatable {
+  /// Where it lies in the rendition.
+  public let bytes: Range<Int64>
+  public let duration: Duration
+
+  public init(bytes: Range<Int64>, duration: Duration) {
+    (self.bytes, self.duration) = (bytes, duration)
+  }
 }
 
 /// A path that opens a file for a time.
@@ -70,6 +171,7 @@ public enum FileKind: Sendable, Hashable {
   case file
   case image
   case video
+  case audio
 }
 
 /// A file as its users see it.

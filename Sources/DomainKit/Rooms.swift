@@ -36,6 +36,12 @@ public protocol Rooms: Sendable {
   /// - Throws: `KitError.notFound`.
   func deleteMessage(_ message: Identifier, from room: Identifier, in writer: any Writer) throws
 
+  /// Puts a message of the domain's own into a room, in the caller's transaction: what has happened is seen there at the same
+  /// commit, or not at all. Bans and slow mode are not asked; the caller has judged its author and its text.
+  /// - Returns: `msg_…`.
+  /// - Throws: `KitError.notFound`; `.wrongState` for a room that is closed.
+  func post(_ message: RoomMessage, in room: Identifier, _ writer: any Writer) throws -> Identifier
+
   /// Bars a user from posting, with all accounts on the devices that the user has signed in on. A ban of somebody who is
   /// banned gives it a new end.
   /// - Parameter until: when it ends; nil for never.
@@ -93,6 +99,28 @@ public struct RoomRules: Sendable, Equatable {
 
   public init(slowMode: Duration? = nil) {
     self.slowMode = slowMode
+  }
+}
+
+/// A message that a domain itself puts into a room.
+public struct RoomMessage: Sendable, Equatable {
+  public enum Kind: Int64, Sendable {
+    /// Somebody has given something to whom the room is about.
+    case gift = 2
+    /// The server says what has happened.
+    case system = 3
+  }
+
+  public var kind: Kind
+  /// Who is shown as having said it; nil for nobody.
+  public var author: Identifier?
+  /// At most as long as a post; can be empty.
+  public var text: String
+  /// What it is about, such as the gift.
+  public var about: SubjectID?
+
+  public init(_ kind: Kind, by author: Identifier? = nil, text: String = "", about: SubjectID? = nil) {
+    (self.kind, self.author, self.text, self.about) = (kind, author, text, about)
   }
 }
 

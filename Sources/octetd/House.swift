@@ -123,14 +123,16 @@ struct House: Sendable {
       let social = SocialDomain(
         kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer)
       let chat = ChatDomain(
-        kit: kit, people: identity.people, notices: notify.notices, scorer: scorer, reviews: social.reviews)
+        kit: kit, people: identity.people, notices: notify.notices, scorer: scorer, reviews: social.reviews,
+        files: media.files)
       rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
       admin = AdminDomain(
         kit: kit, flags: Self.kinds.flatMap { $0.flags }, tables: Self.kinds.flatMap { $0.tables },
         methods: try Self.methodPaths())
-      kit.community.link(to: social.community)
+      kit.community.link(to: social.community, reads: social.community)
       kit.subjects.observe(social.observer)
       kit.subjects.observe(chat.observer)
+      kit.subjects.observe(media.observer)
       let search = SearchDomain(kit: kit, timers: timers)
       kit.findables.link(to: search.findables)
       let checked: [any Domain] = [

@@ -47,4 +47,14 @@ import Testing
     let ids = Set((0..<1000).flatMap { _ in [a.next(), b.next()] })
     #expect(ids.count == 2000)
   }
+
+  @Test func `what is made from an instant on is not before its first one, whatever the node`() {
+    let clock = ManualClock(Instant(seconds: 1_767_225_600))
+    let early = IdentifierGenerator(clock: clock, node: 1023).next()
+    clock.advance(by: .milliseconds(1))
+    let first = Identifier.first(at: clock.now())
+    #expect(early < first && first <= IdentifierGenerator(clock: clock, node: 0).next())
+    #expect(first.createdAt == clock.now())
+    #expect(Identifier.first(at: Instant(seconds: 0)).rawValue == 0)
+  }
 }

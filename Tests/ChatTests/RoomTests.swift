@@ -170,7 +170,7 @@ private let bob = Identifier(rawValue: 3)
   @Test func `whom moderators have forbidden to post reads on`() async throws {
     let lounge = try await Lounge.open()
     let room = try await room(lounge)
-    lounge.kit.community.link(to: Restricted(user: eve, until: lounge.clock.now() + .seconds(60)))
+    lounge.quarrels.restrict(eve, until: lounge.clock.now() + .seconds(60))
     let guest = try await lounge.chat(room, as: eve)
     _ = try await guest.joined()
     #expect(try await guest.refusal(of: "Hello") == "RESTRICTED")
@@ -288,21 +288,5 @@ private let bob = Identifier(rawValue: 3)
     }
     #expect(try await lounge.violations().map(\.violations) == [[room], [room], [room]])
     await lounge.close()
-  }
-}
-
-/// One user may not post for a while; nobody has blocked anybody.
-private struct Restricted: Community {
-  let user: Identifier
-  let until: Instant
-
-  func isBlocked(_ a: Identifier, _ b: Identifier, in reader: any Reader) throws -> Bool { false }
-
-  func hasMuted(_ user: Identifier, _ other: Identifier, in reader: any Reader) throws -> Bool { false }
-
-  func isFollowing(_ user: Identifier, _ subject: SubjectID, in reader: any Reader) throws -> Bool { false }
-
-  func restriction(of user: Identifier, in reader: any Reader) throws -> Instant? {
-    user == self.user ? until : nil
   }
 }

@@ -97,7 +97,6 @@ private let host = Identifier(rawValue: 3)
     let room = try await lounge.openRoom(.thread, as: ada, about: Self.subject).id
     let guest = try await lounge.chat(room, as: eve)
     _ = try await guest.joined()
-    lounge.kit.subjects.observe(lounge.domain.observer)
     let subject = SubjectID("thread", Self.thread)
     try await lounge.write { try lounge.kit.subjects.visibilityChanged(of: subject, in: $0) }
     try await lounge.chat(room, as: ada).say("Still here")

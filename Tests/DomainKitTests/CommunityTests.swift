@@ -73,6 +73,9 @@ import Testing
       #expect(try kit.subjects.isVisible(video, to: caller(1), in: reader))
       #expect(try !kit.community.hasMuted(Identifier(rawValue: 1), Identifier(rawValue: 2), in: reader))
       #expect(try !kit.community.isFollowing(Identifier(rawValue: 2), video, in: reader))
+      #expect(try kit.community.counts(of: [video], in: reader).isEmpty)
+      #expect(try kit.community.followed(by: video.id, kind: "user", after: nil, limit: 9, in: reader).isEmpty)
+      #expect(try kit.community.reactions(of: video.id, to: video, in: reader).isEmpty)
     }
     kit.community.link(to: Quarrel(end: shop.clock.now() + .seconds(60)))
     try await shop.database.read { (reader: any Reader) throws in
@@ -138,6 +141,10 @@ import Testing
     try await shop.database.write { try subjects.visibilityChanged(of: subject, in: $0) }
     // Each body of a test runs twice.
     #expect(Set(seen.withLock { $0 }) == [subject])
+    // What is gone is seen by nobody.
+    let other = SubjectID("video", Identifier(rawValue: 3))
+    try await shop.database.write { try subjects.gone(other, in: $0) }
+    #expect(Set(seen.withLock { $0 }) == [subject, other])
     await shop.database.close()
   }
 }

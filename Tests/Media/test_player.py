@@ -41,7 +41,8 @@ def test_a_browser_plays_it(server, uploaded, tmp_path, http):
     with contextlib.closing(Site(PAGE)) as site:
         with browser(f"http://127.0.0.1:{site.port}/{PAGE.name}?{query}", tmp_path):
             outcomes = site.reports.get(timeout=2 * DEADLINE_SECONDS)
-    assert outcomes == {"mp4": "640x360", "hls": "426x240", "poster": "640x360"}
+    protocol = "http/1.1" if http == "1.1" else "h2"
+    assert outcomes == {"mp4": "640x360", "hls": "426x240", "poster": "640x360", "protocol": protocol}
 
 
 @pytest.mark.parametrize("http", ["1.1", "2"])

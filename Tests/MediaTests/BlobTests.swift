@@ -62,6 +62,7 @@ import Testing
         await expectRefusal(.notFound, "NOT_FOUND") { try await delete(world.client(user), blob) }
         #expect(try await world.broken().isEmpty)
       }
+      // Looked at just before its time is over.
       world.clock.advance(by: .seconds(86_399))
       #expect(try await world.kit.blobs.collect().deleted == 0)
       world.clock.advance(by: .seconds(1))

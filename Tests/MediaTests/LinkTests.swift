@@ -69,8 +69,7 @@ import WellKnownTypes
     }
   }
 
-  /// Invariant 14 of the platform.
-  @Test func `a signed URL opens one blob until it expires, and never after its removal`() async throws {
+  @Test func `invariant 14: a signed URL opens one blob until it expires, and never after its removal`() async throws {
     try await MediaWorld.with { world in
       let (owner, viewer) = (world.user(), world.user())
       let sender = Sender(world, owner)

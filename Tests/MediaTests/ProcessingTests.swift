@@ -12,7 +12,7 @@ import Testing
 
 @Suite struct ProcessingTests {
   /// What ffmpeg makes of its generators.
-  private static func generate(_ arguments: [String], as name: String) async throws -> [UInt8] {
+  static func generate(_ arguments: [String], as name: String) async throws -> [UInt8] {
     let folder = FileManager.default.temporaryDirectory.appending(path: "octet-clip-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -25,7 +25,7 @@ import Testing
     return [UInt8](try Data(contentsOf: path))
   }
 
-  private static func clip(seconds: Int, size: String = "640x360", rate: Int = 10) async throws -> [UInt8] {
+  static func clip(seconds: Int, size: String = "640x360", rate: Int = 10) async throws -> [UInt8] {
     try await generate(
       [
         "-f", "lavfi", "-i", "testsrc2=size=\(size):rate=\(rate):duration=\(seconds)", "-f", "lavfi", "-i",
@@ -115,7 +115,10 @@ import Testing
         _ = try await client.deleteBlob(delete)
         #expect(try await world.broken().isEmpty)
       }
-      world.clock.advance(by: .seconds(86_400))
+      world.clock.advance(by: .seconds(86_399))
+      _ = try await world.kit.blobs.collect()
+      #expect(try await world.contents() == 4)
+      world.clock.advance(by: .seconds(1))
       _ = try await world.kit.blobs.collect()
       #expect(try await world.contents() == 0)
     }
@@ -277,6 +280,64 @@ import Testing
       #expect(try await blob(sender.client, id).failure == "TOO_LONG")
     }
     #expect(MediaLimits().imagePixels == 50_000_000)
+  }
+
+  @Test func `a sound becomes one that all players take, without what is written in it`() async throws {
+    let song = try await Self.generate(
+      ["-f", "lavfi", "-i", "sine=frequency=440:duration=3", "-metadata", "title=Helsinki"], as: "a.mp3")
+    let film = try await Self.clip(seconds: 1)
+    let picture = try await Self.generate(
+      ["-f", "lavfi", "-i", "testsrc2=size=320x200", "-frames:v", "1"], as: "a.png")
+    var limits = MediaLimits()
+    limits.soundDuration = .seconds(5)
+    try await MediaWorld.with(limits) { world in
+      let sender = Sender(world, world.user())
+      let id = try await sender.send(song, .audio)
+      try await world.process()
+      let done = try await blob(sender.client, id)
+      #expect(done.state == .ready && done.contentType == "audio/mpeg" && done.widthPx == 0, "\(done.failure)")
+      #expect((Duration(try #require(done.duration)) ?? .zero) >= .seconds(3))
+      let made = try await renditions(sender.client, id)
+      #expect(made.map(\.profile) == ["sound"] && made[0].contentType == "audio/mp4" && made[0].segments == 0)
+      #expect(made[0].codecs == "mp4a.40.2" && made[0].bitRateBps > 1000)
+      let bytes = try await read(sender.client, id, "sound")
+      #expect(bytes[4..<8].elementsEqual("ftyp".utf8) && bytes.firstRange(of: Array("Helsinki".utf8)) == nil)
+      let long = try await Self.generate(["-f", "lavfi", "-i", "sine=duration=6"], as: "a.wav")
+      for (content, failure) in [
+        (picture, "UNSUPPORTED_FORMAT"), (Array("no sound".utf8), "UNSUPPORTED_FORMAT"), (long, "TOO_LONG"),
+      ] {
+        let id = try await sender.send(content, .audio)
+        try await world.process()
+        #expect(try await blob(sender.client, id).failure == failure)
+      }
+      // The sound of a film is one.
+      let track = try await sender.send(film, .audio)
+      try await world.process()
+      #expect(try await blob(sender.client, track).state == .ready)
+      #expect(try world.workFiles().isEmpty)
+      #expect(try await world.broken().isEmpty)
+    }
+  }
+
+  @Test func `a job that fails for the server's own reasons is tried five times, and then says so`() async throws {
+    let picture = try await Self.generate(
+      ["-f", "lavfi", "-i", "testsrc2=size=320x200", "-frames:v", "1"], as: "a.png")
+    let limits = MediaLimits()
+    try await MediaWorld.with(limits) { world in
+      let sender = Sender(world, world.user())
+      let id = try await sender.send(picture, .image)
+      // There is no place for what it makes.
+      try world.removeWorkFolder()
+      for attempt in 1...limits.processingAttempts {
+        #expect(try await blob(sender.client, id).state != .failed, "after \(attempt - 1) attempts")
+        try await world.process()
+        world.clock.advance(by: .seconds(3600))
+      }
+      let failed = try await blob(sender.client, id)
+      #expect(failed.state == .failed && failed.failure == "PROCESSING_FAILED")
+      #expect(limits.processingAttempts == 5)
+      #expect(try await world.broken().isEmpty)
+    }
   }
 
   @Test func `what is removed while it is made leaves nothing`() async throws {

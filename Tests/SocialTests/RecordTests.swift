@@ -128,9 +128,10 @@ import Testing
 extension World {
   /// The numbers of the invariants that a statement breaks; what it does is taken back.
   func broken(by sql: String) async throws -> Set<Int> {
+    let subjects = kit.subjects
     return try await database.takenBack { writer in
       try writer.execute(sql)
-      return Set(try SocialAudit(reader: writer).reports().filter { !$0.holds }.map(\.number))
+      return Set(try SocialAudit(reader: writer, subjects: subjects).reports().filter { !$0.holds }.map(\.number))
     }
   }
 

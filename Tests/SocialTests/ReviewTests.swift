@@ -203,7 +203,7 @@ extension Somebody {
   }
 
   @discardableResult
-  fileprivate func update(_ review: Review, _ score: Int32, _ text: String) async throws -> Review {
+  func update(_ review: Review, _ score: Int32, _ text: String) async throws -> Review {
     var request = UpdateReviewRequest()
     request.requestID = newRequestID()
     request.reviewID = review.id

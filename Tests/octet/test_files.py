@@ -93,7 +93,7 @@ def test_wrong_files_are_told(octet, tmp_path):
     for arguments, code, message in [
         (["missing"], 74, "missing: open: No such file"),
         (["empty"], 74, "empty: there is nothing in it"),
-        (["film.bin", "--kind", "song"], 64, "song is none of file, image, video"),
+        (["film.bin", "--kind", "song"], 64, "song is none of file, image, video, audio"),
         ([], 64, "FILE is missing"),
     ]:
         result = octet("media", "upload", *arguments)

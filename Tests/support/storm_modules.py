@@ -2,18 +2,33 @@
 
 import hashlib
 import itertools
+import struct
 import time
+import zlib
 
 import grpc
 
-from .media import Stream, Uploader
+from .media import Stream, Uploader, blobs
 from .notices import inbox
 from .people import outcome
 from .stage import ADMIN, CHAT, JOBS, MEDIA, NOTIFY, SEARCH, SOCIAL, VERIFICATION, Actor
 from .world import Refused
 
+BlobState = blobs.BlobState
 HOUR = 3600
 UPLOADS_A_DAY = 50
+
+
+def png(rng):
+    """A small picture that nobody else has."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    width, height = rng.randrange(20, 200), rng.randrange(20, 60)
+    rows = b"".join(b"\0" + rng.randbytes(3 * width) for _ in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 class Sender(Actor):
@@ -24,6 +39,8 @@ class Sender(Actor):
         self.shared, self.uploads, self.verification = shared, 0, None
         # By whose they are.
         self.blobs, self.gone = {}, set()
+        # Those of them of which something is made.
+        self.pictures = set()
 
     def change(self):
         """Goes on as somebody else: uploads are counted by the day."""
@@ -33,12 +50,12 @@ class Sender(Actor):
             self.person, lambda: Uploader(self.stage.channel, f"sender_{name}_{next(numbers)}"))  # fmt: skip
         self.uploads, self.verification = 0, None
 
-    def send(self, content):
+    def send(self, content, kind="BLOB_KIND_FILE"):
         if self.uploads == UPLOADS_A_DAY:
             self.change()
         self.uploads += 1
         digest = hashlib.sha256(content).digest()
-        upload = self.ask(f"{MEDIA}/CreateUpload", kind="BLOB_KIND_FILE", length=len(content), sha256=digest)
+        upload = self.ask(f"{MEDIA}/CreateUpload", kind=kind, length=len(content), sha256=digest)
         piece, acknowledged = self.rng.randrange(5_000, 40_000), 0
 
         def once():
@@ -67,6 +84,12 @@ class Sender(Actor):
         self.blobs[self.person, blob] = content
         self.gone.discard((self.person, blob))
 
+    def do_upload_a_picture(self):
+        content = png(self.rng)
+        blob = self.send(content, "BLOB_KIND_IMAGE").blob_id
+        self.blobs[self.person, blob] = content
+        self.pictures.add(blob)
+
     def do_delete(self):
         if len(self.blobs) > 2:
             share = self.rng.choice(list(self.blobs))
@@ -85,6 +108,18 @@ class Sender(Actor):
     def verify(self):
         for (person, blob), content in self.blobs.items():
             assert self.stage.insist(person, lambda person=person, blob=blob: person.read(blob)) == content
+        for person, blob in self.blobs:
+            if blob not in self.pictures:
+                continue
+
+            def is_made(person=person, blob=blob):
+                found = self.stage.ask(person, f"{MEDIA}/GetBlob", blob_id=blob)
+                assert found.failure == "", f"{blob} is {found.failure}"
+                return BlobState.Name(found.state) == "BLOB_STATE_READY"
+
+            self.stage.await_that(is_made, f"{blob} is not made fit for showing")
+            made = self.stage.ask(person, f"{MEDIA}/ListRenditions", blob_id=blob).renditions
+            assert made and all(one.is_ready for one in made)
         for person, blob in self.gone:
             code, _, _ = outcome(lambda person=person, blob=blob: person.read(blob))
             assert code == grpc.StatusCode.NOT_FOUND, f"{blob} was deleted: {code}"

@@ -29,16 +29,21 @@ public struct FindableEntry: Sendable, Equatable {
   public var tags: [String]
   /// A factor of the relevance, from 1/16 to 16.
   public var boost: Double
+  /// What the domain's own searches are narrowed by, by position: a price, an instant; at most `numberLimit`.
+  public var numbers: [Int64]
   /// The words are a person's, so none of them may outlive the entry. They are found, but not suggested.
   public var isPersonal: Bool
 
   /// How many tags an entry has at most.
   public static let tagLimit = 32
+  /// How many numbers an entry has at most.
+  public static let numberLimit = 16
 
   public init(
     title: String, summary: String = "", words: String = "", tags: [String] = [], boost: Double = 1,
-    isPersonal: Bool = false
+    numbers: [Int64] = [], isPersonal: Bool = false
   ) {
+    self.numbers = numbers
     self.title = title
     self.summary = summary
     self.words = words
@@ -52,6 +57,47 @@ public struct FindableEntry: Sendable, Equatable {
 public protocol Findables: Sendable {
   /// Puts what is found of a thing as the transaction leaves it.
   func update(_ subject: SubjectID, in writer: any Writer) throws
+
+  /// Finds things of one kind for a domain that ranks them itself, in its own transaction. Who may see them is not asked.
+  /// - Returns: the most relevant ones, best first.
+  /// - Throws: a refusal with INVALID_REQUEST for a text that cannot be looked for.
+  func find(_ query: FindableQuery, limit: Int, in reader: any Reader) throws -> [FoundThing]
+}
+
+/// What a domain looks for among its own things.
+public struct FindableQuery: Sendable, Equatable {
+  /// The most that one search gives.
+  public static let limit = 1000
+
+  /// The prefix of the things' ids.
+  public var kind: String
+  /// Words, all of which a thing has; if nothing has them all, words that they may be misspellings of. Empty: whatever has the
+  /// tags.
+  public var text: String
+  public var tags: [String]
+  /// Ranges of the entries' numbers, by position.
+  public var ranges: [Int: ClosedRange<Int64>]
+  /// Whether the last word may be the beginning of one.
+  public var completesLastWord: Bool
+
+  public init(
+    _ kind: String, _ text: String, tags: [String] = [], ranges: [Int: ClosedRange<Int64>] = [:],
+    completesLastWord: Bool = false
+  ) {
+    (self.kind, self.text, self.tags, self.ranges) = (kind, text, tags, ranges)
+    self.completesLastWord = completesLastWord
+  }
+}
+
+/// A thing that was found.
+public struct FoundThing: Sendable, Equatable {
+  public let id: Identifier
+  /// BM25 × boost; greater is better.
+  public let relevance: Double
+
+  public init(id: Identifier, relevance: Double) {
+    (self.id, self.relevance) = (id, relevance)
+  }
 }
 
 /// The search domain as other domains reach it. Nothing is found until it is linked.
@@ -70,6 +116,10 @@ public final class FindablesLink: Findables, SubjectObserver {
   /// it, which `SubjectRegistry.visibilityChanged` is told, is enough by itself.
   public func update(_ subject: SubjectID, in writer: any Writer) throws {
     try target.withLock { $0 }?.update(subject, in: writer)
+  }
+
+  public func find(_ query: FindableQuery, limit: Int, in reader: any Reader) throws -> [FoundThing] {
+    try target.withLock { $0 }?.find(query, limit: limit, in: reader) ?? []
   }
 
   public func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {

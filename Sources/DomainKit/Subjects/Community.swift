@@ -22,19 +22,26 @@ public protocol Community: Sendable {
 ///
 /// Linked once, before the first call; safe to share between threads.
 public final class CommunityLink: Community {
-  private let target = Locked<(any Community)?>(nil)
+  private struct Target: Sendable {
+    let community: any Community
+    let reads: (any CommunityReads)?
+  }
+
+  private let target = Locked<Target?>(nil)
 
   public init() {}
 
   /// Says who answers. Once.
-  public func link(to community: any Community) {
+  /// - Parameter reads: knows what people have said about things; nil where nobody says anything.
+  public func link(to community: any Community, reads: (any CommunityReads)? = nil) {
     target.withLock { target in
       precondition(target == nil, "two communities")
-      target = community
+      target = Target(community: community, reads: reads)
     }
   }
 
-  private var community: (any Community)? { target.withLock { $0 } }
+  private var community: (any Community)? { target.withLock { $0?.community } }
+  private var reads: (any CommunityReads)? { target.withLock { $0?.reads } }
 
   public func isBlocked(_ a: Identifier, _ b: Identifier, in reader: any Reader) throws -> Bool {
     try community?.isBlocked(a, b, in: reader) ?? false
@@ -50,5 +57,33 @@ public final class CommunityLink: Community {
 
   public func restriction(of user: Identifier, in reader: any Reader) throws -> Instant? {
     try community?.restriction(of: user, in: reader)
+  }
+}
+
+extension CommunityLink: CommunityReads {
+  public func counts(of subjects: [SubjectID], in reader: any Reader) throws -> [SubjectID: SubjectCounts] {
+    try reads?.counts(of: subjects, in: reader) ?? [:]
+  }
+
+  public func followed(
+    by user: Identifier, kind: String, after: Identifier?, limit: Int, in reader: any Reader
+  ) throws -> [Identifier] {
+    try reads?.followed(by: user, kind: kind, after: after, limit: limit, in: reader) ?? []
+  }
+
+  public func reactions(of user: Identifier, to subject: SubjectID, in reader: any Reader) throws -> [ReactionMade] {
+    try reads?.reactions(of: user, to: subject, in: reader) ?? []
+  }
+
+  public func reactions(
+    of user: Identifier, _ sort: ReactionSort, on kind: String, before: Identifier?, limit: Int, in reader: any Reader
+  ) throws -> [ReactionMade] {
+    try reads?.reactions(of: user, sort, on: kind, before: before, limit: limit, in: reader) ?? []
+  }
+
+  public func reactionsOfFollowed(
+    by user: Identifier, _ sort: ReactionSort, on kind: String, since: Instant, limit: Int, in reader: any Reader
+  ) throws -> [ReactionMade] {
+    try reads?.reactionsOfFollowed(by: user, sort, on: kind, since: since, limit: limit, in: reader) ?? []
   }
 }

@@ -39,6 +39,20 @@ public protocol SubjectKind: Sendable {
   func reviewing(
     _ id: Identifier, by user: Identifier, over key: SubjectID, in reader: any Reader
   ) throws -> Reviewing
+
+  /// What a thing says: title and text, for moderators who judge it, also when it is held or removed. Nil for what has no
+  /// words, or is gone.
+  func words(of id: Identifier, in reader: any Reader) throws -> String?
+
+  /// Called when somebody has done something with a thing, or has taken it back, in that transaction and after it: counters
+  /// are as it leaves them. What it throws undoes the deed.
+  func happened(_ deed: SubjectDeed, to id: Identifier, in writer: any Writer) throws
+
+  /// Called when a file that is a part of a thing has become ready, or has failed, in a transaction right after the one in which
+  /// it did; not for one that was so already when it became a part, which `Files.attach` tells. It may be called again for the
+  /// same: one that has failed is tried anew when somebody uploads it again.
+  /// - Parameter slot: which part.
+  func settled(_ file: StoredFile, as slot: String, of id: Identifier, in writer: any Writer) throws
 }
 
 extension SubjectKind {
@@ -57,6 +71,12 @@ extension SubjectKind {
   public func reviewing(
     _ id: Identifier, by user: Identifier, over key: SubjectID, in reader: any Reader
   ) throws -> Reviewing { .notEligible }
+
+  public func words(of id: Identifier, in reader: any Reader) throws -> String? { nil }
+
+  public func happened(_ deed: SubjectDeed, to id: Identifier, in writer: any Writer) throws {}
+
+  public func settled(_ file: StoredFile, as slot: String, of id: Identifier, in writer: any Writer) throws {}
 }
 
 /// What may be done with all things of a kind.
@@ -94,10 +114,13 @@ public struct SubjectFacts: Sendable, Equatable {
   public var owner: Identifier?
   /// What it hangs on itself.
   public var parent: SubjectID?
+  /// Whether two sides have made this one together, so that no block hides it, though blocks hide others of its kind.
+  public var isShared: Bool
 
-  public init(owner: Identifier?, parent: SubjectID? = nil) {
+  public init(owner: Identifier?, parent: SubjectID? = nil, isShared: Bool = false) {
     self.owner = owner
     self.parent = parent
+    self.isShared = isShared
   }
 }
 

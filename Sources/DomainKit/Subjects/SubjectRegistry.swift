@@ -55,10 +55,13 @@ public final class SubjectRegistry: Sendable {
 
   /// Whether a subject's owner and somebody have blocked each other, one or both. Staff sees what users hide.
   private func isHidden(
-    _ kind: any SubjectKind, of owner: Identifier?, from caller: Caller?, _ reader: any Reader
+    _ kind: any SubjectKind, _ facts: SubjectFacts?, from caller: Caller?, _ reader: any Reader
   ) throws -> Bool {
-    guard let caller, kind.traits.isHiddenByBlocks, caller.user != owner, !caller.roles.isStaff else { return false }
-    return try community.isBlocked(caller.user, owner ?? Self.nobody, in: reader)
+    guard let caller, kind.traits.isHiddenByBlocks, caller.user != facts?.owner, !caller.roles.isStaff else {
+      return false
+    }
+    let isBlocked = try community.isBlocked(caller.user, facts?.owner ?? Self.nobody, in: reader)
+    return isBlocked && facts?.isShared != true
   }
 
   private static let nobody = Identifier(rawValue: 0)
@@ -70,7 +73,7 @@ public final class SubjectRegistry: Sendable {
     guard let kind = self[subject] else { return nil }
     let facts = try kind.facts(of: subject.id, in: reader)
     let mayView = try kind.canView(subject.id, by: caller, in: reader)
-    let isHidden = try isHidden(kind, of: facts?.owner, from: caller, reader)
+    let isHidden = try isHidden(kind, facts, from: caller, reader)
     guard let facts, mayView, !isHidden else { return nil }
     return (kind, facts)
   }
@@ -83,7 +86,7 @@ public final class SubjectRegistry: Sendable {
     guard let kind = self[subject] else { throw KitError.notFound(subject.kind) }
     let facts = try kind.facts(of: subject.id, in: reader)
     let following = try kind.following(subject.id, by: caller, in: reader)
-    let isHidden = try isHidden(kind, of: facts?.owner, from: caller, reader)
+    let isHidden = try isHidden(kind, facts, from: caller, reader)
     guard let facts, following != .refused, !isHidden else { throw KitError.notFound(subject.kind) }
     return (facts, following == .onRequest)
   }
@@ -100,10 +103,32 @@ public final class SubjectRegistry: Sendable {
   public func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {
     for observer in observers.withLock({ $0 }) { try observer.visibilityChanged(of: subject, in: writer) }
   }
+
+  /// To be called by a thing's domain in the transaction that deletes it, after that; its `facts` are nil from then on. What
+  /// people have said about it, its files' shares and its rooms go, in small transactions after this one. A repeat changes
+  /// nothing.
+  public func gone(_ subject: SubjectID, in writer: any Writer) throws {
+    for observer in observers.withLock({ $0 }) { try observer.gone(subject, in: writer) }
+  }
+
+  /// Tells a thing's domain what somebody has done with it. For the domain in which it was done.
+  public func happened(_ deed: SubjectDeed, to subject: SubjectID, in writer: any Writer) throws {
+    try self[subject]?.happened(deed, to: subject.id, in: writer)
+  }
 }
 
 /// Wants to know when others, or no others, may see a thing.
 public protocol SubjectObserver: Sendable {
   /// Called in the transaction that makes it so.
   func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws
+
+  /// Called in the transaction that deletes a thing for good.
+  func gone(_ subject: SubjectID, in writer: any Writer) throws
+}
+
+extension SubjectObserver {
+  /// Nobody sees what is gone.
+  public func gone(_ subject: SubjectID, in writer: any Writer) throws {
+    try visibilityChanged(of: subject, in: writer)
+  }
 }

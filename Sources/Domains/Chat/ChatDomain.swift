@@ -27,17 +27,18 @@ public struct ChatDomain: Domain {
   /// See `ChatRooms`.
   public init(
     kit: Kit, people: any People, notices: any Notices, scorer: any ToxicityScorer, reviews: (any ReviewQueue)? = nil,
-    limits: ChatLimits = ChatLimits()
+    files: (any Files)? = nil, limits: ChatLimits = ChatLimits()
   ) {
     chat = ChatRooms(
-      kit: kit, people: people, notices: notices, scorer: scorer, reviews: reviews, limits: limits)
+      kit: kit, people: people, notices: notices, scorer: scorer, reviews: reviews, files: files,
+      limits: limits)
   }
 
   public var topicRetention: [String: TopicRetention] { [IDKind.room: TopicRetention(age: chat.limits.eventRetention)] }
 
   public var subjects: [any SubjectKind] { [RoomSubject(rooms: chat), MessageSubject(rooms: chat)] }
 
-  /// Ends streams in rooms about what has become hidden.
+  /// Ends streams in rooms about what has become hidden, and closes those about what is gone.
   public var observer: any SubjectObserver { RoomWatchers(rooms: chat) }
 
   public var sweeps: [any Sweep] { [SupportSilence(rooms: chat), LostStreams(rooms: chat)] }

@@ -1,9 +1,12 @@
 import Base
+public import DomainKit
 
 /// The bounds of the chat domain.
 public struct ChatLimits: Sendable {
   /// The longest post in code points.
   public var textLength = 2000
+  /// What can go with a message.
+  public var files = FileRules([.file, .image, .video, .audio], longest: 25 << 20)
   /// Members of a room.
   public var members: Int64 = 500
   /// People who have posted beside one live stream.

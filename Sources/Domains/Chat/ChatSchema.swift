@@ -115,5 +115,14 @@ enum ChatSchema {
         CREATE INDEX chat_streams_end ON chat_streams (ends_at);
         CREATE INDEX chat_streams_user ON chat_streams (user_id);
         """),
+    Migration(
+      "chat", 4, "messages of domains, files",
+      sql: """
+        -- kind is 1 for what somebody has said, 2 for a gift, 3 for what the server says; author_id is 0 for the server. about
+        -- is the printed id of what the message is about, blobs those of the files that go with it, with spaces between.
+        ALTER TABLE chat_messages ADD COLUMN kind INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE chat_messages ADD COLUMN about TEXT NOT NULL DEFAULT '';
+        ALTER TABLE chat_messages ADD COLUMN blobs TEXT NOT NULL DEFAULT '';
+        """),
   ]
 }

@@ -25,11 +25,13 @@ struct MessageSubject: SubjectKind {
   let rooms: ChatRooms
   let prefix = IDKind.message
 
-  var traits: SubjectTraits { .ofSeveral }
-
   func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
-    guard let message = try MessageRow.find(id, in: reader), message.deletedAt == nil else { return nil }
-    return SubjectFacts(owner: message.author, parent: SubjectID(IDKind.room, message.room))
+    let message = try MessageRow.find(id, in: reader)
+    let room = try RoomRow.find(message?.room ?? id, in: reader)
+    guard let message, let room, message.deletedAt == nil else { return nil }
+    return SubjectFacts(
+      owner: message.author == MessageRow.server ? nil : message.author, parent: SubjectID(IDKind.room, room.id),
+      isShared: !room.isOfStrangers)
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
@@ -40,6 +42,10 @@ struct MessageSubject: SubjectKind {
     return mayRead && message?.isShown == true
   }
 
+  func words(of id: Identifier, in reader: any Reader) throws -> String? {
+    try MessageRow.find(id, in: reader)?.text
+  }
+
   func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool {
     guard let message = try MessageRow.find(id, in: writer) else { return false }
     try rooms.setRemoved(message, measure == .remove, in: writer)
@@ -47,15 +53,27 @@ struct MessageSubject: SubjectKind {
   }
 }
 
-/// Ends the streams of those who may not see any more what a room is about.
+/// Ends the streams of those who may not see any more what a room is about, and closes the rooms of what is gone.
 struct RoomWatchers: SubjectObserver {
   let rooms: ChatRooms
 
   func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {
-    for kind in [RoomKind.live, .thread] {
-      guard let room = try RoomRow.newest(kind, about: subject.text, in: writer), room.closedAt == nil else { continue }
+    for room in try open(about: subject, in: writer) {
       // Tells the streams to look whether they may go on.
       try rooms.kit.hub.publish(RoomRow.topic(of: room.id), [], in: writer)
+    }
+  }
+
+  func gone(_ subject: SubjectID, in writer: any Writer) throws {
+    for room in try open(about: subject, in: writer) { try rooms.close(room.id, in: writer) }
+  }
+
+  private func open(about subject: SubjectID, in writer: any Writer) throws -> [RoomRow] {
+    try [RoomKind.live, .thread].compactMap { kind in
+      guard let room = try RoomRow.newest(kind, about: subject.text, in: writer), room.closedAt == nil else {
+        return nil
+      }
+      return room
     }
   }
 }

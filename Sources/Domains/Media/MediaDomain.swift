@@ -23,12 +23,17 @@ public struct MediaDomain: Domain {
       kit: kit, timers: timers, limits: limits, linkKey: kit.keys.derived(for: "media links 1"))
     worker = MediaWorker(core: core, tools: MediaTools(limits: limits), folder: workFolder)
     worker.handleJobs()
+    core.handleSettling()
+    core.handleGone()
   }
 
   public func start() async throws { try await worker.prepareFolder() }
 
   /// What other domains make files parts of their things with.
   public var files: any Files { MediaFiles(core: core) }
+
+  /// Takes their files from things that are gone.
+  public var observer: any SubjectObserver { GoneThings(core: core) }
 
   public var sweeps: [any Sweep] { [UploadExpiry(core: core)] }
 

@@ -21,6 +21,8 @@ enum MediaError: DomainError {
   case uploadIncomplete
   /// The upload is used as something else.
   case wrongFileKind
+  /// The file is longer than what it is to be a part of takes.
+  case fileTooLarge(limit: Int64)
   /// The range begins beyond the end.
   case badRange(length: Int64)
 
@@ -41,6 +43,10 @@ enum MediaError: DomainError {
     case .uploadIncomplete: ErrorMapping("UPLOAD_INCOMPLETE", "not all bytes of the upload are there")
     case .wrongFileKind:
       ErrorMapping("WRONG_FILE_KIND", .invalidArgument, "the upload was declared as something else")
+    case .fileTooLarge(let limit):
+      ErrorMapping(
+        "FILE_TOO_LARGE", .invalidArgument, "the file is too long for what it is used as",
+        metadata: ["limit": String(limit)])
     case .badRange(let length):
       ErrorMapping(
         "BAD_RANGE", .outOfRange, "the range begins beyond the end", metadata: ["length": String(length)])
@@ -50,6 +56,6 @@ enum MediaError: DomainError {
   /// One sample of each case, for the golden test of the table.
   static let samples: [MediaError] = [
     .uploadTooLarge(limit: 1), .offsetMismatch(offset: 1), .chunkChecksum, .contentHash, .writerFenced, .uploadExpired,
-    .blobInUse, .uploadIncomplete, .wrongFileKind, .badRange(length: 1),
+    .blobInUse, .uploadIncomplete, .wrongFileKind, .fileTooLarge(limit: 1), .badRange(length: 1),
   ]
 }

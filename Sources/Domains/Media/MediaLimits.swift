@@ -35,6 +35,8 @@ public struct MediaLimits: Sendable {
   /// The longest film, and what is let pass beyond: a camera asked for a minute gives a few frames more.
   public var filmDuration = Duration.seconds(60)
   public var filmTolerance = Duration.milliseconds(500)
+  /// The longest sound: a long song. It is decoded faster than a film of a minute.
+  public var soundDuration = Duration.seconds(600)
   /// What a program that looks at a file or makes a rendition may use: some minutes of two processors for the longest film
   /// on a slow machine, and memory for 4K.
   public var processingTime = Duration.seconds(600)

@@ -102,5 +102,8 @@ enum MediaSchema {
         CREATE INDEX media_holdings_share ON media_holdings (blob_id, id);
         CREATE INDEX media_uses_share ON media_uses (blob_id, id);
         """),
+    Migration(
+      "media", 3, "the parts of a thing",
+      sql: "CREATE INDEX IF NOT EXISTS media_uses_subject ON media_uses (subject, blob_id, slot);"),
   ]
 }

@@ -53,6 +53,29 @@ extension SearchCore: Findables {
     }
   }
 
+  func find(_ query: FindableQuery, limit: Int, in reader: any Reader) throws -> [FoundThing] {
+    precondition(limit > 0 && limit <= FindableQuery.limit, "a search of 1 to \(FindableQuery.limit) things")
+    let index = index(try Generation.live(in: reader).number)
+    let words = SearchQuery(
+      query.text, tags: [Self.everything, Self.kindTag + query.kind] + query.tags, ranges: query.ranges,
+      completesLastWord: query.completesLastWord, correctsWords: true)
+    var found: [FoundThing] = []
+    var cursor: SearchCursor?
+    do {
+      repeat {
+        let page = try index.search(
+          words, pageSize: min(limit - found.count, SearchLimits.pageSize), after: cursor, in: reader)
+        found += page.hits.map {
+          FoundThing(id: Identifier(rawValue: $0.id), relevance: Double($0.score) / SearchIndex.scoreScale)
+        }
+        cursor = page.next
+      } while cursor != nil && found.count < limit
+    } catch let error as SearchError {
+      throw FindingError(error)
+    }
+    return found
+  }
+
   /// Puts what is found of some things, as the transaction sees them.
   /// - Parameter ids: rising.
   func put(
@@ -88,11 +111,13 @@ extension FindableEntry {
   /// What the index is given.
   func document(_ id: Identifier, _ kind: String) -> SearchDocument {
     precondition(
-      tags.count <= Self.tagLimit && tags.allSatisfy { $0.contains("/") && !$0.hasPrefix(SearchCore.kindTag) },
-      "tags name a category and a value")
+      tags.count <= Self.tagLimit && numbers.count <= Self.numberLimit
+        && tags.allSatisfy { $0.contains("/") && !$0.hasPrefix(SearchCore.kindTag) },
+      "tags name a category and a value, and there are not too many")
     return SearchDocument(
       id: id.rawValue, texts: ["title": title, "summary": summary, "words": words],
-      tags: [SearchCore.everything, SearchCore.kindTag + kind] + tags, boost: boost, isPersonal: isPersonal)
+      tags: [SearchCore.everything, SearchCore.kindTag + kind] + tags, numbers: numbers, boost: boost,
+      isPersonal: isPersonal)
   }
 
   private static let digestLength = 16
@@ -103,6 +128,7 @@ extension FindableEntry {
     for text in [title, summary, words] + tags + ["\(boost)"] {
       bytes += Int64(text.utf8.count).bigEndianBytes + Array(text.utf8)
     }
+    for number in numbers { bytes += number.bigEndianBytes }
     return Hash.blake2b(bytes, length: Self.digestLength)
   }
 }

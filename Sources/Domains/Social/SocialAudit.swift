@@ -4,7 +4,11 @@ import Storage
 
 /// Looks whether what must always hold does hold.
 struct SocialAudit {
+  /// Things that are looked up at once.
+  private static let pageSize = 256
+
   let reader: any Reader
+  let subjects: SubjectRegistry
 
   func reports() throws -> [InvariantCheck] {
     [
@@ -71,7 +75,35 @@ struct SocialAudit {
               SELECT 1 FROM social_decisions o
               WHERE o.target_id = d.target_id AND o.appealed_id = d.id AND o.verdict = 5))
           """),
+      try orphans(),
     ]
+  }
+
+  /// Things of other domains that something is counted of although they are gone, and nobody removes it.
+  private func orphans() throws -> InvariantCheck {
+    var (checked, found): (Int, [String]) = (0, [])
+    var last = Identifier(rawValue: .min)
+    let ours = [IDKind.user, IDKind.comment, IDKind.review, IDKind.link]
+    while found.count < InvariantCheck.shownLimit {
+      let page: [SubjectID] = try reader.rows(
+        """
+        SELECT subject_kind, subject_id FROM social_counters WHERE subject_id > $1
+        GROUP BY subject_id, subject_kind ORDER BY subject_id LIMIT $2
+        """, last, Self.pageSize
+      ) { SubjectID($0[0], $0[1]) }
+      guard let end = page.last else { break }
+      last = end.id
+      checked += page.count
+      for subject in page where !ours.contains(subject.kind) {
+        guard let kind = subjects[subject], try kind.facts(of: subject.id, in: reader) == nil,
+          try !SocialCore.isRemoving(subject, in: reader)
+        else { continue }
+        found.append(subject.text)
+      }
+    }
+    return InvariantCheck(
+      number: 7, statement: "what was said about a thing that is gone goes with it", rowsChecked: checked,
+      violations: found)
   }
 
   private func report(

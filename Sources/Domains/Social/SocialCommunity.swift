@@ -28,3 +28,88 @@ struct SocialCommunity: Community {
     try reader.first("SELECT until FROM social_restrictions WHERE user_id = $1", user) { $0[0] }
   }
 }
+
+/// What people have said of things, for all domains.
+extension SocialCommunity: CommunityReads {
+  /// Things of one statement: those of a page, mostly.
+  private static let countedAtOnce = 64
+
+  func counts(of subjects: [SubjectID], in reader: any Reader) throws -> [SubjectID: SubjectCounts] {
+    var counts: [SubjectID: SubjectCounts] = [:]
+    for piece in subjects.filledPieces(of: Self.countedAtOnce) {
+      let found: [(SubjectID, String, Int64)] = try reader.rows(
+        """
+        SELECT subject_kind, subject_id, counter, CAST(SUM(value) AS BIGINT) FROM social_counters
+        WHERE subject_id IN \(placeholders(from: 1, count: Self.countedAtOnce))
+        GROUP BY subject_kind, subject_id, counter HAVING SUM(value) <> 0
+        """, piece.map(\.id.sqlValue)
+      ) { (SubjectID($0[0], $0[1]), $0[2], $0[3]) }
+      for (subject, counter, value) in found where piece.contains(subject) {
+        counts[subject, default: SubjectCounts()].set(counter, value)
+      }
+    }
+    return counts
+  }
+
+  func followed(
+    by user: Identifier, kind: String, after: Identifier?, limit: Int, in reader: any Reader
+  ) throws -> [Identifier] {
+    try reader.rows(
+      """
+      SELECT target_id FROM social_follows
+      WHERE follower_id = $1 AND target_kind = $2 AND target_id > $3 AND state = 2 ORDER BY target_id LIMIT $4
+      """, user, kind, after ?? Identifier(rawValue: .min), limit
+    ) { $0[0] }
+  }
+
+  func reactions(of user: Identifier, to subject: SubjectID, in reader: any Reader) throws -> [ReactionMade] {
+    try reader.rows(
+      """
+      SELECT \(ReactionRow.columns) FROM social_reactions
+      WHERE user_id = $1 AND subject_id = $2 AND subject_kind = $3 ORDER BY kind
+      """, user, subject.id, subject.kind
+    ) { ReactionMade(ReactionRow($0)) }
+  }
+
+  func reactions(
+    of user: Identifier, _ sort: ReactionSort, on kind: String, before: Identifier?, limit: Int, in reader: any Reader
+  ) throws -> [ReactionMade] {
+    try reader.rows(
+      """
+      SELECT \(ReactionRow.columns) FROM social_reactions
+      WHERE user_id = $1 AND kind = $2 AND subject_kind = $3 AND id < $4 ORDER BY id DESC LIMIT $5
+      """, user, sort.rawValue, kind, before ?? Identifier(rawValue: .max), limit
+    ) { ReactionMade(ReactionRow($0)) }
+  }
+
+  func reactionsOfFollowed(
+    by user: Identifier, _ sort: ReactionSort, on kind: String, since: Instant, limit: Int, in reader: any Reader
+  ) throws -> [ReactionMade] {
+    try reader.rows(
+      """
+      SELECT r.user_id, r.subject_kind, r.subject_id, r.kind, r.emoji, r.id, r.created_at
+      FROM social_follows f JOIN social_reactions r ON r.user_id = f.target_id
+      WHERE f.follower_id = $1 AND f.state = 2 AND f.target_kind = 'user' AND r.kind = $2 AND r.subject_kind = $3
+        AND r.id >= $4 ORDER BY r.id DESC LIMIT $5
+      """, user, sort.rawValue, kind, Identifier.first(at: since), limit
+    ) { ReactionMade(ReactionRow($0)) }
+  }
+}
+
+extension SubjectCounts {
+  fileprivate mutating func set(_ counter: String, _ value: Int64) {
+    switch counter {
+    case Counter.likes.name: likes = value
+    case Counter.saves.name: saves = value
+    case Counter.comments.name: comments = value
+    case Counter.shares.name: shares = value
+    case Counter.followers.name: followers = value
+    case Counter.following.name: following = value
+    case Counter.reviews.name: reviews = value
+    case Counter.scores.name: scoreSum = value
+    default:
+      let prefix = Counter.emoji("").name
+      if counter.hasPrefix(prefix) { emojis[String(counter.dropFirst(prefix.count))] = value }
+    }
+  }
+}

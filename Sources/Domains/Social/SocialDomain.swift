@@ -8,7 +8,7 @@ public import Streaming
 /// What people say to each other and about things, for all domains: following, and what hangs on subjects.
 ///
 ///     let social = SocialDomain(kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer)
-///     kit.community.link(to: social.community)
+///     kit.community.link(to: social.community, reads: social.community)
 ///     kit.subjects.observe(social.observer)
 ///     social.register(in: &registry)
 public struct SocialDomain: Domain {
@@ -41,15 +41,19 @@ public struct SocialDomain: Domain {
     core.handleTriage()
     core.handleUnblinding()
     core.handleOpenness()
+    core.handleGone()
   }
 
-  /// What users are to each other, as all domains ask.
-  public var community: any Community { SocialCommunity() }
+  /// What users are to each other, and what they have said of things, as all domains ask.
+  public var community: any Community & CommunityReads { SocialCommunity() }
+
+  /// Links that credit their makers.
+  public var links: any ShareLinks { SocialLinks(core: core) }
 
   /// Where other domains' texts go that people have to look at.
   public var reviews: any ReviewQueue { ScoredTexts(core: core) }
 
-  /// Ends streams about what has become hidden.
+  /// Ends streams about what has become hidden, and removes what was said about what is gone.
   public var observer: any SubjectObserver { CommentWatchers(core: core) }
 
   public var subjects: [any SubjectKind] { [CommentSubject(core: core), ReviewSubject(core: core)] }
@@ -93,6 +97,7 @@ public struct SocialDomain: Domain {
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await core.kit.database.read { try SocialAudit(reader: $0).reports() }
+    let subjects = core.kit.subjects
+    return try await core.kit.database.read { try SocialAudit(reader: $0, subjects: subjects).reports() }
   }
 }

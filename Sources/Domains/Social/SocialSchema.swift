@@ -243,5 +243,11 @@ enum SocialSchema {
         CREATE INDEX social_comments_open ON social_comments (subject_id, is_open, id);
         CREATE INDEX social_reviews_open ON social_reviews (subject_id, is_open, id);
         """),
+    Migration(
+      "social", 6, "reactions and links by what they are about",
+      sql: """
+        CREATE INDEX IF NOT EXISTS social_reactions_subject ON social_reactions (subject_id, kind, user_id);
+        CREATE INDEX IF NOT EXISTS social_links_subject ON social_links (subject_id, id);
+        """),
   ]
 }

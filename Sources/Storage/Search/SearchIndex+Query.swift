@@ -11,15 +11,37 @@ extension SearchIndex {
     _ query: SearchQuery, pageSize: Int, after cursor: SearchCursor? = nil, in reader: any Reader
   ) throws -> SearchPage {
     let words = try checked(query, pageSize)
-    let hash = hash(of: query)
-    if let cursor, cursor.query != hash { throw SearchError.foreignCursor }
-    if let cursor, let known = results.list(cursor.list, query: hash) {
-      return try page(of: known.hits, cursor, query, pageSize, isComplete: known.isComplete, reader)
+    let corrected = query.correctsWords ? hash(of: query, isCorrected: true) : nil
+    let isCorrected = cursor != nil && cursor?.query == corrected
+    guard cursor == nil || isCorrected || cursor?.query == hash(of: query, isCorrected: false) else {
+      throw SearchError.foreignCursor
+    }
+    if let cursor, let known = results.list(cursor.list, query: cursor.query) {
+      return try page(
+        of: known.hits, cursor, query, pageSize, isComplete: known.isComplete, isCorrected: isCorrected, reader)
     }
     let source = try SearchSource(self, reader)
+    let found = try search(words, query, pageSize, after: cursor, source, isCorrected: isCorrected, reader)
+    // What a page further on has none of, the first one had.
+    guard found.hits.isEmpty, found.isComplete, cursor == nil, corrected != nil else { return found }
+    return try search(words, query, pageSize, after: nil, source, isCorrected: true, reader)
+  }
+
+  /// Searches for what has the words, or if they are corrected, others that are near to them.
+  private func search(
+    _ words: [SearchText.Word], _ query: SearchQuery, _ pageSize: Int, after cursor: SearchCursor?,
+    _ source: SearchSource, isCorrected: Bool, _ reader: any Reader
+  ) throws -> SearchPage {
+    let hash = hash(of: query, isCorrected: isCorrected)
     let tags = query.tags.map(tagKey)
     let facets = cursor == nil ? query.facets.map { ($0, tagKey($0)) } : []
-    let (keys, areAll) = try keys(words, query, reader)
+    var (keys, areAll) = try keys(words, query, reader)
+    if isCorrected {
+      for (index, word) in words.enumerated() where !word.isFragment {
+        let near = try nearest(word.text, reader).map(wordKey)
+        keys[index] += near.filter { !keys[index].contains($0) }
+      }
+    }
     try source.open(keys.flatMap { $0 } + tags + facets.map(\.1), reader)
     let groups = groups(keys, frozen: cursor?.weights, source)
     let limit = max(0, shape.hits - Int(cursor?.offset ?? 0))
@@ -38,7 +60,8 @@ extension SearchIndex {
         list: results.keep(before + hits, isComplete: isComplete, query: hash),
         offset: Int64(before.count + shown.count), last: last, query: hash, weights: groups.map(\.weight))
     }
-    return SearchPage(hits: shown, next: next, isComplete: isComplete, facets: scan.counts)
+    return SearchPage(
+      hits: shown, next: next, isComplete: isComplete, facets: scan.counts, isCorrected: isCorrected)
   }
 
   /// How many documents there are, those included that were removed since their segment was made.
@@ -97,7 +120,7 @@ extension SearchIndex {
   /// A further page of a list that is known, without what has gone or no longer matches.
   private func page(
     of hits: [SearchHit], _ cursor: SearchCursor, _ query: SearchQuery, _ pageSize: Int, isComplete: Bool,
-    _ reader: any Reader
+    isCorrected: Bool, _ reader: any Reader
   ) throws -> SearchPage {
     let tags = query.tags.map(tagKey)
     var position = min(Int(cursor.offset), hits.count)
@@ -116,11 +139,11 @@ extension SearchIndex {
         list: cursor.list, offset: Int64(position), last: hits[position - 1], query: cursor.query,
         weights: cursor.weights)
     }
-    return SearchPage(hits: shown, next: next, isComplete: isComplete, facets: [:])
+    return SearchPage(hits: shown, next: next, isComplete: isComplete, facets: [:], isCorrected: isCorrected)
   }
 
   /// What a cursor is bound to.
-  private func hash(of query: SearchQuery) -> Int64 {
+  private func hash(of query: SearchQuery, isCorrected: Bool) -> Int64 {
     var hash = StableHash()
     func combine(_ text: String) {
       hash.combine(text.utf8)
@@ -128,7 +151,7 @@ extension SearchIndex {
     }
     combine(name)
     combine(query.text)
-    combine(query.completesLastWord ? "completing" : "")
+    combine((query.completesLastWord ? "completing" : "") + (isCorrected ? "corrected" : ""))
     for tag in query.tags { combine(tag) }
     combine("")
     for (position, range) in query.ranges.sorted(by: { $0.key < $1.key }) {

@@ -77,6 +77,12 @@ extension SearchIndex {
     return false
   }
 
+  /// What a word was probably meant to be, if it is misspelt.
+  func nearest(_ typed: String, _ reader: any Reader) throws -> [String] {
+    try corrections(typed, reader).sorted { ($0.changes, $1.magnitude, $0.word) < ($1.changes, $0.magnitude, $1.word) }
+      .prefix(SearchLimits.corrections).map(\.word)
+  }
+
   func corrections(_ typed: String, _ reader: any Reader) throws -> [SearchSuggestion] {
     let allowed = SearchText.typosAllowed(typed)
     if allowed == 0 { return [] }

@@ -50,6 +50,8 @@ public final class SearchIndex: Sendable {
 
   /// Impacts are stored in thousandths.
   static let impactScale = 1000.0
+  /// What a hit scores is BM25 × boost, times this.
+  public static let scoreScale = impactScale * impactScale
   /// The longest prefix that has a list of its own words.
   static let listedPrefix = 4
 
@@ -151,18 +153,4 @@ extension Writer {
       }
     }
   }
-}
-
-extension RandomAccessCollection where Index == Int {
-  /// Pieces of `size` elements, for statements that take so many; the last one is filled up with its last element.
-  func filledPieces(of size: Int) -> [[Element]] {
-    stride(from: startIndex, to: endIndex, by: size).map { start in
-      (start..<(start + size)).map { self[Swift.min($0, endIndex - 1)] }
-    }
-  }
-}
-
-/// `($first, …)`, for so many arguments.
-func placeholders(from first: Int, count: Int) -> String {
-  "(" + (first..<(first + count)).map { "$\($0)" }.joined(separator: ", ") + ")"
 }

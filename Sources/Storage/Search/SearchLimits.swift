@@ -24,6 +24,9 @@ public enum SearchLimits {
   /// Completions of the last word that a query is extended to.
   public static let completions = 16
 
+  /// Words that a misspelt one is taken for, the nearest and then the most frequent ones.
+  public static let corrections = 16
+
   /// Words that are looked at to find completions of a long prefix.
   public static let prefixScan = 256
 

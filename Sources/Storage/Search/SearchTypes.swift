@@ -36,13 +36,17 @@ public struct SearchQuery: Sendable, Hashable {
   public var ranges: [Int: ClosedRange<Int64>]
   /// Whether the last word may be the beginning of one, as in a search while typing.
   public var completesLastWord: Bool
+  /// Whether words are taken for misspelt ones if nothing has them all as they are: each may then be one that it is near to,
+  /// as `SearchIndex.suggest` has it.
+  public var correctsWords: Bool
   /// Tags to count among the hits.
   public var facets: [String]
 
   public init(
     _ text: String, tags: [String] = [], ranges: [Int: ClosedRange<Int64>] = [:], completesLastWord: Bool = false,
-    facets: [String] = []
+    correctsWords: Bool = false, facets: [String] = []
   ) {
+    self.correctsWords = correctsWords
     self.text = text
     self.tags = tags
     self.ranges = ranges
@@ -68,6 +72,8 @@ public struct SearchPage: Sendable {
   public let isComplete: Bool
   /// How many of the hits have each tag of `SearchQuery.facets`. On the first page only.
   public let facets: [String: Int]
+  /// Whether nothing has the words as they are, and these have words near to them.
+  public let isCorrected: Bool
 }
 
 /// Where a page begins. Its values go into a page token that is signed (the domain kit's), and come back from there.

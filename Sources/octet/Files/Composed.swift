@@ -39,7 +39,7 @@ extension Command {
     options: [
       Option(
         "kind", value: "KIND",
-        "What the files are used as: file, image or video. Default: what their names say, by endings such as .jpg or .mp4."
+        "What the files are used as: file, image, video or audio. Default: what their names say, by endings such as .jpg or .mp4."
       ),
       Option("wait", "Wait until all that is made of the blobs is there; exit code 9 if one of them fails."), quiet,
     ]
@@ -128,17 +128,21 @@ private enum BlobKinds {
   private static let prefix = "BLOB_KIND_"
   private static let images: Set = ["png", "jpg", "jpeg", "webp", "gif"]
   private static let videos: Set = ["mp4", "mov", "webm", "mkv", "m4v"]
+  private static let sounds: Set = ["mp3", "m4a", "ogg", "opus", "flac", "wav"]
 
   /// The name of the BlobKind that is given, or that a path's ending says.
   static func name(_ given: String?, _ path: String) throws(UsageError) -> String {
     if let given {
-      guard ["file", "image", "video"].contains(given) else {
-        throw UsageError("--kind: \(given) is none of file, image, video")
+      guard ["file", "image", "video", "audio"].contains(given) else {
+        throw UsageError("--kind: \(given) is none of file, image, video, audio")
       }
       return prefix + given.uppercased()
     }
     let ending = path.split(separator: ".").last?.lowercased() ?? ""
-    return prefix + (images.contains(ending) ? "IMAGE" : videos.contains(ending) ? "VIDEO" : "FILE")
+    for (kind, endings) in [("IMAGE", images), ("VIDEO", videos), ("AUDIO", sounds)] where endings.contains(ending) {
+      return prefix + kind
+    }
+    return prefix + "FILE"
   }
 
   /// Waits until a blob is READY or FAILED.

@@ -36,10 +36,11 @@ struct Guest: Sendable {
     try await write(whole)
   }
 
-  func post(_ text: String, requestID: String = UUID().uuidString) async throws {
+  func post(_ text: String, files: [String] = [], requestID: String = UUID().uuidString) async throws {
     var post = Post()
     post.requestID = requestID
     post.text = text
+    post.uploadIds = files
     try await send(.post(post))
   }
 

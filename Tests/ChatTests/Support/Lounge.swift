@@ -35,6 +35,8 @@ final class Lounge: Sendable {
   let doors = Doors()
   let threads = Threads()
   let reviews = Reviews()
+  let quarrels = Quarrels()
+  let files = Attachments()
   private let nodes: [Node]
 
   var kit: Kit { nodes[0].kit }
@@ -63,9 +65,13 @@ final class Lounge: Sendable {
         kit: kit, timers: Timers(database: database, clock: clock, random: kit.random), people: doors, contacts: doors,
         kinds: ChatDomain.noticeKinds, outbound: OutboundWays(push: NoWay(), mail: NoWay(), sms: NoWay()))
       let domain = ChatDomain(
-        kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews, limits: limits)
+        kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews,
+        files: files, limits: limits)
       let rooms = ChatRooms(
-        kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews, limits: limits)
+        kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews,
+        files: files, limits: limits)
+      kit.community.link(to: quarrels)
+      kit.subjects.observe(domain.observer)
       kit.subjects.register(domain.subjects + [threads])
       var registry = ServiceRegistry()
       domain.register(in: &registry)

@@ -32,9 +32,10 @@ final class TestFiles: Files {
   var parts: Set<Part> { state.withLock { $0.parts } }
 
   func attach(
-    _ upload: Identifier, of user: Identifier, to subject: SubjectID, as slot: String, kind: FileKind,
+    _ file: FileSource, of user: Identifier, to subject: SubjectID, as slot: String, _ rules: FileRules,
     in writer: any Writer
   ) throws -> StoredFile {
+    guard case .upload(let upload) = file, let kind = rules.kinds.first else { throw KitError.notFound("upload") }
     guard state.withLock({ $0.owners[upload] }) == user else { throw KitError.notFound("upload") }
     writer.afterCommit { [state] in
       state.withLock { _ = $0.parts.insert(Part(blob: upload, subject: subject, slot: slot)) }
@@ -44,14 +45,15 @@ final class TestFiles: Files {
   }
 
   func publish(
-    _ content: BlobInfo, for user: Identifier, in subject: SubjectID, as slot: String, _ writer: any Writer
+    _ content: BlobInfo, kind: FileKind, for user: Identifier, in subject: SubjectID, as slot: String,
+    _ writer: any Writer
   ) throws -> StoredFile {
     let blob = identifiers.next()
     writer.afterCommit { [state] in
       state.withLock { _ = $0.parts.insert(Part(blob: blob, subject: subject, slot: slot)) }
     }
     return StoredFile(
-      blob: blob, kind: .file, state: .ready, length: Int64(content.size), contentType: "application/octet-stream",
+      blob: blob, kind: kind, state: .ready, length: Int64(content.size), contentType: "application/octet-stream",
       width: 0, height: 0, duration: nil)
   }
 
@@ -70,4 +72,12 @@ final class TestFiles: Files {
   }
 
   func file(_ blob: Identifier, in reader: any Reader) throws -> StoredFile? { nil }
+
+  func renditions(
+    of blob: Identifier, in subject: SubjectID, as slot: String, _ reader: any Reader
+  ) throws -> FileRenditions? { nil }
+
+  func content(
+    of blob: Identifier, in subject: SubjectID, as slot: String, rendition: String?, _ reader: any Reader
+  ) throws -> BlobInfo? { nil }
 }

@@ -42,7 +42,8 @@ final class MediaWorld: Sendable {
     let clock = ManualClock(Instant(seconds: 1_767_225_600))
     self.clock = clock
     database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + BlobSchema.migrations + MediaDomain.migrations, clock: clock)
+      migrations: TopicStore.migrations + BlobSchema.migrations + MediaDomain.migrations + [Notes.migration],
+      clock: clock)
     let root = SecretKey.random()
     let edge = EdgeDatabase(database)
     identifiers = IdentifierGenerator(clock: clock)
@@ -58,6 +59,7 @@ final class MediaWorld: Sendable {
       kit: kit, timers: timers, workFolder: folder.appending(path: "work").path, limits: limits)
     try await media.start()
     kit.subjects.register([notes])
+    kit.subjects.observe(media.observer)
     var registry = ServiceRegistry()
     media.register(in: &registry)
     let access = AccessInterceptor(
@@ -78,6 +80,16 @@ final class MediaWorld: Sendable {
     try await FolderBlobStore.open(path: folder.appending(path: "blobs").path)
   }
 
+  /// An upload of a user's that is complete.
+  func upload(_ content: [UInt8], _ kind: BlobKind, of user: Identifier) async throws -> Identifier {
+    let sender = Sender(self, user)
+    let upload = try await sender.create(content, kind)
+    let stream = try await sender.open(upload.id)
+    try await stream.send(content)
+    _ = try await stream.completed()
+    return try Identifier.parse(upload.id, kind: "upl")
+  }
+
   /// Does all jobs that are due, and those that they set.
   func process() async throws {
     while try await timers.runDue() > 0 {}
@@ -88,13 +100,18 @@ final class MediaWorld: Sendable {
     try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "work").path)
   }
 
+  /// Takes the folder of the jobs' files away, as a full or broken disk would.
+  func removeWorkFolder() throws { try FileManager.default.removeItem(at: folder.appending(path: "work")) }
+
   func user() -> Identifier { identifiers.next() }
 
-  func client(_ user: Identifier) -> MediaServiceClient {
+  /// - Parameter user: nil for somebody without credentials.
+  func client(_ user: Identifier?) -> MediaServiceClient {
     let (keys, clock) = (kit.keys, clock)
     let credentials = CallCredentials { _ in
-      let token = AccessToken(user: user, session: user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
       var metadata = Metadata()
+      guard let user else { return metadata }
+      let token = AccessToken(user: user, session: user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
       try metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: keys))
       return metadata
     }
@@ -105,6 +122,13 @@ final class MediaWorld: Sendable {
   /// What breaks an invariant, with its number.
   func broken() async throws -> [String] {
     try await media.checkInvariants().flatMap { check in check.violations.map { "\(check.number): \($0)" } }
+  }
+
+  /// What a thing was told of its files since it was there: slot and state.
+  func news(of memo: SubjectID) async throws -> [String] {
+    try await database.read { reader in
+      try reader.rows("SELECT slot || ' ' || state FROM memo_news WHERE memo_id = $1 ORDER BY slot", memo.id) { $0[0] }
+    }
   }
 
   /// How many contents the store of blobs keeps.

@@ -27,6 +27,11 @@ final class Notes: SubjectKind {
     var isPublic = false
   }
 
+  /// What a thing was told of a file, in the database: what is not committed is told to nobody.
+  static let migration = Migration(
+    "memos", 1, "what was told",
+    sql: "CREATE TABLE memo_news (memo_id INTEGER, slot TEXT, blob_id INTEGER, state TEXT, width INTEGER)")
+
   let prefix = "memo"
   private let notes = Locked([Identifier: Note]())
 
@@ -36,6 +41,14 @@ final class Notes: SubjectKind {
   }
 
   func publish(_ id: Identifier, _ isPublic: Bool) { notes.withLock { $0[id]?.isPublic = isPublic } }
+
+  func remove(_ id: Identifier) { notes.withLock { $0[id] = nil } }
+
+  func settled(_ file: StoredFile, as slot: String, of id: Identifier, in writer: any Writer) throws {
+    try writer.execute(
+      "INSERT INTO memo_news (memo_id, slot, blob_id, state, width) VALUES ($1, $2, $3, $4, $5)", id, slot, file.blob,
+      "\(file.state)", Int64(file.width))
+  }
 
   func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
     notes.withLock { $0[id] }.map { SubjectFacts(owner: $0.owner) }

@@ -138,7 +138,8 @@ struct FindableBooks: FindableKind {
     try reader.first("SELECT title, personal FROM test_books WHERE id = $1 AND state <> 1", id) { row in
       let title: String = row[0]
       return FindableEntry(
-        title: title, tags: ["letter/\(title.prefix(1).lowercased())"], isPersonal: row[1])
+        title: title, tags: ["letter/\(title.prefix(1).lowercased())"], numbers: [Int64(title.count)],
+        isPersonal: row[1])
     }
   }
 

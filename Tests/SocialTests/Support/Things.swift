@@ -21,6 +21,12 @@ struct Things: SubjectKind {
           guest_id INTEGER NOT NULL,
           ended_at INTEGER
         );
+        -- What the things' domain was told, in order.
+        CREATE TABLE deeds (
+          number INTEGER PRIMARY KEY,
+          thing_id INTEGER NOT NULL,
+          text TEXT NOT NULL
+        );
         """)
   ]
 
@@ -50,6 +56,19 @@ struct Things: SubjectKind {
 }
 
 extension Things {
+  /// What the thing with this id says.
+  static func said(by id: Identifier) -> String { "thing \(id.rawValue) is for sale" }
+
+  func words(of id: Identifier, in reader: any Reader) throws -> String? {
+    try facts(of: id, in: reader).map { _ in Self.said(by: id) }
+  }
+
+  func happened(_ deed: SubjectDeed, to id: Identifier, in writer: any Writer) throws {
+    try writer.execute(
+      "INSERT INTO deeds (number, thing_id, text) SELECT COALESCE(MAX(number), 0) + 1, $1, $2 FROM deeds", id,
+      "\(deed.isTakenBack ? "-" : "+")\(deed.word) \(deed.user.rawValue)")
+  }
+
   /// A guest reviews for 28 days after the end, on a scale from 1 to 10, and blind for 14 days.
   func reviewing(
     _ id: Identifier, by user: Identifier, over key: SubjectID, in reader: any Reader
@@ -96,7 +115,45 @@ struct Guests: SubjectKind {
   }
 }
 
+extension SubjectDeed {
+  /// As tests write it.
+  fileprivate var word: String {
+    switch what {
+    case .reaction(let sort, let emoji): "\(sort)\(emoji)"
+    case .follow: "follow"
+    case .comment: "comment"
+    case .review(_, let score): "review \(score)"
+    case .share: "share"
+    case .arrival(_, let maker): "arrival by \(maker.rawValue)"
+    case .report: "report"
+    }
+  }
+}
+
 extension World {
+  /// What the domain of a thing was told of what a user did with it since the last call.
+  func deeds(_ thing: String) async throws -> [String] {
+    let id = try kit.subjects.parse(thing, field: "").id
+    return try await database.write { writer in
+      let deeds: [String] = try writer.rows("SELECT text FROM deeds WHERE thing_id = $1 ORDER BY number", id) { $0[0] }
+      try writer.execute("DELETE FROM deeds WHERE thing_id = $1", id)
+      return deeds
+    }
+  }
+
+  /// Deletes a thing, as its domain does, and says so or forgets to.
+  func remove(_ thing: String, isTold: Bool = true) async throws {
+    let subject = try kit.subjects.parse(thing, field: "")
+    let subjects = kit.subjects
+    try await database.write { writer in
+      try writer.execute("DELETE FROM things WHERE id = $1", subject.id)
+      if isTold { try subjects.gone(subject, in: writer) }
+    }
+  }
+
+  /// Does what is due, until nothing is.
+  func settle() async throws { while try await timers.runDue() > 0 {} }
+
   /// A stay that has ended now.
   func stay(of guest: Somebody, at thing: String, hasEnded: Bool = true) async throws -> String {
     let (id, end) = (kit.identifiers.next(), hasEnded ? clock.now() : nil)

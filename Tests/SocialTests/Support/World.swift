@@ -61,7 +61,7 @@ final class World: Sendable {
     social = SocialDomain(
       kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer(),
       limits: limits, pause: { _ in })
-    kit.community.link(to: social.community)
+    kit.community.link(to: social.community, reads: social.community)
     kit.subjects.observe(social.observer)
     search = SearchDomain(kit: kit, timers: timers)
     kit.findables.link(to: search.findables)
@@ -85,7 +85,7 @@ final class World: Sendable {
     let timers = Timers(database: database, clock: clock, random: kit.random)
     let domain = SocialDomain(
       kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer())
-    kit.community.link(to: domain.community)
+    kit.community.link(to: domain.community, reads: domain.community)
     kit.subjects.register(identity.subjects + domain.subjects + [Things()])
     return domain.core
   }
@@ -131,7 +131,7 @@ final class World: Sendable {
   /// Has the index built, and does what is due until nothing is.
   func index() async throws {
     try await search.start()
-    while try await timers.runDue() > 0 {}
+    try await settle()
   }
 
   /// Moves the clock, then does what has become due.

@@ -41,8 +41,12 @@ extension ChatRooms {
   /// Empties a message and tells open screens. The room is locked.
   func delete(_ message: MessageRow, _ room: RoomRow, in writer: any Writer) throws {
     try writer.execute(
-      "UPDATE chat_messages SET text = '', deleted_at = $3 WHERE room_id = $1 AND number = $2", message.room,
-      message.number, kit.clock.now())
+      "UPDATE chat_messages SET text = '', about = '', blobs = '', deleted_at = $3 WHERE room_id = $1 AND number = $2",
+      message.room, message.number, kit.clock.now())
+    for (index, blob) in message.blobs.enumerated() {
+      try files?.detach(
+        blob, from: SubjectID(IDKind.message, message.id), as: MessageRow.slot(index), in: writer)
+    }
     try withdraw(message, room, in: writer)
   }
 

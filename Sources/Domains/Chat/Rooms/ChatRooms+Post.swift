@@ -1,17 +1,17 @@
-import Base
+public import Base
 import ChatAPI
-import DomainKit
-import Storage
+public import DomainKit
+public import Storage
 import WellKnownTypes
 
 extension ChatRooms {
   /// Stores a post and publishes it with the commit.
   /// - Returns: its number in the room.
-  /// - Throws: `ChatError`; `KitError.notFound` for somebody who may not read there any more.
+  /// - Throws: `ChatError`; `KitError.notFound` for somebody who may not read there any more; what `Files.attach` throws.
   func post(
-    _ text: String, _ score: ToxicityScore, to id: Identifier, by gate: RoomGate, in writer: any Writer
+    _ post: Post, _ score: ToxicityScore, to id: Identifier, by gate: RoomGate, in writer: any Writer
   ) throws -> Int64 {
-    try check(text)
+    try check(post)
     let now = kit.clock.now()
     let author = gate.caller.user
     let room = try RoomRow.lock(id, in: writer)
@@ -24,13 +24,11 @@ extension ChatRooms {
     try checkBan(of: gate.caller, room, now: now, in: writer)
     try admit(author, to: room, gate.access, now: now, in: writer)
     if score.verdict == .refused { throw ChatError.textRefused("insulting") }
-    let number: Int64? = try writer.first(
-      """
-      UPDATE chat_rooms SET next_number = next_number + 1, active_at = $2 WHERE id = $1 RETURNING next_number - 1
-      """, room.id, now
-    ) { $0[0] }
-    guard let number else { throw KitError.notFound("room") }
-    let message = try store(text, number, room, author, now, in: writer)
+    let message = kit.identifiers.next()
+    let files = try post.uploadIds.enumerated().map { try attach($1, as: $0, to: message, by: author, in: writer) }
+    let number = try append(
+      NewMessage(id: message, author: author, text: post.text, kind: .text, about: "", files: files), to: room, now,
+      writer)
     if score.verdict == .reviewed {
       try reviews?.review(SubjectID(IDKind.message, message), by: author, score, in: writer)
     }
@@ -42,24 +40,58 @@ extension ChatRooms {
     return number
   }
 
-  private func store(
-    _ text: String, _ number: Int64, _ room: RoomRow, _ author: Identifier, _ now: Instant, in writer: any Writer
-  ) throws -> Identifier {
-    let id = kit.identifiers.next()
+  public func post(_ message: RoomMessage, in id: Identifier, _ writer: any Writer) throws -> Identifier {
+    try check(length: message.text)
+    let now = kit.clock.now()
+    let room = try RoomRow.lock(id, in: writer)
+    guard room.closedAt == nil else { throw KitError.wrongState(ChatAPI.RoomState.closed.protoName) }
+    let new = NewMessage(
+      id: kit.identifiers.next(), author: message.author ?? MessageRow.server, text: message.text,
+      kind: MessageKind(rawValue: Int32(message.kind.rawValue)), about: message.about?.text ?? "", files: [])
+    let number = try append(new, to: room, now, writer)
+    if room.kind != .live { try tellAbsent(number, room, author: new.author, now: now, in: writer) }
+    return new.id
+  }
+
+  /// Gives a message the room's next number, stores it and publishes it with the commit. The room is locked.
+  private func append(_ new: NewMessage, to room: RoomRow, _ now: Instant, _ writer: any Writer) throws -> Int64 {
+    let number: Int64? = try writer.first(
+      """
+      UPDATE chat_rooms SET next_number = next_number + 1, active_at = $2 WHERE id = $1 RETURNING next_number - 1
+      """, room.id, now
+    ) { $0[0] }
+    guard let number else { throw KitError.notFound("room") }
     var message = ChatMessage()
-    message.id = id.text(kind: IDKind.message)
+    message.id = new.id.text(kind: IDKind.message)
     message.number = number
-    message.authorID = author.text(kind: IDKind.user)
-    message.authorName = try people.person(author, in: writer)?.displayName ?? ""
-    message.text = text
+    if new.author != MessageRow.server {
+      message.authorID = new.author.text(kind: IDKind.user)
+      message.authorName = try people.person(new.author, in: writer)?.displayName ?? ""
+    }
+    (message.text, message.kind, message.aboutID) = (new.text, new.kind, new.about)
+    message.blobIds = new.files.map { $0.text(kind: IDKind.blob) }
     message.postTime = Timestamp(now)
     let event = try publish(.message(message), to: room.id, in: writer)
     try writer.execute(
       """
-      INSERT INTO chat_messages (room_id, number, id, author_id, author_name, text, posted_at, event)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-      """, room.id, number, id, author, message.authorName, text, now, event)
-    return id
+      INSERT INTO chat_messages
+        (room_id, number, id, author_id, author_name, text, posted_at, event, kind, about, blobs)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+      """, room.id, number, new.id, new.author, message.authorName, new.text, now, event, Int64(new.kind.rawValue),
+      new.about, message.blobIds.joined(separator: " "))
+    return number
+  }
+
+  /// Makes an upload a part of a message.
+  private func attach(
+    _ upload: String, as index: Int, to message: Identifier, by author: Identifier, in writer: any Writer
+  ) throws -> Identifier {
+    let id = try Identifier(upload, kind: IDKind.upload, field: "upload_ids")
+    guard let files else { throw KitError.notFound("upload") }
+    return try files.attach(
+      .upload(id), of: author, to: SubjectID(IDKind.message, message), as: MessageRow.slot(index), limits.files,
+      in: writer
+    ).blob
   }
 
   /// Makes sure that neither the author nor the author's device is banned.
@@ -101,10 +133,17 @@ extension ChatRooms {
     }
   }
 
-  private func check(_ text: String) throws(ChatError) {
-    let scalars = text.unicodeScalars
-    guard scalars.count <= limits.textLength else { throw .textRefused("longer than \(limits.textLength) code points") }
-    guard scalars.contains(where: { !$0.properties.isWhitespace }) else { throw .textRefused("empty") }
+  private func check(_ post: Post) throws(ChatError) {
+    try check(length: post.text)
+    guard !post.uploadIds.isEmpty || post.text.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
+      throw .textRefused("empty")
+    }
+  }
+
+  private func check(length text: String) throws(ChatError) {
+    guard text.unicodeScalars.count <= limits.textLength else {
+      throw .textRefused("longer than \(limits.textLength) code points")
+    }
   }
 
   /// Tells the members who are not on a stream, once until they have read what there was.
@@ -120,7 +159,11 @@ extension ChatRooms {
       ORDER BY m.user_id
       """, room.id, author, now
     ) { $0[0] }
-    for user in absent where try mayRead(room, kit.absent(user, in: writer), in: writer) {
+    for user in absent {
+      let caller = try kit.absent(user, in: writer)
+      guard try mayRead(room, caller, in: writer),
+        try !room.isOfStrangers || Curtain(kit: kit, caller: caller).hidden([author], in: writer).isEmpty
+      else { continue }
       try writer.execute(
         "UPDATE chat_members SET told_through = $3 WHERE room_id = $1 AND user_id = $2", room.id, user, number)
       try notices.notify(
@@ -130,4 +173,14 @@ extension ChatRooms {
           about: SubjectID(IDKind.room, room.id)), in: writer)
     }
   }
+}
+
+/// A message that has no number yet.
+private struct NewMessage {
+  let id: Identifier
+  let author: Identifier
+  let text: String
+  let kind: MessageKind
+  let about: String
+  let files: [Identifier]
 }

@@ -14,6 +14,7 @@ public struct ChatRooms: Rooms {
   let notices: any Notices
   let scorer: any ToxicityScorer
   let reviews: (any ReviewQueue)?
+  let files: (any Files)?
   let limits: ChatLimits
 
   /// - Parameters:
@@ -21,15 +22,17 @@ public struct ChatRooms: Rooms {
   ///   - notices: tells members of messages while they are away.
   ///   - scorer: judges what is said.
   ///   - reviews: where doubtful messages go; nil where nobody looks at any.
+  ///   - files: keeps what goes with messages; nil where nothing can.
   public init(
     kit: Kit, people: any People, notices: any Notices, scorer: any ToxicityScorer, reviews: (any ReviewQueue)? = nil,
-    limits: ChatLimits = ChatLimits()
+    files: (any Files)? = nil, limits: ChatLimits = ChatLimits()
   ) {
     self.kit = kit
     self.people = people
     self.notices = notices
     self.scorer = scorer
     self.reviews = reviews
+    self.files = files
     self.limits = limits
   }
 

@@ -18,9 +18,19 @@ struct MessageRow: Sendable {
   let event: UInt64
   /// When moderators decided that nobody sees it; they may take that back.
   let removedAt: Instant?
+  let kind: MessageKind
+  /// The printed id of what it is about; empty for nothing.
+  let about: String
+  /// The files that go with it.
+  let blobs: [Identifier]
 
-  static let columns = "room_id, number, id, author_id, author_name, text, posted_at, deleted_at, event, removed_at"
-  static let width = 10
+  static let columns =
+    "room_id, number, id, author_id, author_name, text, posted_at, deleted_at, event, removed_at, kind, about, blobs"
+  static let width = 13
+  /// What the part of a message is called that a file is, by its place.
+  static func slot(_ index: Int) -> String { "file\(index)" }
+  /// Who has said what the server says.
+  static let server = Identifier(rawValue: 0)
 
   init(_ row: any Row) {
     room = row[0]
@@ -33,6 +43,11 @@ struct MessageRow: Sendable {
     deletedAt = row[7]
     event = row[8]
     removedAt = row[9]
+    kind = MessageKind(rawValue: Int32(clamping: row[10] as Int64))
+    about = row[11]
+    blobs = (row[12] as String).split(separator: " ").compactMap {
+      try? Identifier.parse(String($0), kind: IDKind.blob)
+    }
   }
 
   /// Whether people may still see it.
@@ -57,10 +72,14 @@ extension ChatMessage {
     self.init()
     id = row.id.text(kind: IDKind.message)
     number = row.number
-    authorID = row.author.text(kind: IDKind.user)
+    authorID = row.author == MessageRow.server ? "" : row.author.text(kind: IDKind.user)
     authorName = row.authorName
-    text = row.isShown ? row.text : ""
     postTime = Timestamp(row.postedAt)
+    kind = row.kind
     deleted = !row.isShown
+    guard row.isShown else { return }
+    text = row.text
+    aboutID = row.about
+    blobIds = row.blobs.map { $0.text(kind: IDKind.blob) }
   }
 }

@@ -97,6 +97,10 @@ struct RoomRow: Sendable {
     return status
   }
 
+  /// Whether strangers meet in it, so that blocks and mutes hide what is said. In others two sides talk about what is both
+  /// of theirs.
+  var isOfStrangers: Bool { kind == .live || kind == .thread }
+
   /// How many may be in it.
   func memberLimit(_ limits: ChatLimits) -> Int64 { kind == .live ? limits.livePosters : limits.members }
 
@@ -112,4 +116,6 @@ enum IDKind {
   static let user = "user"
   static let room = "room"
   static let message = "msg"
+  static let blob = "blob"
+  static let upload = "upl"
 }

@@ -110,11 +110,12 @@ struct ChatHandlers: ChatService {
     let page = try kit.page(
       context, size: request.pageSize, token: request.pageToken, filters: [id.sqlValue])
     return try await kit.database.read { [rooms] reader in
-      guard try rooms.mayRead(RoomRow.find(id, in: reader), caller, in: reader) else { throw KitError.notFound("room") }
+      let room = try RoomRow.find(id, in: reader)
+      guard try rooms.mayRead(room, caller, in: reader), let room else { throw KitError.notFound("room") }
       let rows = try MessageRow.list(id, below: page.before.rawValue, limit: page.fetch, in: reader)
       let (items, next) = page.cut(rows) { [.integer($0.number)] }
       var response = ListMessagesResponse()
-      response.messages = items.map { ChatMessage($0) }
+      response.messages = try Curtain(kit: rooms.kit, caller: caller).draw(over: items, of: room, in: reader)
       response.nextPageToken = next
       return response
     }

@@ -20,6 +20,7 @@ struct Conversation: Sendable {
 
   private var kit: Kit { rooms.kit }
   private var caller: Caller { gate.caller }
+  private var curtain: Curtain { Curtain(kit: kit, caller: caller) }
 
   private struct Snapshot: Sendable {
     let row: RoomRow
@@ -75,7 +76,7 @@ struct Conversation: Sendable {
       let tail =
         join.resumeToken.isEmpty ? try MessageRow.list(room, limit: rooms.limits.tail, in: reader) : []
       return Snapshot(
-        row: row, tail: tail.reversed().map { ChatMessage($0) },
+        row: row, tail: try curtain.draw(over: tail.reversed(), of: row, in: reader),
         language: try rooms.people.preferences(of: caller.user, in: reader).language)
     }
     let resumes = !join.resumeToken.isEmpty && join.resumeToken != token
@@ -104,9 +105,12 @@ struct Conversation: Sendable {
       while events.count < Self.batchLimit, let event = subscription.nextIfReady() { events.append(event) }
       if kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
       // Asked after all of these have committed. An empty one says that the members have changed.
-      if isAskedEachTime || events.contains(where: \.payload.isEmpty) { try await confirmReading() }
-      for event in events where !event.payload.isEmpty {
-        let frame = try event.shared { try ServerFrame(decoding: $0.payload) }
+      let mayHaveLeft = isAskedEachTime || events.contains(where: \.payload.isEmpty)
+      var said = try events.filter { !$0.payload.isEmpty }.map { event in
+        try event.shared { try ServerFrame(decoding: $0.payload) }
+      }
+      try await judge(&said, in: row, confirming: mayHaveLeft)
+      for frame in said {
         try await frames.send(frame)
         if case .closed = frame.frame { return }
       }
@@ -114,11 +118,20 @@ struct Conversation: Sendable {
     }
   }
 
-  private func confirmReading() async throws {
-    let mayRead = try await kit.database.read { reader in
-      try gate.mayRead(RoomRow.find(room, in: reader), in: reader)
+  /// Makes sure that the client may read still, and hides from it what a block or a mute is between. One look at the
+  /// database for all frames, after they have committed.
+  private func judge(_ said: inout [ServerFrame], in row: RoomRow, confirming: Bool) async throws {
+    let authors = row.isOfStrangers ? Set(said.compactMap(\.message?.author)) : []
+    guard confirming || !authors.isEmpty else { return }
+    let hidden = try await kit.database.read { reader in
+      if confirming, try !gate.mayRead(RoomRow.find(room, in: reader), in: reader) { throw KitError.notFound("room") }
+      return try curtain.hidden(authors, in: reader)
     }
-    guard mayRead else { throw KitError.notFound("room") }
+    if hidden.isEmpty { return }
+    for index in said.indices {
+      guard let message = said[index].message, let author = message.author, hidden.contains(author) else { continue }
+      said[index].frame = .message(ChatMessage(hiding: message))
+    }
   }
 
   /// Stores the client's posts, until it half-closes. Each is a transaction of its own and is answered by a row.
@@ -135,7 +148,7 @@ struct Conversation: Sendable {
         let accepted: PostAccepted = try await kit.mutate(request, context) { writer in
           var accepted = PostAccepted()
           accepted.requestID = post.requestID
-          accepted.number = try rooms.post(post.text, score, to: room, by: gate, in: writer)
+          accepted.number = try rooms.post(post, score, to: room, by: gate, in: writer)
           return accepted
         }
         try await frames.send(Self.frame(.postAccepted(accepted)))
@@ -160,5 +173,12 @@ extension PostRefused {
     reason = mapping.reason
     message = mapping.message
     retryAfter = mapping.retryAfter.map { ProtoDuration($0) }
+  }
+}
+
+extension ServerFrame {
+  /// What somebody said; nil for other frames.
+  fileprivate var message: ChatMessage? {
+    if case .message(let message) = frame { message } else { nil }
   }
 }

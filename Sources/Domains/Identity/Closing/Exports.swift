@@ -126,7 +126,7 @@ struct Exports: Sendable {
       guard changed == 1 else { throw JobLost() }
       try kit.blobs.references.adopt(finished, by: row.owner, in: writer)
       if let files = core.files, let content = try kit.blobs.references.find(finished.blob, in: writer) {
-        let file = try files.publish(content, for: row.user, in: row.subject, as: ExportRow.slot, writer)
+        let file = try files.publish(content, kind: .file, for: row.user, in: row.subject, as: ExportRow.slot, writer)
         try writer.execute("UPDATE identity_exports SET blob_id = $2 WHERE id = $1", row.id, file.blob)
       }
       guard let ready = try ExportRow.find(row.id, of: row.user, in: writer) else { throw JobLost() }

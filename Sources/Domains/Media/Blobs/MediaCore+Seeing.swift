@@ -14,14 +14,20 @@ struct BlobSight: Sendable {
 }
 
 extension MediaCore {
+  /// Who comes without credentials.
+  static let nobody = Identifier(rawValue: 0)
+
   /// The blob for somebody who uploaded it, or may see one of the things that it is part of.
-  /// - Parameter subject: through which of them; empty for any.
+  /// - Parameters:
+  ///   - caller: nil for somebody without credentials.
+  ///   - subject: through which of them; empty for any.
   /// - Throws: `KitError.notFound` also for what the caller may not see.
-  func see(_ id: Identifier, by caller: Caller, through subject: String, in reader: any Reader) throws -> BlobSight {
+  func see(_ id: Identifier, by caller: Caller?, through subject: String, in reader: any Reader) throws -> BlobSight {
     // All is asked of what is not there as well: the time of an answer must not tell what is.
     let row = try BlobRow.find(id, in: reader)
     let holding: Identifier? = try reader.first(
-      "SELECT id FROM media_holdings WHERE blob_id = $1 AND user_id = $2", id, caller.user
+      "SELECT id FROM media_holdings WHERE blob_id = $1 AND user_id = $2", id,
+      caller?.user ?? Self.nobody
     ) { $0[0] }
     if let row, let holding { return BlobSight(row: row, isOwner: true, share: holding) }
     let uses: [(String, Identifier)] =

@@ -73,6 +73,20 @@ extension MediaCore {
     return true
   }
 
+  /// Ends that a blob is a part of a thing.
+  /// - Returns: whether it was one.
+  func removeUse(
+    of blob: Identifier, in subject: SubjectID, as slot: String, _ writer: any Writer
+  ) throws -> Bool {
+    guard let row = try lockShares(blob, in: writer),
+      try writer.execute(
+        "DELETE FROM media_uses WHERE blob_id = $1 AND subject = $2 AND slot = $3", blob, subject.text, slot) == 1
+    else { return false }
+    try kit.blobs.references.remove(row.content, by: ContentOwner.use(blob, subject.text, slot), in: writer)
+    try removeIfUnshared(row, in: writer)
+    return true
+  }
+
   /// Removes what nobody shares in any more. The bytes go a day later, should somebody be reading them.
   func removeIfUnshared(_ row: BlobRow, in writer: any Writer) throws {
     let isShared =

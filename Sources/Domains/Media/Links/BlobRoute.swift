@@ -35,7 +35,7 @@ struct BlobRoute: PlainRoute {
       "etag": file.etag, "cache-control": "private, max-age=\(left.components.seconds), immutable",
       // The URL is what admits: whoever has it may be a script of any page.
       "access-control-allow-origin": "*", "access-control-expose-headers": "content-range, etag",
-      "cross-origin-resource-policy": "cross-origin", "accept-ranges": "bytes",
+      "cross-origin-resource-policy": "cross-origin", "timing-allow-origin": "*", "accept-ranges": "bytes",
     ]
     if let known = request.headers.first("if-none-match"), Self.matches(known, file.etag) {
       return PlainResponse(status: 304, headers: headers)

@@ -7,21 +7,33 @@ import Storage
 extension MediaCore {
   /// The path of one of a blob's files, good for some time.
   func signedPath(
-    _ sight: BlobSight, for viewer: Identifier, name: String, until end: Instant
+    _ sight: BlobSight, for viewer: Identifier, name: String, until end: Instant, isJudged: Bool = false
   ) -> String {
-    let link = BlobLink(blob: sight.row.id, share: sight.share, viewer: viewer, expiresAt: end)
+    let link = BlobLink(
+      blob: sight.row.id, share: sight.share, viewer: viewer, expiresAt: end, isJudged: isJudged)
     return BlobRoute.prefix + link.token(key: linkKey) + "/" + name
   }
 
-  /// What a link lets its viewer see; nil once the share that it was made by is gone.
+  /// What a link lets its viewer see; nil once the share that it was made by is gone, or the viewer may not see the thing any
+  /// more.
   func see(_ link: BlobLink, in reader: any Reader) throws -> BlobSight? {
     guard let row = try BlobRow.find(link.blob, in: reader) else { return nil }
     let holder: Identifier? = try reader.first(
       "SELECT user_id FROM media_holdings WHERE blob_id = $1 AND id = $2", link.blob, link.share
     ) { $0[0] }
     if let holder { return BlobSight(row: row, isOwner: holder == link.viewer, share: link.share) }
-    let isUse = try reader.exists("SELECT 1 FROM media_uses WHERE blob_id = $1 AND id = $2", link.blob, link.share)
-    return isUse ? BlobSight(row: row, isOwner: false, share: link.share) : nil
+    let subject: String? = try reader.first(
+      "SELECT subject FROM media_uses WHERE blob_id = $1 AND id = $2", link.blob, link.share
+    ) { $0[0] }
+    guard let subject else { return nil }
+    if !link.isJudged {
+      let viewer = link.viewer == Self.nobody ? nil : try kit.absent(link.viewer, in: reader)
+      guard let subject = SubjectID(parsing: subject), try kit.subjects.isVisible(subject, to: viewer, in: reader)
+      else {
+        return nil
+      }
+    }
+    return BlobSight(row: row, isOwner: false, share: link.share)
   }
 
   /// One of a blob's files by the name in its URL: `original`, the profile of a rendition (of a video also with

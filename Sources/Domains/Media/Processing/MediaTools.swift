@@ -32,6 +32,8 @@ struct MediaTools: Sendable {
 
   /// Formats that may hold a film. None that names other files, as playlists do.
   private static let filmFormats = "mov,matroska,webm"
+  /// The same of sounds.
+  private static let soundFormats = "mp3,mov,ogg,flac,wav,matroska,webm"
 
   private var programLimits: ChildProgram.Limits {
     var program = ChildProgram.Limits(
@@ -75,6 +77,44 @@ struct MediaTools: Sendable {
     guard facts.duration <= limits.filmDuration + limits.filmTolerance else { throw MediaFailure.tooLong }
     guard facts.width <= limits.filmPixels / facts.height else { throw MediaFailure.tooManyPixels }
     return facts
+  }
+
+  /// Looks at a sound: at its heads, and at how long it is.
+  /// - Throws: `MediaFailure`.
+  func probeSound(_ path: String) async throws -> FilmFacts {
+    let outcome = try await run(
+      "ffprobe",
+      [
+        "-v", "error", "-protocol_whitelist", "file", "-format_whitelist", Self.soundFormats, "-select_streams", "a:0",
+        "-show_entries", "format=format_name,duration:stream=codec_type", "-of", "flat", "file:" + path,
+      ], failure: .unsupportedFormat)
+    var facts = FilmFacts(width: 0, height: 0, duration: .zero, contentType: "")
+    var (seconds, isSound) = (0.0, false)
+    for line in String(decoding: outcome.output, as: UTF8.self).split(separator: "\n") {
+      guard let equals = line.firstIndex(of: "=") else { continue }
+      let value = line[line.index(after: equals)...].filter { $0 != "\"" }
+      switch line[..<equals].split(separator: ".").last {
+      case "duration": seconds = Double(value) ?? 0
+      case "codec_type": isSound = value == "audio"
+      case "format_name": facts.contentType = Self.soundType(value)
+      default: break
+      }
+    }
+    guard isSound, seconds > 0, seconds.isFinite else { throw MediaFailure.unsupportedFormat }
+    facts.duration = .milliseconds(Int64(min(seconds * 1000, 1e12)))
+    guard facts.duration <= limits.soundDuration else { throw MediaFailure.tooLong }
+    return facts
+  }
+
+  /// Makes a sound that all players take, without anything but what is heard.
+  func renderSound(from path: String, to output: String) async throws {
+    try await encode(
+      ["-format_whitelist", Self.soundFormats], path, limits.imagePixels,
+      [
+        "-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1",
+        "-t", "\(limits.soundDuration.inMilliseconds)ms", "-c:a", "aac", "-b:a", "128k", "-ac", "2", "-ar", "48000",
+        "-movflags", "+faststart", "-f", "mp4",
+      ], output)
   }
 
   /// Makes a picture of another size, without anything but its pixels.
@@ -152,6 +192,16 @@ struct MediaTools: Sendable {
     case 7: ["transpose=3"]
     case 8: ["transpose=2"]
     default: []
+    }
+  }
+
+  private static func soundType(_ format: String) -> String {
+    switch format {
+    case "mp3": "audio/mpeg"
+    case "ogg": "audio/ogg"
+    case "flac": "audio/flac"
+    case "wav": "audio/wav"
+    default: format.hasPrefix("mov") ? "audio/mp4" : "audio/webm"
     }
   }
 

@@ -72,6 +72,11 @@ struct MediaWorker: Sendable {
         profiles: Profile.pictures(width: shown.width, height: shown.height))
     }
     return try await withFiles(info) { files in
+      if row.kind == .audio {
+        let facts = try await tools.probeSound(files.input)
+        return Findings(
+          contentType: facts.contentType, width: 0, height: 0, duration: facts.duration, profiles: Profile.sounds)
+      }
       let facts = try await tools.probe(files.input)
       return Findings(
         contentType: facts.contentType, width: facts.width, height: facts.height, duration: facts.duration,
@@ -154,16 +159,19 @@ struct MediaWorker: Sendable {
         rendition.playlist = String(decoding: list, as: UTF8.self).replacing(file, with: name)
         rendition.segments = HLSPlaylist.segments(rendition.playlist)
         file += HLSPlaylist.filmSuffix
+      case (.sound, nil):
+        try await tools.renderSound(from: files.input, to: files.output(name))
+        rendition.contentType = "audio/mp4"
+        rendition.codecs = "mp4a.40.2"
       default: throw MediaFailure.processingFailed
       }
       let content = try await files.read(file, limit: core.limits.renditionBytes)
       let size = profile.size(width: width, height: height)
       (rendition.width, rendition.height) = (Int32(clamping: size.width), Int32(clamping: size.height))
-      if case .film = profile {
-        let milliseconds = max(1, facts.duration.inMilliseconds)
-        rendition.bitRate = Int64(content.count) * 8000 / milliseconds
-        rendition.codecs = FilmCodecs.text(content.prefix(1 << 16))
+      if row.kind != .image, facts.duration > .zero, rendition.contentType != "image/webp" {
+        rendition.bitRate = Int64(content.count) * 8000 / max(1, facts.duration.inMilliseconds)
       }
+      if case .film = profile { rendition.codecs = FilmCodecs.text(content.prefix(1 << 16)) }
       return (rendition, content)
     }
   }
@@ -232,6 +240,7 @@ extension MediaCore {
     if !isWaiting {
       row.state = .ready
       try row.update(in: writer)
+      try tellThings(of: row.id, in: writer)
     }
     try publish(row, in: writer)
   }
@@ -243,6 +252,7 @@ extension MediaCore {
     try row.update(in: writer)
     try removeRenditions(of: id, in: writer)
     try publish(row, in: writer)
+    try tellThings(of: id, in: writer)
   }
 
   /// Removes what was made of a blob, and what is being made.

@@ -6,11 +6,13 @@ enum Profile: Sendable, Hashable {
   case film(side: Int)
   /// A still of a film, whose longer side is at most so many pixels.
   case still(side: Int)
+  /// A sound.
+  case sound
 
   private static let names: [String: Profile] = [
     "w160": .picture(side: 160), "w640": .picture(side: 640), "w1280": .picture(side: 1280),
     "240p": .film(side: 240), "480p": .film(side: 480), "720p": .film(side: 720),
-    "thumb": .still(side: 160), "poster": .still(side: 1280),
+    "thumb": .still(side: 160), "poster": .still(side: 1280), "sound": .sound,
   ]
 
   init?(name: String) {
@@ -29,12 +31,16 @@ enum Profile: Sendable, Hashable {
     return ["thumb", "poster", "240p"] + (side > 240 ? ["480p"] : []) + (side > 480 ? ["720p"] : [])
   }
 
+  /// Those of a sound.
+  static let sounds = ["sound"]
+
   /// The size of what is made of something of a size: never larger, and for films even, as their codec wants it.
   func size(width: Int, height: Int) -> (width: Int, height: Int) {
     switch self {
     case .picture(let side), .still(let side):
       Self.scaled(width, height, min(1, Double(side) / Double(max(width, height))), 1)
     case .film(let side): Self.scaled(width, height, min(1, Double(side) / Double(min(width, height))), 2)
+    case .sound: (0, 0)
     }
   }
 

@@ -1,3 +1,5 @@
+import DomainKit
+
 /// Playlists of HTTP Live Streaming (RFC 8216), whose URIs are relative: the names of a blob's files lie beside each other.
 enum HLSPlaylist {
   static let contentType = "application/vnd.apple.mpegurl"
@@ -24,6 +26,34 @@ enum HLSPlaylist {
   /// How many segments a playlist names.
   static func segments(_ playlist: String) -> Int32 {
     Int32(lines(playlist).count { $0.hasPrefix("#EXTINF:") })
+  }
+
+  /// Where the head of a film and its segments lie, by its playlist; nothing of what has none.
+  static func parts(_ playlist: String) -> (head: Range<Int64>?, segments: [FileSegment]) {
+    var head: Range<Int64>?
+    var segments: [FileSegment] = []
+    var duration = Duration.zero
+    for line in lines(playlist) {
+      if line.hasPrefix("#EXT-X-MAP:"), let field = line.firstRange(of: "BYTERANGE=\"") {
+        head = range(line[field.upperBound...].prefix { $0 != "\"" }, after: 0)
+      } else if line.hasPrefix("#EXTINF:") {
+        let seconds = Double(line.dropFirst("#EXTINF:".count).prefix { $0 != "," }) ?? 0
+        duration = .milliseconds(Int64((seconds * 1000).rounded()))
+      } else if line.hasPrefix("#EXT-X-BYTERANGE:") {
+        let end = segments.last?.bytes.upperBound ?? head?.upperBound ?? 0
+        guard let bytes = range(line.dropFirst("#EXT-X-BYTERANGE:".count), after: end) else { continue }
+        segments.append(FileSegment(bytes: bytes, duration: duration))
+      }
+    }
+    return (head, segments)
+  }
+
+  /// `LENGTH@OFFSET`, or `LENGTH` alone for what follows the one before.
+  private static func range(_ text: Substring, after end: Int64) -> Range<Int64>? {
+    let numbers = text.split(separator: "@").map { Int64($0) }
+    guard let length = numbers.first ?? nil, length > 0, let start = numbers.count > 1 ? numbers[1] : end, start >= 0
+    else { return nil }
+    return start..<(start + length)
   }
 
   /// The greatest bit rate of a segment.

@@ -25,7 +25,8 @@ struct SearchHandlers: SearchService {
     var tags = [SearchCore.everything] + request.tags
     if !request.kind.isEmpty { tags.append(SearchCore.kindTag + request.kind) }
     let query = SearchQuery(
-      request.text, tags: tags, completesLastWord: request.completesLastWord, facets: request.countedTags)
+      request.text, tags: tags, completesLastWord: request.completesLastWord, correctsWords: true,
+      facets: request.countedTags)
     let page = try kit.page(
       context, size: request.pageSize == 0 ? Self.defaultHits : request.pageSize, token: request.pageToken,
       filters: [.text(request.text), request.completesLastWord.sqlValue] + tags.map { .text($0) })
@@ -60,6 +61,7 @@ struct SearchHandlers: SearchService {
         response.counts = query.facets.map { tag in TagCount(tag, found.facets[tag] ?? 0) }
       }
       if !found.isComplete { response.estimated = true }
+      if found.isCorrected { response.corrected = true }
       cursor = found.next
       if cursor == nil || response.hits.count == page.size { break }
     }

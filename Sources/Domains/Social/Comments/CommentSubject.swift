@@ -25,6 +25,11 @@ struct CommentSubject: SubjectKind {
     return try isSeen && core.kit.subjects.isVisible(row.subject, to: caller, in: reader)
   }
 
+  /// With the present handles.
+  func words(of id: Identifier, in reader: any Reader) throws -> String? {
+    try CommentRow.find(id, in: reader).map { try CommentReader(core, for: nil, in: reader).text(of: $0).0 }
+  }
+
   func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool {
     guard var row = try CommentRow.held(id, in: writer) else { return true }
     switch (measure, row.state) {

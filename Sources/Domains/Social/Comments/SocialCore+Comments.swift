@@ -149,6 +149,8 @@ extension SocialCore {
 
   private func countComment(_ row: CommentRow, _ difference: Int64, in writer: any Writer) throws {
     try count(.comments, of: row.subject, by: difference, in: writer)
+    try kit.subjects.happened(
+      SubjectDeed(.comment(row.id), by: row.author, isTakenBack: difference < 0), to: row.subject, in: writer)
     guard row.isReply else { return }
     let parent = SubjectID(IDKind.comment, row.parent)
     try count(.replies, of: parent, by: difference, in: writer)
@@ -171,4 +173,6 @@ struct CommentWatchers: SubjectObserver {
     try core.kit.hub.publish(core.commentTopic(of: subject), [], in: writer)
     try core.lookAgain(at: subject, in: writer)
   }
+
+  func gone(_ subject: SubjectID, in writer: any Writer) throws { try core.removeAll(about: subject, in: writer) }
 }

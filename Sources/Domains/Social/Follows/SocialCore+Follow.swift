@@ -71,6 +71,7 @@ extension SocialCore {
   ) throws {
     try count(.followers, of: target, by: difference, in: writer)
     try count(.following, of: SubjectID(IDKind.user, user), by: difference, in: writer)
+    try kit.subjects.happened(SubjectDeed(.follow, by: user, isTakenBack: difference < 0), to: target, in: writer)
   }
 
   // MARK: Blocks and mutes

@@ -131,14 +131,11 @@ extension SocialCore {
     row.state == .actioned ? row.owner == user : row.state == .rejected && row.reporter == user
   }
 
-  /// What a thing says, for those who judge it; empty for what this domain does not keep.
+  /// What a thing says, as its domain puts it, for those who judge it; empty for what has no words.
   private func content(of target: SubjectID, in reader: any Reader) throws -> String {
-    switch target.kind {
-    case IDKind.comment:
-      try CommentRow.find(target.id, in: reader).map { try CommentReader(self, for: nil, in: reader).text(of: $0).0 }
-        ?? ""
-    case IDKind.review: try ReviewRow.find(target.id, in: reader)?.opinion.text ?? ""
-    default: ""
-    }
+    guard let words = try kit.subjects[target]?.words(of: target.id, in: reader) else { return "" }
+    let scalars = words.unicodeScalars
+    return scalars.count <= limits.judgedWords
+      ? words : String(String.UnicodeScalarView(scalars.prefix(limits.judgedWords)))
   }
 }

@@ -30,6 +30,7 @@ extension SocialCore {
       on: target, id: kit.identifiers.next(), by: caller.user, owner: owner, policy, text: text, at: now)
     guard try row.insert(in: writer) else { throw SocialError.reportExists }
     try publish(row, in: writer)
+    try kit.subjects.happened(SubjectDeed(.report, by: caller.user), to: target, in: writer)
     return row
   }
 

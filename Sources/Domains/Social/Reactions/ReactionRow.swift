@@ -58,24 +58,17 @@ struct ReactionRow: Sendable {
   }
 }
 
-/// As in octet.social.v1.ReactionKind.
-enum ReactionSort: Int64, Sendable {
-  case like = 1
-  case emoji = 2
-  case save = 3
-
+extension ReactionSort {
   /// Nil for what names none.
   init?(_ kind: ReactionKind) {
     self.init(rawValue: Int64(kind.rawValue))
   }
+}
 
-  /// What a thing's kind calls it.
-  var option: ReactionKinds {
-    switch self {
-    case .like: .like
-    case .emoji: .emoji
-    case .save: .save
-    }
+extension ReactionMade {
+  init(_ row: ReactionRow) {
+    self.init(
+      id: row.id, user: row.user, subject: row.subject, sort: row.kind, emoji: row.emoji, madeAt: row.createdAt)
   }
 }
 

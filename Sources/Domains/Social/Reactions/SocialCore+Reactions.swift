@@ -27,9 +27,9 @@ extension SocialCore {
         UPDATE social_reactions SET emoji = $4, id = $5, created_at = $6
         WHERE user_id = $1 AND subject_id = $2 AND kind = $3
         """, new.user, subject.id, kind.rawValue, emoji, new.id, new.createdAt)
-      try count(known.counter, of: subject, by: -1, in: writer)
+      try count(known, -1, in: writer)
     }
-    try count(new.counter, of: subject, by: 1, in: writer)
+    try count(new, 1, in: writer)
     if kind == .emoji, let owner = facts.owner {
       try tell(owner, .reacted(subject, emoji), by: caller.user, in: writer)
     }
@@ -45,6 +45,13 @@ extension SocialCore {
       DELETE FROM social_reactions WHERE user_id = $1 AND subject_id = $2 AND kind = $3 AND subject_kind = $4
       RETURNING \(ReactionRow.columns)
       """, user, subject.id, kind.rawValue, subject.kind, make: ReactionRow.init)
-    if let row { try count(row.counter, of: subject, by: -1, in: writer) }
+    if let row { try count(row, -1, in: writer) }
+  }
+
+  private func count(_ row: ReactionRow, _ difference: Int64, in writer: any Writer) throws {
+    try count(row.counter, of: row.subject, by: difference, in: writer)
+    try kit.subjects.happened(
+      SubjectDeed(.reaction(row.kind, emoji: row.emoji), by: row.user, isTakenBack: difference < 0), to: row.subject,
+      in: writer)
   }
 }

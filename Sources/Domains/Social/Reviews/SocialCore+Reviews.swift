@@ -58,12 +58,14 @@ extension SocialCore {
     guard etag == String(row.version) else { throw KitError.etagMismatch }
     guard now < row.editableUntil else { throw SocialError.windowClosed }
     try opinion.check(row.scale, row.aspectNames)
-    let difference = Int64(opinion.score - row.opinion.score)
+    let before = row
     row.opinion = opinion
     row.version += 1
     row.editedAt = now
-    if row.state == .visible, difference != 0 {
-      try count(.scores, of: row.subject, by: difference, in: writer)
+    if row.state == .visible, opinion.score != before.opinion.score {
+      try count(.scores, of: row.subject, by: Int64(opinion.score - before.opinion.score), in: writer)
+      try tell(of: before, isTakenBack: true, in: writer)
+      try tell(of: row, isTakenBack: false, in: writer)
     }
     try change(&row, to: score.verdict == .refused ? .held : row.state, in: writer)
     try queue(row.asSubject, of: caller.user, score, in: writer)
@@ -84,6 +86,12 @@ extension SocialCore {
     }
   }
 
+  /// Removes a review's row, which is held.
+  func forget(_ row: ReviewRow, in writer: any Writer) throws {
+    try timers.cancel(unblindTimer, key: String(row.id.rawValue), in: writer)
+    try writer.execute("DELETE FROM social_reviews WHERE subject_id = $1 AND id = $2", row.subject.id, row.id)
+  }
+
   /// Changes how a review stands; its row is held. The sums follow.
   func change(_ row: inout ReviewRow, to state: ReviewRow.State, in writer: any Writer) throws {
     let wasVisible = row.state == .visible
@@ -97,10 +105,18 @@ extension SocialCore {
     let sign: Int64 = isVisible ? 1 : -1
     try count(.reviews, of: row.subject, by: sign, in: writer)
     try count(.scores, of: row.subject, by: sign * Int64(row.opinion.score), in: writer)
+    try tell(of: row, isTakenBack: !isVisible, in: writer)
     guard isVisible, let owner = try kit.subjects[row.subject]?.facts(of: row.subject.id, in: writer)?.owner else {
       return
     }
     try tell(owner, .reviewed(row.asSubject), by: row.author, in: writer)
+  }
+
+  /// Tells the thing's domain of a review that can be seen, or can be no more.
+  private func tell(of row: ReviewRow, isTakenBack: Bool, in writer: any Writer) throws {
+    try kit.subjects.happened(
+      SubjectDeed(.review(row.id, score: row.opinion.score), by: row.author, isTakenBack: isTakenBack),
+      to: row.subject, in: writer)
   }
 
   /// Shows a review that was held back or removed, unless it waits for the other side.
@@ -158,6 +174,10 @@ struct ReviewSubject: SubjectKind {
       try core.reply(to: row, in: reader) == nil
     else { return .refused }
     return .allowed
+  }
+
+  func words(of id: Identifier, in reader: any Reader) throws -> String? {
+    try ReviewRow.find(id, in: reader)?.opinion.text
   }
 
   func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool {

@@ -21,7 +21,7 @@ extension SocialCore {
       VALUES ($1, $2, $3, $4, $5, NULL) ON CONFLICT (maker_id, subject_id) WHERE revoked_at IS NULL DO NOTHING
       """, row.maker, row.id, subject.kind, subject.id, row.createdAt)
     guard isMade == 1 else { throw RetryTransaction() }
-    try count(.shares, of: subject, by: 1, in: writer)
+    try countShare(row, 1, in: writer)
     return row
   }
 
@@ -31,8 +31,14 @@ extension SocialCore {
     let revoked = try writer.execute(
       "UPDATE social_links SET revoked_at = $3 WHERE maker_id = $1 AND id = $2 AND revoked_at IS NULL", user, id, now)
     guard let row = try LinkRow.find(id, in: writer), row.maker == user else { throw KitError.notFound("link") }
-    if revoked == 1 { try count(.shares, of: row.subject, by: -1, in: writer) }
+    if revoked == 1 { try countShare(row, -1, in: writer) }
     return row
+  }
+
+  private func countShare(_ row: LinkRow, _ difference: Int64, in writer: any Writer) throws {
+    try count(.shares, of: row.subject, by: difference, in: writer)
+    try kit.subjects.happened(
+      SubjectDeed(.share(row.id), by: row.maker, isTakenBack: difference < 0), to: row.subject, in: writer)
   }
 
   /// What a link leads to, for somebody who may see that.
@@ -53,12 +59,14 @@ extension SocialCore {
       INSERT INTO social_link_uses (link_id, user_id, used_at) VALUES ($1, $2, $3)
       ON CONFLICT (link_id, user_id) DO NOTHING
       """, row.id, user, now)
-    if isFirst == 1 { try count(.uses, of: row.asSubject, by: 1, in: writer) }
+    guard isFirst == 1 else { return }
+    try count(.uses, of: row.asSubject, by: 1, in: writer)
+    try kit.subjects.happened(SubjectDeed(.arrival(row.id, maker: row.maker), by: user), to: row.subject, in: writer)
   }
 
   /// Removes a link with all that is known of its uses.
   func remove(_ row: LinkRow, in writer: any Writer) throws {
-    if row.revokedAt == nil { try count(.shares, of: row.subject, by: -1, in: writer) }
+    if row.revokedAt == nil { try countShare(row, -1, in: writer) }
     let uses = try writer.execute("DELETE FROM social_link_uses WHERE link_id = $1", row.id)
     // By the rows that went: one that is being added keeps its count.
     if uses > 0 { try count(.uses, of: row.asSubject, by: -Int64(uses), in: writer) }

@@ -1,0 +1,38 @@
+import Base
+import ChatAPI
+import DomainKit
+import Storage
+
+/// Hides from a reader what those have said whom the reader has blocked or muted, and those who have blocked the reader, in
+/// rooms where strangers meet. Asked at each read and each push, so a block counts from its commit on. Staff sees all.
+struct Curtain: Sendable {
+  let kit: Kit
+  let caller: Caller
+
+  /// Those of some authors whom the reader is not to hear.
+  func hidden(_ authors: Set<Identifier>, in reader: any Reader) throws -> Set<Identifier> {
+    guard !caller.roles.isStaff else { return [] }
+    return try authors.filter { author in
+      guard author != caller.user, author != MessageRow.server else { return false }
+      return try kit.community.isBlocked(caller.user, author, in: reader)
+        || kit.community.hasMuted(caller.user, author, in: reader)
+    }
+  }
+
+  /// Messages of a room as the reader sees them.
+  func draw(over rows: [MessageRow], of room: RoomRow, in reader: any Reader) throws -> [ChatMessage] {
+    let hidden = room.isOfStrangers ? try hidden(Set(rows.map(\.author)), in: reader) : []
+    return rows.map { hidden.contains($0.author) ? ChatMessage(hiding: ChatMessage($0)) : ChatMessage($0) }
+  }
+}
+
+extension ChatMessage {
+  /// What is told of a message that a reader does not see.
+  init(hiding message: ChatMessage) {
+    self.init()
+    (id, number, postTime, hidden) = (message.id, message.number, message.postTime, true)
+  }
+
+  /// Nil for the server.
+  var author: Identifier? { try? Identifier.parse(authorID, kind: IDKind.user) }
+}

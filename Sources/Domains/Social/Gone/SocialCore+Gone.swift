@@ -1,0 +1,135 @@
+import Base
+import DomainKit
+import Storage
+import Streaming
+
+/// The timer that removes what hangs on a thing that is gone, by the thing's printed id.
+private let goneTimer = "social.gone"
+
+/// What people have said about a thing goes with it, in small transactions: there may be millions of likes. The counters go
+/// down with the rows, so they are their number at any moment, and go last. What moderators have decided stays.
+extension SocialCore {
+  /// The longest that a transaction takes which has begun to write when the thing was there still.
+  private static let secondLook = Duration.seconds(60)
+  private static let second = "second"
+
+  /// To be called in the transaction that deletes a thing.
+  func removeAll(about subject: SubjectID, in writer: any Writer) throws {
+    try kit.hub.publish(commentTopic(of: subject), [], in: writer)
+    try timers.set(goneTimer, key: subject.text, due: now, in: writer)
+  }
+
+  /// Whether what hangs on a thing is being removed.
+  static func isRemoving(_ subject: SubjectID, in reader: any Reader) throws -> Bool {
+    try reader.exists(
+      "SELECT 1 FROM octet_timers WHERE kind = $1 AND key IN ($2, $3)", goneTimer, subject.text,
+      "\(subject.text)/\(second)")
+  }
+
+  func handleGone() {
+    timers.handle(goneTimer) { [self] writer, timer in
+      let words = timer.key.split(separator: "/")
+      guard let subject = words.first.flatMap({ SubjectID(parsing: String($0)) }) else { return }
+      let parts = [removeComments, removeReviews, removeReactions, removeFollows, removeLinks]
+      if try parts.contains(where: { try $0(subject, writer) }) {
+        return try timers.set(goneTimer, key: timer.key, due: now, in: writer)
+      }
+      guard words.count > 1 else {
+        // What was written meanwhile, by what could be seen before.
+        return try timers.set(
+          goneTimer, key: "\(subject.text)/\(Self.second)", due: now + Self.secondLook, in: writer)
+      }
+      try writer.execute(
+        "DELETE FROM social_counters WHERE subject_id = $1 AND subject_kind = $2", subject.id, subject.kind)
+    }
+  }
+
+  // Each removes some rows, and returns whether there were any.
+
+  private func removeComments(on subject: SubjectID, _ writer: any Writer) throws -> Bool {
+    let rows = try writer.rows(
+      """
+      SELECT \(CommentRow.columns) FROM social_comments WHERE subject_id = $1 AND subject_kind = $2
+      ORDER BY parent_id DESC, id LIMIT $3\(writer.dialect.forUpdate)
+      """, subject.id, subject.kind, limits.openedAtOnce, make: CommentRow.init)
+    for row in rows {
+      try writer.execute("DELETE FROM social_mentions WHERE comment_id = $1", row.id)
+      try writer.execute("DELETE FROM social_comments WHERE subject_id = $1 AND id = $2", subject.id, row.id)
+      if row.state == .visible {
+        try count(.comments, of: subject, by: -1, in: writer)
+        if row.isReply { try count(.replies, of: SubjectID(IDKind.comment, row.parent), by: -1, in: writer) }
+      }
+      try kit.subjects.gone(row.asSubject, in: writer)
+    }
+    return !rows.isEmpty
+  }
+
+  private func removeReviews(of subject: SubjectID, _ writer: any Writer) throws -> Bool {
+    let rows = try writer.rows(
+      """
+      SELECT \(ReviewRow.columns) FROM social_reviews WHERE subject_id = $1 AND subject_kind = $2
+      ORDER BY id LIMIT $3\(writer.dialect.forUpdate)
+      """, subject.id, subject.kind, limits.openedAtOnce, make: ReviewRow.init)
+    for row in rows {
+      try forget(row, in: writer)
+      if row.state == .visible {
+        try count(.reviews, of: subject, by: -1, in: writer)
+        try count(.scores, of: subject, by: -Int64(row.opinion.score), in: writer)
+      }
+      try kit.subjects.gone(row.asSubject, in: writer)
+    }
+    return !rows.isEmpty
+  }
+
+  private func removeReactions(to subject: SubjectID, _ writer: any Writer) throws -> Bool {
+    let rows = try writer.rows(
+      """
+      SELECT \(ReactionRow.columns) FROM social_reactions WHERE subject_id = $1 AND subject_kind = $2
+      ORDER BY kind, user_id LIMIT $3\(writer.dialect.forUpdate)
+      """, subject.id, subject.kind, limits.erasedAtOnce, make: ReactionRow.init)
+    for row in rows {
+      try writer.execute(
+        "DELETE FROM social_reactions WHERE user_id = $1 AND subject_id = $2 AND kind = $3", row.user, subject.id,
+        row.kind.rawValue)
+      try count(row.counter, of: subject, by: -1, in: writer)
+    }
+    return !rows.isEmpty
+  }
+
+  private func removeFollows(of subject: SubjectID, _ writer: any Writer) throws -> Bool {
+    let rows = try writer.rows(
+      """
+      SELECT \(FollowRow.columns) FROM social_follows WHERE target_id = $1 AND target_kind = $2
+      ORDER BY follower_id LIMIT $3\(writer.dialect.forUpdate)
+      """, subject.id, subject.kind, limits.erasedAtOnce, make: FollowRow.init)
+    for row in rows {
+      try writer.execute(
+        "DELETE FROM social_follows WHERE follower_id = $1 AND target_id = $2", row.follower, subject.id)
+      guard row.state == .following else { continue }
+      try count(.followers, of: subject, by: -1, in: writer)
+      try count(.following, of: SubjectID(IDKind.user, row.follower), by: -1, in: writer)
+    }
+    return !rows.isEmpty
+  }
+
+  /// One link, or some of those who came by it.
+  private func removeLinks(to subject: SubjectID, _ writer: any Writer) throws -> Bool {
+    let link = try writer.firstForUpdate(
+      "SELECT \(LinkRow.columns) FROM social_links WHERE subject_id = $1 AND subject_kind = $2 ORDER BY id LIMIT 1",
+      subject.id, subject.kind, make: LinkRow.init)
+    guard let link else { return false }
+    let uses = try writer.execute(
+      """
+      DELETE FROM social_link_uses WHERE link_id = $1 AND user_id IN (
+        SELECT user_id FROM social_link_uses WHERE link_id = $1 ORDER BY user_id LIMIT $2)
+      """, link.id, limits.erasedAtOnce)
+    if uses > 0 {
+      try count(.uses, of: link.asSubject, by: -Int64(uses), in: writer)
+      return true
+    }
+    if link.revokedAt == nil { try count(.shares, of: subject, by: -1, in: writer) }
+    try writer.execute("DELETE FROM social_links WHERE maker_id = $1 AND id = $2", link.maker, link.id)
+    try removeAll(about: link.asSubject, in: writer)
+    return true
+  }
+}

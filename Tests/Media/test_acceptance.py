@@ -1,0 +1,115 @@
+"""What files must do, tried with a real client: acceptance of the platform 10 and 11, and of video 3 and 4."""
+
+import concurrent.futures
+import struct
+import subprocess
+import zlib
+
+import grpc
+import pytest
+from support.media import SERVICE, Stream, Uploader, blobs, crc32c, media
+from support.people import Stranger, outcome, request_id
+
+PEOPLE = 12
+
+
+def generated(folder, name, *arguments):
+    path = folder / name
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", *arguments, path], check=True)
+    return path.read_bytes()
+
+
+def png_head(width, height):
+    """A PNG that says how large it is, and has next to nothing else."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
+def delete(person, blob_id):
+    return person.call(f"{SERVICE}/DeleteBlob", media.DeleteBlobRequest(request_id=request_id(), blob_id=blob_id))
+
+
+def renditions(person, blob_id):
+    return person.call(f"{SERVICE}/ListRenditions", media.ListRenditionsRequest(blob_id=blob_id)).renditions
+
+
+def test_acceptance_10_one_photo_of_twelve_is_one_blob_with_one_set_of_renditions(server, tmp_path):
+    photo = generated(tmp_path, "photo.jpg", "-i", "testsrc2=size=800x600", "-frames:v", "1")
+    channel = server.channel()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        people = list(pool.map(lambda number: Uploader(channel, f"photographer_{number}"), range(PEOPLE)))
+        ids = set(pool.map(lambda person: person.send(photo, blobs.BLOB_KIND_IMAGE), people))
+    (blob_id,) = ids
+    assert people[0].watch(blob_id).state == blobs.BLOB_STATE_READY
+    made = [[(one.profile, one.length) for one in renditions(person, blob_id)] for person in people]
+    assert [profile for profile, _ in made[0]] == ["w1280", "w160", "w640"] and made == made[:1] * PEOPLE
+    small = people[0].read(blob_id, "w160")
+    for person in people[:-1]:
+        delete(person, blob_id)
+        assert outcome(lambda person=person: person.read(blob_id, "w160"))[0] == grpc.StatusCode.NOT_FOUND
+    assert people[-1].read(blob_id, "w160") == small and people[-1].read(blob_id) == photo
+    delete(people[-1], blob_id)
+    for who in (*people, Stranger(channel)):
+        get = media.GetBlobRequest(blob_id=blob_id)
+        code, reason, _ = outcome(lambda who=who, get=get: who.call(f"{SERVICE}/GetBlob", get))
+        assert (code, reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+
+
+def test_acceptance_11_a_huge_png_is_refused_by_its_head(server):
+    uploader = Uploader(server.channel(), "huge")
+    blob = uploader.watch(uploader.send(png_head(100_000, 100_000), blobs.BLOB_KIND_IMAGE))
+    assert (blob.state, blob.failure) == (blobs.BLOB_STATE_FAILED, "TOO_MANY_PIXELS")
+    assert blob.width_px == 0 and not renditions(uploader, blob.id)
+
+
+def test_video_acceptance_3_a_flipped_byte_leaves_the_offset(server):
+    content = bytes(range(256)) * 100
+    uploader = Uploader(server.channel(), "flipped")
+    upload = uploader.create(content)
+    stream = Stream(uploader, upload.id)
+    stream.send(content[:10_000])
+    stream.wait(10_000)
+    damaged = bytearray(content[10_000:20_000])
+    damaged[5_000] ^= 1
+    # The checksum is that of what was meant to be sent.
+    checksum = crc32c(content[10_000:20_000])
+    stream.frame(chunk=media.UploadChunk(
+        epoch=stream.opened.epoch, offset=10_000, data=bytes(damaged), crc32c=checksum))  # fmt: skip
+    code, reason, _ = outcome(stream.wait)
+    assert (code, reason) == (grpc.StatusCode.DATA_LOSS, "CHUNK_CHECKSUM")
+    assert uploader.upload(upload.id).offset == 10_000
+    assert uploader.read(uploader.go_on(upload.id, content).blob_id) == content
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("long", "TOO_LONG"), ("text", "UNSUPPORTED_FORMAT")], ids=["61 seconds", "text"]
+)
+def test_video_acceptance_4_what_is_no_short_film_fails_with_the_reason(server, tmp_path, name, reason):
+    if name == "long":
+        film = generated(tmp_path, "film.mp4", "-i", "testsrc2=size=64x64:rate=5:duration=61", "-c:v", "libx264",
+                         "-preset", "ultrafast")  # fmt: skip
+    else:
+        film = b"This is no film, whatever it is called.\n" * 10
+    uploader = Uploader(server.channel(), f"no_{name}_film")
+    blob = uploader.watch(uploader.send(film, blobs.BLOB_KIND_VIDEO))
+    assert (blob.state, blob.failure) == (blobs.BLOB_STATE_FAILED, reason)
+
+
+def test_a_stranger_gets_the_files_of_nothing_that_is_not_public(server):
+    channel = server.channel()
+    blob_id = Uploader(channel, "private_owner").send(b"mine alone")
+    stranger = Stranger(channel)
+    calls = {
+        "GetBlob": media.GetBlobRequest(blob_id=blob_id),
+        "SignUrl": media.SignUrlRequest(blob_id=blob_id),
+        "ListRenditions": media.ListRenditionsRequest(blob_id=blob_id),
+    }
+    for method, request in calls.items():
+        code, reason, _ = outcome(lambda method=method, request=request: stranger.call(f"{SERVICE}/{method}", request))
+        assert (code, reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND"), method
+    read = media.ReadBlobRequest(blob_id=blob_id)
+    assert outcome(lambda: list(stranger.stream(f"{SERVICE}/ReadBlob", read)))[1] == "NOT_FOUND"

@@ -1,0 +1,92 @@
+import Base
+import DomainKit
+import RPC
+import Refusals
+import SocialAPI
+import Storage
+import Testing
+
+@testable import Social
+
+/// What was said about a thing goes with it.
+@Suite struct GoneTests {
+  private static let tables = [
+    "social_comments": "subject_id", "social_reviews": "subject_id", "social_reactions": "subject_id",
+    "social_follows": "target_id", "social_links": "subject_id", "social_counters": "subject_id",
+  ]
+
+  @Test func `invariant 3: of a thing that is gone nothing is left, in pieces, and counters hold at each step`()
+    async throws
+  {
+    var limits = SocialLimits()
+    (limits.openedAtOnce, limits.erasedAtOnce) = (2, 2)
+    let world = try await World.open(limits: limits)
+    let ada = try await world.user("ada")
+    var guests: [Somebody] = []
+    for number in 1...3 { guests.append(try await world.user("guest\(number)")) }
+    let (thing, other) = (try await world.thing(of: ada), try await world.thing(of: ada))
+    let link = try await ada.share(thing)
+    for (number, guest) in guests.enumerated() {
+      try await guest.follow(thing)
+      try await guest.react(.like, to: thing)
+      try await guest.react(.save, to: thing)
+      try await guest.react(.like, to: other)
+      let comment = try await guest.comment("a heron, \(number)", on: thing)
+      try await ada.comment("yes, @\(guest.handle)", on: thing, replyTo: comment.id)
+      try await ada.react(.like, to: comment.id)
+      try await guest.share(thing)
+      _ = try await guest.resolve(link.token)
+      let stay = try await world.stay(of: guest, at: thing)
+      let review = try await guest.review(thing, over: stay, 8, "quiet")
+      try await ada.review("guest" + guest.text.dropFirst(4), over: stay, 5, "tidy")
+      try await ada.answer(review, "thank you")
+    }
+    try await world.index()
+    let watch = guests[0].watchComments(on: thing)
+    _ = try await watch.responses.next()
+
+    try await world.remove(thing)
+    #expect(try await world.broken().isEmpty)
+    await expectRefusal(.notFound, "NOT_FOUND") { while try await watch.responses.next() != nil {} }
+    var steps = 0
+    while try await world.timers.runDue() > 0 {
+      steps += 1
+      #expect(try await world.broken().isEmpty)
+    }
+    #expect(steps > 9)
+    try await world.advance(by: .seconds(60))
+    try await world.settle()
+    #expect(try await world.broken().isEmpty)
+
+    let id = try world.kit.subjects.parse(thing, field: "").id
+    for (table, column) in Self.tables {
+      let left = try await world.database.read { reader in
+        try reader.rows("SELECT 1 FROM \(table) WHERE \(column) = $1", id) { _ in table }
+      }
+      #expect(left.isEmpty)
+    }
+    let rest: [String] = try await world.database.read { reader in
+      // Of what was said about it, and of who came, nothing either.
+      try reader.rows("SELECT subject_kind || ' ' || counter FROM social_counters WHERE value <> 0") { $0[0] }
+    }
+    #expect(Set(rest) == ["thing likes", "guest reviews", "guest scores"])
+    for table in ["social_mentions", "social_link_uses", "octet_timers WHERE kind LIKE 'social.%'"] {
+      let count: Int64? = try await world.database.read { reader in
+        try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] }
+      }
+      #expect(count == 0, "\(table)")
+    }
+    #expect(try await world.counters(other) == ["likes": 3])
+    await world.close()
+  }
+
+  @Test func `what was said about a thing whose domain has forgotten to say that it is gone is found`() async throws {
+    let world = try await World.open()
+    let ada = try await world.user("ada")
+    let (thing, other) = (try await world.thing(of: ada), try await world.thing(of: ada))
+    for each in [thing, other] { try await ada.react(.like, to: each) }
+    try await world.remove(other, isTold: false)
+    #expect(try await world.broken().map(\.violations) == [[other]])
+    await world.close()
+  }
+}
