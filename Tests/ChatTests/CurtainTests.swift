@@ -34,7 +34,7 @@ private let eve = Identifier(rawValue: 3)
     #expect(try await second.message().0.text == "one")
     lounge.quarrels.block(eve, bob)
     try await first.say("two")
-    try await second.say("three")
+    try await second.post("three")
     // Numbers stay dense; of who and what nothing is told.
     let unseen = try await second.message().0
     #expect(unseen.hidden && unseen.number == 2 && unseen.text.isEmpty)
@@ -126,7 +126,7 @@ private let eve = Identifier(rawValue: 3)
     }
     #expect(said == "a rose")
     try await lounge.write { try subjects.gone(subject, in: $0) }
-    await #expect(throws: KitError.wrongState("CLOSED")) {
+    await #expect(throws: KitError.wrongState("ROOM_STATE_CLOSED")) {
       try await lounge.write { _ = try rooms.post(RoomMessage(.system), in: id, $0) }
     }
     #expect(try await lounge.violations() == [])

@@ -95,6 +95,9 @@ CREATE TABLE chat_messages (
   deleted_at bigint,
   removed_at bigint,
   event bigint NOT NULL DEFAULT 0,
+  kind bigint NOT NULL DEFAULT 1,
+  about text COLLATE "C" NOT NULL DEFAULT ''::text,
+  blobs text COLLATE "C" NOT NULL DEFAULT ''::text,
   PRIMARY KEY (room_id, number)
 );
 
@@ -799,6 +802,8 @@ CREATE INDEX media_uploads_user ON public.media_uploads USING btree (user_id, id
 
 CREATE INDEX media_uses_share ON public.media_uses USING btree (blob_id, id);
 
+CREATE INDEX media_uses_subject ON public.media_uses USING btree (subject, blob_id, slot);
+
 CREATE INDEX notify_addresses_day ON public.notify_addresses USING btree (mail_day) WHERE (stopped_at IS NULL);
 
 CREATE INDEX notify_broadcasts_ended ON public.notify_broadcasts USING btree (ended_at);
@@ -859,11 +864,15 @@ CREATE INDEX social_links_id ON public.social_links USING btree (id);
 
 CREATE UNIQUE INDEX social_links_live ON public.social_links USING btree (maker_id, subject_id) WHERE (revoked_at IS NULL);
 
+CREATE INDEX social_links_subject ON public.social_links USING btree (subject_id, id);
+
 CREATE INDEX social_mentions_user ON public.social_mentions USING btree (user_id);
 
 CREATE INDEX social_reactions_made ON public.social_reactions USING btree (user_id, kind, id);
 
 CREATE INDEX social_reactions_sort ON public.social_reactions USING btree (user_id, kind, subject_kind, id);
+
+CREATE INDEX social_reactions_subject ON public.social_reactions USING btree (subject_id, kind, user_id);
 
 CREATE INDEX social_reports_id ON public.social_reports USING btree (id);
 

@@ -105,7 +105,7 @@ CREATE TABLE chat_messages (
   author_id INTEGER NOT NULL,
   author_name TEXT NOT NULL,
   text TEXT NOT NULL,
-  posted_at INTEGER NOT NULL, deleted_at INTEGER, removed_at INTEGER, event INTEGER NOT NULL DEFAULT 0,
+  posted_at INTEGER NOT NULL, deleted_at INTEGER, removed_at INTEGER, event INTEGER NOT NULL DEFAULT 0, kind INTEGER NOT NULL DEFAULT 1, about TEXT NOT NULL DEFAULT '', blobs TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (room_id, number)
 ) WITHOUT ROWID, STRICT;
 
@@ -414,6 +414,8 @@ CREATE TABLE media_uses (
 ) WITHOUT ROWID, STRICT;
 
 CREATE INDEX media_uses_share ON media_uses (blob_id, id);
+
+CREATE INDEX media_uses_subject ON media_uses (subject, blob_id, slot);
 
 CREATE TABLE notify_addresses (
   lookup BLOB PRIMARY KEY,
@@ -727,6 +729,8 @@ CREATE INDEX social_links_id ON social_links (id);
 
 CREATE UNIQUE INDEX social_links_live ON social_links (maker_id, subject_id) WHERE revoked_at IS NULL;
 
+CREATE INDEX social_links_subject ON social_links (subject_id, id);
+
 CREATE TABLE social_mentions (
   comment_id INTEGER NOT NULL,
   position INTEGER NOT NULL,
@@ -758,6 +762,8 @@ CREATE TABLE social_reactions (
 CREATE INDEX social_reactions_made ON social_reactions (user_id, kind, id);
 
 CREATE INDEX social_reactions_sort ON social_reactions (user_id, kind, subject_kind, id);
+
+CREATE INDEX social_reactions_subject ON social_reactions (subject_id, kind, user_id);
 
 CREATE TABLE social_reports (
   target_id INTEGER NOT NULL,

@@ -1,4 +1,5 @@
 import Base
+import Chat
 import DomainKit
 import Foundation
 import IdentityAPI
@@ -8,7 +9,6 @@ import Storage
 import Testing
 
 @testable import Audit
-@testable import Chat
 @testable import Identity
 @testable import Notify
 
@@ -114,7 +114,7 @@ import Testing
     address.address?.locality = "Leipzig"
     _ = try await ada.profiles.putAddress(address)
 
-    let rooms = try #require(chat.rooms as? ChatRooms)
+    let rooms = chat.rooms
     let notices = notify.notices
     let other: Identifier? = try await house.database.read { reader in
       try reader.first("SELECT id FROM identity_users WHERE handle = 'bob_'") { $0[0] }
@@ -122,10 +122,8 @@ import Testing
     let bob = try #require(other)
     try await house.database.write { writer in
       let room = try rooms.open(RoomPlan(.thread, about: "topic_1", members: [user, bob]), in: writer)
-      let harmless = ToxicityScore(value: 0, categories: [], version: "none")
       for (author, text) in [(user, "meet me at the mill"), (bob, "never")] {
-        let gate = RoomGate(kit: house.kit, access: .member, caller: Caller(user: author, session: author))
-        _ = try rooms.post(text, harmless, to: room, by: gate, in: writer)
+        _ = try rooms.post(RoomMessage(.system, by: author, text: text), in: room, writer)
       }
       let notice = DomainKit.Notice(Self.told, key: "1", about: nil, ["what": .text("a crystal organ")])
       try notices.notify(user, notice, in: writer)

@@ -21,9 +21,9 @@ struct Things: SubjectKind {
           guest_id INTEGER NOT NULL,
           ended_at INTEGER
         );
-        -- What the things' domain was told, in order.
+        -- What the things' domain was told, in order; what is told at once has one number.
         CREATE TABLE deeds (
-          number INTEGER PRIMARY KEY,
+          number INTEGER NOT NULL,
           thing_id INTEGER NOT NULL,
           text TEXT NOT NULL
         );
