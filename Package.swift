@@ -220,7 +220,7 @@ let testTargets: [Target] = [
     "Storage",
     [
       "Base", "ChildProcess", "CSQLite", "PostgreSQLServer", "StorageSQLite", "StoragePostgreSQL", "Streaming",
-      "Cryptography",
+      "Cryptography", "TransactionShapes",
       "storage-bench",
     ]),
   tests("Streaming", ["Base", "Cryptography", "PostgreSQLServer", "Storage"]),
