@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check scale docs clean fuzz storm storm-nodes bench-growth
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check bench-postgres scale docs clean fuzz storm storm-nodes bench-growth
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -84,9 +84,15 @@ bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benc
 
 bench-growth: build ## durable transactions with none, a million and ten million rows there; search in a million documents
 	$(PYTHON) Tests/Benchmarks/storage_table.py --growth
+	$(PYTHON) Tests/Benchmarks/postgres_table.py --growth
 	$(PYTHON) Tests/Benchmarks/platform_figures.py search
 	@rm -f .build/benchmarks/search-million.db*
 	.build/release/storage-bench search --documents 1000000 --path .build/benchmarks/search-million.db
+
+bench-postgres: build ## durable transactions on PostgreSQL, directly and through a pooler; rows that all write
+	$(PYTHON) Tests/Benchmarks/postgres_table.py
+	$(PYTHON) Tests/Benchmarks/postgres_table.py --pooler
+	$(PYTHON) Tests/Benchmarks/hot_rows.py
 
 bench-check: generate ## count instructions and allocations of a call, and compare with the counts that are checked in
 	@scripts/setup --benchmarks

@@ -57,6 +57,15 @@ public protocol Writer: Reader {
   @discardableResult
   func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int
 
+  /// Runs a statement whose count nobody wants. An engine whose server is far goes on without its answer, and sends
+  /// several at once.
+  ///
+  /// If it fails, or changes no row where `refusal` says that it must, the body may be run again from its start, each
+  /// statement waited for this time, and gets the error here. So give a refusal that is an exception: where losing is
+  /// usual, ask for the count.
+  /// - Throws: `refusal` if no row was changed.
+  func send(_ sql: String, _ arguments: [SQLValue], orElse refusal: (any Error)?) throws
+
   /// Runs one statement that changes the schema, written in the common dialect that `Migration` describes.
   func define(_ statement: String) throws
 
@@ -65,6 +74,14 @@ public protocol Writer: Reader {
   ///
   /// It runs on the engine's thread and holds up the commits behind it: hand over work, do not do it there.
   func afterCommit(_ action: @escaping @Sendable () -> Void)
+}
+
+extension Writer {
+  /// Waits: an engine in the same process has nothing to gain by going on.
+  public func send(_ sql: String, _ arguments: [SQLValue], orElse refusal: (any Error)?) throws {
+    let changed = try execute(sql, arguments)
+    if changed == 0, let refusal { throw refusal }
+  }
 }
 
 /// One row of a result, valid inside the closure that receives it. Columns are numbered from 0.

@@ -40,9 +40,9 @@ public struct DeadLetterRetention: Sweep {
       guard let last = old.last?.id else { return }
       switch found {
       // One with a lower number may have come meanwhile, by a transaction that took long.
-      case .timers: try writer.execute("DELETE FROM octet_dead_timers WHERE id <= $1 AND died_at <= $2", last, latest)
+      case .timers: try writer.send("DELETE FROM octet_dead_timers WHERE id <= $1 AND died_at <= $2", last, latest)
       case .outbox(let channel):
-        try writer.execute(
+        try writer.send(
           "DELETE FROM octet_dead_outbox WHERE channel = $1 AND id <= $2 AND died_at <= $3", channel, last, latest)
       }
     }

@@ -64,7 +64,7 @@ public final class Job: Sendable {
   public func report(_ progress: [UInt8]) async throws {
     let (timer, end) = (timer, clock.now() + lease)
     try await write { writer in
-      _ = try writer.execute(
+      try writer.send(
         "UPDATE octet_timers SET progress = $3, due = $4 WHERE kind = $1 AND key = $2", timer.kind, timer.key,
         progress, end)
     }
@@ -75,7 +75,7 @@ public final class Job: Sendable {
   public func extend() async throws {
     let (timer, end) = (timer, clock.now() + lease)
     try await write { writer in
-      _ = try writer.execute(
+      try writer.send(
         "UPDATE octet_timers SET due = $3 WHERE kind = $1 AND key = $2", timer.kind, timer.key, end)
     }
   }
@@ -88,7 +88,7 @@ public final class Job: Sendable {
   ) async throws -> Result {
     let timer = timer
     let result = try await write { writer in
-      try writer.execute("DELETE FROM octet_timers WHERE kind = $1 AND key = $2", timer.kind, timer.key)
+      try writer.send("DELETE FROM octet_timers WHERE kind = $1 AND key = $2", timer.kind, timer.key)
       return try body(writer)
     }
     state.withLock { $0.isFinished = true }

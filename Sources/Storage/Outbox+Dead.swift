@@ -41,8 +41,8 @@ extension Outbox {
   static func bury(
     _ entry: OutboxEntry, _ channel: String, _ error: String, _ now: Instant, _ writer: any Writer
   ) throws {
-    try writer.execute("DELETE FROM octet_outbox WHERE channel = $1 AND id = $2", channel, entry.id)
-    try writer.execute(
+    try writer.send("DELETE FROM octet_outbox WHERE channel = $1 AND id = $2", channel, entry.id)
+    try writer.send(
       """
       INSERT INTO octet_dead_outbox (channel, id, payload, created_at, attempts, error, died_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -47,7 +47,7 @@ public final class Outbox: Sendable {
 
   /// Appends a message in the caller's transaction.
   public func append(_ channel: String, _ payload: [UInt8], in writer: any Writer) throws {
-    try writer.execute(
+    try writer.send(
       "INSERT INTO octet_outbox (channel, payload, created_at) VALUES ($1, $2, $3)", channel, payload, clock.now())
     writer.afterCommit { [loop] in loop.wake() }
   }
@@ -93,7 +93,7 @@ public final class Outbox: Sendable {
   public func stop() async { await loop.stop() }
 
   private func drain(_ channel: Channel) async throws -> Int {
-    if try await head(channel) == nil { return 0 }
+    if try await !isDue(channel) { return 0 }
     guard var lease = try await leases.acquire("outbox/" + channel.name, for: Self.leaseDuration) else { return 0 }
     do {
       let count = try await drain(channel, under: &lease)
@@ -109,8 +109,8 @@ public final class Outbox: Sendable {
   private func drain(_ channel: Channel, under lease: inout Lease) async throws -> Int {
     var total = 0
     // Judged again under the lease: who held it before may have delivered or failed meanwhile.
-    while !loop.isStopping, let attempt = try await head(channel) {
-      let entries = try await waiting(channel, firstAttempt: attempt, fence: lease.fence)
+    while !loop.isStopping, try await isDue(channel) {
+      let entries = try await waiting(channel, fence: lease.fence)
       var delivered: [Int64] = []
       var failure: (entry: OutboxEntry, error: any Error)?
       for entry in entries where failure == nil && !loop.isStopping {
@@ -144,32 +144,35 @@ public final class Outbox: Sendable {
     }
   }
 
-  /// Whether the channel has an entry whose time has come, and which attempt it is for the first one.
-  private func head(_ channel: Channel) async throws -> Int? {
+  /// Whether the channel has an entry, and the time of its first one has come.
+  private func isDue(_ channel: Channel) async throws -> Bool {
     let now = clock.now()
     return try await database.read { reader in
-      let first: Int64? = try reader.first(
-        "SELECT id FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT 1", channel.name
+      let retryAt: Instant? = try reader.first(
+        "SELECT retry_at FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT 1", channel.name
       ) { $0[0] }
-      guard let first else { return nil }
-      let failed: (entry: Int64, attempts: Int, retryAt: Instant)? = try reader.first(
-        "SELECT entry, attempts, retry_at FROM octet_outbox_failures WHERE channel = $1", channel.name
-      ) { ($0[0], $0[1], $0[2]) }
-      guard let failed, failed.entry == first else { return 1 }
-      return failed.retryAt <= now ? failed.attempts + 1 : nil
+      return retryAt.map { $0 <= now } ?? false
     }
   }
 
-  private func waiting(_ channel: Channel, firstAttempt: Int, fence: Int64) async throws -> [OutboxEntry] {
-    try await database.read { reader in
-      var attempt = firstAttempt
-      return try reader.rows(
-        "SELECT id, payload, created_at FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT $2",
-        channel.name, Self.batch
+  /// The next entries of a channel, up to one whose time has not come. That may be behind others: a transaction that
+  /// took long has committed an entry with a lower number than one that has failed already.
+  private func waiting(_ channel: Channel, fence: Int64) async throws -> [OutboxEntry] {
+    let now = clock.now()
+    return try await database.read { reader in
+      var entries: [OutboxEntry] = []
+      try reader.forEachRow(
+        """
+        SELECT id, payload, created_at, attempts, retry_at FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT $2
+        """, [.text(channel.name), .integer(Int64(Self.batch))]
       ) { row in
-        defer { attempt = 1 }
-        return OutboxEntry(id: row[0], payload: row[1], createdAt: row[2], attempt: attempt, fence: fence)
+        let (attempts, retryAt): (Int, Instant) = (row[3], row[4])
+        guard retryAt <= now else { return false }
+        entries.append(
+          OutboxEntry(id: row[0], payload: row[1], createdAt: row[2], attempt: attempts + 1, fence: fence))
+        return true
       }
+      return entries
     }
   }
 
@@ -185,15 +188,14 @@ public final class Outbox: Sendable {
     let failed = failure.map { (entry: $0.entry, words: String(describing: $0.error)) }
     try await leases.write(under: lease) { writer in
       for id in delivered {
-        try writer.execute("DELETE FROM octet_outbox WHERE channel = $1 AND id = $2", channel.name, id)
+        try writer.send("DELETE FROM octet_outbox WHERE channel = $1 AND id = $2", channel.name, id)
       }
-      try writer.execute("DELETE FROM octet_outbox_failures WHERE channel = $1", channel.name)
       guard let failed, let retryAt else { return }
       if failed.entry.attempt >= channel.policy.attempts && !isBlameless {
         return try Self.bury(failed.entry, channel.name, failed.words, now, writer)
       }
-      try writer.execute(
-        "INSERT INTO octet_outbox_failures (channel, entry, attempts, retry_at) VALUES ($1, $2, $3, $4)",
+      try writer.send(
+        "UPDATE octet_outbox SET attempts = $3, retry_at = $4 WHERE channel = $1 AND id = $2",
         channel.name, failed.entry.id, isBlameless ? failed.entry.attempt - 1 : failed.entry.attempt, retryAt)
     }
   }

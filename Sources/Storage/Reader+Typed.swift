@@ -63,6 +63,14 @@ extension Writer {
     try execute(sql, sqlValues(arguments))
   }
 
+  /// Runs a statement whose count nobody wants: on PostgreSQL it travels with those that follow, instead of waiting for
+  /// an answer of its own.
+  /// - Parameter refusal: what the transaction fails with if the statement changes no row. For exceptions: see `send` of
+  ///   the protocol.
+  public func send(_ sql: String, _ arguments: any SQLBindable..., orElse refusal: (any Error)? = nil) throws {
+    try send(sql, sqlValues(arguments), orElse: refusal)
+  }
+
   /// Like `first`, but takes the row for this transaction: what it shows stays true until the commit.
   /// - Parameter sql: a SELECT without a locking clause.
   public func firstForUpdate<Value>(

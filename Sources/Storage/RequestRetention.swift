@@ -69,7 +69,7 @@ public struct RequestRetention: Sweep {
         return false
       }
       if let end {
-        try writer.execute(
+        try writer.send(
           "DELETE FROM \(seen.oldest.rawValue) WHERE (request_id, caller, method) <= ($1, $2, $3)",
           end.id, end.caller, end.method)
         return true
@@ -96,7 +96,7 @@ public struct RequestRetention: Sweep {
   }
 
   private static func set(_ newest: Int, isTurning: Bool, _ since: Instant, _ writer: any Writer) throws {
-    try writer.execute(
+    try writer.send(
       "UPDATE octet_request_generation SET newest = $1, is_turning = $2, since = $3 WHERE id = 1",
       newest, isTurning, since)
   }

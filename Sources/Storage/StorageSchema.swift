@@ -129,5 +129,16 @@ public enum StorageSchema {
         CREATE INDEX octet_timers_kind_due ON octet_timers (kind, due);
         DROP INDEX octet_timers_due;
         """),
+    Migration(
+      "storage", 3, "each entry of the outbox has its own attempts",
+      sql: """
+        -- octet_outbox_failures is left to the version before; a later step drops it.
+        ALTER TABLE octet_outbox ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE octet_outbox ADD COLUMN retry_at INTEGER NOT NULL DEFAULT 0;
+        UPDATE octet_outbox SET
+          attempts = (SELECT f.attempts FROM octet_outbox_failures f WHERE f.channel = octet_outbox.channel),
+          retry_at = (SELECT f.retry_at FROM octet_outbox_failures f WHERE f.channel = octet_outbox.channel)
+        WHERE id IN (SELECT f.entry FROM octet_outbox_failures f WHERE f.channel = octet_outbox.channel);
+        """),
   ]
 }

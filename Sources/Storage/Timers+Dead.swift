@@ -52,7 +52,7 @@ extension Timers {
     let buried = try writer.execute(
       "DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence <= $3", timer.kind, timer.key, timer.fence)
     guard buried == 1 else { return }
-    try writer.execute(
+    try writer.send(
       """
       INSERT INTO octet_dead_timers (kind, key, scheduled_for, attempts, payload, error, died_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -113,7 +113,7 @@ extension Timers {
         try bury(timer, attempts: timer.attempt - 1, error: "no attempt came to an end", writer)
         return false
       }
-      try writer.execute(
+      try writer.send(
         """
         UPDATE octet_timers SET due = $3, fence = $4, attempts = $5, is_leased = 1 WHERE kind = $1 AND key = $2
         """, timer.kind, timer.key, now + registration.lease, timer.fence, timer.attempt)
@@ -149,7 +149,7 @@ extension Timers {
         if self.clock.now() < timer.scheduledFor {
           // The clock has stepped back since the lease. A handler that judges by it would find nothing to do yet, and
           // the timer would be gone.
-          try writer.execute(
+          try writer.send(
             """
             UPDATE octet_timers SET due = scheduled_for, attempts = attempts - 1, is_leased = 0
             WHERE kind = $1 AND key = $2 AND fence = $3
@@ -199,7 +199,7 @@ extension Timers {
   private func giveBack(_ timer: DueTimer) async {
     let now = clock.now()
     _ = try? await database.write { writer in
-      try writer.execute(
+      try writer.send(
         """
         UPDATE octet_timers SET due = $4, attempts = attempts - 1, is_leased = 0
         WHERE kind = $1 AND key = $2 AND fence = $3
@@ -218,7 +218,7 @@ extension Timers {
       if counts && timer.attempt >= policy.attempts {
         try self.bury(timer, attempts: timer.attempt, error: words, writer)
       } else {
-        try writer.execute(
+        try writer.send(
           """
           UPDATE octet_timers SET due = $4, attempts = $5, is_leased = 0, error = $6
           WHERE kind = $1 AND key = $2 AND fence = $3

@@ -91,7 +91,7 @@ public final class Timers: Sendable {
     _ kind: String, key: String, due: Instant, payload: [UInt8] = [], in writer: any Writer
   ) throws {
     // The fence follows the clock, so that it rises even when a timer is removed and set again.
-    try writer.execute(
+    try writer.send(
       """
       INSERT INTO octet_timers (kind, key, due, scheduled_for, fence, attempts, payload)
       VALUES ($1, $2, $3, $3, $4, 0, $5)

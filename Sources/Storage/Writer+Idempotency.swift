@@ -108,14 +108,14 @@ extension Writer {
   }
 
   /// Stores the reply of a new request.
-  /// - Throws: `RetryTransaction` if the same request is being served elsewhere and was faster; the engine then runs
-  ///   the body again, which finds the other's reply.
+  /// - Throws: `RetryTransaction` if the same request is being served elsewhere and was faster; the engine runs the body
+  ///   again then, which finds the other's reply.
   public func store(_ reply: [UInt8], in slot: RequestSlot, now: Instant) throws {
     let key = slot.key
     for table in slot.tables {
-      let stored = try execute(
-        RequestStatements.insert(into: table), key.requestID, key.caller, key.methodHash, slot.hash, reply, now)
-      if stored == 0 { throw RetryTransaction() }
+      try send(
+        RequestStatements.insert(into: table), key.requestID, key.caller, key.methodHash, slot.hash, reply, now,
+        orElse: RetryTransaction())
     }
   }
 }

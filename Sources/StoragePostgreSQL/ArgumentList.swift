@@ -21,6 +21,8 @@ struct ArgumentList {
 
   var count: Int { types.count }
 
+  var byteCount: Int { bytes.count }
+
   init(_ arguments: [SQLValue]) {
     types.reserveCapacity(arguments.count)
     ranges.reserveCapacity(arguments.count)

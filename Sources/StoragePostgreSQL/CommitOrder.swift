@@ -6,29 +6,58 @@ internal import Base
 /// that are taken before the COMMIT is sent rise along every such chain, and telling in their order is enough: whoever
 /// keeps a copy of a row in memory gets its changes in their order. Nobody waits for a turn; the thread that ends the
 /// oldest commit tells of those behind it that are done too.
+///
+/// An answer that stays out would hold back all that comes after it. So a commit that another has overtaken, which was
+/// sent later and is durable, is not waited for much longer: its outcome counts as unknown, and its place is left out.
 final class CommitOrder: Sendable {
   private struct State {
     var next: UInt64 = 0
     /// The oldest commit that was not told of.
     var oldest: UInt64 = 0
     var ended: [UInt64: @Sendable () -> Void] = [:]
+    /// Those that were sent and have not ended, with when they were first overtaken.
+    var open: [UInt64: ContinuousClock.Instant?] = [:]
     var isTelling = false
   }
 
   private let state = Locked(State())
 
-  /// A commit is about to be sent. Must be followed by `end`, whatever becomes of it.
+  /// A commit is about to be sent. Must be followed by `end` or `fail`.
   func begin() -> UInt64 {
     state.withLock { state in
       defer { state.next += 1 }
+      state.open[state.next] = .some(nil)
       return state.next
     }
   }
 
-  /// The commit has ended.
+  /// Whether to wait no longer for the answer to a commit.
+  func isOvertaken(_ number: UInt64, at now: ContinuousClock.Instant) -> Bool {
+    state.withLock { state in
+      guard let overtaken = state.open[number].flatMap({ $0 }) else { return false }
+      return now - overtaken >= PostgreSQLLimits.overtakenCommit
+    }
+  }
+
+  /// The commit is durable.
   /// - Parameter tell: is called once, on this thread or another's, when all earlier commits have been told of.
-  func end(_ number: UInt64, _ tell: @escaping @Sendable () -> Void) {
+  func end(_ number: UInt64, at now: ContinuousClock.Instant, _ tell: @escaping @Sendable () -> Void) {
+    state.withLock { state in
+      for (earlier, overtaken) in state.open where earlier < number && overtaken == nil {
+        state.open[earlier] = .some(now)
+      }
+    }
+    close(number, tell)
+  }
+
+  /// Nothing has come of the commit, or nobody knows what.
+  func fail(_ number: UInt64) {
+    close(number) {}
+  }
+
+  private func close(_ number: UInt64, _ tell: @escaping @Sendable () -> Void) {
     let isMine = state.withLock { state in
+      state.open[number] = nil
       state.ended[number] = tell
       defer { state.isTelling = true }
       return !state.isTelling

@@ -21,6 +21,8 @@ struct PostgreSQLFailure: Error {
   var error: StorageError
   /// Five characters (PostgreSQL's documentation, appendix A); empty when the server has not said anything.
   private(set) var sqlState = ""
+  /// What the command that failed was sent for.
+  var role = PostgreSQLPipeline.Role.awaited
 
   /// - Parameter sqlState: five characters (PostgreSQL's documentation, appendix A); empty when libpq itself failed.
   init(sqlState: String, message: String, operation: String, sql: String?) {
@@ -67,11 +69,26 @@ struct PostgreSQLFailure: Error {
     return failure
   }()
 
+  /// A statement that had to change a row has changed none.
+  static func unmetCondition(_ sql: String?) -> PostgreSQLFailure {
+    var failure = PostgreSQLFailure(
+      final: StorageError(.conflict, operation: "step", message: "a statement has changed no row", sql: sql))
+    failure.role = .queued
+    return failure
+  }
+
+  /// Whether it is the failure of a statement that nobody waited for: the transaction's body has gone on after it. Run
+  /// again with waiting, it fails where it stands.
+  var isLate: Bool { role == .queued }
+
   /// Whether something was to be written where nothing may be.
   var isReadOnlyTransaction: Bool { sqlState == "25006" }
 
-  /// Whether a COMMIT that met this may have happened. Not if the server had given the transaction up before it came.
-  var leavesCommitUnknown: Bool { kind == .connection && sqlState != "25P03" }
+  /// Whether a COMMIT that met this may have happened. Not if the server had given the transaction up before it came, or
+  /// has skipped it for the failure of a statement.
+  var leavesCommitUnknown: Bool {
+    kind == .connection && sqlState != "25P03" && (sqlState.isEmpty || role == .awaited)
+  }
 
   private static func oneLine(_ text: String) -> String {
     text.split(whereSeparator: \.isNewline).joined(separator: " ")

@@ -42,6 +42,22 @@ enum PostgreSQLLimits {
   /// The longest wait between two attempts to connect.
   static let longestReconnectDelay = Duration.seconds(2)
 
+  /// Statements that nobody waits for until the engine does: as many as two full batches of small transactions have. What
+  /// a body writes in a long loop must neither fill the memory here nor hide its failure for long.
+  static let queuedStatements = 512
+
+  /// The octets of their arguments: some times what a socket takes at once.
+  static let queuedBytes = 1 << 20
+
+  /// After so many of them the server is made to begin, and to answer: it works while more are made, and a slow one is
+  /// not taken for a silent connection for those before it.
+  static let statementsPerFlush = 16
+
+  /// How long the answer to a COMMIT may be missing once another that was sent after it is durable. The server writes
+  /// commits to its log, and sends them to its standbys, in one order, so by then nothing but the way back is missing;
+  /// and what follows later commits waits for this one.
+  static let overtakenCommit = Duration.seconds(2)
+
   /// Statements that stay prepared on a connection; the program has far fewer texts than this.
   static let preparedStatements = 1024
 }

@@ -24,8 +24,9 @@ public struct PostgreSQLOptions: Sendable {
   public var patience = Duration.seconds(10)
 
   /// Whether a pooler stands between, such as PgBouncer, that gives each transaction another session: nothing is then
-  /// kept in a session, no prepared statement either. A pooler that refuses start-up parameters is recognised, and is
-  /// treated so without being asked.
+  /// kept in a session, no prepared statement either. Better left out: a pooler that refuses start-up parameters is
+  /// recognised, as is one that loses prepared statements, while those that look after them (PgBouncer since 1.21) keep
+  /// them.
   public var isPooled = false
 
   /// What the server's lists of sessions show.

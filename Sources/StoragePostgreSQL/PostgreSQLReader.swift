@@ -56,7 +56,7 @@ final class PostgreSQLReader: @unchecked Sendable {
       session.disconnect()
       return ContinuousClock.now - began < session.options.patience
     case .foreignSession:
-      session.treatAsPooled()
+      session.forgetStatements()
       return attempt < PostgreSQLLimits.attempts
     // A snapshot of a standby may have to give way.
     case .lostRace: return attempt < PostgreSQLLimits.attempts

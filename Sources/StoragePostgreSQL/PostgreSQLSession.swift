@@ -23,6 +23,7 @@ final class PostgreSQLSession {
   private let time: SessionTime
   private var connection: PostgreSQLConnection?
   private var isPooled: Bool
+  private var keepsStatements: Bool
 
   /// Since when the server cannot be reached; nil while it can.
   private var outageBegan: ContinuousClock.Instant?
@@ -38,6 +39,7 @@ final class PostgreSQLSession {
     self.random = random
     self.time = time
     isPooled = options.isPooled
+    keepsStatements = !options.isPooled
   }
 
   /// The connection; one is made if there is none. Blocks: while the server cannot be reached, it tries again for as long
@@ -54,7 +56,8 @@ final class PostgreSQLSession {
         time.sleep(now.duration(to: next))
       }
       do throws(PostgreSQLFailure) {
-        let made = try PostgreSQLConnection(url, options, isPooled: isPooled)
+        let made = try PostgreSQLConnection(
+          url, options, isPooled: isPooled, keepsStatements: keepsStatements)
         (outageBegan, nextAttempt, lastFailure, failedAttempts) = (nil, nil, nil, 0)
         connection = made
         return made
@@ -66,6 +69,7 @@ final class PostgreSQLSession {
 
   /// Decides what a failed attempt to connect means.
   private func note(_ failure: PostgreSQLFailure) throws(StorageError) {
+    // Whether the pooler looks after prepared statements shows when one is missing.
     if !isPooled, failure.error.message.contains("unsupported startup parameter") {
       isPooled = true
       return
@@ -88,8 +92,9 @@ final class PostgreSQLSession {
   }
 
   /// The sessions behind the connection change: nothing is to be kept in one.
-  func treatAsPooled() {
+  func forgetStatements() {
     isPooled = true
+    keepsStatements = false
     connection = nil
   }
 

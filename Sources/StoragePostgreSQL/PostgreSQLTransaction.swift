@@ -3,6 +3,8 @@ internal import Storage
 /// What a body sees of its connection while it runs. Used for reads as well, where only `Reader` is shown.
 final class PostgreSQLTransaction: EngineTransaction {
   private let connection: PostgreSQLConnection
+  /// Whether every statement's outcome is waited for, so that a failure shows where it happens.
+  private let waits: Bool
   private var isOver = false
 
   /// The statement that failed, and with it the transaction.
@@ -14,8 +16,9 @@ final class PostgreSQLTransaction: EngineTransaction {
   /// Whether there is anything to be taken back.
   private(set) var hasWritten = false
 
-  init(_ connection: PostgreSQLConnection) {
+  init(_ connection: PostgreSQLConnection, waits: Bool = false) {
     self.connection = connection
+    self.waits = waits
   }
 
   let dialect = SQLDialect.postgreSQL
@@ -26,6 +29,15 @@ final class PostgreSQLTransaction: EngineTransaction {
 
   func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int {
     try run(sql, arguments) { _ in true } ?? 0
+  }
+
+  func send(_ sql: String, _ arguments: [SQLValue], orElse refusal: (any Error)?) throws {
+    guard waits else {
+      hasWritten = true
+      return try guarded { try connection.queue(sql, arguments, mustChange: refusal != nil) }
+    }
+    let changed = try execute(sql, arguments)
+    if changed == 0, let refusal { throw refusal }
   }
 
   func define(_ statement: String) throws {

@@ -7,6 +7,9 @@ internal import Storage
 /// bodies succeed. If one of them fails after it has written, all is taken back and each gets a transaction of its own.
 /// Nobody is told of success before the commit.
 ///
+/// A statement that was sent without waiting may fail when its body has gone on. All is taken back then as well, and the
+/// body whose statement it was runs with waiting, so that it meets its failure where that belongs.
+///
 /// If a lock does not come soon, all is taken back as well, and done again in turn: see `WriterTurns`.
 final class PostgreSQLWriter: @unchecked Sendable {
   // Unchecked because the session belongs to the writer's thread.
@@ -124,23 +127,38 @@ final class PostgreSQLWriter: @unchecked Sendable {
     return .told
   }
 
-  /// Commits, and then has all told that it is done.
+  /// Commits, and then has all told that it is done. If that fails, nothing stays open.
   /// - Parameter hasActions: whether the order among the commits matters.
   private func commit(
     _ connection: PostgreSQLConnection, hasActions: Bool, _ tell: @escaping @Sendable () -> Void
   ) throws(PostgreSQLFailure) {
-    guard hasActions else {
-      try connection.commit()
-      return tell()
-    }
-    let number = order.begin()
     do {
-      try connection.commit()
+      if hasActions {
+        try commitInOrder(connection, tell)
+      } else {
+        try connection.commit()
+        tell()
+      }
     } catch {
-      order.end(number) {}
+      connection.rollBack()
       throw error
     }
-    order.end(number, tell)
+  }
+
+  private func commitInOrder(
+    _ connection: PostgreSQLConnection, _ tell: @escaping @Sendable () -> Void
+  ) throws(PostgreSQLFailure) {
+    // A statement that still has to wait for another transaction's row would come after that one, whose number may be
+    // the higher one.
+    try connection.settle()
+    let number = order.begin()
+    do {
+      try connection.commit { [order] in order.isOvertaken(number, at: .now) }
+    } catch {
+      order.fail(number)
+      throw error
+    }
+    order.end(number, at: .now, tell)
   }
 
   /// Runs one body in a transaction of its own, again as long as it loses races or connections.
@@ -150,24 +168,28 @@ final class PostgreSQLWriter: @unchecked Sendable {
   private func commitAlone(_ job: Job, _ lockTimeout: Duration?) -> Bool {
     let began = ContinuousClock.now
     var attempt = 0
+    var waits = false
     while true {
       attempt += 1
       do {
-        try commit(job, lockTimeout)
+        try commit(job, lockTimeout, waits: waits)
         return true
       } catch let failure as PostgreSQLFailure {
+        // What came too late comes in its place when each statement is waited for.
+        waits = waits || failure.isLate
         let mayRunAgain =
           switch failure.kind {
           case .lostRace, .foreignSession: attempt < PostgreSQLLimits.attempts
-          case .connection: ContinuousClock.now - began < options.patience
-          case .final, .lock: false
+          case .connection: failure.isLate || ContinuousClock.now - began < options.patience
+          case .final: failure.isLate
+          case .lock: false
           }
         if failure.kind == .lock, lockTimeout != nil { return false }
         guard mayRunAgain else {
           job.finish(failure.error)
           return true
         }
-        session.waitBeforeRetry(attempt)
+        if failure.kind != .final { session.waitBeforeRetry(attempt) }
       } catch {
         job.finish(error)
         return true
@@ -176,7 +198,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
   }
 
   /// - Throws: `PostgreSQLFailure` if nothing has come of it and another run may help; other errors are the job's own.
-  private func commit(_ job: Job, _ lockTimeout: Duration?) throws {
+  private func commit(_ job: Job, _ lockTimeout: Duration?, waits: Bool) throws {
     let connection = try session.connected()
     let settings = session.settings + (lockTimeout.map { [setting($0)] } ?? [])
     if options.runsBodiesTwice {
@@ -186,13 +208,15 @@ final class PostgreSQLWriter: @unchecked Sendable {
       connection.rollBack()
     }
     connection.begin(isReadOnly: false, settings: settings)
-    let transaction = PostgreSQLTransaction(connection)
+    let transaction = PostgreSQLTransaction(connection, waits: waits)
     do {
       try job.run(transaction)
     } catch {
       connection.rollBack()
       if let failure = transaction.failure {
         note(failure)
+        // The body may have a word of its own for it.
+        if failure.kind == .final, !failure.isLate { throw error }
         throw failure
       }
       if error is RetryTransaction { throw PostgreSQLFailure.askedToRunAgain }
@@ -214,7 +238,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
   private func note(_ failure: PostgreSQLFailure) {
     switch failure.kind {
     case .connection: session.disconnect()
-    case .foreignSession: session.treatAsPooled()
+    case .foreignSession: session.forgetStatements()
     case .lostRace, .lock, .final: break
     }
   }

@@ -60,7 +60,7 @@ public final class TopicHub: Sendable {
   ) throws -> UInt64 {
     let position = try TopicStore.takeSequence(topic, writer)
     let event = TopicEvent(position, payload: try payload(position.sequence, tokens.make(topic, position)))
-    try writer.execute(
+    try writer.send(
       "INSERT INTO octet_topic_events (topic, sequence, payload, published_at) VALUES ($1, $2, $3, $4)",
       topic.name, event.sequence, event.payload, clock.now())
     writer.afterCommit { [self] in
@@ -74,7 +74,7 @@ public final class TopicHub: Sendable {
   /// given, and is removed then. Publishing to it before that opens it again; a topic of its name after that is a new
   /// one, and tokens of the old one are `resumeTokenTooOld`.
   public func end(_ topic: Topic, in writer: any Writer) throws {
-    try writer.execute(
+    try writer.send(
       "UPDATE octet_topics SET ended_at = $2 WHERE topic = $1 AND ended_at IS NULL", topic.name, clock.now())
   }
 

@@ -111,7 +111,7 @@ public final class TopicSweep: Sweep {
     guard try await database.read({ try self.due(topic, $0) }) != nil else { return false }
     return try await database.write { [self] writer in
       guard let due = try due(topic, writer) else { return false }
-      try writer.execute(
+      try writer.send(
         "DELETE FROM octet_topic_events WHERE topic = $1 AND sequence <= $2", topic.name, due.end)
       return due.isFull
     }
@@ -156,7 +156,7 @@ public final class TopicSweep: Sweep {
       }
       // What is left was born in this incarnation.
       if now - incarnation.since >= Self.shortestIncarnation {
-        try writer.execute("UPDATE octet_topic_incarnation SET number = number + 1, since = $1 WHERE id = 1", now)
+        try writer.send("UPDATE octet_topic_incarnation SET number = number + 1, since = $1 WHERE id = 1", now)
       }
       return false
     }
@@ -177,9 +177,9 @@ public final class TopicSweep: Sweep {
       """, name, Self.batch
     ) { $0[0] }
     if let last {
-      try writer.execute("DELETE FROM octet_topic_events WHERE topic = $1 AND sequence <= $2", name, last)
+      try writer.send("DELETE FROM octet_topic_events WHERE topic = $1 AND sequence <= $2", name, last)
     } else {
-      try writer.execute("DELETE FROM octet_topics WHERE topic = $1", name)
+      try writer.send("DELETE FROM octet_topics WHERE topic = $1", name)
     }
     return true
   }

@@ -24,4 +24,7 @@ enum Series {
     (WITH RECURSIVE series (value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM series WHERE value < $1)
       SELECT value FROM series) AS numbers
     """
+
+  /// Spreads `value` over the numbers below `bound`, the same way on every engine.
+  static func spread(below bound: String) -> String { "CAST(value AS BIGINT) * 2654435761 % \(bound)" }
 }

@@ -22,6 +22,9 @@ public struct TransferShape: TransactionShape {
     self.requests = requests
   }
 
+  /// The balance is larger than any run needs.
+  private struct Overdrawn: Error {}
+
   private static let accounts = 100_000
   private static let balance = 1_000_000_000
   private static let hash = [UInt8](repeating: 5, count: 16)
@@ -57,12 +60,12 @@ public struct TransferShape: TransactionShape {
     try writer.execute(
       """
       INSERT INTO bench_transfers (id, debtor, creditor, amount, created_at)
-      SELECT $2 + value, abs(random()) % $3, abs(random()) % $3, 5, 1767225600000000000 + value FROM \(Series.sql)
+      SELECT $2 + value, \(Series.spread(below: "$3")), value % $3, 5, 1767225600000000000 + value FROM \(Series.sql)
       """, last, first, Self.accounts)
     try writer.execute(
       """
       INSERT INTO bench_entries (id, account, amount, previous)
-      SELECT 2 * $2 + value, abs(random()) % $3, 5, 1 FROM \(Series.sql)
+      SELECT 2 * $2 + value, \(Series.spread(below: "$3")), 5, 1 FROM \(Series.sql)
       """, last * 2 + 1, first, Self.accounts)
     let random = SystemRandomSource()
     for row in rows {
@@ -75,7 +78,7 @@ public struct TransferShape: TransactionShape {
 
   /// As the storage layer does it, but without a lookup.
   private func insert(_ id: [UInt8], _ now: Instant, _ writer: any Writer) throws {
-    try writer.execute(
+    try writer.send(
       """
       INSERT INTO octet_requests (request_id, caller, method, hash, reply, created_at)
       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
@@ -97,7 +100,7 @@ public struct TransferShape: TransactionShape {
       _ = try writer.once(key, hash: Self.hash, now: now) {
         try Self.enter(2 * id, debtor, -5, writer)
         try Self.enter(2 * id + 1, creditor, 5, writer)
-        try writer.execute(
+        try writer.send(
           "INSERT INTO bench_transfers (id, debtor, creditor, amount, created_at) VALUES ($1, $2, $3, $4, $5)",
           id, debtor, creditor, 5, now)
         return Self.reply
@@ -107,15 +110,14 @@ public struct TransferShape: TransactionShape {
 
   /// One side of a transfer: an entry that is chained to the account's last one, and the balance.
   private static func enter(_ entry: Int64, _ account: Int64, _ amount: Int64, _ writer: any Writer) throws {
-    try writer.execute(
+    try writer.send(
       """
       INSERT INTO bench_entries (id, account, amount, previous)
       SELECT $1, id, $3, last_entry FROM bench_accounts WHERE id = $2
       """, entry, account, amount)
-    let changed = try writer.execute(
+    try writer.send(
       "UPDATE bench_accounts SET balance = balance + $2, last_entry = $3 WHERE id = $1 AND balance + $2 >= 0",
-      account, amount, entry)
-    precondition(changed == 1, "the balance is larger than any run needs")
+      account, amount, entry, orElse: Overdrawn())
   }
 
   private static func bytes(_ value: UInt64) -> [UInt8] {

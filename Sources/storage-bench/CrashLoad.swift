@@ -112,7 +112,7 @@ struct CrashLoad {
         "UPDATE crash_accounts SET balance = balance - $2 WHERE id = $1 AND balance >= $2", debtor, amount)
       // An account without the money: a reply as good as any, and stored like one.
       if taken == 0 { return 0 }
-      try writer.execute("UPDATE crash_accounts SET balance = balance + $2 WHERE id = $1", creditor, amount)
+      try writer.send("UPDATE crash_accounts SET balance = balance + $2 WHERE id = $1", creditor, amount)
       let id: Int64? = try writer.first(
         """
         INSERT INTO crash_transfers (caller, number, debtor, creditor, amount) VALUES ($1, $2, $3, $4, $5) RETURNING id

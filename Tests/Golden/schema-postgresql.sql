@@ -50,6 +50,8 @@ CREATE TABLE octet_outbox (
   channel text COLLATE "C" NOT NULL,
   payload bytea NOT NULL,
   created_at bigint NOT NULL,
+  attempts bigint NOT NULL DEFAULT 0,
+  retry_at bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (id)
 );
 

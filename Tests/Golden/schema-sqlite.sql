@@ -42,7 +42,7 @@ CREATE TABLE octet_outbox (
   channel TEXT NOT NULL,
   payload BLOB NOT NULL,
   created_at INTEGER NOT NULL
-) STRICT;
+, attempts INTEGER NOT NULL DEFAULT 0, retry_at INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX octet_outbox_channel ON octet_outbox (channel, id);
 

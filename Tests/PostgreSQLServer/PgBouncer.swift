@@ -2,8 +2,14 @@ import Base
 import ChildProcess
 import Glibc
 
-/// A PgBouncer in transaction mode before a server of the tests: each transaction may run in another session.
+/// A PgBouncer before a server of the tests. In transaction mode each transaction may run in another session.
 public final class PgBouncer: Sendable {
+  /// What a client has for itself until it leaves.
+  public enum Mode: String, Sendable {
+    case transaction
+    case session
+  }
+
   private static let port = 6432
   private let process: ChildProcess
   private let directory: String
@@ -11,8 +17,10 @@ public final class PgBouncer: Sendable {
   /// - Parameters:
   ///   - ignoring: start-up parameters that it lets clients send, without heeding them.
   ///   - sessions: how many it has at the server, for however many clients.
-  public init(before server: PostgreSQLServer, ignoring: [String] = [], sessions: Int = 2) async throws {
-    directory = server.directory + "/pgbouncer-\(ignoring.count)"
+  public init(
+    before server: PostgreSQLServer, mode: Mode = .transaction, ignoring: [String] = [], sessions: Int = 2
+  ) async throws {
+    directory = server.directory + "/pgbouncer-\(mode)-\(ignoring.count)"
     let settings = """
       [databases]
       * = host=\(server.directory) port=\(server.port) user=octet
@@ -21,7 +29,7 @@ public final class PgBouncer: Sendable {
       unix_socket_dir = \(directory)
       listen_port = \(Self.port)
       auth_type = any
-      pool_mode = transaction
+      pool_mode = \(mode)
       default_pool_size = \(sessions)
       max_client_conn = 200
       ignore_startup_parameters = \(ignoring.joined(separator: ","))

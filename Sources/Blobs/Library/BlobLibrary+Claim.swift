@@ -10,7 +10,7 @@ extension BlobLibrary {
   public func claimStore(isShared: Bool) async throws {
     let fresh = random.bytes(16)
     let known = try await database.write { writer in
-      try writer.execute(
+      try writer.send(
         "INSERT INTO octet_blob_store (id, mark, is_marked) VALUES (1, $1, 0) ON CONFLICT (id) DO NOTHING", fresh)
       let hasContents =
         try writer.exists("SELECT 1 FROM octet_blobs LIMIT 1")
@@ -37,7 +37,7 @@ extension BlobLibrary {
     }
     guard !known.isMarked else { return }
     try await database.write { writer in
-      _ = try writer.execute("UPDATE octet_blob_store SET is_marked = 1 WHERE id = 1")
+      try writer.send("UPDATE octet_blob_store SET is_marked = 1 WHERE id = 1")
     }
   }
 

@@ -91,8 +91,8 @@ extension BlobLibrary {
         """, now, BlobLimits.batch
       ) { row in (row[0], row[1]) }
       for (id, blob) in expired {
-        try writer.execute("DELETE FROM octet_blob_uploads WHERE id = $1", id)
-        try writer.execute("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", id, blob)
+        try writer.send("DELETE FROM octet_blob_uploads WHERE id = $1", id)
+        try writer.send("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", id, blob)
       }
       return expired.count
     }
@@ -116,10 +116,10 @@ extension BlobLibrary {
       var discarded = 0
       for (id, upload) in unreferenced {
         if try BlobReferences.hasOwner(id, in: writer) {
-          try writer.execute("UPDATE octet_blobs SET unreferenced_since = NULL WHERE id = $1", id)
+          try writer.send("UPDATE octet_blobs SET unreferenced_since = NULL WHERE id = $1", id)
         } else {
-          try writer.execute("DELETE FROM octet_blobs WHERE id = $1", id)
-          try writer.execute("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", upload, id)
+          try writer.send("DELETE FROM octet_blobs WHERE id = $1", id)
+          try writer.send("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", upload, id)
           discarded += 1
         }
       }
@@ -152,7 +152,7 @@ extension BlobLibrary {
       }
       result.deleted += deleted.count
       try await database.write { [deleted] writer in
-        for upload in deleted { try writer.execute("DELETE FROM octet_blob_trash WHERE upload = $1", upload) }
+        for upload in deleted { try writer.send("DELETE FROM octet_blob_trash WHERE upload = $1", upload) }
       }
       guard trash.count == BlobLimits.batch, await rest() else { return }
     }

@@ -46,7 +46,7 @@ public final class BlobLibrary: Sendable {
   /// Begins an upload with the caller's transaction, for `resume` after its commit.
   public func begin(in writer: any Writer) throws -> UploadID {
     let id = UploadID(at: clock.now(), random: random)
-    try writer.execute(
+    try writer.send(
       "INSERT INTO octet_blob_uploads (id, expires_at) VALUES ($1, $2)", id, clock.now() + policy.uploadLifetime)
     return id
   }
@@ -80,8 +80,8 @@ public final class BlobLibrary: Sendable {
   public func cancel(_ id: UploadID, in writer: any Writer) throws {
     let blob: BlobID?? = try writer.firstForUpdate("SELECT content FROM octet_blob_uploads WHERE id = $1", id) { $0[0] }
     guard let blob else { return }
-    try writer.execute("DELETE FROM octet_blob_uploads WHERE id = $1", id)
-    try writer.execute("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", id, blob)
+    try writer.send("DELETE FROM octet_blob_uploads WHERE id = $1", id)
+    try writer.send("INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", id, blob)
   }
 
   /// Stores a small content in one go.

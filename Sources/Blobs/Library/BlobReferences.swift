@@ -62,7 +62,7 @@ public struct BlobReferences: Sendable {
       let isThere = try writer.firstForUpdate(
         "SELECT 1 FROM octet_blobs WHERE id = $1", finished.blob, make: { _ in true })
       guard isThere != nil else { throw RetryTransaction() }
-      try writer.execute(
+      try writer.send(
         "INSERT INTO octet_blob_trash (upload, content) VALUES ($1, $2)", finished.upload, finished.blob)
     }
     try insert(finished.blob, owner, writer)
@@ -88,7 +88,7 @@ public struct BlobReferences: Sendable {
       "DELETE FROM octet_blob_references WHERE content = $1 AND kind = $2 AND key = $3", blob, owner.kind, owner.key)
     guard removed > 0 else { return false }
     if try !Self.hasOwner(blob, in: writer) {
-      try writer.execute("UPDATE octet_blobs SET unreferenced_since = $2 WHERE id = $1", blob, clock.now())
+      try writer.send("UPDATE octet_blobs SET unreferenced_since = $2 WHERE id = $1", blob, clock.now())
     }
     return true
   }
@@ -115,12 +115,12 @@ public struct BlobReferences: Sendable {
   }
 
   private func insert(_ blob: BlobID, _ owner: BlobOwner, _ writer: any Writer) throws {
-    try writer.execute(
+    try writer.send(
       "INSERT INTO octet_blob_references (content, kind, key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
       blob, owner.kind, owner.key)
     // Seldom changes a row, so that a blob that many refer to is not a hot one. The mark is a hint to the collector,
     // which looks at the references itself.
-    try writer.execute(
+    try writer.send(
       "UPDATE octet_blobs SET unreferenced_since = NULL WHERE id = $1 AND unreferenced_since IS NOT NULL", blob)
   }
 }

@@ -109,7 +109,7 @@ public final class NodeRegistry: Sendable {
     let (claim, node, now) = (claim, node, clock.now())
     // If it fails, the claim runs out.
     try? await database.write { writer in
-      _ = try writer.execute(
+      try writer.send(
         "UPDATE octet_nodes SET expires_at = $3 WHERE node = $1 AND claim = $2", node, claim, now)
     }
   }
@@ -118,7 +118,7 @@ public final class NodeRegistry: Sendable {
   /// - Returns: false if the others have something else.
   public static func agree(on name: String, _ content: [UInt8], _ database: any Database) async throws -> Bool {
     try await database.write { writer in
-      try writer.execute(
+      try writer.send(
         "INSERT INTO octet_installation (name, content) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, content)
       return try writer.first("SELECT content FROM octet_installation WHERE name = $1", name) { $0[0] } == content
     }

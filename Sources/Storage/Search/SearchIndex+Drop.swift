@@ -8,7 +8,7 @@ extension SearchIndex {
     let retire = "UPDATE octet_search_segments SET state = 2, changed_at = 0 WHERE collection = $1 AND state <> 2"
     let count = Self.rowsAtOnce
     let hasRows = try await database.write { [self] writer -> Bool in
-      try writer.execute(retire, collection)
+      try writer.send(retire, collection)
       for table in ["documents", "fresh"] {
         let dropped = try writer.execute(
           """
@@ -31,14 +31,14 @@ extension SearchIndex {
     ) { $0[0] }
     for word in words {
       for prefix in prefixes(of: word) {
-        try writer.execute("DELETE FROM octet_search_prefixes WHERE prefix = $1 AND word = $2", prefix, word)
+        try writer.send("DELETE FROM octet_search_prefixes WHERE prefix = $1 AND word = $2", prefix, word)
       }
       for remainder in SearchText.remainders(word, edits: 2) {
-        try writer.execute(
+        try writer.send(
           "DELETE FROM octet_search_typos WHERE remainder = $1 AND word = $2", remainderKey(remainder), word)
       }
       for table in ["new_words", "words"] {
-        try writer.execute("DELETE FROM octet_search_\(table) WHERE collection = $1 AND word = $2", collection, word)
+        try writer.send("DELETE FROM octet_search_\(table) WHERE collection = $1 AND word = $2", collection, word)
       }
     }
     return !words.isEmpty

@@ -65,8 +65,8 @@ extension SearchIndex: Sweep {
           target)
         // Another node was faster; it has claimed the others too.
         if won == 0 {
-          try writer.execute("UPDATE octet_search_segments SET target = 0 WHERE target = $1", target)
-          try writer.execute("DELETE FROM octet_search_segments WHERE segment = $1", target)
+          try writer.send("UPDATE octet_search_segments SET target = 0 WHERE target = $1", target)
+          try writer.send("DELETE FROM octet_search_segments WHERE segment = $1", target)
           return nil
         }
       }
@@ -144,7 +144,7 @@ extension SearchIndex: Sweep {
         """, merge.target, state, merge.ids.count, merge.ids.first ?? 0, merge.ids.last ?? 0, now)
       if isOurs == 0 { return }
       // Waits for those that are marking documents in them; whoever comes later finds them replaced.
-      try writer.execute(
+      try writer.send(
         "UPDATE octet_search_segments SET state = 2, changed_at = $2 WHERE target = $1 AND state = 1", merge.target,
         now)
       var dead: [Int64: [Int: [UInt8]]] = [:]
@@ -177,7 +177,7 @@ extension SearchIndex: Sweep {
           "UPDATE octet_search_segments SET state = 2 WHERE segment = $1 AND state = 0 AND changed_at < $2",
           target, now - Self.patience)
         if isStale == 0 { continue }
-        try writer.execute("UPDATE octet_search_segments SET target = 0 WHERE target = $1 AND state = 1", target)
+        try writer.send("UPDATE octet_search_segments SET target = 0 WHERE target = $1 AND state = 1", target)
       }
     }
   }
@@ -200,11 +200,11 @@ extension SearchIndex: Sweep {
           retired, Self.rowsAtOnce
         ) { $0[0] }
         guard let bound else { continue }
-        try writer.execute("DELETE FROM octet_search_\(table) WHERE segment = $1 AND term <= $2", retired, bound)
+        try writer.send("DELETE FROM octet_search_\(table) WHERE segment = $1 AND term <= $2", retired, bound)
         return
       }
       for table in ["terms", "blocks", "dead", "segments"] {
-        try writer.execute("DELETE FROM octet_search_\(table) WHERE segment = $1", retired)
+        try writer.send("DELETE FROM octet_search_\(table) WHERE segment = $1", retired)
       }
     }
     return true

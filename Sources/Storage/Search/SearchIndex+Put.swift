@@ -50,7 +50,7 @@ extension SearchIndex {
   /// Takes a document out. Does nothing if it is not there.
   public func remove(_ id: Int64, in writer: any Writer) throws {
     guard try entriesForUpdate([id], writer)[id] != nil else { return }
-    try writer.execute(
+    try writer.send(
       "DELETE FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, id)
     try removeFresh([id], writer)
     try kill(id, writer)
@@ -60,13 +60,13 @@ extension SearchIndex {
     _ changes: [(id: Int64, entry: SearchEntry)], replacing old: [Int64: [UInt8]], _ writer: any Writer
   ) throws {
     let new = changes.filter { old[$0.id] == nil }
-    let added = try writer.insert(
+    let added = try writer.insertNew(
       "octet_search_documents (collection, document, entry)",
       new.map { [.integer(collection), .integer($0.id), .blob($0.entry.bytes)] })
     // Somebody else has just added one; the next run sees it.
     if added < new.count { throw RetryTransaction() }
     for (id, entry) in changes where old[id] != nil {
-      try writer.execute(
+      try writer.send(
         "UPDATE octet_search_documents SET entry = $3 WHERE collection = $1 AND document = $2",
         collection, id, entry.bytes)
     }
@@ -89,8 +89,9 @@ extension SearchIndex {
 
   func removeFresh(_ ids: [Int64], _ writer: any Writer) throws {
     for (some, list) in Self.lists(ids) {
-      try writer.execute(
-        "DELETE FROM octet_search_fresh WHERE collection = $1 AND document IN \(list)", [.integer(collection)] + some)
+      try writer.send(
+        "DELETE FROM octet_search_fresh WHERE collection = $1 AND document IN \(list)", [.integer(collection)] + some,
+        orElse: nil)
     }
   }
 

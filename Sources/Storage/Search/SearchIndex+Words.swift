@@ -195,7 +195,7 @@ extension SearchIndex {
       ) { ($0[0], $0[1]) }
       try spread(words, writer)
       for (word, _) in words {
-        try writer.execute(
+        try writer.send(
           "DELETE FROM octet_search_new_words WHERE collection = $1 AND word = $2", collection, word)
       }
       return !words.isEmpty
@@ -222,13 +222,14 @@ extension SearchIndex {
       let words = words.sorted()
       // If another one has raised a word meanwhile, neither it nor its prefixes are as they were.
       for some in words.map(SQLValue.text).filledPieces(of: Self.weighedAtOnce) {
-        try writer.execute(
-          Self.raiseWordsSQL, [.integer(collection), .integer(Int64(before)), .integer(Int64(now))] + some)
+        try writer.send(
+          Self.raiseWordsSQL, [.integer(collection), .integer(Int64(before)), .integer(Int64(now))] + some,
+          orElse: nil)
       }
       let starts = words.flatMap { word in prefixes(of: word).map { [SQLValue.integer($0), .text(word)] } }
       for some in starts.filledPieces(of: Self.weighedAtOnce) {
-        try writer.execute(
-          Self.raisePrefixesSQL, [.integer(Int64(-before)), .integer(Int64(-now))] + some.flatMap { $0 })
+        try writer.send(
+          Self.raisePrefixesSQL, [.integer(Int64(-before)), .integer(Int64(-now))] + some.flatMap { $0 }, orElse: nil)
       }
       // Most words of a vocabulary are hardly ever used. Two errors in their beginnings would cost twenty rows each.
       if before == 0 { try spread(words.filter { $0.count >= 7 }, edits: 2, writer) }

@@ -123,12 +123,16 @@ extension Writer {
   /// - Parameters:
   ///   - target: the table and its columns.
   ///   - conflict: what becomes of a row whose key is there; by default it stays as it is.
-  /// - Returns: how many rows were written.
-  @discardableResult
-  func insert(_ target: String, _ rows: [[SQLValue]], onConflict conflict: String = "DO NOTHING") throws -> Int {
-    var written = 0
-    try forEachBatch(target, rows, conflict) { written += try execute($0, $1) }
-    return written
+  func insert(_ target: String, _ rows: [[SQLValue]], onConflict conflict: String = "DO NOTHING") throws {
+    try forEachBatch(target, rows, conflict) { try send($0, $1, orElse: nil) }
+  }
+
+  /// Inserts rows that are not there yet.
+  /// - Returns: how many were not.
+  func insertNew(_ target: String, _ rows: [[SQLValue]]) throws -> Int {
+    var added = 0
+    try forEachBatch(target, rows, "DO NOTHING") { added += try execute($0, $1) }
+    return added
   }
 
   /// Inserts rows that are not there yet.

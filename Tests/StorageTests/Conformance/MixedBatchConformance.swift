@@ -14,8 +14,11 @@ import Testing
     case failsAfterWriting
     case swallowsFailedStatement
     case asksToRunAgain
+    case sends
+    case sendsWhatFails
+    case sendsWhatChangesNothing
 
-    var isWritten: Bool { self == .succeeds || self == .asksToRunAgain }
+    var isWritten: Bool { self == .succeeds || self == .asksToRunAgain || self == .sends }
   }
 
   private static let size = 250
@@ -23,6 +26,9 @@ import Testing
   private static func body(_ kind: Kind, _ id: Int, _ runs: Locked<[Int: Int]>, _ writer: any Writer) throws {
     func insert() throws {
       try writer.execute("INSERT INTO accounts (id, name, balance) VALUES ($1, $2, 0)", id, "a\(id)")
+    }
+    func send() throws {
+      try writer.send("INSERT INTO accounts (id, name, balance) VALUES ($1, $2, 0)", id, "a\(id)")
     }
     switch kind {
     case .succeeds:
@@ -44,6 +50,15 @@ import Testing
         return runs[id, default: 0]
       }
       if run < 3 { throw RetryTransaction() }
+    case .sends:
+      try send()
+      try writer.send("UPDATE accounts SET balance = 1 WHERE id = $1", id, orElse: Refused())
+    case .sendsWhatFails:
+      try send()
+      try send()
+    case .sendsWhatChangesNothing:
+      try send()
+      try writer.send("UPDATE accounts SET balance = 1 WHERE id = $1", -1, orElse: Refused())
     }
   }
 
@@ -52,8 +67,9 @@ import Testing
       let random = SeededRandomSource(seed: UInt64(seed))
       // Seeds with few failures leave batches without any.
       let share = UInt64(seed % 4 * 30)
-      let kinds = (0..<Self.size).map { _ in
-        random.below(100) < share ? Kind(rawValue: random.below(6)) ?? .succeeds : .succeeds
+      let kinds = (0..<Self.size).map { _ -> Kind in
+        if random.below(100) >= share { return random.below(2) == 0 ? Kind.succeeds : .sends }
+        return Kind(rawValue: random.below(UInt64(Kind.allCases.count))) ?? .succeeds
       }
       let (runs, actions) = (Locked<[Int: Int]>([:]), Locked<[Int]>([]))
       let succeeded = await withTaskGroup(of: (Int, Bool).self) { group in

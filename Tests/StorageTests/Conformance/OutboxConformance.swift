@@ -143,6 +143,39 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `an entry that comes late before one that fails does not count for it`(
+    engine: Engine
+  ) async throws {
+    let clock = ManualClock()
+    try await engine.withDatabase(clock: clock) { database in
+      let outbox = Outbox(database: database, clock: clock, random: SeededRandomSource(seed: 1))
+      let (sent, attempts) = (Locked<[UInt8]>([]), Locked<[Int]>([]))
+      outbox.deliver("mail") { entry in
+        if entry.payload == [9] {
+          attempts.withLock { $0.append(entry.attempt) }
+          throw Unreachable()
+        }
+        sent.withLock { $0 += entry.payload }
+      }
+      // Its number is free again, for a transaction that took it before and commits after the next one has failed.
+      try await database.write { try outbox.append("mail", [1], in: $0) }
+      try await outbox.deliverWaiting()
+      try await database.write { try outbox.append("mail", [9], in: $0) }
+      await #expect(throws: Unreachable.self) { try await outbox.deliverWaiting() }
+      try await database.write { writer in
+        try writer.execute(
+          "INSERT INTO octet_outbox (id, channel, payload, created_at) VALUES (1, 'mail', $1, 0)", [2] as [UInt8])
+      }
+      #expect(try await outbox.deliverWaiting() == 1, "the other one's time has not come")
+      for _ in 0..<2 {
+        clock.advance(by: .seconds(300))
+        await #expect(throws: Unreachable.self) { try await outbox.deliverWaiting() }
+      }
+      #expect(sent.withLock { $0 } == [1, 2])
+      #expect(attempts.withLock { $0 } == [1, 2, 3])
+    }
+  }
+
   @Test(arguments: Engine.all) func `a receiver that is down costs no message`(engine: Engine) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in

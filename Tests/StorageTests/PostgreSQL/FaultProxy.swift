@@ -13,6 +13,8 @@ final class FaultProxy: Sendable {
   /// How many bytes a connection lives for, at most; nil: as many as its ends want.
   private let longestLife = Locked<Int?>(nil)
   private let spoiledCount = Locked(0)
+  /// What the connection to be silenced says last.
+  private let lastWords = Locked<[UInt8]?>(nil)
   private let isOver = Locked(false)
 
   /// What is done to a connection.
@@ -51,6 +53,12 @@ final class FaultProxy: Sendable {
 
   /// From now on connections, also those that are open, live for at most so many bytes more; nil: for ever.
   func spoil(after bytes: Int?) { longestLife.withLock { $0 = bytes } }
+
+  /// The first connection over which the client says this hears nothing any more from then on.
+  func silence(after words: String) { lastWords.withLock { $0 = Array(words.utf8) } }
+
+  /// Whether a connection has been silenced since it was asked for.
+  var hasSilenced: Bool { lastWords.withLock { $0 == nil } }
 
   /// How many connections were spoiled.
   var spoiled: Int { spoiledCount.withLock { $0 } }
@@ -99,6 +107,7 @@ final class FaultProxy: Sendable {
         if drops { continue }
         guard send(index == 0 ? server : client, chunk, taken, Int32(MSG_NOSIGNAL)) == taken else { return }
         passed += taken
+        if index == 0 { drops = drops || isLast(chunk[..<taken]) }
         if taken < left { continue }
         switch nextFault() {
         case .cut: return
@@ -112,6 +121,14 @@ final class FaultProxy: Sendable {
         case .drop: drops = true
         }
       }
+    }
+  }
+
+  private func isLast(_ chunk: ArraySlice<UInt8>) -> Bool {
+    lastWords.withLock { words in
+      guard let wanted = words, chunk.contains(wanted) else { return false }
+      words = nil
+      return true
     }
   }
 

@@ -52,9 +52,9 @@ struct Load {
       do {
         try await database.write { writer in
           _ = try writer.once(key, hash: [1], now: Self.clock.now()) {
-            try writer.execute("INSERT INTO load_notes (caller, number) VALUES ($1, $2)", caller, number)
+            try writer.send("INSERT INTO load_notes (caller, number) VALUES ($1, $2)", caller, number)
             // A hot row, and a topic that others write to as well.
-            try writer.execute(
+            try writer.send(
               """
               INSERT INTO load_counters (id, value) VALUES (1, 1)
               ON CONFLICT (id) DO UPDATE SET value = load_counters.value + 1

@@ -25,4 +25,24 @@ import Testing
     await database.close()
     await pooler.stop()
   }
+
+  /// It refuses start-up parameters as well, but looks after prepared statements as newer ones do.
+  @Test func `through a pooler that keeps prepared statements they are kept`() async throws {
+    let server = try await PostgreSQLServer.common()
+    try await server.run("CREATE DATABASE pooled")
+    let pooler = try await PgBouncer(before: server, mode: .session, sessions: 4)
+    var options = PostgreSQLOptions()
+    (options.writers, options.readers) = (1, 1)
+    let database = try await PostgreSQLDatabase.open(
+      url: pooler.url("pooled"), migrations: [], clock: SystemClock(), options: options)
+    for _ in 0..<2 {
+      // This statement is on the list itself.
+      let count: Int? = try await database.read { reader in
+        try reader.first("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%pg_prepared%'") { $0[0] }
+      }
+      #expect(count == 1)
+    }
+    await database.close()
+    await pooler.stop()
+  }
 }

@@ -136,7 +136,8 @@ import Testing
   @Test func `as many statements stay prepared as the limit says; then the session forgets all`() async throws {
     let url = try await PostgreSQLServer.common().makeSchema()
     let counts = try await OSThread.run(name: "limit-prepare") {
-      let connection = try PostgreSQLConnection(url, PostgreSQLOptions(), isPooled: false)
+      let connection = try PostgreSQLConnection(
+        url, PostgreSQLOptions(), isPooled: false, keepsStatements: true)
       connection.begin(isReadOnly: true)
       func value(_ sql: String) throws -> Int {
         var value = 0
@@ -163,7 +164,8 @@ import Testing
   @Test func `statements of many arguments stay prepared too, one for their types, but not with NULLs`() async throws {
     let url = try await PostgreSQLServer.common().makeSchema()
     let counts = try await OSThread.run(name: "limit-prepare") {
-      let connection = try PostgreSQLConnection(url, PostgreSQLOptions(), isPooled: false)
+      let connection = try PostgreSQLConnection(
+        url, PostgreSQLOptions(), isPooled: false, keepsStatements: true)
       connection.begin(isReadOnly: true)
       func sum(of arguments: [SQLValue]) throws -> Double {
         let terms = (1...arguments.count).map { "COALESCE(CAST($\($0) AS DOUBLE PRECISION), 0)" }

@@ -1,0 +1,119 @@
+"""Durable transactions per second on PostgreSQL through the storage API, by connections and transactions that share a
+commit, with a server of its own that syncs its log.
+
+Usage: postgres_table.py [--seconds S] [--bench PROGRAM …] [--pooler] [--growth]
+
+Several programs (builds of storage-bench) take turns, so that a busy machine slows all of them. With --pooler: through
+PgBouncer, with a session for each client and with one for each transaction, where statements cannot stay prepared. With
+--growth: the rate with none, a million and ten million rows there.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from support.paths import ROOT  # noqa: E402
+from support.postgres import PostgreSQL  # noqa: E402
+
+BENCH = ROOT / ".build" / "release" / "storage-bench"
+ROUNDS = 3
+SHAPES = ("orders", "transfers")
+# Callers, connections and transactions that may share a commit; the last is the default.
+LOADS = ((1, 1, 1), (256, 1, 1), (256, 8, 1), (256, 1, 64), (256, 4, 64))
+GROWTH = (0, 1_000_000, 10_000_000)
+LEAST_OF_GROWTH = 0.5
+
+
+def measure(bench, url, shape, seconds, callers, writers, batch, rows=0):
+    """The rate, and the 99th percentile of the latency in milliseconds."""
+    options = {"path": url, "seconds": seconds, "callers": callers, "writers": writers, "batch": batch, "rows": rows}
+    flags = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
+    text = subprocess.check_output([str(bench), shape, *flags], text=True)
+    assert "failed" not in text, text
+    return int(re.search(r"(\d+)/s", text).group(1)), int(re.search(r"p99 (\d+) us", text).group(1)) / 1000
+
+
+def rounds(ways, shape, seconds, load):
+    """Medians of each way, which take turns: ways are pairs of a program and a URL."""
+    runs = [[measure(bench, url, shape, seconds, *load) for bench, url in ways] for _ in range(ROUNDS)]
+    return [tuple(map(statistics.median, zip(*way))) for way in zip(*runs)]
+
+
+def table(names, ways, seconds):
+    print("| callers, connections × batch | " + " | ".join(f"{shape}: {name}" for shape in SHAPES for name in names) + " |")
+    print("| --- |" + " ---: |" * (len(SHAPES) * len(names)))
+    for load in LOADS:
+        cells = [f"{rate:,.0f}/s, {p99:.0f} ms" for shape in SHAPES for rate, p99 in rounds(ways, shape, seconds, load)]
+        print(f"| {load[0]}, {load[1]} × {load[2]} | " + " | ".join(cells) + " |", flush=True)
+
+
+@contextlib.contextmanager
+def pooler(postgres, mode, folder):
+    """A PgBouncer before the server; gives the URL of a database through it."""
+    place = pathlib.Path(folder) / mode
+    place.mkdir()
+    place.chmod(0o777)
+    settings = place / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n* = host={postgres.folder} port={postgres.port} user=octet\n"
+        f"[pgbouncer]\nlisten_addr =\nunix_socket_dir = {place}\nlisten_port = 6432\nauth_type = any\n"
+        f"pool_mode = {mode}\ndefault_pool_size = 16\nmax_client_conn = 100\n"
+    )
+    user = ["-u", "postgres"] if os.getuid() == 0 else []
+    process = subprocess.Popen(["/usr/sbin/pgbouncer", *user, settings], stderr=subprocess.PIPE, text=True)
+    try:
+        while "process up" not in process.stderr.readline():
+            assert process.poll() is None, "pgbouncer did not start"
+        yield lambda name: f"postgres://octet@/{name}?host={urllib.parse.quote(str(place), safe='')}&port=6432"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def growth(bench, postgres, seconds):
+    is_met = True
+    for shape in SHAPES:
+        rates = {}
+        for rows in GROWTH:
+            url = postgres.make_database()
+            rates[rows] = measure(bench, url, shape, seconds, *LOADS[-1], rows=rows)[0]
+            print(f"{shape}, {rows} there: {rates[rows]}/s", flush=True)
+        ratio = rates[GROWTH[2]] / rates[GROWTH[1]]
+        is_met = is_met and ratio >= LEAST_OF_GROWTH
+        print(f"{shape}: {ratio:.2f} of the rate at a million; at least {LEAST_OF_GROWTH}")
+    return is_met
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--bench", type=pathlib.Path, nargs="+", default=[BENCH])
+    parser.add_argument("--pooler", action="store_true")
+    parser.add_argument("--growth", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, PostgreSQL("fsync=on") as postgres:
+        if arguments.growth:
+            sys.exit(not growth(arguments.bench[0], postgres, 2 * arguments.seconds))
+        url = postgres.make_database()
+        if not arguments.pooler:
+            table([bench.name for bench in arguments.bench], [(bench, url) for bench in arguments.bench], arguments.seconds)
+            return
+        pathlib.Path(folder).chmod(0o755)
+        name = re.search(r"/(\w+)\?", url).group(1)
+        with pooler(postgres, "session", folder) as kept, pooler(postgres, "transaction", folder) as lost:
+            ways = [(arguments.bench[0], place) for place in (url, kept(name), lost(name))]
+            table(["direct", "a session each", "a session for each transaction"], ways, arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()

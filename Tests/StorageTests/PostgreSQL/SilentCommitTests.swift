@@ -1,0 +1,69 @@
+import Base
+import PostgreSQLServer
+import Storage
+import Testing
+
+@testable import StoragePostgreSQL
+
+/// A connection over which nothing comes any more, at the worst moment: when its commit is done.
+@Suite(.timeLimit(.minutes(5))) struct SilentCommitTests {
+  @Test func `a commit without an answer does not hold back those after it, and what follows them keeps its order`()
+    async throws
+  {
+    let server = try await PostgreSQLServer.common()
+    try await server.run("CREATE DATABASE silent")
+    let proxy = try FaultProxy(target: server.port, random: SeededRandomSource(seed: 1))
+    defer { proxy.stop() }
+    var options = PostgreSQLOptions()
+    (options.writers, options.readers) = (2, 1)
+    // How long an answer may take: longer than this test.
+    options.statementTimeout = .seconds(600)
+    let database = try await PostgreSQLDatabase.open(
+      url: server.url("silent", port: proxy.port), migrations: [Fixture.accounts], clock: SystemClock(),
+      options: options)
+    let told = Locked<[Int]>([])
+    let write: @Sendable (Int) async throws -> Void = { number in
+      try await database.write { writer in
+        try writer.send("INSERT INTO accounts (id, name, balance) VALUES ($1, $2, 0)", number, "a\(number)")
+        writer.afterCommit { told.withLock { $0.append(number) } }
+      }
+    }
+    proxy.silence(after: "COMMIT")
+    let lost = Task { try await write(0) }
+    while !proxy.hasSilenced { await Task.yield() }
+    let began = ContinuousClock.now
+    for number in 1...20 { try await write(number) }
+    #expect(.now - began >= PostgreSQLLimits.overtakenCommit)
+    #expect(told.withLock { $0 } == Array(1...20))
+    let error = await storageError { try await lost.value }
+    #expect(error?.code == .outcomeUnknown)
+    // It is durable, as it happens.
+    let count: Int? = try await database.read { try $0.first("SELECT count(*) FROM accounts") { $0[0] } }
+    #expect(count == 21)
+    await database.close()
+  }
+
+  @Test func `only a commit that another has overtaken for long enough is not waited for`() {
+    let order = CommitOrder()
+    let start = ContinuousClock.now
+    let later = start + PostgreSQLLimits.overtakenCommit
+    let told = Locked<[Int]>([])
+    let (first, second, third) = (order.begin(), order.begin(), order.begin())
+    // However long it takes by itself.
+    #expect(!order.isOvertaken(first, at: later + .seconds(60)))
+    order.end(second, at: start) { told.withLock { $0.append(2) } }
+    #expect(!order.isOvertaken(first, at: later - .nanoseconds(1)))
+    #expect(order.isOvertaken(first, at: later))
+    #expect(!order.isOvertaken(third, at: later), "nothing that came after it is done")
+    #expect(told.withLock { $0 }.isEmpty)
+    // A second one does not begin the time anew.
+    order.end(third, at: later) { told.withLock { $0.append(3) } }
+    #expect(order.isOvertaken(first, at: later))
+    order.fail(first)
+    #expect(told.withLock { $0 } == [2, 3])
+    // A commit that fails says nothing of those before it.
+    let (fourth, fifth) = (order.begin(), order.begin())
+    order.fail(fifth)
+    #expect(!order.isOvertaken(fourth, at: later + .seconds(60)))
+  }
+}
