@@ -13,6 +13,18 @@ let package = Package(
     .target(
       name: "GreeterAPI", dependencies: ["CGreeterAPI", .product(name: "OctetRPC", package: "octet")],
       path: "Sources/Generated/GreeterAPI"),
+    .target(
+      name: "CHelloAPI", dependencies: [.product(name: "OctetRPC", package: "octet")],
+      path: "Sources/Generated/CHelloAPI"),
+    .target(
+      name: "HelloAPI", dependencies: ["CHelloAPI", .product(name: "OctetRPC", package: "octet")],
+      path: "Sources/Generated/HelloAPI"),
+    // A service of one method, and a client of it.
+    .executableTarget(
+      name: "hello-server", dependencies: ["HelloAPI", .product(name: "OctetRPC", package: "octet")]),
+    .executableTarget(
+      name: "hello-client", dependencies: ["HelloAPI", .product(name: "OctetRPC", package: "octet")]),
+    // All four kinds of method.
     .executableTarget(
       name: "greeter-server", dependencies: ["GreeterAPI", .product(name: "OctetRPC", package: "octet")]),
     .executableTarget(
