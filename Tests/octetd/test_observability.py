@@ -227,14 +227,18 @@ def test_a_slow_call_says_where_its_time_went(tmp_path):
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
     """A stand-in for an OpenTelemetry collector, on the messages that OpenTelemetry publishes."""
 
-    def __init__(self, failures=0):
+    def __init__(self, failures=0, tls=None):
         self.spans = []
         self.resources = []
         self.failures = failures
         self.arrived = threading.Condition()
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        if tls is None:
+            self.port = self.server.add_insecure_port("127.0.0.1:0")
+        else:
+            pair = ((tls / "key.pem").read_bytes(), (tls / "cert.pem").read_bytes())
+            self.port = self.server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
         self.server.start()
 
     def Export(self, request, context):
@@ -300,6 +304,18 @@ def test_spans_that_wait_are_brought_before_the_end(tmp_path):
             for _ in range(30):
                 check_health(server)
         assert len(collector.spans) == 30
+
+
+def test_a_collector_under_tls_is_one_whom_the_systems_authorities_know(tmp_path, tls):
+    # OpenSSL's own way to say which these are.
+    for number, (trusted, expected) in enumerate([(tls / "ca.pem", 5), ("/dev/null", 0)]):
+        with Collector(tls=tls) as collector:
+            endpoint = f"https://localhost:{collector.port}"
+            environment = {"SSL_CERT_FILE": str(trusted), "SSL_CERT_DIR": "/nonexistent"}
+            with Server(tmp_path / str(number), "--otlp-endpoint", endpoint, env=environment) as server:
+                for _ in range(5):
+                    check_health(server)
+            assert len(collector.spans) == expected
 
 
 def test_a_collector_that_is_not_there_holds_nothing_up(tmp_path):

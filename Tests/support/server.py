@@ -23,7 +23,7 @@ def make_certificate(folder):
 class Server:
     """Starts octetd and waits until it says `ready`. A context manager: ends with SIGTERM and expects exit code 0."""
 
-    def __init__(self, data, *flags, tls=None, program="octetd", listen="127.0.0.1:0"):
+    def __init__(self, data, *flags, tls=None, program="octetd", listen="127.0.0.1:0", env=None):
         self.data = pathlib.Path(data)
         self.tls = tls
         command = [BUILD / program, "--listen", listen]
@@ -38,6 +38,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env=env and os.environ | env,
         )
         self._log_reader = threading.Thread(target=self._read_log, daemon=True)
         self._log_reader.start()
