@@ -50,19 +50,33 @@ class Trial:
             self.fault(name, f"is told {secret}", answer)
         return answer
 
+    def identifier(self):
+        """That of the thing which the row is about; None if it is about none."""
+        return self.world.thing(self.row.thing) if self.row.thing else None
+
+    def triers(self):
+        """Those whom the policy lets through and who are to try."""
+        return [
+            name
+            for name in self.callers.names()
+            if refusal_by_policy(self.row, self.callers, name) is None
+            and (self.row.triers is None or name in self.row.triers)
+        ]
+
+    def permitted(self):
+        """Those of them who may do it."""
+        return [name for name in self.triers() if self.row.may(self.callers, name)]
+
     def run(self):
-        thing = self.row.thing
-        identifier = self.world.thing(thing) if thing else None
-        missing = self.world.missing(thing) if thing else None
-        permitted = []
+        identifier = self.identifier()
+        missing = self.world.missing(self.row.thing) if self.row.thing else None
+        triers, permitted = self.triers(), self.permitted()
         for name in self.callers.names():
             refusal = refusal_by_policy(self.row, self.callers, name)
             if refusal is not None:
                 self.expect_refusal(name, [refusal], identifier, missing)
-            elif self.row.triers is not None and name not in self.row.triers:
+            elif name not in triers or name in permitted:
                 continue
-            elif self.row.may(self.callers, name):
-                permitted.append(name)
             elif name in self.row.knowers:
                 self.expect_soundness(name, self.ask(name, identifier))
             else:
