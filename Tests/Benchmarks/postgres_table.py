@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -74,6 +75,8 @@ def pooler(postgres, mode, folder):
     try:
         while "process up" not in process.stderr.readline():
             assert process.poll() is None, "pgbouncer did not start"
+        # What it logs must not fill the pipe.
+        threading.Thread(target=process.stderr.read, daemon=True).start()
         yield lambda name: f"postgres://octet@/{name}?host={urllib.parse.quote(str(place), safe='')}&port=6432"
     finally:
         process.kill()
