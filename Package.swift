@@ -166,7 +166,7 @@ let programs: [Target] = [
     "octet-interop",
     [
       "Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols", "HTTP2",
-      "Observability", "BenchAPI", "BenchServices", "InteropAPI",
+      "Observability", "BenchAPI", "BenchServices", "InteropAPI", "WellKnownTypes",
     ]),
   program(
     "storage-bench",

@@ -41,8 +41,9 @@ public struct HTTP2Limits: Sendable {
   /// See `resetBurst`. Clients that cancel a lot, say hedged calls, stay well below.
   public var resetsPerSecond = 200
 
-  /// Frames that carry nothing forward (PING, SETTINGS, PRIORITY, empty DATA, unknown types): a burst of this many,
-  /// then `idleFramesPerSecond`. Ends the connection with ENHANCE_YOUR_CALM.
+  /// Frames that carry nothing forward (PING, SETTINGS, PRIORITY, empty DATA, unknown types, and WINDOW_UPDATE beyond one
+  /// for each `octetsPerWindowUpdate` that were sent): a burst of this many, then `idleFramesPerSecond`. Ends the
+  /// connection with ENHANCE_YOUR_CALM.
   public var idleFrameBurst = 2000
   /// See `idleFrameBurst`. Some clients measure their window with one PING for each few DATA frames.
   public var idleFramesPerSecond = 1000
@@ -56,8 +57,10 @@ public struct HTTP2Limits: Sendable {
   /// CONTINUATION frames in one header block. 8 × 16 KiB is beyond every header limit.
   public var maxContinuations = 8
 
-  /// Skipped ranges of stream ids that a connection remembers, to tell a never-opened stream from a closed one.
-  public var maxSkippedRanges = 64
+  /// Times that a client may pass over stream ids; all are remembered, to tell a never-opened stream from a closed one.
+  /// One more ends the connection with ENHANCE_YOUR_CALM, and from half of them on it is drained: few clients skip ids at
+  /// all, and only for calls that they give up. At 8 bytes each, 8 KB.
+  public var maxSkippedRanges = 1024
 
   /// Streams that a connection has reset and remembers, because frames on them may be under way still. More at a time
   /// are rare; then such a frame costs one more RST_STREAM.
@@ -72,6 +75,11 @@ public struct HTTP2Limits: Sendable {
 
   /// Whether loopback addresses count as well: proxies and tests on the same host come from there. Unix sockets never do.
   public var limitsLoopback = false
+
+  /// Bytes that a server holds for its peers, over all connections: answers that they do not take, bodies that no handler
+  /// has read, and long heads. Thousands of connections with a thousand streams each could hold more than there is. Who
+  /// holds most for longest loses it: see `HeldBytes`. Enough for 8000 streams that do not move.
+  public var heldBytes = 512 << 20
 
   /// Time for TLS and for the client's first SETTINGS, then the connection is closed (slow preface).
   public var handshakeTimeout: Duration = .seconds(10)
@@ -220,6 +228,19 @@ extension HTTP2Limits {
   }
 
   // MARK: Sizes that are nobody's choice
+
+  /// A head of a request of up to this size is not counted in `heldBytes`: it takes no more than the call itself.
+  static let uncountedHead = 4 << 10
+
+  /// How much more a connection holds before it says so in the midst of a tick; most honest answers are shorter.
+  static let unsettledBytes = 256 << 10
+
+  /// Octets of DATA sent for each WINDOW_UPDATE that a peer may send freely. A message has five at least, and a peer that
+  /// gives window back for each message does so for its stream and for the connection.
+  static let octetsPerWindowUpdate = 2
+
+  /// How much of what was sent still counts for that later: a client's usual window, which it may have left unread.
+  static let maxWindowUpdateCredit = 4 << 20
 
   /// Received bytes that are taken in one system call: sixteen full frames.
   package static let readBufferSize = 256 << 10

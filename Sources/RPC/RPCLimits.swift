@@ -75,8 +75,9 @@ public struct RPCLimits: Sendable {
   /// A receive buffer that is empty is freed above this size when its reader waits: a stream may be idle for hours. The
   /// size of HTTP/2's usual frame.
   static let idleBufferBytes = 16 << 10
-  /// A whole request of up to this size is not counted in `gatheredBytes`: what a transport hands over at once, at most.
-  static let uncountedRequestBytes = 64 << 10
+  /// A whole request of up to this size is not counted in `gatheredBytes`: it takes no more than the call itself, and to
+  /// count it would cost every call.
+  static let uncountedRequestBytes = 4 << 10
   /// Window is given back to the peer in pieces of at least this size while messages are waiting: less would cost a
   /// WINDOW_UPDATE for every small message, more could starve HTTP/2's smallest usual window of 64 KiB.
   static let windowReturnBytes = 8 << 10

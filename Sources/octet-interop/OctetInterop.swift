@@ -10,6 +10,7 @@ import RPC
 import StandardServices
 import StandardServicesAPI
 import WebProtocols
+import WellKnownTypes
 
 @main
 struct OctetInterop {
@@ -63,12 +64,14 @@ struct OctetInterop {
     let rpc = RPCServer(
       registry: registry, interceptors: observatory.interceptors + [CallLimiter()], observer: observatory)
     let acceptor = WebAcceptor(rpc, pool: pool, cors: options.cors)
-    let (address, tls) = try options.listenAddress()
+    let (addresses, tls) = try options.listenAddresses()
     var limits = HTTP2Limits()
     if let seconds = options.messagePeriod { limits.messagePeriod = .seconds(seconds) }
-    let server = try HTTP2Server(acceptor: acceptor, listen: [address], tls: tls, limits: limits, group: group)
+    if let bytes = options.heldBytes { limits.heldBytes = bytes }
+    let server = try HTTP2Server(acceptor: acceptor, listen: addresses, tls: tls, limits: limits, group: group)
     try await server.start()
-    print("ready \(tls == nil ? "listen" : "tls")=\(server.boundAddresses[0].address)")
+    let bound = server.boundAddresses.map { "\($0.isEncrypted ? "tls" : "listen")=\($0.address)" }
+    print("ready \(bound.joined(separator: " "))")
     fflush(nil)
     for await _ in signals { break }
     health.stopServing()
@@ -86,6 +89,10 @@ struct OctetInterop {
       BroadcastService().register(in: &registry)
     } else {
       InteropService(serverID: "octet-interop-\(getpid())").register(in: &registry)
+    }
+    if options.isNesting {
+      let echo = MethodDescriptor(service: "octet.interop.Nesting", name: "Echo", kind: .unary)
+      registry.unary(echo) { (value: Value, _) in value }
     }
     health.register(in: &registry)
     for service in registry.serviceNames { health.set(service, .serving) }

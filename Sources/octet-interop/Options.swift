@@ -18,8 +18,13 @@ struct Options {
       --busy-poll N        microseconds for which a loop looks for events before it sleeps (50)
       --tls-cert FILE      serve TLS with this certificate (PEM, with its chain)
       --tls-key FILE       the certificate's private key (PEM)
+      --tls-listen ADDR:PORT
+                           where to do so; by default at --listen, which is in the clear otherwise
       --cors-origin A,B    origins whose scripts may call, or *
       --message-period N   seconds in which a message of a request that has begun must go on (60)
+      --held-bytes N       what all connections together may hold (536870912)
+      --nesting            serve octet.interop.Nesting/Echo too, which gives back a google.protobuf.Value: messages in
+                           messages, as deep as a client likes
 
     Client:
       --client                  be the client
@@ -81,6 +86,9 @@ struct Options {
   var keyFile: String?
   var corsOrigins: [String] = []
   var messagePeriod: Int?
+  var heldBytes: Int?
+  var isNesting = false
+  var tlsListen: String?
   var isClient = false
   var client = Client()
 
@@ -99,6 +107,7 @@ struct Options {
       guard (certificateFile == nil) == (keyFile == nil) else {
         throw UsageError("--tls-cert and --tls-key belong together")
       }
+      guard tlsListen == nil || certificateFile != nil else { throw UsageError("--tls-listen needs a certificate") }
     }
   }
 
@@ -112,6 +121,9 @@ struct Options {
     case "--tls-key": keyFile = try words.value(flag)
     case "--cors-origin": corsOrigins = try words.value(flag).split(separator: ",").map { String($0) }
     case "--message-period": messagePeriod = try words.number(flag, atLeast: 1)
+    case "--nesting": isNesting = true
+    case "--tls-listen": tlsListen = try words.value(flag)
+    case "--held-bytes": heldBytes = try words.number(flag, atLeast: 1)
     default: return false
     }
     return true
@@ -163,15 +175,17 @@ struct Options {
   }
 
   /// Where to listen, and with which certificate.
-  func listenAddress() throws -> (ListenAddress, TLSServerConfiguration?) {
-    var tls: TLSServerConfiguration?
-    if let certificateFile, let keyFile {
-      tls = try TLSServerConfiguration(certificateFile: certificateFile, keyFile: keyFile)
+  func listenAddresses() throws -> ([ListenAddress], TLSServerConfiguration?) {
+    func address(_ text: String, encrypted: Bool) throws -> ListenAddress {
+      guard let address = encrypted ? ListenAddress.tls(text) : ListenAddress.cleartext(text) else {
+        throw UsageError("\(text) is no address to listen on")
+      }
+      return address
     }
-    guard let address = tls == nil ? ListenAddress.cleartext(listen) : ListenAddress.tls(listen) else {
-      throw UsageError("\(listen) is no address to listen on")
-    }
-    return (address, tls)
+    guard let certificateFile, let keyFile else { return ([try address(listen, encrypted: false)], nil) }
+    let tls = try TLSServerConfiguration(certificateFile: certificateFile, keyFile: keyFile)
+    guard let tlsListen else { return ([try address(listen, encrypted: true)], tls) }
+    return ([try address(listen, encrypted: false), try address(tlsListen, encrypted: true)], tls)
   }
 }
 

@@ -12,6 +12,8 @@ struct TransportSettings: Sendable {
   private static let year = 31_536_000
   /// Octets a second, beyond what networks carry.
   private static let mostRate = 1 << 30
+  /// A megabyte for a small machine, and a terabyte, beyond any.
+  private static let heldBytes = (1 << 20)...(1 << 40)
 
   init(_ values: SettingValues) throws(UsageError) {
     let (files, keys) = (values.list(.tlsCertificate), values.list(.tlsKey))
@@ -60,6 +62,7 @@ struct TransportSettings: Sendable {
     limits.messagePeriod = try rule(.messagePeriod)
     limits.minReceiveRate = try values.integer(.minReceiveRate, in: 0...mostRate) ?? limits.minReceiveRate
     if let time = try values.integer(.messageTimeout, in: 1...year) { limits.messageTimeout = .seconds(time) }
+    limits.heldBytes = try values.integer(.maxHeldBytes, in: heldBytes) ?? limits.heldBytes
     if let count = try values.integer(.maxConnectionsPerAddress, in: 1...limits.maxConnections) {
       limits.maxConnectionsPerAddress = count
     }
@@ -113,6 +116,9 @@ extension Setting {
   static let maxConnectionsPerAddress = Setting(
     name: "max-connections-per-address", placeholder: "N", fallback: "4096",
     help: "Connections of one IPv4 address or IPv6 /64; loopback does not count.")
+  static let maxHeldBytes = Setting(
+    name: "max-held-bytes", placeholder: "BYTES", fallback: "536870912",
+    help: "What all clients together may make the server hold: answers that they do not take, bodies not read yet.")
   static let messagePeriod = Setting(
     name: "message-period", placeholder: "SECONDS", fallback: "60",
     help: "How often to look whether the messages of requests that have begun go on; 0 never.")
@@ -132,7 +138,7 @@ extension Setting {
   /// What can be chosen about connections.
   static let connections = [
     keepAliveTime, keepAliveTimeout, minPingInterval, pingWithoutCalls, maxConnectionIdle, maxConnectionAge,
-    maxConnectionAgeGrace, maxConnectionsPerAddress, messagePeriod, minReceiveRate, messageTimeout, reusePort,
-    unixMode,
+    maxConnectionAgeGrace, maxConnectionsPerAddress, maxHeldBytes, messagePeriod, minReceiveRate, messageTimeout,
+    reusePort, unixMode,
   ]
 }

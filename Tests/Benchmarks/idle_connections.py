@@ -167,7 +167,8 @@ def main():
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--calls", type=int, default=1_000_000)
     arguments = parser.parse_args()
-    count = raise_open_files(arguments.connections)
+    raise_open_files(arguments.connections)
+    count = arguments.connections
     report = Report()
     in_the_clear(report, count)
     streams(report, count)

@@ -191,6 +191,26 @@ import Testing
     }
   }
 
+  @Test func `a request that crosses the first GOAWAY of a server's drain is served`() async throws {
+    try await run { port, fixture in
+      var peer: RawPeer? = try connected(port)
+      async let drained: Void = fixture.server.drain(within: .seconds(60))
+      // The listener goes last, so this tells that the connection knows.
+      while (try? RawPeer(port: port)) != nil { await Task.yield() }
+      #expect(try peer?.next(Frames.goAway)?.payload.prefix(4) == Self.lastStream[...])
+      let question = try #require(try peer?.next(Frames.ping))
+      try peer?.send(RawPeer.headers(1))
+      try peer?.synchronize()
+      try peer?.send(RawPeer.frame(Frames.ping, 1, 0, question.payload))
+      #expect(try peer?.next(Frames.goAway)?.payload.prefix(4) == [0, 0, 0, 1])
+      // Whoever comes later than the second has come too late.
+      try peer?.send(RawPeer.headers(3) + RawPeer.frame(Frames.reset, 0, 1, [0, 0, 0, 8]))
+      #expect(try peer?.next() == nil)
+      peer = nil
+      await drained
+    }
+  }
+
   @Test func `streams keep a connection from idling`() async throws {
     try await run { port, fixture in
       let peer = try connected(port)

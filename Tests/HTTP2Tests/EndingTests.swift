@@ -69,6 +69,40 @@ import Testing
     }
   }
 
+  @Test func `a call that is cancelled frees its place at once, whatever its handler does`() async throws {
+    let stays = Locked<CheckedContinuation<Void, Never>?>(nil)
+    let (begun, begin) = AsyncStream<Void>.makeStream()
+    var registry = ServiceRegistry()
+    registry.unary(MethodDescriptor(service: "a", name: "b", kind: .unary)) { (request: RawMessage, _) in
+      guard !request.bytes.isEmpty else { return request }
+      // Deaf to the cancellation of its task.
+      await withCheckedContinuation { stay in
+        stays.withLock { $0 = stay }
+        begin.yield()
+      }
+      return request
+    }
+    var limits = HTTP2Limits()
+    limits.maxConcurrentStreams = 1
+    try await Fixture.run(RPCServer(registry: registry), limits: limits) { fixture in
+      typealias T = RawPeer.FrameType
+      let peer = try RawPeer.greeted(port: try #require(fixture.server.boundAddresses[0].address.port))
+      let head = RawPeer.request([("content-type", "application/grpc"), ("te", "trailers")])
+      func call(_ stream: UInt32, _ message: [UInt8]) -> [UInt8] {
+        RawPeer.headers(stream, head) + RawPeer.frame(T.data, 1, stream, EncodedMessage(RawMessage(message)).bytes)
+      }
+      try peer.send(call(1, [1]))
+      _ = await begun.first { _ in true }
+      try peer.send(call(3, []))
+      let refusal = try #require(try peer.next(T.reset))
+      #expect(refusal.stream == 3 && refusal.errorCode == ResetCode.refusedStream.rawValue)
+      try peer.send(RawPeer.frame(T.reset, 0, 1, [0, 0, 0, 8]) + call(5, []))
+      #expect(try peer.next(T.data)?.stream == 5)
+      let stay = try #require(stays.withLock { $0 })
+      stay.resume()
+    }
+  }
+
   @Test func `everything after the end of a stream is harmless`() async throws {
     let observer = Observer()
     try await Fixture.run(observer.acceptor) { fixture in
@@ -93,7 +127,7 @@ import Testing
     }
   }
 
-  @Test func `an idle connection is closed at once when the server drains`() async throws {
+  @Test func `an idle connection is closed as soon as its client knows that the server drains`() async throws {
     try await Fixture.run(ExchangeTests.echo) { fixture in
       _ = await Exchange.start(fixture.transport).response()
       let start = ContinuousClock.now

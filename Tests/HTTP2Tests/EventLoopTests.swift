@@ -179,17 +179,16 @@ extension Dictionary {
 
 @Suite struct SmallPartsTests {
   @Test func `the history of stream ids tells skipped ones from used ones`() {
-    var history = StreamIDHistory(maxRanges: 2, maxReset: 2)
-    for id: Int32 in [1, 7] { history.opened(id) }
-    #expect([1, 3, 5, 7].map { history.wasSkipped($0) } == [false, true, true, false])
-    // Two more ranges make the oldest be forgotten.
-    for id: Int32 in [11, 15] { history.opened(id) }
-    #expect([3, 9, 13].map { history.wasSkipped($0) } == [false, true, true])
+    var history = StreamIDHistory(maxReset: 2)
+    let skips = [1, 3, 9, 11, 15].map { history.opened($0) }
+    #expect(skips == [false, false, true, false, true])
+    #expect([1, 3, 5, 7, 9, 11, 13, 15].filter { history.wasSkipped($0) } == [5, 7, 13])
+    #expect(history.skippedRanges == 2)
     #expect(history.highest == 15)
   }
 
   @Test func `the history of stream ids remembers the latest resets`() {
-    var history = StreamIDHistory(maxRanges: 2, maxReset: 2)
+    var history = StreamIDHistory(maxReset: 2)
     for id: Int32 in [1, 3, 5] { history.noteReset(id) }
     #expect([1, 3, 5].map { history.wasReset($0) } == [false, true, true])
   }

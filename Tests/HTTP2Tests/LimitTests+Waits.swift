@@ -125,14 +125,26 @@ extension LimitTests {
 
   // MARK: Remembered
 
-  @Test func `a connection remembers the last maxSkippedRanges that its peer has skipped`() throws {
-    for (skipped, isKnown) in [(3, false), (7, true), (11, true)] as [(UInt32, Bool)] {
-      var limits = HTTP2Limits()
-      limits.maxSkippedRanges = 2
-      let harness = try SessionHarness(.server, limits: limits)
-      try harness.feed(RawPeer.headers(5) + RawPeer.headers(9) + RawPeer.headers(13))
+  @Test func `HEADERS on a stream that was passed over end the connection, however many were`() throws {
+    let most = HTTP2Limits().maxSkippedRanges
+    // The first of the ranges, one in the midst, the last.
+    for skipped in [1, UInt32(most / 2) * 4 + 1, UInt32(most) * 4 - 3] {
+      let harness = try SessionHarness(.server)
+      try harness.feed((0..<UInt32(most)).flatMap { RawPeer.headers(4 * $0 + 3) })
+      #expect(harness.goAway == nil)
       try harness.feed(RawPeer.headers(skipped))
-      #expect((harness.goAway != nil) == isKnown, "\(skipped)")
+      #expect(harness.goAway == ResetCode.protocolError.rawValue, "\(skipped)")
+    }
+  }
+
+  @Test func `a connection whose client skips more than maxSkippedRanges is drained in time, and ends`() throws {
+    var limits = HTTP2Limits()
+    limits.maxSkippedRanges = 4
+    let harness = try SessionHarness(.server, limits: limits)
+    for skipped in 1...5 as ClosedRange<UInt32> {
+      try harness.feed(RawPeer.headers(4 * skipped - 1))
+      #expect(harness.events.contains("retire") == (skipped > 2), "\(skipped)")
+      #expect(harness.goAway == (skipped > 4 ? ResetCode.enhanceYourCalm.rawValue : nil), "\(skipped)")
     }
   }
 

@@ -75,14 +75,6 @@ import Testing
     #expect(harness.session.peerMaxConcurrentStreams == 7)
   }
 
-  @Test func `skipped ranges and resets are remembered up to a number, the last ones`() {
-    var history = StreamIDHistory(maxRanges: 2, maxReset: 2)
-    for id: Int32 in [5, 9, 13] { history.opened(id) }
-    #expect([3, 7, 11].map { history.wasSkipped($0) } == [false, true, true])
-    for id: Int32 in [1, 3, 5] { history.noteReset(id) }
-    #expect([1, 3, 5].map { history.wasReset($0) } == [false, true, true])
-  }
-
   @Test func `idle frames have a burst, and then so many a second`() {
     var limits = HTTP2Limits()
     limits.idleFrameBurst = 3

@@ -18,8 +18,8 @@ import Testing
   }
 
   /// A server that answers each request with `size` octets and trailers.
-  private static func answering(_ size: Int) throws -> SessionHarness {
-    let harness = try SessionHarness(.server)
+  private static func answering(_ size: Int, limits: HTTP2Limits = HTTP2Limits()) throws -> SessionHarness {
+    let harness = try SessionHarness(.server, limits: limits)
     harness.onRequest = { harness, stream in
       harness.session.respond(stream, status: 200, headers: HeaderList(), endStream: false)
       stream.write([UInt8](repeating: 7, count: size))
@@ -65,6 +65,34 @@ import Testing
     #expect(harness.sent(on: 1) == 40_000)
     #expect(harness.sent(on: 3) == 40_000)
     #expect(Set(harness.events.suffix(2)) == ["closed 1 0", "closed 3 0"])
+  }
+
+  @Test(arguments: [0, 1] as [UInt32])
+  func `window updates are free once for every octetsPerWindowUpdate that were sent`(stream: UInt32) throws {
+    var limits = HTTP2Limits()
+    // The first SETTINGS count too.
+    (limits.idleFrameBurst, limits.idleFramesPerSecond) = (2, 0)
+    let sent = 10_000
+    let harness = try Self.answering(sent, limits: limits)
+    // Nothing was sent yet, so this is the other that is admitted.
+    try harness.feed(RawPeer.headers(1) + Self.update(0, 1) + RawPeer.frame(T.data, 1, 1, []))
+    #expect(harness.sent(on: 1) == sent)
+    let covered = sent / HTTP2Limits.octetsPerWindowUpdate
+    // As a peer that has got empty messages, of five octets each, and gives back each of them twice.
+    try #require(covered >= 2 * sent / 5)
+    for _ in 0..<covered { try harness.feed(Self.update(stream, 1)) }
+    #expect(harness.goAway == nil)
+    try harness.feed(Self.update(stream, 1))
+    #expect(harness.goAway == ResetCode.enhanceYourCalm.rawValue)
+  }
+
+  @Test func `what was sent counts for later updates up to maxWindowUpdateCredit`() {
+    var credit = WindowUpdateCredit()
+    let most = HTTP2Limits.maxWindowUpdateCredit / HTTP2Limits.octetsPerWindowUpdate
+    let covered = (0...most).count { _ in credit.covers(sent: 1 << 40) }
+    #expect(covered == most)
+    let coversOneMore = credit.covers(sent: (1 << 40) + HTTP2Limits.octetsPerWindowUpdate)
+    #expect(coversOneMore)
   }
 
   @Test func `a stream without body does not wait for the connection's window`() throws {

@@ -36,7 +36,10 @@ struct MetadataTests {
     #expect(throws: MetadataError.invalidName(name)) { try metadata.add(name, "v") }
   }
 
-  @Test(arguments: ["grpc-status", "grpc-anything", "te", "content-type", "connection", "host", "transfer-encoding"])
+  @Test(
+    arguments: [
+      "grpc-status", "grpc-anything", "te", "content-type", "connection", "host", "transfer-encoding", "user-agent",
+    ])
   func refusesReservedNames(_ name: String) {
     var metadata = Metadata()
     #expect(throws: MetadataError.reservedName(name)) { try metadata.add(name.uppercased(), "v") }

@@ -78,6 +78,14 @@ struct ProtocolTests {
     #expect(await RawExchange(fixture.transport, path: path, headers: headers).end().grpcStatus == "3")
   }
 
+  @Test(arguments: [["1x", "1S"], ["1S", "1x"], ["1S", "1S"]])
+  func ofTwoTimeoutsNoneHolds(_ timeouts: [String]) async {
+    let fixture = Fixture { $0.echo() }
+    var headers = RawExchange.headers
+    for timeout in timeouts { headers.append("grpc-timeout", timeout) }
+    #expect(await RawExchange(fixture.transport, path: path, headers: headers).end().grpcStatus == "3")
+  }
+
   @Test func anOversizedMessageIsResourceExhaustedAtItsPrefix() async {
     let fixture = Fixture(limits: RPCLimits(messageBytes: 100)) { $0.echo() }
     for path in [path, TestMethods.chat.path] {

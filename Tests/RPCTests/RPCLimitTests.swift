@@ -38,8 +38,7 @@ struct RPCLimitTests {
   @Test func `a queue stands after a whole interval and no sooner`() {
     let interval = RPCLimits.queueDelayInterval.inNanoseconds
     let delay = QueueDelay { 0 }
-    // Two batches open the first interval.
-    delay.batchBegan(at: 0, after: 0)
+    // One batch opens the first interval.
     delay.batchBegan(at: 1, after: 0)
     delay.batchBegan(at: interval / 2, after: 7)
     delay.batchBegan(at: interval, after: 7)

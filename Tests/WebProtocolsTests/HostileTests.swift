@@ -132,7 +132,7 @@ struct HostileTests {
         request.payload?.body = Array(repeating: 0, count: body)
         return request.encoded(headroom: 5).count
       }
-      let body = RPCLimits.uncountedRequestBytes + excess - (length(60_000) - 60_000)
+      let body = RPCLimits.uncountedRequestBytes + excess - (length(4000) - 4000)
       try #require(length(body) == RPCLimits.uncountedRequestBytes + excess)
       // JSON is handed over when it is whole.
       let text = String(repeating: "AAAA", count: body / 3) + ["", "AA==", "AAA="][body % 3]

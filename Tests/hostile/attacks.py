@@ -11,17 +11,39 @@ DATA, HEADERS, PRIORITY, RESET, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 
 END_STREAM, END_HEADERS = 1, 4
 SERVICE = "/grpc.testing.TestService/"
 UNARY, INPUT, OUTPUT = SERVICE + "UnaryCall", SERVICE + "StreamingInputCall", SERVICE + "StreamingOutputCall"
+# Gives back a google.protobuf.Value.
+NESTING = "/octet.interop.Nesting/Echo"
 GREETING = PREFACE + frame(SETTINGS, 0, 0)
 CALLS_PER_CHUNK = 50
 # 4 chunks of 16 KiB each fill what a stream may hold of its answer.
 DOWNLOAD = b"\x12\x04\x08\x80\x80\x01" * 16
 GZIP_BOMB = gzip.compress(bytes((4 << 20) - 64))
-# The same in JSON: blanks, and a long text in base 64.
+# Binary metadata that the server reads in every call.
+READ_METADATA = "x-grpc-test-echo-trailing-bin"
+# Far more levels than a message may have, and still a short one.
+LEVELS = 2000
+# The bomb in JSON: blanks, and a long text in base 64.
 JSON_BOMB = gzip.compress(b"{}" + b" " * ((4 << 20) - 64))
 JSON_TEXT = gzip.compress(b'{"payload":{"body":"' + b"A" * ((4 << 20) - 64) + b'"}}')
 # What is short and long to decode: two million inner messages, and a number of four million digits.
 ELEMENTS = gzip.compress(b"\x12\x00" * ((2 << 20) - 32))
 JSON_NUMBER = gzip.compress(b'{"responseSize":' + b"1" * ((4 << 20) - 64) + b"}")
+
+
+def varint(number):
+    octets = b""
+    while number >= 128:
+        octets, number = octets + bytes([number & 127 | 128]), number >> 7
+    return octets + bytes([number])
+
+
+def nested_lists(levels):
+    """A google.protobuf.Value of lists in lists: its `list_value` is field 6, whose `values` are field 1."""
+    value = b""
+    for _ in range(levels):
+        items = b"\x0a" + varint(len(value)) + value
+        value = b"\x32" + varint(len(items)) + items
+    return value
 
 
 def long_literal(name, value):
@@ -96,6 +118,16 @@ def header_bomb():
     yield frame(HEADERS, END_HEADERS, 1, head() + field + bytes([0x80 | 62]) * 4000)
 
 
+def stalled_answers():
+    """Answers that nobody may send, and more and more of them."""
+    yield frame(SETTINGS, 0, 0, b"\x00\x04" + bytes(4))
+    ids = streams()
+    while True:
+        for stream in itertools.islice(ids, CALLS_PER_CHUNK):
+            yield frame(HEADERS, END_HEADERS, stream, head(OUTPUT)) + body_frames(stream, message(DOWNLOAD))
+        yield None
+
+
 def zero_windows():
     """Many answers that nobody may send."""
     yield frame(SETTINGS, 0, 0, b"\x00\x04" + bytes(4))
@@ -164,6 +196,8 @@ FLOODS = {
     "20,000 tiny headers": lambda: calls(head(extra=literal("a", "") * 20_000)),
     "header lists over the limit": lambda: calls(head(extra=long_literal("x", "v" * 20_000))),
     "huge metadata": lambda: calls(head(extra=long_literal("x", "v" * 100_000))),
+    "window updates": lambda: flood(frame(WINDOW_UPDATE, 0, 1, b"\0\0\0\x01")),
+    "window updates of the connection": lambda: flood(frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\x01")),
     "too large a window": lambda: flood(frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff")),
 }
 
@@ -173,10 +207,8 @@ SLOW = {
     "slow bodies": slow_bodies,
 }
 
-# Nothing here ends the connection: each call is answered, or the frame does what it may do.
+# Nothing here ends the connection: each call is answered.
 CALLS = {
-    "window updates": lambda: flood(frame(WINDOW_UPDATE, 0, 1, b"\0\0\0\x01")),
-    "window updates of the connection": lambda: flood(frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\x01")),
     "4 GiB length prefixes": lambda: calls(head(), b"\x00\xff\xff\xff\xff" + bytes(100)),
     "compressed without encoding": lambda: calls(head(), message(b"", compressed=1)),
     "gzip bombs": lambda: itertools.islice(
@@ -210,10 +242,12 @@ CALLS = {
         1,
     ),
     "truncated protobuf": lambda: calls(head(), message(b"\x0a\x7f")),
-    "deeply nested protobuf": lambda: calls(head(), message(b"\xa3\x06" * 5000)),
+    "messages in messages": lambda: calls(head(NESTING), message(nested_lists(LEVELS))),
+    "groups in groups of an unknown field": lambda: calls(head(), message(b"\xa3\x06" * 5000)),
+    "arrays in arrays of JSON": lambda: calls(head(te=None, content_type="application/json"), b"[" * 100_000),
     "no te": lambda: calls(head(te=None), message(b"")),
     "wrong content types": lambda: calls(head(content_type="text/plain"), message(b"")),
-    "invalid base64": lambda: calls(head(extra=literal("x-bin", "!")), message(b"")),
+    "invalid base64": lambda: calls(head(extra=literal(READ_METADATA, "!")), message(b"")),
     "large metadata": lambda: calls(head(extra=long_literal("x", "v" * 12_000)), message(b"")),
 }
 

@@ -1,5 +1,5 @@
-"""Attacks from several connections at once, while a well-behaved client calls: it is answered, and the server is left
-with the memory, descriptors and threads that it had."""
+"""Attacks from several connections at once, while well-behaved clients call, over a connection that they have and over
+new ones: they are answered, and the server is left with the memory, descriptors and threads that it had, and idle."""
 
 import os
 import pathlib
@@ -10,10 +10,12 @@ import time
 
 import grpc
 import pytest
-from attacks import ATTACKS, ENDING, GREETING, INPUT, UNARY
+from attacks import (
+    ATTACKS, ENDING, GREETING, INPUT, LEVELS, NESTING, READ_METADATA, SLOW, UNARY, nested_lists, stalled_answers,
+)
 from support.connections import PREFACE, address_of, open_at_once, raise_open_files
 from support.raw import RawClient, frame
-from support.server import Server
+from support.server import Server, make_certificate
 
 ATTACKERS = 3
 ATTACK_SECONDS = 0.5
@@ -28,6 +30,12 @@ RECOVERY_SECONDS = 10
 # that are not whole. Afterwards: what malloc keeps.
 PEAK_BYTES = 256 << 20
 LEFT_BYTES = 64 << 20
+# How long the server is watched for its use of the processor, and what it may use of that time: when nobody asks anything of
+# it, and while peers do little.
+WATCH_SECONDS = 0.2
+IDLE_SHARE = 0.1
+SLOW_SHARE = 0.25
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 # Swift's pool has up to one for each processor, and lets them go when there is nothing to do.
 POOL_THREADS = os.cpu_count()
 # Answers have a time limit.
@@ -38,18 +46,32 @@ SLOW_BODIES = 20
 IDLE_CONNECTIONS = 10_000
 IDLE_CONNECTION_BYTES = 14 << 10
 ANSWER_BYTES = 1024
+# SimpleRequest.response_size = 1024
+REQUEST = b"\x10\x80\x08"
+# Of the server whose peers take nothing: what it may hold for them, and what else they cost (their streams, what malloc
+# keeps). Without a bound they could make it hold 80 KiB for each of 1024 streams of each connection: 8 GiB.
+STALLED_CONNECTIONS = 100
+STALLED_SECONDS = 3
+HELD_BYTES = 64 << 20
+STALLED_BYTES = 256 << 20
+# So that a channel's first call makes a connection.
+OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
 
 class Watched:
-    """A server with one good client, and what it holds."""
+    """A server with good clients, and what it holds."""
 
-    def __init__(self, server, channel):
+    def __init__(self, server, channel, authority=None):
         self.server = server
+        self.authority = authority
         self.proc = pathlib.Path("/proc") / str(server.process.pid)
         self.method = channel.unary_unary(UNARY)
         self.slowest = 0
         self.call()
-        self.rss, self.threads, self.files = self.held()
+        # Before new connections, which may take a while to be gone.
+        _, _, self.files = self.held()
+        self.call_anew()
+        self.rss, self.threads, _ = self.held()
 
     def held(self):
         status = dict(line.split(":", 1) for line in (self.proc / "status").read_text().splitlines())
@@ -57,10 +79,42 @@ class Watched:
         return int(status["VmRSS"].split()[0]) << 10, int(status["Threads"]), files
 
     def call(self):
-        # SimpleRequest.response_size = 1024
         start = time.monotonic()
-        assert len(self.method(b"\x10\x80\x08", timeout=ANSWER_SECONDS)) > ANSWER_BYTES
+        self._expect_answer(self.method)
         self.slowest = max(self.slowest, time.monotonic() - start)
+
+    def call_anew(self):
+        """The same over new connections, one in the clear and one under TLS."""
+        makers = [lambda: grpc.insecure_channel(self.server.address, OWN_CONNECTION)]
+        if self.authority is not None:
+            credentials = grpc.ssl_channel_credentials(self.authority.read_bytes())
+            makers.append(lambda: grpc.secure_channel(self.server.tls_address, credentials, OWN_CONNECTION))
+        for make in makers:
+            start = time.monotonic()
+            with make() as channel:
+                self._expect_answer(channel.unary_unary(UNARY))
+                self.slowest = max(self.slowest, time.monotonic() - start)
+
+    @staticmethod
+    def _expect_answer(method):
+        assert len(method(REQUEST, timeout=ANSWER_SECONDS)) > ANSWER_BYTES
+
+    def _processor_seconds(self):
+        """What the process has used so far, in itself and in the kernel."""
+        fields = (self.proc / "stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+    def used_share(self, seconds):
+        """What the server uses of a processor for a while in which this client asks nothing of it."""
+        start, used = time.monotonic(), self._processor_seconds()
+        select.select([], [], [], seconds)
+        return (self._processor_seconds() - used) / (time.monotonic() - start)
+
+    def check_idle(self):
+        """Soon the server has nothing left to do."""
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while (share := self.used_share(WATCH_SECONDS)) > IDLE_SHARE:
+            assert time.monotonic() < deadline, f"nobody asks anything, and the server uses {share:.0%}"
 
     def check_recovery(self, kept=LEFT_BYTES):
         """The connections of the attackers are gone, and with them all that they held."""
@@ -78,13 +132,17 @@ class Watched:
         assert files <= self.files
         assert threads <= self.threads + POOL_THREADS
         assert rss <= self.rss + kept
+        self.check_idle()
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
-    with Server(tmp_path_factory.mktemp("unused"), "--loops", "1", program="octet-interop") as server:
+    tls = make_certificate(tmp_path_factory.mktemp("tls"))
+    certificate = ("--tls-listen", "127.0.0.1:0", "--tls-cert", tls / "cert.pem", "--tls-key", tls / "key.pem")
+    flags = ("--loops", "1", "--nesting", *certificate)
+    with Server(tmp_path_factory.mktemp("unused"), *flags, program="octet-interop") as server:
         with grpc.insecure_channel(server.address) as channel:
-            yield Watched(server, channel)
+            yield Watched(server, channel, tls / "ca.pem")
 
 
 class Attacker(threading.Thread):
@@ -133,16 +191,23 @@ class Attacker(threading.Thread):
                 return
 
 
+def begin(watched, attack, is_ended=False, greeting=GREETING, seconds=ATTACK_SECONDS, count=ATTACKERS):
+    """The attackers, at work."""
+    until = time.monotonic() + seconds
+    address = address_of(watched.server.address)
+    attackers = [Attacker(address, attack, until, is_ended, greeting) for _ in range(count)]
+    for attacker in attackers:
+        attacker.start()
+    return attackers
+
+
 def run(watched, attack, is_ended=False, greeting=GREETING):
     """Attacks, and calls meanwhile. If the attack `is_ended`, the server hangs up on each attacker at least once."""
     watched.slowest, calls, peak = 0, 0, 0
-    until = time.monotonic() + ATTACK_SECONDS
-    address = address_of(watched.server.address)
-    attackers = [Attacker(address, attack, until, is_ended, greeting) for _ in range(ATTACKERS)]
-    for attacker in attackers:
-        attacker.start()
+    attackers = begin(watched, attack, is_ended, greeting)
     while any(attacker.is_alive() for attacker in attackers):
         watched.call()
+        watched.call_anew()
         calls += 1
         peak = max(peak, watched.held()[0])
     for attacker in attackers:
@@ -161,13 +226,55 @@ def test_good_calls_are_answered_under(watched, name):
     run(watched, ATTACKS[name], is_ended=name in ENDING)
 
 
-def test_good_calls_are_answered_under_a_slow_preface(watched):
-    def octets():
-        for octet in PREFACE:
-            yield bytes([octet])
-            yield None
+def slow_preface():
+    for octet in PREFACE:
+        yield bytes([octet])
+        yield None
 
-    run(watched, octets, greeting=b"")
+
+def test_good_calls_are_answered_under_a_slow_preface(watched):
+    run(watched, slow_preface, greeting=b"")
+
+
+@pytest.mark.parametrize("name", [*SLOW, "slow preface"])
+def test_peers_that_do_little_cost_little(watched, name):
+    attack, greeting = (SLOW[name], GREETING) if name in SLOW else (slow_preface, b"")
+    watched.check_idle()
+    attackers = begin(watched, attack, greeting=greeting)
+    share = watched.used_share(ATTACK_SECONDS)
+    for attacker in attackers:
+        attacker.join()
+    print(f"{share:.1%} of a processor")
+    assert share <= SLOW_SHARE
+    watched.check_recovery()
+
+
+def test_nested_messages_and_bad_base64_are_read_and_refused(watched):
+    """Attacks of such are of no use where nobody reads what they send."""
+    with RawClient(watched.server.address) as client:
+        invalid = grpc.StatusCode.INVALID_ARGUMENT.value[0]
+        assert client.call(NESTING, frame(nested_lists(5))).messages == [(False, nested_lists(5))]
+        assert client.call(NESTING, frame(nested_lists(LEVELS))).status == invalid
+        assert client.call(UNARY, frame(b""), [(READ_METADATA, "!")]).status == invalid
+        assert client.call(UNARY, frame(b""), [(READ_METADATA, "AQ")]).status == 0
+
+
+def test_answers_that_nobody_takes_have_a_bound(tmp_path):
+    """A hundred peers ask for more and more, and take none of it."""
+    with Server(tmp_path, "--loops", "1", "--held-bytes", HELD_BYTES, program="octet-interop") as server:
+        with grpc.insecure_channel(server.address) as channel:
+            watched = Watched(server, channel)
+            peak, calls = 0, 0
+            attackers = begin(watched, stalled_answers, seconds=STALLED_SECONDS, count=STALLED_CONNECTIONS)
+            while any(attacker.is_alive() for attacker in attackers):
+                watched.call()
+                watched.call_anew()
+                peak = max(peak, watched.held()[0])
+                calls += 1
+            print(f"{calls} calls, the slowest {watched.slowest:.3f} s; {peak - watched.rss >> 10} KiB more at the peak")
+            assert watched.slowest <= ANSWER_SECONDS
+            assert HELD_BYTES / 2 < peak - watched.rss <= HELD_BYTES + STALLED_BYTES
+            watched.check_recovery()
 
 
 def trickle(address, path, begun, ends):
@@ -216,15 +323,17 @@ def test_slow_bodies_are_ended_and_streams_that_rest_are_not(tmp_path):
 
 
 def test_good_calls_are_answered_beside_idle_connections(watched):
-    count = raise_open_files(IDLE_CONNECTIONS)
-    assert count >= 1000, "the limit of open files is too low to learn anything"
+    count = IDLE_CONNECTIONS
+    raise_open_files(count)
     before = watched.held()[0]
     sockets, _ = open_at_once(address_of(watched.server.address), count)
     try:
         watched.slowest = 0
         for _ in range(100):
             watched.call()
+        watched.call_anew()
         rss, threads, files = watched.held()
+        watched.check_idle()
         assert watched.slowest <= ANSWER_SECONDS
         assert files >= watched.files + count and threads <= watched.threads + POOL_THREADS
         assert rss - before <= count * IDLE_CONNECTION_BYTES

@@ -65,6 +65,7 @@ def test_help_names_every_flag_and_exit_code():
         (["--keepalive-time", "soon"], "keepalive-time"),
         (["--max-connection-idle", "-1"], "max-connection-idle"),
         (["--max-connections-per-address", "0"], "max-connections-per-address"),
+        (["--max-held-bytes", "1000"], "max-held-bytes"),
         (["--message-period", "-1"], "message-period"),
         (["--min-receive-rate", "fast"], "min-receive-rate"),
         (["--message-timeout", "0"], "message-timeout"),

@@ -19,11 +19,13 @@ def frame(kind, flags, stream, payload=b""):
     return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
 
 
-def raise_open_files(wanted):
-    """Raises the limit of open files as far as it may be, and returns how many connections that allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def raise_open_files(connections):
+    """Raises the limit of open files as far as it may be. Fails if that does not allow so many connections."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + SPARE_FILES
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise RuntimeError(f"{connections} connections need {needed} open files, and {hard} are allowed: ulimit -Hn")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return min(wanted, hard - SPARE_FILES)
 
 
 def address_of(text):

@@ -6,6 +6,8 @@ extension Connection {
   func noteQueued(_ bytes: Int) {
     traffic.lastMessageSent = loop.tickTime
     queuedSinceFlush += bytes
+    holding.queued += bytes
+    if holding.queued - holding.settled > HTTP2Limits.unsettledBytes { settleHeld() }
   }
   func noteReceived() { traffic.lastMessageReceived = loop.tickTime }
   func noteKeepalive() { traffic.keepalivesSent += 1 }

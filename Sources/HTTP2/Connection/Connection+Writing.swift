@@ -16,6 +16,11 @@ extension Connection {
   }
 
   func flush() {
+    writeOutput()
+    settleHeld()
+  }
+
+  private func writeOutput() {
     isFlushQueued = false
     queuedSinceFlush = 0
     guard state == .open else { return }

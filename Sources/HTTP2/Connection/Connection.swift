@@ -51,20 +51,29 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   @exclusivity(unchecked) final var care = ConnectionCare()
   final var careTimer: (any ScheduledWork)?
   @exclusivity(unchecked) final var window: ReceiveWindow
+  @exclusivity(unchecked) final var holding = Holding()
+  /// What all connections of the server or client on this loop hold.
+  final let heldOnLoop: HeldBytes
   /// The place among the unfinished handshakes of the loop.
   final var handshakeIndex: Int?
   /// Whether HEADERS, DATA or window went out for a stream since the peer's last PING.
   final var hasSentForStream = false
   final var demandDeadline: (any ScheduledWork)?
   final var demand = SessionDemand.anything
-  /// Streams that the connection has taken along.
-  final private(set) var streamsAtEnd = 0
+  /// Streams that the connection has taken along, or that have ended for what they held.
+  final var streamsAtEnd = 0
   /// Why the streams will be told that they end, once the last words are sent.
   final private(set) var failure: StreamClosure?
 
-  /// - Parameter isConnected: false for a socket whose connect is under way.
-  init(loop: EventLoop, channel: ByteChannel, role: HTTP2Session.Role, limits: SharedLimits, isConnected: Bool) {
+  /// - Parameters:
+  ///   - isConnected: false for a socket whose connect is under way.
+  ///   - held: where it counts what it holds; nil where nobody bounds that, as for a client, which holds what it wants.
+  init(
+    loop: EventLoop, channel: ByteChannel, role: HTTP2Session.Role, limits: SharedLimits, isConnected: Bool,
+    held: HeldBytes? = nil
+  ) {
     self.loop = loop
+    heldOnLoop = held ?? loop.unbounded
     self.channel = channel
     self.role = role
     sharedLimits = limits
@@ -284,7 +293,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   /// Nothing is left to do for a stream; subclasses look whether the connection should end.
   func streamRemoved() {}
 
-  /// The connection has idled or lived long enough; a server's drains.
+  /// The connection has idled or lived long enough, or its session is used up; a server's drains.
   func retire() {}
 
   // MARK: The end
@@ -307,6 +316,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     cancelDeadlines()
     let reason = failure ?? .connectionLost("the connection has ended")
     endStreams(reason)
+    settleHeld()
     channel.finishWriting()
     updateInterest()
     deadline = loop.schedule(after: limits.lingerTimeout) {
@@ -325,6 +335,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     cancelDeadlines()
     loop.deregister(channel.descriptor)
     endStreams(failure ?? reason)
+    settleHeld()
     if wasOpen { ended(failure ?? reason) }
     closed()
     // Its memory is the loop's, while the last reference to this object may go anywhere. Later, for callers inside it.

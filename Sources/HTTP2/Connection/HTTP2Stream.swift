@@ -51,6 +51,8 @@ class HTTP2Stream {
   final var receivedEnd = false
   /// Received body bytes whose window the peer does not have back yet.
   final var unconsumed = 0
+  /// The length of the head of the request, if it is long enough to be counted.
+  final var headBytes = 0
   /// Body bytes that have come.
   final var received = 0
   /// The core itself asked for the end.
@@ -88,10 +90,20 @@ class HTTP2Stream {
   final func close(_ reason: StreamClosure?) {
     guard !isClosed else { return }
     isClosed = true
+    dropOutbound()
+    if headBytes > 0 { connection?.holding.heads -= headBytes }
     connection = nil
-    outbound.removeAll()
     closed(reason)
   }
+
+  private final func dropOutbound() {
+    guard outbound.count > 0 else { return }
+    connection?.holding.gone += outbound.count
+    outbound.removeAll()
+  }
+
+  /// Bytes that are held for the peer.
+  final var heldBytes: Int { outbound.count + unconsumed + headBytes }
 
   /// Whether something waited the last time this was asked, still does, and the peer has taken less than `minimum`
   /// bytes in between.
@@ -143,7 +155,7 @@ class HTTP2Stream {
   final func reset(_ code: ResetCode) {
     guard !isClosed, !isResetByCore else { return }
     isResetByCore = true
-    outbound.removeAll()
+    dropOutbound()
     if let connection { connection.reset(self, code) } else { resetWhileWaiting(code) }
   }
 
@@ -171,7 +183,10 @@ class HTTP2Stream {
     let before = outbound.count
     outbound.move(length, to: output)
     taken &+= length
-    connection?.hasSentForStream = true
+    if let connection {
+      connection.hasSentForStream = true
+      connection.holding.gone += length
+    }
     let after = outbound.count
     if before > StreamWaterMarks.low, after <= StreamWaterMarks.low, !isFinished, !isDrainPending {
       isDrainPending = true

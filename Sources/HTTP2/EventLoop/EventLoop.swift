@@ -64,6 +64,8 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   /// When this tick began, in nanoseconds of the loop's clock: for what need not be exact.
   private(set) var tickTime: Int64
   private(set) var tickNumber: UInt64 = 0
+  /// Where connections count whose holdings nobody bounds.
+  let unbounded = HeldBytes(limit: .max) { [] }
   /// What clients' TLS handshakes may take of the loop.
   let handshakes = Handshakes()
 

@@ -154,6 +154,9 @@ final class HTTP1Session: SessionEngine {
   var peerMaxConcurrentStreams: Int { 0 }
   var sendWindow: Int { 0 }
   var receiveWindow: Int { 0 }
+  var heldBytes: Int { held.count - heldStart + unconsumed }
+  var consumedBytes: Int { bodyOctets - unconsumed }
+  private var unconsumed: Int { exchange?.stream?.unconsumed ?? 0 }
 
   var demand: SessionDemand {
     if isClosing || !held.isEmpty { return .silence }

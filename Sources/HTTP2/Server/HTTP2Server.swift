@@ -70,6 +70,8 @@ public final class HTTP2Server: Sendable {
   /// Where the server listens, in the order of `listen`, with the ports that the kernel chose.
   public let boundAddresses: [ListenAddress]
   let state: Locked<State>
+  /// What the connections hold, by the number of their loop.
+  let held: [Int: HeldBytes]
   public let inspectionID = InspectionID.next()
   private let counter: ConnectionCounter
 
@@ -96,6 +98,8 @@ public final class HTTP2Server: Sendable {
     self.tls = tls
     let state = Locked(State())
     self.state = state
+    let held = Self.shares(of: limits.values.heldBytes, among: group.loops, state)
+    self.held = held
     let counter = ConnectionCounter()
     self.counter = counter
     var listeners: [(Listener, EventLoop)] = []
@@ -103,7 +107,7 @@ public final class HTTP2Server: Sendable {
     for (index, address) in addresses.enumerated() {
       let context: @Sendable () -> TLSContext? = { address.isEncrypted ? tls?.context : nil }
       let accept: @Sendable (consuming Socket.Accepted, EventLoop) -> Void = { accepted, loop in
-        HTTP2Server.accepted(accepted, context(), state, acceptor, limits, counter, loop)
+        HTTP2Server.accepted(accepted, context(), state, acceptor, limits, counter, held[loop.number], loop)
       }
       if address.acceptsOnEveryLoop, address.address.port != nil {
         var shared = address
@@ -145,8 +149,9 @@ public final class HTTP2Server: Sendable {
     try tls?.reload()
   }
 
-  /// Ends the service: no new connections, GOAWAY on those that are open, idle ones closed at once, the others when
-  /// their requests have ended. What is left after `limit` is closed, and its handlers hear `.shutdown`.
+  /// Ends the service: no new connections, and those that are open end when their requests have ended, also the requests
+  /// that were on their way: each gets two GOAWAYs, the second when the client has shown that it knows of the first, or
+  /// after `HTTP2Limits.drainNoticeTimeout`. What is left after `limit` is closed, and its handlers hear `.shutdown`.
   /// Returns when all connections are closed. May be called again, say with a shorter limit.
   public func drain(within limit: Duration) async {
     // First: whoever finds that nobody listens any more can rely on what the connections know.
@@ -181,9 +186,23 @@ public final class HTTP2Server: Sendable {
 
   // MARK: Connections
 
+  private static func shares(
+    of limit: Int, among loops: [EventLoop], _ state: Locked<State>
+  ) -> [Int: HeldBytes] {
+    let shares = loops.map { loop in
+      let share = HeldBytes(limit: limit / loops.count) {
+        let all = state.withLock { Array($0.connections.values) }
+        return all.filter { $0.loop === loop }
+      }
+      return (loop.number, share)
+    }
+    return Dictionary(uniqueKeysWithValues: shares)
+  }
+
   private static func accepted(
     _ accepted: consuming Socket.Accepted, _ context: TLSContext?, _ state: Locked<State>,
-    _ acceptor: any RequestAcceptor, _ limits: SharedLimits, _ counter: ConnectionCounter, _ loop: EventLoop
+    _ acceptor: any RequestAcceptor, _ limits: SharedLimits, _ counter: ConnectionCounter, _ held: HeldBytes?,
+    _ loop: EventLoop
   ) {
     counter.accepted.increment()
     let network = PeerNetwork(accepted.address, countsLoopback: limits.values.limitsLoopback)
@@ -200,7 +219,7 @@ public final class HTTP2Server: Sendable {
     loop.execute {
       let connection = ServerConnection(
         loop: loop, channel: handover.channel, peer: peer, network: network, acceptor: acceptor, limits: limits,
-        counter: counter
+        counter: counter, held: held
       ) { closed in
         let (waiters, trim) = state.withLock { $0.remove(closed) }
         for waiter in waiters { waiter.resume() }

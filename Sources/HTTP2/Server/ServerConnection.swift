@@ -27,17 +27,20 @@ final class ServerConnection: Connection, @unchecked Sendable {
     case final
   }
 
-  /// - Parameter onClose: called on the loop when the connection is gone.
+  /// - Parameters:
+  ///   - held: where it counts what it holds; nil where nobody bounds that.
+  ///   - onClose: called on the loop when the connection is gone.
   init(
     loop: EventLoop, channel: ByteChannel, peer: PeerInfo, network: PeerNetwork?, acceptor: any RequestAcceptor,
-    limits: SharedLimits, counter: ConnectionCounter, onClose: @escaping @Sendable (ServerConnection) -> Void
+    limits: SharedLimits, counter: ConnectionCounter, held: HeldBytes? = nil,
+    onClose: @escaping @Sendable (ServerConnection) -> Void
   ) {
     self.peer = peer
     self.network = network
     self.acceptor = acceptor
     self.counter = counter
     self.onClose = onClose
-    super.init(loop: loop, channel: channel, role: .server, limits: limits, isConnected: true)
+    super.init(loop: loop, channel: channel, role: .server, limits: limits, isConnected: true, held: held)
     self.peer = PeerInfo(peer, connection: inspectionID, identity: nil)
   }
 
@@ -50,6 +53,15 @@ final class ServerConnection: Connection, @unchecked Sendable {
     let stream = ServerHTTP2Stream(connection: self, id: streamID)
     stream.receivedEnd = endStream
     add(stream)
+    // Whoever holds nothing to speak of is served.
+    guard !heldOnLoop.isFull || holding.held <= HTTP2Limits.unsettledBytes else {
+      stream.reset(.refusedStream)
+      return stream
+    }
+    if block.size > HTTP2Limits.uncountedHead {
+      stream.headBytes = block.size
+      holding.heads += block.size
+    }
     let handler =
       block.isTooLarge
       ? OversizedHead.refuse(block.requestHead, on: stream) : acceptor.accept(block.requestHead, on: stream)
@@ -62,8 +74,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
 
   // MARK: Drain
 
-  /// Ends the connection when its streams have ended: at once if there are none, otherwise after two GOAWAYs, so that
-  /// requests on their way are served.
+  /// Ends the connection when its streams have ended, as `retire` does, or at once if no HTTP is spoken on it yet.
   func startDrain() {
     guard drain == .none, state == .open else {
       if state == .handshaking { close(.shutdown) }
@@ -71,7 +82,7 @@ final class ServerConnection: Connection, @unchecked Sendable {
     }
     // A client that has said nothing may not understand a GOAWAY.
     if opening != nil { return close(.shutdown) }
-    if streams.isEmpty { finalGoAway() } else { retire() }
+    retire()
   }
 
   /// Ends the connection when its streams have ended, and announces it first: a request may be on its way even if there

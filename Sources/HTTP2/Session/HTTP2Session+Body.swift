@@ -131,6 +131,7 @@ extension HTTP2Session {
 
   func takeWindowUpdate(_ header: FrameHeader, _ payload: UnsafeRawBufferPointer) throws(SessionFailure) {
     guard payload.count == 4 else { throw connectionError(.frameSizeError, "WINDOW_UPDATE has a wrong size") }
+    if !updateCredit.covers(sent: grantedWindow - outboundWindow) { try countIdleFrame() }
     let increment = Int(UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self)) & 0x7fff_ffff)
     let id = header.streamID
     if id == 0 {
@@ -140,6 +141,7 @@ extension HTTP2Session {
       }
       // `produce` goes on with the streams that wait for it, as far as it reaches.
       outboundWindow += increment
+      grantedWindow += increment
       return
     }
     guard !isIdle(id) else { throw connectionError(.protocolError, "WINDOW_UPDATE on an idle stream") }

@@ -11,7 +11,7 @@ extension HTTP2Session {
     guard id & 1 == 1 else { throw connectionError(.protocolError, "HEADERS on a stream that nobody can open") }
     let fragment = try withoutPadding(header, payload)
     if role == .server, id > history.highest {
-      history.opened(id)
+      if history.opened(id) { try judgeSkipping() }
       let isWelcome = id <= lastAcceptedID
       if isWelcome, streams.count < shared.values.maxConcurrentStreams { return try takeRequest(header, fragment) }
       knownBlock.removeAll(keepingCapacity: true)
@@ -21,6 +21,16 @@ extension HTTP2Session {
       try beginOther(header)
     }
     try decode(fragment, isLast: header.has(FrameFlags.endHeaders))
+  }
+
+  /// All that was passed over must be remembered, so that HEADERS on it can be told from those on a closed stream. Some
+  /// clients take an id for a call that is given up before it is sent: they are asked in time to connect anew.
+  private func judgeSkipping() throws(SessionFailure) {
+    let most = shared.values.maxSkippedRanges
+    guard history.skippedRanges <= most else {
+      throw connectionError(.enhanceYourCalm, "too many streams were passed over")
+    }
+    if history.skippedRanges > most / 2 { delegate.retire() }
   }
 
   /// The usual case, without looking twice: a whole request, perhaps in the same octets as the last.

@@ -54,6 +54,10 @@ final class HTTP2Session: SessionEngine {
   var offeredStreamWindows: [Int] = []
   /// What we may send of DATA.
   var outboundWindow = HTTP2Protocol.initialWindow
+  /// The window that the peer has given for the connection so far: what is not left of it was sent.
+  var grantedWindow = HTTP2Protocol.initialWindow
+  /// What the peer may say about windows.
+  @exclusivity(unchecked) var updateCredit = WindowUpdateCredit()
   /// The window of new streams for us.
   var outboundStreamWindow = HTTP2Protocol.initialWindow
   /// The longest frame that the peer takes.
@@ -93,7 +97,7 @@ final class HTTP2Session: SessionEngine {
     let limits = shared.values
     block = HeaderBlock(limits: limits)
     guardian = FloodGuard(limits: limits, now: EventLoop.monotonicTime)
-    history = StreamIDHistory(maxRanges: limits.maxSkippedRanges, maxReset: limits.maxRememberedResets)
+    history = StreamIDHistory(maxReset: limits.maxRememberedResets)
     inbound = InboundWindow(size: HTTP2Protocol.initialWindow)
     prefaceLeft = role == .server ? HTTP2Protocol.clientPreface.utf8CodeUnitCount : 0
     peerMaxConcurrentStreams = HTTP2Limits.assumedConcurrentStreams
@@ -103,6 +107,8 @@ final class HTTP2Session: SessionEngine {
 
   var sendWindow: Int { outboundWindow }
   var receiveWindow: Int { inbound.left }
+  var heldBytes: Int { inbound.held + control.count }
+  var consumedBytes: Int { inbound.released }
 
   // MARK: The connection's end
 

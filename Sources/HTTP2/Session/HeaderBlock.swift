@@ -39,7 +39,8 @@ struct HeaderBlock {
   var seen: PseudoHeaders = []
   var hasRegularField = false
 
-  private var size = 0
+  /// As RFC 9113 §6.5.2 counts it.
+  private(set) var size = 0
   private var count = 0
   /// Whether a `content-type` beyond the limit was kept.
   private var hasContentType = false

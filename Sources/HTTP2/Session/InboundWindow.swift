@@ -6,11 +6,19 @@ struct InboundWindow {
   private(set) var left: Int
   /// What may be given back and was not yet.
   private var returnable = 0
+  /// What the peer was given beyond the first window.
+  private var returned = 0
 
   init(size: Int) {
     self.size = size
     left = size
   }
+
+  /// Octets that have come and may not be given back yet.
+  var held: Int { size - left - returnable }
+
+  /// What is not held any more of all that has come, but for a constant.
+  var released: Int { returned + returnable - size }
 
   /// Counts received octets.
   /// - Returns: false if the peer was not allowed to send them.
@@ -46,6 +54,7 @@ struct InboundWindow {
   private mutating func settle() -> Int {
     let increment = returnable
     returnable = 0
+    returned += increment
     left += increment
     return increment
   }

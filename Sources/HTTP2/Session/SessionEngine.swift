@@ -38,6 +38,12 @@ protocol SessionEngine: AnyObject {
   /// Bytes of bodies that the peer may send before it gets more window for the connection.
   var receiveWindow: Int { get }
 
+  /// Bytes of bodies that have come and no handler has taken, and of frames that wait.
+  var heldBytes: Int { get }
+
+  /// Bytes of bodies that handlers have taken so far, from whatever this began at; it never becomes less.
+  var consumedBytes: Int { get }
+
   // MARK: Streams
 
   /// Opens a stream with a request whose body comes from `stream`; sets its id.
@@ -79,6 +85,8 @@ protocol SessionEngine: AnyObject {
 
 extension SessionEngine {
   var demand: SessionDemand { .anything }
+  var heldBytes: Int { 0 }
+  var consumedBytes: Int { 0 }
 }
 
 /// What a session waits for, and so how long the connection is patient. The counts tell whether it goes on.
@@ -118,6 +126,9 @@ protocol SessionDelegate: AnyObject {
 
   /// The answer to `ping`.
   func receivedPong(_ payload: UInt64)
+
+  /// The peer has used the session up, but for a few streams: the connection is to be drained.
+  func retire()
 
   /// A stream is gone. Called exactly once for each stream of the session, except when the session itself ends.
   func streamClosed(_ stream: HTTP2Stream, code: UInt32)

@@ -7,30 +7,28 @@ struct StreamIDHistory {
   /// The highest id that the peer has opened.
   private(set) var highest: Int32 = 0
   private var skipped: [ClosedRange<Int32>] = []
-  private let maxRanges: Int
   /// A ring of the streams that were reset last.
   private var reset: [Int32] = []
   private var oldestReset = 0
   private let maxReset: Int
 
-  /// - Parameters:
-  ///   - maxRanges: beyond these the oldest skipped range is forgotten, and HEADERS in it count as those of a closed
-  ///     stream.
-  ///   - maxReset: beyond these the oldest is forgotten, and frames on it are answered with RST_STREAM again.
-  init(maxRanges: Int, maxReset: Int) {
-    self.maxRanges = maxRanges
+  /// - Parameter maxReset: beyond these the oldest is forgotten, and frames on it are answered with RST_STREAM again.
+  init(maxReset: Int) {
     self.maxReset = maxReset
   }
 
+  /// How many ranges the peer has passed over. All are remembered: whoever counts them ends the session in time.
+  var skippedRanges: Int { skipped.count }
+
   /// The peer opens a stream above all others.
-  mutating func opened(_ id: Int32) {
+  /// - Returns: whether it has passed over some that were next.
+  mutating func opened(_ id: Int32) -> Bool {
     // Clients count in odd numbers, from 1.
     let expected = highest == 0 ? 1 : highest + 2
-    if id > expected {
-      skipped.append(expected...(id - 1))
-      if skipped.count > maxRanges { skipped.removeFirst() }
-    }
     highest = id
+    guard id > expected else { return false }
+    skipped.append(expected...(id - 1))
+    return true
   }
 
   /// Whether a stream below the highest was passed over.

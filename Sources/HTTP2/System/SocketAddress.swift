@@ -25,12 +25,6 @@ public enum SocketAddress: Sendable, Hashable {
       self = .unix(path: path)
       return
     }
-    if text.hasPrefix("unix-abstract:") {
-      let name = String(text.dropFirst(14))
-      guard !name.isEmpty, name.utf8.count + 1 < Self.pathCapacity else { return nil }
-      self = .unix(path: "\0" + name)
-      return
-    }
     guard let (host, port) = Self.splitPort(text) else { return nil }
     self.init(host: host, port: port)
   }

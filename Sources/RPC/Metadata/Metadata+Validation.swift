@@ -30,7 +30,7 @@ extension Metadata {
   /// Names that HTTP or gRPC give a meaning of their own. `grpc-` is reserved as a whole.
   private static let reserved: Set<String> = [
     "connection", "content-length", "content-type", "host", "keep-alive", "proxy-connection", "te", "trailer",
-    "transfer-encoding", "upgrade",
+    "transfer-encoding", "upgrade", "user-agent",
   ]
 
   static func isReserved(_ name: String) -> Bool {

@@ -13,8 +13,10 @@ struct RequestFields {
         if headers.holds(field.name, "content-type") {
           isGRPC = ContentType.isGRPC(headers, field.value)
         } else if headers.holds(field.name, "grpc-timeout") {
+          // Of two, nobody knows which one holds.
+          let isFirst = timeout == nil
           timeout = TimeoutHeader.parse(headers.value(of: field))
-          hasMalformedTimeout = timeout == nil
+          if !isFirst || timeout == nil { hasMalformedTimeout = true }
         }
       case 13:
         if headers.holds(field.name, "grpc-encoding") {

@@ -62,8 +62,7 @@ extension ServerCall {
     return true
   }
 
-  /// Copies the request out of bytes on loan. What a transport receives at once is too little to be counted; but what
-  /// was translated from another form can have been a thousandth of this when it came.
+  /// Copies the request out of bytes on loan. A short one is too little to be counted.
   /// - Returns: false if that is beyond the limit, and the call has ended.
   @discardableResult
   func keepRequest(_ bytes: Span<UInt8>, _ message: Range<Int>) -> Bool {

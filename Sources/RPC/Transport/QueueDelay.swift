@@ -17,7 +17,8 @@ public final class QueueDelay: @unchecked Sendable {
   private var batchWait: Int64 = 0
   private var leastWait = Int64.max
   private var batches = 0
-  private var intervalEnd: Int64 = 0
+  /// nil before the first batch.
+  private var intervalEnd: Int64?
   private var standing: Int64 = 0
   private var excessEnd = Int64.min
 
@@ -34,11 +35,18 @@ public final class QueueDelay: @unchecked Sendable {
   public func batchBegan(at now: Int64, after wait: Int64) {
     batchStart = now
     batchWait = wait
+    // The first interval begins here like all others, and has still to become whole: what is measured first may be in the
+    // midst of a burst.
+    guard let intervalEnd else { return beginInterval(at: now) }
     leastWait = min(leastWait, wait)
     batches += 1
     // One batch alone says nothing: it may be a single long piece of work.
     guard now >= intervalEnd, batches > 1 else { return }
     standing = leastWait
+    beginInterval(at: now)
+  }
+
+  private func beginInterval(at now: Int64) {
     leastWait = .max
     batches = 0
     intervalEnd = now + Self.interval

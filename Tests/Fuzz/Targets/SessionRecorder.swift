@@ -77,6 +77,7 @@ final class SessionRecorder: SessionDelegate {
     return stream
   }
 
+  func retire() {}
   func receivedGoAway(lastStreamID: Int32, code: UInt32) { note(.goAway(lastStreamID, code)) }
   func receivedPing() { note(.ping) }
   func receivedPong(_ payload: UInt64) {}

@@ -121,6 +121,7 @@ final class SessionHarness: SessionDelegate {
     return stream
   }
 
+  func retire() { events.append("retire") }
   func receivedGoAway(lastStreamID: Int32, code: UInt32) { events.append("goaway \(lastStreamID) \(code)") }
   func receivedPing() { events.append("ping") }
   func receivedPong(_ payload: UInt64) { events.append("pong \(payload)") }
