@@ -213,7 +213,9 @@ class World(Requests):
         path = "octet.chat.v1.ChatService"
         room = self.call("owner", f"{path}/OpenRoom", kind="ROOM_KIND_SUPPORT").id
         self.keep(room, "owner")
-        self.say("owner", f"{path}/Chat", self.word("room", "owner", "support", "machine"), room_id=room)
+        # Moderators read what is reported, and the message is.
+        word = self.word("room", "owner", "support", "machine", *MODERATORS)
+        self.say("owner", f"{path}/Chat", word, room_id=room)
         return room
 
     def make_ride_room(self):
