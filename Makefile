@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check bench-postgres scale docs clean fuzz storm storm-nodes bench-growth
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check bench-postgres scale docs clean fuzz storm storm-nodes bench-growth bench-upkeep
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -93,6 +93,13 @@ bench-postgres: build ## durable transactions on PostgreSQL, directly and throug
 	$(PYTHON) Tests/Benchmarks/postgres_table.py
 	$(PYTHON) Tests/Benchmarks/postgres_table.py --pooler
 	$(PYTHON) Tests/Benchmarks/hot_rows.py
+
+bench-upkeep: build ## what sweeps cost commits, a timer's way among a million due ones, and commits at a rate while rows are swept
+	@mkdir -p .build/benchmarks; rm -f .build/benchmarks/upkeep.db* .build/benchmarks/rate.db* .build/benchmarks/swept.db*
+	.build/release/storage-bench upkeep --rows 1000000 --path .build/benchmarks/upkeep.db
+	.build/release/storage-bench orders --rate 40000 --callers 256 --seconds 20 --rows 1000000 --path .build/benchmarks/rate.db
+	.build/release/storage-bench orders --rate 40000 --callers 256 --seconds 20 --rows 1000000 --swept 1000000 \
+	  --path .build/benchmarks/swept.db
 
 bench-check: generate ## count instructions and allocations of a call, and compare with the counts that are checked in
 	@scripts/setup --benchmarks

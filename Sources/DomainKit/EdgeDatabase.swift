@@ -29,6 +29,16 @@ public struct EdgeDatabase: Database {
     }
   }
 
+  public func write<Result: Sendable>(
+    serving key: RequestKey, _ body: @escaping @Sendable (any Writer) throws -> Result
+  ) async throws -> Result {
+    do {
+      return try await CallWaits.storage { try await engine.write(serving: key, body) }
+    } catch {
+      throw Self.translated(error)
+    }
+  }
+
   public var waiting: (reads: Int, writes: Int) { engine.waiting }
 
   public var writeRefusal: StorageError? { engine.writeRefusal }

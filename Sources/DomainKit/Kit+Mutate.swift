@@ -61,7 +61,7 @@ extension Kit {
     let caller = context.caller
     let key = try requestKey(request, method, caller, scope, keeping)
     let hash = keys.requestHash(request.encoded())
-    return try await database.write { [self] writer in
+    return try await database.write(serving: key) { [self] writer in
       let standing = try caller.map { try confirm($0, method.policy, writer) }
       let vault = ReplyVault(scope, standing, key)
       var reply: Reply

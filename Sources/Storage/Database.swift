@@ -21,6 +21,13 @@ public protocol Database: Sendable {
     _ body: @escaping @Sendable (any Writer) throws -> Result
   ) async throws -> Result
 
+  /// Like `write`, for a body that looks up `key`: an engine may bring the rows of the request from the disk first, so
+  /// that the transactions of others do not wait for that.
+  @discardableResult
+  func write<Result: Sendable>(
+    serving key: RequestKey, _ body: @escaping @Sendable (any Writer) throws -> Result
+  ) async throws -> Result
+
   /// How much work waits for a thread of the engine. From any thread.
   var waiting: (reads: Int, writes: Int) { get }
 
@@ -37,6 +44,15 @@ public protocol Database: Sendable {
 
   /// Finishes what was accepted, refuses more, and lets go of all files or connections.
   func close() async
+}
+
+extension Database {
+  @discardableResult
+  public func write<Result: Sendable>(
+    serving key: RequestKey, _ body: @escaping @Sendable (any Writer) throws -> Result
+  ) async throws -> Result {
+    try await write(body)
+  }
 }
 
 /// Statements that read. Arguments are `$1`, `$2`, … in the SQL text, which is the same for all engines.
@@ -72,7 +88,8 @@ public protocol Writer: Reader {
   /// Calls `action` after the transaction has become durable, in the order of this process' commits; never if it rolls
   /// back.
   ///
-  /// It runs on the engine's thread and holds up the commits behind it: hand over work, do not do it there.
+  /// It runs on a thread of the engine and holds up the answers to the transactions behind it: hand over work, do not do
+  /// it there.
   func afterCommit(_ action: @escaping @Sendable () -> Void)
 }
 

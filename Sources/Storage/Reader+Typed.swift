@@ -76,7 +76,9 @@ extension Writer {
   public func firstForUpdate<Value>(
     _ sql: String, _ arguments: any SQLBindable..., make: (any Row) throws -> Value
   ) throws -> Value? {
-    try first(sql + dialect.forUpdate, sqlValues(arguments), make: make)
+    // An engine finds a text that is the same each time more quickly than one that is made for the occasion.
+    let clause = dialect.forUpdate
+    return try first(clause.isEmpty ? sql : sql + clause, sqlValues(arguments), make: make)
   }
 }
 

@@ -24,6 +24,9 @@ public struct RequestKey: Sendable, Hashable {
     self.keeping = keeping
   }
 
+  /// Whether the id is a UUID of version 7. Rows of any other ids lie anywhere in a tree that outgrows the caches.
+  package var isTimeOrdered: Bool { requestID[6] >> 4 == 7 }
+
   /// The method as it is stored: its name would be the longest part of a row.
   var methodHash: Int64 { StableHash.of(method) }
 }

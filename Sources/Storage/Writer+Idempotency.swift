@@ -78,20 +78,6 @@ extension Writer {
     }
   }
 
-  private typealias FoundRequest = (newest: Int, isTurning: Bool, hash: [UInt8]?, reply: [UInt8]?)
-
-  private func find(_ key: RequestKey) throws -> FoundRequest {
-    let sql = key.keeping == .forever ? RequestStatements.lookUpKept : RequestStatements.lookUp
-    // The row of the generation is always there, so there is a row also for a new request.
-    let found: FoundRequest? = try first(sql, key.requestID, key.caller, key.methodHash) {
-      ($0[0], $0[1], $0[2], $0[3])
-    }
-    guard let found else {
-      throw StorageError(.schemaMismatch, operation: "look up", message: "octet_request_generation is empty")
-    }
-    return found
-  }
-
   /// Makes the commit of a replay wait as that of a write does.
   ///
   /// A row shows that its transaction is committed on this server, not that a synchronous standby has it: the wait for
@@ -117,6 +103,27 @@ extension Writer {
         RequestStatements.insert(into: table), key.requestID, key.caller, key.methodHash, slot.hash, reply, now,
         orElse: RetryTransaction())
     }
+  }
+}
+
+extension Reader {
+  fileprivate typealias FoundRequest = (newest: Int, isTurning: Bool, hash: [UInt8]?, reply: [UInt8]?)
+
+  fileprivate func find(_ key: RequestKey) throws -> FoundRequest {
+    let sql = key.keeping == .forever ? RequestStatements.lookUpKept : RequestStatements.lookUp
+    // The row of the generation is always there, so there is a row also for a new request.
+    let found: FoundRequest? = try first(sql, key.requestID, key.caller, key.methodHash) {
+      ($0[0], $0[1], $0[2], $0[3])
+    }
+    guard let found else {
+      throw StorageError(.schemaMismatch, operation: "look up", message: "octet_request_generation is empty")
+    }
+    return found
+  }
+
+  /// Has looked at all places where a row of the request is or would be.
+  package func warm(_ key: RequestKey) throws {
+    _ = try find(key)
   }
 }
 

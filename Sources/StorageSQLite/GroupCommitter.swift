@@ -14,6 +14,8 @@ final class GroupCommitter: @unchecked Sendable {
   private let connection: SQLiteConnection
   private let checkpointer: Checkpointer
   private let gate: WriteGate
+  private let cache: CacheWatch
+  private let acknowledger: Acknowledger
   private let runsBodiesTwice: Bool
 
   /// How many of the coming batches get savepoints from the start.
@@ -24,9 +26,15 @@ final class GroupCommitter: @unchecked Sendable {
   /// A body has failed after it has written, and there is no savepoint to go back to.
   private struct NeedsSavepoints: Error {}
 
-  init(_ connection: SQLiteConnection, checkpointer: Checkpointer, gate: WriteGate, runsBodiesTwice: Bool) {
+  init(
+    _ connection: SQLiteConnection, checkpointer: Checkpointer, gate: WriteGate, cache: CacheWatch,
+    acknowledger: Acknowledger,
+    runsBodiesTwice: Bool
+  ) {
     self.connection = connection
     self.gate = gate
+    self.cache = cache
+    self.acknowledger = acknowledger
     self.checkpointer = checkpointer
     self.runsBodiesTwice = runsBodiesTwice
   }
@@ -66,7 +74,7 @@ final class GroupCommitter: @unchecked Sendable {
       gate.close(after: connection)
       return fail(jobs, error)
     }
-    var outcomes: [(job: TransactionJob<SQLiteTransaction>, outcome: Result<Actions, any Error>)] = []
+    var outcomes: [Acknowledger.Outcome] = []
     outcomes.reserveCapacity(jobs.count)
     for (index, job) in jobs.enumerated() {
       let outcome = Result { try attempt(job) }
@@ -87,7 +95,7 @@ final class GroupCommitter: @unchecked Sendable {
         cautiousBatches = SQLiteLimits.cautiousBatches
         return commit(jobs, attempt: attemptInSavepoint)
       }
-      outcomes.append((job, outcome))
+      outcomes.append(Acknowledger.Outcome(job: job, result: outcome))
     }
     do {
       try connection.run("COMMIT")
@@ -99,12 +107,8 @@ final class GroupCommitter: @unchecked Sendable {
       return fail(jobs, error)
     }
     // Refusals come last too: they may rest on what others of the batch wrote, which is true only now.
-    for (job, outcome) in outcomes {
-      if case .success(let actions) = outcome {
-        for action in actions { action() }
-      }
-      job.finish(outcome.error)
-    }
+    cache.committed(jobs.count, on: connection)
+    acknowledger.acknowledge(outcomes)
   }
 
   private func commitSingly(_ jobs: [TransactionJob<SQLiteTransaction>]) {

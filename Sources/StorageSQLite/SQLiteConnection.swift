@@ -7,7 +7,7 @@ final class SQLiteConnection {
   static let preparedStatementLimit = 1024
 
   let handle: OpaquePointer
-  private var statements: [StatementText: SQLiteStatement] = [:]
+  private var statements = StatementCache(limit: preparedStatementLimit)
 
   /// The first failure that says that the disk or the file cannot be trusted.
   private(set) var damage: StorageError?
@@ -35,7 +35,7 @@ final class SQLiteConnection {
   }
 
   deinit {
-    statements = [:]
+    statements.removeAll()
     let result = sqlite3_close(handle)
     precondition(result == SQLITE_OK, "a connection was closed while a statement of it was alive")
   }
@@ -48,6 +48,14 @@ final class SQLiteConnection {
 
   /// How many rows all statements so far have changed; those of failed statements do not count.
   var totalChanges: Int { Int(sqlite3_total_changes64(handle)) }
+
+  /// How many pages were not in the cache since the last time.
+  func takeCacheMisses() -> Int {
+    var (misses, unused): (Int32, Int32) = (0, 0)
+    let result = sqlite3_db_status(handle, SQLITE_DBSTATUS_CACHE_MISS, &misses, &unused, 1)
+    precondition(result == SQLITE_OK, "SQLite has no such count")
+    return Int(misses)
+  }
 
   /// Runs a statement without arguments and results, through the cache.
   func run(_ sql: String) throws(StorageError) {
@@ -111,6 +119,19 @@ final class SQLiteConnection {
       }, pages)
   }
 
+  /// From now on what this connection writes to the log is gathered until it is synced.
+  func gatherLogWrites() throws {
+    var synchronous: Int64 = 0
+    try forEachRow("PRAGMA synchronous", []) { row in
+      synchronous = row.integer(0)
+      return true
+    }
+    precondition(synchronous >= 2, "commits must sync the log before other connections see them")
+    // SQLite opens the log when the database is first looked at.
+    try run("SELECT count(*) FROM sqlite_schema")
+    LogBuffer.attach(to: handle)
+  }
+
   /// From now on closing this connection leaves the log as it is, also when it is the last one. Otherwise SQLite copies
   /// the log into the file and deletes it.
   func keepLogOnClose() {
@@ -119,16 +140,12 @@ final class SQLiteConnection {
   }
 
   private func statement(_ sql: String) throws(StorageError) -> SQLiteStatement {
-    let text = StatementText(sql: sql)
-    if let cached = statements[text] {
+    if let cached = statements.find(sql) {
       // The same text inside its own loop: a second statement, for this once.
       return cached.isRunning ? try SQLiteStatement(sql, connection: handle, isLasting: false) : cached
     }
-    if statements.count >= Self.preparedStatementLimit {
-      statements = statements.filter { $0.value.isRunning }
-    }
     let statement = try SQLiteStatement(sql, connection: handle, isLasting: true)
-    statements[text] = statement
+    statements.insert(statement)
     return statement
   }
 }

@@ -9,13 +9,16 @@ public import Storage
 public final class SQLiteDatabase: Database {
   private let writes = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingWrites)
   private let reads = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingReads)
+  /// Writes whose requests are looked up first.
+  private let cold = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingWrites)
+  private let cache = CacheWatch()
   private let checkpointer: Checkpointer
   private let gate = WriteGate()
   private let files: SQLiteFiles
   private let path: String
   private let options: SQLiteOptions
-  /// The writer's thread, which ends after all others.
-  private let thread = Locked<OSThread?>(nil)
+  /// The writer's thread, which ends after all others, and those that bring writes to it.
+  private let threads = Locked<(writing: OSThread, warming: [OSThread])?>(nil)
   private let removesFiles: Bool
   /// One at a time: SQLite refuses a second checkpoint at once, whatever the busy timeout.
   private let scrubbing = Locked(())
@@ -76,6 +79,7 @@ public final class SQLiteDatabase: Database {
 
   deinit {
     // Without `close` the threads end as well, but the file stays locked until the process ends.
+    cold.close()
     writes.close()
     reads.close()
     checkpointer.stop()
@@ -85,27 +89,35 @@ public final class SQLiteDatabase: Database {
   private func start(path: String, options: SQLiteOptions) throws {
     let writer = try SQLiteConnection(path: path, settings: options.writerSettings, system: options.system)
     try SQLiteCheck.verify(writer, quickly: files.wasLeftOpen && options.checksAfterCrash)
+    try writer.gatherLogWrites()
     checkpointer.watch(writer)
+    let acknowledger = Acknowledger()
     let committer = GroupCommitter(
-      writer, checkpointer: checkpointer, gate: gate, runsBodiesTwice: options.runsBodiesTwice)
-    let workers = try (0..<options.readers).map { _ in
-      ReaderWorker(
-        try SQLiteConnection(path: path, settings: options.readerSettings, system: options.system),
-        readers: options.readers)
+      writer, checkpointer: checkpointer, gate: gate, cache: cache, acknowledger: acknowledger,
+      runsBodiesTwice: options.runsBodiesTwice)
+    func readers(_ count: Int, _ settings: [String]) throws -> [ReaderWorker] {
+      try (0..<count).map { _ in
+        ReaderWorker(
+          try SQLiteConnection(path: path, settings: settings, system: options.system), readers: count)
+      }
     }
+    let workers = try readers(options.readers, options.readerSettings)
+    let warmers = try readers(SQLiteLimits.warmers, options.copySettings)
     let copying = CheckpointWorker(
       try SQLiteConnection(path: path, settings: options.checkpointSettings, system: options.system), checkpointer)
-    let (reads, writes) = (reads, writes)
+    let (reads, writes, cold) = (reads, writes, cold)
+    let warming = warmers.map { worker in OSThread(name: "sqlite-warm") { worker.run(cold) } }
     let others =
       workers.map { worker in OSThread(name: "sqlite-read") { worker.run(reads) } }
-      + [OSThread(name: "sqlite-check") { copying.run() }]
+      + [OSThread(name: "sqlite-check") { copying.run() }, OSThread(name: "sqlite-done") { acknowledger.run() }]
     let writing = OSThread(name: "sqlite-write") {
       committer.run(writes)
+      acknowledger.stop()
       // The writer is the last to close, and folds the log into the file: two that close at once keep each other from it.
-      for other in others { other.join() }
+      for other in others + warming { other.join() }
       committer.prepareToClose()
     }
-    thread.withLock { $0 = writing }
+    threads.withLock { $0 = (writing, warming) }
   }
 
   public func read<Result: Sendable>(
@@ -121,7 +133,20 @@ public final class SQLiteDatabase: Database {
     try await writes.perform("write", body)
   }
 
-  public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count) }
+  /// A request with a random id is looked up by another thread first, if the writer's cache does not hold the rows: the
+  /// page may have to come from the disk, and all who write would wait for that.
+  @discardableResult
+  public func write<Result: Sendable>(
+    serving key: RequestKey, _ body: @escaping @Sendable (any Writer) throws -> Result
+  ) async throws -> Result {
+    guard !key.isTimeOrdered, isCold else { return try await write(body) }
+    return try await writes.perform("write", warming: key, on: cold, body)
+  }
+
+  /// Whether the writer has lately missed pages in its cache. From any thread.
+  var isCold: Bool { cache.misses }
+
+  public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count + cold.count) }
 
   /// How often the write-ahead log has been copied to its end since the database was opened. From any thread.
   public var checkpoints: Int { checkpointer.finished }
@@ -155,18 +180,21 @@ public final class SQLiteDatabase: Database {
   }
 
   public func close() async {
-    let running = thread.withLock { thread in
-      defer { thread = nil }
-      return thread
+    let running = threads.withLock { threads in
+      defer { threads = nil }
+      return threads
     }
     guard let running else { return }
-    writes.close()
+    cold.close()
     reads.close()
     checkpointer.stop()
-    let (files, removesFiles) = (files, removesFiles)
+    let (files, removesFiles, writes) = (files, removesFiles, writes)
     // Joining blocks; nothing in the closure can throw.
     try? await OSThread.run(name: "sqlite-close") {
-      running.join()
+      // What they have accepted is still to be written.
+      for thread in running.warming { thread.join() }
+      writes.close()
+      running.writing.join()
       files.unlock()
       if removesFiles { files.remove() }
     }

@@ -3,11 +3,22 @@ enum SQLiteLimits {
   /// Transactions that share one COMMIT. Above 256 the rate still rises a little, but the last one waits for all.
   static let transactionsPerCommit = 256
 
+  /// Transactions of a batch whose callers the writer tells itself. Each may cost it a call of the system; to wake another
+  /// thread costs two, and the callers some microseconds.
+  static let acknowledgedByWriter = 2
+
+  /// Batches that may be durable before their callers are told.
+  static let unacknowledgedBatches = 64
+
   /// Transactions that may wait for the writer: about a second's worth at the slowest measured rate.
   static let waitingWrites = 16_384
 
   /// Reads that may wait for a reader.
   static let waitingReads = 16_384
+
+  /// Threads that look up requests before they are served. They wait for the disk more than they work, and a disk serves
+  /// several at once as quickly as one.
+  static let warmers = 6
 
   /// Reads that share one snapshot. Long snapshots hold up checkpoints.
   static let readsPerSnapshot = 32
@@ -27,6 +38,10 @@ enum SQLiteLimits {
 
   /// Pages that the writer may be asked to copy between two commits.
   static let checkpointRemainder = 500
+
+  /// Bytes of the log that are given to the system at once: thirty pages. SQLite's way to the system takes less than
+  /// 128 KiB in one write.
+  static let logBuffer = 120 << 10
 
   /// How long a connection waits for a lock before it reports `.busy`. Only recovery and foreign tools hold any.
   static let busyMilliseconds = 5_000

@@ -44,9 +44,9 @@ final class SQLiteStatement {
     precondition(!isRunning, "a prepared statement runs once at a time")
     isRunning = true
     defer {
-      // The result repeats the error of the last step, which has been thrown.
+      // The result repeats the error of the last step, which has been thrown. What is bound stays, and is not looked at
+      // until each parameter has been bound anew.
       sqlite3_reset(handle)
-      if parameterCount > 0 { sqlite3_clear_bindings(handle) }
       isRunning = false
     }
     try bind(arguments)

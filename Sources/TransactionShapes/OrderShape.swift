@@ -60,11 +60,11 @@ public struct OrderShape: TransactionShape {
       """, last * 2 + 1, first, Self.products)
   }
 
-  public func transaction(_ random: any RandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void {
+  public func transaction(_ random: any RandomSource, _ now: Instant) -> ShapedTransaction {
     let id = identifiers.next()
     let customer = Int64(random.below(1_000_000))
     let products = (Int64(random.below(UInt64(Self.products))), Int64(random.below(UInt64(Self.products))))
-    return { writer in
+    return ShapedTransaction { writer in
       try writer.send(
         "INSERT INTO bench_orders (id, customer, total, state, created_at) VALUES ($1, $2, $3, $4, $5)",
         id, customer, 4200, 1, now)

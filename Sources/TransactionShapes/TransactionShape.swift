@@ -14,8 +14,29 @@ public protocol TransactionShape: Sendable {
   /// - Parameter rows: their numbers; they are counted over several calls.
   func fill(_ rows: Range<Int64>, _ writer: any Writer) throws
 
-  /// Draws what one transaction is about, as a request would bring it, and returns its body. From any thread.
-  func transaction(_ random: any RandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void
+  /// Draws what one transaction is about, as a request would bring it. From any thread.
+  func transaction(_ random: any RandomSource, _ now: Instant) -> ShapedTransaction
+}
+
+/// One transaction of a shape.
+public struct ShapedTransaction: Sendable {
+  /// The request, of a transaction that keeps its reply.
+  let key: RequestKey?
+  let body: @Sendable (any Writer) throws -> Void
+
+  public init(_ key: RequestKey? = nil, _ body: @escaping @Sendable (any Writer) throws -> Void) {
+    self.key = key
+    self.body = body
+  }
+
+  /// Commits it.
+  public func run(on database: any Database) async throws {
+    if let key {
+      try await database.write(serving: key, body)
+    } else {
+      try await database.write(body)
+    }
+  }
 }
 
 /// The numbers from 0 to `$1`, as a table with the column `value`.

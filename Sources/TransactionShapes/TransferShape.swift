@@ -16,16 +16,22 @@ public struct TransferShape: TransactionShape {
 
   public let name = "transfers"
   private let requests: Requests
+  private let keeping: RequestKeeping
   private let identifiers = IdentifierGenerator(clock: SystemClock())
 
-  public init(requests: Requests = .timeOrdered) {
+  /// - Parameters:
+  ///   - requests: what ids the requests have.
+  ///   - keeping: how long they are kept; `.forever` is what a ledger does.
+  public init(requests: Requests = .timeOrdered, keeping: RequestKeeping = .retention) {
     self.requests = requests
+    self.keeping = keeping
   }
 
   /// The balance is larger than any run needs.
   private struct Overdrawn: Error {}
 
   private static let accounts = 100_000
+  private static let keptPerOther: Int64 = 10
   private static let balance = 1_000_000_000
   private static let hash = [UInt8](repeating: 5, count: 16)
   private static let reply = [UInt8](repeating: 6, count: 24)
@@ -72,31 +78,39 @@ public struct TransferShape: TransactionShape {
       // Of version 4 the first bytes are spread evenly, so that the next insert falls anywhere among them; in order,
       // because ten million inserts at random places would take an hour.
       let leading = requests == .random ? UInt64(row) &* (UInt64.max / 16_000_000) : UInt64(row)
-      try insert(Self.bytes(leading) + Self.bytes(random.next()), Instant(seconds: 1_767_225_600), writer)
+      func insert(_ table: String) throws {
+        let id = Self.bytes(leading) + Self.bytes(random.next())
+        // As the storage layer does it, but without a lookup.
+        try writer.send(
+          """
+          INSERT INTO \(table) (request_id, caller, method, hash, reply, created_at)
+          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+          """, id, 1, 1, Self.hash, Self.reply, Instant(seconds: 1_767_225_600))
+      }
+      guard keeping == .forever else {
+        try insert("octet_requests")
+        continue
+      }
+      try insert("octet_requests_kept")
+      // Requests that are not kept lie in the generations, which are looked into as well.
+      if row % Self.keptPerOther == 0 { for table in ["octet_requests", "octet_requests_b"] { try insert(table) } }
     }
   }
 
-  /// As the storage layer does it, but without a lookup.
-  private func insert(_ id: [UInt8], _ now: Instant, _ writer: any Writer) throws {
-    try writer.send(
-      """
-      INSERT INTO octet_requests (request_id, caller, method, hash, reply, created_at)
-      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
-      """, id, 1, 1, Self.hash, Self.reply, now)
-  }
-
-  public func transaction(_ random: any RandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void {
+  public func transaction(_ random: any RandomSource, _ now: Instant) -> ShapedTransaction {
     let id = identifiers.next().rawValue
     let time = UInt64(id) >> 22
+    // The version is in the bits from 12 to 15.
     let leading =
-      requests == .random ? random.next() : UInt64(1) << 60 | time << 16 | UInt64(id & 0xffff)
+      requests == .random ? random.next() & ~0xf000 | 0x4000 : time << 16 | 0x7000 | UInt64(id & 0xfff)
     let text = Self.uuid(leading, random.next())
-    guard let key = RequestKey(caller: Identifier(rawValue: 1), method: "bench", requestID: text) else {
+    guard let key = RequestKey(caller: Identifier(rawValue: 1), method: "bench", requestID: text, keeping: keeping)
+    else {
       preconditionFailure("\(text) is no UUID")
     }
     let debtor = Int64(random.below(UInt64(Self.accounts)))
     let creditor = (debtor + 1 + Int64(random.below(UInt64(Self.accounts - 1)))) % Int64(Self.accounts)
-    return { writer in
+    return ShapedTransaction(key) { writer in
       _ = try writer.once(key, hash: Self.hash, now: now) {
         try Self.enter(2 * id, debtor, -5, writer)
         try Self.enter(2 * id + 1, creditor, 5, writer)

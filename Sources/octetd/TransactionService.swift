@@ -29,12 +29,12 @@ struct TransactionService: Transactions {
   }
 
   func placeOrder(_ request: PlaceOrderRequest, context: ServerContext) async throws -> PlaceOrderResponse {
-    try await database.write(orders.transaction(random, clock.now()))
+    try await orders.transaction(random, clock.now()).run(on: database)
     return PlaceOrderResponse()
   }
 
   func transfer(_ request: TransferRequest, context: ServerContext) async throws -> TransferResponse {
-    try await database.write(transfers.transaction(random, clock.now()))
+    try await transfers.transaction(random, clock.now()).run(on: database)
     return TransferResponse()
   }
 }

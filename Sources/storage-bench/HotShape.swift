@@ -33,9 +33,9 @@ struct HotShape: TransactionShape {
     preconditionFailure("two rows are all there is")
   }
 
-  func transaction(_ random: any RandomSource, _ now: Instant) -> @Sendable (any Writer) throws -> Void {
+  func transaction(_ random: any RandomSource, _ now: Instant) -> ShapedTransaction {
     let debtor = goesBothWays && random.below(2) == 1 ? 2 : 1
-    return { writer in
+    return ShapedTransaction { writer in
       try writer.send(
         "UPDATE bench_hot SET balance = balance - $2 WHERE id = $1 AND balance >= $2", debtor, 1, orElse: Overdrawn())
       try writer.send("UPDATE bench_hot SET balance = balance + $2 WHERE id = $1", 3 - debtor, 1)

@@ -9,7 +9,7 @@ import TransactionShapes
 ///
 ///     storage-bench orders --callers 256 --seconds 5 --rows 0 --path /data/bench.db
 ///     storage-bench orders --rate 30000 --swept 1000000 --path /data/bench.db
-///     storage-bench transfers --callers 256 --rate 5000 --requests v4 --cache 64 --path /data/bench.db
+///     storage-bench transfers --callers 256 --rate 5000 --requests v4 --keeping forever --cache 64 --path /data/bench.db
 ///     storage-bench hot --callers 64 --ways both --path postgres://…
 ///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
 ///     storage-bench upkeep --rows 1000000 --path /data/bench.db
@@ -29,7 +29,8 @@ struct StorageBench {
       try await arguments.transactions().run { OrderShape($0) }
     case "transfers":
       let requests = TransferShape.Requests(rawValue: arguments.take("requests") ?? "v7") ?? .timeOrdered
-      try await arguments.transactions().run { _ in TransferShape(requests: requests) }
+      let keeping: RequestKeeping = arguments.take("keeping") == "forever" ? .forever : .retention
+      try await arguments.transactions().run { _ in TransferShape(requests: requests, keeping: keeping) }
     case "hot":
       let goesBothWays = arguments.take("ways") == "both"
       try await arguments.transactions().run { _ in HotShape(goesBothWays: goesBothWays) }
@@ -74,9 +75,9 @@ struct StorageBench {
         """
         usage: storage-bench orders|transfers|hot|fanout|upkeep|search|corpus|crash|jobs|blobs|blob-crash|blob-death|blob-full
           [--path FILE]
-          [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES]
-          [--requests v7|v4] [--ways one|both] [--subscribers N] [--events N] [--megabytes N] [--documents N]
-          [--queries N] [--peer yes] [--when before|after] [--swept N]
+          [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES] [--writers N] [--batch N]
+          [--requests v7|v4] [--keeping retention|forever] [--ways one|both] [--subscribers N] [--events N]
+          [--megabytes N] [--documents N] [--queries N] [--peer yes] [--when before|after] [--swept N]
         """
       )
     }

@@ -104,7 +104,7 @@ struct TransactionBenchmark {
             let began = await self.turn(caller, number, start, clock)
             number += 1
             do {
-              try await database.write(shape.transaction(random, began))
+              try await shape.transaction(random, began).run(on: database)
             } catch {
               print("failed: \(error)")
               return

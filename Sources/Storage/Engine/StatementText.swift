@@ -12,7 +12,11 @@ package struct StatementText: Hashable {
 
   package func hash(into hasher: inout Hasher) {
     let bytes = sql.utf8.span
-    hasher.combine(bytes.count)
-    for index in stride(from: 0, to: bytes.count, by: bytes.count / Self.samples + 1) { hasher.combine(bytes[index]) }
+    // Mixed before they are hashed (FNV-1a), as hashing costs by the value.
+    var mixed = UInt64(bytes.count)
+    for index in stride(from: 0, to: bytes.count, by: bytes.count / Self.samples + 1) {
+      mixed = (mixed ^ UInt64(bytes[index])) &* 0x100_0000_01b3
+    }
+    hasher.combine(mixed)
   }
 }

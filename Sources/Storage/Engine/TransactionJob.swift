@@ -1,7 +1,7 @@
 package import Base
 
 /// A transaction object of an engine, given to one body.
-package protocol EngineTransaction: Writer {
+package protocol EngineTransaction: Writer, SendableMetatype {
   /// Runs a body and ends this object.
   /// - Throws: what the body throws, or the error of a failed statement that the body has swallowed.
   func run<Result>(_ body: (Self) throws -> Result) throws -> Result
@@ -56,6 +56,28 @@ package final class BodyJob<Transaction: EngineTransaction, Result: Sendable>: T
   }
 }
 
+/// A write that first brings what it will look for from the disk, on a thread for reading: where that thread has been,
+/// the one that writes finds the pages in the system's memory.
+package final class WarmedJob<Transaction: EngineTransaction>: TransactionJob<Transaction>, @unchecked Sendable {
+  private let key: RequestKey
+  private let goOn: @Sendable () -> Void
+
+  /// - Parameter goOn: queues the write itself.
+  init(_ key: RequestKey, _ goOn: @escaping @Sendable () -> Void) {
+    self.key = key
+    self.goOn = goOn
+  }
+
+  package override func run(_ transaction: Transaction) throws {
+    try transaction.run { try $0.warm(key) }
+  }
+
+  package override func finish(_ error: (any Error)?) {
+    // What kept the reader from it is the writer's to meet, and to report.
+    goOn()
+  }
+}
+
 extension BlockingQueue {
   /// Queues a body for an engine's thread and waits for its outcome.
   /// - Throws: what the body throws; `StorageError` with code `.overloaded` or `.closed` if the queue refuses.
@@ -64,13 +86,36 @@ extension BlockingQueue {
   ) async throws -> Result where Element == TransactionJob<Transaction> {
     try Task.checkCancellation()
     return try await unsafe withUnsafeThrowingContinuation { continuation in
+      enqueue(unsafe BodyJob(body, continuation), operation)
+    }
+  }
+
+  /// Like `perform`, after a thread that serves `readers` has looked up `key`.
+  package func perform<Transaction: EngineTransaction, Result: Sendable>(
+    _ operation: String, warming key: RequestKey, on readers: BlockingQueue<Element>,
+    _ body: @escaping @Sendable (Transaction) throws -> Result
+  ) async throws -> Result where Element == TransactionJob<Transaction> {
+    try Task.checkCancellation()
+    return try await unsafe withUnsafeThrowingContinuation { continuation in
+      let job = unsafe BodyJob(body, continuation)
       do throws(QueueRefusal) {
-        try push(unsafe BodyJob(body, continuation))
+        try readers.push(WarmedJob<Transaction>(key) { [self] in enqueue(job, operation) })
       } catch {
-        let code: StorageError.Code = error == .full ? .overloaded : .closed
-        unsafe continuation.resume(
-          throwing: StorageError(code, operation: operation, message: "the queue is \(error)"))
+        // It is the write that was asked for.
+        enqueue(job, operation)
       }
+    }
+  }
+
+  /// Queues a job, which is told if the queue refuses.
+  private func enqueue<Transaction: EngineTransaction>(
+    _ job: TransactionJob<Transaction>, _ operation: String
+  ) where Element == TransactionJob<Transaction> {
+    do throws(QueueRefusal) {
+      try push(job)
+    } catch {
+      let code: StorageError.Code = error == .full ? .overloaded : .closed
+      job.finish(StorageError(code, operation: operation, message: "the queue is \(error)"))
     }
   }
 }

@@ -16,7 +16,7 @@ import TransactionShapes
         for first in [0, Int64(count)] {
           try await database.write { try shape.fill(first..<first + Int64(count), $0) }
         }
-        for _ in 0..<count { try await database.write(shape.transaction(random, now)) }
+        for _ in 0..<count { try await shape.transaction(random, now).run(on: database) }
       }
       for (table, rows) in [("orders", 3), ("items", 6), ("transfers", 3), ("entries", 6)] {
         let found: Int? = try await database.read { try $0.first("SELECT count(*) FROM bench_\(table)") { $0[0] } }

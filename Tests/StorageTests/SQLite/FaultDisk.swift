@@ -70,15 +70,24 @@ final class FaultDisk: Sendable {
   }
 
   private let state = Locked(State())
+  /// Whether SQLite is told that a torn write leaves what lies beside it as it was, as the operating system's VFS says.
+  let isPowersafe: Bool
   private let willSync: (@Sendable (_ path: String) -> Void)?
+  private let willRead: (@Sendable (_ path: String) -> Void)?
 
   /// - Parameters:
   ///   - failing: the number of the operation at which `fault` happens, from 1.
+  ///   - isPowersafe: whether SQLite is told that a torn write leaves what lies beside it as it was.
   ///   - willSync: called before a file is synced, on the thread that does it.
+  ///   - willRead: called before a file is read, on the thread that does it.
   init(
-    failing: Int? = nil, _ fault: Fault = .failsOnce, willSync: (@Sendable (_ path: String) -> Void)? = nil
+    failing: Int? = nil, _ fault: Fault = .failsOnce, isPowersafe: Bool = true,
+    willSync: (@Sendable (_ path: String) -> Void)? = nil,
+    willRead: (@Sendable (_ path: String) -> Void)? = nil
   ) {
+    self.isPowersafe = isPowersafe
     self.willSync = willSync
+    self.willRead = willRead
     state.withLock { $0.failing = failing.map { ($0, fault) } }
   }
 
@@ -113,6 +122,10 @@ final class FaultDisk: Sendable {
       // What is full still takes a cut or a sync.
       return state.isFull && operation == .write ? .isFull : .works
     }
+  }
+
+  func reads(_ path: String) {
+    willRead?(path)
   }
 
   /// The next sync of a file fails, and nothing else.

@@ -132,6 +132,7 @@ private struct FaultFile {
     all.xClose = { close($0) }
     all.xRead = { file, bytes, count, offset in
       if disk(file).isDead { return SQLITE_IOERR | (1 << 8) }
+      disk(file).reads(path(file))
       return real(file).pointee.pMethods.pointee.xRead(real(file), bytes, count, offset)
     }
     all.xWrite = { write($0, $1, $2, $3) }
@@ -143,8 +144,9 @@ private struct FaultFile {
     all.xCheckReservedLock = { real($0).pointee.pMethods.pointee.xCheckReservedLock(real($0), $1) }
     all.xFileControl = { real($0).pointee.pMethods.pointee.xFileControl(real($0), $1, $2) }
     all.xSectorSize = { real($0).pointee.pMethods.pointee.xSectorSize(real($0)) }
-    // No promise of the file system is passed on: neither atomic writes nor safe appends.
-    all.xDeviceCharacteristics = { _ in 0 }
+    // Of the promises of the file system only the one that the disk keeps is passed on: neither atomic writes nor safe
+    // appends.
+    all.xDeviceCharacteristics = { disk($0).isPowersafe ? SQLITE_IOCAP_POWERSAFE_OVERWRITE : 0 }
     all.xShmMap = { real($0).pointee.pMethods.pointee.xShmMap(real($0), $1, $2, $3, $4) }
     all.xShmLock = { real($0).pointee.pMethods.pointee.xShmLock(real($0), $1, $2, $3) }
     all.xShmBarrier = { real($0).pointee.pMethods.pointee.xShmBarrier(real($0)) }

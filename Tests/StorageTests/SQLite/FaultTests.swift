@@ -25,17 +25,19 @@ import Testing
     var tookWrites = true
   }
 
-  @Test(arguments: FaultDisk.Fault.allCases)
-  func `whatever fails, what was acknowledged is there, and once`(_ fault: FaultDisk.Fault) async throws {
+  @Test(arguments: FaultDisk.Fault.allCases, [true, false])
+  func `whatever fails, what was acknowledged is there, and once`(
+    _ fault: FaultDisk.Fault, isPowersafe: Bool
+  ) async throws {
     let seed = UInt64.random(in: 0 ... .max)
     let random = SeededRandomSource(seed: seed)
-    let operations = try await attempt(failing: nil, fault, random)
+    let operations = try await attempt(failing: nil, fault, isPowersafe, random)
     // Files are made, a schema, and checkpoints besides the commits.
     #expect(operations > 2 * Self.requests)
     var failing = 1 + Int(random.below(UInt64(Self.stride)))
     while failing <= operations {
       do {
-        _ = try await attempt(failing: failing, fault, random)
+        _ = try await attempt(failing: failing, fault, isPowersafe, random)
       } catch {
         Issue.record("operation \(failing) of \(operations), seed \(seed): \(error)")
       }
@@ -45,11 +47,13 @@ import Testing
 
   /// One life of a database with one fault.
   /// - Returns: how many operations there were.
-  private func attempt(failing: Int?, _ fault: FaultDisk.Fault, _ random: SeededRandomSource) async throws -> Int {
+  private func attempt(
+    failing: Int?, _ fault: FaultDisk.Fault, _ isPowersafe: Bool, _ random: SeededRandomSource
+  ) async throws -> Int {
     let directory = FileManager.default.temporaryDirectory.appending(path: "octet-fault-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: directory) }
     let path = directory.appending(path: "octet.db").path
-    let disk = FaultDisk(failing: failing, fault)
+    let disk = FaultDisk(failing: failing, fault, isPowersafe: isPowersafe)
     let system = FaultSystem(name: "fault-\(UUID().uuidString)", disk: disk)
     let run = try await live(path, system.name, disk, fault)
     withExtendedLifetime(system) {}

@@ -1,0 +1,69 @@
+internal import Storage
+
+/// The prepared statements of one connection, by their texts.
+///
+/// A text is a literal nearly always, or was made once, and so lies at the same place in memory each time it comes. Its
+/// statement is looked for by that place first, without a look at the bytes.
+struct StatementCache {
+  /// Where the bytes of a text lie.
+  private struct Place: Equatable {
+    let address: UInt
+    let count: Int
+
+    /// The longest text that Swift keeps in the value itself: its bytes lie nowhere for long.
+    private static let longestInline = 15
+
+    /// Nil for a text whose bytes have no lasting place.
+    init?(_ sql: String) {
+      let address = sql.utf8.withContiguousStorageIfAvailable { UInt(bitPattern: $0.baseAddress) }
+      guard let address, sql.utf8.count > Self.longestInline else { return nil }
+      self.address = address
+      count = sql.utf8.count
+    }
+
+    /// Its slot among the recent ones; multiplied by 2⁶⁴ divided by the golden ratio, so that near places are spread.
+    var slot: Int {
+      Int(truncatingIfNeeded: (UInt64(address) &* 0x9E37_79B9_7F4A_7C15) >> (64 - StatementCache.slotBits))
+    }
+  }
+
+  private struct Recent {
+    let place: Place
+    /// Kept, so that no other text comes to lie at its place.
+    let text: String
+    let statement: SQLiteStatement
+  }
+
+  private static let slotBits: UInt64 = 8
+
+  private let limit: Int
+  private var recent = [Recent?](repeating: nil, count: 1 << slotBits)
+  private var statements: [StatementText: SQLiteStatement] = [:]
+
+  /// - Parameter limit: how many statements stay prepared.
+  init(limit: Int) {
+    self.limit = limit
+  }
+
+  /// The statement of a text, nil if none is prepared.
+  mutating func find(_ sql: String) -> SQLiteStatement? {
+    let place = Place(sql)
+    if let place, let recent = recent[place.slot], recent.place == place { return recent.statement }
+    guard let statement = statements[StatementText(sql: sql)] else { return nil }
+    if let place { recent[place.slot] = Recent(place: place, text: sql, statement: statement) }
+    return statement
+  }
+
+  /// Adds a statement. When there are as many as the limit says, all but those that run are forgotten before.
+  mutating func insert(_ statement: SQLiteStatement) {
+    if statements.count >= limit {
+      statements = statements.filter { $0.value.isRunning }
+      recent = recent.map { _ in nil }
+    }
+    statements[StatementText(sql: statement.sql)] = statement
+  }
+
+  mutating func removeAll() {
+    self = StatementCache(limit: limit)
+  }
+}

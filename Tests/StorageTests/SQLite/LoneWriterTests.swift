@@ -1,0 +1,42 @@
+import Base
+import Foundation
+import Storage
+import Testing
+
+@testable import StorageSQLite
+
+/// Group commit gathers what waits, and waits for nobody.
+@Suite struct LoneWriterTests {
+  private static let rounds = 200
+  /// Above a commit without the engine: the way to the writer's thread and back. A timer that is to gather anything is
+  /// longer than that.
+  private static let longestWay = Duration.microseconds(500)
+
+  /// The quickest of many, which is that of a machine with nothing else to do, however busy it is at other times.
+  private func quickest(_ body: () async throws -> Void) async throws -> Duration {
+    let clock = ContinuousClock()
+    var quickest = Duration.seconds(60)
+    for _ in 0..<Self.rounds { quickest = min(quickest, try await clock.measure(body)) }
+    return quickest
+  }
+
+  @Test func `a lone writer is not made to wait for others`() async throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "octet-lone-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let path = directory.appending(path: "octet.db").path
+    let insert = "INSERT INTO samples (i) VALUES (1)"
+    let database = try await SQLiteDatabase.open(path: path, migrations: [Fixture.values], clock: ManualClock())
+    let alone = try await quickest { _ = try await database.write { writer in try writer.execute(insert) } }
+    await database.close()
+    let bare = try await OSThread.run(name: "bare") {
+      let connection = try SQLiteConnection(path: path, settings: SQLiteOptions().writerSettings)
+      let clock = ContinuousClock()
+      return try (0..<Self.rounds).map { _ in
+        try clock.measure {
+          for sql in ["BEGIN IMMEDIATE", insert, "COMMIT"] { try connection.run(sql) }
+        }
+      }.min() ?? .zero
+    }
+    #expect(alone < bare + Self.longestWay, "\(alone) through the engine, \(bare) without it")
+  }
+}
