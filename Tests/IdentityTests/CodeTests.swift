@@ -65,7 +65,7 @@ import WellKnownTypes
       try await ada.confirm(Self.mail, code: " \(code.prefix(3)) \(code.suffix(3))")
       await expectRefusal(.failedPrecondition, "CODE_EXPIRED") { try await ada.confirm(Self.mail, code: code) }
     } else {
-      await expectRefusal(.failedPrecondition, "TOO_MANY_ATTEMPTS") { try await ada.confirm(Self.mail, code: code) }
+      await expectRefusal(.resourceExhausted, "TOO_MANY_ATTEMPTS") { try await ada.confirm(Self.mail, code: code) }
       house.clock.advance(by: CodeLimit.pause)
       try await house.prove(Self.mail, by: ada)
     }
@@ -84,7 +84,7 @@ import WellKnownTypes
       return await group.reduce(into: [Refusal?]()) { $0.append($1) }
     }
     #expect(outcomes.count { $0 == Refusal(.permissionDenied, "WRONG_CODE") } == 5)
-    #expect(outcomes.count { $0 == Refusal(.failedPrecondition, "TOO_MANY_ATTEMPTS") } == 45)
+    #expect(outcomes.count { $0 == Refusal(.resourceExhausted, "TOO_MANY_ATTEMPTS") } == 45)
     await house.close()
   }
 

@@ -65,7 +65,7 @@ import WellKnownTypes
         try await stranger.reset(email: email, code: "ABCDE", to: Self.newPassword)
       }
     }
-    await expectRefusal(.failedPrecondition, "TOO_MANY_ATTEMPTS") {
+    await expectRefusal(.resourceExhausted, "TOO_MANY_ATTEMPTS") {
       try await stranger.reset(email: email, code: "ABCDE", to: Self.newPassword)
     }
     house.clock.advance(by: .seconds(1800))

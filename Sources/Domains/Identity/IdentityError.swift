@@ -56,7 +56,7 @@ enum IdentityError: DomainError {
     case .codeExpired:
       ErrorMapping("CODE_EXPIRED", "the code was used or is over; ask for a new one")
     case .tooManyAttempts:
-      ErrorMapping("TOO_MANY_ATTEMPTS", "the code was tried too often; ask for a new one")
+      ErrorMapping("TOO_MANY_ATTEMPTS", .resourceExhausted, "the code was tried too often; ask for a new one")
     case .badSignature:
       ErrorMapping("BAD_SIGNATURE", .permissionDenied, "the signature does not fit the device's key")
     case .unknownRole:
