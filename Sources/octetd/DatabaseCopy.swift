@@ -27,8 +27,8 @@ struct DatabaseCopy {
     }
   }
 
-  func run() async throws(StartFailure) {
-    let path = House.databasePath(data)
+  /// - Parameter path: of the database.
+  func run(at path: String) async throws(StartFailure) {
     do {
       if isBackup {
         let bytes = try await SQLiteBackup.backUp(path, to: file, replaces: replaces)

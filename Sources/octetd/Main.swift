@@ -56,7 +56,8 @@ struct Octetd {
     let operands = values.operands
     switch (operands.first, operands.count) {
     case ("backup", 1), ("restore", 1):
-      try await DatabaseCopy(values, data: configuration.data, log: log).run()
+      let copy = try DatabaseCopy(values, data: configuration.data, log: log)
+      try await copy.run(at: databaseFile(configuration, for: operands[0]))
     case ("scrub", 1): try await scrub(configuration, log)
     case _ where Setting.ofSubcommands.contains { values[$0] != nil }:
       throw StartFailure(.usage, "--to, --from and --force belong to octetd backup and octetd restore")
@@ -67,9 +68,25 @@ struct Octetd {
     }
   }
 
+  /// The file that a subcommand works on.
+  ///
+  /// Refused when the data is in PostgreSQL: what an earlier server has left in the data directory would be taken for it,
+  /// and a backup would be an old one without a word.
+  private static func databaseFile(
+    _ configuration: Configuration, for subcommand: String
+  ) throws(StartFailure) -> String {
+    guard configuration.database == nil else {
+      throw StartFailure(
+        .usage,
+        "octetd \(subcommand) is for SQLite, and the settings name a PostgreSQL database: use PostgreSQL's own tools")
+    }
+    return House.databasePath(configuration.data)
+  }
+
   private static func scrub(_ configuration: Configuration, _ log: Log) async throws(StartFailure) {
+    let file = try databaseFile(configuration, for: "scrub")
     do {
-      let bytes = try await SQLiteRewrite.run(House.databasePath(configuration.data))
+      let bytes = try await SQLiteRewrite.run(file)
       log.info("scrubbed", ["bytes": .integer(Int64(bytes))])
     } catch {
       throw StartFailure(error, opening: configuration.data)

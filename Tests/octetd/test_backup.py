@@ -1,6 +1,7 @@
 """octetd backup and restore, with a server that is in use meanwhile."""
 
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -14,9 +15,13 @@ from support.server import BUILD, Server
 RIDERS = 8
 
 
-def octetd(*arguments):
+def octetd(*arguments, **environment):
     return subprocess.run(
-        [BUILD / "octetd", *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [BUILD / "octetd", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | environment,
     )
 
 
@@ -111,3 +116,32 @@ def test_what_cannot_be_done_is_said(tmp_path, arguments, code):
     assert result.returncode == code
     assert last_message(result)
     assert not (tmp_path / "copy.db").exists()
+
+
+SECRET_URL = "postgres://octet:hunter2@db.example/octet"
+
+
+@pytest.mark.parametrize("said_by", ["flag", "environment", "file"])
+@pytest.mark.parametrize("subcommand", ["backup", "restore", "scrub"])
+def test_another_engine_is_refused(tmp_path, subcommand, said_by):
+    """The data directory holds what an earlier server left; taken for the data, it would make a stale backup."""
+    data, copy = tmp_path / "data", tmp_path / "copy.db"
+    with Server(data):
+        pass
+    assert octetd("backup", "--data", data, "--to", copy).returncode == 0
+    left = (data / "octet.db").read_bytes()
+    operands = {"backup": ["--to", tmp_path / "new.db"], "restore": ["--from", copy, "--force"], "scrub": []}
+    arguments, environment = [subcommand, *operands[subcommand], "--data", data], {}
+    if said_by == "flag":
+        arguments += ["--database", SECRET_URL]
+    elif said_by == "environment":
+        environment["OCTET_DATABASE"] = SECRET_URL
+    else:
+        (tmp_path / "octetd.conf").write_text(f"database = {SECRET_URL}\n")
+        arguments += ["--config", tmp_path / "octetd.conf"]
+    result = octetd(*arguments, **environment)
+    assert result.returncode == 64, result.stderr
+    assert "PostgreSQL" in last_message(result)
+    assert "hunter2" not in result.stderr
+    assert not (tmp_path / "new.db").exists()
+    assert (data / "octet.db").read_bytes() == left
