@@ -53,7 +53,7 @@ public final class Leases: Sendable {
   public static func acquire(
     _ name: String, by holder: String, for duration: Duration, from now: Instant, in writer: any Writer
   ) throws -> Lease? {
-    // The fence follows the clock, so that it rises even when the row was removed.
+    // The fence follows the clock, so that it rises even when `LeaseSweep` has removed the row.
     let fence: Int64? = try writer.first(
       """
       INSERT INTO octet_leases (name, holder, fence, expires_at) VALUES ($1, $2, $3, $4)
@@ -69,7 +69,7 @@ public final class Leases: Sendable {
     return fence.map { Lease(name: name, fence: $0, expiresAt: now + duration) }
   }
 
-  /// Prolongs a lease from now, while nobody else has taken it.
+  /// Prolongs a lease from now, while nobody else has taken it. One that ended a day ago may be gone for its holder, too.
   /// - Throws: `LeaseLost`.
   public func renew(_ lease: Lease, for duration: Duration) async throws -> Lease {
     let clock = clock
@@ -89,7 +89,7 @@ public final class Leases: Sendable {
 
   /// Gives a lease back in the caller's transaction. Does nothing if it is lost already.
   public static func release(_ name: String, fence: Int64, in writer: any Writer) throws {
-    // The row stays, so that the fence goes on.
+    // The row stays until `LeaseSweep` removes it, so that the fence goes on.
     try writer.execute("UPDATE octet_leases SET expires_at = 0 WHERE name = $1 AND fence = $2", name, fence)
   }
 

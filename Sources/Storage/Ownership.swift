@@ -112,15 +112,19 @@ public final class Ownership: Sendable {
     }
   }
 
+  /// The leases in a range of the key that are held.
+  static let heldLeases = "SELECT name FROM octet_leases WHERE name >= $1 AND name < $2 AND expires_at > $3"
+
   /// How many nodes there are, this one included, and what has an owner.
   private func look() async throws -> (nodes: Int, taken: Set<String>) {
     let (clock, kind, presenceName) = (clock, kind, presenceName)
     return try await database.read { reader in
       var nodes: Set<String> = [presenceName]
       var taken: Set<String> = []
-      // The table has a row for each lease there ever was: some for each thing and each node number.
+      // Things and nodes of this kind, and not the leases of others, of which there may be very many: the names go from
+      // `kind.node/…` to `kind/…`, and `0` is what follows `/`.
       try reader.forEachRow(
-        "SELECT name FROM octet_leases WHERE expires_at > $1", [clock.now().sqlValue]
+        Self.heldLeases, [(kind + ".").sqlValue, (kind + "0").sqlValue, clock.now().sqlValue]
       ) { row in
         let name: String = row[0]
         if name.hasPrefix(kind + ".node/") { nodes.insert(name) }

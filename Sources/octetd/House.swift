@@ -152,7 +152,7 @@ struct House: Sendable {
       sweeper = Sweeper(
         database: database, leases: Leases(database: database, clock: clock, random: random),
         sweeps: [
-          RequestRetention(clock: clock), DeadLetterRetention(clock: clock),
+          RequestRetention(clock: clock), DeadLetterRetention(clock: clock), LeaseSweep(clock: clock),
           TopicSweep(
             domains.reduce(into: [:]) { $0.merge($1.topicRetention) { _, _ in preconditionFailure("a topic of two") } },
             clock: clock),

@@ -156,19 +156,15 @@ import Testing
 }
 
 /// Lets so many write transactions through and then fails, as if the process had been killed between two of them.
-private final class DyingDatabase: Database {
+private struct DyingDatabase: PassingDatabase {
   struct Died: Error {}
 
-  private let database: any Database
+  let database: any Database
   private let left: Locked<Int>
 
   init(_ database: any Database, writes: Int) {
     self.database = database
     left = Locked(writes)
-  }
-
-  func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
-    try await database.read(body)
   }
 
   func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result {
@@ -179,10 +175,4 @@ private final class DyingDatabase: Database {
     guard isAlive else { throw Died() }
     return try await database.write(body)
   }
-
-  var waiting: (reads: Int, writes: Int) { database.waiting }
-  var writeRefusal: StorageError? { database.writeRefusal }
-  func schemaText() async throws -> String { try await database.schemaText() }
-  func scrub() async throws { try await database.scrub() }
-  func close() async { await database.close() }
 }

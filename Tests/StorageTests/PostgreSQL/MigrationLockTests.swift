@@ -158,8 +158,8 @@ import Testing
 }
 
 /// Counts the write transactions that are asked for.
-private final class CountingDatabase: Database {
-  private let database: any Database
+private struct CountingDatabase: PassingDatabase {
+  let database: any Database
   private let count = Locked(0)
 
   init(_ database: any Database) {
@@ -168,18 +168,8 @@ private final class CountingDatabase: Database {
 
   var writes: Int { count.withLock { $0 } }
 
-  func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
-    try await database.read(body)
-  }
-
   func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result {
     count.withLock { $0 += 1 }
     return try await database.write(body)
   }
-
-  var waiting: (reads: Int, writes: Int) { database.waiting }
-  var writeRefusal: StorageError? { database.writeRefusal }
-  func schemaText() async throws -> String { try await database.schemaText() }
-  func scrub() async throws { try await database.scrub() }
-  func close() async { await database.close() }
 }

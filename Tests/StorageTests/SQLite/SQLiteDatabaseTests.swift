@@ -1,9 +1,10 @@
 import Base
 import Foundation
-import Storage
 import StorageSQLite
 import Streaming
 import Testing
+
+@testable import Storage
 
 @Suite struct SQLiteDatabaseTests {
   /// A directory that goes away at the end of the test, with a database in it.
@@ -215,6 +216,7 @@ import Testing
       "SELECT payload FROM octet_topic_events WHERE topic = $1 AND sequence > $2 ORDER BY sequence LIMIT 256",
       "PRIMARY KEY"
     ),
+    (Ownership.heldLeases, "PRIMARY KEY"),
   ])
   func `the statements that must stay quick go by an index`(sql: String, index: String) async throws {
     let database = try await SQLiteDatabase.openTemporary(migrations: TopicStore.migrations, clock: ManualClock())
