@@ -7,6 +7,7 @@ OCTET_ROLLING_ROUNDS is how often all of it is done.
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import urllib.parse
@@ -15,12 +16,13 @@ import urllib.request
 import envoy
 import grpc
 import pytest
+from google.protobuf import json_format
 
 from support.nats import nats
 from support.paths import ROOT
-from support.people import Person
 from support.ports import address, reserve
 from support.ride_load import Load
+from support.rides import RIDES, Rider, estimate
 from support.server import BUILD, Server
 
 ROUNDS = int(os.environ.get("OCTET_ROLLING_ROUNDS", "1"))
@@ -145,21 +147,38 @@ def test_nodes_come_and_go_without_a_failed_call(nodes, postgres, tmp_path, fron
     print(f"\n{rides} rides; {load.retried} streams resumed elsewhere")
 
 
-def test_our_own_client_sees_no_failed_call(nodes):
-    with grpc.insecure_channel(nodes.address(0)) as channel:
-        person = Person(channel, "own_client")
+def own_client(nodes, person, method, message="{}"):
+    """`octet bench` on its own channel to all nodes."""
     command = [
-        BUILD / "octet", "bench", "octet.identity.v1.SessionService/ListSessions", "--plaintext",
-        "--address", nodes.target(), "--service-config", f"@{SERVICE_CONFIG}", "-H", f"authorization: Bearer {person.token}",
-        "--warmup", "0", "--seconds", str(OWN_CLIENT_SECONDS), "--streams", "16",
+        BUILD / "octet", "bench", method, "-d", message, "--plaintext", "--address", nodes.target(),
+        "--service-config", f"@{SERVICE_CONFIG}", "-H", f"authorization: Bearer {person.token}",
+        "--warmup", "0", "--seconds", str(OWN_CLIENT_SECONDS), "--streams", "8",
     ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_our_own_client_sees_no_failed_call(nodes, postgres):
+    with grpc.insecure_channel(nodes.address(0)) as channel:
+        reader, writer = Rider(channel, "own_reader"), Rider(channel, "own_writer")
+        message = estimate()
+        quotes = len(writer.call(f"{RIDES}.PricingService/EstimateFare", message).quotes)
+    # Each call is to have an id of its own.
+    message.request_id = ""
+    reading = own_client(nodes, reader, "octet.identity.v1.SessionService/ListSessions")
+    writing = own_client(nodes, writer, f"{RIDES}.PricingService/EstimateFare", json_format.MessageToJson(message))
+    with reading, writing:
         restarts = 0
-        while client.poll() is None:
+        while None in (reading.poll(), writing.poll()):
             number = restarts % (NODES - 1)
             (nodes.leave if restarts % 2 else nodes.kill)(number)
             nodes.start(number)
             restarts += 1
-        report = client.stdout.read()
+        reports = [client.stdout.read() for client in (reading, writing)]
     assert restarts >= 2, "a kill and a farewell"
-    assert client.returncode == 0 and "calls in" in report and "failed" not in report, report
+    for client, report in zip((reading, writing), reports):
+        assert client.returncode == 0 and "calls in" in report and "failed" not in report, report
+    # Each write was done once, also those that were sent again: the reported ones, the bench's first, and the test's own.
+    calls = int(re.match(r"(\d+) calls in", reports[1])[1])
+    database = urllib.parse.urlsplit(nodes.url).path[1:]
+    written = int(postgres.run("SELECT count(*) FROM rides_quotes", database))
+    assert written == (calls + 2) * quotes, reports[1]

@@ -165,3 +165,16 @@ def test_bench_reports_rate_and_latency(octet):
     assert result.code == 0 and "calls/s" in result.out and "p99 " in result.out and "failed" not in result.out
     assert octet("bench", "AnimalService/GetAnimal").code == 5
     assert octet("bench", "AnimalService/WatchAnimals").code == 64
+
+
+def test_each_call_of_bench_has_a_request_id_of_its_own(octet, zoo):
+    fed = zoo.animals.fed
+    for message, fills in (('{"animalId": "cat"}', True), ('{"animalId": "cat", "requestId": "mine"}', False)):
+        before = len(fed)
+        result = octet("bench", "AnimalService/FeedAnimal", "-d", message, "--streams", "2", "--seconds", "1",
+                       "--warmup", "0")  # fmt: skip
+        assert result.code == 0, result.error
+        ids = [request_id for _, request_id in fed[before:]]
+        assert len(ids) > 2
+        assert len(set(ids)) == (len(ids) if fills else 1)
+        assert all(len(each) == 36 for each in ids) if fills else ids[0] == "mine"

@@ -8,8 +8,9 @@ extension Command {
     name: "bench", arguments: "SERVICE/METHOD",
     summary: "Load a unary method and print the rate of calls and their latency.",
     details: """
-      Closed loop: each of CONNECTIONS × STREAMS callers makes one call after another. All send the same message. \
-      Calls before the warm-up's end are not counted.
+      Closed loop: each of CONNECTIONS × STREAMS callers makes one call after another. All send the same message, \
+      each call with a request_id of its own if the method takes one and the message has none. Calls before the \
+      warm-up's end are not counted.
       """,
     options: [
       dataOption,
@@ -29,9 +30,11 @@ extension Command {
     guard case .objects(let objects) = try await RequestSource.read(data, for: method), objects.count == 1 else {
       throw UsageError("one message is needed")
     }
+    let encoder = RequestEncoder(codec: JSONCodec(client.pool), type: method.inputType, fillsRequestID: false)
+    let message = try encoder.wire(objects[0])
     let load = Load(
       method: MethodDescriptor(service: service.fullName, name: method.name, kind: .unary),
-      request: RawMessage(try JSONCodec(client.pool).wire(fromJSON: objects[0], type: method.inputType)),
+      message: message, requestIDField: encoder.missingRequestID(in: message),
       options: try await client.callOptions(), connections: try count("connections", 1, invocation),
       streams: try count("streams", 32, invocation), warmup: .seconds(try count("warmup", 1, invocation)),
       time: .seconds(try count("seconds", 5, invocation)))
@@ -51,7 +54,9 @@ extension Command {
 /// A closed-loop load of one unary method.
 struct Load: Sendable {
   let method: MethodDescriptor
-  let request: RawMessage
+  let message: [UInt8]
+  /// The field that each call fills with a new UUID, so that it does something of its own.
+  let requestIDField: Int32?
   let options: CallOptions
   let connections: Int
   let streams: Int
@@ -65,11 +70,15 @@ struct Load: Sendable {
     var errors: [StatusCode: Int] = [:]
   }
 
+  private func request() -> RawMessage {
+    RawMessage(requestIDField.map { RequestEncoder.appendingRequestID(to: message, $0) } ?? message)
+  }
+
   func run(_ target: ConnectionTarget) async throws -> String {
     var links: [(channel: RPCChannel, executor: any CallExecutor)] = []
     for _ in 0..<connections { links.append(try await target.connect()) }
     // The first call of each connection waits for TCP and TLS, and shows whether the method works at all.
-    for link in links { _ = try await link.channel.unary(method, request, as: RawMessage.self, options: options) }
+    for link in links { _ = try await link.channel.unary(method, request(), as: RawMessage.self, options: options) }
     let start = ContinuousClock.now + warmup
     let end = start + time
     let tally = await withTaskGroup(of: Tally.self) { group in
@@ -94,7 +103,7 @@ struct Load: Sendable {
       let before = ContinuousClock.now
       if before >= end { return tally }
       do {
-        _ = try await channel.unary(method, request, as: RawMessage.self, options: options)
+        _ = try await channel.unary(method, request(), as: RawMessage.self, options: options)
         guard before >= start else { continue }
         let nanoseconds = (ContinuousClock.now - before).inNanoseconds
         tally.latencies.append(UInt32(clamping: nanoseconds / 1000))

@@ -12,13 +12,24 @@ struct RequestEncoder: Sendable {
   /// The wire form of one message.
   func wire(_ object: [UInt8]) throws(JSONError) -> [UInt8] {
     let wire = try codec.wire(fromJSON: object, type: type)
-    guard fillsRequestID, let message = DynamicMessage(wire, type: type, pool: codec.pool),
+    guard fillsRequestID, let field = missingRequestID(in: wire) else { return wire }
+    return Self.appendingRequestID(to: wire, field)
+  }
+
+  /// The number of a message's field `request_id`, if there is one with nothing in it.
+  func missingRequestID(in wire: [UInt8]) -> Int32? {
+    guard let message = DynamicMessage(wire, type: type, pool: codec.pool),
       let field = message.type.field(named: RequestFlags.requestID), field.type == .string, !field.isRepeated,
       message.text(field.name).isEmpty
-    else { return wire }
+    else { return nil }
+    return field.number
+  }
+
+  /// A message with a new UUID in a field that it does not have yet.
+  static func appendingRequestID(to wire: [UInt8], _ field: Int32) -> [UInt8] {
     var writer = WireWriter()
     writer.raw(wire)
-    writer.tag(field.number, .lengthDelimited)
+    writer.tag(field, .lengthDelimited)
     writer.lengthDelimited(Array(RequestID.make().utf8))
     return writer.bytes
   }
