@@ -1,35 +1,46 @@
-"""Rides whose rider, driver and matcher are on different nodes of one PostgreSQL, with NATS between them and without,
-while nodes are killed and NATS restarts."""
+"""Rides whose rider, driver and matcher are on different nodes of one PostgreSQL, with NATS between them, without, and
+with one that loses messages, while nodes are killed and NATS restarts."""
 
 import contextlib
-import copy
 import shutil
-import threading
-import time
 
-import grpc
 import pytest
 
-from support import stubs
-from support.nats import nats
+from support.nats import LossyWay, nats
 from support.people import reason_of
 from support.ports import reserve
-from support.rides import RIDES, STATION, Conversation, Driver, Rider, check_invariants, demo_city, rides, staff
+from support.rides import STATION, Driver, Rider, check_invariants, demo_city, rides, staff
 from support.server import Server
-from test_ride_end_to_end import Watch, state_name
+from support.whole_ride import (
+    Track,
+    Watch,
+    await_that,
+    check_receipt,
+    check_whole,
+    finish,
+    next_offer,
+    north,
+    on,
+    play,
+    state_name,
+)
 
-# Longer than a city's lease, and what follows it.
-TAKEOVER_SECONDS = 30
-ORDER = ["REQUESTED", "OFFERING", "ASSIGNED", "ARRIVED", "IN_PROGRESS", "COMPLETED", "PAID"]
+# Of what is published, how much a bad way to the bus loses.
+LOST_SHARE = 0.5
 
 
-@pytest.fixture(params=["NATS", "no bus"])
+@pytest.fixture(params=["NATS", "no bus", "NATS that loses messages"])
 def bus_flags(request, tmp_path):
     if request.param == "no bus":
         yield []
         return
     with nats(tmp_path) as url:
-        yield ["--bus", url]
+        if request.param == "NATS":
+            yield ["--bus", url]
+            return
+        with LossyWay(url, LOST_SHARE) as way:
+            yield ["--bus", way.url]
+            assert way.lost and way.passed, "the nodes have told each other nothing"
 
 
 @contextlib.contextmanager
@@ -54,91 +65,6 @@ def matches(server):
     return any('"rides_city_taken"' in line for line in server.log)
 
 
-def await_that(condition, otherwise, seconds=TAKEOVER_SECONDS):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.05)
-
-
-def on(person, channel):
-    """The same person, with another connection."""
-    moved = copy.copy(person)
-    moved.channel = channel
-    return moved
-
-
-class Track:
-    """Follows TrackRide in the background."""
-
-    def __init__(self, rider, ride_id):
-        request = rides("tracking_service").TrackRideRequest(ride_id=ride_id)
-        self._call = rider.stream(f"{RIDES}.TrackingService/TrackRide", request, timeout=120)
-        self._changed = threading.Condition()
-        self._updates = []
-        self.code = None
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        try:
-            for update in self._call:
-                with self._changed:
-                    self._updates.append(update)
-                    self._changed.notify_all()
-            code = grpc.StatusCode.OK
-        except grpc.RpcError as error:
-            code = error.code()
-        with self._changed:
-            self.code = code
-            self._changed.notify_all()
-
-    def await_place(self, point):
-        with self._changed:
-            near = lambda update: abs(update.place.latitude - point[0]) < 1e-9  # noqa: E731
-            assert self._changed.wait_for(lambda: any(map(near, self._updates)), 20), "the place was not seen"
-
-    def await_end(self):
-        with self._changed:
-            assert self._changed.wait_for(lambda: self.code is not None, 20), "TrackRide must end with the ride"
-            assert self.code == grpc.StatusCode.OK
-            times = [(u.measured_at.seconds, u.measured_at.nanos) for u in self._updates if u.HasField("place")]
-            assert times == sorted(times), "a place went back"
-
-
-def north(metres):
-    """A place so far from the station. A car cannot be 20 metres away in the next moment, but some centimetres."""
-    return (STATION[0] + metres / 111_195, STATION[1])
-
-
-def versions(*watches):
-    """The versions of the ride that watches have seen, one after the other."""
-    responses = [response for watch in watches for response in watch.responses if response.WhichOneof("event")]
-    return [(r.snapshot if r.HasField("snapshot") else r.change).version for r in responses]
-
-
-def check_whole(states, *watches):
-    assert [state for state in ORDER if state in states] == ORDER[ORDER.index(states[0]) :], states
-    seen = versions(*watches)
-    assert seen == list(range(seen[0], seen[0] + len(seen))), "each change once, in order"
-
-
-def next_offer(session):
-    """Also one that is made only after another node has taken the city over."""
-    deadline = time.monotonic() + TAKEOVER_SECONDS
-    while True:
-        response = session.received.get(timeout=deadline - time.monotonic())
-        assert response is not None, session.error
-        if response.WhichOneof("event") == "offer":
-            return response.offer
-
-
-def finish(driver, ride):
-    """Ends a ride that is IN_PROGRESS."""
-    completed = driver.ride_call("CompleteRide", ride.id)
-    assert state_name(completed.state) == "COMPLETED"
-    driver.ride_call("ConfirmCash", ride.id, received=completed.total)
-
-
 def test_rider_and_driver_on_different_nodes(tmp_path, postgres, bus_flags):
     with (
         nodes(tmp_path, postgres, bus_flags, "ab") as (here, there),
@@ -148,47 +74,8 @@ def test_rider_and_driver_on_different_nodes(tmp_path, postgres, bus_flags):
         operator = staff(near)
         rider = Rider(near, "near_rider")
         driver = Driver(far, "far_driver", operator, demo_city(operator))
-        session = driver.session()
-        session.go_online()
-        session.report(STATION)
-
-        ride = rider.request_ride()
-        watch, track = Watch(rider, ride.id), Track(rider, ride.id)
-        offer = next_offer(session)
-        assert offer.ride_id == ride.id
-        assert session.accept(offer).WhichOneof("event") == "ack"
-
-        frames, chat = rides("ride_service"), stubs.module("octet.chat.v1.frames_pb2")
-        chats = [Conversation(person, f"{RIDES}.RideService/RideChat") for person in (rider, driver)]
-        for conversation in chats:
-            join = chat.ClientFrame(join=chat.Join())
-            conversation.send(frames.RideChatRequest(ride_id=ride.id, frame=join))
-            conversation.next(lambda response: response.frame.HasField("joined"))
-        post = chat.Post(request_id="8a5be9a3-29a9-4d0d-9a52-0a3b5bb6d2ee", text="By the clock")
-        chats[0].send(frames.RideChatRequest(ride_id=ride.id, frame=chat.ClientFrame(post=post)))
-        heard = chats[1].next(lambda response: response.frame.HasField("message")).frame.message
-        assert (heard.text, heard.author_id) == ("By the clock", rider.user_id)
-        for conversation in chats:
-            conversation.finish()
-
-        session.report(north(20))
-        track.await_place(north(20))
         # Any node takes any call, wherever the driver's session is.
-        moved = on(driver, near)
-        assert state_name(moved.ride_call("MarkArrived", ride.id).state) == "ARRIVED"
-        moved.ride_call("StartRide", ride.id, pin=ride.pin)
-        for metres in (20.01, 20.02, 20.03):
-            session.report(north(metres))
-            track.await_place(north(metres))
-        await_that(
-            lambda: session.report(north(20.04)).ack.presence == rides("driver").PRESENCE_ON_TRIP,
-            "the session's node has not seen that the ride began",
-        )
-        finish(driver, ride)
-        track.await_end()
-        states = watch.states()
-        check_whole(states, watch)
-        assert check_invariants(operator) == []
+        play(rider, driver, operator, elsewhere=near)
 
 
 def test_a_newer_session_on_another_node_ends_the_older_one(tmp_path, postgres, bus_flags):
@@ -263,9 +150,9 @@ def test_nodes_are_killed_in_mid_ride(tmp_path, postgres, bus_flags):
         track.await_place(north(20.03))
         finish(driver, ride)
         track.await_end()
-        check_whole(watch.states(), first, watch)
-        receipt = rider.ride_call("GetReceipt", ride.id)
-        assert operator.ride_call("RecomputeFare", ride.id) == receipt
+        watch.states()
+        check_whole(first, watch)
+        check_receipt(rider, operator, ride)
         assert check_invariants(operator) == []
 
         # One node is left: it has the city, and knows that the driver is free.
@@ -307,6 +194,7 @@ def test_the_bus_restarts_in_mid_ride(tmp_path, postgres):
         finish(driver, ride)
         # Nobody tells of the end: it is found in the database.
         track.await_end()
-        check_whole(watch.states(), watch)
+        watch.states()
+        check_whole(watch)
         assert check_invariants(operator) == []
     holder.close()

@@ -81,13 +81,16 @@ class Load:
             self.write(rider, f"{RIDE_SERVICE}/CancelRide", cancel)
             return
         watch = self._watch(rider, ride.id)
-        states = [next(watch)]
+        seen = [next(watch)]
         cancelled = self.write(rider, f"{RIDE_SERVICE}/CancelRide", cancel)
-        states += watch
-        assert states.count(cancelled.state) == 1 and states[-1] == cancelled.state, states
+        seen += watch
+        # Nothing missed and nothing twice, whichever servers it was heard from.
+        versions = [change.version for change in seen]
+        assert versions == list(range(versions[0], versions[0] + len(versions))), versions
+        assert (seen[-1].state, seen[-1].version) == (cancelled.state, cancelled.version), versions
 
     def _watch(self, rider, ride_id):
-        """The states of a ride until its end; goes on after the last one when a server leaves."""
+        """A ride at each of its changes until its end; goes on after the last one when a server leaves."""
         request = rides("ride_service").WatchRideRequest(ride_id=ride_id)
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
@@ -95,7 +98,7 @@ class Load:
                 for row in rider.stream(f"{RIDE_SERVICE}/WatchRide", request, timeout=RETRY_SECONDS):
                     request.resume_token = row.resume_token
                     if row.WhichOneof("event"):
-                        yield (row.change if row.HasField("change") else row.snapshot).state
+                        yield row.change if row.HasField("change") else row.snapshot
                 return
             except grpc.RpcError as error:
                 if error.code() not in RETRYABLE or time.monotonic() > deadline:
