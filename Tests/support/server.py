@@ -21,12 +21,15 @@ def make_certificate(folder):
 
 
 class Server:
-    """Starts octetd and waits until it says `ready`. A context manager: ends with SIGTERM and expects exit code 0."""
+    """Starts octetd and waits until it says `ready`. A context manager: ends with SIGTERM and expects exit code 0.
 
-    def __init__(self, data, *flags, tls=None, program="octetd", listen="127.0.0.1:0", env=None):
+    `under` is a program and its arguments that become octetd in the end, such as a tracer's.
+    """
+
+    def __init__(self, data, *flags, tls=None, program="octetd", listen="127.0.0.1:0", env=None, under=()):
         self.data = pathlib.Path(data)
         self.tls = tls
-        command = [BUILD / program, "--listen", listen]
+        command = [*under, BUILD / program, "--listen", listen]
         if program == "octetd":
             command += ["--data", self.data]
         if tls is not None:
