@@ -31,6 +31,9 @@ public struct Kit: Sendable {
   public let refusedCalls = RefusedCalls()
   /// Nil if this process alone serves the database: what it has in memory is then all there is.
   public let others: OtherNodes?
+  /// How often a stream is looked at: whether something was sent, and whether its caller may still be on it. Proxies
+  /// commonly close what is idle for 60 seconds, so the standard lets no stream be silent for more than 40.
+  let beatInterval: Duration
   private let library: BlobLibrary?
 
   /// Contents too large for rows. What refers to one says so in its own transaction: `blobs.references`. Traps in a kit
@@ -43,7 +46,7 @@ public struct Kit: Sendable {
   public init(
     database: any Database, hub: TopicHub, clock: any WallClock, identifiers: IdentifierGenerator,
     random: any RandomSource, keys: ServerKeys, authority: any Authority, log: Log, others: OtherNodes? = nil,
-    blobs: BlobLibrary? = nil, audit: (any Audit)? = nil
+    blobs: BlobLibrary? = nil, audit: (any Audit)? = nil, beatInterval: Duration = .seconds(20)
   ) {
     self.database = EdgeDatabase(database)
     self.hub = hub
@@ -54,6 +57,7 @@ public struct Kit: Sendable {
     self.authority = authority
     self.log = log
     self.others = others
+    self.beatInterval = beatInterval
     library = blobs
     subjects = SubjectRegistry(community: community)
     subjects.observe(findables)

@@ -168,7 +168,9 @@ public struct ChatFrames: Sendable {
   /// Sends a frame. From any task.
   public let send: @Sendable (ServerFrame) async throws -> Void
   /// Sends the frame that `beat` makes whenever it is time for a heartbeat, until the returned function is called.
-  public let keepAlive: @Sendable (_ beat: @escaping @Sendable () -> ServerFrame) -> @Sendable () -> Void
+  public let keepAlive:
+    @Sendable (_ kit: Kit, _ context: ServerContext, _ beat: @escaping @Sendable () -> ServerFrame) ->
+      @Sendable () -> Void
 
   /// - Parameters:
   ///   - unwrap: the frame in a message of the client; throws if there is none.
@@ -180,8 +182,8 @@ public struct ChatFrames: Sendable {
   ) {
     receive = { try await requests.next().map(unwrap) }
     send = { try await responses.write(wrap($0)) }
-    keepAlive = { beat in
-      let heart = Heart(responses.sink) { wrap(beat()) }
+    keepAlive = { kit, context, beat in
+      let heart = Heart(kit, context, responses.sink) { wrap(beat()) }
       heart.start()
       return { heart.stop() }
     }

@@ -112,7 +112,7 @@ private let other = Identifier(rawValue: 4)
     try await staff.post("May I?")
     #expect(try await staff.refusal() == "PERMISSION_DENIED")
     try await lounge.chat(room, as: ada).say("Anybody there?")
-    await expectRefusal(.notFound, "NOT_FOUND") { try await staff.next() }
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await staff.next() }
     await lounge.close()
   }
 

@@ -26,7 +26,7 @@ import Testing
     let kit = Kit(
       database: database, hub: TopicHub(database: edge, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
-      keys: try ServerKeys(root: root), authority: try Doors(), log: Log(level: .error),
+      keys: try ServerKeys(root: root), authority: try Doors(clock: clock), log: Log(level: .error),
       blobs: BlobLibrary(store: store, database: edge, clock: clock, random: SystemRandomSource()))
     do {
       try await body(kit, clock)

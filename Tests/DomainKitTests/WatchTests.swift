@@ -15,10 +15,11 @@ private let topic = Topic("notes", "1")
 
 @Suite struct WatchTests {
   /// Watches the notes: the texts so far, then each new one. A note "end" ends it.
-  private func channel(_ shop: Workshop) -> RPCChannel {
+  private func channel(_ shop: Workshop, _ policy: MethodPolicy = watch.policy) -> RPCChannel {
     let kit = shop.kit
+    let method = MethodDescriptor(service: watch.service, name: watch.name, kind: watch.kind, policy: policy)
     return shop.channel {
-      $0.serverStreaming(watch) { (request: Join, responses: ResponseWriter<ServerFrame>, context) in
+      $0.serverStreaming(method) { (request: Join, responses: ResponseWriter<ServerFrame>, context) in
         try await kit.watch(
           topic, resumeToken: request.resumeToken, responses, context,
           snapshot: { reader in try reader.rows("SELECT text FROM notes ORDER BY id") { $0[0] as String } },
@@ -167,11 +168,84 @@ private let topic = Topic("notes", "1")
     await shop.database.close()
   }
 
-  @Test func `a silent stream beats`() async throws {
+  /// A stream of staff's, whose caller had this role when it began.
+  private func openAsStaff(
+    _ shop: Workshop, _ grant: RoleGrant = RoleGrant(role: "ops")
+  ) async throws -> ServerStreamingCall<ServerFrame> {
+    shop.doors.setRoles(Workshop.user, RoleSet([grant]))
+    let channel = channel(shop, MethodPolicy(access: .role, roles: ["notes.ops"]))
+    let call = channel.serverStreaming(watch, Join(), as: ServerFrame.self, options: try shop.credentials())
+    _ = try await call.responses.next()
+    return call
+  }
+
+  @Test(arguments: [true, false])
+  func `nothing is sent to whoever has lost the role that let them in`(isInMemory: Bool) async throws {
     let shop = try await Workshop()
+    shop.doors.remembersRoles = isInMemory
+    let call = try await openAsStaff(shop)
+    try await note(shop, "a")
+    #expect(try await call.responses.next()?.text == "a")
+    shop.doors.setRoles(Workshop.user, RoleSet([RoleGrant(role: "support")]))
+    try await note(shop, "secret")
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await call.responses.next() }
+    await shop.database.close()
+  }
+
+  @Test func `a role that was given anew, or others that were lost, disturb no stream`() async throws {
+    let shop = try await Workshop()
+    let call = try await openAsStaff(shop)
+    let later = RoleGrant(role: "ops", expiresAt: shop.clock.now() + .seconds(60))
+    shop.doors.setRoles(Workshop.user, RoleSet([later]))
+    try await note(shop, "a")
+    #expect(try await call.responses.next()?.text == "a")
+    call.cancel()
+    await shop.database.close()
+  }
+
+  @Test func `an event after the end of a role is not sent`() async throws {
+    let shop = try await Workshop()
+    let call = try await openAsStaff(shop, RoleGrant(role: "notes.ops", expiresAt: shop.clock.now() + .seconds(60)))
+    shop.clock.advance(by: .seconds(59))
+    try await note(shop, "a")
+    #expect(try await call.responses.next()?.text == "a")
+    shop.clock.advance(by: .seconds(1))
+    try await note(shop, "secret")
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await call.responses.next() }
+    await shop.database.close()
+  }
+
+  /// Reads heartbeats to the end of the stream.
+  private func waitForEnd(of call: ServerStreamingCall<ServerFrame>) async throws {
+    while let frame = try await call.responses.next() { #expect(frame.text.isEmpty) }
+  }
+
+  @Test(arguments: [true, false])
+  func `a stream on which nothing happens ends with the role as well`(isInMemory: Bool) async throws {
+    let shop = try await Workshop(beatInterval: .milliseconds(1))
+    shop.doors.remembersRoles = isInMemory
+    let call = try await openAsStaff(shop, RoleGrant(role: "ops", expiresAt: shop.clock.now() + .seconds(60)))
+    #expect(try await call.responses.next()?.text == "")
+    shop.clock.advance(by: .seconds(60))
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await waitForEnd(of: call) }
+    await shop.database.close()
+  }
+
+  @Test func `a stream on which nothing happens ends with the session as well`() async throws {
+    let shop = try await Workshop(beatInterval: .milliseconds(1))
+    let call = try open(shop)
+    _ = try await call.responses.next()
+    shop.doors.end(Workshop.user)
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") { try await waitForEnd(of: call) }
+    await shop.database.close()
+  }
+
+  @Test func `a silent stream beats`() async throws {
+    let shop = try await Workshop(beatInterval: .milliseconds(1))
+    let kit = shop.kit
     let channel = shop.channel {
       $0.serverStreaming(watch) { (_: Join, responses: ResponseWriter<ServerFrame>, context) in
-        let heart = Heart(responses.sink, interval: .milliseconds(1)) { frame("beat", "") }
+        let heart = Heart(kit, context, responses.sink) { frame("beat", "") }
         heart.start()
         await context.waitUntilCancelled()
         heart.stop()

@@ -18,6 +18,12 @@ from support.server import Server
 from test_process import last_event, run
 
 SESSION = "octet.identity.v1.SessionService"
+ROLE = "octet.identity.v1.RoleService"
+ADMIN = "octet.admin.v1.AdminService"
+DEMO_PASSWORD = "octet-demo-2026"
+# Within what time a change of sessions and rights is known on all nodes, and by how much a busy machine may be late.
+PROMISED_SECONDS = 1
+SLACK_SECONDS = 1
 
 
 def second_node(first, folder, url):
@@ -51,12 +57,50 @@ def test_a_session_that_ends_on_one_node_ends_on_the_others(tmp_path, postgres):
         assert code == grpc.StatusCode.OK and len(reply.sessions) == 1
         person.channel = here
         person.call(f"{SESSION}/Logout", sessions.LogoutRequest(request_id=request_id()))
+        ended = time.monotonic()
         person.channel = there
-        deadline = time.monotonic() + 20
         while listing()[0] == grpc.StatusCode.OK:
-            assert time.monotonic() < deadline, "the other node has not heard of it"
+            assert time.monotonic() < ended + PROMISED_SECONDS + SLACK_SECONDS, "the other node has not heard of it"
             time.sleep(0.05)
         assert listing()[:2] == (grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED")
+
+
+def test_a_stream_on_one_node_ends_with_the_role_that_is_lost_on_another(tmp_path, postgres):
+    url = postgres.make_database()
+    roles = stubs.module("octet.identity.v1.role_service_pb2")
+    service = stubs.module("octet.admin.v1.admin_service_pb2")
+    flag = stubs.module("octet.admin.v1.flag_pb2")
+    with (
+        Server(tmp_path / "a", "--database", url, "--seed-demo") as first,
+        second_node(first, tmp_path / "b", url) as second,
+        first.channel() as here,
+        second.channel() as there,
+    ):
+        admin = Person(here, "demo_admin", DEMO_PASSWORD, register=False)
+        ops = Person(here, "demo_ops", DEMO_PASSWORD, register=False)
+        person = Person(here, f"user_{request_id()[:8]}")
+        wanted = roles.GrantRoleRequest(request_id=request_id(), user_id=person.user_id, role="ops")
+        grant = admin.call(f"{ROLE}/GrantRole", wanted)
+        person.channel = there
+        watch = lambda: person.stream(f"{ADMIN}/WatchFlags", service.WatchFlagsRequest())  # noqa: E731
+        deadline = time.monotonic() + PROMISED_SECONDS + SLACK_SECONDS
+        while outcome(lambda: next(watch()))[0] != grpc.StatusCode.OK:
+            assert time.monotonic() < deadline, "the other node has not heard of the role"
+            time.sleep(0.05)
+        events = watch()
+        next(events)
+        admin.call(f"{ROLE}/RevokeRole", roles.RevokeRoleRequest(request_id=request_id(), grant_id=grant.id))
+        revoked = time.monotonic()
+        etag = ""
+        while True:
+            value = flag.SettingValue(boolean=True)
+            put = service.PutFlagRequest(request_id=request_id(), name=f"{ADMIN}/ListFlags", value=value, etag=etag)
+            etag = ops.call(f"{ADMIN}/PutFlag", put).etag
+            code, reason, _ = outcome(lambda: next(events))
+            if code != grpc.StatusCode.OK:
+                break
+            assert time.monotonic() < revoked + PROMISED_SECONDS + SLACK_SECONDS, "the stream has outlived the role"
+        assert (code, reason) == (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
 
 
 NODE_NUMBERS = 1024

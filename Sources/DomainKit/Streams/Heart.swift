@@ -2,8 +2,9 @@ import Base
 public import ProtobufRuntime
 public import RPC
 
-/// Sends a heartbeat on a stream whenever nothing else was sent for a while, so that proxies keep it open. It has no
-/// task: a timer of the stream's executor offers the message, and a stream that is full needs none.
+/// Sends a heartbeat on a stream whenever nothing else was sent for a while, so that proxies keep it open; and ends a
+/// stream whose caller may not be on it any more, also one on which nothing happens. It has no task: a timer of the
+/// stream's executor offers the message, and a stream that is full needs none.
 public final class Heart<Response: Message>: Sendable {
   private struct State {
     var wasSilent = false
@@ -11,18 +12,18 @@ public final class Heart<Response: Message>: Sendable {
     var work: (any ScheduledWork)?
   }
 
+  private let kit: Kit
+  private let context: ServerContext
   private let sink: ResponseSink
-  private let interval: Duration
   private let beat: @Sendable () -> Response
   private let state = Locked(State())
 
-  /// - Parameter interval: how often it looks whether something was sent. Proxies commonly close what is idle for 60
-  ///   seconds, so the default lets no stream be silent for more than 40.
   public init(
-    _ sink: ResponseSink, interval: Duration = .seconds(20), beat: @escaping @Sendable () -> Response
+    _ kit: Kit, _ context: ServerContext, _ sink: ResponseSink, beat: @escaping @Sendable () -> Response
   ) {
+    self.kit = kit
+    self.context = context
     self.sink = sink
-    self.interval = interval
     self.beat = beat
   }
 
@@ -47,7 +48,7 @@ public final class Heart<Response: Message>: Sendable {
   }
 
   private func schedule() {
-    let work = sink.executor.schedule(after: interval) { [weak self] in self?.tick() }
+    let work = sink.executor.schedule(after: kit.beatInterval) { [weak self] in self?.tick() }
     let isStopped = state.withLock { state in
       state.work = work
       return state.isStopped
@@ -56,6 +57,29 @@ public final class Heart<Response: Message>: Sendable {
   }
 
   private func tick() {
+    do {
+      if try kit.judgeAtOnce(context) { beatIfSilent() } else { judgeThenBeat() }
+    } catch {
+      sink.end(error)
+    }
+  }
+
+  /// For a caller of whom memory does not know enough. Whoever cannot be judged now, because the database is busy, is
+  /// judged with the next beat.
+  private func judgeThenBeat() {
+    Task { [weak self] in await self?.judge() }
+  }
+
+  private func judge() async {
+    do {
+      try await kit.judgeAgain(context)
+    } catch let error as KitError where error != .overloaded {
+      return sink.executor.execute { [sink] in sink.end(error) }
+    } catch {}
+    sink.executor.execute { [self] in beatIfSilent() }
+  }
+
+  private func beatIfSilent() {
     let (isDue, isStopped) = state.withLock { state in
       defer { state.wasSilent = true }
       return (state.wasSilent, state.isStopped)

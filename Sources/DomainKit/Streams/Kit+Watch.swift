@@ -21,8 +21,8 @@ extension Kit {
   /// that the stream is over.
   ///
   /// A client that comes back with the token of the last response that it dealt with gets no snapshot but what followed.
-  /// While nothing happens, heartbeats keep the stream alive. A session that ends takes its watches with it: nothing is
-  /// sent to an ended one.
+  /// While nothing happens, heartbeats keep the stream alive. The caller is judged again with each event and each beat:
+  /// nothing is sent to an ended session, or to whoever has lost a role of the method's.
   ///
   /// - Parameters:
   ///   - resumeToken: the client's last one; empty for a new watch.
@@ -33,7 +33,8 @@ extension Kit {
   ///   - first: the response for a snapshot, which the token stands for.
   ///   - heartbeat: the response that says only that the server is alive.
   ///   - step: what to do with an event. The token stands for the event.
-  /// - Throws: what the closures throw; `KitError.badResumeToken`, `.resumeTokenTooOld`, `.slowReader`, `.sessionEnded`.
+  /// - Throws: what the closures throw; `KitError.badResumeToken`, `.resumeTokenTooOld`, `.slowReader`, and those of
+  ///   `judgeAgain`.
   public func watch<Response: Message, Snapshot: Sendable>(
     _ topic: Topic, resumeToken: String, _ responses: ResponseWriter<Response>, _ context: ServerContext,
     snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, isOver: (Snapshot) -> Bool = { _ in false },
@@ -74,7 +75,7 @@ extension Kit {
     step: (TopicEvent, _ token: String) async throws -> WatchStep<Response>
   ) async throws {
     do {
-      let heart = Heart(responses.sink, beat: heartbeat)
+      let heart = Heart(self, context, responses.sink, beat: heartbeat)
       defer { heart.stop() }
       let (state, token, live) = try await hub.watch(topic, snapshot: snapshot)
       var subscription = live
@@ -88,7 +89,7 @@ extension Kit {
       heart.start()
       while true {
         let event = try await subscription.next()
-        if let caller = context.caller, authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+        try await judgeAgain(context)
         guard try await perform(try await step(event, hub.tokens.make(topic, event)), responses, heart) else { return }
       }
     } catch let error as TopicError {

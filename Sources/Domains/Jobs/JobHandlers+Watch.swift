@@ -13,7 +13,6 @@ extension JobHandlers {
   func watchJobs(
     _ request: WatchJobsRequest, responses: ResponseWriter<WatchJobsResponse>, context: ServerContext
   ) async throws {
-    let caller = try context.requireCaller()
     let look: @Sendable () async throws -> [Job] = { [kit, timers] in
       try await kit.database.read { try timers.live(request.kind, limit: Self.watchLimit, in: $0) }.map(Job.init)
     }
@@ -21,12 +20,12 @@ extension JobHandlers {
     var list = JobList()
     list.jobs = known
     try await responses.write(WatchJobsResponse(.snapshot(list)))
-    let heart = Heart(responses.sink) { WatchJobsResponse() }
+    let heart = Heart(kit, context, responses.sink) { WatchJobsResponse() }
     heart.start()
     defer { heart.stop() }
     while true {
       try await pause(Self.watchInterval)
-      if kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      try await kit.judgeAgain(context)
       let present = try await look()
       for change in Self.changes(from: known, to: present) {
         try await responses.write(WatchJobsResponse(change))

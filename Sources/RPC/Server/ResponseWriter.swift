@@ -76,6 +76,13 @@ public struct ResponseSink: Sendable {
     }
   }
 
+  /// Ends the call with an error, behind what is queued; its handler's task is cancelled. Nothing happens if the call is
+  /// over. On the executor only.
+  public func end(_ error: some RPCErrorConvertible) {
+    precondition(call.executor.isCurrent, "a sink belongs to its executor")
+    call.end(failing: error.rpcError)
+  }
+
   /// Sets what to call, on the executor, whenever the queue has drained after it was full. From any thread.
   public func onDrained(_ body: @escaping @Sendable () -> Void) {
     call.observeDrain(body)

@@ -11,13 +11,22 @@ final class Doors: Authority {
     var endedInRows: Set<Identifier> = []
     var roles: [Identifier: RoleSet] = [:]
     var rolesInRows: [Identifier: RoleSet] = [:]
+    var remembersRoles = true
   }
 
   private let state = Locked(State())
+  private let clock: any WallClock
   private let sealingKey: SealingKey
 
-  init() throws {
+  init(clock: any WallClock) throws {
+    self.clock = clock
     sealingKey = try SealingKey(.random())
+  }
+
+  /// Whether roles are known without waiting.
+  var remembersRoles: Bool {
+    get { state.withLock { $0.remembersRoles } }
+    set { state.withLock { $0.remembersRoles = newValue } }
   }
 
   func end(_ session: Identifier) { _ = state.withLock { $0.ended.insert(session) } }
@@ -34,10 +43,12 @@ final class Doors: Authority {
 
   func hasEnded(_ session: Identifier) -> Bool { state.withLock { $0.ended.contains(session) } }
 
-  func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? { state.withLock { $0.roles[user] } }
+  func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? {
+    state.withLock { $0.remembersRoles ? $0.roles[user]?.inForce(at: clock.now()) : nil }
+  }
 
   func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet {
-    state.withLock { $0.roles[user] ?? RoleSet() }
+    state.withLock { $0.roles[user] ?? RoleSet() }.inForce(at: clock.now())
   }
 
   func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {

@@ -17,8 +17,8 @@ final class Workshop: Sendable {
 
   static let user = Identifier(rawValue: 1)
 
-  init(topicLimits: TopicLimits = TopicLimits()) async throws {
-    doors = try Doors()
+  init(topicLimits: TopicLimits = TopicLimits(), beatInterval: Duration = .seconds(20)) async throws {
+    doors = try Doors(clock: clock)
     database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + [
         Migration("test", 1, "notes", sql: "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
@@ -27,7 +27,8 @@ final class Workshop: Sendable {
     kit = Kit(
       database: database, hub: TopicHub(database: EdgeDatabase(database), clock: clock, key: root, limits: topicLimits),
       clock: clock, identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
-      keys: try ServerKeys(root: root), authority: doors, log: Log(level: .error))
+      keys: try ServerKeys(root: root), authority: doors, log: Log(level: .error),
+      beatInterval: beatInterval)
   }
 
   /// A channel to the methods that `register` adds.

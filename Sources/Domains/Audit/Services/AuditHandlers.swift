@@ -41,6 +41,7 @@ struct AuditHandlers: AuditService {
         try query.sealed(after: from, upTo: last, limit: Self.exportedAtOnce, in: $0)
       }
       guard let end = rows.last?.number else { return }
+      try await kit.judgeAgain(context)
       var response = ExportRecordsResponse()
       response.records = rows.map { AuditRecord($0) }
       response.lastNumber = last

@@ -51,7 +51,7 @@ struct Conversation: Sendable {
       return try await frames.send(Self.frame(.closed(Closed(at: closedAt)), token: subscription.lastToken))
     }
     let clock = kit.clock
-    let stopHeart = frames.keepAlive {
+    let stopHeart = frames.keepAlive(kit, context) {
       presence.touch()
       var beat = Heartbeat()
       beat.serverTime = Timestamp(clock.now())
@@ -103,7 +103,7 @@ struct Conversation: Sendable {
     while true {
       var events = [try await subscription.next()]
       while events.count < Self.batchLimit, let event = subscription.nextIfReady() { events.append(event) }
-      if kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      try await kit.judgeAgain(context)
       // Asked after all of these have committed. An empty one says that the members have changed.
       let mayHaveLeft = isAskedEachTime || events.contains(where: \.payload.isEmpty)
       var said = try events.filter { !$0.payload.isEmpty }.map { event in

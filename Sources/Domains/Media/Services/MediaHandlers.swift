@@ -45,7 +45,7 @@ struct MediaHandlers: MediaService {
       throw KitError.invalid(FieldViolation(field: "open", description: "the first frame must be open"))
     }
     let id = try Identifier(open.uploadID, kind: IDKind.upload, field: "open.upload_id")
-    try await UploadStream(core: core, id: id, caller: caller, responses: responses).run(requests)
+    try await UploadStream(core: core, id: id, caller: caller, responses: responses, context: context).run(requests)
   }
 
   func getBlob(_ request: GetBlobRequest, context: ServerContext) async throws -> MediaAPI.Blob {

@@ -14,6 +14,7 @@ struct UploadStream: Sendable {
   let id: Identifier
   let caller: Caller
   let responses: ResponseWriter<UploadChunksResponse>
+  let context: ServerContext
 
   func run(_ requests: RequestReader<UploadChunksRequest>) async throws {
     let row = try await core.kit.database.write { [core, id, caller] writer in
@@ -26,7 +27,7 @@ struct UploadStream: Sendable {
     }
     guard newest == row.epoch else { throw MediaError.writerFenced }
     let writer = UploadWriter(core: core, row: row, caller: caller, responses: responses)
-    let heart = Heart(responses.sink) { UploadChunksResponse() }
+    let heart = Heart(core.kit, context, responses.sink) { UploadChunksResponse() }
     defer { heart.stop() }
     heart.start()
     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -45,7 +45,7 @@ private struct WorkingSession: Sendable {
     let (state, _, events) = try await core.kit.hub.watch(topic) { [core, driver] reader in
       try core.sessionState(of: driver.id, in: reader)
     }
-    let heart = Heart(responses.sink) { DriverSessionResponse() }
+    let heart = Heart(core.kit, context, responses.sink) { DriverSessionResponse() }
     defer { heart.stop() }
     try await say(.state(state))
     heart.start()
@@ -63,7 +63,7 @@ private struct WorkingSession: Sendable {
 
   private func answerFrames(_ requests: RequestReader<DriverSessionRequest>) async throws {
     while let frame = try await requests.next() {
-      if core.kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      try await core.kit.judgeAgain(context)
       try await core.meet(driver)
       try await responses.write(try await answer(frame))
     }
@@ -72,7 +72,7 @@ private struct WorkingSession: Sendable {
   private func tellEvents(_ events: TopicSubscription, _ heart: Heart<DriverSessionResponse>) async throws {
     while true {
       let event = try await events.next()
-      if core.kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      try await core.kit.judgeAgain(context)
       var response = try DriverSessionResponse(decoding: event.payload)
       // It may be of a change that another node has made, which does not know the positions.
       if core.owner != nil { try await core.follow([driver.id]) }

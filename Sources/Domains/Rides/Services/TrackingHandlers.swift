@@ -26,13 +26,13 @@ struct TrackingHandlers: TrackingService {
         try core.side(of: caller.user, on: ride, in: reader)
       )
     }
-    let heart = Heart(responses.sink) { TrackRideResponse() }
+    let heart = Heart(core.kit, context, responses.sink) { TrackRideResponse() }
     defer { heart.stop() }
     try await responses.write(core.trackResponse(first, stops: stops))
     heart.start()
     var shown = first
     while let news = try await subscription.next() {
-      if core.kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      try await core.kit.judgeAgain(context)
       guard let point = shown.merged(with: news) else { continue }
       shown = point
       // A driver who gave the ride back has no business with the next one's positions.

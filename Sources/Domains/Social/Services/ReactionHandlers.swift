@@ -71,7 +71,7 @@ struct ReactionHandlers: ReactionService, ListsOfUsers {
     let subject = try kit.subjects.parse(request.subjectID, field: "subject_id")
     // Before the first look: what changes after that is not missed.
     let changes = core.board.subscribe(subject)
-    let heart = Heart(responses.sink) { WatchCountersResponse() }
+    let heart = Heart(kit, context, responses.sink) { WatchCountersResponse() }
     heart.start()
     defer { heart.stop() }
     var sent: Counters?
@@ -80,7 +80,7 @@ struct ReactionHandlers: ReactionService, ListsOfUsers {
         _ = try core.kit.subjects.visible(subject, to: caller, in: reader)
         return Counters(try core.counters(of: subject, in: reader))
       }
-      if let caller, kit.authority.hasEnded(caller.session) { throw KitError.sessionEnded }
+      try await kit.judgeAgain(context)
       if counters != sent {
         var response = WatchCountersResponse()
         response.counters = counters
