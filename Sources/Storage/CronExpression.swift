@@ -1,6 +1,6 @@
 public import Base
 
-/// When something is to happen again and again: five fields as in crontab(5), in UTC or at a fixed offset from it.
+/// When something is to happen again and again: five fields as in crontab(5), by the clocks of a zone.
 ///
 ///     minute hour day-of-month month day-of-week
 ///     30 3 * * 1-5        at 3:30 from Monday to Friday
@@ -9,12 +9,16 @@ public import Base
 /// A field is `*`, a value, a range `a-b`, either of the last two or `*` with a step `/n`, or a list of them with commas.
 /// Months and days of the week may be English names of three letters; 0 and 7 are Sunday. When both days are restricted
 /// (neither begins with `*`), one of them suffices, as POSIX has it.
+///
+/// What is to happen at certain hours happens once a day also when the clocks change: a time that they skip counts as the
+/// instant of the change, one that they show twice counts the first time. What happens in every hour goes on with the
+/// hours that there are.
 public struct CronExpression: Sendable, Hashable, CustomStringConvertible {
   /// As it was given.
   public let description: String
 
-  /// Seconds that the local time is ahead of UTC.
-  public let offset: Int64
+  /// Whose clocks count.
+  public let zone: TimeZoneTable
 
   private let minutes: UInt64
   private let hours: UInt64
@@ -23,23 +27,16 @@ public struct CronExpression: Sendable, Hashable, CustomStringConvertible {
   private let weekdays: UInt64
   private let isEitherDay: Bool
 
-  /// The largest offset from UTC in use is 14 hours.
-  private static let largestOffset: Int64 = 14 * 3600
   /// How far `next` looks. The rarest day is a 29 February on a given weekday (28 years, 40 across 2100).
   private static let horizonDays: Int64 = 366 * 41
-  private static let secondsPerDay: Int64 = 86_400
+  private static let allHours: UInt64 = (1 << 24) - 1
 
-  /// - Parameter offset: of the local time from UTC, in whole minutes, at most 14 hours either way.
   /// - Throws: `CronError`.
-  public init(_ text: String, offset: Duration = .zero) throws(CronError) {
-    let seconds = offset.inNanoseconds / 1_000_000_000
-    guard abs(seconds) <= Self.largestOffset, seconds % 60 == 0, offset == .seconds(seconds) else {
-      throw CronError(message: "an offset is in whole minutes, at most 14 hours")
-    }
+  public init(_ text: String, in zone: TimeZoneTable = .utc) throws(CronError) {
     let fields = text.split(whereSeparator: { $0 == " " || $0 == "\t" })
     guard fields.count == 5 else { throw CronError(message: "five fields are needed, not \(fields.count)") }
     description = text
-    self.offset = seconds
+    self.zone = zone
     minutes = try Field("minute", 0...59).bits(fields[0])
     hours = try Field("hour", 0...23).bits(fields[1])
     days = try Field("day of month", 1...31).bits(fields[2])
@@ -53,14 +50,36 @@ public struct CronExpression: Sendable, Hashable, CustomStringConvertible {
 
   /// The first instant after `instant` that fits, at the beginning of its minute; nil if there is none in 41 years.
   public func next(after instant: Instant) -> Instant? {
-    // Whole minutes of local time, from the one that begins after the instant.
-    let second = Self.floor(instant.nanoseconds, 1_000_000_000) + offset
-    let from = (Self.floor(second, 60) + 1) * 60
-    let firstDay = Self.floor(from, Self.secondsPerDay)
-    for day in firstDay...(firstDay + Self.horizonDays) where fits(day) {
-      let start = day == firstDay ? (from - day * Self.secondsPerDay) / 60 : 0
-      if let minute = firstMinute(from: start) {
-        return Instant(seconds: day * Self.secondsPerDay + minute * 60 - offset)
+    hours == Self.allHours ? nextMinute(after: instant) : nextTime(after: instant)
+  }
+
+  /// Looks for a time of day. Of two times of the zone's clocks the later one is the later instant, or the same.
+  private func nextTime(after instant: Instant) -> Instant? {
+    let today = zone.day(at: instant).daysSinceEpoch
+    for day in today...(today + Self.horizonDays) where fits(day) {
+      var from = day == today ? zone.minuteOfDay(at: instant) : 0
+      while let minute = firstMinute(from: from) {
+        let found = zone.instant(
+          of: CivilDate(daysSinceEpoch: day), minute: minute, skipped: .change, doubled: .first)
+        if found > instant { return found }
+        from = minute + 1
+      }
+    }
+    return nil
+  }
+
+  /// Goes from minute to minute, whatever the clocks show, over days that do not fit.
+  private func nextMinute(after instant: Instant) -> Instant? {
+    var moment = Instant(seconds: (instant.nanoseconds.dividingRoundingDown(by: 60_000_000_000) + 1) * 60)
+    let last = moment + .seconds(Self.horizonDays * 86_400)
+    while moment < last {
+      let day = zone.day(at: moment).daysSinceEpoch
+      if fits(day) {
+        if Self.has(minutes, zone.minuteOfDay(at: moment) % 60) { return moment }
+        moment = moment + .seconds(60)
+      } else {
+        // The next day may have begun before, where the clocks were put back over midnight.
+        moment = max(zone.start(ofDay: day + 1), moment + .seconds(60))
       }
     }
     return nil
@@ -85,10 +104,6 @@ public struct CronExpression: Sendable, Hashable, CustomStringConvertible {
   }
 
   private static func has(_ bits: UInt64, _ value: Int64) -> Bool { bits >> UInt64(value) & 1 == 1 }
-
-  private static func floor(_ value: Int64, _ divisor: Int64) -> Int64 {
-    value / divisor - (value % divisor < 0 ? 1 : 0)
-  }
 
   private static let monthNames = [
     "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11,

@@ -36,11 +36,47 @@ import Testing
     #expect(expression.next(after: try instant(after)) == (try instant(expected)))
   }
 
-  @Test func `a fixed offset moves the day`() throws {
-    let tokyo = try CronExpression("0 8 * * mon", offset: .seconds(9 * 3600))
-    #expect(tokyo.next(after: try instant("2026-01-01 00:00")) == (try instant("2026-01-04 23:00")))
-    let west = try CronExpression("30 23 * * *", offset: .seconds(-(3 * 3600 + 1800)))
-    #expect(west.next(after: try instant("2026-01-01 00:00")) == (try instant("2026-01-01 03:00")))
+  // Clocks go from 2 to 3 in New York on 2026-03-08 at 07:00 UTC, and from 2 to 1 on 2026-11-01 at 06:00 UTC.
+  @Test(arguments: [
+    ("Asia/Tokyo", "0 8 * * mon", "2026-01-01 00:00", "2026-01-04 23:00"),
+    ("America/New_York", "0 9 * * *", "2026-03-07 14:00", "2026-03-08 13:00"),
+    ("America/New_York", "0 9 * * *", "2026-10-31 13:00", "2026-11-01 14:00"),
+    // Skipped times are those of the change, and all of a night are one.
+    ("America/New_York", "30 2 * * *", "2026-03-07 07:30", "2026-03-08 07:00"),
+    ("America/New_York", "30 2 * * *", "2026-03-08 07:00", "2026-03-09 06:30"),
+    ("America/New_York", "*/10 2 * * *", "2026-03-08 06:59", "2026-03-08 07:00"),
+    ("America/New_York", "*/10 2 * * *", "2026-03-08 07:00", "2026-03-09 06:00"),
+    // Doubled times count once.
+    ("America/New_York", "30 1 * * *", "2026-11-01 00:00", "2026-11-01 05:30"),
+    ("America/New_York", "30 1 * * *", "2026-11-01 05:30", "2026-11-02 06:30"),
+    ("America/New_York", "30 1 * * *", "2026-11-01 06:10", "2026-11-02 06:30"),
+    // What happens in every hour is not disturbed.
+    ("America/New_York", "*/30 * * * *", "2026-03-08 06:30", "2026-03-08 07:00"),
+    ("America/New_York", "*/30 * * * *", "2026-11-01 05:30", "2026-11-01 06:00"),
+    ("America/New_York", "*/30 * * * *", "2026-11-01 06:00", "2026-11-01 06:30"),
+    // On Sundays alone.
+    ("America/New_York", "15 * * * sun", "2026-11-02 04:15", "2026-11-08 05:15"),
+    // Back from a minute after midnight: 00:00 comes before the second 23:01.
+    ("America/St_Johns", "* * * * *", "2010-11-07 02:29", "2010-11-07 02:30"),
+    ("America/St_Johns", "* * * * *", "2010-11-07 02:30", "2010-11-07 02:31"),
+    ("Asia/Kathmandu", "0 12 * * *", "2026-01-01 00:00", "2026-01-01 06:15"),
+  ])
+  func `follows the clocks of its zone`(zone: String, text: String, after: String, expected: String) throws {
+    let expression = try CronExpression(text, in: try #require(TimeZones().table(zone)))
+    #expect(expression.next(after: try instant(after)) == (try instant(expected)))
+  }
+
+  @Test func `what happens at a time of day happens once in each day of a year`() throws {
+    for (zone, hour) in [("America/New_York", 1), ("America/New_York", 2), ("Europe/Helsinki", 3)] {
+      let table = try #require(TimeZones().table(zone))
+      let expression = try CronExpression("30 \(hour) * * *", in: table)
+      var moment = try instant("2026-01-01 12:00")
+      for _ in 0..<365 {
+        let next = try #require(expression.next(after: moment))
+        #expect(table.day(at: next).daysSinceEpoch == table.day(at: moment).daysSinceEpoch + 1)
+        moment = next
+      }
+    }
   }
 
   @Test(arguments: [
@@ -50,11 +86,6 @@ import Testing
   ])
   func `refuses what is no schedule`(text: String) {
     #expect(throws: CronError.self) { try CronExpression(text) }
-  }
-
-  @Test(arguments: [Duration.seconds(15 * 3600), .seconds(-15 * 3600), .seconds(90), .milliseconds(60_001)])
-  func `refuses an offset that nobody has`(offset: Duration) {
-    #expect(throws: CronError.self) { try CronExpression("* * * * *", offset: offset) }
   }
 
   @Test func `nothing between an instant and the next one fits`() throws {

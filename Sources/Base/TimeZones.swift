@@ -1,5 +1,3 @@
-import Base
-
 #if canImport(FoundationEssentials)
   import FoundationEssentials
 #else
@@ -20,7 +18,7 @@ public final class TimeZones: Sendable {
   public func table(_ name: String) -> TimeZoneTable? {
     if let table = tables.withLock({ $0[name] }) { return table }
     guard Self.isPlausible(name), let content = try? Data(contentsOf: URL(filePath: folder + "/" + name)),
-      let table = TimeZoneTable(Array(content))
+      let table = TimeZoneTable(name: name, Array(content))
     else { return nil }
     tables.withLock { $0[name] = table }
     return table

@@ -1,28 +1,30 @@
-public import Base
-
 /// The offsets of one time zone, read from a file of the tz database (TZif, RFC 8536).
 ///
 /// Beyond the file's last transition its last offset holds; Debian's files reach the year 2037.
-public struct TimeZoneTable: Sendable, Equatable {
+public struct TimeZoneTable: Sendable, Hashable {
   /// From `start` (seconds since the Unix epoch) on, the zone is `offset` seconds ahead of UTC.
-  struct Span: Sendable, Equatable {
+  struct Span: Sendable, Hashable {
     let start: Int64
     let offset: Int64
   }
 
-  private let spans: [Span]
-  private let firstOffset: Int64
+  /// In the tz database, such as "Europe/Helsinki".
+  public let name: String
+  let spans: [Span]
+  /// Before the first of them.
+  let firstOffset: Int64
 
   /// UTC all the year.
-  public static let utc = TimeZoneTable(spans: [], firstOffset: 0)
+  public static let utc = TimeZoneTable(name: "UTC", spans: [], firstOffset: 0)
 
-  private init(spans: [Span], firstOffset: Int64) {
+  private init(name: String, spans: [Span], firstOffset: Int64) {
+    self.name = name
     self.spans = spans
     self.firstOffset = firstOffset
   }
 
   /// Reads the 64-bit block of a TZif file of version 2 or later; nil if the bytes are no such file.
-  public init?(_ bytes: [UInt8]) {
+  public init?(name: String, _ bytes: [UInt8]) {
     var reader = ByteReader(bytes)
     guard let first = TimeZoneHeader(&reader), first.version >= UInt8(ascii: "2") else { return nil }
     reader.skip(first.bodyLength(timeSize: 4))
@@ -37,43 +39,35 @@ public struct TimeZoneTable: Sendable, Equatable {
     guard !reader.isExhausted, kinds.allSatisfy({ offsets.indices.contains($0) }), let first = offsets.first,
       zip(starts, starts.dropFirst()).allSatisfy({ $0 < $1 })
     else { return nil }
+    self.name = name
     spans = zip(starts, kinds).map { Span(start: $0, offset: offsets[$1]) }
     firstOffset = first
   }
 
   /// How far the zone is ahead of UTC at an instant, in seconds.
   public func offset(at instant: Instant) -> Int64 {
-    offset(atSeconds: instant.milliseconds.dividingRoundingDown(by: 1000))
+    offset(atSeconds: instant.nanoseconds.dividingRoundingDown(by: 1_000_000_000))
   }
 
-  /// The minute of the zone's day, 0 to 1439.
-  public func minuteOfDay(at instant: Instant) -> Int64 {
-    let seconds = instant.milliseconds.dividingRoundingDown(by: 1000)
-    let local = seconds + offset(atSeconds: seconds)
-    return (local - local.dividingRoundingDown(by: 86_400) * 86_400) / 60
-  }
+  /// How far ahead of UTC it is at a second since the Unix epoch.
+  func offset(atSeconds seconds: Int64) -> Int64 { offset(afterChanges: changes(upTo: seconds)) }
 
-  /// The instant at which the zone's civil day `day` (days since 1970-01-01) begins.
-  public func start(ofDay day: Int64) -> Instant {
-    let local = day * 86_400
-    // The offset that is right for UTC's midnight may be wrong for the zone's: correct it once.
-    let guess = local - offset(atSeconds: local)
-    return Instant(seconds: local - offset(atSeconds: guess))
-  }
-
-  private func offset(atSeconds seconds: Int64) -> Int64 {
+  /// How many of the spans have begun at a second.
+  func changes(upTo seconds: Int64) -> Int {
     var (low, high) = (0, spans.count)
     while low < high {
       let middle = (low + high) / 2
       if spans[middle].start <= seconds { low = middle + 1 } else { high = middle }
     }
-    return low == 0 ? firstOffset : spans[low - 1].offset
+    return low
   }
+
+  func offset(afterChanges count: Int) -> Int64 { count == 0 ? firstOffset : spans[count - 1].offset }
 }
 
 extension Int64 {
   /// Division that rounds toward minus infinity, as a calendar before 1970 needs it. `divisor` is positive.
-  func dividingRoundingDown(by divisor: Int64) -> Int64 {
+  package func dividingRoundingDown(by divisor: Int64) -> Int64 {
     self >= 0 ? self / divisor : (self + 1) / divisor - 1
   }
 }
