@@ -44,6 +44,12 @@ public protocol Domain: Sendable {
   /// Makes its letters whose words may not be stored; none by default.
   var letters: [any LetterSource] { get }
 
+  /// The kinds of its deferred work, and who does it; none by default.
+  var jobs: [JobDeclaration] { get }
+
+  /// What sets its jobs again and again; nothing by default.
+  var schedules: [JobSchedule] { get }
+
   /// What ages in its tables and is swept away in the background; nothing by default.
   var sweeps: [any Sweep] { get }
 
@@ -77,6 +83,8 @@ extension Domain {
   public var findables: [any FindableKind] { [] }
   public var audiences: [any AudienceSource] { [] }
   public var letters: [any LetterSource] { [] }
+  public var jobs: [JobDeclaration] { [] }
+  public var schedules: [JobSchedule] { [] }
   public var sweeps: [any Sweep] { [] }
   public var personalRecords: (any PersonalRecords)? { nil }
   public var routes: [any PlainRoute] { [] }

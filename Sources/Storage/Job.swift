@@ -28,7 +28,7 @@ public final class Job: Sendable {
   }
 
   /// How often in the time of a lease it is extended.
-  private static let beatsPerLease = 6
+  private static let beatsPerLease = 3
 
   init(_ timer: DueTimer, lease: Duration, database: any Database, clock: any WallClock) {
     self.timer = timer

@@ -25,7 +25,7 @@ public final class Schedules: Sendable {
 
     var timerKind: String { "schedule/" + name }
     /// Kept with the schedule's timer: another one means that the schedule has changed.
-    var definition: [UInt8] { Array("\(expression.offset) \(expression)".utf8) }
+    var definition: [UInt8] { Array("\(expression.zone.name) \(expression)".utf8) }
   }
 
   private let timers: Timers

@@ -51,76 +51,6 @@ extension Timers {
     return max(.zero, min(Self.longestSleep, next - clock.now()))
   }
 
-  // MARK: Leasing
-
-  /// The kinds of which this node can take more, and how many. A kind gets new ones when half of its places are free:
-  /// so they are leased in batches, not one by one.
-  private func room() -> [(kind: String, places: Int)] {
-    state.withLock { state in
-      state.handlers.keys.sorted().compactMap { kind in
-        let limit = state.handlers[kind]?.limit ?? 0
-        let places = limit - state.running[kind, default: 0]
-        return places * 2 >= limit && places > 0 ? (kind, places) : nil
-      }
-    }
-  }
-
-  /// When the first timer of each kind is due, by one step into the index for each kind.
-  private func firstDue(of kinds: [String]) async throws -> [(kind: String, due: Instant)] {
-    if kinds.isEmpty { return [] }
-    let sql = kinds.indices.map { index in
-      """
-      SELECT kind, due FROM (SELECT kind, due FROM octet_timers WHERE kind = $\(index + 1) ORDER BY due LIMIT 1) k\(index)
-      """
-    }
-    return try await database.read { reader in
-      try reader.rows(sql.joined(separator: " UNION ALL "), kinds.map(\.sqlValue)) { ($0[0], $0[1]) }
-    }
-  }
-
-  /// Takes due timers for this node: they are not due again before the lease ends.
-  func lease() async throws -> [DueTimer] {
-    let room = room()
-    let now = clock.now()
-    let due = try await firstDue(of: room.map(\.kind)).filter { $0.due <= now }.map(\.kind)
-    if due.isEmpty { return [] }
-    let wanted = room.filter { due.contains($0.kind) }
-    let leased = try await database.write { [self] writer in
-      try wanted.flatMap { try lease($0.kind, atMost: $0.places, now, writer) }
-    }
-    state.withLock { state in
-      for timer in leased { state.running[timer.kind, default: 0] += 1 }
-    }
-    return leased
-  }
-
-  private func lease(_ kind: String, atMost count: Int, _ now: Instant, _ writer: any Writer) throws -> [DueTimer] {
-    guard let registration = state.withLock({ $0.handlers[kind] }) else { return [] }
-    let due = try writer.rows(
-      """
-      SELECT key, scheduled_for, payload, attempts, fence FROM octet_timers
-      WHERE kind = $1 AND due <= $2 ORDER BY due LIMIT $3
-      """ + writer.dialect.forUpdateSkippingLocked,
-      [kind.sqlValue, now.sqlValue, count.sqlValue]
-    ) { row in
-      DueTimer(
-        kind: kind, key: row[0], scheduledFor: row[1], payload: row[2], attempt: row[3] + 1,
-        fence: max(row[4] + 1, now.nanoseconds))
-    }
-    return try due.filter { timer in
-      // Every attempt so far ended without a word: it took the whole process with it, or its lease ran out.
-      if timer.attempt > registration.policy.attempts {
-        try bury(timer, attempts: timer.attempt - 1, error: "no attempt came to an end", writer)
-        return false
-      }
-      try writer.send(
-        """
-        UPDATE octet_timers SET due = $3, fence = $4, attempts = $5, is_leased = 1 WHERE kind = $1 AND key = $2
-        """, timer.kind, timer.key, now + registration.lease, timer.fence, timer.attempt)
-      return true
-    }
-  }
-
   // MARK: Running
 
   /// Runs a leased timer or job.
@@ -131,14 +61,16 @@ extension Timers {
     switch registration.body {
     case .transaction(let body): return await run(timer, registration.policy, body)
     case .job(let body): return await run(timer, registration, body)
+    case .elsewhere: preconditionFailure("\(timer.kind) is done by other programs")
     }
   }
 
   private func leave(_ timer: DueTimer, _ limit: Int) {
     let hasRoom = state.withLock { state in
+      let wasFull = state.runningInAll >= capacity
       let running = max(0, state.running[timer.kind, default: 0] - 1)
       state.running[timer.kind] = running
-      return (limit - running) * 2 >= limit
+      return wasFull || (limit - running) * 2 >= limit
     }
     if hasRoom { wakeUp.unpark() }
   }

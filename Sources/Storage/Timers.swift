@@ -8,11 +8,13 @@ public import Base
 /// job writes as it goes and is removed at its end, and both only while the lease's fence is still the row's.
 ///
 /// Every kind has its own bound of what runs at once on a node, and its own way through the index: one with very many
-/// due timers waits for itself alone.
+/// due timers waits for itself alone. When more is due than the node has places for, the kinds share them by their weights.
 public final class Timers: Sendable {
   let database: any Database
   let clock: any WallClock
   let random: any RandomSource
+  /// How many of all kinds run at the same time on this node.
+  let capacity: Int
   let state = Locked(State())
 
   struct State {
@@ -31,6 +33,8 @@ public final class Timers: Sendable {
     var policy: RetryPolicy
     /// How many run at the same time on this node.
     var limit: Int
+    /// Its part of a node that is full, beside those of other kinds.
+    var weight: Int
     /// How long a worker that has gone silent keeps others from trying.
     var lease: Duration
     var body: Body
@@ -39,6 +43,8 @@ public final class Timers: Sendable {
   enum Body: Sendable {
     case transaction(TimerHandler)
     case job(JobHandler)
+    /// By other programs, which ask for it. The handler is for what they have given up.
+    case elsewhere(TimerHandler)
   }
 
   let wakeUp = ParkingSpot()
@@ -47,38 +53,55 @@ public final class Timers: Sendable {
   static let leaseDuration: Duration = .seconds(60)
   /// How many timers of a kind run at the same time on a node, and are leased with one transaction.
   public static let standardLimit = 64
+  /// How many jobs of a kind run at the same time on a node: each may take a processor.
+  public static let standardWorkers = 2
+  /// How many of all kinds run at the same time on a node: eight kinds at their limits.
+  public static let standardCapacity = 512
   /// How long the loop sleeps at most: other nodes set timers too.
   static let longestSleep: Duration = .seconds(1)
 
-  public init(database: any Database, clock: any WallClock, random: any RandomSource) {
+  /// - Parameter capacity: how many of all kinds run at the same time on this node.
+  public init(
+    database: any Database, clock: any WallClock, random: any RandomSource, capacity: Int = standardCapacity
+  ) {
+    precondition(capacity > 0, "a node that can do nothing")
+    self.capacity = capacity
     self.database = database
     self.clock = clock
     self.random = random
   }
 
   /// Says what to do for a kind of timer. Before `start`.
-  /// - Parameter atOnce: how many run at the same time on this node.
+  /// - Parameters:
+  ///   - atOnce: how many run at the same time on this node.
+  ///   - weight: its part of a node that is full, beside those of other kinds.
   public func handle(
-    _ kind: String, policy: RetryPolicy = RetryPolicy(), atOnce: Int = standardLimit, _ body: @escaping TimerHandler
+    _ kind: String, policy: RetryPolicy = RetryPolicy(), atOnce: Int = standardLimit, weight: Int = 1,
+    _ body: @escaping TimerHandler
   ) {
     register(
-      kind, Registration(policy: policy, limit: atOnce, lease: Self.leaseDuration, body: .transaction(body)))
+      kind,
+      Registration(
+        policy: policy, limit: atOnce, weight: weight, lease: Self.leaseDuration, body: .transaction(body)))
   }
 
   /// Says how to do a kind of job. Before `start`.
   /// - Parameters:
   ///   - atOnce: how many run at the same time on this node.
+  ///   - weight: its part of a node that is full, beside those of other kinds.
   ///   - lease: how long a worker that has gone silent keeps others from trying. A living one extends it by itself,
-  ///     six times in that time.
+  ///     three times in that time.
   public func work(
-    _ kind: String, policy: RetryPolicy = RetryPolicy(), atOnce: Int = 2, lease: Duration = .seconds(60),
-    _ body: @escaping JobHandler
+    _ kind: String, policy: RetryPolicy = RetryPolicy(), atOnce: Int = standardWorkers, weight: Int = 1,
+    lease: Duration = .seconds(60), _ body: @escaping JobHandler
   ) {
-    register(kind, Registration(policy: policy, limit: atOnce, lease: lease, body: .job(body)))
+    register(
+      kind, Registration(policy: policy, limit: atOnce, weight: weight, lease: lease, body: .job(body)))
   }
 
-  private func register(_ kind: String, _ registration: Registration) {
-    precondition(registration.limit > 0 && registration.lease > .zero, "a kind that can never run")
+  func register(_ kind: String, _ registration: Registration) {
+    precondition(
+      registration.limit > 0 && registration.weight > 0 && registration.lease > .zero, "a kind that can never run")
     state.withLock { state in
       precondition(state.handlers[kind] == nil, "two handlers for timers of kind \(kind)")
       state.handlers[kind] = registration

@@ -8,19 +8,19 @@ import WellKnownTypes
 struct Board: Sendable {
   /// How long an advert hangs.
   static let advertTime = Duration.seconds(7 * 86_400)
-  static let timer = "pinboard.expire"
+  static let expiry = JobKind<NoPayload>("pinboard.expire")
   static let expired = NoticeKind(
     "pinboard.expired", ways: [.push], values: ["title": .text],
     words: ["en": NoticeWords("Your advert came down", "{title} has hung for a week.")])
 
   let kit: Kit
-  let timers: Timers
+  let jobs: Jobs
   let notices: any Notices
 
-  /// Before `timers.start()`.
-  func handleTimer() {
-    timers.handle(Self.timer) { writer, due in
-      guard let id = Int64(due.key).map(Identifier.init(rawValue:)), let row = try AdvertRow.find(id, in: writer),
+  /// What takes an advert down when its week is over.
+  var expiring: JobDeclaration {
+    Self.expiry.inTransaction { job, writer in
+      guard let id = job.key.id, let row = try AdvertRow.find(id, in: writer),
         try takeDown(id, of: row.owner, in: writer)
       else { return }
       let advert = SubjectID(AdvertRow.idKind, id)
@@ -36,7 +36,7 @@ struct Board: Sendable {
     try writer.execute(
       "INSERT INTO pinboard_adverts (id, owner_id, title, text, expires_at) VALUES ($1, $2, $3, $4, $5)", id, owner,
       title, text, expiresAt)
-    try timers.set(Self.timer, key: String(id.rawValue), due: expiresAt, in: writer)
+    try jobs.set(Self.expiry, JobKey(id), due: expiresAt, in: writer)
     try changed(id, in: writer)
     return Advert(AdvertRow(id: id, owner: owner, title: title, text: text, expiresAt: expiresAt))
   }
@@ -47,14 +47,14 @@ struct Board: Sendable {
       "UPDATE pinboard_adverts SET down_at = $1 WHERE id = $2 AND owner_id = $3 AND down_at IS NULL", kit.clock.now(),
       id, owner)
     guard count == 1 else { return false }
-    try timers.cancel(Self.timer, key: String(id.rawValue), in: writer)
+    try jobs.cancel(Self.expiry, JobKey(id), in: writer)
     try changed(id, in: writer)
     return true
   }
 
   func erase(_ id: Identifier, in writer: any Writer) throws {
     try writer.execute("DELETE FROM pinboard_adverts WHERE id = $1", id)
-    try timers.cancel(Self.timer, key: String(id.rawValue), in: writer)
+    try jobs.cancel(Self.expiry, JobKey(id), in: writer)
     try changed(id, in: writer)
   }
 
@@ -66,7 +66,7 @@ struct Board: Sendable {
   /// Invariant 1: an advert hangs if and only if its timer waits.
   func check(in reader: any Reader) throws -> InvariantCheck {
     let hanging = "SELECT CAST(id AS TEXT) AS key FROM pinboard_adverts WHERE down_at IS NULL"
-    let waiting = "SELECT key FROM octet_timers WHERE kind = '\(Self.timer)'"
+    let waiting = "SELECT key FROM octet_timers WHERE kind = '\(Self.expiry.name)'"
     return InvariantCheck(
       number: 1, statement: "an advert hangs if and only if its timer waits",
       rowsChecked: try reader.first("SELECT COUNT(*) FROM pinboard_adverts") { $0[0] } ?? 0,

@@ -12,12 +12,11 @@ public struct PinboardDomain: Domain {
 
   let board: Board
 
-  /// Sets the handler of its timer, so `timers` must not have been started.
-  public init(kit: Kit, timers: Timers, notices: any Notices) {
-    board = Board(kit: kit, timers: timers, notices: notices)
-    board.handleTimer()
+  public init(kit: Kit, jobs: Jobs, notices: any Notices) {
+    board = Board(kit: kit, jobs: jobs, notices: notices)
   }
 
+  public var jobs: [JobDeclaration] { [board.expiring] }
   public var subjects: [any SubjectKind] { [AdvertKind()] }
   public var findables: [any FindableKind] { [AdvertKind()] }
   public var personalRecords: (any PersonalRecords)? { PinboardRecords(board: board) }

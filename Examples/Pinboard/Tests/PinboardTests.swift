@@ -58,8 +58,8 @@ import Testing
     #expect(try await square.search.checkInvariants().allSatisfy(\.holds))
 
     let id = try Identifier.parse(sofa.id, kind: AdvertRow.idKind)
-    try await square.database.write { [timers = square.timers] writer in
-      _ = try timers.cancel(Board.timer, key: String(id.rawValue), in: writer)
+    try await square.database.write { [jobs = square.jobs] writer in
+      _ = try jobs.cancel(Board.expiry, JobKey(id), in: writer)
     }
     #expect(try await square.pinboard.checkInvariants().map(\.violations) == [[sofa.id]])
     await square.close()

@@ -60,6 +60,8 @@ public enum KitError: DomainError {
   case invalidText
   /// Staff has switched the method off.
   case methodOff
+  /// What the caller had alone for a while is over, or somebody else's.
+  case leaseLost
 
   /// How long a client should stay away from a server that is too busy.
   private static let overloadPause = Duration.seconds(1)
@@ -136,6 +138,8 @@ public enum KitError: DomainError {
       ErrorMapping("INVALID_TEXT", .invalidArgument, "a text holds the character U+0000")
     case .methodOff:
       ErrorMapping("METHOD_OFF", .unavailable, "this method is switched off for now", retryAfter: Self.methodOffPause)
+    case .leaseLost:
+      ErrorMapping("LEASE_LOST", .aborted, "the lease has run out, or is somebody else's; nothing was done")
     }
   }
 }
@@ -148,6 +152,6 @@ extension KitError {
     .wrongIDKind(field: "thing_id"), .invalid(FieldViolation(field: "field", description: "wrong")),
     .wrongState("STATE"), .etagMismatch, .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld,
     .slowReader(resumeToken: "token"), .currencyMismatch, .unknownCurrency, .amountOverflow, .limitExceeded,
-    .selfTarget, .restricted(until: Instant(seconds: 0)), .badLanguage, .invalidText, .methodOff,
+    .selfTarget, .restricted(until: Instant(seconds: 0)), .badLanguage, .invalidText, .methodOff, .leaseLost,
   ]
 }

@@ -7,8 +7,8 @@ public import Streaming
 
 /// Rides: riders book, track and pay them; drivers go online, take offers and drive.
 ///
-///     // Before timers.start():
-///     let rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
+///     let rides = RidesDomain(kit: kit, jobs: jobs, rooms: chat.rooms, notices: notify.notices)
+///     try jobs.register(rides.jobs, of: RidesDomain.name, kit.timeZones)             // before timers.start()
 ///     rides.register(in: &registry)
 ///     try await rides.start()                                                   // after the migrations
 ///     …
@@ -30,20 +30,18 @@ public final class RidesDomain: Domain {
   private let loops = Locked<[Task<Void, Never>]>([])
   private let pause: @Sendable (Duration) async throws -> Void
 
-  /// Sets the handlers of its timers, so `timers` must not have been started.
   /// - Parameter pause: waits between two rounds of the background work; tests say when it goes on.
   public init(
-    kit: Kit, timers: Timers, rooms: any Rooms, notices: any Notices, limits: RidesLimits = RidesLimits(),
+    kit: Kit, jobs: Jobs, rooms: any Rooms, notices: any Notices, limits: RidesLimits = RidesLimits(),
     pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   ) {
     self.pause = pause
     let fleet = Fleet(isShared: kit.others != nil)
     core = RidesCore(
-      kit: kit, timers: timers, rooms: rooms, notices: notices, limits: limits, fleet: fleet,
+      kit: kit, jobs: jobs, rooms: rooms, notices: notices, limits: limits, fleet: fleet,
       owner: kit.others.map { CityOwner($0, kit: kit, fleet: fleet, lifetime: limits.cityLease) },
       pinKey: kit.keys.derived(for: "rides PINs 1"), tracks: Self.tracks(kit),
       durables: ConflatingTopics(), sessions: Self.sessions(kit), wishes: Self.wishes(kit))
-    core.handleTimers()
   }
 
   private static func tracks(_ kit: Kit) -> ConflatingTopics<TrackPoint> {
@@ -85,6 +83,8 @@ public final class RidesDomain: Domain {
         return words.word()
       })
   }
+
+  public var jobs: [JobDeclaration] { core.declaredJobs }
 
   /// What is kept of its topics for those who come back.
   public var topicRetention: [String: TopicRetention] {
@@ -172,19 +172,6 @@ public final class RidesDomain: Domain {
 }
 
 extension RidesCore {
-  fileprivate func handleTimers() {
-    timers.handle(RideTimer.offers) { [self] writer, timer in
-      let epoch = Int64(String(decoding: timer.payload, as: UTF8.self)) ?? 0
-      try expireOffers(of: ride(of: timer), epoch: epoch, in: writer)
-    }
-    timers.handle(RideTimer.search) { [self] writer, timer in try endSearch(of: ride(of: timer), in: writer) }
-    timers.handle(RideTimer.chat) { [self] writer, timer in try closeChat(of: ride(of: timer), in: writer) }
-  }
-
-  private func ride(of timer: DueTimer) -> Identifier {
-    Identifier(rawValue: Int64(timer.key) ?? 0)
-  }
-
   /// Deletes quotes that were never used, all of them: a batch a round would not keep up with those who ask for many.
   func sweepQuotes() async throws {
     let limit = now - limits.quoteRetention

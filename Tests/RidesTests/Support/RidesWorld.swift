@@ -150,12 +150,14 @@ final class RidesWorld: Sendable {
       kit: kit, timers: timers, people: people, contacts: people,
       kinds: ChatDomain.noticeKinds + RidesDomain.noticeKinds,
       outbound: OutboundWays(push: NoWay(), mail: NoWay(), sms: NoWay()))
+    let jobs = Jobs(timers: timers)
     let rides = RidesDomain(
-      kit: kit, timers: timers,
+      kit: kit, jobs: jobs,
       rooms: ChatRooms(kit: kit, people: people, notices: notify.notices, scorer: WordScorer()),
       notices: notify.notices, limits: limits, pause: pacer.pause)
     var registry = ServiceRegistry()
     rides.register(in: &registry)
+    try jobs.register(rides.jobs, of: RidesDomain.name, kit.timeZones)
     let unlimited = Rate(perSecond: 1_000_000, burst: 1_000_000)
     let access = AccessInterceptor(
       authority: people, keys: keys, clock: clock,

@@ -22,7 +22,8 @@ final class Square: Sendable {
   let clock = ManualClock(Instant(seconds: 1_767_225_600))
   let database: any Database
   let kit: Kit
-  let timers: Timers
+  private let timers: Timers
+  let jobs: Jobs
   let pinboard: PinboardDomain
   let search: SearchDomain
   private let identity: IdentityDomain
@@ -41,17 +42,19 @@ final class Square: Sendable {
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys, authority: authority,
       log: Log(level: .error))
     timers = Timers(database: database, clock: clock, random: random)
+    jobs = Jobs(timers: timers)
     identity = try await IdentityDomain(kit: kit, timers: timers, authority: authority, passwords: PlainPasswords())
     let outbound = NoOutbound()
     notify = NotifyDomain(
       kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
       kinds: NotifyDomain.noticeKinds + PinboardDomain.noticeKinds,
       outbound: OutboundWays(push: outbound, mail: outbound, sms: outbound))
-    pinboard = PinboardDomain(kit: kit, timers: timers, notices: notify.notices)
+    pinboard = PinboardDomain(kit: kit, jobs: jobs, notices: notify.notices)
     search = SearchDomain(kit: kit, timers: timers)
     kit.findables.link(to: search.findables)
     search.register(kinds: pinboard.findables)
     kit.subjects.register(pinboard.subjects)
+    try jobs.register(pinboard.jobs, of: PinboardDomain.name, kit.timeZones)
     var registry = ServiceRegistry()
     for domain in [identity, notify, search, pinboard] as [any Domain] { domain.register(in: &registry) }
     let access = AccessInterceptor(authority: authority, keys: keys, clock: clock)

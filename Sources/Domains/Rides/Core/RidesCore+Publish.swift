@@ -6,9 +6,6 @@ import Storage
 import Streaming
 
 extension RidesCore {
-  /// The key of a ride's timers.
-  func key(_ ride: Identifier) -> String { String(ride.rawValue) }
-
   /// Lossless: the changes of a ride, as encoded `WatchRideResponse`.
   func rideTopic(_ ride: Identifier) -> Topic { Topic(IDKind.ride, ride) }
 

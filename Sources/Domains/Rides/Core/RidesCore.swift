@@ -5,11 +5,11 @@ import RidesAPI
 import Storage
 import Streaming
 
-/// What all parts of rides work with: the services, the session, the matcher, the timers. Its methods in other files
+/// What all parts of rides work with: the services, the session, the matcher, the jobs. Its methods in other files
 /// run inside a transaction that the caller has opened, unless they are `async`.
 struct RidesCore: Sendable {
   let kit: Kit
-  let timers: Timers
+  let jobs: Jobs
   let rooms: any Rooms
   let notices: any Notices
   let limits: RidesLimits
@@ -32,16 +32,6 @@ struct RidesCore: Sendable {
   func timeZone(of city: CityRecord) -> TimeZoneTable {
     kit.timeZones.table(city.timeZone) ?? .utc
   }
-}
-
-/// The kinds of timers that rides set, by the id of the ride.
-enum RideTimer {
-  /// The offers of a ride's epoch expire.
-  static let offers = "rides.offers"
-  /// The search for a driver has taken too long.
-  static let search = "rides.search"
-  /// The chat of a ride that is over closes.
-  static let chat = "rides.chat"
 }
 
 extension RidesCore {

@@ -33,8 +33,7 @@ extension RidesCore {
     for offer in offers {
       try tell(offer.driverID, .offer(try writer.message(of: offer, ride: changed)), in: writer)
     }
-    try timers.set(
-      RideTimer.offers, key: key(id), due: expiresAt, payload: Array(String(epoch).utf8), in: writer)
+    try jobs.set(RideJobs.offers, JobKey(id), RideEpoch(number: epoch), due: expiresAt, in: writer)
     return offers.count
   }
 
@@ -67,8 +66,8 @@ extension RidesCore {
     }
     try change(presence, .accepted, ride: assigned, in: writer)
     try withdrawOffers(of: ride, as: .superseded, reason: .taken, in: writer)
-    try timers.cancel(RideTimer.offers, key: key(ride.id), in: writer)
-    try timers.cancel(RideTimer.search, key: key(ride.id), in: writer)
+    try jobs.cancel(RideJobs.offers, JobKey(ride.id), in: writer)
+    try jobs.cancel(RideJobs.search, JobKey(ride.id), in: writer)
     try openChat(of: assigned, in: writer)
     let view = try publish(assigned, in: writer)
     try tellRiderOfDriver(of: assigned, RideNotices.assigned, in: writer)
@@ -102,7 +101,7 @@ extension RidesCore {
       ride.searchEndsAt <= now
     else { return }
     try withdrawOffers(of: ride, as: .superseded, reason: .withdrawn, in: writer)
-    try timers.cancel(RideTimer.offers, key: key(id), in: writer)
+    try jobs.cancel(RideJobs.offers, JobKey(id), in: writer)
     let ended = try writer.apply(.searchEnded, to: ride) { $0.endedAt = now }
     try closeChatLater(ended, in: writer)
     try publish(ended, in: writer)
@@ -135,7 +134,7 @@ extension RidesCore {
   /// Looks for drivers anew if no offer of the ride is open any more.
   func endRoundIfExhausted(_ ride: RideRecord, in writer: any Writer) throws {
     guard ride.state == .offering, try writer.openOffers(of: ride.id).isEmpty else { return }
-    try timers.cancel(RideTimer.offers, key: key(ride.id), in: writer)
+    try jobs.cancel(RideJobs.offers, JobKey(ride.id), in: writer)
     try publish(try writer.apply(.offersExhausted, to: ride), in: writer)
   }
 

@@ -135,7 +135,7 @@ extension RidesCore {
     if goesOffline, let presence = try writer.presenceForUpdate(driver) {
       try change(presence, .wentOffline, in: writer)
     }
-    try timers.set(RideTimer.search, key: key(ride.id), due: searchEndsAt, in: writer)
+    try jobs.set(RideJobs.search, JobKey(ride.id), due: searchEndsAt, in: writer)
     try publish(lost, in: writer)
     try tellRider(of: ride, RideNotices.driverLeft, in: writer)
     try tellState(of: driver, in: writer)

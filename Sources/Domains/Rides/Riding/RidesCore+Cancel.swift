@@ -76,8 +76,8 @@ extension RidesCore {
       $0.note = note
     }
     try withdrawOffers(of: ride, as: .superseded, reason: .withdrawn, in: writer)
-    try timers.cancel(RideTimer.offers, key: key(ride.id), in: writer)
-    try timers.cancel(RideTimer.search, key: key(ride.id), in: writer)
+    try jobs.cancel(RideJobs.offers, JobKey(ride.id), in: writer)
+    try jobs.cancel(RideJobs.search, JobKey(ride.id), in: writer)
     let view = try publish(ended, in: writer)
     if let driver = ride.driverID {
       try freeDriver(driver, from: ride, by: .rideCancelled, in: writer)

@@ -25,7 +25,7 @@ extension RidesCore {
   func closeChatLater(_ ride: RideRecord, in writer: any Writer) throws {
     let subject = ride.id.text(kind: IDKind.ride)
     guard let room = try rooms.room(.ride, about: subject, in: writer), !room.isClosed else { return }
-    try timers.set(RideTimer.chat, key: key(ride.id), due: now + limits.chatAfterRide, in: writer)
+    try jobs.set(RideJobs.chat, JobKey(ride.id), due: now + limits.chatAfterRide, in: writer)
   }
 
   /// Closes the chat of a ride. For the timer.

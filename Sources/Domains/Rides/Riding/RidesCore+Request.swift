@@ -23,7 +23,7 @@ extension RidesCore {
     // Another request of this rider may have been faster; the index and the condition say so.
     guard try writer.insert(ride) else { throw RidesError.rideActive(nil) }
     guard try writer.spendQuote(quoteID, on: ride.id, now: now) else { throw RetryTransaction() }
-    try timers.set(RideTimer.search, key: key(ride.id), due: ride.searchEndsAt, in: writer)
+    try jobs.set(RideJobs.search, JobKey(ride.id), due: ride.searchEndsAt, in: writer)
     return try publish(ride, in: writer)
   }
 }
