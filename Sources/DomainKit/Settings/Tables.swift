@@ -7,6 +7,44 @@ public protocol Tables: Sendable {
   ///
   /// What it gives for an instant that has passed never changes, so a booking may keep the row's id.
   func row(_ key: String, of table: TableDefinition, at instant: Instant, in reader: any Reader) throws -> DatedRow?
+
+  /// The rows of all keys that are in force at an instant, by key.
+  /// - Parameter key: the last one of the page before.
+  func rows(
+    of table: TableDefinition, at instant: Instant, after key: String?, limit: Int, in reader: any Reader
+  ) throws -> [DatedRow]
+
+  /// The rows of a key: what was, what is and what will be in force, in this order.
+  /// - Parameter beginning: of the last one of the page before.
+  func rows(
+    _ key: String, of table: TableDefinition, after beginning: Instant?, limit: Int, in reader: any Reader
+  ) throws -> [DatedRow]
+
+  /// Puts a new row in the caller's transaction. Of two that change rows of one key, one waits for the other.
+  ///
+  /// It makes no record of its own: for a call of staff `kit.mutate` does.
+  /// - Parameter ends: whether the row that is in force when this one begins ends then; otherwise it is in the way.
+  /// - Throws: `TableError`.
+  @discardableResult
+  func put(
+    _ row: RowDraft, of table: TableDefinition, endingTheOneBefore ends: Bool, in writer: any Writer
+  ) throws -> DatedRow
+
+  /// Ends a row, which must not have ended yet. One that has not begun can end with its beginning: then it is gone.
+  /// - Parameter version: of the row that was read.
+  /// - Throws: `TableError`; `KitError.notFound`, `.etagMismatch`.
+  @discardableResult
+  func end(
+    _ row: Identifier, of table: TableDefinition, at instant: Instant, version: Int64, in writer: any Writer
+  ) throws -> DatedRow
+}
+
+extension Tables {
+  /// Puts a new row, which must not overlap another.
+  @discardableResult
+  public func put(_ row: RowDraft, of table: TableDefinition, in writer: any Writer) throws -> DatedRow {
+    try put(row, of: table, endingTheOneBefore: false, in: writer)
+  }
 }
 
 /// A table as its domain declares it.
@@ -75,6 +113,9 @@ public struct ColumnDeclaration: Sendable, Equatable {
 
 /// A row of a table.
 public struct DatedRow: Sendable, Equatable {
+  /// Of the printed id.
+  public static let idKind = "trow"
+
   /// `trow_…`.
   public let id: Identifier
   public let key: String
@@ -82,9 +123,14 @@ public struct DatedRow: Sendable, Equatable {
   public let from: Instant
   /// The first instant at which it is not in force any more; nil for no end.
   public let to: Instant?
+  /// Rises with each change of the row.
+  public let version: Int64
   private let values: [String: TypedValue]
 
-  public init(id: Identifier, key: String, from: Instant, to: Instant?, values: [String: TypedValue]) {
+  public init(
+    id: Identifier, key: String, from: Instant, to: Instant?, version: Int64, values: [String: TypedValue]
+  ) {
+    self.version = version
     self.id = id
     self.key = key
     self.from = from

@@ -57,7 +57,7 @@ public struct AdminDomain: Domain {
   public var switches: any MethodSwitches { board }
 
   /// What other domains look things up in.
-  public var tables: any Tables { TableBook() }
+  public var tables: any Tables { TableBook(kit: kit) }
 
   /// What other domains let people wait with.
   public var queue: any Queue { admissions }

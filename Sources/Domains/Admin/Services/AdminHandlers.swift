@@ -135,8 +135,8 @@ struct AdminHandlers: AdminService {
       let now = kit.clock.now()
       let measured = try await kit.database.read { reader in
         (
-          writes: try NodeRates.measured("writes", at: now, TableBook(), in: reader),
-          reads: try NodeRates.measured("reads", at: now, TableBook(), in: reader)
+          writes: try NodeRates.measured("writes", at: now, TableBook(kit: kit), in: reader),
+          reads: try NodeRates.measured("reads", at: now, TableBook(kit: kit), in: reader)
         )
       }
       if node.writes == 0 { node.writes = measured.writes }

@@ -7,7 +7,7 @@ import WellKnownTypes
 
 /// A row of `admin_table_rows`.
 struct TableRecord: Sendable {
-  static let idKind = "trow"
+  static let idKind = DatedRow.idKind
   /// As `to_at` of a row that has no end.
   static let never = Instant(nanoseconds: .max)
 
@@ -37,6 +37,11 @@ struct TableRecord: Sendable {
       table: row[0], key: row[1], from: row[2], to: row[3], id: row[4],
       values: try TableRow(decoding: row[6]).values.compactMapValues(\.typed))
     version = row[5]
+  }
+
+  /// As other domains see it.
+  var dated: DatedRow {
+    DatedRow(id: id, key: key, from: from, to: to == Self.never ? nil : to, version: version, values: values)
   }
 
   // MARK: Reading
