@@ -112,6 +112,21 @@ private struct Desk {
     await desk.database.close()
   }
 
+  @Test func `a sealer that has died keeps the others from sealing for no longer than its lease`() async throws {
+    let desk = try await Desk()
+    try await desk.record(2)
+    try await desk.audit.sealer.sealAll()
+    let next = try AuditDomain(kit: desk.kit, checked: [])
+    try await desk.record(3)
+    desk.clock.advance(by: Sealer.leaseDuration - .nanoseconds(1))
+    try await next.sealer.sealAll()
+    #expect(try await next.checkInvariants().map(\.rowsChecked) == [2])
+    desk.clock.advance(by: .nanoseconds(1))
+    try await next.sealer.sealAll()
+    #expect(try await next.checkInvariants().map(\.rowsChecked) == [5])
+    await desk.database.close()
+  }
+
   @Test func `records of many writers at once are all sealed, while only one node seals`() async throws {
     let desk = try await Desk()
     let other = try AuditDomain(kit: desk.kit, checked: [])

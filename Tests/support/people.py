@@ -89,8 +89,8 @@ class Person(Stranger):
         self.user_id = self.login.user.id
 
 
-def reason_of(error):
-    """The reason in a grpc.RpcError's ErrorInfo, or None."""
+def info_of(error):
+    """A grpc.RpcError's ErrorInfo, or None."""
     status_pb2 = stubs.module("google.rpc.status_pb2")
     details = stubs.module("google.rpc.error_details_pb2")
     for key, value in error.trailing_metadata() or ():
@@ -98,8 +98,14 @@ def reason_of(error):
             for any_value in status_pb2.Status.FromString(value).details:
                 info = details.ErrorInfo()
                 if any_value.Is(details.ErrorInfo.DESCRIPTOR) and any_value.Unpack(info):
-                    return info.reason
+                    return info
     return None
+
+
+def reason_of(error):
+    """The reason in a grpc.RpcError's ErrorInfo, or None."""
+    info = info_of(error)
+    return info and info.reason
 
 
 def outcome(call):

@@ -13,9 +13,10 @@ final class Sealer: Sendable {
   /// Between two signed heads.
   static let headInterval = Duration.seconds(3600)
   private static let leaseName = "audit/sealer"
-  private static let leaseDuration = Duration.seconds(30)
-  /// A lease is prolonged when less than this is left of it.
-  private static let leaseReserve = Duration.seconds(10)
+  /// For so long a node that has died keeps the others from sealing.
+  static let leaseDuration = Duration.seconds(2)
+  /// A lease is prolonged when less than this is left of it: so that it does not end while a batch is sealed.
+  private static let leaseReserve = Duration.seconds(1)
 
   private let kit: Kit
   private let key: SigningKey
