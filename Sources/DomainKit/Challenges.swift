@@ -7,13 +7,13 @@ public import RPC
 public protocol Challenges: Sendable {
   /// Lets a call pass that carries the solution of a challenge for its method and device in the metadata
   /// `octet-challenge`. A solution serves one request; a repeat of that request passes with it again.
-  /// - Parameter device: the public key that the call proves; empty if it proves none.
+  /// - Parameter device: the one that the call is known to come from (`People.device` of its caller); nil for none.
   /// - Throws: `KitError.challengeRequired`.
-  func require(of context: ServerContext, for request: some MutatingRequest, device: [UInt8]) async throws
+  func require(of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?) async throws
 
   /// The same, but only of an address that calls the method more often than people do.
   /// - Throws: `KitError.challengeRequired`.
-  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest, device: [UInt8]) async throws
+  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?) async throws
 }
 
 /// A sort of puzzle: how one is made, and how an answer is judged. `Challenges` sees to it that an answer serves once.
@@ -36,7 +36,7 @@ public struct ChallengeSubject: Sendable, Equatable {
 
   /// `octet.identity.v1.SessionService/Login`.
   public let method: String
-  /// The device's public key, or the host of one that has none.
+  /// What the device is known by, or the host of one that is not known.
   public let client: [UInt8]
 
   public init(method: String, client: [UInt8]) {

@@ -32,6 +32,7 @@ struct Configuration: Sendable {
   /// How long requests may wait before calls are refused; nil refuses none.
   var queueDelay: Duration?
   var rateLimits: RateLimits
+  var limits: LimitSettings
   /// Whether admins can see connections.
   var servesChannelz: Bool
   var logLevel: LogLevel
@@ -72,6 +73,7 @@ struct Configuration: Sendable {
     defaultDeadline = .seconds(try values.integer(.defaultDeadline, in: 1...86_400) ?? 30)
     queueDelay = try values.duration(.queueDelay).flatMap { $0 > .zero ? $0 : nil }
     rateLimits = try Self.rateLimits(values.list(.rateLimits))
+    limits = try LimitSettings(values.list(.limits))
     servesChannelz = try values.isOn(.channelz)
     guard let level = LogLevel(rawValue: values[.logLevel] ?? "info") else {
       throw UsageError("log-level: \(values[.logLevel] ?? "") is not debug, info, warning or error")

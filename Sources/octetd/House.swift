@@ -34,6 +34,7 @@ struct House: Sendable {
   private let bus: (any MessageBus)?
   let hub: TopicHub
   let timers: Timers
+  private let jobs: Jobs
   private let sweeper: Sweeper
   private let collector: BlobCollector
   let kit: Kit
@@ -46,9 +47,10 @@ struct House: Sendable {
   /// Only where the benchmark is served.
   let transactions: TransactionService?
   private let passwordPool: BlockingPool
-  /// How often other nodes' changes of sessions and roles are looked for. So long a session that was ended on one node
-  /// can still read on another; what it writes is checked against the rows.
-  private static let catchUpInterval = Duration.seconds(1)
+  /// How often other nodes' changes of sessions and roles are looked for: half of the second within which they are to be
+  /// known, as reading them takes time too. So long a session that was ended on one node can still read on another; what
+  /// it writes is checked against the rows.
+  private static let catchUpInterval = Duration.milliseconds(500)
   private let catchUp = BackgroundLoop()
   /// Whether other nodes may serve the same database.
   private let isShared: Bool
@@ -103,6 +105,7 @@ struct House: Sendable {
       hub = TopicHub(
         database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"), bus: bus, isShared: isShared)
       timers = Timers(database: database, clock: clock, random: random)
+      jobs = Jobs(timers: timers)
       authority = try IdentityAuthority(database: edge, clock: clock, keys: keys)
       kit = Kit(
         database: database, hub: hub, clock: clock,
@@ -112,20 +115,23 @@ struct House: Sendable {
         blobs: library, audit: AuditTrail(clock: clock))
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
-      let media = MediaDomain(kit: kit, timers: timers, workFolder: data + "/media-work")
+      let media = MediaDomain(
+        kit: kit, timers: timers, workFolder: data + "/media-work", limits: configuration.limits.media)
       identity = try await IdentityDomain(
         kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: passwordPool),
-        roles: Self.kinds.flatMap { $0.roles }, files: media.files, challengeRate: configuration.challengeRate)
+        roles: Self.kinds.flatMap { $0.roles }, files: media.files, challengeRate: configuration.challengeRate,
+        limits: configuration.limits.identity)
       let notify = NotifyDomain(
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
-        kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log))
+        kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log),
+        limits: configuration.limits.notify)
       let scorer = WordScorer()
       let social = SocialDomain(
         kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer)
       let chat = ChatDomain(
         kit: kit, people: identity.people, notices: notify.notices, scorer: scorer, reviews: social.reviews,
-        files: media.files)
-      rides = RidesDomain(kit: kit, timers: timers, rooms: chat.rooms, notices: notify.notices)
+        files: media.files, limits: configuration.limits.chat)
+      rides = RidesDomain(kit: kit, jobs: jobs, rooms: chat.rooms, notices: notify.notices)
       admin = AdminDomain(
         kit: kit, flags: Self.kinds.flatMap { $0.flags }, tables: Self.kinds.flatMap { $0.tables },
         methods: try Self.methodPaths())
@@ -144,6 +150,7 @@ struct House: Sendable {
       search.register(kinds: domains.flatMap { $0.findables })
       for domain in domains {
         kit.subjects.register(domain.subjects)
+        try jobs.register(domain.jobs, domain.schedules, of: type(of: domain).name, kit.timeZones)
         if let records = domain.personalRecords { kit.personalRecords.register(records) }
       }
       transactions =
@@ -227,6 +234,7 @@ struct House: Sendable {
   func start(lostNode: @escaping @Sendable () -> Void) async throws {
     node.start(lost: lostNode)
     for domain in domains { try await domain.start() }
+    try await jobs.start()
     timers.start()
     sweeper.start()
     collector.start()

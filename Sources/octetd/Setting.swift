@@ -80,6 +80,9 @@ extension Setting {
     help: "How often one caller may call, by rate class: N a second, BURST at once."
       + " Default: standard=100/400,expensive=5/500,telemetry=50/200. Above a fifth of its expensive rate an address"
       + " must answer a challenge to register or to log in.")
+  static let limits = Setting(
+    name: "limits", placeholder: "NAME=N,…", fallback: nil,
+    help: "How much people may have and do, such as sessions=20,notice-days=90. The guide on settings names them all.")
   static let channelz = Setting(
     name: "channelz", placeholder: nil, fallback: nil,
     help: "Serve grpc.channelz.v1, which shows connections and addresses, to callers with the role admin.")
@@ -121,7 +124,7 @@ extension Setting {
       blobs,
     ] + BlobSettings.all + OutboundSettings.all + [
       services, web, corsOrigin, corsHeader, corsMaxAge, loops, busyPoll, drainTimeout, defaultDeadline, queueDelay,
-      rateLimits,
+      rateLimits, limits,
       channelz, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
     ] + connections + [seedDemo, config]
 }

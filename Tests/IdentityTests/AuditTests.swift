@@ -69,7 +69,9 @@ extension House {
     let now = clock.now()
     return try await database.takenBack { writer in
       try writer.execute(sql)
-      return Set(try IdentityAudit(reader: writer, now: now).reports().filter { !$0.holds }.map(\.number))
+      return Set(
+        try IdentityAudit(reader: writer, now: now, limits: IdentityLimits()).reports().filter { !$0.holds }.map(
+          \.number))
     }
   }
 }

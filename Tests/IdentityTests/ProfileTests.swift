@@ -218,14 +218,14 @@ import Testing
   @Test func `a user has at most so many addresses, however many are added at once`() async throws {
     let (house, ada, _, _) = try await house()
     let added = await withTaskGroup(of: Bool.self) { group in
-      for _ in 0..<(ProfileHandlers.addressLimit + 5) {
+      for _ in 0..<(IdentityLimits().addresses + 5) {
         group.addTask { (try? await put(ada)) != nil }
       }
       return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
     }
-    #expect(added == ProfileHandlers.addressLimit)
+    #expect(added == IdentityLimits().addresses)
     await expectRefusal(.resourceExhausted, "LIMIT_EXCEEDED") { _ = try await put(ada) }
-    #expect(try await addresses(ada).count == ProfileHandlers.addressLimit)
+    #expect(try await addresses(ada).count == IdentityLimits().addresses)
     await house.close()
   }
 

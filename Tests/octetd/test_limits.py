@@ -24,6 +24,26 @@ def test_rates_are_what_the_flag_says(tmp_path):
         assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED") in outcomes
 
 
+def test_people_have_what_the_flag_says(tmp_path):
+    with Server(tmp_path, "--limits", "sessions=2,addresses=1") as server, server.channel() as channel:
+        people = [Person(channel, "somebody", register=register) for register in (True, False, False)]
+        sessions = stubs.module("octet.identity.v1.session_service_pb2")
+        listing = people[-1].call(f"{SESSION}/ListSessions", sessions.ListSessionsRequest())
+        assert len(listing.sessions) == 2
+        code, reason, _ = outcome(lambda: people[0].call(f"{SESSION}/ListSessions", sessions.ListSessionsRequest()))
+        assert (code, reason) == (grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED")
+        service = stubs.module("octet.identity.v1.profile_service_pb2")
+        profile = stubs.module("octet.identity.v1.profile_pb2")
+
+        def put():
+            address = profile.PostalAddress(recipient="Ada", lines=["Street 1"], locality="Town", region_code="FI")
+            request = service.PutAddressRequest(request_id=request_id(), address=address)
+            return outcome(lambda: people[-1].call("octet.identity.v1.ProfileService/PutAddress", request))
+
+        assert put()[0] == grpc.StatusCode.OK
+        assert put()[:2] == (grpc.StatusCode.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED")
+
+
 def test_one_caller_cannot_open_watches_without_end(server):
     """WatchRide has max_concurrent_calls_per_caller: 64."""
     with server.channel() as channel:

@@ -6,6 +6,7 @@ import Storage
 struct IdentityAudit {
   let reader: any Reader
   let now: Instant
+  let limits: IdentityLimits
 
   func reports() throws -> [InvariantCheck] {
     [
@@ -31,11 +32,11 @@ struct IdentityAudit {
           WHERE (u.id IS NULL AND c.id IS NULL) OR (s.ended_at IS NULL) <> (s.end_reason IS NULL) OR s.ended_at < s.signed_in_at
           """),
       try report(
-        2, "a user has at most \(SessionRow.perUserLimit) live sessions", over: "identity_sessions", kind: IDKind.user,
+        2, "a user has at most \(limits.sessions) live sessions", over: "identity_sessions", kind: IDKind.user,
         violations: """
           SELECT user_id FROM identity_sessions WHERE ended_at IS NULL AND renewed_at > $1
           GROUP BY user_id HAVING COUNT(*) > $2
-          """, (now - SessionRow.idleLimit).sqlValue, SessionRow.perUserLimit.sqlValue),
+          """, (now - SessionRow.idleLimit).sqlValue, limits.sessions.sqlValue),
       try report(
         2, "a user holds a role on a resource once", over: "identity_grants", kind: IDKind.user,
         violations: """

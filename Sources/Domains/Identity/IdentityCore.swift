@@ -10,6 +10,7 @@ struct IdentityCore: Sendable {
 
   let kit: Kit
   let timers: Timers
+  let limits: IdentityLimits
   let authority: IdentityAuthority
   let passwords: PasswordDesk
   /// What documents are handed in with; nil where nobody uploads anything.
@@ -26,9 +27,10 @@ struct IdentityCore: Sendable {
 
   init(
     kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: PasswordDesk, roles: RoleCatalog,
-    challenges: ChallengeDesk, files: (any Files)?
+    challenges: ChallengeDesk, files: (any Files)?, limits: IdentityLimits
   ) throws {
     self.kit = kit
+    self.limits = limits
     self.files = files
     self.timers = timers
     self.authority = authority
@@ -53,7 +55,7 @@ struct IdentityCore: Sendable {
 
   /// - Throws: `KitError.stepUpRequired` if the caller gave the password too long ago for what cannot be undone.
   func requireFreshProof(_ standing: Standing?) throws(KitError) {
-    guard let standing, kit.clock.now() - standing.provedAt <= Self.freshProof else { throw .stepUpRequired }
+    try kit.requireProof(standing, within: Self.freshProof)
   }
 
   /// What a contact is found by.

@@ -28,14 +28,14 @@ public struct IdentityDomain: Domain {
   public init(
     kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: any PasswordWork, roles: [RoleDefinition] = [],
     files: (any Files)? = nil, challenge: (any ChallengeHook)? = nil,
-    challengeRate: Rate = Rate(perSecond: 1, burst: 100)
+    challengeRate: Rate = Rate(perSecond: 1, burst: 100), limits: IdentityLimits = IdentityLimits()
   ) async throws {
     core = try IdentityCore(
       kit: kit, timers: timers, authority: authority, passwords: try await PasswordDesk(passwords),
       roles: RoleCatalog(domains: roles),
       challenges: ChallengeDesk(
         kit: kit, hook: challenge ?? ProofOfWork(keys: kit.keys, random: kit.random), rate: challengeRate),
-      files: files)
+      files: files, limits: limits)
     core.closing.handleJobs()
     core.exports.handleJobs()
   }
@@ -45,6 +45,9 @@ public struct IdentityDomain: Domain {
 
   /// What other domains may know of people and do to their rights.
   public var people: any People { IdentityPeople(authority: core.authority, grants: core.grants) }
+
+  /// The credentials of machines.
+  public var credentials: any Credentials { IdentityCredentials(core: core) }
 
   /// How people are reached.
   public var contacts: any Contacts { IdentityContacts(core: core) }
@@ -83,8 +86,8 @@ public struct IdentityDomain: Domain {
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    let now = core.kit.clock.now()
-    return try await core.kit.database.read { try IdentityAudit(reader: $0, now: now).reports() }
+    let (now, limits) = (core.kit.clock.now(), core.limits)
+    return try await core.kit.database.read { try IdentityAudit(reader: $0, now: now, limits: limits).reports() }
   }
 
   /// Grants a platform-wide role without asking who wants it: for the server's own command line, which makes the first

@@ -76,7 +76,9 @@ private struct Album: PersonalRecords {
     #expect(steps.dropLast().allSatisfy { $0.path.isEmpty } && steps.last?.path.hasPrefix("/media/") == true)
     #expect(steps.last?.pathExpireTime?.seconds == 2_000_000_000)
     #expect(steps.compactMap { $0.export?.filesDone } == [1, 2, 3, 3] && ready.filesTotal == 3)
-    #expect(ready.state == .ready && ready.expireTime.flatMap { Instant($0) } == house.clock.now() + Exports.lifetime)
+    #expect(
+      ready.state == .ready
+        && ready.expireTime.flatMap { Instant($0) } == house.clock.now() + IdentityLimits().exportKept)
 
     let blob = try #require(BlobID(ready.sha256))
     let bytes = try await house.kit.blobs.read(blob).bytes(limit: 1 << 22)
@@ -116,10 +118,10 @@ private struct Album: PersonalRecords {
     try await house.execute("UPDATE identity_sessions SET proved_at = proved_at - 901000000000", [])
     await expectRefusal(.failedPrecondition, "STEP_UP_REQUIRED") { try await ada.startExport() }
 
-    house.clock.advance(by: Exports.interval)
+    house.clock.advance(by: IdentityLimits().exportInterval)
     let later = house.client(try await house.client().login("ada").accessToken)
     #expect(try await later.startExport().id != export.id)
-    house.clock.advance(by: Exports.lifetime - Exports.interval)
+    house.clock.advance(by: IdentityLimits().exportKept - IdentityLimits().exportInterval)
     let last = house.client(try await house.client().login("ada").accessToken)
     await expectRefusal(.notFound, "NOT_FOUND") { try await finished(export.id, last) }
     for sweep in house.identity.sweeps {

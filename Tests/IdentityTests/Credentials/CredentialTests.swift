@@ -186,7 +186,7 @@ import WellKnownTypes
 
   @Test func `a fresh proof is wanted, and there is an end to how many one has`() async throws {
     let (house, admin) = try await open()
-    for index in 0..<CredentialBook.perUserLimit {
+    for index in 0..<IdentityLimits().credentials {
       try await house.execute(
         """
         INSERT INTO identity_credentials (id, owner_id, kind, name, public_key, created_at)

@@ -39,7 +39,7 @@ final class ChallengeDesk: Challenges {
   }
 
   /// A puzzle for calls of a method by a device, or from a host that has none.
-  func issue(for method: String, device: [UInt8], host: String) async throws -> IssuedChallenge {
+  func issue(for method: String, device: DeviceHash?, host: String) async throws -> IssuedChallenge {
     let now = kit.clock.now()
     let effort = pressure.withLock { $0.update(host, initial: ChallengePressure(now: now)) { $0.effort(now: now) } }
     return try await hook.issue(
@@ -48,7 +48,7 @@ final class ChallengeDesk: Challenges {
 
   /// The solution that a call carries; nil if it carries none that is right.
   func solution(
-    in context: ServerContext, for request: some MutatingRequest, device: [UInt8]
+    in context: ServerContext, for request: some MutatingRequest, device: DeviceHash?
   ) async throws -> Solution? {
     guard let text = context.metadata[Self.metadataName] else { return nil }
     let subject = subject(Self.name(of: context.method), device, context.peer.host)
@@ -79,13 +79,14 @@ final class ChallengeDesk: Challenges {
     limiter.admit(.name(context.method.path + " " + context.peer.host), .standard) != nil
   }
 
-  func require(of context: ServerContext, for request: some MutatingRequest, device: [UInt8]) async throws {
+  func require(of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?) async throws {
     guard let solution = try await solution(in: context, for: request, device: device),
       try await kit.database.write({ try self.spend(solution, in: $0) })
     else { throw Self.refusal(of: context) }
   }
 
-  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest, device: [UInt8]) async throws {
+  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?) async throws
+  {
     if isAboveRate(context) { try await require(of: context, for: request, device: device) }
   }
 
@@ -98,8 +99,8 @@ final class ChallengeDesk: Challenges {
     pressure.withLock { $0.update(host, initial: ChallengePressure(now: now)) { $0.count(now: now) } }
   }
 
-  private func subject(_ method: String, _ device: [UInt8], _ host: String) -> ChallengeSubject {
-    ChallengeSubject(method: method, client: device.isEmpty ? [0] + Array(host.utf8) : [1] + device)
+  private func subject(_ method: String, _ device: DeviceHash?, _ host: String) -> ChallengeSubject {
+    ChallengeSubject(method: method, client: device.map { [1] + $0 } ?? [0] + Array(host.utf8))
   }
 }
 

@@ -11,10 +11,6 @@ import Streaming
 /// One read transaction writes the records of all domains to a file that has no name; contents cannot change under
 /// their names, so they are read afterwards. A job that was cut short begins anew.
 struct Exports: Sendable {
-  /// Between two exports of one user.
-  static let interval = Duration.seconds(86_400)
-  /// How long an archive is kept.
-  static let lifetime = Duration.seconds(7 * 86_400)
   private static let job = "identity.export"
   /// Bytes that go to the store at a time.
   private static let piece = 1 << 20
@@ -29,13 +25,13 @@ struct Exports: Sendable {
   }
 
   /// Begins an export.
-  /// - Throws: `KitError.rateLimited` if the last one began less than a day ago.
+  /// - Throws: `KitError.rateLimited` if the last one began too short a time ago.
   func start(of user: Identifier, in writer: any Writer) throws -> ExportRow {
     // Held, so that two that begin at once know of each other.
     guard try UserRow.findForUpdate(user, in: writer) != nil else { throw KitError.sessionEnded }
     let now = kit.clock.now()
-    if let last = try ExportRow.newest(of: user, in: writer), now - last.requestedAt < Self.interval {
-      throw KitError.rateLimited(after: last.requestedAt + Self.interval - now)
+    if let last = try ExportRow.newest(of: user, in: writer), now - last.requestedAt < core.limits.exportInterval {
+      throw KitError.rateLimited(after: last.requestedAt + core.limits.exportInterval - now)
     }
     let id = kit.identifiers.next()
     try writer.execute(
@@ -122,7 +118,7 @@ struct Exports: Sendable {
     try await job.finish { [kit, core] writer in
       let changed = try writer.execute(
         "UPDATE identity_exports SET content = $3, size = $4, files = $5, expires_at = $6 WHERE user_id = $1 AND id = $2",
-        row.user, row.id, finished.blob, finished.size, count, kit.clock.now() + Self.lifetime)
+        row.user, row.id, finished.blob, finished.size, count, kit.clock.now() + core.limits.exportKept)
       guard changed == 1 else { throw JobLost() }
       try kit.blobs.references.adopt(finished, by: row.owner, in: writer)
       if let files = core.files, let content = try kit.blobs.references.find(finished.blob, in: writer) {

@@ -5,35 +5,34 @@ import Storage
 
 /// Makes and ends credentials, in somebody else's transaction. Whether the one who asks may do so is judged before.
 struct CredentialBook: Sendable {
-  /// Live ones of a user.
-  static let perUserLimit = 50
-
   let core: IdentityCore
 
   /// Makes a credential with its grants.
-  /// - Throws: `KitError.limitExceeded`; `IdentityError.unknownRole`.
+  /// - Throws: `KitError.limitExceeded`, `.permissionDenied` if the owner is no user; `IdentityError.unknownRole`.
   func create(
-    _ request: CreateCredentialRequest, until expiresAt: Instant?, by caller: Caller, in writer: any Writer
+    _ machine: NewMachine, of owner: Identifier, by actor: AuditActor, in writer: any Writer
   ) throws -> CredentialRow {
+    // Held, so that two that are made at once count each other. A machine makes no machines: nobody answers for them.
+    guard try UserRow.findForUpdate(owner, in: writer) != nil else { throw KitError.permissionDenied }
     let now = core.kit.clock.now()
     let live: Int? = try writer.first(
       """
       SELECT COUNT(*) FROM identity_credentials
       WHERE owner_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
-      """, caller.user, now
+      """, owner, now
     ) { $0[0] }
-    guard live ?? 0 < Self.perUserLimit else { throw KitError.limitExceeded }
+    guard live ?? 0 < core.limits.credentials else { throw KitError.limitExceeded }
     let id = core.kit.identifiers.next()
     try writer.execute(
       """
       INSERT INTO identity_credentials (id, owner_id, kind, name, public_key, created_at, expires_at, revoked_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)
-      """, id, caller.user, request.kind.rawValue, request.name, request.publicKey, now, expiresAt)
-    for role in request.roles {
+      """, id, owner, machine.kind.rawValue, machine.name, machine.publicKey, now, machine.expiresAt)
+    for role in machine.roles {
       _ = try core.grants.grant(
-        role.role, to: .machine(id), on: role.resourceID, until: expiresAt, by: caller.actor, in: writer)
+        role.role, to: .machine(id), on: role.resource ?? "", until: machine.expiresAt, by: actor, in: writer)
     }
-    try record("credential.created", id, by: caller.actor, in: writer)
+    try record("credential.created", id, by: actor, in: writer)
     guard let row = try CredentialRow.find(id, in: writer) else {
       preconditionFailure("a credential was written and is not there")
     }

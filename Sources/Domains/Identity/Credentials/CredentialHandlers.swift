@@ -19,10 +19,8 @@ struct CredentialHandlers: CredentialService {
     return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
       for role in request.roles { try core.requireGiver(of: role.role, on: role.resourceID, caller, in: writer) }
       try core.requireFreshProof(standing)
-      // Held, so that two that are made at once count each other. A machine makes no machines: nobody answers for them.
-      guard try UserRow.findForUpdate(caller.user, in: writer) != nil else { throw KitError.permissionDenied }
-      let expiresAt = try request.expireTime.map(core.expiry)
-      let row = try core.credentials.create(request, until: expiresAt, by: caller, in: writer)
+      let machine = try NewMachine(request, until: try request.expireTime.map(core.expiry))
+      let row = try core.credentials.create(machine, of: caller.user, by: caller.actor, in: writer)
       return Credential(row, try GrantRow.all(of: row.id, in: writer))
     }
   }
@@ -75,5 +73,20 @@ struct CredentialHandlers: CredentialService {
       }
       return Credential(revoked, try GrantRow.all(of: id, in: writer))
     }
+  }
+}
+
+extension NewMachine {
+  /// What a request asks for, whose rules have been checked.
+  /// - Throws: `KitError.invalid` for a kind of a later version of the protocol.
+  fileprivate init(_ request: CreateCredentialRequest, until expiresAt: Instant?) throws(KitError) {
+    guard let kind = MachineKind(request.kind) else {
+      throw KitError.invalid(FieldViolation(field: "kind", description: "not a kind that this server knows"))
+    }
+    self.init(
+      kind, name: request.name, publicKey: request.publicKey,
+      roles: request.roles.map { role in
+        RoleGrant(role: role.role, resource: role.resourceID.isEmpty ? nil : role.resourceID)
+      }, expiresAt: expiresAt)
   }
 }

@@ -9,7 +9,7 @@ struct CredentialRow: Sendable {
   let id: Identifier
   /// Who answers for the machine.
   let owner: Identifier
-  let kind: CredentialKind
+  let kind: MachineKind
   let name: String
   let publicKey: [UInt8]
   let createdAt: Instant
@@ -21,7 +21,8 @@ struct CredentialRow: Sendable {
   init(_ row: any Row) {
     id = row[0]
     owner = row[1]
-    kind = CredentialKind(rawValue: row[2])
+    guard let kind = MachineKind(rawValue: row[2]) else { preconditionFailure("a credential of no kind") }
+    self.kind = kind
     name = row[3]
     publicKey = row[4]
     createdAt = row[5]
@@ -57,11 +58,20 @@ extension Credential {
     id = row.id.text(kind: IDKind.credential)
     ownerID = row.owner.text(kind: IDKind.user)
     name = row.name
-    kind = row.kind
+    kind = CredentialKind(row.kind)
     publicKey = row.publicKey
     self.grants = grants.map { Grant($0) }
     createTime = Timestamp(row.createdAt)
     expireTime = row.expiresAt.map { Timestamp($0) }
     revokeTime = row.revokedAt.map { Timestamp($0) }
   }
+}
+
+extension CredentialKind {
+  init(_ kind: MachineKind) { self.init(rawValue: Int32(kind.rawValue)) }
+}
+
+extension MachineKind {
+  /// Nil for a kind that a later version of the protocol has.
+  init?(_ kind: CredentialKind) { self.init(rawValue: Int64(kind.rawValue)) }
 }

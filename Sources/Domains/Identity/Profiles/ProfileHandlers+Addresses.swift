@@ -8,9 +8,6 @@ import Storage
 import WellKnownTypes
 
 extension ProfileHandlers {
-  /// How many addresses a user has at most.
-  static let addressLimit = 20
-
   func putAddress(_ request: PutAddressRequest, context: ServerContext) async throws -> Address {
     let caller = try context.requireCaller()
     let old =
@@ -34,7 +31,7 @@ extension ProfileHandlers {
         let count: Int? = try writer.first("SELECT COUNT(*) FROM identity_addresses WHERE user_id = $1", caller.user) {
           $0[0]
         }
-        guard count ?? 0 < Self.addressLimit else { throw KitError.limitExceeded }
+        guard count ?? 0 < core.limits.addresses else { throw KitError.limitExceeded }
         try writer.execute(
           "INSERT INTO identity_addresses (user_id, id, sealed, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)",
           caller.user, id, sealed, now)

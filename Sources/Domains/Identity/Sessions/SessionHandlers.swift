@@ -23,8 +23,8 @@ struct SessionHandlers: SessionService {
   }
 
   func getChallenge(_ request: GetChallengeRequest, context: ServerContext) async throws -> Challenge {
-    let issued = try await core.challenges.issue(
-      for: request.method, device: request.devicePublicKey, host: context.peer.host)
+    let device = request.devicePublicKey.isEmpty ? nil : core.deviceHash(request.devicePublicKey)
+    let issued = try await core.challenges.issue(for: request.method, device: device, host: context.peer.host)
     var challenge = Challenge()
     challenge.algorithm = issued.algorithm
     challenge.token = issued.token
@@ -155,7 +155,7 @@ extension IdentityCore {
       VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $7, $7, $7, NULL, NULL)
       """, id, holder, device, name, isKnown, address, kit.clock.now())
     let live = try liveSessions(of: holder, in: writer)
-    try endSessions(Array(live.dropLast(SessionRow.perUserLimit)), .tooMany, in: writer)
+    try endSessions(Array(live.dropLast(limits.sessions)), .tooMany, in: writer)
     guard let row = try SessionRow.find(id, in: writer) else {
       preconditionFailure("a session was written and is gone")
     }

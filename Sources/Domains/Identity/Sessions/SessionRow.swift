@@ -5,8 +5,6 @@ import Storage
 struct SessionRow: Sendable {
   /// A session that is not refreshed for so long has ended.
   static let idleLimit = Duration.seconds(60 * 24 * 3600)
-  /// One more ends the oldest.
-  static let perUserLimit = 20
   /// Uses are noted no more often than this, so that a busy session does not write a row per call.
   static let useGrain = Duration.seconds(60)
 

@@ -1,0 +1,63 @@
+import Chat
+import Identity
+import Media
+import Notify
+
+/// The bounds of the domains that an operator may choose: the defaults, changed by parts such as `sessions=5`.
+struct LimitSettings: Sendable {
+  var identity = IdentityLimits()
+  var notify = NotifyLimits()
+  var media = MediaLimits()
+  var chat = ChatLimits()
+
+  init(_ parts: [String]) throws(UsageError) {
+    for part in parts {
+      let words = part.split(separator: "=", omittingEmptySubsequences: false)
+      guard words.count == 2, let limit = Self.all.first(where: { $0.name == words[0] }) else {
+        throw UsageError("limits: \(part) is not NAME=N; there are \(Self.all.map(\.name).joined(separator: ", "))")
+      }
+      guard let number = Int(words[1]), limit.range.contains(number) else {
+        throw UsageError(
+          "limits: \(limit.name) is a number from \(limit.range.lowerBound) to \(limit.range.upperBound)")
+      }
+      limit.set(&self, number)
+    }
+  }
+
+  private struct Limit: Sendable {
+    let name: String
+    let range: ClosedRange<Int>
+    let set: @Sendable (inout LimitSettings, Int) -> Void
+
+    init(_ name: String, _ range: ClosedRange<Int>, _ set: @escaping @Sendable (inout LimitSettings, Int) -> Void) {
+      self.name = name
+      self.range = range
+      self.set = set
+    }
+  }
+
+  private static let day = Duration.seconds(86_400)
+  private static let anyDays = 1...3650
+  private static let anyDaily = 0...1_000_000
+
+  private static let all = [
+    Limit("sessions", 1...1000) { $0.identity.sessions = $1 },
+    Limit("addresses", 0...1000) { $0.identity.addresses = $1 },
+    Limit("credentials", 0...100_000) { $0.identity.credentials = $1 },
+    Limit("export-interval-hours", 0...8760) { $0.identity.exportInterval = .seconds(3600) * $1 },
+    Limit("export-days", anyDays) { $0.identity.exportKept = day * $1 },
+    Limit("notice-days", anyDays) { $0.notify.retention = day * $1 },
+    Limit("mails-per-day", anyDaily) { $0.notify.mailsPerDay = Int64($1) },
+    Limit("invitations-per-day", anyDaily) { $0.notify.invitationsPerDay = Int64($1) },
+    // Decoding takes four bytes a pixel.
+    Limit("image-megapixels", 1...200) { $0.media.imagePixels = $1 * 1_000_000 },
+    Limit("uploads-per-day", anyDaily) { $0.media.uploadsPerDay = Int64($1) },
+    Limit("url-minutes", 1...1440) { limits, minutes in
+      limits.media.longestLink = .seconds(60) * minutes
+      limits.media.linkLifetime = min(limits.media.linkLifetime, limits.media.longestLink)
+    },
+    Limit("room-members", 2...10_000) { $0.chat.members = Int64($1) },
+    Limit("live-posters", 1...100_000_000) { $0.chat.livePosters = Int64($1) },
+    Limit("text-length", 1...10_000) { $0.chat.textLength = $1 },
+  ]
+}
