@@ -9,6 +9,14 @@ public import Storage
 public protocol Audit: Sendable {
   /// Adds a record that commits with the caller's transaction.
   func record(_ entry: AuditEntry, in writer: any Writer) throws
+
+  /// A number that rises with each record: of two snapshots the one with the greater number has seen more. 0 for a trail
+  /// that keeps nothing.
+  func sequence(in reader: any Reader) throws -> Int64
+}
+
+extension Audit {
+  public func sequence(in reader: any Reader) throws -> Int64 { 0 }
 }
 
 /// What is recorded. None of its parts can hold free text, so nothing personal gets into the trail: it must stay

@@ -112,6 +112,21 @@ private struct Desk {
     await desk.database.close()
   }
 
+  @Test func `a check says which snapshot it was made on`() async throws {
+    let desk = try await Desk()
+    func sequences() async throws -> [Int64] {
+      let check = InvariantCheck(number: 1, statement: "nothing is odd", rowsChecked: 0, violations: [])
+      return try await desk.kit.checkOnSnapshot { _ in [check, check] }.map(\.snapshotSequence)
+    }
+    #expect(try await sequences() == [0, 0])
+    try await desk.record(2)
+    let first = try await sequences()
+    try await desk.record(1)
+    let second = try await sequences()
+    #expect(first == [first[0], first[0]] && 0 < first[0] && first[0] < second[0])
+    await desk.database.close()
+  }
+
   @Test func `a sealer that has died keeps the others from sealing for no longer than its lease`() async throws {
     let desk = try await Desk()
     try await desk.record(2)

@@ -66,6 +66,8 @@ def test_a_grant_and_a_refused_call_are_recorded(server):
         checked = ops.call(f"{AUDIT}/CheckInvariants", messages().CheckInvariantsRequest()).invariants
         assert {each.domain for each in checked} >= {"identity", "audit"}
         assert all(each.violations == 0 for each in checked)
+        sequences = {each.snapshot_sequence for each in checked if each.domain != "audit"}
+        assert min(sequences) >= 2
 
 
 def test_what_was_committed_before_a_crash_is_sealed_after_it(tmp_path):

@@ -24,6 +24,6 @@ public struct PinboardDomain: Domain {
   public func register(in registry: inout ServiceRegistry) { PinboardHandlers(board: board).register(in: &registry) }
 
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await board.kit.database.read { [board] in [try board.check(in: $0)] }
+    try await board.kit.checkOnSnapshot { [board] in [try board.check(in: $0)] }
   }
 }

@@ -72,7 +72,7 @@ public struct AdminDomain: Domain {
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await kit.database.read { [admissions] reader in
+    try await kit.checkOnSnapshot { [admissions] reader in
       try AdminAudit(reader: reader).reports() + QueueAudit(queue: admissions, reader: reader).reports()
     }
   }

@@ -20,4 +20,8 @@ public struct AuditTrail: Audit {
       """, clock.now(), entry.actor.text, entry.action.text, entry.object?.text ?? "", refusal,
       entry.facts.map { "\($0.name)=\($0.text)" }.joined(separator: "\n"))
   }
+
+  public func sequence(in reader: any Reader) throws -> Int64 {
+    try reader.first("SELECT id FROM audit_records ORDER BY id DESC LIMIT 1") { $0[0] } ?? 0
+  }
 }

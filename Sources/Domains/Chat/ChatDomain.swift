@@ -46,7 +46,7 @@ public struct ChatDomain: Domain {
   public var personalRecords: (any PersonalRecords)? { ChatRecords(rooms: chat) }
 
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await chat.kit.database.read { try ChatAudit(reader: $0).reports() }
+    try await chat.kit.checkOnSnapshot { try ChatAudit(reader: $0).reports() }
   }
 
   public func register(in registry: inout ServiceRegistry) { ChatHandlers(rooms: chat).register(in: &registry) }

@@ -87,7 +87,7 @@ public struct IdentityDomain: Domain {
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
     let (now, limits) = (core.kit.clock.now(), core.limits)
-    return try await core.kit.database.read { try IdentityAudit(reader: $0, now: now, limits: limits).reports() }
+    return try await core.kit.checkOnSnapshot { try IdentityAudit(reader: $0, now: now, limits: limits).reports() }
   }
 
   /// Grants a platform-wide role without asking who wants it: for the server's own command line, which makes the first

@@ -23,7 +23,7 @@ public struct JobsDomain: Domain {
   /// Looks whether each job that lives can end: invariant 10, as far as rows can show it.
   public func checkInvariants() async throws -> [InvariantCheck] {
     let timers = handlers.timers
-    return try await handlers.kit.database.read { reader in
+    return try await handlers.kit.checkOnSnapshot { reader in
       [
         InvariantCheck(
           number: 10, statement: "a job that lives can end: its kind is done, it has attempts left, its lease runs out",

@@ -67,7 +67,7 @@ public struct NotifyDomain: Domain {
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await core.kit.database.read { try NotifyAudit(reader: $0).reports() }
+    try await core.kit.checkOnSnapshot { try NotifyAudit(reader: $0).reports() }
   }
 
   public func stop() async {

@@ -97,7 +97,7 @@ public final class RidesDomain: Domain {
 
   /// Checks the invariants of rides on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await core.kit.database.read { try $0.checkInvariants() }
+    try await core.kit.checkOnSnapshot { try $0.checkInvariants() }
   }
 
   /// Registers the services of the domain.

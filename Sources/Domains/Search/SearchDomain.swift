@@ -39,6 +39,6 @@ public struct SearchDomain: Domain {
   public func start() async throws { try await rebuild.beginIfNeeded() }
 
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await core.kit.database.read { [core] in try SearchAudit(core: core, reader: $0).reports() }
+    try await core.kit.checkOnSnapshot { [core] in try SearchAudit(core: core, reader: $0).reports() }
   }
 }

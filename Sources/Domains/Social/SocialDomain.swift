@@ -98,6 +98,6 @@ public struct SocialDomain: Domain {
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
     let subjects = core.kit.subjects
-    return try await core.kit.database.read { try SocialAudit(reader: $0, subjects: subjects).reports() }
+    return try await core.kit.checkOnSnapshot { try SocialAudit(reader: $0, subjects: subjects).reports() }
   }
 }

@@ -128,5 +128,6 @@ extension InvariantReport {
     rowsChecked = Int64(check.rowsChecked)
     violations_ = Int64(check.violationCount)
     examples = check.violations
+    snapshotSequence = check.snapshotSequence
   }
 }
