@@ -77,10 +77,10 @@ bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benc
 	$(PYTHON) Tests/Benchmarks/platform_figures.py --users 100000
 	$(PYTHON) Tests/Benchmarks/idle_connections.py
 	@rm -f .build/benchmarks/*.db*
-	$(PYTHON) Tests/Benchmarks/storage_table.py
 	.build/release/storage-bench fanout --subscribers 1000 --path .build/benchmarks/fanout.db
 	.build/release/storage-bench search --documents 100000 --path .build/benchmarks/search.db
 	.build/release/storage-bench blobs --megabytes 512 --path .build/benchmarks/blobs
+	$(PYTHON) Tests/Benchmarks/storage_table.py
 
 bench-growth: build ## durable transactions with none, a million and ten million rows there; search in a million documents
 	$(PYTHON) Tests/Benchmarks/storage_table.py --growth
