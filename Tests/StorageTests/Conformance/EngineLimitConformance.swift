@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import PostgreSQLServer
 import Storage
 import Testing
@@ -126,6 +127,11 @@ import Testing
           group.addTask {
             try await database.write { writer in
               try writer.execute("INSERT INTO samples (id) VALUES ($1)", number)
+              // Those of the commits before may be told beside the writer: the first of a commit waits for them.
+              let run = toldBefore.withLock { $0.count }
+              let before = run / engine.transactionsPerCommit * engine.transactionsPerCommit
+              let end = ContinuousClock.now + .seconds(30)
+              while told.withLock({ $0 }) < before, ContinuousClock.now < end { sched_yield() }
               toldBefore.withLock { $0.append(told.withLock { $0 }) }
               writer.afterCommit { told.withLock { $0 += 1 } }
             }
