@@ -40,7 +40,8 @@ def bus_flags(request, tmp_path):
             return
         with LossyWay(url, LOST_SHARE) as way:
             yield ["--bus", way.url]
-            assert way.lost and way.passed, "the nodes have told each other nothing"
+            # Of a few messages it may be that none was lost.
+            assert way.lost + way.passed, "the nodes have told each other nothing"
 
 
 @contextlib.contextmanager
