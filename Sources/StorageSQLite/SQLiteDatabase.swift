@@ -35,10 +35,18 @@ public final class SQLiteDatabase: Database {
   public static func open(
     path: String, migrations: [Migration], clock: any WallClock, options: SQLiteOptions = SQLiteOptions()
   ) async throws -> SQLiteDatabase {
+    try await open(path: path, steps: StorageSchema.migrations + migrations, clock: clock, options: options)
+  }
+
+  /// The same with all steps that are to be applied, also those of the storage layer: so a test makes a database as an
+  /// earlier version left it.
+  package static func open(
+    path: String, steps: [Migration], clock: any WallClock, options: SQLiteOptions = SQLiteOptions()
+  ) async throws -> SQLiteDatabase {
     let database = try await OSThread.run(name: "sqlite-open") {
       try SQLiteDatabase(path: path, options: options, removesFiles: false)
     }
-    return try await migrated(database, migrations, clock)
+    return try await migrated(database, steps, clock)
   }
 
   /// Opens a new database in a new directory for temporary files, which goes away with `close`. For tests and tools.
@@ -48,14 +56,14 @@ public final class SQLiteDatabase: Database {
     let database = try await OSThread.run(name: "sqlite-open") {
       try SQLiteDatabase(path: SQLiteFiles.temporaryPath(), options: options, removesFiles: true)
     }
-    return try await migrated(database, migrations, clock)
+    return try await migrated(database, StorageSchema.migrations + migrations, clock)
   }
 
   private static func migrated(
-    _ database: SQLiteDatabase, _ migrations: [Migration], _ clock: any WallClock
+    _ database: SQLiteDatabase, _ steps: [Migration], _ clock: any WallClock
   ) async throws -> SQLiteDatabase {
     do {
-      try await Migrator(StorageSchema.migrations + migrations, clock: clock).migrate(database)
+      try await Migrator(steps, clock: clock).migrate(database)
     } catch {
       await database.close()
       throw error

@@ -14,6 +14,8 @@ final class FaultDisk: Sendable {
     case failsOnce
     /// There is no room from then on, until there is again.
     case isFull
+    /// There is no room for one write; for the next one there is.
+    case isFullOnce
     /// Nothing works from then on.
     case dies
     /// A write arrives in part, then nothing works.
@@ -114,6 +116,7 @@ final class FaultDisk: Sendable {
         switch failing.fault {
         case .failsOnce: return .fails
         case .isFull: state.isFull = true
+        case .isFullOnce: return operation == .write ? .isFull : .works
         case .dies, .tears:
           state.isDead = true
           return failing.fault == .tears && operation == .write ? .tears : .fails
