@@ -7,10 +7,12 @@ final class ReaderWorker: @unchecked Sendable {
   // Unchecked because the connection belongs to the reader's thread.
   private let connection: SQLiteConnection
   private let readers: Int
+  private let gate: WriteGate
 
-  init(_ connection: SQLiteConnection, readers: Int) {
+  init(_ connection: SQLiteConnection, readers: Int, gate: WriteGate) {
     self.connection = connection
     self.readers = readers
+    self.gate = gate
     connection.keepLogOnClose()
   }
 
@@ -31,6 +33,8 @@ final class ReaderWorker: @unchecked Sendable {
       try job.run(SQLiteTransaction(connection))
       job.finish(nil)
     } catch {
+      // Before the caller knows: what it writes after that is refused.
+      gate.close(afterReading: connection)
       job.finish(error)
     }
   }

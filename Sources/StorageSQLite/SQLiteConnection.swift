@@ -9,7 +9,7 @@ final class SQLiteConnection {
   let handle: OpaquePointer
   private var statements = StatementCache(limit: preparedStatementLimit)
 
-  /// The first failure that says that the disk or the file cannot be trusted.
+  /// The first failure that says that the file is damaged or, as long as there is none, that the disk cannot be trusted.
   private(set) var damage: StorageError?
 
   /// Once per process, before the first connection. Fails if another part of the program has started SQLite already;
@@ -79,7 +79,10 @@ final class SQLiteConnection {
   }
 
   private func note(_ error: StorageError) {
-    if damage == nil, error.code == .ioFailure || error.code == .corrupt { damage = error }
+    switch (error.code, damage?.code) {
+    case (.ioFailure, nil), (.corrupt, nil), (.corrupt, .ioFailure): damage = error
+    default: break
+    }
   }
 
   /// How a checkpoint goes about it.

@@ -106,7 +106,7 @@ public final class SQLiteDatabase: Database {
     func readers(_ count: Int, _ settings: [String]) throws -> [ReaderWorker] {
       try (0..<count).map { _ in
         ReaderWorker(
-          try SQLiteConnection(path: path, settings: settings, system: options.system), readers: count)
+          try SQLiteConnection(path: path, settings: settings, system: options.system), readers: count, gate: gate)
       }
     }
     let workers = try readers(options.readers, options.readerSettings)

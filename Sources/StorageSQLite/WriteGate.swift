@@ -24,4 +24,10 @@ final class WriteGate: Sendable {
     guard let damage = connection.damage else { return }
     cause.withLock { $0 = $0 ?? damage }
   }
+
+  /// Closes the gate for good if `connection`, which only reads, has found the file damaged. A read that fails is that
+  /// reader's matter: it leaves the disk as it was.
+  func close(afterReading connection: SQLiteConnection) {
+    if connection.damage?.code == .corrupt { close(after: connection) }
+  }
 }
