@@ -263,7 +263,10 @@ let fuzzTargets: [Target] =
 
 /// What the tests of a domain have beside: the other domains that it is wired with.
 let domainTestExtras: [String: [Target.Dependency]] = [
-  "Audit": ["Admin", "Chat", "Identity", "Media", "Notify", "Search", "Social", "StoragePostgreSQL", "StorageSQLite"],
+  "Audit": [
+    "Admin", "Blobs", "Chat", "Identity", "Media", "Notify", "Rides", "Search", "Social", "StoragePostgreSQL",
+    "StorageSQLite",
+  ],
   "Chat": ["Notify"],
   "Identity": ["Audit", "Blobs", "Chat", "ChildProcess", "Couriers", "Notify"], "Notify": ["Couriers"],
   "Pinboard": ["Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],

@@ -5,6 +5,7 @@ import re
 import sys
 
 import distribution
+import migrations
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MAX_LINES = 400
@@ -69,6 +70,15 @@ def is_of_tests(path):
     return "Tests" in path.relative_to(ROOT).parts[:3]
 
 
+def has_own_tables(path):
+    return not is_of_tests(path) and target_of(path) not in WITHOUT_OWN_TABLES
+
+
+def files_with_migrations():
+    """The files whose tables are an octetd's, or an example's."""
+    return filter(has_own_tables, swift_files())
+
+
 def code_of(line):
     """The line without its comment and string literals, so that prose is not taken for code."""
     return re.sub(r'"(?:\\.|[^"\\])*"', '""', line).split("//")[0]
@@ -80,8 +90,9 @@ def breaches(path):
     if len(lines) > MAX_LINES:
         yield f"{len(lines)} lines; {MAX_LINES} at most"
     is_test = is_of_tests(path)
-    if not is_test and target_of(path) not in WITHOUT_OWN_TABLES:
+    if has_own_tables(path):
         yield from distribution.breaches(text)
+        yield from migrations.breaches(text)
     for module in IMPORT.findall(text):
         allowed = WRAPPERS.get(module)
         if allowed is not None and target_of(path) not in allowed and not is_test:
@@ -102,6 +113,17 @@ def breaches(path):
         around = lines[max(0, number - 4) : number + 2]
         if not any("//" in near for near in around):
             yield f"{number}: {NEEDS_REASON.search(code_of(line)).group(0)} without its reason in a comment"
+
+
+def table_breaches():
+    """What holds for all tables together."""
+    texts = {path: path.read_text() for path in files_with_migrations()}
+    tables = {table for text in texts.values() for table, _, _ in distribution.declared(text)}
+    script = ROOT / "scripts/distribution.py"
+    for table in sorted(set(distribution.EXCEPTIONS) - tables):
+        yield script, f"EXCEPTIONS has {table}, which is no table"
+    for breach in distribution.foreign_key_breaches(texts.values()):
+        yield script, breach
 
 
 def limits():
@@ -185,6 +207,7 @@ def all_breaches():
     for path in swift_files():
         for breach in breaches(path):
             yield path, breach
+    yield from table_breaches()
     yield from limits_without_test()
     yield from limits_out_of_place()
     yield from broken_links()

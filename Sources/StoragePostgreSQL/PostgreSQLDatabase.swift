@@ -24,6 +24,16 @@ public final class PostgreSQLDatabase: Database {
     url: String, migrations: [Migration], clock: any WallClock, random: any RandomSource = SystemRandomSource(),
     options: PostgreSQLOptions = PostgreSQLOptions()
   ) async throws -> PostgreSQLDatabase {
+    try await open(
+      url: url, steps: StorageSchema.migrations + migrations, clock: clock, random: random, options: options)
+  }
+
+  /// The same with all steps that are to be applied, also those of the storage layer: so a test makes a database as an
+  /// earlier version left it.
+  package static func open(
+    url: String, steps: [Migration], clock: any WallClock, random: any RandomSource = SystemRandomSource(),
+    options: PostgreSQLOptions = PostgreSQLOptions()
+  ) async throws -> PostgreSQLDatabase {
     let database = try await OSThread.run(name: "postgres-open") {
       try PostgreSQLParameters.check(url)
       // One attempt by itself, so that what is wrong is said at once.
@@ -37,7 +47,7 @@ public final class PostgreSQLDatabase: Database {
       return PostgreSQLDatabase(url, options, random)
     }
     do {
-      try await Migrator(StorageSchema.migrations + migrations, clock: clock).migrate(database)
+      try await Migrator(steps, clock: clock).migrate(database)
     } catch {
       await database.close()
       throw error
