@@ -171,7 +171,7 @@ let programs: [Target] = [
   program(
     "storage-bench",
     [
-      "Base", "Blobs", "Cryptography", "Storage", "StoragePostgreSQL", "StorageSQLite", "Streaming",
+      "Base", "Blobs", "BlobsS3", "Cryptography", "Storage", "StoragePostgreSQL", "StorageSQLite", "Streaming",
       "TransactionShapes",
     ]),
   program(

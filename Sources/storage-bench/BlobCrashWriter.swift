@@ -1,8 +1,8 @@
 import Base
 import Blobs
+import BlobsS3
 import Glibc
 import Storage
-import StorageSQLite
 
 /// Uploads until it is killed, and says on standard output what has been acknowledged, one line each:
 ///
@@ -14,15 +14,21 @@ import StorageSQLite
 ///
 /// The content is what `SeededRandomSource(seed: SEED)` gives.
 struct BlobCrashWriter {
-  let path: String
+  /// As `openDatabase` takes it.
+  let database: String
+  let folder: String
+  /// Where contents are in place of the folder.
+  let bucket: S3Options?
   let callers: Int
 
   func run() async throws {
     let clock = SystemClock()
     let random = SystemRandomSource()
-    let database = try await SQLiteDatabase.open(
-      path: path + "/octet.db", migrations: BlobSchema.migrations, clock: clock)
-    let store = try await FolderBlobStore.open(path: path + "/store")
+    let database = try await openDatabase(at: database, migrations: BlobSchema.migrations)
+    let store: any BlobStore =
+      if let bucket { try S3BlobStore(bucket, clock: clock, random: random) } else {
+        try await FolderBlobStore.open(path: folder)
+      }
     var policy = BlobPolicy()
     policy.grace = .zero
     let library = BlobLibrary(store: store, database: database, clock: clock, random: random, policy: policy)
@@ -38,10 +44,12 @@ struct BlobCrashWriter {
     }
   }
 
-  private func upload(_ library: BlobLibrary, _ database: SQLiteDatabase, _ random: any RandomSource) async throws {
+  private func upload(_ library: BlobLibrary, _ database: any Database, _ random: any RandomSource) async throws {
     // Few seeds, so that contents come again.
     let seed = random.below(200)
-    let length = 1 + Int(seed * 1_000_003 % 300_000)
+    // In a bucket some are larger than a part.
+    let most: UInt64 = bucket != nil && seed % 20 == 0 ? 12 << 20 : 300_000
+    let length = 1 + Int(seed * 1_000_003 % most)
     let content = SeededRandomSource(seed: seed).bytes(length)
     let upload = try await library.begin()
     let name = "\(upload.id.text) \(seed) \(length)"

@@ -1,4 +1,7 @@
 import Base
+import BlobsS3
+import Cryptography
+import FoundationEssentials
 import Storage
 import StoragePostgreSQL
 import StorageSQLite
@@ -17,7 +20,8 @@ import TransactionShapes
 ///     storage-bench corpus --documents 1000000 --queries 100
 ///     storage-bench crash --path /data/crash.db
 ///     storage-bench blobs --megabytes 512 --path /data/blobs
-///     storage-bench blob-crash --callers 8 --path /data/crash
+///     storage-bench blob-crash --callers 8 --path /data/crash [--database postgres://…] [--s3-endpoint URL --s3-bucket NAME
+///       --s3-access-key ID --s3-prefix P/]
 ///     storage-bench blob-death --when before|after --path /data/crash
 ///     storage-bench blob-full --path /small/blobs
 @main
@@ -56,8 +60,10 @@ struct StorageBench {
         path: arguments.take("path") ?? "bench-blobs", megabytes: arguments.takeNumber("megabytes") ?? 512
       ).run()
     case "blob-crash":
+      let path = arguments.take("path") ?? "crash"
       try await BlobCrashWriter(
-        path: arguments.take("path") ?? "crash", callers: arguments.takeNumber("callers") ?? 8
+        database: arguments.take("database") ?? path + "/octet.db", folder: path + "/store", bucket: arguments.bucket(),
+        callers: arguments.takeNumber("callers") ?? 8
       ).run()
     case "blob-death":
       try await BlobDeath(path: arguments.take("path") ?? "crash", isAfter: arguments.take("when") == "after").run()
@@ -78,6 +84,7 @@ struct StorageBench {
           [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES] [--writers N] [--batch N]
           [--requests v7|v4] [--keeping retention|forever] [--ways one|both] [--subscribers N] [--events N]
           [--megabytes N] [--documents N] [--queries N] [--peer yes] [--when before|after] [--swept N]
+          [--database URL] [--s3-endpoint URL --s3-bucket NAME --s3-access-key ID --s3-prefix P/], with OCTET_S3_SECRET_KEY
         """
       )
     }
@@ -112,6 +119,19 @@ struct Arguments {
       rows: takeNumber("rows") ?? 0, rate: takeNumber("rate"), cacheMiB: takeNumber("cache") ?? 256,
       checkpointPages: takeNumber("checkpoint") ?? SQLiteOptions().checkpointPages,
       swept: takeNumber("swept") ?? 0, postgreSQL: postgreSQL)
+  }
+
+  /// A bucket in place of a folder; nil if none is named.
+  mutating func bucket() -> S3Options? {
+    guard let endpoint = take("s3-endpoint"), let bucket = take("s3-bucket"), let accessKey = take("s3-access-key"),
+      let secret = ProcessInfo.processInfo.environment["OCTET_S3_SECRET_KEY"]
+    else { return nil }
+    var options = S3Options(
+      endpoint: endpoint, region: "us-east-1", bucket: bucket, accessKey: accessKey,
+      secret: SecretKey(Array(secret.utf8)))
+    options.prefix = take("s3-prefix") ?? ""
+    options.partBytes = 5 << 20
+    return options
   }
 
   mutating func takeNumber(_ name: String) -> Int? {

@@ -57,10 +57,12 @@ final class S3Server: Sendable {
     return options
   }
 
+  static let secret = "a secret/with+signs"
+
   static func options(port: Int) -> S3Options {
     var options = S3Options(
       endpoint: "http://127.0.0.1:\(port)", region: "us-east-1", bucket: "blobs", accessKey: "OCTETTEST",
-      secret: SecretKey(Array("a secret/with+signs".utf8)))
+      secret: SecretKey(Array(secret.utf8)))
     options.partBytes = 5 << 20
     options.firstWait = .milliseconds(1)
     return options
