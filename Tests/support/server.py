@@ -62,6 +62,8 @@ class Server:
             timer.cancel()
         if not line.startswith("ready"):
             self.process.wait()
+            # What it said last may not have been read yet.
+            self._log_reader.join(START_SECONDS)
             raise RuntimeError(f"octetd did not start ({self.process.returncode}):\n" + "\n".join(self.log))
         return dict(part.split("=", 1) for part in line.split()[1:])
 

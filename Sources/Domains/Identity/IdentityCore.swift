@@ -68,6 +68,9 @@ struct IdentityCore: Sendable {
     Hash.blake2b(publicKey, key: deviceKey)
   }
 
+  /// The device that a challenge is for; nil for a client that has no key.
+  func challengedDevice(_ publicKey: [UInt8]) -> DeviceHash? { publicKey.isEmpty ? nil : deviceHash(publicKey) }
+
   /// What failed logins are counted by.
   func loginNameHash(_ name: LoginName) -> [UInt8] {
     Hash.blake2b(Array(name.text.utf8), key: loginNameKey, length: 16)

@@ -38,13 +38,11 @@ struct LoginFlow: Sendable {
       throw KitError.invalid(FieldViolation(field: field, description: "required"))
     }
     let name = LoginName(request.loginName)
-    var device: DeviceHash?
-    if let named = request.device { device = core.deviceHash(named.publicKey) }
     let attempt = Attempt(
       name: name, nameHash: core.loginNameHash(name), device: try ProvedDevice(request, core),
       address: context.peer.host, isChallenged: core.challenges.isAboveRate(context),
       solution: try await core.challenges.solution(
-        in: context, for: request, device: device))
+        in: context, for: request, device: core.challengedDevice(request.device?.publicKey ?? [])))
     let candidate = try await begin(attempt)
     switch candidate.admission {
     case .admitted: break

@@ -23,8 +23,8 @@ struct SessionHandlers: SessionService {
   }
 
   func getChallenge(_ request: GetChallengeRequest, context: ServerContext) async throws -> Challenge {
-    let device = request.devicePublicKey.isEmpty ? nil : core.deviceHash(request.devicePublicKey)
-    let issued = try await core.challenges.issue(for: request.method, device: device, host: context.peer.host)
+    let issued = try await core.challenges.issue(
+      for: request.method, device: core.challengedDevice(request.devicePublicKey), host: context.peer.host)
     var challenge = Challenge()
     challenge.algorithm = issued.algorithm
     challenge.token = issued.token
