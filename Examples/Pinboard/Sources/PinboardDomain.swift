@@ -8,17 +8,18 @@ public struct PinboardDomain: Domain {
   public static let name = "pinboard"
   public static var migrations: [Migration] { PinboardSchema.migrations }
   public static var descriptors: [[UInt8]] { [PinboardAPIDescriptors.serializedFileDescriptorSet] }
+  public static var roles: [RoleDefinition] { Sections.roles }
   public static var noticeKinds: [NoticeKind] { [Board.expired] }
 
   let board: Board
 
   /// Sets the handler of its timer, so `timers` must not have been started.
-  public init(kit: Kit, timers: Timers, notices: any Notices) {
-    board = Board(kit: kit, timers: timers, notices: notices)
+  public init(kit: Kit, timers: Timers, people: any People, notices: any Notices) {
+    board = Board(kit: kit, timers: timers, people: people, notices: notices)
     board.handleTimer()
   }
 
-  public var subjects: [any SubjectKind] { [AdvertKind()] }
+  public var subjects: [any SubjectKind] { [AdvertKind(), SectionKind()] }
   public var findables: [any FindableKind] { [AdvertKind()] }
   public var personalRecords: (any PersonalRecords)? { PinboardRecords(board: board) }
 
