@@ -14,6 +14,8 @@ from support.notices import FLAGS
 from support.people import method_descriptor
 from support.server import Server
 
+# What an index is rebuilt with is there while it is rebuilt, which may end between two calls.
+MOVES_BY_ITSELF = {"octet.search.v1.SearchService/GetIndexState"}
 # After these the caller is nobody any more who could ask again.
 LAST_CALLS = {"octet.identity.v1.AccountService/CloseAccount", "octet.identity.v1.SessionService/Logout"}
 
@@ -63,7 +65,7 @@ class CurlTrial(Trial):
         json_format.ParseDict(answer.json, reply, descriptor_pool=stubs.pool())
         if json_format.MessageToDict(reply, descriptor_pool=stubs.pool()) != answer.json:
             self.fault(name, "is answered in JSON of another form than protobuf's", answer)
-        if path not in LAST_CALLS:
+        if path not in LAST_CALLS and path not in MOVES_BY_ITSELF:
             self.compare(name, request, reply)
         return Answer(OK, "", [], [reply.SerializeToString()])
 
