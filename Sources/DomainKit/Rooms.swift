@@ -104,6 +104,7 @@ public struct RoomRules: Sendable, Equatable {
 
 /// A message that a domain itself puts into a room.
 public struct RoomMessage: Sendable, Equatable {
+  /// What a domain can put there. The values are those of `octet.chat.v1.MessageKind`.
   public enum Kind: Int64, Sendable {
     /// Somebody has given something to whom the room is about.
     case gift = 2

@@ -15,7 +15,7 @@ public struct DueTimer: Sendable, Equatable {
   public let payload: [UInt8]
 
   /// 1 for the first attempt.
-  public let attempt: Int
+  public internal(set) var attempt: Int
 
   /// Rises with every lease of this kind and key. A system outside that keeps the highest it has seen can refuse a
   /// worker that lost its lease.

@@ -24,18 +24,30 @@ extension Timers {
     }
   }
 
-  /// Leases the job of a kind that has been due for longest to whoever asks.
+  /// Jobs without an attempt left that one call gives up; the next call goes on with others.
+  private static let givenUpAtOnce = 64
+
+  /// Leases the job of a kind that has been due for longest to whoever asks. Gives up those that have no attempt left, which
+  /// were allowed more when they were tried.
   /// - Returns: the job, and the end of its lease; nil if none is due.
   public func takeNext(_ kind: String, in writer: any Writer) throws -> (job: DueTimer, until: Instant)? {
     let (registration, now) = (registration(elsewhere: kind), clock.now())
     let limit = registration.policy.attempts
-    guard let job = try due(kind, attemptsBelow: limit, atMost: 1, now, writer).first else { return nil }
     let end = now + registration.lease
-    try markLeased(job, until: end, writer)
-    if job.attempt >= limit {
-      try set(Self.lastLease(of: kind), key: job.key, due: end, payload: Array(String(job.fence).utf8), in: writer)
+    for _ in 0..<Self.givenUpAtOnce {
+      guard var job = try due(kind, atMost: 1, now, writer).first else { return nil }
+      if job.attempt > limit {
+        job.attempt -= 1
+        try giveUp(job, "no attempt is left", writer)
+        continue
+      }
+      try markLeased(job, until: end, writer)
+      if job.attempt == limit {
+        try set(Self.lastLease(of: kind), key: job.key, due: end, payload: Array(String(job.fence).utf8), in: writer)
+      }
+      return (job, end)
     }
-    return (job, end)
+    return nil
   }
 
   /// Extends a lease from now.

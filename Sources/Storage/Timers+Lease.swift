@@ -73,7 +73,7 @@ extension Timers {
 
   private func lease(_ kind: String, atMost count: Int, _ now: Instant, _ writer: any Writer) throws -> [DueTimer] {
     guard let registration = state.withLock({ $0.handlers[kind] }) else { return [] }
-    return try due(kind, attemptsBelow: .max, atMost: count, now, writer).filter { timer in
+    return try due(kind, atMost: count, now, writer).filter { timer in
       // Every attempt so far ended without a word: it took the whole process with it, or its lease ran out.
       if timer.attempt > registration.policy.attempts {
         try bury(timer, attempts: timer.attempt - 1, error: "no attempt came to an end", writer)
@@ -86,14 +86,14 @@ extension Timers {
 
   /// Those of a kind that are due, held by this transaction, with the fence and attempt of the lease that they may get.
   func due(
-    _ kind: String, attemptsBelow limit: Int, atMost count: Int, _ now: Instant, _ writer: any Writer
+    _ kind: String, atMost count: Int, _ now: Instant, _ writer: any Writer
   ) throws -> [DueTimer] {
     try writer.rows(
       """
       SELECT key, scheduled_for, payload, attempts, fence FROM octet_timers
-      WHERE kind = $1 AND due <= $2 AND attempts < $3 ORDER BY due LIMIT $4
+      WHERE kind = $1 AND due <= $2 ORDER BY due LIMIT $3
       """ + writer.dialect.forUpdateSkippingLocked,
-      [kind.sqlValue, now.sqlValue, limit.sqlValue, count.sqlValue]
+      [kind.sqlValue, now.sqlValue, count.sqlValue]
     ) { row in
       DueTimer(
         kind: kind, key: row[0], scheduledFor: row[1], payload: row[2], attempt: row[3] + 1,

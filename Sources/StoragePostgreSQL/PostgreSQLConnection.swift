@@ -160,7 +160,13 @@ final class PostgreSQLConnection {
   /// Waits for the statements whose outcome nobody has asked for.
   func settle() throws(PostgreSQLFailure) {
     guard pipeline.queuedStatements > 0 else { return }
-    PQclear(try pipeline.settle("step"))
+    do {
+      PQclear(try pipeline.settle("step"))
+    } catch {
+      var failure = error
+      failure.precedesCommit = true
+      throw failure
+    }
   }
 
   /// Runs a statement of the schema, which is used once. It has no deadline here: how long building an index may take is

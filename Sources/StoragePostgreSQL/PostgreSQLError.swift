@@ -23,6 +23,8 @@ struct PostgreSQLFailure: Error {
   private(set) var sqlState = ""
   /// What the command that failed was sent for.
   var role = PostgreSQLPipeline.Role.awaited
+  /// Whether it was met while the statements of the transaction were settled, before its COMMIT was sent.
+  var precedesCommit = false
 
   /// - Parameter sqlState: five characters (PostgreSQL's documentation, appendix A); empty when libpq itself failed.
   init(sqlState: String, message: String, operation: String, sql: String?) {
@@ -84,10 +86,10 @@ struct PostgreSQLFailure: Error {
   /// Whether something was to be written where nothing may be.
   var isReadOnlyTransaction: Bool { sqlState == "25006" }
 
-  /// Whether a COMMIT that met this may have happened. Not if the server had given the transaction up before it came, or
-  /// has skipped it for the failure of a statement.
+  /// Whether a COMMIT that met this may have happened. Not if it was not sent yet, or the server had given the
+  /// transaction up before it came, or has skipped it for the failure of a statement.
   var leavesCommitUnknown: Bool {
-    kind == .connection && sqlState != "25P03" && (sqlState.isEmpty || role == .awaited)
+    !precedesCommit && kind == .connection && sqlState != "25P03" && (sqlState.isEmpty || role == .awaited)
   }
 
   private static func oneLine(_ text: String) -> String {

@@ -1,5 +1,4 @@
 internal import Base
-internal import Glibc
 internal import Storage
 
 /// Tells callers what became of their transactions, beside the writer's thread.
@@ -28,15 +27,9 @@ final class Acknowledger: Sendable {
       return false
     }
     if isNext { return Self.tell(outcomes) }
-    while true {
-      do {
-        return try batches.push(outcomes)
-      } catch {
-        precondition(error == .full, "a batch was committed after the end")
-        // An action of an earlier batch takes its time, which commits have to wait for now.
-        sched_yield()
-      }
-    }
+    // Where an action of an earlier batch takes its time, commits have to wait for it.
+    let isTaken = batches.pushWhenRoom(outcomes)
+    precondition(isTaken, "a batch was committed after the end")
   }
 
   /// Serves until `stop`, on a thread of its own.

@@ -28,8 +28,7 @@ final class GroupCommitter: @unchecked Sendable {
 
   init(
     _ connection: SQLiteConnection, checkpointer: Checkpointer, gate: WriteGate, cache: CacheWatch,
-    acknowledger: Acknowledger,
-    runsBodiesTwice: Bool
+    acknowledger: Acknowledger, runsBodiesTwice: Bool
   ) {
     self.connection = connection
     self.gate = gate

@@ -8,8 +8,9 @@ internal import CSQLite
 /// known to other connections (`synchronous = FULL`), and whatever else this connection wants of the file, a look at
 /// pages that did not fit its cache for one, has them written first.
 ///
-/// A write that fails is reported by the sync. For SQLite that is as good: the transaction fails either way, and pages
-/// that were not made known do not count.
+/// A write that fails is reported by the sync, or by a read that wanted it. For SQLite a sync is as good: the transaction
+/// fails either way, and pages that were not made known do not count. A read that fails need not end the transaction, so
+/// what was to be written is kept, and the sync tries again.
 ///
 /// It takes the place of the methods of an open file, which SQLite reaches through the first field of the file.
 struct LogBuffer {
@@ -80,13 +81,14 @@ struct LogBuffer {
     return SQLITE_OK
   }
 
-  /// Gives the system what has been gathered. What fails to be written is dropped, with the transaction that it is of.
+  /// Gives the system what has been gathered. What fails to be written stays.
   private static func flush(_ file: File?) -> Int32 {
     let buffer = of(file)
     let count = buffer.pointee.count
     guard count > 0 else { return SQLITE_OK }
-    buffer.pointee.count = 0
-    return buffer.pointee.real.pointee.xWrite(file, buffer.pointee.bytes, Int32(count), buffer.pointee.offset)
+    let result = buffer.pointee.real.pointee.xWrite(file, buffer.pointee.bytes, Int32(count), buffer.pointee.offset)
+    if result == SQLITE_OK { buffer.pointee.count = 0 }
+    return result
   }
 
   private static func afterWriting(_ file: File?, _ then: (UnsafePointer<sqlite3_io_methods>) -> Int32) -> Int32 {

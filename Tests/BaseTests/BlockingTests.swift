@@ -37,6 +37,36 @@ import Testing
     #expect(queue.pop(atMost: 1) == [3])
   }
 
+  @Test func `a writer that may block waits for room, each for its own`() async throws {
+    let queue = BlockingQueue<Int>(limit: 2)
+    let writers = (0..<4).map { number in
+      OSThread(name: "writer-\(number)") { for n in 0..<100 { #expect(queue.pushWhenRoom(4 * n + number)) } }
+    }
+    var taken: [Int] = []
+    while taken.count < 400 {
+      let elements = queue.pop(atMost: 3)
+      #expect(elements.count <= 2, "no more than the limit waits")
+      taken += elements
+    }
+    for writer in writers { writer.join() }
+    #expect(taken.sorted() == Array(0..<400))
+    for number in 0..<4 { #expect(taken.filter { $0 % 4 == number } == (0..<100).map { 4 * $0 + number }) }
+  }
+
+  @Test func `a writer that waits for room is refused when the queue is closed`() throws {
+    let queue = BlockingQueue<Int>(limit: 1)
+    try queue.push(1)
+    let isTaken = Locked<Bool?>(nil)
+    let writer = OSThread(name: "writer") {
+      let answer = queue.pushWhenRoom(2)
+      isTaken.withLock { $0 = answer }
+    }
+    queue.close()
+    writer.join()
+    #expect(isTaken.withLock { $0 } == false)
+    #expect(queue.pop(atMost: 2) == [1])
+  }
+
   @Test func `a closed queue gives what is left and then nothing`() throws {
     let queue = BlockingQueue<Int>(limit: 10)
     try queue.push(1)

@@ -170,6 +170,22 @@ private let eve = Identifier(rawValue: 3)
     await lounge.close()
   }
 
+  @Test func `a message that is nothing but files, of somebody without a name, is erased with them`() async throws {
+    let lounge = try await Lounge.open()
+    let (room, _) = try await thread(lounge)
+    let guest = try await lounge.chat(room, as: bob)
+    _ = try await guest.joined()
+    try await guest.post("", files: [lounge.files.upload(8, of: bob)])
+    _ = try await guest.message()
+    try await lounge.write { _ = try $0.execute("UPDATE chat_messages SET author_name = ''") }
+    let records = try #require(lounge.domain.personalRecords)
+    while try await lounge.write({ try records.erase(bob, in: $0) }) {}
+    #expect(lounge.files.parts.isEmpty)
+    #expect(try await lounge.messages(room, as: ada).messages.map(\.deleted) == [true])
+    #expect(try await lounge.violations() == [])
+    await lounge.close()
+  }
+
   @Test func `limits: files of a message`() {
     let rules = ChatLimits().files
     #expect(rules.kinds == [.file, .image, .video, .audio] && rules.longest == 25 << 20)

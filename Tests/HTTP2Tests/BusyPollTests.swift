@@ -15,10 +15,17 @@ import Testing
     #expect(poll.time == budget)
   }
 
-  @Test func `one that may not look never does`() {
+  @Test func `one that may not look never does`() async throws {
     var poll = BusyPoll(.zero)
     poll.waited(0)
     #expect(poll.time == 0)
+    let group = try EventLoopGroup(loops: 1, time: nil, busyPoll: .zero)
+    let loop = group.loops[0]
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      _ = loop.schedule(after: .milliseconds(5)) { done.resume() }
+    }
+    #expect(await loop.value { loop.busyPoll.looks } == 0)
+    await group.shutdown()
   }
 
   /// One that looks for an hour has the events of an hour meanwhile.
@@ -28,6 +35,7 @@ import Testing
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       _ = loop.schedule(after: .milliseconds(5)) { done.resume() }
     }
+    #expect(await loop.value { loop.busyPoll.looks } > 0)
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       loop.execute { done.resume() }
     }

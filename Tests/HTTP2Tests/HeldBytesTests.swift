@@ -76,6 +76,29 @@ import Testing
     }
   }
 
+  @Test func `what comes before its time over HTTP/1 stays within heldBytes, too`() async throws {
+    let (limit, count) = (1 << 20, 60)
+    let acceptor = ScriptedAcceptor { head, stream in
+      if head.path == "/quick" { return EchoHandler(stream) }
+      return HoldingHandler(stream)
+    }
+    try await Fixture.run(acceptor, limits: Self.limits(limit)) { fixture in
+      _ = await Exchange.start(fixture.transport, path: "/quick", body: [[1]]).response()
+      var peers: [RawPeer] = []
+      for _ in 0..<count {
+        let peer = try RawPeer(port: try port(fixture))
+        try peer.send(Array("GET /held HTTP/1.1\r\nhost: a\r\n\r\n".utf8) + [UInt8](repeating: 65, count: 100_000))
+        peers.append(peer)
+      }
+      while fixture.server.connectionCount > count { await Task.yield() }
+      let loop = fixture.serverGroup.loops[0]
+      #expect(await loop.value { fixture.server.held[loop.number]?.count ?? -1 } <= limit / 4 * 3)
+      let answer = await Exchange.start(fixture.transport, path: "/quick", body: [[1, 2, 3]]).response()
+      #expect(answer.body == [1, 2, 3] && answer.closure == nil)
+      withExtendedLifetime(peers) {}
+    }
+  }
+
   @Test func `a burst of requests for large answers is refused where heldBytes are reached`() async throws {
     let answer = 1 << 20
     let limit = 8 * answer

@@ -39,8 +39,13 @@ import Testing
       var request = SearchRequest()
       request.text = "botle"
       #expect(try await library.client().search(request).corrected)
-      request.text = "bottle"
+      for text in ["bottle", "pottle", "lamb"] {
+        request.text = text
+        #expect(try await !library.client().search(request).corrected, "\(text)")
+      }
+      (request.text, request.tags) = ("", ["letter/none"])
       #expect(try await !library.client().search(request).corrected)
+      request.tags = []
       // What has the word as it is, is all that there is.
       try await library.put("A botle")
       #expect(try await library.titles("botle") == ["A botle"])
@@ -66,6 +71,16 @@ import Testing
       let again = try await library.client().search(request)
       #expect(again.corrected && Set(again.hits.map(\.title)).isSuperset(of: second.hits.map(\.title)))
       #expect(Set(again.hits.map(\.title)).isDisjoint(with: first.hits.map(\.title)))
+    }
+  }
+
+  @Test func `a query of more than SearchLimits.correctedWords is taken as it stands`() async throws {
+    try await withLibrary { library in
+      try await library.put("Green bottle with yellow flowers inside")
+      let right = ["green", "with", "yellow", "flowers"]
+      #expect(right.count == SearchLimits.correctedWords)
+      #expect(try await library.titles((right.dropLast() + ["botle"]).joined(separator: " ")).count == 1)
+      #expect(try await library.titles((right + ["botle"]).joined(separator: " ")).isEmpty)
     }
   }
 

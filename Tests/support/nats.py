@@ -54,7 +54,11 @@ class LossyWay:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(self._server)
+                try:
+                    far = socket.create_connection(self._server)
+                except OSError:
+                    near.close()
+                    continue
                 self._sockets += [near, far]
                 for pump, source, target in ((self._publish, near, far), (self._pass, far, near)):
                     threading.Thread(target=self._until_end, args=(pump, source, target), daemon=True).start()
@@ -79,7 +83,8 @@ class LossyWay:
             while line := lines.readline():
                 if line.split(b" ", 1)[0].upper() in (b"PUB", b"HPUB"):
                     line += lines.read(int(line.split()[-1]) + len(b"\r\n"))
-                    if self._random.random() < self.share:
+                    # The first is lost whatever the share, so that something is.
+                    if self.lost == 0 or self._random.random() < self.share:
                         self.lost += 1
                         continue
                     self.passed += 1

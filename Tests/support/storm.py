@@ -4,8 +4,10 @@ import collections
 import concurrent.futures
 import queue
 import random
+import sys
 import threading
 import time
+import traceback
 import uuid
 
 import grpc
@@ -234,6 +236,11 @@ class DrivingDriver:
                 self.session.report(STATION)
 
 
+def where(thread):
+    """What a thread is at."""
+    return f"{thread.name}:\n" + "".join(traceback.format_stack(sys._current_frames()[thread.ident]))
+
+
 class Crowd:
     """All the people, each in a thread of its own."""
 
@@ -249,7 +256,8 @@ class Crowd:
         self.riders, self.drivers = people[:riders], people[riders:]
         actors = [RidingRider(world, person) for person in self.riders]
         actors += [DrivingDriver(world, person) for person in self.drivers]
-        self.threads = [threading.Thread(target=self._run, args=(actor,), daemon=True) for actor in actors]
+        self.threads = [threading.Thread(target=self._run, args=(actor,), name=actor.person.handle, daemon=True)
+            for actor in actors]
         for thread in self.threads:
             thread.start()
 
@@ -265,7 +273,8 @@ class Crowd:
         deadline = time.monotonic() + PATIENCE_SECONDS
         for thread in self.threads:
             thread.join(max(0, deadline - time.monotonic()))
-        assert not any(thread.is_alive() for thread in self.threads), "somebody waits for ever"
+        stuck = [where(thread) for thread in self.threads if thread.is_alive()]
+        assert not stuck, "these wait for ever:\n" + "\n".join(stuck)
 
 
 def spoken_in(person, ride_id):

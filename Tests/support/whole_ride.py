@@ -7,6 +7,7 @@ import time
 import grpc
 
 from . import stubs
+from .notices import await_that
 from .people import outcome
 from .rides import RIDES, STATION, Conversation, check_invariants, rides
 
@@ -17,13 +18,6 @@ ORDER = ["REQUESTED", "OFFERING", "ASSIGNED", "ARRIVED", "IN_PROGRESS", "COMPLET
 
 def state_name(state):
     return rides("ride").RideState.Name(state).removeprefix("RIDE_STATE_")
-
-
-def await_that(condition, otherwise, seconds=TAKEOVER_SECONDS):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.05)
 
 
 def on(person, channel):

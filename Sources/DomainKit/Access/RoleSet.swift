@@ -51,7 +51,8 @@ public struct RoleSet: Sendable, Equatable {
   /// Whether one of the platform's own people holds it.
   public var isStaff: Bool { holds(anyOf: StaffRole.names) }
 
-  private static func covers(_ held: String, _ wanted: String) -> Bool {
+  /// Whether a grant of one role is one of another: itself, or of a domain's role with the name of a bare one.
+  static func covers(_ held: String, _ wanted: String) -> Bool {
     if held == wanted { return true }
     guard let dot = wanted.utf8.lastIndex(of: UInt8(ascii: ".")) else { return false }
     return wanted.utf8[wanted.utf8.index(after: dot)...].elementsEqual(held.utf8)

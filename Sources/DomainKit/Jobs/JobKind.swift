@@ -6,7 +6,7 @@ public import Storage
 ///
 ///     static let expire = JobKind<NoPayload>("pinboard.expire")
 ///     …
-///     try jobs.set(expire, advert, due: expiresAt, in: writer)
+///     try jobs.set(expire, JobKey(advert), due: expiresAt, in: writer)
 ///     …
 ///     var jobs: [JobDeclaration] { [Board.expire.inTransaction { job, writer in … }] }
 ///

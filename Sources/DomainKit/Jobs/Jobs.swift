@@ -78,13 +78,17 @@ public struct Jobs: Sendable {
 
   // MARK: For machines
 
+  /// Jobs with a payload that cannot be read which one call fails; the next call goes on with others.
+  private static var unreadableAtOnce: Int { 64 }
+
   /// Leases the job of a kind that has been due for longest to whoever calls. Its key and fence are what the machine shows
   /// from then on.
   ///
   /// In a `kit.mutate`, so that a machine whose reply was lost gets the same job again.
   /// - Returns: nil if none is due.
   public func lease<Payload>(_ kind: JobKind<Payload>, in writer: any Writer) throws -> LeasedJob<Payload>? {
-    while let (timer, end) = try timers.takeNext(kind.name, in: writer) {
+    for _ in 0..<Self.unreadableAtOnce {
+      guard let (timer, end) = try timers.takeNext(kind.name, in: writer) else { return nil }
       do {
         return LeasedJob(job: try DueJob(timer), until: end)
       } catch {

@@ -49,5 +49,5 @@ extension RoleSet {
 
 extension RoleGrant {
   /// Whether it gives one of `roles`, wherever it does.
-  fileprivate func gives(anyOf roles: [String]) -> Bool { RoleSet([RoleGrant(role: role)]).holds(anyOf: roles) }
+  fileprivate func gives(anyOf roles: [String]) -> Bool { roles.contains { RoleSet.covers(role, $0) } }
 }

@@ -10,11 +10,22 @@ public protocol Community: Sendable {
   /// Whether a user wants to hear nothing of another one.
   func hasMuted(_ user: Identifier, _ other: Identifier, in reader: any Reader) throws -> Bool
 
+  /// Those of some people whom a user is not to hear: whom the user has blocked or muted, and who have blocked the user.
+  func unheard(by user: Identifier, among others: Set<Identifier>, in reader: any Reader) throws -> Set<Identifier>
+
   /// Whether a user follows something; a request that waits does not count.
   func isFollowing(_ user: Identifier, _ subject: SubjectID, in reader: any Reader) throws -> Bool
 
   /// Until when a user may not post; nil for one who may. `Kit.mutate` asks for methods whose policy says that they post.
   func restriction(of user: Identifier, in reader: any Reader) throws -> Instant?
+}
+
+extension Community {
+  public func unheard(
+    by user: Identifier, among others: Set<Identifier>, in reader: any Reader
+  ) throws -> Set<Identifier> {
+    try others.filter { try isBlocked(user, $0, in: reader) || hasMuted(user, $0, in: reader) }
+  }
 }
 
 /// The community of a kit: domains that are made before the social domain ask it as well as those after it. Where there is
@@ -49,6 +60,12 @@ public final class CommunityLink: Community {
 
   public func hasMuted(_ user: Identifier, _ other: Identifier, in reader: any Reader) throws -> Bool {
     try community?.hasMuted(user, other, in: reader) ?? false
+  }
+
+  public func unheard(
+    by user: Identifier, among others: Set<Identifier>, in reader: any Reader
+  ) throws -> Set<Identifier> {
+    try community?.unheard(by: user, among: others, in: reader) ?? []
   }
 
   public func isFollowing(_ user: Identifier, _ subject: SubjectID, in reader: any Reader) throws -> Bool {

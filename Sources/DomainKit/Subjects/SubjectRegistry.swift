@@ -105,8 +105,8 @@ public final class SubjectRegistry: Sendable {
   }
 
   /// To be called by a thing's domain in the transaction that deletes it, after that; its `facts` are nil from then on. What
-  /// people have said about it, its files' shares and its rooms go, in small transactions after this one. A repeat changes
-  /// nothing.
+  /// people have said about it and its files' shares go, and its rooms close, in small transactions after this one. A repeat
+  /// changes nothing.
   public func gone(_ subject: SubjectID, in writer: any Writer) throws {
     for observer in observers.withLock({ $0 }) { try observer.gone(subject, in: writer) }
   }

@@ -20,7 +20,8 @@ struct ChatRecords: PersonalRecords {
   private func eraseMessages(_ user: Identifier, in writer: any Writer) throws -> Bool {
     let messages = try writer.rows(
       """
-      SELECT \(MessageRow.columns) FROM chat_messages WHERE author_id = $1 AND (text <> '' OR author_name <> '')
+      SELECT \(MessageRow.columns) FROM chat_messages
+      WHERE author_id = $1 AND (text <> '' OR author_name <> '' OR blobs <> '' OR about <> '')
       ORDER BY room_id, number LIMIT $2
       """, user, Self.rowsAtOnce, make: MessageRow.init)
     guard let first = messages.first else { return false }

@@ -17,6 +17,23 @@ struct SocialCommunity: Community {
       "SELECT 1 FROM social_barriers WHERE user_id = $1 AND other_id = $2 AND kind = 2", user, other)
   }
 
+  func unheard(
+    by user: Identifier, among others: Set<Identifier>, in reader: any Reader
+  ) throws -> Set<Identifier> {
+    var unheard: Set<Identifier> = []
+    for piece in Array(others).filledPieces(of: Self.askedAtOnce) {
+      let among = placeholders(from: 2, count: Self.askedAtOnce)
+      unheard.formUnion(
+        try reader.rows(
+          """
+          SELECT other_id FROM social_barriers WHERE user_id = $1 AND other_id IN \(among)
+          UNION SELECT user_id FROM social_barriers WHERE other_id = $1 AND kind = 1 AND user_id IN \(among)
+          """, [user.sqlValue] + piece.map(\.sqlValue)
+        ) { $0[0] })
+    }
+    return unheard
+  }
+
   func isFollowing(_ user: Identifier, _ subject: SubjectID, in reader: any Reader) throws -> Bool {
     try reader.exists(
       """
@@ -33,6 +50,8 @@ struct SocialCommunity: Community {
 extension SocialCommunity: CommunityReads {
   /// Things of one statement: those of a page, mostly.
   private static let countedAtOnce = 64
+  /// People of one statement: those who speak at the same time in a room, mostly.
+  private static let askedAtOnce = 16
 
   func counts(of subjects: [SubjectID], in reader: any Reader) throws -> [SubjectID: SubjectCounts] {
     var counts: [SubjectID: SubjectCounts] = [:]

@@ -108,10 +108,13 @@ extension Connection {
   }
 
   /// Ends what it takes to hold less by `excess`: the streams that hold most, or all if the peer takes not even what its
-  /// windows allow.
+  /// windows allow. What HTTP/1 has read before its time, while a request is under way, belongs to no stream.
   fileprivate final func letGo(of excess: Int) {
     guard pending.isEmpty else {
       return close(.connectionLost("the peer does not read, and much waits for it"))
+    }
+    if case .silence = session.demand {
+      return close(.connectionLost("the peer sends much before its time"))
     }
     var left = excess
     for stream in streams.sorted(by: { $0.heldBytes > $1.heldBytes }) where left > 0 && stream.heldBytes > 0 {

@@ -9,6 +9,8 @@ struct BusyPoll {
   /// Nanoseconds for which it looks at most; none by default.
   let budget: Int64
   private var isWorthwhile = true
+  /// How often it has looked.
+  var looks = 0
 
   init(_ duration: Duration) {
     budget = max(duration.inNanoseconds, 0)

@@ -49,7 +49,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
   private var stopped: (@Sendable () -> Void)?
   private let events: UnsafeMutablePointer<epoll_event>
   private let delay: QueueDelay
-  private var busyPoll: BusyPoll
+  private(set) var busyPoll: BusyPoll
 
   /// Where received bytes land first; shared by all connections of the loop, so that an idle one holds no buffer.
   let readBuffer: UnsafeMutableRawBufferPointer
@@ -171,7 +171,12 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     }
     let isTimed = timeout != 0 && (delay.isWanted || busyPoll.budget > 0)
     let wentIdle = isTimed ? now() : 0
-    var count = isTimed && busyPoll.time > 0 ? look(for: busyPoll.time, timeout) : 0
+    var count: Int32 = 0
+    if isTimed, busyPoll.time > 0 {
+      count = look(for: busyPoll.time, timeout)
+      // The next timer has come nearer.
+      if count == 0, timeout > 0 { timeout = timers.nextDeadline.map(milliseconds(until:)) ?? -1 }
+    }
     if count == 0 { count = wait(timeout) }
     let lastTick = tickTime
     tickTime = now()
@@ -206,6 +211,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
 
   /// Looks for events without sleeping, not beyond the next timer.
   private func look(for time: Int64, _ timeout: Int32) -> Int32 {
+    busyPoll.looks += 1
     // Real time even under a test's clock, which does not run meanwhile.
     let end = Self.monotonicTime() + (timeout > 0 ? min(time, Int64(timeout) * 1_000_000) : time)
     while Self.monotonicTime() < end {

@@ -21,27 +21,34 @@ extension SearchIndex {
         of: known.hits, cursor, query, pageSize, isComplete: known.isComplete, isCorrected: isCorrected, reader)
     }
     let source = try SearchSource(self, reader)
-    let found = try search(words, query, pageSize, after: cursor, source, isCorrected: isCorrected, reader)
+    let near = isCorrected ? try nearKeys(words, reader) : nil
+    let found = try search(words, query, pageSize, after: cursor, source, near: near, reader)
     // What a page further on has none of, the first one had.
-    guard found.hits.isEmpty, found.isComplete, cursor == nil, corrected != nil else { return found }
-    return try search(words, query, pageSize, after: nil, source, isCorrected: true, reader)
+    guard found.hits.isEmpty, found.isComplete, cursor == nil, corrected != nil,
+      words.count <= SearchLimits.correctedWords
+    else { return found }
+    let others = try nearKeys(words, reader)
+    guard others.contains(where: { !$0.isEmpty }) else { return found }
+    let meant = try search(words, query, pageSize, after: nil, source, near: others, reader)
+    return meant.hits.isEmpty ? found : meant
   }
 
-  /// Searches for what has the words, or if they are corrected, others that are near to them.
+  /// Of each word the keys of those that it was probably meant to be, if it is misspelt.
+  private func nearKeys(_ words: [SearchText.Word], _ reader: any Reader) throws -> [[Int64]] {
+    try words.map { word in word.isFragment ? [] : try nearest(word.text, reader).map(wordKey) }
+  }
+
+  /// Searches for what has the words.
+  /// - Parameter near: of each word the keys of others that are taken for it; nil where words are not corrected.
   private func search(
     _ words: [SearchText.Word], _ query: SearchQuery, _ pageSize: Int, after cursor: SearchCursor?,
-    _ source: SearchSource, isCorrected: Bool, _ reader: any Reader
+    _ source: SearchSource, near: [[Int64]]?, _ reader: any Reader
   ) throws -> SearchPage {
-    let hash = hash(of: query, isCorrected: isCorrected)
+    let hash = hash(of: query, isCorrected: near != nil)
     let tags = query.tags.map(tagKey)
     let facets = cursor == nil ? query.facets.map { ($0, tagKey($0)) } : []
     var (keys, areAll) = try keys(words, query, reader)
-    if isCorrected {
-      for (index, word) in words.enumerated() where !word.isFragment {
-        let near = try nearest(word.text, reader).map(wordKey)
-        keys[index] += near.filter { !keys[index].contains($0) }
-      }
-    }
+    for (index, near) in (near ?? []).enumerated() { keys[index] += near.filter { !keys[index].contains($0) } }
     try source.open(keys.flatMap { $0 } + tags + facets.map(\.1), reader)
     let groups = groups(keys, frozen: cursor?.weights, source)
     let limit = max(0, shape.hits - Int(cursor?.offset ?? 0))
@@ -61,7 +68,7 @@ extension SearchIndex {
         offset: Int64(before.count + shown.count), last: last, query: hash, weights: groups.map(\.weight))
     }
     return SearchPage(
-      hits: shown, next: next, isComplete: isComplete, facets: scan.counts, isCorrected: isCorrected)
+      hits: shown, next: next, isComplete: isComplete, facets: scan.counts, isCorrected: near != nil)
   }
 
   /// How many documents there are, those included that were removed since their segment was made.

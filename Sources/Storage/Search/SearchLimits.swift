@@ -33,6 +33,10 @@ public enum SearchLimits {
   /// Suggestions for one word.
   public static let suggestions = 20
 
+  /// Words of a query that finds nothing as it is and is corrected: each costs some thirty look-ups and one for each word
+  /// that is near to it. A longer query is taken as it stands.
+  public static let correctedWords = 4
+
   /// Words that are compared with a misspelt one, by each way to shorten it.
   public static let typoScan = 32
 

@@ -13,8 +13,8 @@ final class FaultProxy: Sendable {
   /// How many bytes a connection lives for, at most; nil: as many as its ends want.
   private let longestLife = Locked<Int?>(nil)
   private let spoiledCount = Locked(0)
-  /// What the connection to be silenced says last.
-  private let lastWords = Locked<[UInt8]?>(nil)
+  /// What the connection to be silenced, or cut, says last.
+  private let lastWords = Locked<(words: [UInt8], cuts: Bool)?>(nil)
   private let isOver = Locked(false)
 
   /// What is done to a connection.
@@ -55,9 +55,12 @@ final class FaultProxy: Sendable {
   func spoil(after bytes: Int?) { longestLife.withLock { $0 = bytes } }
 
   /// The first connection over which the client says this hears nothing any more from then on.
-  func silence(after words: String) { lastWords.withLock { $0 = Array(words.utf8) } }
+  func silence(after words: String) { lastWords.withLock { $0 = (Array(words.utf8), false) } }
 
-  /// Whether a connection has been silenced since it was asked for.
+  /// The first connection over which the client says this is cut before the server hears it.
+  func cut(before words: String) { lastWords.withLock { $0 = (Array(words.utf8), true) } }
+
+  /// Whether a connection has been silenced, or cut, since it was asked for.
   var hasSilenced: Bool { lastWords.withLock { $0 == nil } }
 
   /// How many connections were spoiled.
@@ -105,9 +108,11 @@ final class FaultProxy: Sendable {
         guard taken > 0 else { return }
         // The client must find out by itself that nothing comes any more.
         if drops { continue }
+        let last = index == 0 ? self.last(chunk[..<taken]) : nil
+        if last == .cut { return }
         guard send(index == 0 ? server : client, chunk, taken, Int32(MSG_NOSIGNAL)) == taken else { return }
         passed += taken
-        if index == 0 { drops = drops || isLast(chunk[..<taken]) }
+        drops = drops || last == .drop
         if taken < left { continue }
         switch nextFault() {
         case .cut: return
@@ -124,11 +129,12 @@ final class FaultProxy: Sendable {
     }
   }
 
-  private func isLast(_ chunk: ArraySlice<UInt8>) -> Bool {
-    lastWords.withLock { words in
-      guard let wanted = words, chunk.contains(wanted) else { return false }
-      words = nil
-      return true
+  /// What is to be done to a connection for what its client says.
+  private func last(_ chunk: ArraySlice<UInt8>) -> Fault? {
+    lastWords.withLock { last in
+      guard let wanted = last, chunk.contains(wanted.words) else { return nil }
+      last = nil
+      return wanted.cuts ? .cut : .drop
     }
   }
 

@@ -43,6 +43,30 @@ import Testing
     await database.close()
   }
 
+  @Test func `a connection that breaks before the COMMIT is sent leaves nothing in doubt: the body runs again`()
+    async throws
+  {
+    let server = try await PostgreSQLServer.common()
+    try await server.run("CREATE DATABASE unsent")
+    let proxy = try FaultProxy(target: server.port, random: SeededRandomSource(seed: 1))
+    defer { proxy.stop() }
+    var options = PostgreSQLOptions()
+    (options.writers, options.readers) = (1, 1)
+    let database = try await PostgreSQLDatabase.open(
+      url: server.url("unsent", port: proxy.port), migrations: [Fixture.accounts], clock: SystemClock(),
+      options: options)
+    try await database.write { try $0.execute("INSERT INTO accounts (id, name, balance) VALUES (1, 'unheard', 0)") }
+    proxy.cut(before: "unheard")
+    try await database.write { writer in
+      try writer.send(
+        "UPDATE accounts SET balance = balance + 1 WHERE name = $1", "unheard", orElse: RetryTransaction())
+    }
+    #expect(proxy.hasSilenced)
+    let balance: Int? = try await database.read { try $0.first("SELECT balance FROM accounts") { $0[0] } }
+    #expect(balance == 1)
+    await database.close()
+  }
+
   @Test func `only a commit that another has overtaken for long enough is not waited for`() {
     let order = CommitOrder()
     let start = ContinuousClock.now

@@ -101,6 +101,11 @@ final class FaultDisk: Sendable {
 
   var isDead: Bool { state.withLock { $0.isDead } }
 
+  /// The next operation meets a fault.
+  func fail(_ fault: Fault) {
+    state.withLock { $0.failing = ($0.operations + 1, fault) }
+  }
+
   /// There is room again.
   func makeRoom() {
     state.withLock { $0.isFull = false }

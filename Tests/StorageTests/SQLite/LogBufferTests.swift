@@ -69,6 +69,37 @@ import Testing
     }
   }
 
+  @Test(arguments: [FaultDisk.Fault.isFullOnce, .failsOnce])
+  func `what a read could not have written to the log first is not missing there when the transaction goes on`(
+    fault: FaultDisk.Fault
+  ) async throws {
+    let disk = FaultDisk()
+    let system = FaultSystem(name: "unread-\(UUID().uuidString)", disk: disk)
+    var options = SQLiteOptions()
+    options.system = system.name
+    options.writerCacheMiB = 1
+    let rows = 0..<(4 * 1024 * 1024 / Self.page)
+    try await withDatabase(options) { database in
+      var isCommitted = true
+      do {
+        try await database.write { writer in
+          try Self.fill(rows, writer)
+          disk.fail(fault)
+          // A body may go on after a statement that has failed.
+          _ = try? Self.isWhole(rows, writer)
+          #expect(disk.hasFailed)
+        }
+      } catch {
+        isCommitted = false
+      }
+      let isWhole = try await database.read { [isCommitted] in try Self.isWhole(isCommitted ? rows : 0..<0, $0) }
+      #expect(isWhole, "committed: \(isCommitted)")
+      let verdict = try await database.read { try $0.first("PRAGMA integrity_check") { $0[0] as String } }
+      #expect(verdict == "ok")
+    }
+    withExtendedLifetime(system) {}
+  }
+
   @Test func `a transaction that was given up leaves nothing in the log of the next ones`() async throws {
     var options = SQLiteOptions()
     options.writerCacheMiB = 1

@@ -8,7 +8,7 @@ import Storage
 final class Sealer: Sendable {
   /// Records of one transaction.
   private static let batch = 256
-  /// How often it looks for records, those of other nodes too: they are sealed within a second.
+  /// How often it looks for records, those of other nodes too: they are sealed within a second while their sealer lives.
   private static let interval = Duration.milliseconds(500)
   /// Between two signed heads.
   static let headInterval = Duration.seconds(3600)

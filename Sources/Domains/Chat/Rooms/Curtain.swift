@@ -12,11 +12,8 @@ struct Curtain: Sendable {
   /// Those of some authors whom the reader is not to hear.
   func hidden(_ authors: Set<Identifier>, in reader: any Reader) throws -> Set<Identifier> {
     guard !caller.roles.isStaff else { return [] }
-    return try authors.filter { author in
-      guard author != caller.user, author != MessageRow.server else { return false }
-      return try kit.community.isBlocked(caller.user, author, in: reader)
-        || kit.community.hasMuted(caller.user, author, in: reader)
-    }
+    let others = authors.subtracting([caller.user, MessageRow.server])
+    return others.isEmpty ? [] : try kit.community.unheard(by: caller.user, among: others, in: reader)
   }
 
   /// Messages of a room as the reader sees them.

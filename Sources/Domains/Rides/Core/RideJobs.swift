@@ -26,8 +26,10 @@ struct RideEpoch: JobPayload {
 
   var jobBytes: [UInt8] { Array(String(number).utf8) }
 
-  private struct Unreadable: Error {}
 }
+
+/// A job of this domain that this program did not set. It becomes a dead letter.
+private struct Unreadable: Error {}
 
 extension RidesCore {
   var declaredJobs: [JobDeclaration] {
@@ -40,5 +42,8 @@ extension RidesCore {
     ]
   }
 
-  private func ride(of job: DueJob<some JobPayload>) -> Identifier { job.key.id ?? Identifier(rawValue: 0) }
+  private func ride(of job: DueJob<some JobPayload>) throws -> Identifier {
+    guard let id = job.key.id else { throw Unreadable() }
+    return id
+  }
 }

@@ -30,7 +30,7 @@ extension SocialCore {
     timers.handle(goneTimer) { [self] writer, timer in
       let words = timer.key.split(separator: "/")
       guard let subject = words.first.flatMap({ SubjectID(parsing: String($0)) }) else { return }
-      let parts = [removeComments, removeReviews, removeReactions, removeFollows, removeLinks]
+      let parts = [removeComments, removeReviews, removeReactions, removeFollows, removeUses, removeLinks]
       if try parts.contains(where: { try $0(subject, writer) }) {
         return try timers.set(goneTimer, key: timer.key, due: now, in: writer)
       }
@@ -57,7 +57,12 @@ extension SocialCore {
       try writer.execute("DELETE FROM social_comments WHERE subject_id = $1 AND id = $2", subject.id, row.id)
       if row.state == .visible {
         try count(.comments, of: subject, by: -1, in: writer)
-        if row.isReply { try count(.replies, of: SubjectID(IDKind.comment, row.parent), by: -1, in: writer) }
+        if row.isReply {
+          let parent = SubjectID(IDKind.comment, row.parent)
+          try count(.replies, of: parent, by: -1, in: writer)
+          // A reply that came late may find the parent's counters removed already.
+          try removeAll(about: parent, in: writer)
+        }
       }
       try kit.subjects.gone(row.asSubject, in: writer)
     }
@@ -112,24 +117,29 @@ extension SocialCore {
     return !rows.isEmpty
   }
 
-  /// One link, or some of those who came by it.
-  private func removeLinks(to subject: SubjectID, _ writer: any Writer) throws -> Bool {
-    let link = try writer.firstForUpdate(
-      "SELECT \(LinkRow.columns) FROM social_links WHERE subject_id = $1 AND subject_kind = $2 ORDER BY id LIMIT 1",
-      subject.id, subject.kind, make: LinkRow.init)
-    guard let link else { return false }
+  /// Of a link: those who came by it, also late.
+  private func removeUses(of subject: SubjectID, _ writer: any Writer) throws -> Bool {
+    guard subject.kind == IDKind.link else { return false }
     let uses = try writer.execute(
       """
       DELETE FROM social_link_uses WHERE link_id = $1 AND user_id IN (
         SELECT user_id FROM social_link_uses WHERE link_id = $1 ORDER BY user_id LIMIT $2)
-      """, link.id, limits.erasedAtOnce)
-    if uses > 0 {
-      try count(.uses, of: link.asSubject, by: -Int64(uses), in: writer)
-      return true
+      """, subject.id, limits.erasedAtOnce)
+    if uses > 0 { try count(.uses, of: subject, by: -Int64(uses), in: writer) }
+    return uses > 0
+  }
+
+  private func removeLinks(to subject: SubjectID, _ writer: any Writer) throws -> Bool {
+    let links = try writer.rows(
+      """
+      SELECT \(LinkRow.columns) FROM social_links WHERE subject_id = $1 AND subject_kind = $2
+      ORDER BY id LIMIT $3\(writer.dialect.forUpdate)
+      """, subject.id, subject.kind, limits.openedAtOnce, make: LinkRow.init)
+    for link in links {
+      if link.revokedAt == nil { try count(.shares, of: subject, by: -1, in: writer) }
+      try writer.execute("DELETE FROM social_links WHERE maker_id = $1 AND id = $2", link.maker, link.id)
+      try removeAll(about: link.asSubject, in: writer)
     }
-    if link.revokedAt == nil { try count(.shares, of: subject, by: -1, in: writer) }
-    try writer.execute("DELETE FROM social_links WHERE maker_id = $1 AND id = $2", link.maker, link.id)
-    try removeAll(about: link.asSubject, in: writer)
-    return true
+    return !links.isEmpty
   }
 }
