@@ -54,6 +54,8 @@ class RideWatch:
         try:
             while not self.world.failures:
                 request = rides("ride_service").WatchRideRequest(ride_id=self.ride_id, resume_token=token)
+                # There is another since the server was killed, which nobody else may ask for on this rider's behalf.
+                self.rider.channel = self.world.channel
                 try:
                     call = self.rider.stream(f"{RIDE_SERVICE}/WatchRide", request, timeout=600)
                     for row in call:
