@@ -4,8 +4,8 @@ public import Storage
 
 /// The trail of what staff, owners and the server did. The audit domain implements it.
 ///
-/// `Kit.mutate` records the calls of staff, and `AccessInterceptor` those that are refused: handlers record changes of
-/// rights and decisions that neither of them sees.
+/// `Kit.mutate` records the calls of staff that change something, and `AccessInterceptor` those that read and those that are
+/// refused: handlers record changes of rights and decisions that neither of them sees.
 public protocol Audit: Sendable {
   /// Adds a record that commits with the caller's transaction.
   func record(_ entry: AuditEntry, in writer: any Writer) throws
@@ -139,29 +139,6 @@ public enum CallRecording: Sendable {
   case byKit
   /// The body does, with more than that: exactly one record for each call.
   case byBody
-}
-
-/// The roles of the platform's own people. A domain's role of the same last name, such as `rides.ops`, is theirs too;
-/// others (`stays.host`) belong to customers.
-public enum StaffRole {
-  public static let names = ["admin", "ops", "support", "moderator"]
-
-  /// Whether only staff hold the role.
-  public static func includes(_ role: String) -> Bool {
-    names.contains { name in
-      role == name || (role.hasSuffix(name) && role.dropLast(name.utf8.count).last == ".")
-    }
-  }
-}
-
-extension MethodPolicy {
-  /// Whether it lets staff in that others are kept out.
-  var admitsStaff: Bool { access != .public && roles.contains { StaffRole.includes($0) } }
-
-  /// The first role of staff that somebody holds and the policy names; nil for others.
-  func staffRole(of roles: RoleSet) -> String? {
-    self.roles.first { StaffRole.includes($0) && roles.holds($0) }
-  }
 }
 
 /// The trail of a kit that was made without one.

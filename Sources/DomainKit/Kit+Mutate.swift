@@ -62,7 +62,7 @@ extension Kit {
     let key = try requestKey(request, method, caller, scope, keeping)
     let hash = keys.requestHash(request.encoded())
     return try await database.write(serving: key) { [self] writer in
-      let standing = try caller.map { try confirm($0, method.policy, writer) }
+      let standing = try caller.map { try confirm($0, context, writer) }
       let vault = ReplyVault(scope, standing, key)
       var reply: Reply
       switch try writer.lookUp(key, hash: hash) {
@@ -87,12 +87,12 @@ extension Kit {
     }
   }
 
-  private func confirm(_ caller: Caller, _ policy: MethodPolicy, _ writer: any Writer) throws -> Standing {
+  private func confirm(_ caller: Caller, _ context: ServerContext, _ writer: any Writer) throws -> Standing {
     let standing = try authority.confirm(caller, in: writer)
+    let policy = context.method.policy
     // Whoever was let in by a role, or may be about to be (a handler lets staff pass as well as owners), has it still.
-    if caller.roles.holds(anyOf: policy.roles) {
-      let roles = try authority.roles(of: caller.user, in: writer)
-      guard roles.holds(anyOf: policy.roles) else { throw KitError.permissionDenied }
+    if policy.access == .role || caller.roles.holds(anyOf: policy.roles) {
+      guard try holdsRole(of: context, caller, in: writer) else { throw KitError.permissionDenied }
     }
     return standing
   }
@@ -100,7 +100,8 @@ extension Kit {
   private func record(
     _ method: MethodDescriptor, _ caller: Caller?, _ object: String, in writer: any Writer
   ) throws {
-    guard let caller, method.policy.admitsStaff, let role = method.policy.staffRole(of: caller.roles) else { return }
+    guard let caller, method.policy.access != .public, let role = roles.staffRole(method.policy, of: caller.roles)
+    else { return }
     try audit.record(
       AuditEntry(.call(method), by: caller.actor, on: SubjectID(parsing: object), [.role(role)]), in: writer)
   }

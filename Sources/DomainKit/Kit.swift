@@ -16,6 +16,8 @@ public struct Kit: Sendable {
   public let log: Log
   /// What can be commented on, reacted to, reviewed, reported, shared: all domains' kinds of things.
   public let subjects: SubjectRegistry
+  /// Who wants to know when sessions end.
+  public let sessions = SessionObservers()
   /// What users are to each other. Nothing, where there is no social domain.
   public let community = CommunityLink()
   /// What is found by its words. Nothing, where there is no search domain.
@@ -27,8 +29,10 @@ public struct Kit: Sendable {
   /// Where changes of rights and decisions are recorded; calls of staff are without further ado. A kit that was made
   /// without records nothing.
   public let audit: any Audit
-  /// Refused calls of staff methods that are not recorded yet.
-  public let refusedCalls = RefusedCalls()
+  /// The roles that there are.
+  public let roles: RoleCatalog
+  /// Refused calls of staff methods, and reads of staff, that are not recorded yet.
+  public let notedCalls = NotedCalls()
   /// Nil if this process alone serves the database: what it has in memory is then all there is.
   public let others: OtherNodes?
   /// How often a stream is looked at: whether something was sent, and whether its caller may still be on it. Proxies
@@ -46,7 +50,8 @@ public struct Kit: Sendable {
   public init(
     database: any Database, hub: TopicHub, clock: any WallClock, identifiers: IdentifierGenerator,
     random: any RandomSource, keys: ServerKeys, authority: any Authority, log: Log, others: OtherNodes? = nil,
-    blobs: BlobLibrary? = nil, audit: (any Audit)? = nil, beatInterval: Duration = .seconds(20)
+    blobs: BlobLibrary? = nil, audit: (any Audit)? = nil, roles: RoleCatalog = RoleCatalog(),
+    beatInterval: Duration = .seconds(20)
   ) {
     self.database = EdgeDatabase(database)
     self.hub = hub
@@ -56,6 +61,7 @@ public struct Kit: Sendable {
     self.keys = keys
     self.authority = authority
     self.log = log
+    self.roles = roles
     self.others = others
     self.beatInterval = beatInterval
     library = blobs

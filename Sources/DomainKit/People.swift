@@ -23,20 +23,66 @@ public protocol People: Sendable {
   /// What a user is allowed now.
   func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet
 
-  /// Gives a user a role; a repeat changes nothing.
-  func grant(_ role: String, to user: Identifier, on resource: String?, in writer: any Writer) throws
+  /// Who holds a role now, in rising order; users, no machines.
+  /// - Parameters:
+  ///   - resource: nil for the whole platform.
+  ///   - after: the last one of the part before; nil for the first part.
+  ///   - limit: at most so many.
+  func holders(
+    of role: String, on resource: SubjectID?, after: Identifier?, limit: Int, in reader: any Reader
+  ) throws -> [Identifier]
+
+  /// Gives a user a role; a repeat changes nothing, but for the later end of the two. Whoever makes a resource gets its
+  /// first role this way, in the same transaction. Traps on a role of staff: only staff gives those.
+  /// - Parameters:
+  ///   - resource: nil for a role on the whole platform.
+  ///   - expiresAt: when it ends by itself; nil for never.
+  func grant(
+    _ role: String, to user: Identifier, on resource: SubjectID?, until expiresAt: Instant?, in writer: any Writer
+  ) throws
 
   /// Takes a role back; a repeat changes nothing.
-  func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws
+  /// - Throws: `LAST_OWNER` for the last grant of a role that somebody must keep.
+  func revoke(_ role: String, from user: Identifier, on resource: SubjectID?, in writer: any Writer) throws
+
+  /// Whether the erasure of an account has begun or is over, or nobody ever had it: nothing may be kept about such a user
+  /// any more. What writes about a user while an erasure may begin holds a row that its `PersonalRecords.erase` takes
+  /// before it deletes; then this is the last word.
+  func isLeaving(_ user: Identifier, in reader: any Reader) throws -> Bool
+
+  /// What is known of a user beside the names; nil for one who is unknown or erased.
+  func facts(of user: Identifier, in reader: any Reader) throws -> PersonFacts?
+
+  /// What is known of whoever makes a call; nil for a machine. Each call looks it up, so ask for it where it matters.
+  func facts(of caller: Caller, in reader: any Reader) throws -> CallerFacts?
+
+  /// One of a user's postal addresses, in clear; nil if the user has none of this id.
+  func address(_ address: Identifier, of user: Identifier, in reader: any Reader) throws -> PersonalAddress?
 }
 
 /// What a device is known by: a keyed hash of its public key.
 public typealias DeviceHash = [UInt8]
 
-/// For people whose devices nobody knows.
+/// For people of whom not much is known.
 extension People {
   public func device(of caller: Caller, in reader: any Reader) throws -> DeviceHash? { nil }
   public func devices(of user: Identifier, in reader: any Reader) throws -> [DeviceHash] { [] }
+  public func holders(
+    of role: String, on resource: SubjectID?, after: Identifier?, limit: Int, in reader: any Reader
+  ) throws -> [Identifier] { [] }
+  public func isLeaving(_ user: Identifier, in reader: any Reader) throws -> Bool { false }
+  public func facts(of user: Identifier, in reader: any Reader) throws -> PersonFacts? { nil }
+  public func facts(of caller: Caller, in reader: any Reader) throws -> CallerFacts? { nil }
+  public func address(
+    _ address: Identifier, of user: Identifier, in reader: any Reader
+  ) throws -> PersonalAddress? { nil }
+}
+
+extension People {
+  /// Gives a user a role for good.
+  public func grant(_ role: String, to user: Identifier, on resource: SubjectID?, in writer: any Writer) throws {
+    try grant(role, to: user, on: resource, until: nil, in: writer)
+  }
 }
 
 /// How a person is shown to others.
@@ -64,20 +110,4 @@ public struct PersonalPreferences: Sendable, Equatable {
   public var timeZone = "UTC"
 
   public init() {}
-}
-
-/// A role that exists. Each domain declares its own; the identity domain refuses to grant others.
-public struct RoleDefinition: Sendable, Hashable {
-  /// `rides.ops`, or a bare word for a platform-wide staff role.
-  public let name: String
-  /// The kind prefix of the resources that it is granted on, such as `store`; nil for a role on the whole platform.
-  public let resourceKind: String?
-  /// Whether somebody must always hold it once somebody did: the last grant cannot be revoked.
-  public let keepsLast: Bool
-
-  public init(_ name: String, resourceKind: String? = nil, keepsLast: Bool = false) {
-    self.name = name
-    self.resourceKind = resourceKind
-    self.keepsLast = keepsLast
-  }
 }

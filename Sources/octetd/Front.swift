@@ -52,6 +52,8 @@ struct Front: Sendable {
         registry.changePolicy(ofService: service) { $0 = Self.benchPolicy }
       }
     }
+    let faults = house.kit.roles.faults(of: registry.methods)
+    precondition(faults.isEmpty, faults.joined(separator: "; "))
     health = ServiceHealth(services: registry.serviceNames)
     health.register(in: &registry)
     let channelz = configuration.servesChannelz ? ChannelzService() : nil
@@ -70,8 +72,7 @@ struct Front: Sendable {
     }
     Reflection.register(in: &registry, pool: pool)
     let access = AccessInterceptor(
-      authority: house.authority, keys: house.kit.keys, clock: house.kit.clock, limits: configuration.rateLimits,
-      openServices: Self.openServices, refusedCalls: house.kit.refusedCalls, switches: house.admin.switches)
+      kit: house.kit, limits: configuration.rateLimits, openServices: Self.openServices, switches: house.admin.switches)
     do {
       group = try EventLoopGroup(loops: configuration.loops, busyPoll: configuration.busyPoll)
     } catch {

@@ -112,19 +112,20 @@ struct House: Sendable {
         identifiers: IdentifierGenerator(clock: clock, node: node.node), random: random,
         keys: keys, authority: authority, log: log,
         others: isShared ? OtherNodes(bus: bus, node: node.node, database: edge, clock: clock, random: random) : nil,
-        blobs: library, audit: AuditTrail(clock: clock))
+        blobs: library, audit: AuditTrail(clock: clock), roles: RoleCatalog(Self.kinds.flatMap { $0.roles }))
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
       let media = MediaDomain(
         kit: kit, timers: timers, workFolder: data + "/media-work", limits: configuration.limits.media)
       identity = try await IdentityDomain(
         kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: passwordPool),
-        roles: Self.kinds.flatMap { $0.roles }, files: media.files, challengeRate: configuration.challengeRate,
+        files: media.files, challengeRate: configuration.challengeRate,
         limits: configuration.limits.identity)
       let notify = NotifyDomain(
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
         kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log),
         limits: configuration.limits.notify)
+      identity.tell(by: notify.notices)
       let scorer = WordScorer()
       let social = SocialDomain(
         kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer)

@@ -82,7 +82,7 @@ struct Generator {
     var out = header(file, imports: ["RPC"], file.modulesOfMethods(self))
     for service in file.services {
       let prefix = options.module(ofFile: file.name)?.typePrefix ?? ""
-      let writer = ServiceWriter(descriptor: service, module: module, typePrefix: prefix, names: names)
+      let writer = ServiceWriter(descriptor: service, module: module, typePrefix: prefix, names: names, pool: pool)
       try writer.write(to: &out)
     }
     return OutputFile(path: "\(module)/\(file.flatName).services.swift", content: out.trimmed)

@@ -7,6 +7,7 @@ struct ServiceWriter {
   let module: String
   let typePrefix: String
   let names: TypeNames
+  let pool: DescriptorPool
 
   private var name: String { typePrefix + descriptor.name }
 
@@ -16,6 +17,13 @@ struct ServiceWriter {
     let name: String
     let request: String
     let response: String
+    let policy: DeclaredPolicy?
+
+    /// The property of the request that names the resource which the policy is about; nil for none.
+    var resource: String? {
+      guard let policy, !policy.resourceField.isEmpty else { return nil }
+      return Naming.property(policy.resourceField)
+    }
 
     /// Its kind in the RPC stack, which is also the name of what registers and calls it.
     var kind: String {
@@ -26,6 +34,9 @@ struct ServiceWriter {
       case (true, true): "bidirectional"
       }
     }
+
+    /// Whether a handler may do without waiting. Where a resource is judged, the judge may have to wait.
+    var mayBeSynchronous: Bool { kind == "unary" && resource == nil }
 
     var requestParameter: String {
       definition.isClientStreaming ? "_ requests: RequestReader<\(request)>" : "_ request: \(request)"
@@ -48,11 +59,12 @@ struct ServiceWriter {
   }
 
   func write(to out: inout SourceText) throws(GeneratorError) {
-    let methods = descriptor.methods.map { method in
+    let methods = try descriptor.methods.map { method throws(GeneratorError) in
       Method(
         definition: method, name: Naming.method(method.name),
         request: names.reference(to: method.inputType, in: [], module: module),
-        response: names.reference(to: method.outputType, in: [], module: module))
+        response: names.reference(to: method.outputType, in: [], module: module),
+        policy: try declaredPolicy(of: method))
     }
     out.documentation(descriptor.comment, isDeprecated: descriptor.isDeprecated)
     out.block("public protocol \(name): Sendable") { out in
@@ -62,7 +74,7 @@ struct ServiceWriter {
       }
     }
     out.line()
-    try writeDescriptors(methods, to: &out)
+    writeDescriptors(methods, to: &out)
     out.line()
     writeSynchronousProtocols(methods, to: &out)
     writeRegistration(methods, to: &out)
@@ -71,16 +83,15 @@ struct ServiceWriter {
     out.line()
   }
 
-  private func writeDescriptors(_ methods: [Method], to out: inout SourceText) throws(GeneratorError) {
-    let policies = try methods.map { method throws(GeneratorError) in try policy(method.definition) }
+  private func writeDescriptors(_ methods: [Method], to out: inout SourceText) {
     out.line("/// The methods of `\(descriptor.fullName)` with their policies.")
     out.block("public enum \(name)Methods") { out in
       out.line("public static var service: String { \"\(descriptor.fullName)\" }")
-      for (method, policy) in zip(methods, policies) {
+      for method in methods {
         out.documentation(method.definition.comment)
         out.line("public static let \(method.name) = MethodDescriptor(")
         out.line("  service: service, name: \"\(method.definition.name)\", kind: .\(method.kind),")
-        out.line("  policy: \(policy))")
+        out.line("  policy: \(policy(method)))")
       }
       out.line()
       out.line("/// All methods in the order of the proto.")
@@ -91,7 +102,7 @@ struct ServiceWriter {
   /// For each unary method a protocol by which an implementation says that its handler does not wait. That an `async`
   /// requirement is met by a function without `async` cannot be seen from outside.
   private func writeSynchronousProtocols(_ methods: [Method], to out: inout SourceText) {
-    let unary = methods.filter { $0.kind == "unary" }
+    let unary = methods.filter(\.mayBeSynchronous)
     guard !unary.isEmpty else { return }
     out.block("extension \(name)Methods") { out in
       for method in unary {
@@ -114,9 +125,10 @@ struct ServiceWriter {
             case (true, false): ("requests, context", "requests, context: context")
             case (true, true): ("requests, responses, context", "requests, responses: responses, context: context")
             }
-          let registration = "registry.\(method.kind)(\(name)Methods.\(method.name))"
+          let about = method.resource.map { field in ", about: { $0.\(field) }" } ?? ""
+          let registration = "registry.\(method.kind)(\(name)Methods.\(method.name)\(about))"
           let call = "\(method.name)(\(arguments))"
-          if method.kind == "unary" {
+          if method.mayBeSynchronous {
             out.line("if let service = self as? any \(name)Methods.\(method.synchronousProtocol) {")
             out.line("  \(registration) { \(parameters) in try service.\(call) }")
             out.line("} else {")
@@ -161,22 +173,46 @@ struct ServiceWriter {
     }
   }
 
-  /// The policy in Swift. Without a declared default a unary call has 30 seconds, a stream all the time it wants.
-  private func policy(_ method: MethodDefinition) throws(GeneratorError) -> String {
+  /// - Throws: for a policy that cannot be read, or whose resource nobody could judge.
+  private func declaredPolicy(of method: MethodDefinition) throws(GeneratorError) -> DeclaredPolicy? {
     let declared: DeclaredPolicy?
     do {
       declared = try method.declaredPolicy()
     } catch {
       throw GeneratorError("\(method.fullName): the policy cannot be read")
     }
-    guard let declared else { return "MethodPolicy()" }
+    guard let declared, !declared.resourceField.isEmpty else { return declared }
+    let field = pool.message(method.inputType)?.field(named: declared.resourceField)
+    guard declared.access == .role, !declared.roles.isEmpty, !method.isClientStreaming else {
+      throw GeneratorError(
+        "\(method.fullName): resource_field is for a method of one request, with ACCESS_ROLE and the roles to hold there")
+    }
+    let rules: DeclaredRules?
+    do {
+      rules = try field?.declaredRules()
+    } catch {
+      throw GeneratorError("\(method.fullName): the rules of \(declared.resourceField) cannot be read")
+    }
+    guard let field, let rules, field.type == .string, !field.isRepeated, !field.hasPresence, rules.isRequired,
+      !rules.idKind.isEmpty
+    else {
+      throw GeneratorError(
+        "\(method.fullName): \(declared.resourceField) is no required string of the request with an id_kind")
+    }
+    return declared
+  }
+
+  /// The policy in Swift. Without a declared default a unary call has 30 seconds, a stream all the time it wants.
+  private func policy(_ method: Method) -> String {
+    guard let declared = method.policy else { return "MethodPolicy()" }
     var parts = ["access: .\(declared.access)"]
     if !declared.roles.isEmpty {
       parts.append("roles: [\(declared.roles.map { "\"\($0)\"" }.joined(separator: ", "))]")
     }
+    if !declared.resourceField.isEmpty { parts.append("resourceField: \"\(declared.resourceField)\"") }
     if declared.mutates { parts.append("mutates: true") }
     if declared.posts { parts.append("posts: true") }
-    let isUnary = !method.isClientStreaming && !method.isServerStreaming
+    let isUnary = method.kind == "unary"
     if let deadline = declared.defaultDeadline ?? (isUnary ? .seconds(30) : nil) {
       parts.append("defaultDeadline: \(duration(deadline))")
     }

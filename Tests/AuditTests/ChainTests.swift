@@ -165,16 +165,16 @@ private struct Desk {
     let entry = AuditEntry(
       .word("role.granted"), by: .user(Identifier(rawValue: 1)), on: nil, outcome: .refused(reason: "PERMISSION_DENIED")
     )
-    for _ in 0..<RefusedCalls.limit + 3 { desk.kit.refusedCalls.note(entry) }
-    try await desk.audit.sealer.recordRefusedCalls()
+    for _ in 0..<NotedCalls.limit + 3 { desk.kit.notedCalls.note(entry) }
+    try await desk.audit.sealer.recordNotedCalls()
     let last: String? = try await desk.database.read {
-      try $0.first("SELECT details FROM audit_records WHERE action = 'audit.refusals_dropped'") { $0[0] }
+      try $0.first("SELECT details FROM audit_records WHERE action = 'audit.calls_dropped'") { $0[0] }
     }
     #expect(last == "count=3")
     let refused: Int? = try await desk.database.read {
       try $0.first("SELECT COUNT(*) FROM audit_records WHERE refusal = 'PERMISSION_DENIED'") { $0[0] }
     }
-    #expect(refused == RefusedCalls.limit)
+    #expect(refused == NotedCalls.limit)
     await desk.database.close()
   }
 }

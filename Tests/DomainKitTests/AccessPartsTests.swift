@@ -8,13 +8,15 @@ import Testing
 @Suite struct AccessPartsTests {
   @Test func `grants cover the platform or one resource, until they expire`() {
     let clock = ManualClock()
+    let (store, other) = (SubjectID("store", Identifier(rawValue: 1)), SubjectID("store", Identifier(rawValue: 2)))
     let roles = RoleSet([
-      RoleGrant(role: "ops"), RoleGrant(role: "shop.clerk", resource: "store_1"),
+      RoleGrant(role: "ops"), RoleGrant(role: "shop.clerk", resource: store.text),
       RoleGrant(role: "support", expiresAt: clock.now() + .seconds(1)),
     ])
     #expect(roles.holds("ops") && roles.holds("rides.ops") && !roles.holds("rides.laptops"))
-    #expect(!roles.holds("shop.clerk") && roles.holds("shop.clerk", on: "store_1"))
-    #expect(!roles.holds("shop.clerk", on: "store_2") && roles.holds("shop.ops", on: "store_2"))
+    #expect(!roles.holds("shop.clerk") && roles.holds(anyOf: ["shop.clerk"], onAnyOf: [store, other]))
+    #expect(!roles.holds(anyOf: ["shop.clerk"], onAnyOf: [other]) && roles.holds(anyOf: ["shop.ops"], onAnyOf: [other]))
+    #expect(roles.holdsSomewhere(anyOf: ["shop.clerk"]) && !roles.holdsSomewhere(anyOf: ["shop.owner"]))
     #expect(!RoleSet([RoleGrant(role: "rides.ops")]).holds("ops"))
     #expect(roles.inForce(at: clock.now()).holds("support"))
     clock.advance(by: .seconds(1))

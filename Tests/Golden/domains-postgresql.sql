@@ -274,6 +274,7 @@ CREATE TABLE identity_users (
   closed_from bigint,
   erased_at bigint,
   drop_at bigint,
+  birth_date bytea,
   UNIQUE (handle_key),
   PRIMARY KEY (id)
 );
@@ -422,6 +423,7 @@ CREATE TABLE notify_devices (
   sealed bytea NOT NULL,
   lookup bytea NOT NULL,
   created_at bigint NOT NULL,
+  session_id bigint,
   UNIQUE (lookup),
   PRIMARY KEY (id)
 );
@@ -809,6 +811,8 @@ CREATE INDEX notify_addresses_day ON public.notify_addresses USING btree (mail_d
 CREATE INDEX notify_broadcasts_ended ON public.notify_broadcasts USING btree (ended_at);
 
 CREATE INDEX notify_deliveries_state ON public.notify_deliveries USING btree (state, note_id, way);
+
+CREATE INDEX notify_devices_session ON public.notify_devices USING btree (session_id) WHERE (session_id IS NOT NULL);
 
 CREATE INDEX notify_devices_user ON public.notify_devices USING btree (user_id, id);
 

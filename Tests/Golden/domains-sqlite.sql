@@ -306,7 +306,7 @@ CREATE TABLE identity_users (
   grants_epoch INTEGER NOT NULL,
   sealing_key BLOB NOT NULL,
   created_at INTEGER NOT NULL
-, about TEXT NOT NULL DEFAULT '', profile_version INTEGER NOT NULL DEFAULT 1, erases_at INTEGER, closed_from INTEGER, erased_at INTEGER, drop_at INTEGER) STRICT;
+, about TEXT NOT NULL DEFAULT '', profile_version INTEGER NOT NULL DEFAULT 1, erases_at INTEGER, closed_from INTEGER, erased_at INTEGER, drop_at INTEGER, birth_date BLOB) STRICT;
 
 CREATE INDEX identity_users_dropped ON identity_users (state, drop_at) WHERE drop_at IS NOT NULL;
 
@@ -471,7 +471,9 @@ CREATE TABLE notify_devices (
   sealed BLOB NOT NULL,
   lookup BLOB NOT NULL UNIQUE,
   created_at INTEGER NOT NULL
-) STRICT;
+, session_id INTEGER) STRICT;
+
+CREATE INDEX notify_devices_session ON notify_devices (session_id) WHERE session_id IS NOT NULL;
 
 CREATE INDEX notify_devices_user ON notify_devices (user_id, id);
 

@@ -140,6 +140,13 @@ import Testing
     await expectRefusal(.invalidArgument, "UNKNOWN_CURRENCY") { _ = try await set(ada) { $0.currencyCode = "FIM" } }
     await expectRefusal(.invalidArgument, "INVALID_REQUEST") { _ = try await set(ada) { $0.regionCode = "fi" } }
     await expectRefusal(.invalidArgument, "INVALID_REQUEST") { _ = try await set(ada) { $0.timeZone = "Mars/Base" } }
+    let fields = await badFields {
+      try await set(ada) { preferences in
+        (preferences.language, preferences.regionCode) = ("finnish!", "fi")
+        (preferences.currencyCode, preferences.timeZone) = ("FIM", "Mars/Base")
+      }
+    }
+    #expect(fields == ["preferences.language", "region_code", "preferences.currency_code", "time_zone"])
     await expectRefusal(.aborted, "ETAG_MISMATCH") { _ = try await set(ada) { $0.etag = "" } }
     await expectRefusal(.aborted, "ETAG_MISMATCH") { _ = try await set(ada) { $0.etag = "7" } }
     #expect(try await ada.profiles.getPreferences(GetPreferencesRequest()) == kept)

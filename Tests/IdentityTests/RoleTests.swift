@@ -137,14 +137,145 @@ import WellKnownTypes
     let (house, _, ada, _) = try await house()
     let people = house.identity.people
     let user = try Identifier.parse(ada.user?.id ?? "", kind: "user")
-    try await house.database.write { try people.grant("shop.ops", to: user, on: nil, in: $0) }
+    let end = house.clock.now() + .seconds(60)
+    try await house.database.write { try people.grant("shop.courier", to: user, on: nil, until: end, in: $0) }
     let (person, roles) = try await house.database.read {
       (try people.person(user, in: $0), try people.roles(of: user, in: $0))
     }
     #expect(person == Person(user: user, handle: "ada", displayName: "ada"))
-    #expect(roles.holds("shop.ops") && !roles.holds("rides.ops"))
-    try await house.database.write { try people.revoke("shop.ops", from: user, on: nil, in: $0) }
+    #expect(roles.holds("shop.courier") && !roles.holds("rides.ops"))
+    #expect(roles.grants.map(\.expiresAt) == [end])
+    try await house.database.write { try people.revoke("shop.courier", from: user, on: nil, in: $0) }
     #expect(try await house.client(ada.accessToken).grants().isEmpty)
+    await house.close()
+  }
+
+  @Test func `other domains learn who holds a role on a resource`() async throws {
+    let (house, _, ada, eve) = try await house()
+    let people = house.identity.people
+    let users = try [ada, eve].map { try Identifier.parse($0.user?.id ?? "", kind: "user") }
+    let (store, other) = (SubjectID("store", Identifier(rawValue: 7)), SubjectID("store", Identifier(rawValue: 8)))
+    let end = house.clock.now() + .seconds(60)
+    try await house.database.write { writer in
+      for user in users { try people.grant("shop.clerk", to: user, on: store, until: end, in: writer) }
+      try people.grant("shop.clerk", to: users[0], on: other, in: writer)
+    }
+    let audiences = house.identity.audiences
+    func holders(on resource: SubjectID, after: Identifier? = nil, limit: Int = 10) async throws -> [Identifier] {
+      try await house.database.read { reader in
+        let found = try people.holders(of: "shop.clerk", on: resource, after: after, limit: limit, in: reader)
+        let audience = Audience.holders(of: "shop.clerk", on: resource)
+        let source = audiences.first { $0.name == audience.source }
+        #expect(try source?.members(of: audience.key, after: after, limit: limit, in: reader) == found)
+        return found
+      }
+    }
+    #expect(try await holders(on: store) == users.sorted())
+    #expect(try await holders(on: store, limit: 1) == [users.sorted()[0]])
+    #expect(try await holders(on: store, after: users.sorted()[0]) == [users.sorted()[1]])
+    #expect(try await holders(on: other) == [users[0]])
+    house.clock.advance(by: .seconds(60))
+    #expect(try await holders(on: store) == [])
+    #expect(try await holders(on: other) == [users[0]])
+    await house.close()
+  }
+
+  @Test func `acceptance 5: of two owners who take each other's role at once one is told LAST_OWNER`() async throws {
+    let (house, admin, ada, eve) = try await house()
+    let store = Identifier(rawValue: 7).text(kind: "store")
+    var grants: [String] = []
+    for owner in [ada, eve] {
+      grants.append(
+        try await house.client(admin.accessToken).grant("shop.owner", to: owner.user?.id ?? "", on: store).id)
+    }
+    let takes = [(house.client(ada.accessToken), grants[1]), (house.client(eve.accessToken), grants[0])]
+    house.statements.gather(2)
+    let outcomes = await withTaskGroup(of: Refusal?.self) { group in
+      for (owner, grant) in takes { group.addTask { await refusal { try await owner.revoke(grant) } } }
+      return await group.reduce(into: [Refusal?]()) { $0.append($1) }
+    }
+    #expect(outcomes.count { $0 == nil } == 1)
+    #expect(outcomes.count { $0 == Refusal(.failedPrecondition, "LAST_OWNER") } == 1)
+    #expect(
+      try await house.count("SELECT COUNT(*) FROM identity_grants WHERE role = 'shop.owner' AND revoked_at IS NULL") == 1)
+    // Afterwards whoever lost is a stranger like any other.
+    for (owner, grant) in takes where try await owner.grants().isEmpty {
+      await expectRefusal(.notFound, "NOT_FOUND") { try await owner.revoke(grant) }
+    }
+    await house.close()
+  }
+
+  @Test func `an owner gives roles on what lies under the resource, and a clerk those of tills`() async throws {
+    let (house, admin, ada, eve) = try await house()
+    let (store, till) = (Identifier(rawValue: 7).text(kind: "store"), Identifier(rawValue: 7).text(kind: "till"))
+    let otherTill = Identifier(rawValue: 8).text(kind: "till")
+    let (adaID, eveID) = (ada.user?.id ?? "", eve.user?.id ?? "")
+    _ = try await house.client(admin.accessToken).grant("shop.owner", to: adaID, on: store)
+    let owner = house.client(ada.accessToken)
+    let cashier = try await owner.grant("shop.cashier", to: eveID, on: till)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await owner.grant("shop.cashier", to: eveID, on: otherTill) }
+    let clerk = house.client(eve.accessToken)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await clerk.grant("shop.cashier", to: adaID, on: till) }
+    _ = try await owner.grant("shop.clerk", to: eveID, on: store)
+    _ = try await clerk.grant("shop.cashier", to: adaID, on: till)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await clerk.grant("shop.clerk", to: adaID, on: store) }
+    _ = try await clerk.revoke(cashier.id)
+    await house.close()
+  }
+
+  @Test func `users take a role themselves once a contact is proved, and give it up`() async throws {
+    let (house, _, ada, eve) = try await house()
+    let (adaID, eveID) = (ada.user?.id ?? "", eve.user?.id ?? "")
+    let client = house.client(ada.accessToken)
+    await expectRefusal(.failedPrecondition, "NOT_ELIGIBLE") { try await client.grant("shop.seller", to: adaID) }
+    try await house.prove(.email("ada@example.org"), by: client)
+    // No proof is asked for: it concerns nobody else.
+    house.clock.advance(by: IdentityCore.freshProof + .seconds(1))
+    let later = house.client(try await house.client().refresh(ada.refreshToken).accessToken)
+    let grant = try await later.grant("shop.seller", to: adaID)
+    #expect(try await later.grants() == [grant])
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await later.grant("shop.seller", to: eveID) }
+    let other = house.client(try await house.client().login("eve").accessToken)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await other.revoke(grant.id) }
+    // Nobody takes what is given.
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await later.grant("shop.courier", to: adaID) }
+    #expect(try await later.revoke(grant.id).revokeTime != nil)
+    #expect(try await later.grants() == [])
+    await house.close()
+  }
+
+  @Test func `acceptance 4: a clerk acts on no other store, and on none once the grant is over`() async throws {
+    let sell = MethodDescriptor(
+      service: "test.Tills", name: "Sell", kind: .unary,
+      policy: MethodPolicy(access: .role, roles: ["shop.clerk"], resourceField: "resource_id", mutates: true))
+    let house = try await House.open(adding: { registry, kit in
+      registry.unary(sell, about: { (request: GrantRoleRequest) in request.resourceID }) {
+        (request: GrantRoleRequest, context) in try await kit.mutate(request, context) { _ in Grant() }
+      }
+    })
+    try await house.client().register("ada")
+    let ada = try await house.client().login("ada")
+    let user = try Identifier.parse(ada.user?.id ?? "", kind: "user")
+    let (people, store) = (house.identity.people, SubjectID("store", Identifier(rawValue: 7)))
+    let end = house.clock.now() + .seconds(60)
+    try await house.database.write { try people.grant("shop.clerk", to: user, on: store, until: end, in: $0) }
+    func sells(_ kind: String, _ number: Int64) async -> Refusal? {
+      var request = GrantRoleRequest()
+      (request.requestID, request.userID, request.role) = (newRequestID(), ada.user?.id ?? "", "x")
+      request.resourceID = Identifier(rawValue: number).text(kind: kind)
+      return await refusal {
+        let _: Grant = try await house.channel(ada.accessToken).unary(sell, request)
+      }
+    }
+    let refused = Refusal(.permissionDenied, "PERMISSION_DENIED")
+    #expect(await sells("store", 7) == nil)
+    #expect(await sells("till", 7) == nil)
+    #expect(await sells("store", 8) == refused)
+    #expect(await sells("till", 8) == refused)
+    house.clock.advance(by: .seconds(59))
+    #expect(await sells("till", 7) == nil)
+    house.clock.advance(by: .seconds(1))
+    #expect(await sells("store", 7) == refused)
     await house.close()
   }
 }

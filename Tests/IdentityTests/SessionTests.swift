@@ -10,7 +10,45 @@ import WellKnownTypes
 
 @testable import Identity
 
+/// Notes which sessions have ended, once it is certain.
+private final class Listener: SessionObserver {
+  private let committed = Locked([String]())
+
+  var ended: [String] { committed.withLock { $0 } }
+
+  func ended(_ sessions: [Identifier], in writer: any Writer) throws {
+    let ids = sessions.map { $0.text(kind: "sess") }
+    writer.afterCommit { [committed] in committed.withLock { $0 += ids } }
+  }
+}
+
 @Suite struct SessionTests {
+  @Test func `who wants to know learns of each session that ends, whatever ends it`() async throws {
+    let house = try await House.open()
+    let listener = Listener()
+    house.kit.sessions.observe(listener)
+    try await house.client().register("ada")
+    var (logins, expected) = ([LoginResponse](), [String]())
+    for _ in 0..<4 { logins.append(try await house.client().login("ada")) }
+    func id(_ number: Int) -> String { logins[number].session?.id ?? "" }
+    try await house.client(logins[0].accessToken).logout()
+    expected.append(id(0))
+    #expect(listener.ended == expected)
+    _ = try await house.client(logins[1].accessToken).end(id(2))
+    expected.append(id(2))
+    #expect(listener.ended == expected)
+    _ = try await house.client().refresh(logins[1].refreshToken)
+    _ = await refusal { try await house.client().refresh(logins[1].refreshToken) }
+    expected.append(id(1))
+    #expect(listener.ended == expected)
+    _ = try await house.identity.ensureUser(
+      handle: "mod", displayName: "Mod", password: House.password, roles: ["moderator"])
+    try await house.client(try await house.client().login("mod").accessToken).suspend(logins[3].user?.id ?? "")
+    expected.append(id(3))
+    #expect(listener.ended == expected)
+    await house.close()
+  }
+
   @Test func `sessions are listed with device and last use, newest first`() async throws {
     let house = try await House.open()
     try await house.client().register("ada")

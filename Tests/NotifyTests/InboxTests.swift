@@ -196,6 +196,33 @@ import Testing
     #expect(try await world.inbox(other).notices.count == 1)
     await world.close()
   }
+
+  @Test func `invariant 6: nothing is told to somebody whose erasure has begun, and the audit names what was`()
+    async throws
+  {
+    let world = try await NotifyWorld.open()
+    let (user, other) = (world.user(), world.user())
+    try await world.tell(user, key: "1")
+    let records = try #require(world.notify.personalRecords)
+    world.people.erase(user)
+    try await world.tell(user, key: "2")
+    #expect(try await world.count("SELECT COUNT(*) FROM notify_inbox") == 1)
+    while try await world.database.write({ try records.erase(user, in: $0) }) {}
+    // What comes after the erasure leaves nothing either, not even an empty inbox.
+    try await world.tell(user, key: "3")
+    try await world.tell(other, key: "3")
+    for table in ["notify_users", "notify_inbox", "notify_deliveries"] {
+      #expect(try await world.count("SELECT COUNT(*) FROM \(table) WHERE user_id <> \(other.rawValue)") == 0, "\(table)")
+    }
+    #expect(try await world.notify.checkInvariants().allSatisfy(\.holds))
+    _ = try await world.database.write { writer in
+      try writer.execute("UPDATE notify_users SET user_id = $1", user)
+      try writer.execute("UPDATE notify_inbox SET user_id = $1", user)
+    }
+    let broken = try await world.notify.checkInvariants().filter { !$0.holds && $0.number == 6 }
+    #expect(broken.map(\.violations) == [[user.text(kind: "user")]])
+    await world.close()
+  }
 }
 
 /// Something else came than the test waits for.

@@ -66,7 +66,7 @@ import Testing
     #expect(unsent.last?.rowsChecked == 2 && unsent.allSatisfy(\.holds))
     let broken = try await world.database.takenBack { writer in
       try writer.execute("DELETE FROM octet_timers WHERE kind = $1", Way.mail.outsideJob)
-      return try NotifyAudit(reader: writer).reports().filter { !$0.holds }
+      return try NotifyAudit(reader: writer, people: world.people).reports().filter { !$0.holds }
     }
     #expect(broken.map(\.number) == [9] && broken.first?.violationCount == 1)
     try await world.timers.runDue()

@@ -9,6 +9,29 @@ import Testing
 @testable import Notify
 
 @Suite struct SettingsTests {
+  @Test func `a device goes with the session that it was registered in last`() async throws {
+    let world = try await NotifyWorld.open()
+    let (user, other) = (world.user(), world.user())
+    // A user's session has the user's number here.
+    try await world.registerPush(user, "https://push.example/1")
+    try await world.registerPush(user, "https://push.example/2")
+    try await world.registerPush(other, "https://push.example/3")
+    let later = Identifier(rawValue: 7)
+    try await world.database.write { [core = world.notify.core] writer in
+      _ = try core.register("https://push.example/2", for: user, in: later, writer)
+    }
+    func devices(of user: Identifier) async throws -> Int { try await world.settings(of: user).devices.count }
+    func end(_ session: Identifier) async throws {
+      try await world.database.write { [sessions = world.kit.sessions] in try sessions.ended([session], in: $0) }
+    }
+    try await end(user)
+    #expect(try await devices(of: user) == 1)
+    try await end(later)
+    #expect(try await devices(of: user) == 0)
+    #expect(try await devices(of: other) == 1)
+    await world.close()
+  }
+
   @Test func `shows all kinds with their own ways until the user chooses`() async throws {
     let world = try await NotifyWorld.open()
     let user = world.user()

@@ -7,7 +7,9 @@ struct AdvertKind: SubjectKind, FindableKind {
   var prefix: String { AdvertRow.idKind }
 
   func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
-    try AdvertRow.find(id, in: reader).map { SubjectFacts(owner: $0.owner) }
+    try AdvertRow.find(id, in: reader).map { row in
+      SubjectFacts(owner: row.owner, parent: row.section.map { SubjectID(Sections.idKind, $0) })
+    }
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {

@@ -4,13 +4,15 @@ import Storage
 /// A row of pinboard_adverts.
 struct AdvertRow {
   static let idKind = "advert"
-  private static let columns = "id, owner_id, title, text, expires_at"
+  private static let columns = "id, owner_id, title, text, expires_at, section_id"
 
   let id: Identifier
   let owner: Identifier
   let title: String
   let text: String
   let expiresAt: Instant
+  /// Nil for one in no section.
+  let section: Identifier?
 
   /// One that hangs.
   static func find(_ id: Identifier, in reader: any Reader) throws -> AdvertRow? {
@@ -37,6 +39,6 @@ struct AdvertRow {
 
 extension AdvertRow {
   private init(_ row: any Row) {
-    self.init(id: row[0], owner: row[1], title: row[2], text: row[3], expiresAt: row[4])
+    self.init(id: row[0], owner: row[1], title: row[2], text: row[3], expiresAt: row[4], section: row[5])
   }
 }

@@ -15,6 +15,7 @@ struct Board: Sendable {
 
   let kit: Kit
   let jobs: Jobs
+  let people: any People
   let notices: any Notices
 
   /// What takes an advert down when its week is over.
@@ -30,15 +31,19 @@ struct Board: Sendable {
     }
   }
 
-  func pin(_ title: String, _ text: String, by owner: Identifier, in writer: any Writer) throws -> Advert {
+  func pin(
+    _ title: String, _ text: String, in section: Identifier?, by owner: Identifier, in writer: any Writer
+  ) throws -> Advert {
+    if let section, try !Sections.exists(section, in: writer) { throw KitError.notFound("section") }
     let id = kit.identifiers.next()
     let expiresAt = kit.clock.now() + Self.advertTime
     try writer.execute(
-      "INSERT INTO pinboard_adverts (id, owner_id, title, text, expires_at) VALUES ($1, $2, $3, $4, $5)", id, owner,
-      title, text, expiresAt)
+      """
+      INSERT INTO pinboard_adverts (id, owner_id, title, text, expires_at, section_id) VALUES ($1, $2, $3, $4, $5, $6)
+      """, id, owner, title, text, expiresAt, section)
     try jobs.set(Self.expiry, JobKey(id), due: expiresAt, in: writer)
     try changed(id, in: writer)
-    return Advert(AdvertRow(id: id, owner: owner, title: title, text: text, expiresAt: expiresAt))
+    return Advert(AdvertRow(id: id, owner: owner, title: title, text: text, expiresAt: expiresAt, section: section))
   }
 
   /// - Returns: false if it was down already: of several who try, one takes it down.
@@ -87,5 +92,6 @@ extension Advert {
     title = row.title
     text = row.text
     expireTime = Timestamp(row.expiresAt)
+    sectionID = row.section?.text(kind: Sections.idKind) ?? ""
   }
 }

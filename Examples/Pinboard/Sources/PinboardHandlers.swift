@@ -10,8 +10,11 @@ struct PinboardHandlers: PinboardService {
 
   func pinAdvert(_ request: PinAdvertRequest, context: ServerContext) async throws -> Advert {
     let owner = try context.requireCaller().user
+    let section =
+      try request.sectionID.isEmpty
+      ? nil : Identifier(request.sectionID, kind: Sections.idKind, field: "section_id")
     return try await board.kit.mutate(request, context) { [board] writer in
-      try board.pin(request.title, request.text, by: owner, in: writer)
+      try board.pin(request.title, request.text, in: section, by: owner, in: writer)
     }
   }
 

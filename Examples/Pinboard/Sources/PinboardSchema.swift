@@ -18,6 +18,17 @@ enum PinboardSchema {
         );
         CREATE INDEX pinboard_adverts_owner ON pinboard_adverts (owner_id, id);
         CREATE INDEX pinboard_adverts_hanging ON pinboard_adverts (id) WHERE down_at IS NULL
-        """)
+        """),
+    Migration(
+      "pinboard", 2, "sections",
+      sql: """
+        -- distributed by id
+        CREATE TABLE pinboard_sections (
+          id INTEGER PRIMARY KEY,
+          title TEXT NOT NULL
+        );
+        -- Null for an advert in no section.
+        ALTER TABLE pinboard_adverts ADD COLUMN section_id INTEGER
+        """),
   ]
 }

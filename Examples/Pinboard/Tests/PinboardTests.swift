@@ -27,6 +27,31 @@ import Testing
     await square.close()
   }
 
+  @Test func `an editor clears adverts of the own section, until the time is over, and of no other`() async throws {
+    let square = try await Square()
+    let (ada, bob, eve) = (try await square.user("ada"), try await square.user("bob_"), try await square.user("eve"))
+    let (furniture, cars) = (try await ada.open("Furniture"), try await bob.open("Cars"))
+    let adverts = [
+      try await bob.pin("Blue sofa", in: furniture), try await bob.pin("Red chair", in: furniture),
+      try await bob.pin("Old Ford", in: cars), try await bob.pin("Lamp"),
+    ]
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await eve.clear(adverts[0]) }
+    try await ada.appoint(eve, to: furniture, until: square.clock.now() + .seconds(60))
+    try await eve.clear(adverts[0])
+    for advert in adverts where advert.sectionID != furniture.id {
+      await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await eve.clear(advert) }
+    }
+    square.clock.advance(by: .seconds(60))
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await eve.clear(adverts[1]) }
+    #expect(try await eve.titles() == ["Lamp", "Old Ford", "Red chair"])
+    // An editor appoints nobody, an owner only in the own section.
+    await expectRefusal(.notFound, "NOT_FOUND") {
+      try await ada.appoint(eve, to: cars, until: square.clock.now() + .seconds(60))
+    }
+    try await ada.clear(adverts[1])
+    await square.close()
+  }
+
   @Test func `a repeated request pins one advert`() async throws {
     let square = try await Square()
     let (ada, request) = (try await square.user("ada"), newRequestID())

@@ -1,5 +1,6 @@
-public import Base
+import Base
 public import RPC
+import Storage
 
 /// Decides before each call who makes it and whether they may: credentials, the method's policy, rate limits, whether the method is switched off. No
 /// handler writes any of this by hand.
@@ -7,30 +8,25 @@ public final class AccessInterceptor: ServerInterceptor {
   /// How many verified headers are remembered: checking a signature costs ten times what the rest of a short call does.
   private static let verifiedLimit = 32_768
 
-  private let authority: any Authority
-  private let keys: ServerKeys
-  private let clock: any WallClock
+  private let kit: Kit
   private let limiter: RateLimiter
   private let verified: Locked<BoundedCache<String, AccessToken>>
   private let openServices: Set<String>
-  private let refusedCalls: RefusedCalls?
   private let switches: (any MethodSwitches)?
 
   /// - Parameters:
+  ///   - kit: that of the domains whose calls are judged. Refused calls of staff methods and what staff reads are noted
+  ///     there, for the trail.
   ///   - openServices: full names of services without policies that anybody may call: health, reflection.
-  ///   - refusedCalls: where refused calls of staff methods are noted, for the trail; nil to note none.
   ///   - switches: which methods are switched off; nil if none ever is.
   public init(
-    authority: any Authority, keys: ServerKeys, clock: any WallClock, limits: RateLimits = RateLimits(),
-    openServices: Set<String> = [], refusedCalls: RefusedCalls? = nil, switches: (any MethodSwitches)? = nil
+    kit: Kit, limits: RateLimits = RateLimits(), openServices: Set<String> = [],
+    switches: (any MethodSwitches)? = nil
   ) {
-    self.authority = authority
-    self.keys = keys
-    self.clock = clock
+    self.kit = kit
     self.openServices = openServices
-    self.refusedCalls = refusedCalls
     self.switches = switches
-    limiter = RateLimiter(limits: limits, clock: clock)
+    limiter = RateLimiter(limits: limits, clock: kit.clock)
     verified = Locked(BoundedCache(capacity: Self.verifiedLimit))
   }
 
@@ -41,7 +37,7 @@ public final class AccessInterceptor: ServerInterceptor {
       try admit(nil, context)
       return true
     }
-    guard let roles = authority.knownRoles(of: token.user, epoch: token.epoch) else { return false }
+    guard let roles = kit.authority.knownRoles(of: token.user, epoch: token.epoch) else { return false }
     try admit(Caller(token, roles), context)
     return true
   }
@@ -49,19 +45,46 @@ public final class AccessInterceptor: ServerInterceptor {
   public func before(_ context: ServerContext) async throws {
     if isOpen(context.method) { return }
     guard let token = try authenticate(context) else { return try admit(nil, context) }
-    let roles = try await authority.roles(of: token.user, epoch: token.epoch)
+    let roles = try await kit.authority.roles(of: token.user, epoch: token.epoch)
     try admit(Caller(token, roles), context)
   }
 
-  /// Whoever refused it, this interceptor, the transaction or the handler.
+  /// Who is let in by what is remembered of the roles is judged again by the rows where something changes: `Kit.mutate`.
+  public func judge(resource: String, _ context: ServerContext) async throws {
+    let policy = context.method.policy
+    // The operator has opened the method to others.
+    guard policy.access == .role else { return }
+    // Its rules have been checked, so it is an id.
+    guard let caller = context.caller, let subject = SubjectID(parsing: resource) else {
+      throw KitError.permissionDenied
+    }
+    context[ResourceKey.self] = subject
+    if caller.roles.holds(anyOf: policy.roles, onAnyOf: [subject]) { return }
+    let chain = try await kit.database.read { [subjects = kit.subjects] in try subjects.chain(of: subject, in: $0) }
+    guard caller.roles.holds(anyOf: policy.roles, onAnyOf: chain) else { throw KitError.permissionDenied }
+  }
+
+  /// Of the calls of staff, those that change something are recorded where they do; what is refused, by whomever, and what
+  /// is read has no transaction that could.
   public func ended(_ context: ServerContext, _ status: StatusCode) {
-    guard status == .permissionDenied, let refusedCalls, context.method.policy.admitsStaff,
-      let caller = context.caller
-    else { return }
-    refusedCalls.note(
+    let policy = context.method.policy
+    guard policy.access != .public, !policy.roles.isEmpty, let caller = context.caller else { return }
+    let outcome: AuditOutcome
+    var facts: [AuditFact] = []
+    if status == .permissionDenied, kit.roles.admitsStaff(policy) {
+      outcome = .refused(reason: KitError.permissionDenied.mapping.reason)
+    } else if !policy.mutates, status == .ok || context.method.kind != .unary,
+      let role = kit.roles.staffRole(policy, of: caller.roles)
+    {
+      // A stream has told what it told, however it ends.
+      outcome = .done
+      facts.append(.role(role))
+    } else {
+      return
+    }
+    kit.notedCalls.note(
       AuditEntry(
-        .call(context.method), by: caller.actor, on: nil,
-        outcome: .refused(reason: KitError.permissionDenied.mapping.reason)))
+        .call(context.method), by: caller.actor, on: context.audited ?? context[ResourceKey.self], outcome: outcome, facts))
   }
 
   private func isOpen(_ method: MethodDescriptor) -> Bool {
@@ -83,12 +106,12 @@ public final class AccessInterceptor: ServerInterceptor {
   private func authenticate(_ context: ServerContext) throws -> AccessToken? {
     guard context.method.policy.access != .unspecified else { throw KitError.noPolicy }
     guard let header = context.metadata["authorization"] else { return nil }
-    guard let token = token(header), token.isValid(at: clock.now()) else {
+    guard let token = token(header), token.isValid(at: kit.clock.now()) else {
       // Checking a forged signature is not free either.
       try admit(.address(context.peer.host), .standard)
       throw KitError.unauthenticated
     }
-    if authority.hasEnded(token.session) { throw KitError.sessionEnded }
+    if kit.authority.hasEnded(token.session) { throw KitError.sessionEnded }
     return token
   }
 
@@ -98,7 +121,7 @@ public final class AccessInterceptor: ServerInterceptor {
 
   private func token(_ header: String) -> AccessToken? {
     if let known = verified.withLock({ $0[header] }) { return known }
-    guard let text = Self.bearerToken(header), let token = AccessToken(text, keys: keys) else { return nil }
+    guard let text = Self.bearerToken(header), let token = AccessToken(text, keys: kit.keys) else { return nil }
     verified.withLock { $0[header] = token }
     return token
   }
@@ -121,16 +144,18 @@ public final class AccessInterceptor: ServerInterceptor {
       if caller.isMachine { try judgeMachine(caller, by: policy) }
     case .role:
       guard let caller else { throw .unauthenticated }
-      guard caller.roles.holds(anyOf: policy.roles) else { throw .permissionDenied }
+      // On which resource, is judged when the request has been read.
+      let mayTry =
+        policy.resourceField == nil
+        ? caller.roles.holds(anyOf: policy.roles) : caller.roles.holdsSomewhere(anyOf: policy.roles)
+      guard mayTry else { throw .permissionDenied }
     }
   }
 
   /// A machine owns nothing of a user's: only a role of the method lets it in, be it on one resource, which the handler
   /// judges.
   private static func judgeMachine(_ caller: Caller, by policy: MethodPolicy) throws(KitError) {
-    let held = caller.roles
-    let mayTry = held.holds(anyOf: policy.roles) || held.grants.contains { policy.roles.contains($0.role) }
-    guard mayTry else { throw .permissionDenied }
+    guard caller.roles.holdsSomewhere(anyOf: policy.roles) else { throw .permissionDenied }
   }
 }
 

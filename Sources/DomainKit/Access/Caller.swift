@@ -30,7 +30,24 @@ enum CallerKey: CallKey {
   typealias Value = Caller
 }
 
+/// Where the resource lies on which the caller was found to hold a role of the method.
+enum ResourceKey: CallKey {
+  typealias Value = SubjectID
+}
+
+/// Where a call's object for the trail lies.
+enum AuditedKey: CallKey {
+  typealias Value = SubjectID
+}
+
 extension ServerContext {
+  /// What a call that reads is about, for the trail: set by handlers whose request names somebody or something. Of calls
+  /// that change something the request says it (`Kit.mutate`).
+  public var audited: SubjectID? {
+    get { self[AuditedKey.self] }
+    nonmutating set { self[AuditedKey.self] = newValue }
+  }
+
   /// Who makes this call; nil for one without credentials, which only public methods accept.
   public internal(set) var caller: Caller? {
     get { self[CallerKey.self] }
@@ -46,6 +63,25 @@ extension ServerContext {
 }
 
 extension Kit {
+  /// Whether somebody holds one of `roles` on a thing, on what it lies under, or on the whole platform. By the rows, so it
+  /// is true in this transaction: for what a policy cannot say with `resource_field`.
+  public func holds(
+    anyOf roles: [String], on subject: SubjectID, _ caller: Caller, in reader: any Reader
+  ) throws -> Bool {
+    try authority.roles(of: caller.user, in: reader).holds(
+      anyOf: roles, onAnyOf: subjects.chain(of: subject, in: reader))
+  }
+
+  /// Whether a caller still holds one of the roles that a call needs, by the rows.
+  func holdsRole(of context: ServerContext, _ caller: Caller, in reader: any Reader) throws -> Bool {
+    let policy = context.method.policy
+    guard policy.resourceField != nil else {
+      return try authority.roles(of: caller.user, in: reader).holds(anyOf: policy.roles)
+    }
+    guard let resource = context[ResourceKey.self] else { return false }
+    return try holds(anyOf: policy.roles, on: resource, caller, in: reader)
+  }
+
   /// A user who is not calling, as one who asks whether something may be seen.
   public func absent(_ user: Identifier, in reader: any Reader) throws -> Caller {
     Caller(user: user, session: Identifier(rawValue: 0), roles: try authority.roles(of: user, in: reader))

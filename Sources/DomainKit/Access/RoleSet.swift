@@ -2,7 +2,7 @@ public import Base
 
 /// A role that somebody has, on the whole platform or on one resource.
 public struct RoleGrant: Sendable, Hashable {
-  /// A staff role (`admin`, `ops`, `support`, `moderator`) or one of a domain, such as `rides.ops`.
+  /// A bare staff role (`admin`, `ops`, `support`, `moderator`) or one of a domain, such as `rides.ops`.
   public var role: String
   /// The printed id of the resource that it covers; nil for the whole platform.
   public var resource: String?
@@ -18,6 +18,9 @@ public struct RoleGrant: Sendable, Hashable {
 
 /// What a user is allowed, as of one moment.
 public struct RoleSet: Sendable, Equatable {
+  /// The roles of the platform's own people that are no single domain's.
+  static let bareStaff = ["admin", "ops", "support", "moderator"]
+
   /// The grants, those that have expired since included.
   public private(set) var grants: [RoleGrant]
 
@@ -38,9 +41,19 @@ public struct RoleSet: Sendable, Equatable {
     grants.contains { $0.resource == nil && Self.covers($0.role, role) }
   }
 
-  /// Whether the role is held on the resource, or on the whole platform.
-  public func holds(_ role: String, on resource: String) -> Bool {
-    grants.contains { ($0.resource == nil || $0.resource == resource) && Self.covers($0.role, role) }
+  /// Whether one of `roles` is held on one of the things, or on the whole platform.
+  /// - Parameter chain: a thing and all that it lies under (`SubjectRegistry.chain`): a grant covers what lies under its
+  ///   resource.
+  public func holds(anyOf roles: some Sequence<String>, onAnyOf chain: [SubjectID]) -> Bool {
+    let places = Set(chain.map(\.text))
+    return grants.contains { grant in
+      (grant.resource.map { places.contains($0) } ?? true) && roles.contains { Self.covers(grant.role, $0) }
+    }
+  }
+
+  /// Whether one of `roles` is held anywhere, be it on one resource.
+  public func holdsSomewhere(anyOf roles: some Sequence<String>) -> Bool {
+    grants.contains { grant in roles.contains { Self.covers(grant.role, $0) } }
   }
 
   /// Whether one of `roles` is held on the whole platform.
@@ -48,8 +61,8 @@ public struct RoleSet: Sendable, Equatable {
     roles.contains { holds($0) }
   }
 
-  /// Whether one of the platform's own people holds it.
-  public var isStaff: Bool { holds(anyOf: StaffRole.names) }
+  /// Whether one of the platform's own people holds it, of no single domain.
+  public var isStaff: Bool { holds(anyOf: Self.bareStaff) }
 
   /// Whether a grant of one role is one of another: itself, or of a domain's role with the name of a bare one.
   static func covers(_ held: String, _ wanted: String) -> Bool {

@@ -42,10 +42,10 @@ public enum KitError: DomainError {
   case resumeTokenTooOld
   /// The reader fell too far behind. The token, if any, names the last event that it was sent.
   case slowReader(resumeToken: String)
-  /// Amounts of two currencies meet.
-  case currencyMismatch
-  /// Not a currency.
-  case unknownCurrency
+  /// An amount in a field is of another currency than what it is for.
+  case currencyMismatch(field: String)
+  /// A field names no currency.
+  case unknownCurrency(field: String)
   /// An amount does not fit.
   case amountOverflow
   /// The caller has as many of these as anybody may have.
@@ -54,8 +54,8 @@ public enum KitError: DomainError {
   case selfTarget
   /// Moderators have forbidden the caller to post.
   case restricted(until: Instant)
-  /// Not a language tag.
-  case badLanguage
+  /// A field holds no language tag.
+  case badLanguage(field: String)
   /// A text holds the character U+0000, which no engine keeps.
   case invalidText
   /// Staff has switched the method off.
@@ -120,10 +120,10 @@ public enum KitError: DomainError {
       ErrorMapping(
         "SLOW_READER", .resourceExhausted, "the stream was read too slowly; come back with the last resume token",
         metadata: token.isEmpty ? [:] : ["resume_token": token])
-    case .currencyMismatch:
-      ErrorMapping("CURRENCY_MISMATCH", .invalidArgument, "the amounts are of different currencies")
-    case .unknownCurrency:
-      ErrorMapping("UNKNOWN_CURRENCY", .invalidArgument, "not an ISO 4217 currency")
+    case .currencyMismatch(let field):
+      Self.invalid("CURRENCY_MISMATCH", field, "the amounts are of different currencies")
+    case .unknownCurrency(let field):
+      Self.invalid("UNKNOWN_CURRENCY", field, "not an ISO 4217 currency")
     case .amountOverflow:
       ErrorMapping("AMOUNT_OVERFLOW", .outOfRange, "the amount does not fit")
     case .limitExceeded:
@@ -132,8 +132,8 @@ public enum KitError: DomainError {
       ErrorMapping("SELF_TARGET", .invalidArgument, "nobody can do this to himself or herself")
     case .restricted(let until):
       ErrorMapping("RESTRICTED", "the account may not post at present", metadata: ["until": until.iso8601])
-    case .badLanguage:
-      ErrorMapping("BAD_LANGUAGE", .invalidArgument, "not a BCP 47 language tag")
+    case .badLanguage(let field):
+      Self.invalid("BAD_LANGUAGE", field, "not a BCP 47 language tag")
     case .invalidText:
       ErrorMapping("INVALID_TEXT", .invalidArgument, "a text holds the character U+0000")
     case .methodOff:
@@ -141,6 +141,12 @@ public enum KitError: DomainError {
     case .leaseLost:
       ErrorMapping("LEASE_LOST", .aborted, "the lease has run out, or is somebody else's; nothing was done")
     }
+  }
+
+  private static func invalid(_ reason: String, _ field: String, _ description: String) -> ErrorMapping {
+    ErrorMapping(
+      reason, .invalidArgument, description,
+      violations: [FieldViolation(field: field, description: description, reason: reason)])
   }
 }
 
@@ -151,7 +157,9 @@ extension KitError {
     .challengeRequired(method: "octet.x.v1.S/M"), .rateLimited(after: .seconds(1)), .overloaded, .notFound("thing"),
     .wrongIDKind(field: "thing_id"), .invalid(FieldViolation(field: "field", description: "wrong")),
     .wrongState("STATE"), .etagMismatch, .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld,
-    .slowReader(resumeToken: "token"), .currencyMismatch, .unknownCurrency, .amountOverflow, .limitExceeded,
-    .selfTarget, .restricted(until: Instant(seconds: 0)), .badLanguage, .invalidText, .methodOff, .leaseLost,
+    .slowReader(resumeToken: "token"), .currencyMismatch(field: "fare"), .unknownCurrency(field: "currency_code"),
+    .amountOverflow, .limitExceeded,
+    .selfTarget, .restricted(until: Instant(seconds: 0)), .badLanguage(field: "language"), .invalidText, .methodOff,
+    .leaseLost,
   ]
 }

@@ -88,4 +88,9 @@ extension Audience {
 
   /// All who hold a role on the whole platform.
   public static func holders(of role: String) -> Audience { Audience("identity.holders", key: role) }
+
+  /// All who hold a role on a resource.
+  public static func holders(of role: String, on resource: SubjectID) -> Audience {
+    Audience("identity.holders", key: role + "/" + resource.text)
+  }
 }

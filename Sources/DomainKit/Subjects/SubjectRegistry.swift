@@ -53,6 +53,21 @@ public final class SubjectRegistry: Sendable {
     try look(subject, caller, reader) != nil
   }
 
+  /// How many things may lie one under the other: a terminal in a till in a store of a merchant is four.
+  static let longestChain = 8
+
+  /// A thing, what it lies under, what that lies under, and so on up: where a grant that covers the thing may be. What has
+  /// no owner's word for it, a thing that is gone or of a kind that this server has not, lies under nothing.
+  public func chain(of subject: SubjectID, in reader: any Reader) throws -> [SubjectID] {
+    var chain = [subject]
+    while chain.count < Self.longestChain, let last = chain.last,
+      let parent = try self[last]?.facts(of: last.id, in: reader)?.parent, !chain.contains(parent)
+    {
+      chain.append(parent)
+    }
+    return chain
+  }
+
   /// Whether a subject's owner and somebody have blocked each other, one or both. Staff sees what users hide.
   private func isHidden(
     _ kind: any SubjectKind, _ facts: SubjectFacts?, from caller: Caller?, _ reader: any Reader

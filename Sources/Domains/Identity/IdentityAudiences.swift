@@ -14,19 +14,18 @@ struct AllUsers: AudienceSource {
   }
 }
 
-/// All who hold a role, the key, on the whole platform.
+/// All who hold a role: the key is its name, and after a slash the resource's printed id if it is not held on the whole
+/// platform.
 struct RoleHolders: AudienceSource {
   let clock: any WallClock
   let name = Audience.holders(of: "").source
 
   func members(of key: String, after: Identifier?, limit: Int, in reader: any Reader) throws -> [Identifier] {
-    try reader.rows(
-      """
-      SELECT user_id FROM identity_grants
-      WHERE role = $1 AND resource = '' AND is_machine = 0 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
-        AND user_id > $3
-      ORDER BY user_id LIMIT $4
-      """, key, clock.now(), after ?? Identifier(rawValue: .min), limit
-    ) { $0[0] }
+    let parts = key.split(separator: "/", maxSplits: 1)
+    let resource = parts.count == 2 ? SubjectID(parsing: String(parts[1])) : nil
+    // What is no id is no resource, and above all not the whole platform.
+    guard let role = parts.first, (resource != nil) == (parts.count == 2) else { return [] }
+    return try GrantRow.holders(
+      of: String(role), on: resource, at: clock.now(), after: after, limit: limit, in: reader)
   }
 }

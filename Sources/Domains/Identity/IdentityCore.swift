@@ -16,9 +16,9 @@ struct IdentityCore: Sendable {
   /// What documents are handed in with; nil where nobody uploads anything.
   let files: (any Files)?
   let grants: GrantBook
-  let roles: RoleCatalog
   let codes: CodeBook
   let challenges: ChallengeDesk
+  let notices = NoticesLink()
   let refreshKey: SecretKey
   let userKeys: UserKeys
   private let contactKey: SecretKey
@@ -26,7 +26,7 @@ struct IdentityCore: Sendable {
   private let loginNameKey: SecretKey
 
   init(
-    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: PasswordDesk, roles: RoleCatalog,
+    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: PasswordDesk,
     challenges: ChallengeDesk, files: (any Files)?, limits: IdentityLimits
   ) throws {
     self.kit = kit
@@ -35,9 +35,8 @@ struct IdentityCore: Sendable {
     self.timers = timers
     self.authority = authority
     self.passwords = passwords
-    self.roles = roles
     grants = GrantBook(
-      authority: authority, identifiers: kit.identifiers, clock: kit.clock, roles: roles, audit: kit.audit)
+      authority: authority, identifiers: kit.identifiers, clock: kit.clock, roles: kit.roles, audit: kit.audit)
     codes = CodeBook(
       clock: kit.clock, identifiers: kit.identifiers,
       maker: CodeMaker(key: kit.keys.derived(for: "identity codes 1")),

@@ -9,7 +9,7 @@ public import Storage
 ///     let authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
 ///     let kit = Kit(…, authority: authority, …)
 ///     let identity = try await IdentityDomain(          // before timers.start()
-///       kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: pool), roles: RidesDomain.roles)
+///       kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: pool))
 ///     try await authority.catchUp()
 ///     identity.register(in: &registry)
 public struct IdentityDomain: Domain {
@@ -21,18 +21,16 @@ public struct IdentityDomain: Domain {
   /// Sets the handlers of its jobs, so `timers` must not have been started.
   /// - Parameters:
   ///   - passwords: hashes and checks passwords, at the cost that all hashes are made with.
-  ///   - roles: those that the other domains declare.
   ///   - files: what documents are handed in with; nil for a server that verifies nobody.
   ///   - challenge: the puzzles that machines are slowed down with; nil for proofs of work.
   ///   - challengeRate: how often an address may register, log in and ask for reset codes, each, without a puzzle.
   public init(
-    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: any PasswordWork, roles: [RoleDefinition] = [],
+    kit: Kit, timers: Timers, authority: IdentityAuthority, passwords: any PasswordWork,
     files: (any Files)? = nil, challenge: (any ChallengeHook)? = nil,
     challengeRate: Rate = Rate(perSecond: 1, burst: 100), limits: IdentityLimits = IdentityLimits()
   ) async throws {
     core = try IdentityCore(
       kit: kit, timers: timers, authority: authority, passwords: try await PasswordDesk(passwords),
-      roles: RoleCatalog(domains: roles),
       challenges: ChallengeDesk(
         kit: kit, hook: challenge ?? ProofOfWork(keys: kit.keys, random: kit.random), rate: challengeRate),
       files: files, limits: limits)
@@ -44,7 +42,7 @@ public struct IdentityDomain: Domain {
   public static var migrations: [Migration] { IdentitySchema.migrations }
 
   /// What other domains may know of people and do to their rights.
-  public var people: any People { IdentityPeople(authority: core.authority, grants: core.grants) }
+  public var people: any People { IdentityPeople(core: core) }
 
   /// The credentials of machines.
   public var credentials: any Credentials { IdentityCredentials(core: core) }
@@ -61,7 +59,10 @@ public struct IdentityDomain: Domain {
   /// Puzzles for pages of other domains that must be kept from machines.
   public var challenges: any Challenges { core.challenges }
 
-  public static var noticeKinds: [NoticeKind] { [CodeLetters.code, CodeLetters.reset] }
+  public static var noticeKinds: [NoticeKind] { [CodeLetters.code, CodeLetters.reset] + AccountNotices.all }
+
+  /// Tells people about their accounts by these notices from now on. Once, before the first call.
+  public func tell(by notices: any Notices) { core.notices.link(to: notices) }
 
   public var letters: [any LetterSource] { [CodeLetters(core: core)] }
 
@@ -121,7 +122,7 @@ public struct IdentityDomain: Domain {
     let core = core
     let hash = try await core.passwords.hash(password)
     return try await core.kit.database.write { writer in
-      let account = NewAccount(handle: valid, displayName: displayName, contact: nil)
+      let account = NewAccount(handle: valid, displayName: displayName)
       let user =
         try UserRow.find(handleKey: valid.key, in: writer)
         ?? core.register(account, passwordHash: hash, dropAt: nil, in: writer)

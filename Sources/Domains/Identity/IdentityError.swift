@@ -24,12 +24,16 @@ enum IdentityError: DomainError {
   case badSignature
   /// No such role, or not on such a resource.
   case unknownRole
+  /// A role that users take themselves, but not with so little proved.
+  case notEligible
   /// The last owner of a resource, or the last admin, must stay.
   case lastOwner
   /// What must be settled before the account can be closed.
   case closeBlocked([String])
   /// An expiry that has passed already.
   case expiryPassed
+  /// Not a day on which somebody who lives can have been born.
+  case badBirthDate
   /// Not a country.
   case badRegion
   /// Not a zone of the tz database.
@@ -61,6 +65,8 @@ enum IdentityError: DomainError {
       ErrorMapping("BAD_SIGNATURE", .permissionDenied, "the signature does not fit the device's key")
     case .unknownRole:
       Self.invalid("UNKNOWN_ROLE", "role", "no such role, or not on such a resource")
+    case .notEligible:
+      ErrorMapping("NOT_ELIGIBLE", "prove a contact, or for some roles who you are, before you take this role")
     case .lastOwner:
       ErrorMapping("LAST_OWNER", "somebody must keep this role")
     case .closeBlocked(let blockers):
@@ -69,6 +75,8 @@ enum IdentityError: DomainError {
         metadata: ["blockers": blockers.joined(separator: ",")])
     case .expiryPassed:
       Self.invalid("INVALID_REQUEST", "expire_time", "has passed")
+    case .badBirthDate:
+      Self.invalid("INVALID_REQUEST", "birth_date", "not a day of the last \(BirthDate.oldestYears) years")
     case .badRegion:
       Self.invalid("INVALID_REQUEST", "region_code", "not an ISO 3166-1 alpha-2 code in capitals")
     case .badTimeZone:
@@ -85,8 +93,8 @@ enum IdentityError: DomainError {
   /// One sample of each case, for the golden test of the table.
   static let samples: [IdentityError] = [
     .handleTaken, .weakPassword("too short"), .weakNewPassword("too short"), .badPhoneNumber, .badEmail, .badHandle,
-    .wrongCredentials, .wrongCode, .codeExpired, .tooManyAttempts, .badSignature, .unknownRole, .lastOwner,
+    .wrongCredentials, .wrongCode, .codeExpired, .tooManyAttempts, .badSignature, .unknownRole, .notEligible, .lastOwner,
     .closeBlocked(["rides.open_ride"]),
-    .expiryPassed, .badRegion, .badTimeZone,
+    .expiryPassed, .badBirthDate, .badRegion, .badTimeZone,
   ]
 }

@@ -126,5 +126,11 @@ enum IdentitySchema {
     VerificationSchema.migration,
     CodeSchema.migration,
     ClosingSchema.files,
+    Migration(
+      "identity", 8, "dates of birth",
+      sql: """
+        -- Sealed with the user's key; null for one who has not told it.
+        ALTER TABLE identity_users ADD COLUMN birth_date BLOB;
+        """),
   ]
 }

@@ -5,6 +5,7 @@ import Storage
 /// Looks whether what must always hold does hold.
 struct NotifyAudit {
   let reader: any Reader
+  let people: any People
 
   func reports() throws -> [InvariantCheck] {
     [
@@ -29,8 +30,31 @@ struct NotifyAudit {
             WHERE t.kind = CASE d.way WHEN 1 THEN '\(Way.push.job)' WHEN 2 THEN '\(Way.mail.job)' ELSE '\(Way.sms.job)' END
               AND t.key = CAST(d.user_id AS TEXT) || '/' || CAST(d.number AS TEXT))
           """),
+      try nobodysInboxes(),
       try outsideLetters(),
     ]
+  }
+
+  private func nobodysInboxes() throws -> InvariantCheck {
+    var (checked, wrong) = (0, [String]())
+    var last = Identifier(rawValue: .min)
+    while wrong.count < InvariantCheck.shownLimit {
+      let batch: [Identifier] = try reader.rows(
+        """
+        SELECT user_id FROM (
+          SELECT user_id FROM notify_users WHERE user_id > $1 UNION SELECT user_id FROM notify_devices WHERE user_id > $1
+          UNION SELECT user_id FROM notify_choices WHERE user_id > $1) users
+        ORDER BY user_id LIMIT $2
+        """, last, Self.checkedAtOnce
+      ) { $0[0] }
+      guard let end = batch.last else { break }
+      for user in batch where try people.person(user, in: reader) == nil { wrong.append(user.text(kind: IDKind.user)) }
+      checked += batch.count
+      last = end
+    }
+    return InvariantCheck(
+      number: 6, statement: "nothing is kept of an erased user's inbox, devices and choices", rowsChecked: checked,
+      violations: wrong)
   }
 
   private func outsideLetters() throws -> InvariantCheck {
@@ -57,7 +81,7 @@ struct NotifyAudit {
       rowsChecked: checked, violations: wrong)
   }
 
-  /// Letters that are in memory at the same time.
+  /// Letters, or users, that are in memory at the same time.
   private static let checkedAtOnce = 256
 
   private func report(

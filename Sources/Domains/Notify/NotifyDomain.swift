@@ -17,12 +17,12 @@ public struct NotifyDomain: Domain {
   public static let name = "notify"
   public static var migrations: [Migration] { NotifySchema.migrations }
   public static var descriptors: [[UInt8]] { [NotifyAPIDescriptors.serializedFileDescriptorSet] }
-  public static var roles: [RoleDefinition] { [RoleDefinition("notify.ops")] }
+  public static var roles: [RoleDefinition] { [.staff("notify.ops")] }
   public static var noticeKinds: [NoticeKind] { [Announcing.kind] }
 
   let core: NotifyCore
 
-  /// Sets the handlers of its timers, so `timers` must not have been started.
+  /// Sets the handlers of its timers, and watches sessions, so `timers` must not have been started, nor calls served.
   /// - Parameters:
   ///   - kinds: those that all domains declare, this one among them.
   ///   - outbound: how letters leave.
@@ -37,6 +37,7 @@ public struct NotifyDomain: Domain {
       unsubscribeKey: kit.keys.derived(for: "notify unsubscribe tokens 1"),
       deviceKey: kit.keys.derived(for: "notify devices 1"), outsideKeys: OutsideKeys(kit.keys))
     core.handleTimers()
+    kit.sessions.observe(PushSessions())
   }
 
   /// What other domains tell people with.
@@ -67,7 +68,9 @@ public struct NotifyDomain: Domain {
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await core.kit.checkOnSnapshot { try NotifyAudit(reader: $0).reports() }
+    try await core.kit.checkOnSnapshot { [people = core.people] in
+      try NotifyAudit(reader: $0, people: people).reports()
+    }
   }
 
   public func stop() async {

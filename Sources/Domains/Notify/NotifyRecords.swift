@@ -13,6 +13,8 @@ struct NotifyRecords: PersonalRecords {
   private static let erasedAtOnce = 256
 
   func erase(_ user: Identifier, in writer: any Writer) throws -> Bool {
+    // A notice that is being written is there before this goes on, and one that comes later sees that the user leaves.
+    _ = try Inbox.take(user, in: writer)
     let numbers: [Int64] = try writer.rows(
       "SELECT number FROM notify_inbox WHERE user_id = $1 ORDER BY number LIMIT $2", user, Self.erasedAtOnce
     ) { $0[0] }

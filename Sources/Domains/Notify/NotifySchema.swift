@@ -152,5 +152,12 @@ enum NotifySchema {
           sent INTEGER NOT NULL
         );
         """),
+    Migration(
+      "notify", 3, "sessions of devices",
+      sql: """
+        -- The session that the device was registered in, with which it goes; null for one from before there was this column.
+        ALTER TABLE notify_devices ADD COLUMN session_id INTEGER;
+        CREATE INDEX notify_devices_session ON notify_devices (session_id) WHERE session_id IS NOT NULL;
+        """),
   ]
 }

@@ -21,7 +21,7 @@ public final class RidesDomain: Domain {
   public static var migrations: [Migration] { RidesSchema.migrations }
 
   /// The roles that staff can be granted.
-  public static var roles: [RoleDefinition] { [RoleDefinition("rides.ops"), RoleDefinition("rides.support")] }
+  public static var roles: [RoleDefinition] { [.staff("rides.ops"), .staff("rides.support")] }
 
   /// What it tells people.
   public static var noticeKinds: [NoticeKind] { RideNotices.all }

@@ -15,7 +15,7 @@ public struct SocialDomain: Domain {
   public static let name = "social"
   public static var migrations: [Migration] { SocialSchema.migrations }
   public static var descriptors: [[UInt8]] { [SocialAPIDescriptors.serializedFileDescriptorSet] }
-  public static var roles: [RoleDefinition] { [RoleDefinition("social.moderator")] }
+  public static var roles: [RoleDefinition] { [.staff("social.moderator")] }
   public static var noticeKinds: [NoticeKind] { SocialNotices.all }
 
   let core: SocialCore

@@ -38,6 +38,8 @@ public struct DeclaredPolicy: Sendable, Equatable {
   public var maxConcurrentCallsPerCaller: UInt32 = 0
   public var maxMessageBytes: UInt32 = 0
   public var posts = false
+  /// The request's field with the resource on which one of `roles` must be held; empty for none.
+  public var resourceField = ""
 
   public init() {}
 }
@@ -83,6 +85,7 @@ extension MethodDefinition {
         case (9, .varint): policy.maxConcurrentCallsPerCaller = UInt32(truncatingIfNeeded: try reader.varint())
         case (10, .varint): policy.maxMessageBytes = UInt32(truncatingIfNeeded: try reader.varint())
         case (11, .varint): policy.posts = try reader.varint() != 0
+        case (12, .lengthDelimited): policy.resourceField = try reader.lengthDelimited().text(field: "resource_field")
         default: try reader.skip(tag)
         }
       }

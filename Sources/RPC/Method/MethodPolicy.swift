@@ -37,6 +37,9 @@ public struct MethodPolicy: Sendable, Equatable {
 
   public var access: Access
   public var roles: [String]
+  /// The field of the request that names the resource on which one of `roles` must be held; nil for roles on the whole
+  /// platform only. Such a method is registered with what reads the field (`ServiceRegistry.unary(_:about:_:)`).
+  public var resourceField: String?
   /// Whether the method changes anything.
   public var mutates: Bool
   /// Whether the caller says something to others by it, which moderators may forbid.
@@ -55,13 +58,15 @@ public struct MethodPolicy: Sendable, Equatable {
   public var messageBytes: Int?
 
   public init(
-    access: Access = .unspecified, roles: [String] = [], mutates: Bool = false, posts: Bool = false,
+    access: Access = .unspecified, roles: [String] = [], resourceField: String? = nil, mutates: Bool = false,
+    posts: Bool = false,
     defaultDeadline: Duration? = nil, longestDeadline: Duration? = nil, rateClass: RateClass = .standard,
     priority: Priority = .normal, concurrentCalls: Int? = nil, concurrentCallsPerCaller: Int? = nil,
     messageBytes: Int? = nil
   ) {
     self.access = access
     self.roles = roles
+    self.resourceField = resourceField
     self.mutates = mutates
     self.posts = posts
     self.defaultDeadline = defaultDeadline

@@ -55,6 +55,12 @@ public struct ServerContext: Sendable {
     call.onExecutor { $0.sendHead() }
   }
 
+  /// Has the interceptors judge the resource that the request names.
+  @usableFromInline
+  func judge(resource: String) async throws {
+    for interceptor in call.server.interceptors { try await interceptor.judge(resource: resource, self) }
+  }
+
   /// Suspends until the call is over or the current task is cancelled. For handlers whose messages come from
   /// elsewhere, by way of a `ResponseSink`.
   public func waitUntilCancelled() async {

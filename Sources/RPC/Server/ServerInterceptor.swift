@@ -11,6 +11,10 @@ public protocol ServerInterceptor: Sendable {
   /// interceptor that has no `before`, or one that seldom waits, should implement this.
   func beforeSynchronously(_ context: ServerContext) throws -> Bool
 
+  /// Of a method whose policy names a field with a resource: which one the request names. Runs when the request has been
+  /// read and its fields checked, right before the handler. Throw to refuse the call.
+  func judge(resource: String, _ context: ServerContext) async throws
+
   /// A request was refused at its head and became no call: the method is unknown, the timeout malformed, or the server
   /// is shutting down or overloaded. Neither `before` nor `ended` is called. On the stream's executor.
   /// - Parameter method: nil if there is no such method.
@@ -24,6 +28,7 @@ public protocol ServerInterceptor: Sendable {
 extension ServerInterceptor {
   public func before(_ context: ServerContext) async throws {}
   public func beforeSynchronously(_ context: ServerContext) throws -> Bool { false }
+  public func judge(resource: String, _ context: ServerContext) async throws {}
   public func refused(_ head: RequestHead, _ method: MethodDescriptor?, peer: PeerInfo, _ error: RPCError) {}
   public func ended(_ context: ServerContext, _ status: StatusCode) {}
 }

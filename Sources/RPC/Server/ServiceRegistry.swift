@@ -57,7 +57,10 @@ public struct ServiceRegistry: Sendable {
     let found = methods.indices.filter { methods[$0].service == service && (name == nil || methods[$0].name == name) }
     precondition(!found.isEmpty, "\(service)/\(name ?? "*") is not registered")
     for number in found {
+      let field = methods[number].policy.resourceField
       change(&methods[number].policy)
+      // What reads the field was registered with the handler.
+      methods[number].policy.resourceField = field
       let path = methods[number].path
       routes[path] = routes[path].map { Route(methods[number], $0.handler, number: number) }
     }
@@ -94,6 +97,40 @@ public struct ServiceRegistry: Sendable {
       .synchronous { payload, context in
         let request = try Request(request: payload, limits: context.call.decodeLimits)
         return EncodedMessage(try handler(request, context))
+      })
+  }
+
+  /// Registers a method whose policy names the field with the resource that it is about: the interceptors judge what is
+  /// in it before the handler runs (`ServerInterceptor.judge(resource:_:)`).
+  /// - Parameter resource: reads the field.
+  @inlinable
+  public mutating func unary<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, about resource: @escaping @Sendable (Request) -> String,
+    _ handler: @escaping @Sendable (Request, ServerContext) async throws -> Response
+  ) {
+    add(
+      method, isJudged: true,
+      .single { payload, context in
+        let request = try Request(request: payload.span, limits: context.call.decodeLimits)
+        try await context.judge(resource: resource(request))
+        return EncodedMessage(try await handler(request, context))
+      })
+  }
+
+  /// Registers a method that answers one message with a stream, which ends when the handler returns, and whose policy
+  /// names the field with the resource that it is about.
+  @inlinable
+  public mutating func serverStreaming<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, about resource: @escaping @Sendable (Request) -> String,
+    _ handler: @escaping @Sendable (Request, ResponseWriter<Response>, ServerContext) async throws -> Void
+  ) {
+    add(
+      method, isJudged: true,
+      .single { payload, context in
+        let request = try Request(request: payload.span, limits: context.call.decodeLimits)
+        try await context.judge(resource: resource(request))
+        try await handler(request, ResponseWriter(context), context)
+        return nil
       })
   }
 
@@ -138,8 +175,12 @@ public struct ServiceRegistry: Sendable {
       })
   }
 
+  /// - Parameter isJudged: whether the handler has the resource judged that the policy's field names.
   @usableFromInline
-  mutating func add(_ method: MethodDescriptor, _ handler: Handler) {
+  mutating func add(_ method: MethodDescriptor, isJudged: Bool = false, _ handler: Handler) {
+    precondition(
+      isJudged == (method.policy.resourceField != nil),
+      "\(method.path): a method is registered with the resource that it is about if its policy names one, and only then")
     if case .streamed = handler {
       precondition(!method.kind.hasSingleRequest, "\(method.path) takes one message")
     } else {

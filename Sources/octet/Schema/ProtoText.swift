@@ -96,6 +96,7 @@ struct ProtoText {
   private func policyText(_ policy: DeclaredPolicy) -> String {
     var parts = ["access: ACCESS_\(String(describing: policy.access).uppercased())"]
     parts += policy.roles.map { "roles: \"\($0)\"" }
+    if !policy.resourceField.isEmpty { parts.append("resource_field: \"\(policy.resourceField)\"") }
     if policy.mutates { parts.append("mutates: true") }
     if let deadline = policy.defaultDeadline { parts.append("default_deadline: \(deadline)") }
     if let deadline = policy.longestDeadline { parts.append("longest_deadline: \(deadline)") }

@@ -90,8 +90,7 @@ final class AdminWorld: Sendable {
     var registry = ServiceRegistry()
     node.register(in: &registry)
     let access = AccessInterceptor(
-      authority: doors, keys: kit.keys, clock: clock, limits: RateLimits(standard: Rate(perSecond: 9999, burst: 9999)),
-      switches: node.switches)
+      kit: kit, limits: RateLimits(standard: Rate(perSecond: 9999, burst: 9999)), switches: node.switches)
     let (keys, clock) = (kit.keys, clock)
     let credentials = CallCredentials { _ in
       var metadata = Metadata()

@@ -53,11 +53,13 @@ final class Doors: Authority, People, Contacts {
     state.withLock { $0.devices[user].map { [$0] } ?? [] }
   }
 
-  func grant(_ role: String, to user: Identifier, on resource: String?, in writer: any Writer) throws {
+  func grant(
+    _ role: String, to user: Identifier, on resource: SubjectID?, until expiresAt: Instant?, in writer: any Writer
+  ) throws {
     give(role, to: user)
   }
 
-  func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws {
+  func revoke(_ role: String, from user: Identifier, on resource: SubjectID?, in writer: any Writer) throws {
     take(role, from: user)
   }
 

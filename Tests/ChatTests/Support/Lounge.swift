@@ -77,8 +77,7 @@ final class Lounge: Sendable {
       domain.register(in: &registry)
       Self.register(rooms, in: &registry)
       let fast = Rate(perSecond: 1_000_000, burst: 1_000_000)
-      let access = AccessInterceptor(
-        authority: doors, keys: kit.keys, clock: clock, limits: RateLimits(standard: fast))
+      let access = AccessInterceptor(kit: kit, limits: RateLimits(standard: fast))
       let server = RPCServer(registry: registry, interceptors: [access], clock: clock)
       made.append(
         Node(kit: kit, domain: domain, rooms: rooms, transport: InProcessTransport(acceptor: server)))

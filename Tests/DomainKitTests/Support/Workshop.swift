@@ -37,8 +37,7 @@ final class Workshop: Sendable {
   ) -> RPCChannel {
     var registry = ServiceRegistry()
     register(&registry)
-    let access = AccessInterceptor(
-      authority: doors, keys: kit.keys, clock: clock, limits: limits, openServices: openServices)
+    let access = AccessInterceptor(kit: kit, limits: limits, openServices: openServices)
     return RPCChannel(
       transport: InProcessTransport(
         acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock)),

@@ -127,7 +127,7 @@ import Testing
       }
       let notice = DomainKit.Notice(Self.told, key: "1", about: nil, ["what": .text("a crystal organ")])
       try notices.notify(user, notice, in: writer)
-      _ = try notify.core.register("https://push.example/ada", for: user, in: writer)
+      _ = try notify.core.register("https://push.example/ada", for: user, in: user, writer)
     }
     try await ada.closeAccount()
     return user

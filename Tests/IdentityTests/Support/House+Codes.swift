@@ -19,10 +19,12 @@ extension House {
 
   /// The newest code that went to an address.
   func code(to address: String) async throws -> String {
-    let text = try await letters().last { $0.address == address }?.text ?? ""
-    return text.split { !$0.isLetter && !$0.isNumber }.map(String.init).first { word in
-      word.allSatisfy { $0.isNumber || $0.isUppercase } && [6, 20].contains(word.count)
-    } ?? "no code for \(address)"
+    let codes = try await letters().filter { $0.address == address }.compactMap { letter in
+      letter.text.split { !$0.isLetter && !$0.isNumber }.map(String.init).first { word in
+        word.allSatisfy { $0.isNumber || $0.isUppercase } && [6, 20].contains(word.count)
+      }
+    }
+    return codes.last ?? "no code for \(address)"
   }
 
   /// Registers somebody, who then proves a contact.

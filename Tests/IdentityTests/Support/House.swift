@@ -19,9 +19,11 @@ final class House: Sendable {
   static let password = "correct horse battery"
   /// Little work, as a test is slow enough.
   static let challengeBits = 4
-  static let roles = [
-    RoleDefinition("shop.ops"), RoleDefinition("shop.owner", resourceKind: "store", keepsLast: true),
-    RoleDefinition("shop.clerk", resourceKind: "store"),
+  static let roles: [RoleDefinition] = [
+    .staff("shop.ops"), .given("shop.courier"), .selfService("shop.seller", from: .contact),
+    .resource("shop.owner", of: "store", givenBy: ["shop.owner"], keepsLast: true),
+    .resource("shop.clerk", of: "store", givenBy: ["shop.owner"]),
+    .resource("shop.cashier", of: "till", givenBy: ["shop.owner", "shop.clerk"]),
   ]
 
   let clock: ManualClock
@@ -44,10 +46,12 @@ final class House: Sendable {
   ///   - kinds: of notices that a test tells beside codes.
   ///   - audit: the trail; nil for none.
   ///   - challengeRate: how often an address may register and log in without a challenge.
+  ///   - register: adds methods of the test's own.
   static func open(
     limits: RateLimits = RateLimits(expensive: Rate(perSecond: 1000, burst: 1000)), migrations: [Migration] = [],
     kinds: [NoticeKind] = [], audit: (@Sendable (ManualClock) -> any Audit)? = nil,
-    challengeRate: Rate = Rate(perSecond: 1000, burst: 1000)
+    challengeRate: Rate = Rate(perSecond: 1000, burst: 1000),
+    adding register: (inout ServiceRegistry, Kit) -> Void = { _, _ in }
   ) async throws -> House {
     let clock = ManualClock()
     let own = IdentityDomain.migrations + NotifyDomain.migrations
@@ -55,12 +59,12 @@ final class House: Sendable {
       migrations: TopicStore.migrations + BlobSchema.migrations + own + migrations, clock: clock)
     return try await House(
       clock: clock, database: database, limits: limits, kinds: kinds, audit: audit?(clock),
-      challengeRate: challengeRate)
+      challengeRate: challengeRate, adding: register)
   }
 
   private init(
     clock: ManualClock, database: any Database, limits: RateLimits, kinds: [NoticeKind], audit: (any Audit)?,
-    challengeRate: Rate
+    challengeRate: Rate, adding register: (inout ServiceRegistry, Kit) -> Void
   ) async throws {
     self.clock = clock
     self.database = database
@@ -74,11 +78,12 @@ final class House: Sendable {
       database: statements, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys,
       authority: authority, log: Log(level: .error),
-      blobs: BlobLibrary(store: store, database: database, clock: clock, random: random), audit: audit)
+      blobs: BlobLibrary(store: store, database: database, clock: clock, random: random), audit: audit,
+      roles: RoleCatalog(Self.roles))
     files = TestFiles(identifiers: kit.identifiers)
     timers = Timers(database: database, clock: clock, random: random)
     identity = try await IdentityDomain(
-      kit: kit, timers: timers, authority: authority, passwords: passwords, roles: Self.roles, files: files,
+      kit: kit, timers: timers, authority: authority, passwords: passwords, files: files,
       challenge: ProofOfWork(keys: keys, random: random, easiest: Self.challengeBits), challengeRate: challengeRate)
     if let records = identity.personalRecords { kit.personalRecords.register(records) }
     spool = URL(filePath: folder + "-spool")
@@ -88,10 +93,13 @@ final class House: Sendable {
       kinds: IdentityDomain.noticeKinds + NotifyDomain.noticeKinds + kinds,
       outbound: OutboundWays(push: way, mail: way, sms: way))
     notify.register(letters: identity.letters)
+    identity.tell(by: notify.notices)
     kit.subjects.register(identity.subjects)
+    kit.subjects.register([Till()])
     var registry = ServiceRegistry()
     identity.register(in: &registry)
-    let access = AccessInterceptor(authority: authority, keys: keys, clock: clock, limits: limits)
+    register(&registry, kit)
+    let access = AccessInterceptor(kit: kit, limits: limits)
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
   }
 
@@ -118,14 +126,17 @@ final class House: Sendable {
   /// A client with a token, or without credentials.
   /// - Parameter solution: of a challenge.
   func client(_ token: String? = nil, solution: String? = nil) -> Client {
+    Client(channel: channel(token, solution: solution))
+  }
+
+  func channel(_ token: String?, solution: String? = nil) -> RPCChannel {
     let credentials = CallCredentials { _ in
       var metadata = Metadata()
       if let token { try metadata.add("authorization", "Bearer \(token)") }
       if let solution { try metadata.add("octet-challenge", solution) }
       return metadata
     }
-    return Client(
-      channel: RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock))
+    return RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock)
   }
 
   /// Every byte that is on disk.
@@ -141,5 +152,14 @@ final class House: Sendable {
 
   func count(_ sql: String) async throws -> Int {
     try await database.read { reader in try reader.first(sql) { $0[0] } ?? 0 }
+  }
+}
+
+/// A till stands in the store of the same number.
+private struct Till: SubjectKind {
+  let prefix = "till"
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+    SubjectFacts(owner: nil, parent: SubjectID("store", id))
   }
 }

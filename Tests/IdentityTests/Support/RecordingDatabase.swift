@@ -1,10 +1,17 @@
 import Base
 import Storage
 
-/// A database that notes which statements run in it, to compare the work of two calls.
+/// A database that notes which statements run in it, to compare the work of two calls, and lets transactions begin
+/// together.
 final class RecordingDatabase: Database {
   private let engine: any Database
   private let log = Locked([String]())
+  private let gathering = Locked(Gathering())
+
+  private struct Gathering {
+    var missing = 0
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
 
   init(_ engine: any Database) { self.engine = engine }
 
@@ -16,6 +23,23 @@ final class RecordingDatabase: Database {
     }
   }
 
+  /// Lets the next transactions that change something begin when so many have come.
+  func gather(_ count: Int) { gathering.withLock { $0.missing = count } }
+
+  private func arrive() async {
+    await withCheckedContinuation { continuation in
+      let ready = gathering.withLock { gathering -> [CheckedContinuation<Void, Never>] in
+        guard gathering.missing > 0 else { return [continuation] }
+        gathering.missing -= 1
+        gathering.waiting.append(continuation)
+        guard gathering.missing == 0 else { return [] }
+        defer { gathering.waiting = [] }
+        return gathering.waiting
+      }
+      for continuation in ready { continuation.resume() }
+    }
+  }
+
   func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
     note("read")
     return try await engine.read { reader in try body(RecordingReader(reader: reader, note: self.note)) }
@@ -23,6 +47,7 @@ final class RecordingDatabase: Database {
 
   func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result {
     note("write")
+    await arrive()
     return try await engine.write { writer in try body(RecordingWriter(writer: writer, note: self.note)) }
   }
 

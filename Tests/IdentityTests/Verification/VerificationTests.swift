@@ -37,6 +37,7 @@ import Testing
     #expect(try await ada.verification() == approved)
     #expect(try await ada.grants().map(\.role) == ["user.verified"])
     #expect(try await house.client().login("ada").user?.level == .verified)
+    #expect(try await house.count("SELECT COUNT(*) FROM notify_inbox WHERE kind = 'identity.verified'") == 1)
     await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await ops.review(submitted.id, .rejected) }
     await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await ada.submit([house.files.upload(of: user)]) }
     #expect(trail.entries("/octet.identity.v1.VerificationService/ReviewVerification").count == 1)
@@ -49,6 +50,7 @@ import Testing
     let first = try await ada.submit([house.files.upload(of: user)])
     #expect(try await ops.review(first.id, .rejected, "not readable").state == .rejected)
     #expect(try await house.client().login("ada").user?.level == UserLevel.none)
+    #expect(try await house.count("SELECT COUNT(*) FROM notify_inbox WHERE kind = 'identity.not_verified'") == 1)
     let second = try await ada.submit([house.files.upload(of: user)])
     #expect(second.id != first.id && second.state == .pending)
     let own = try await ops.submit([house.files.upload(of: try await ops.profile().userID)])

@@ -37,7 +37,7 @@ final class Workroom: Sendable {
     let mayLook = mayLook
     jobs = JobsDomain(kit: kit, timers: timers, pause: { _ in try await mayLook.park() })
     jobs.register(in: &registry)
-    let access = AccessInterceptor(authority: doors, keys: kit.keys, clock: clock)
+    let access = AccessInterceptor(kit: kit)
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
   }
 

@@ -63,7 +63,7 @@ final class MediaWorld: Sendable {
     var registry = ServiceRegistry()
     media.register(in: &registry)
     let access = AccessInterceptor(
-      authority: people, keys: kit.keys, clock: clock,
+      kit: kit,
       limits: RateLimits(
         standard: Rate(perSecond: 9999, burst: 9999), telemetry: Rate(perSecond: 9999, burst: 9999)))
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))

@@ -81,7 +81,7 @@ final class NotifyWorld: Sendable {
     var registry = ServiceRegistry()
     notify.register(in: &registry)
     let access = AccessInterceptor(
-      authority: people, keys: kit.keys, clock: clock, limits: RateLimits(standard: Rate(perSecond: 9999, burst: 9999)))
+      kit: kit, limits: RateLimits(standard: Rate(perSecond: 9999, burst: 9999)))
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
   }
 
@@ -142,6 +142,10 @@ final class NotifyWorld: Sendable {
       uniqueKeysWithValues: try names.map { name in
         (name, try JSONDecoder().decode(OutboundLetter.self, from: Data(contentsOf: spool.appending(path: name))))
       })
+  }
+
+  func count(_ sql: String) async throws -> Int {
+    try await database.read { reader in try reader.first(sql) { $0[0] } ?? 0 }
   }
 
   func deliveries(of user: Identifier) async throws -> [Delivery] {

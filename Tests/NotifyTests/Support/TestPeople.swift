@@ -56,7 +56,11 @@ final class TestPeople: Authority, People, Contacts, AudienceSource {
 
   func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing { Standing(provedAt: Instant(seconds: 0)) }
 
-  func person(_ user: Identifier, in reader: any Reader) throws -> Person? { nil }
+  func person(_ user: Identifier, in reader: any Reader) throws -> Person? {
+    state.withLock { $0.keys[user] == nil ? nil : Person(user: user, handle: "somebody", displayName: "Somebody") }
+  }
+
+  func isLeaving(_ user: Identifier, in reader: any Reader) throws -> Bool { state.withLock { $0.keys[user] == nil } }
 
   func user(handle: String, in reader: any Reader) throws -> Identifier? { nil }
 
@@ -64,9 +68,11 @@ final class TestPeople: Authority, People, Contacts, AudienceSource {
     state.withLock { $0.preferences[user] ?? PersonalPreferences() }
   }
 
-  func grant(_ role: String, to user: Identifier, on resource: String?, in writer: any Writer) throws {}
+  func grant(
+    _ role: String, to user: Identifier, on resource: SubjectID?, until expiresAt: Instant?, in writer: any Writer
+  ) throws {}
 
-  func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws {}
+  func revoke(_ role: String, from user: Identifier, on resource: SubjectID?, in writer: any Writer) throws {}
 
   // MARK: Contacts, AudienceSource
 

@@ -71,6 +71,7 @@ import Testing
     let draw = try #require(pool.service("shapes.v1.DrawService")?.method(named: "Draw"))
     let policy = try #require(try draw.declaredPolicy())
     #expect(policy.access == .role && policy.roles == ["artist", "owner"] && policy.mutates)
+    #expect(policy.resourceField == "owner_name")
     #expect(policy.defaultDeadline == .milliseconds(2500) && policy.longestDeadline == nil)
     #expect(policy.rateClass == .expensive && policy.priority == .high)
     #expect(policy.maxConcurrentCalls == 100 && policy.maxConcurrentCallsPerCaller == 3)

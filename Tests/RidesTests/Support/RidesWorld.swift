@@ -160,7 +160,7 @@ final class RidesWorld: Sendable {
     try jobs.register(rides.jobs, of: RidesDomain.name, kit.timeZones)
     let unlimited = Rate(perSecond: 1_000_000, burst: 1_000_000)
     let access = AccessInterceptor(
-      authority: people, keys: keys, clock: clock,
+      kit: kit,
       limits: RateLimits(standard: unlimited, expensive: unlimited, telemetry: unlimited))
     let server = RPCServer(registry: registry, interceptors: [access], clock: clock)
     return Node(rides: rides, timers: timers, transport: InProcessTransport(acceptor: server), kit: kit)

@@ -42,11 +42,13 @@ final class TestPeople: Authority, People, Contacts {
     Person(user: user, handle: user.text(kind: "user"), displayName: "User \(user.rawValue)")
   }
 
-  func grant(_ role: String, to user: Identifier, on resource: String?, in writer: any Writer) throws {
+  func grant(
+    _ role: String, to user: Identifier, on resource: SubjectID?, until expiresAt: Instant?, in writer: any Writer
+  ) throws {
     give(role, to: user)
   }
 
-  func revoke(_ role: String, from user: Identifier, on resource: String?, in writer: any Writer) throws {
+  func revoke(_ role: String, from user: Identifier, on resource: SubjectID?, in writer: any Writer) throws {
     state.withLock { $0.roles[user]?.removeAll { $0 == role } }
   }
 

@@ -46,7 +46,7 @@ final class Library: Sendable {
     kit.findables.link(to: search.findables)
     var registry = ServiceRegistry()
     search.register(in: &registry)
-    let access = AccessInterceptor(authority: doors, keys: kit.keys, clock: clock)
+    let access = AccessInterceptor(kit: kit)
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
     if isCatalogued { try await catalogue() }
   }

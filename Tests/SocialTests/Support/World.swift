@@ -49,10 +49,10 @@ final class World: Sendable {
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys, authority: authority,
-      log: Log(level: .error))
+      log: Log(level: .error), roles: RoleCatalog(SocialDomain.roles))
     timers = Timers(database: database, clock: clock, random: random)
     identity = try await IdentityDomain(
-      kit: kit, timers: timers, authority: authority, passwords: PlainPasswords(), roles: SocialDomain.roles)
+      kit: kit, timers: timers, authority: authority, passwords: PlainPasswords())
     let outbound = NoOutbound()
     notify = NotifyDomain(
       kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
@@ -71,8 +71,7 @@ final class World: Sendable {
     var registry = ServiceRegistry()
     for domain in [identity, notify, social, search] as [any Domain] { domain.register(in: &registry) }
     let plenty = Rate(perSecond: 99_999, burst: 99_999)
-    let access = AccessInterceptor(
-      authority: authority, keys: kit.keys, clock: clock, limits: RateLimits(standard: plenty, expensive: plenty))
+    let access = AccessInterceptor(kit: kit, limits: RateLimits(standard: plenty, expensive: plenty))
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
   }
 

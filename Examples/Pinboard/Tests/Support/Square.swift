@@ -12,6 +12,7 @@ import Refusals
 import SearchAPI
 import Storage
 import Streaming
+import WellKnownTypes
 
 @testable import Pinboard
 @testable import Search
@@ -40,7 +41,7 @@ final class Square: Sendable {
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys, authority: authority,
-      log: Log(level: .error))
+      log: Log(level: .error), roles: RoleCatalog(PinboardDomain.roles))
     timers = Timers(database: database, clock: clock, random: random)
     jobs = Jobs(timers: timers)
     identity = try await IdentityDomain(kit: kit, timers: timers, authority: authority, passwords: PlainPasswords())
@@ -49,7 +50,7 @@ final class Square: Sendable {
       kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
       kinds: NotifyDomain.noticeKinds + PinboardDomain.noticeKinds,
       outbound: OutboundWays(push: outbound, mail: outbound, sms: outbound))
-    pinboard = PinboardDomain(kit: kit, jobs: jobs, notices: notify.notices)
+    pinboard = PinboardDomain(kit: kit, jobs: jobs, people: identity.people, notices: notify.notices)
     search = SearchDomain(kit: kit, timers: timers)
     kit.findables.link(to: search.findables)
     search.register(kinds: pinboard.findables)
@@ -57,7 +58,7 @@ final class Square: Sendable {
     try jobs.register(pinboard.jobs, of: PinboardDomain.name, kit.timeZones)
     var registry = ServiceRegistry()
     for domain in [identity, notify, search, pinboard] as [any Domain] { domain.register(in: &registry) }
-    let access = AccessInterceptor(authority: authority, keys: keys, clock: clock)
+    let access = AccessInterceptor(kit: kit)
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
     try await search.start()
     try await work()
@@ -98,9 +99,9 @@ struct Passer: Sendable {
   let channel: RPCChannel
   var board: PinboardServiceClient { PinboardServiceClient(channel) }
 
-  func pin(_ title: String, requestID: String = newRequestID()) async throws -> Advert {
+  func pin(_ title: String, in section: Section? = nil, requestID: String = newRequestID()) async throws -> Advert {
     var request = PinAdvertRequest()
-    (request.requestID, request.title) = (requestID, title)
+    (request.requestID, request.title, request.sectionID) = (requestID, title, section?.id ?? "")
     return try await board.pinAdvert(request)
   }
 
@@ -108,6 +109,26 @@ struct Passer: Sendable {
     var request = RemoveAdvertRequest()
     (request.requestID, request.advertID) = (newRequestID(), advert.id)
     _ = try await board.removeAdvert(request)
+  }
+
+  func open(_ title: String) async throws -> Section {
+    var request = OpenSectionRequest()
+    (request.requestID, request.title) = (newRequestID(), title)
+    return try await board.openSection(request)
+  }
+
+  /// Makes somebody an editor of a section.
+  func appoint(_ other: Passer, to section: Section, until end: Instant) async throws {
+    var request = GrantRoleRequest()
+    (request.requestID, request.userID) = (newRequestID(), other.id.text(kind: "user"))
+    (request.role, request.resourceID, request.expireTime) = ("pinboard.editor", section.id, Timestamp(end))
+    _ = try await RoleServiceClient(channel).grantRole(request)
+  }
+
+  func clear(_ advert: Advert) async throws {
+    var request = ClearAdvertRequest()
+    (request.requestID, request.advertID) = (newRequestID(), advert.id)
+    _ = try await board.clearAdvert(request)
   }
 
   /// All that hangs, page by page.

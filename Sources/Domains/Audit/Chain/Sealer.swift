@@ -39,7 +39,7 @@ final class Sealer: Sendable {
     }
   }
 
-  /// Records what was refused until now, seals what it can, and lets another node seal.
+  /// Records what was noted until now, seals what it can, and lets another node seal.
   func stop() async {
     await loop.stop()
     await round()
@@ -48,7 +48,7 @@ final class Sealer: Sendable {
 
   private func round() async {
     do {
-      try await recordRefusedCalls()
+      try await recordNotedCalls()
       try await sealAll()
     } catch {
       // What could not be recorded or sealed waits for the next round.
@@ -56,19 +56,19 @@ final class Sealer: Sendable {
     }
   }
 
-  /// Takes the refused calls that were noted into the trail.
-  func recordRefusedCalls() async throws {
-    let (entries, dropped) = kit.refusedCalls.take()
+  /// Takes the calls that were noted into the trail.
+  func recordNotedCalls() async throws {
+    let (entries, dropped) = kit.notedCalls.take()
     if entries.isEmpty && dropped == 0 { return }
     do {
       try await kit.database.write { [kit] writer in
         for entry in entries { try kit.audit.record(entry, in: writer) }
         guard dropped > 0 else { return }
-        let entry = AuditEntry(.word("audit.refusals_dropped"), by: .server, on: nil, [.count(dropped)])
+        let entry = AuditEntry(.word("audit.calls_dropped"), by: .server, on: nil, [.count(dropped)])
         try kit.audit.record(entry, in: writer)
       }
     } catch {
-      kit.refusedCalls.putBack(entries, dropped: dropped)
+      kit.notedCalls.putBack(entries, dropped: dropped)
       throw error
     }
   }

@@ -12,7 +12,7 @@ struct AccountHandlers: AccountService {
   let core: IdentityCore
 
   func register(_ request: RegisterRequest, context: ServerContext) async throws -> User {
-    let account = try NewAccount(request)
+    let account = try NewAccount(request, now: core.kit.clock.now())
     try await core.challenges.requireAboveRate(of: context, for: request, device: nil)
     // Also when the handle is taken: a repeat of a request that succeeded looks like that until its row is read.
     let passwordHash = try await core.passwords.hash(request.password)
@@ -40,6 +40,7 @@ struct AccountHandlers: AccountService {
       try writer.execute("UPDATE identity_users SET password_hash = $2 WHERE id = $1", user.id, newHash)
       let others = try core.liveSessions(of: user.id, in: writer).filter { $0 != caller.session }
       try core.endSessions(others, .passwordChanged, in: writer)
+      try core.tell(user.id, AccountNotices.passwordChanged, in: writer)
       var response = ChangePasswordResponse()
       response.endedCount = Int32(others.count)
       return response
@@ -96,6 +97,8 @@ struct AccountHandlers: AccountService {
       try writer.execute("UPDATE identity_users SET state = $2 WHERE id = $1", id, state.rawValue)
       // Nobody could prove anything while the account was suspended.
       if state == .new { try core.prolongNew(id, in: writer) }
+      try core.tell(
+        id, state == .suspended ? AccountNotices.suspended : AccountNotices.restored, in: writer)
       try core.kit.subjects.visibilityChanged(of: SubjectID(IDKind.user, id), in: writer)
       var changed = User(stored: user)
       changed.state = UserState(state)
@@ -107,72 +110,6 @@ struct AccountHandlers: AccountService {
 extension UserState {
   init(_ state: UserRow.State) {
     self.init(rawValue: Int32(state.rawValue))
-  }
-}
-
-/// A valid request for an account.
-struct NewAccount: Sendable {
-  let handle: Handle
-  let displayName: String
-  let contact: Contact?
-
-  init(handle: Handle, displayName: String, contact: Contact?) {
-    self.handle = handle
-    self.displayName = displayName
-    self.contact = contact
-  }
-
-  /// - Throws: `IdentityError`.
-  init(_ request: RegisterRequest) throws(IdentityError) {
-    guard let handle = Handle(request.handle) else { throw .badHandle }
-    let contact: Contact?
-    switch request.contact {
-    case nil: contact = nil
-    case .email(let text): contact = try .email(of: text)
-    case .phone(let text): contact = try .phone(of: text)
-    }
-    if let lack = PasswordRules.weakness(of: request.password, handle: handle, contact: contact) {
-      throw .weakPassword(lack)
-    }
-    let name = request.displayName
-    self.init(handle: handle, displayName: Self.isBlank(name) ? handle.text : name, contact: contact)
-  }
-
-  /// Whether a name shows nothing.
-  static func isBlank(_ name: String) -> Bool { name.unicodeScalars.allSatisfy(\.properties.isWhitespace) }
-}
-
-extension IdentityCore {
-  /// Writes a new user. A contact is only claimed: whoever proves it gets it, so nothing here depends on whether
-  /// somebody has it already.
-  /// - Parameter dropAt: when the account goes unless it has proved a contact; nil for one that stays.
-  /// - Throws: `IdentityError.handleTaken`.
-  func register(
-    _ account: NewAccount, passwordHash: String, dropAt: Instant?, in writer: any Writer
-  ) throws -> UserRow {
-    let now = kit.clock.now()
-    let id = kit.identifiers.next()
-    let (userKey, sealedKey) = try userKeys.make(for: id)
-    let inserted = try writer.execute(
-      """
-      INSERT INTO identity_users
-        (id, handle, handle_key, display_name, password_hash, state, level, grants_epoch, sealing_key, created_at,
-         drop_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10) ON CONFLICT (handle_key) DO NOTHING
-      """, id, account.handle.text, account.handle.key, account.displayName, passwordHash, UserRow.State.new.rawValue,
-      UserLevel.none.rawValue, sealedKey, now, dropAt)
-    guard inserted == 1 else { throw IdentityError.handleTaken }
-    if let contact = account.contact {
-      try writer.execute(
-        """
-        INSERT INTO identity_contacts (user_id, kind, sealed, lookup, claimed_at, proved_at)
-        VALUES ($1, $2, $3, $4, $5, NULL)
-        """, id, contact.kind, seal(contact, of: id, with: userKey),
-        lookup(contact), now)
-    }
-    try kit.findables.update(SubjectID(IDKind.user, id), in: writer)
-    guard let row = try UserRow.find(id, in: writer) else { preconditionFailure("a user was written and is not there") }
-    return row
   }
 }
 

@@ -8,6 +8,13 @@ enum Contact: Sendable, Equatable {
   /// A phone number in E.164 form.
   case phone(String)
 
+  init(_ kind: ContactKind, normalized address: String) {
+    switch kind {
+    case .email: self = .email(address)
+    case .phone: self = .phone(address)
+    }
+  }
+
   /// What it is.
   var contactKind: ContactKind {
     switch self {

@@ -3,17 +3,20 @@ enum PasswordRules {
   static let minimumLength = 10
 
   /// What is wrong with a password, in words that do not repeat it; nil if nothing is.
-  static func weakness(of password: String, handle: Handle, contact: Contact?) -> String? {
+  /// - Parameter handle: nil for one that is no handle.
+  static func weakness(of password: String, handle: Handle?, contact: Contact?) -> String? {
     guard password.unicodeScalars.count >= minimumLength else {
       return "shorter than \(minimumLength) characters"
     }
     let folded = password.lowercased()
-    if folded.contains(handle.key) { return "contains the handle" }
+    if let handle, folded.contains(handle.key) { return "contains the handle" }
     if let contact, containsPart(of: contact, folded) { return "contains the contact" }
     if Set(folded).count < 4 { return "has too few different characters" }
     let core = stem(of: folded)
     if isRun(folded) || isRun(core) { return "is a run of neighbouring characters" }
-    if core.count <= 3 || isCommon(core) { return "is a common password" }
+    if core.count <= 3 || isCommon(core) || CommonPasswords.contain(folded) || CommonPasswords.contain(core) {
+      return "is a common password"
+    }
     return nil
   }
 

@@ -1,4 +1,6 @@
 import Base
+import DomainKit
+import IdentityAPI
 import Storage
 
 /// A row of `identity_users`.
@@ -27,6 +29,17 @@ struct UserRow: Sendable {
   let profileVersion: Int64
   /// When a closing account is erased; nil for one that is not closing.
   let erasesAt: Instant?
+  /// Sealed; nil for a user who has not told it.
+  let birthDate: [UInt8]?
+
+  /// The same in the words of the kit.
+  var accountLevel: AccountLevel {
+    switch UserLevel(rawValue: level) {
+    case .verified: .verified
+    case .contact: .contact
+    default: .none
+    }
+  }
 
   static func find(_ user: Identifier, in reader: any Reader) throws -> UserRow? {
     try reader.first("SELECT \(columns) FROM identity_users u WHERE u.id = $1", user, make: UserRow.init)
@@ -53,7 +66,7 @@ struct UserRow: Sendable {
   private static let columns =
     """
     u.id, u.handle, u.display_name, u.password_hash, u.state, u.level, u.grants_epoch, u.created_at, u.about, \
-    u.profile_version, u.erases_at
+    u.profile_version, u.erases_at, u.birth_date
     """
 
   private init(_ row: any Row) {
@@ -69,5 +82,6 @@ struct UserRow: Sendable {
     about = row[8]
     profileVersion = row[9]
     erasesAt = row[10]
+    birthDate = row[11]
   }
 }

@@ -17,8 +17,7 @@ struct IdentityRecords: PersonalRecords {
   func blockers(of user: Identifier, in reader: any Reader) throws -> [String] {
     let now = core.kit.clock.now()
     let isLast = try GrantRow.all(of: user, in: reader).contains { grant in
-      try grant.isInForce(at: now) && core.roles.keepsLast(grant.role)
-        && grant.otherHolders(at: now, locking: false, in: reader) == 0
+      try core.grants.isLast(grant, at: now, locking: false, in: reader)
     }
     return isLast ? ["last_owner"] : []
   }
@@ -47,7 +46,7 @@ struct IdentityRecords: PersonalRecords {
     try writer.execute(
       """
       UPDATE identity_users SET state = $2, handle = '', handle_key = NULL, display_name = '', about = '',
-        password_hash = '', sealing_key = $3, level = $4, closed_from = NULL, erases_at = NULL, drop_at = NULL,
+        password_hash = '', birth_date = NULL, sealing_key = $3, level = $4, closed_from = NULL, erases_at = NULL, drop_at = NULL,
         erased_at = $5
       WHERE id = $1
       """, user, UserRow.State.erased.rawValue, [UInt8](), UserLevel.none.rawValue, core.kit.clock.now())
@@ -66,7 +65,7 @@ struct IdentityRecords: PersonalRecords {
     var account = User(stored: row)
     try account.addPersonalData(in: reader)
     try json.write(account, to: record)
-    try json.write(Profile(row, isOwn: true), to: record)
+    try json.write(core.ownProfile(row, in: reader), to: record)
     try json.write(core.preferences(PreferencesRow.find(user, in: reader), of: user, in: reader), to: record)
     for contact in try contacts(of: user, in: reader) { try json.write(contact, to: record) }
     for address in try addresses(of: user, in: reader) { try json.write(address, to: record) }

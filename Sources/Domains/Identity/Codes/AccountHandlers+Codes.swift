@@ -103,6 +103,7 @@ extension AccountHandlers {
       try writer.execute("UPDATE identity_users SET password_hash = $2 WHERE id = $1", owner.id, newHash)
       let live = try core.liveSessions(of: owner.id, in: writer)
       try core.endSessions(live, .passwordChanged, in: writer)
+      try core.tell(owner.id, AccountNotices.passwordChanged, in: writer)
       var response = ResetPasswordResponse()
       response.endedCount = Int32(live.count)
       return response

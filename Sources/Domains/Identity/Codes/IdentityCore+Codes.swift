@@ -58,8 +58,15 @@ extension IdentityCore {
         """, loser, UserLevel.none.rawValue, UserLevel.contact.rawValue)
       try kit.audit.record(
         AuditEntry(.word("contact.lost"), by: .user(user), on: SubjectID(IDKind.user, loser)), in: writer)
+      try tell(loser, AccountNotices.contactGone, in: writer)
     }
     guard let key = try authority.sealingKey(of: user, in: writer) else { throw KitError.sessionEnded }
+    let replaced: [UInt8]? = try writer.first(
+      """
+      SELECT sealed FROM identity_contacts
+      WHERE user_id = $1 AND kind = $2 AND proved_at IS NOT NULL AND lookup <> $3
+      """, user, kind, lookup
+    ) { $0[0] }
     try writer.execute(
       """
       INSERT INTO identity_contacts (user_id, kind, sealed, lookup, claimed_at, proved_at)
@@ -73,6 +80,11 @@ extension IdentityCore {
         level = CASE WHEN level < $4 THEN $4 ELSE level END
       WHERE id = $1
       """, user, UserRow.State.new.rawValue, UserRow.State.active.rawValue, UserLevel.contact.rawValue)
+    if let replaced {
+      let address = String(
+        decoding: try key.open(replaced, context: user.rawValue.bigEndianBytes), as: UTF8.self)
+      try tellOfReplacement(of: Contact(contact.contactKind, normalized: address), of: user, in: writer)
+    }
     guard let row = try UserRow.find(user, in: writer) else { throw KitError.sessionEnded }
     return row
   }

@@ -39,24 +39,26 @@ struct PreferencesRow: Sendable {
   private init() {}
 
   /// What a message says, in normal form.
-  /// - Throws: `KitError.badLanguage`, `.unknownCurrency`; `IdentityError.badRegion`, `.badTimeZone`.
+  /// - Throws: `KitError.badLanguage`, `.unknownCurrency`; `IdentityError.badRegion`, `.badTimeZone`; several of them as
+  ///   `InvalidRequest`.
   init(_ message: Preferences, _ zones: TimeZones, sealing seal: ([UInt8]) -> [UInt8]) throws {
+    var faults = Faults()
     if !message.language.isEmpty {
-      guard let tag = LanguageTag.normalized(message.language) else { throw KitError.badLanguage }
-      language = tag
+      if let tag = LanguageTag.normalized(message.language) {
+        language = tag
+      } else {
+        faults.note(KitError.badLanguage(field: "preferences.language"))
+      }
     }
-    if !message.regionCode.isEmpty {
-      guard RegionCode.isPlausible(message.regionCode) else { throw IdentityError.badRegion }
-      region = message.regionCode
+    region = message.regionCode
+    if !region.isEmpty, !RegionCode.isPlausible(region) { faults.note(IdentityError.badRegion) }
+    currency = message.currencyCode
+    if !currency.isEmpty, !Currency.isKnown(currency) {
+      faults.note(KitError.unknownCurrency(field: "preferences.currency_code"))
     }
-    if !message.currencyCode.isEmpty {
-      guard Currency.isKnown(message.currencyCode) else { throw KitError.unknownCurrency }
-      currency = message.currencyCode
-    }
-    if !message.timeZone.isEmpty {
-      guard zones.table(message.timeZone) != nil else { throw IdentityError.badTimeZone }
-      timeZone = message.timeZone
-    }
+    timeZone = message.timeZone
+    if !timeZone.isEmpty, zones.table(timeZone) == nil { faults.note(IdentityError.badTimeZone) }
+    try faults.throwIfAny()
     if message.profileVisibility != .unspecified { visibility = message.profileVisibility }
     if !message.travelWishes.isEmpty { wishes = seal(Array(message.travelWishes.utf8)) }
   }

@@ -24,7 +24,7 @@ struct ProfileHandlers: ProfileService {
     return try await kit.database.read { reader in
       _ = try kit.subjects.visible(SubjectID(IDKind.user, id), to: caller, in: reader)
       guard let user = try UserRow.find(id, in: reader) else { throw KitError.notFound(IDKind.user) }
-      return Profile(user, isOwn: caller?.user == id)
+      return try caller?.user == id ? core.ownProfile(user, in: reader) : Profile(user, isOwn: false)
     }
   }
 
@@ -36,6 +36,7 @@ struct ProfileHandlers: ProfileService {
       handle = valid
     }
     let newHandle = handle
+    let birthDate = try BirthDate.day(of: request.birthDate, now: kit.clock.now())
     return try await kit.mutate(request, context) { writer in
       guard let old = try UserRow.findForUpdate(caller.user, in: writer) else { throw KitError.sessionEnded }
       guard request.etag == String(old.profileVersion) else { throw KitError.etagMismatch }
@@ -57,8 +58,9 @@ struct ProfileHandlers: ProfileService {
         throw IdentityError.handleTaken
       }
       try kit.findables.update(SubjectID(IDKind.user, old.id), in: writer)
+      if let birthDate { try core.setBirthDate(birthDate, of: old, in: writer) }
       guard let changed = try UserRow.find(old.id, in: writer) else { throw KitError.sessionEnded }
-      return Profile(changed, isOwn: true)
+      return try core.ownProfile(changed, in: writer)
     }
   }
 

@@ -3,39 +3,50 @@ import DomainKit
 import Storage
 import WellKnownTypes
 
-/// Who may give and take roles.
+/// Who may give and take roles: admins any; on a resource, those whom the role's definition names, there or above.
 extension IdentityCore {
-  /// Admins give any role, owners of a resource the roles on it.
-  func mayGive(_ role: String, on resource: String, _ caller: Caller, in reader: any Reader) throws -> Bool {
-    mayGive(role, on: resource, as: try authority.roles(of: caller.user, in: reader))
-  }
-
-  /// Whether the caller may give one of these grants. Without any it takes as long to say no.
-  func mayGive(anyOf grants: [GrantRow], _ caller: Caller, in reader: any Reader) throws -> Bool {
-    let held = try authority.roles(of: caller.user, in: reader)
-    return grants.contains { mayGive($0.role, on: $0.resource, as: held) }
-  }
-
-  private func mayGive(_ role: String, on resource: String, as held: RoleSet) -> Bool {
-    if held.holds(RoleCatalog.admin) { return true }
-    guard !resource.isEmpty, let owner = roles.owner(of: role) else { return false }
-    return held.holds(owner, on: resource)
-  }
-
   /// - Throws: `IdentityError.unknownRole`; `KitError.permissionDenied` or, for a resource, `.notFound` unless the caller
   ///   may give the role.
   func requireGiver(of role: String, on resource: String, _ caller: Caller, in reader: any Reader) throws {
-    try roles.check(role, on: resource)
-    guard try mayGive(role, on: resource, caller, in: reader) else {
+    try kit.roles.check(role, on: resource)
+    guard try mayGive(role, on: resource, by: authority.roles(of: caller.user, in: reader), in: reader) else {
       throw resource.isEmpty ? KitError.permissionDenied : KitError.notFound("resource")
     }
   }
 
-  /// Whether the caller is an owner of a resource, or an admin.
+  /// Whether somebody who holds certain roles may give and take one.
+  func mayGive(_ role: String, on resource: String, by held: RoleSet, in reader: any Reader) throws -> Bool {
+    if held.holds(RoleCatalog.admin) { return true }
+    // Whoever gives nothing anywhere is told so at once, of whatever resource.
+    guard case .resource(_, let givers) = kit.roles[role]?.kind, held.holdsSomewhere(anyOf: givers),
+      let subject = SubjectID(parsing: resource)
+    else { return false }
+    return try held.holds(anyOf: givers, onAnyOf: kit.subjects.chain(of: subject, in: reader))
+  }
+
+  /// Whether the caller may give one of these grants.
+  func mayGive(anyOf grants: [GrantRow], _ caller: Caller, in reader: any Reader) throws -> Bool {
+    let held = try authority.roles(of: caller.user, in: reader)
+    return try grants.contains { try mayGive($0.role, on: $0.resource, by: held, in: reader) }
+  }
+
+  /// Whether the caller may give roles on a resource: is one of its owners, or an admin.
   func owns(_ resource: String, _ caller: Caller, in reader: any Reader) throws -> Bool {
     let held = try authority.roles(of: caller.user, in: reader)
-    return held.holds(RoleCatalog.admin)
-      || held.grants.contains { $0.resource == resource && $0.role == roles.owner(of: $0.role) }
+    if held.holds(RoleCatalog.admin) { return true }
+    guard let subject = SubjectID(parsing: resource) else { return false }
+    let chain = try kit.subjects.chain(of: subject, in: reader)
+    return held.holds(anyOf: kit.roles.givers(onAnyOf: chain), onAnyOf: chain)
+  }
+
+  /// Whether somebody takes a role, or gives it up, without being given it.
+  /// - Throws: `IdentityError.notEligible` for somebody whose account has not reached the role's level.
+  func isSelfService(_ role: String, of user: UserRow, _ caller: Caller) throws(IdentityError) -> Bool {
+    guard case .selfService(let level) = kit.roles[role]?.kind, user.id == caller.user, !caller.isMachine else {
+      return false
+    }
+    guard user.accountLevel >= level else { throw .notEligible }
+    return true
   }
 
   /// When a grant or credential is to end.

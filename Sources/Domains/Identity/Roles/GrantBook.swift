@@ -57,17 +57,22 @@ struct GrantBook: Sendable {
       return
     }
     let now = clock.now()
-    if !grant.isMachine, grant.isInForce(at: now), roles.keepsLast(grant.role),
-      try grant.otherHolders(at: now, locking: true, in: writer) == 0
-    {
-      throw IdentityError.lastOwner
-    }
+    if try isLast(grant, at: now, locking: true, in: writer) { throw IdentityError.lastOwner }
     let revoked = try writer.execute(
       "UPDATE identity_grants SET revoked_at = $2, changed_at = $2 WHERE id = $1 AND revoked_at IS NULL", grant.id, now)
     // Somebody else was faster; run again, the row will show it.
     guard revoked == 1 else { throw RetryTransaction() }
     try authority.noteGrantsChanged(of: grant.user, in: writer)
     try record("role.revoked", grant, by: revoker, in: writer)
+  }
+
+  /// Whether a grant is the last of a role that somebody must keep.
+  /// - Parameter locking: whether all grants of the role there are held by this transaction, so that two who leave at once
+  ///   do not each count the other.
+  func isLast(_ grant: GrantRow, at now: Instant, locking: Bool, in reader: any Reader) throws -> Bool {
+    guard !grant.isMachine, grant.isInForce(at: now), roles[grant.role]?.keepsLast == true else { return false }
+    let holders = try GrantRow.holders(of: grant.role, on: grant.resource, at: now, locking: locking, in: reader)
+    return holders.allSatisfy { $0 == grant.id }
   }
 
   private func record(
@@ -82,39 +87,17 @@ struct GrantBook: Sendable {
   }
 }
 
-/// The roles that exist: those of the platform's staff and those that the domains declare.
-struct RoleCatalog: Sendable {
-  static let admin = "admin"
-  /// Of those whose documents were approved.
-  static let verified = "user.verified"
-
-  /// Roles of the whole platform. An admin must always be left, or nobody could grant anything.
-  static let staff = StaffRole.names.map { RoleDefinition($0, keepsLast: $0 == admin) }
-
-  private let byName: [String: RoleDefinition]
-
-  /// - Parameter domains: the roles that the domains declare; a name is declared once.
-  init(domains: [RoleDefinition]) {
-    let all = Self.staff + [RoleDefinition(Self.verified)] + domains
-    byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
-  }
-
+extension RoleCatalog {
+  /// - Returns: the role.
   /// - Throws: `IdentityError.unknownRole` for an unknown role, and for a resource of a kind that it is not granted on.
-  func check(_ role: String, on resource: String) throws(IdentityError) {
-    guard let definition = byName[role] else { throw .unknownRole }
-    if let kind = definition.resourceKind {
-      guard (try? Identifier.parse(resource, kind: kind)) != nil else { throw .unknownRole }
+  @discardableResult
+  func check(_ role: String, on resource: String) throws(IdentityError) -> RoleDefinition {
+    guard let definition = self[role] else { throw .unknownRole }
+    if case .resource(let prefix, _) = definition.kind {
+      guard SubjectID(parsing: resource)?.kind == prefix else { throw .unknownRole }
     } else if !resource.isEmpty {
       throw .unknownRole
     }
-  }
-
-  func keepsLast(_ role: String) -> Bool { byName[role]?.keepsLast ?? false }
-
-  /// The role whose holders give out the other roles on a resource: `stays.owner` for `stays.clerk`.
-  func owner(of role: String) -> String? {
-    guard let dot = role.lastIndex(of: ".") else { return nil }
-    let name = String(role[...dot]) + "owner"
-    return byName[name]?.resourceKind == nil ? nil : name
+    return definition
   }
 }

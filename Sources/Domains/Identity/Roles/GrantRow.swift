@@ -66,17 +66,31 @@ struct GrantRow: Sendable {
       })
   }
 
-  /// How many other users hold the role on the resource at `now`.
-  /// - Parameter locking: whether all its grants are held by this transaction, so that two who leave at once do not each
-  ///   count the other.
-  func otherHolders(at now: Instant, locking: Bool, in reader: any Reader) throws -> Int {
-    let holders: [Identifier] = try reader.rows(
+  /// The grants by which users, no machines, hold a role on a resource at `now`.
+  /// - Parameter locking: whether they are held by this transaction.
+  static func holders(
+    of role: String, on resource: String, at now: Instant, locking: Bool, in reader: any Reader
+  ) throws -> [Identifier] {
+    try reader.rows(
       """
       SELECT id FROM identity_grants
       WHERE resource = $1 AND role = $2 AND is_machine = 0 AND revoked_at IS NULL
         AND (expires_at IS NULL OR expires_at > $3) ORDER BY id
       """ + (locking ? reader.dialect.forUpdate : ""), resource, role, now
     ) { $0[0] }
-    return holders.count { $0 != id }
+  }
+
+  /// The users, no machines, who hold a role at `now`, in rising order.
+  static func holders(
+    of role: String, on resource: SubjectID?, at now: Instant, after: Identifier?, limit: Int, in reader: any Reader
+  ) throws -> [Identifier] {
+    try reader.rows(
+      """
+      SELECT user_id FROM identity_grants
+      WHERE role = $1 AND resource = $2 AND is_machine = 0 AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > $3) AND user_id > $4
+      ORDER BY user_id LIMIT $5
+      """, role, resource?.text ?? "", now, after ?? Identifier(rawValue: .min), limit
+    ) { $0[0] }
   }
 }

@@ -15,11 +15,18 @@ struct RoleHandlers: RoleService {
     let caller = try context.requireCaller()
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
     return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
-      try core.requireGiver(of: request.role, on: request.resourceID, caller, in: writer)
-      guard let held = try UserRow.findForUpdate(user, in: writer), held.state != .erased else {
-        throw KitError.notFound("user")
+      try kit.roles.check(request.role, on: request.resourceID)
+      if user == caller.user, let own = try UserRow.findForUpdate(user, in: writer),
+        try core.isSelfService(request.role, of: own, caller)
+      {
+        // Nobody else is concerned, so no fresh proof is needed.
+      } else {
+        try core.requireGiver(of: request.role, on: request.resourceID, caller, in: writer)
+        guard let held = try UserRow.findForUpdate(user, in: writer), held.state != .erased else {
+          throw KitError.notFound("user")
+        }
+        try core.requireFreshProof(standing)
       }
-      try core.requireFreshProof(standing)
       let expiresAt = try request.expireTime.map(core.expiry)
       return Grant(
         try core.grants.grant(
@@ -32,10 +39,23 @@ struct RoleHandlers: RoleService {
     let id = try Identifier(request.grantID, kind: IDKind.grant, field: "grant_id")
     return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
       let found = try GrantRow.find(id, in: writer)
-      // Asked in any case: the time that it takes must not tell whether there is a grant.
-      let mayTake = try core.mayGive(found?.role ?? "", on: found?.resource ?? "", caller, in: writer)
-      guard mayTake, let grant = found else { throw KitError.notFound("grant") }
-      try core.requireFreshProof(standing)
+      let (role, resource) = (found?.role ?? "", found?.resource ?? "")
+      // All is asked in any case: the time that it takes must not tell whether there is a grant. Held before the caller is
+      // judged, so that of two owners who take each other's role at once the later one is judged by what the first has left.
+      _ = try GrantRow.holders(of: role, on: resource, at: kit.clock.now(), locking: true, in: writer)
+      let held = try core.authority.roles(of: caller.user, in: writer)
+      let mayTake = try core.mayGive(role, on: resource, by: held, in: writer)
+      let mightTake = try core.mayGive(role, on: resource, by: caller.roles, in: writer)
+      guard let grant = try GrantRow.find(id, in: writer) else { throw KitError.notFound("grant") }
+      let isGivenUp = grant.holder == .user(caller.user) && kit.roles[role]?.isSelfService == true
+      guard mayTake || isGivenUp else {
+        // Whoever was an owner when the call came, and lost that to the one whom it is about, learns why nothing came of it.
+        if mightTake, try core.grants.isLast(grant, at: kit.clock.now(), locking: true, in: writer) {
+          throw IdentityError.lastOwner
+        }
+        throw KitError.notFound("grant")
+      }
+      if !isGivenUp { try core.requireFreshProof(standing) }
       try core.grants.revoke(grant, by: caller.actor, in: writer)
       guard let revoked = try GrantRow.find(id, in: writer) else { preconditionFailure("a grant is never deleted") }
       return Grant(revoked)
@@ -49,6 +69,7 @@ struct RoleHandlers: RoleService {
     guard user == caller.user || caller.roles.holds(anyOf: context.method.policy.roles) else {
       throw KitError.notFound("user")
     }
+    context.audited = SubjectID(IDKind.user, user)
     let page = try kit.page(
       context, size: request.pageSize, token: request.pageToken, filters: [user.sqlValue])
     let now = kit.clock.now()

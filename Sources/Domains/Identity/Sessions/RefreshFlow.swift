@@ -57,7 +57,11 @@ struct RefreshFlow: Sendable {
   private func endFamily(of token: RefreshToken) async throws {
     let core = core
     try await kit.database.write { writer in
-      try core.endSessions([token.session], .tokenReused, in: writer)
+      // Once for each family, however often the token comes.
+      if let row = try SessionRow.findForUpdate(token.session, in: writer), row.endedAt == nil {
+        try core.endSessions([token.session], .tokenReused, in: writer)
+        try core.tellOfReuse(row, in: writer)
+      }
     }
     kit.log.warning("refresh_token_reused", ["session": .text(token.session.text(kind: IDKind.session))])
   }

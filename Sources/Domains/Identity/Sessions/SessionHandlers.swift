@@ -170,6 +170,7 @@ extension IdentityCore {
         "UPDATE identity_sessions SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
         session, now, reason.rawValue)
     }
+    try kit.sessions.ended(sessions, in: writer)
     authority.noteEnded(sessions, at: now, in: writer)
     // The others are the user's own doing, or a part of a call that is recorded.
     guard reason == .tokenReused else { return }

@@ -59,6 +59,12 @@ struct SessionRow: Sendable {
     try reader.first("SELECT \(columns) FROM identity_sessions s WHERE s.id = $1", session, make: SessionRow.init)
   }
 
+  /// A session, held by this transaction.
+  static func findForUpdate(_ session: Identifier, in writer: any Writer) throws -> SessionRow? {
+    try writer.firstForUpdate(
+      "SELECT \(columns) FROM identity_sessions s WHERE s.id = $1", session, make: SessionRow.init)
+  }
+
   /// Whether its tokens still work.
   func isLive(at now: Instant) -> Bool {
     endedAt == nil && now - renewedAt < Self.idleLimit

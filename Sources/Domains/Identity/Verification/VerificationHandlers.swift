@@ -55,6 +55,7 @@ struct VerificationHandlers: VerificationService {
     let caller = try context.requireCaller()
     let user =
       try request.userID.isEmpty ? caller.user : Identifier(request.userID, kind: IDKind.user, field: "user_id")
+    context.audited = SubjectID(IDKind.user, user)
     let mayLook = user == caller.user || caller.roles.holds(anyOf: context.method.policy.roles)
     return try await kit.database.read { reader in
       guard mayLook, let row = try VerificationRow.newest(of: user, in: reader) else {
@@ -86,6 +87,9 @@ struct VerificationHandlers: VerificationService {
       guard let row = try VerificationRow.find(id, in: writer) else { throw KitError.notFound("verification") }
       guard decided == 1 else { throw KitError.wrongState(row.state.protoName) }
       if row.state == .approved { try core.verify(user, by: caller.actor, in: writer) }
+      try core.tell(
+        user.id, row.state == .approved ? AccountNotices.verified : AccountNotices.notVerified,
+        about: row.subject, in: writer)
       return try row.message(in: writer)
     }
   }

@@ -60,6 +60,12 @@ struct Inbox: Sendable {
     return inbox
   }
 
+  /// Gives up an inbox that this transaction has taken, if nothing was ever in it.
+  static func drop(_ inbox: Inbox, in writer: any Writer) throws {
+    guard inbox.lastNumber == 0 else { return }
+    try writer.execute("DELETE FROM notify_users WHERE user_id = $1 AND last_number = 0", inbox.user)
+  }
+
   private static func held(_ user: Identifier, in writer: any Writer) throws -> Inbox? {
     try writer.firstForUpdate(
       "SELECT \(columns) FROM notify_users WHERE user_id = $1", user, make: Inbox.init)

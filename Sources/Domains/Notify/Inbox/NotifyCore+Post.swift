@@ -22,6 +22,12 @@ extension NotifyCore {
   func post(_ posting: Posting, to user: Identifier, in writer: any Writer) throws -> Bool {
     // Held from here on: of two with one key the second sees the first's row.
     let inbox = try Inbox.take(user, in: writer)
+    // Nothing is told to whom is about to be nobody. Asked while the inbox is held, which an erasure takes before it
+    // deletes: what is not refused here, the erasure finds.
+    if try people.isLeaving(user, in: writer) {
+      try Inbox.drop(inbox, in: writer)
+      return false
+    }
     let isKnown = try writer.exists(
       "SELECT 1 FROM notify_inbox WHERE user_id = $1 AND dedup_key = $2", user, posting.key)
     if isKnown { return false }

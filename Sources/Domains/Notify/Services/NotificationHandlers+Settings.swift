@@ -33,7 +33,7 @@ extension NotificationHandlers {
     let caller = try context.requireCaller()
     guard core.outbound[.push]?.accepts(request.address) == true else { throw NotifyError.pushAddressRefused }
     return try await kit.mutate(request, context) { [core] writer in
-      PushDevice(try core.register(request.address, for: caller.user, in: writer))
+      PushDevice(try core.register(request.address, for: caller.user, in: caller.session, writer))
     }
   }
 

@@ -11,7 +11,7 @@ extension NotificationHandlers {
     let caller = try context.requireCaller()
     let kind = try requireKind(request.kind, field: "kind")
     guard var text = request.text, let language = LanguageTag.normalized(text.language) else {
-      throw KitError.badLanguage
+      throw KitError.badLanguage(field: "text.language")
     }
     let words = NoticeWords(text.title, text.text)
     guard words.names?.isSubset(of: kind.values.keys) == true else { throw NotifyError.badTemplate }
@@ -44,7 +44,9 @@ extension NotificationHandlers {
     var content = StoredBroadcast()
     content.segment = request.segment
     content.texts = try request.texts.map { text in
-      guard let language = LanguageTag.normalized(text.language) else { throw KitError.badLanguage }
+      guard let language = LanguageTag.normalized(text.language) else {
+        throw KitError.badLanguage(field: "texts.language")
+      }
       var text = text
       text.language = language
       return text
@@ -79,6 +81,7 @@ extension NotificationHandlers {
   ) async throws -> ListDeliveriesResponse {
     let user =
       try request.userID.isEmpty ? nil : Identifier(request.userID, kind: IDKind.user, field: "user_id")
+    context.audited = user.map { SubjectID(IDKind.user, $0) }
     let state = request.state == .unspecified ? nil : request.state.rawValue
     guard user != nil || state != nil else { throw NotifyError.noFilter }
     let page = try kit.page(

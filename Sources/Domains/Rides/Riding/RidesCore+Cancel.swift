@@ -42,7 +42,7 @@ extension RidesCore {
     let (ride, canceller) = try cancelling(writer.rideForUpdate(id), by: user, in: writer)
     let fee = try cancelFee(of: ride, for: canceller, in: writer)
     if let expectedFee {
-      guard expectedFee.currencyCode == ride.currency else { throw KitError.currencyMismatch }
+      guard expectedFee.currencyCode == ride.currency else { throw KitError.currencyMismatch(field: "expected_fee") }
       guard expectedFee.minorUnits == fee.total else {
         throw RidesError.priceChanged(minorUnits: fee.total, currency: ride.currency)
       }

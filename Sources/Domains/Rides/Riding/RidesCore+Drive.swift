@@ -117,7 +117,7 @@ extension RidesCore {
     guard ride.state == .completed || ride.state == .paymentDue, let outstanding = ride.outstanding else {
       throw RidesError.wrongState(ride.state)
     }
-    guard received.currencyCode == ride.currency else { throw KitError.currencyMismatch }
+    guard received.currencyCode == ride.currency else { throw KitError.currencyMismatch(field: "received") }
     // A ride that costs nothing is confirmed with nothing.
     guard received.minorUnits <= outstanding, received.minorUnits >= (outstanding == 0 ? 0 : 1) else {
       throw KitError.invalid(

@@ -43,7 +43,7 @@ extension RidesCore {
     let city: Identifier
     if request.kind == .city, request.cityID.isEmpty {
       guard kit.timeZones.table(request.timeZone) != nil else { throw RidesError.unknownTimeZone }
-      guard Currency.isKnown(request.currencyCode) else { throw KitError.unknownCurrency }
+      guard Currency.isKnown(request.currencyCode) else { throw KitError.unknownCurrency(field: "currency_code") }
       city = kit.identifiers.next()
       try writer.insert(
         CityRecord(id: city, name: request.name, timeZone: request.timeZone, currency: request.currencyCode))

@@ -1,12 +1,13 @@
 import Base
 
-/// Refused calls of staff methods on their way into the trail. A refusal has no transaction that could record it, and
-/// must not wait for one; so it is noted here, and the audit domain records what was noted.
+/// Calls on their way into the trail that have no transaction which could record them: those of staff methods that were
+/// refused, and what staff has read. They must not wait for one; so they are noted here, and the audit domain records what
+/// was noted.
 ///
 /// Safe to share between threads.
-public final class RefusedCalls: Sendable {
+public final class NotedCalls: Sendable {
   /// How many may wait. A few seconds of what one node can refuse while the database is slow, 100 bytes each; a flood
-  /// of refusals must cost no more. Those above are counted, and the trail tells how many.
+  /// must cost no more. Those above are counted, and the trail tells how many.
   public static let limit = 4096
 
   private struct State {
@@ -18,7 +19,7 @@ public final class RefusedCalls: Sendable {
 
   public init() {}
 
-  /// Notes a refusal. Never waits.
+  /// Notes a call. Never waits.
   public func note(_ entry: AuditEntry) {
     state.withLock { state in
       if state.waiting.count < Self.limit { state.waiting.append(entry) } else { state.dropped += 1 }
