@@ -185,7 +185,8 @@ struct ServiceWriter {
     let field = pool.message(method.inputType)?.field(named: declared.resourceField)
     guard declared.access == .role, !declared.roles.isEmpty, !method.isClientStreaming else {
       throw GeneratorError(
-        "\(method.fullName): resource_field is for a method of one request, with ACCESS_ROLE and the roles to hold there")
+        "\(method.fullName): resource_field is for a method of one request, with ACCESS_ROLE and the roles to hold there"
+      )
     }
     let rules: DeclaredRules?
     do {

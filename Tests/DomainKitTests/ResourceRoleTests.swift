@@ -31,7 +31,7 @@ private struct Trade: SubjectKind {
     service: "test.Notes", name: "Look", kind: .serverStreaming,
     policy: MethodPolicy(access: .role, roles: ["shop.clerk"], resourceField: "text"))
 
-  private func shop() async throws -> (Workshop, RPCChannel) {
+  private func shop(_ access: MethodPolicy.Access = .role) async throws -> (Workshop, RPCChannel) {
     let shop = try await Workshop()
     shop.kit.subjects.register(Trade.kinds)
     let channel = shop.channel { registry in
@@ -44,6 +44,7 @@ private struct Trade: SubjectKind {
       registry.serverStreaming(Self.look, about: { (post: Post) in post.text }) {
         (post: Post, responses: ResponseWriter<ChatMessage>, _) in try await responses.write(ChatMessage())
       }
+      registry.changePolicy(ofService: Self.sell.service) { $0.access = access }
     }
     return (shop, channel)
   }
@@ -93,6 +94,17 @@ private struct Trade: SubjectKind {
     await shop.database.close()
   }
 
+  @Test func `where the operator has opened a method to all users, holders of its roles are let in as well`()
+    async throws
+  {
+    let (shop, channel) = try await shop(.user)
+    for grants in [[], [clerk(of: "store", 1)], [RoleGrant(role: "ops")]] {
+      give(shop, grants)
+      try await call(channel, shop, "till", 1)
+    }
+    await shop.database.close()
+  }
+
   @Test func `invariant 2: nothing commits for a grant that is over, whatever memory says`() async throws {
     let (shop, channel) = try await shop()
     give(shop, [clerk(of: "merchant", 1)], inRows: [])
@@ -135,7 +147,9 @@ private struct Trade: SubjectKind {
     let shop = try await Workshop()
     shop.kit.subjects.register([Loop(prefix: "hen", above: "egg"), Loop(prefix: "egg", above: "hen")])
     let subjects = shop.kit.subjects
-    let chain = try await shop.database.read { try subjects.chain(of: SubjectID("hen", Identifier(rawValue: 1)), in: $0) }
+    let chain = try await shop.database.read {
+      try subjects.chain(of: SubjectID("hen", Identifier(rawValue: 1)), in: $0)
+    }
     #expect(chain.map(\.kind) == ["hen", "egg", "hen", "egg", "hen", "egg", "hen", "egg"])
     await shop.database.close()
   }

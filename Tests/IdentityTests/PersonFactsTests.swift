@@ -42,7 +42,8 @@ import Testing
     #expect(try await eve.profile(of: user.text(kind: "user")).birthDate == nil)
     #expect(try await facts()?.birthDate == CivilDate(year: 1990, month: 2, day: 28))
     #expect(
-      try await house.count("SELECT COUNT(*) FROM identity_users WHERE LENGTH(birth_date) = \(8 + SealingKey.overhead)") == 1)
+      try await house.count("SELECT COUNT(*) FROM identity_users WHERE LENGTH(birth_date) = \(8 + SealingKey.overhead)")
+        == 1)
     await house.close()
   }
 

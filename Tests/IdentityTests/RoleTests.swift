@@ -197,7 +197,8 @@ import WellKnownTypes
     #expect(outcomes.count { $0 == nil } == 1)
     #expect(outcomes.count { $0 == Refusal(.failedPrecondition, "LAST_OWNER") } == 1)
     #expect(
-      try await house.count("SELECT COUNT(*) FROM identity_grants WHERE role = 'shop.owner' AND revoked_at IS NULL") == 1)
+      try await house.count("SELECT COUNT(*) FROM identity_grants WHERE role = 'shop.owner' AND revoked_at IS NULL")
+        == 1)
     // Afterwards whoever lost is a stranger like any other.
     for (owner, grant) in takes where try await owner.grants().isEmpty {
       await expectRefusal(.notFound, "NOT_FOUND") { try await owner.revoke(grant) }

@@ -212,7 +212,8 @@ import Testing
     try await world.tell(user, key: "3")
     try await world.tell(other, key: "3")
     for table in ["notify_users", "notify_inbox", "notify_deliveries"] {
-      #expect(try await world.count("SELECT COUNT(*) FROM \(table) WHERE user_id <> \(other.rawValue)") == 0, "\(table)")
+      #expect(
+        try await world.count("SELECT COUNT(*) FROM \(table) WHERE user_id <> \(other.rawValue)") == 0, "\(table)")
     }
     #expect(try await world.notify.checkInvariants().allSatisfy(\.holds))
     _ = try await world.database.write { writer in

@@ -52,13 +52,12 @@ public final class AccessInterceptor: ServerInterceptor {
   /// Who is let in by what is remembered of the roles is judged again by the rows where something changes: `Kit.mutate`.
   public func judge(resource: String, _ context: ServerContext) async throws {
     let policy = context.method.policy
-    // The operator has opened the method to others.
-    guard policy.access == .role else { return }
     // Its rules have been checked, so it is an id.
-    guard let caller = context.caller, let subject = SubjectID(parsing: resource) else {
-      throw KitError.permissionDenied
-    }
-    context[ResourceKey.self] = subject
+    let resource = SubjectID(parsing: resource)
+    context[ResourceKey.self] = resource
+    // Else the operator has opened the method to others.
+    guard policy.access == .role else { return }
+    guard let caller = context.caller, let subject = resource else { throw KitError.permissionDenied }
     if caller.roles.holds(anyOf: policy.roles, onAnyOf: [subject]) { return }
     let chain = try await kit.database.read { [subjects = kit.subjects] in try subjects.chain(of: subject, in: $0) }
     guard caller.roles.holds(anyOf: policy.roles, onAnyOf: chain) else { throw KitError.permissionDenied }
@@ -84,7 +83,8 @@ public final class AccessInterceptor: ServerInterceptor {
     }
     kit.notedCalls.note(
       AuditEntry(
-        .call(context.method), by: caller.actor, on: context.audited ?? context[ResourceKey.self], outcome: outcome, facts))
+        .call(context.method), by: caller.actor, on: context.audited ?? context[ResourceKey.self], outcome: outcome,
+        facts))
   }
 
   private func isOpen(_ method: MethodDescriptor) -> Bool {

@@ -47,13 +47,13 @@ public struct RoleSet: Sendable, Equatable {
   public func holds(anyOf roles: some Sequence<String>, onAnyOf chain: [SubjectID]) -> Bool {
     let places = Set(chain.map(\.text))
     return grants.contains { grant in
-      (grant.resource.map { places.contains($0) } ?? true) && roles.contains { Self.covers(grant.role, $0) }
+      (grant.resource.map { places.contains($0) } ?? true) && grant.gives(anyOf: roles)
     }
   }
 
   /// Whether one of `roles` is held anywhere, be it on one resource.
   public func holdsSomewhere(anyOf roles: some Sequence<String>) -> Bool {
-    grants.contains { grant in roles.contains { Self.covers(grant.role, $0) } }
+    grants.contains { $0.gives(anyOf: roles) }
   }
 
   /// Whether one of `roles` is held on the whole platform.
@@ -65,9 +65,14 @@ public struct RoleSet: Sendable, Equatable {
   public var isStaff: Bool { holds(anyOf: Self.bareStaff) }
 
   /// Whether a grant of one role is one of another: itself, or of a domain's role with the name of a bare one.
-  static func covers(_ held: String, _ wanted: String) -> Bool {
+  fileprivate static func covers(_ held: String, _ wanted: String) -> Bool {
     if held == wanted { return true }
     guard let dot = wanted.utf8.lastIndex(of: UInt8(ascii: ".")) else { return false }
     return wanted.utf8[wanted.utf8.index(after: dot)...].elementsEqual(held.utf8)
   }
+}
+
+extension RoleGrant {
+  /// Whether it gives one of `roles`, wherever it does.
+  func gives(anyOf roles: some Sequence<String>) -> Bool { roles.contains { RoleSet.covers(role, $0) } }
 }

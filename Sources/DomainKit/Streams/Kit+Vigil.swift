@@ -20,7 +20,7 @@ extension Kit {
   func judgeAtOnce(_ context: ServerContext) throws(KitError) -> Bool {
     guard let caller = context.caller else { return true }
     if authority.hasEnded(caller.session) { throw .sessionEnded }
-    guard caller.roles.names(anyOf: context.method.policy.roles) else { return true }
+    guard caller.roles.holdsSomewhere(anyOf: context.method.policy.roles) else { return true }
     guard let roles = authority.knownRoles(of: caller.user, epoch: 0) else { return false }
     try Self.judge(caller, now: roles, context.method.policy)
     return true
@@ -34,20 +34,10 @@ extension Kit {
 }
 
 extension RoleSet {
-  /// Whether one of `roles` is held, be it on one resource.
-  fileprivate func names(anyOf roles: [String]) -> Bool {
-    !roles.isEmpty && grants.contains { $0.gives(anyOf: roles) }
-  }
-
   /// Whether all grants of one of `roles` are there that were there before. They may end at another time.
   fileprivate func keeps(anyOf roles: [String], of earlier: RoleSet) -> Bool {
     earlier.grants.allSatisfy { grant in
       !grant.gives(anyOf: roles) || grants.contains { $0.role == grant.role && $0.resource == grant.resource }
     }
   }
-}
-
-extension RoleGrant {
-  /// Whether it gives one of `roles`, wherever it does.
-  fileprivate func gives(anyOf roles: [String]) -> Bool { roles.contains { RoleSet.covers(role, $0) } }
 }

@@ -93,7 +93,8 @@ enum IdentityError: DomainError {
   /// One sample of each case, for the golden test of the table.
   static let samples: [IdentityError] = [
     .handleTaken, .weakPassword("too short"), .weakNewPassword("too short"), .badPhoneNumber, .badEmail, .badHandle,
-    .wrongCredentials, .wrongCode, .codeExpired, .tooManyAttempts, .badSignature, .unknownRole, .notEligible, .lastOwner,
+    .wrongCredentials, .wrongCode, .codeExpired, .tooManyAttempts, .badSignature, .unknownRole, .notEligible,
+    .lastOwner,
     .closeBlocked(["rides.open_ride"]),
     .expiryPassed, .badBirthDate, .badRegion, .badTimeZone,
   ]

@@ -180,7 +180,8 @@ public struct ServiceRegistry: Sendable {
   mutating func add(_ method: MethodDescriptor, isJudged: Bool = false, _ handler: Handler) {
     precondition(
       isJudged == (method.policy.resourceField != nil),
-      "\(method.path): a method is registered with the resource that it is about if its policy names one, and only then")
+      "\(method.path): a method is registered with the resource that it is about if its policy names one, and only then"
+    )
     if case .streamed = handler {
       precondition(!method.kind.hasSingleRequest, "\(method.path) takes one message")
     } else {

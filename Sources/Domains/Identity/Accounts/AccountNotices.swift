@@ -102,11 +102,9 @@ extension IdentityCore {
     try tell(owner, AccountNotices.tokenReused, about: SubjectID(IDKind.session, session.id), in: writer)
   }
 
-  /// Tells a user of a login on a device that the account was not used on before. Of the first device nobody is told, and
-  /// where devices do not prove who they are, none is known from another.
-  /// - Parameter first: how many devices were known before.
-  func tellOfDevice(_ session: SessionRow, knownBefore: Int, in writer: any Writer) throws {
-    guard knownBefore > 0, !session.knownDevice else { return }
+  /// Tells a user of a login on a device that the account was not used on before. Not for the first device of all: where
+  /// none has proved who it is, none is known from another.
+  func tellOfDevice(_ session: SessionRow, in writer: any Writer) throws {
     try tell(session.user, AccountNotices.newDevice, about: SubjectID(IDKind.session, session.id), in: writer)
   }
 

@@ -46,8 +46,8 @@ struct IdentityRecords: PersonalRecords {
     try writer.execute(
       """
       UPDATE identity_users SET state = $2, handle = '', handle_key = NULL, display_name = '', about = '',
-        password_hash = '', birth_date = NULL, sealing_key = $3, level = $4, closed_from = NULL, erases_at = NULL, drop_at = NULL,
-        erased_at = $5
+        password_hash = '', birth_date = NULL, sealing_key = $3, level = $4, closed_from = NULL, erases_at = NULL,
+        drop_at = NULL, erased_at = $5
       WHERE id = $1
       """, user, UserRow.State.erased.rawValue, [UInt8](), UserLevel.none.rawValue, core.kit.clock.now())
     core.authority.noteErased(user, in: writer)

@@ -98,12 +98,12 @@ struct LoginFlow: Sendable {
     guard user.state != .suspended else { throw KitError.accountSuspended }
     let now = kit.clock.now()
     let known = try attempt.device?.known(to: user.id, in: writer)
-    let devices: Int? = try writer.first("SELECT COUNT(*) FROM identity_devices WHERE user_id = $1", user.id) { $0[0] }
+    let hadDevices = try writer.exists("SELECT 1 FROM identity_devices WHERE user_id = $1", user.id)
     let device = try known ?? attempt.device?.remember(for: user.id, kit, in: writer)
     let row = try core.openSession(
       of: user.id, device: device, named: attempt.device?.name ?? "", isKnown: known != nil, attempt.address, in: writer
     )
-    try core.tellOfDevice(row, knownBefore: devices ?? 0, in: writer)
+    if hadDevices && known == nil { try core.tellOfDevice(row, in: writer) }
     var response = LoginResponse()
     response.user = User(stored: user)
     response.session = Session(stored: row, at: now, current: true)
