@@ -104,14 +104,25 @@ public enum SQLiteBackup {
     }
   }
 
-  /// Empties the log of a database that is going to be replaced: SQLite would apply it to its successor.
+  /// Empties the log of a database that is going to be replaced: SQLite would apply it to its successor. Until the
+  /// rename, which may never come, the present database is what it was, so its log goes only when all of it is in the
+  /// file.
   private static func foldLog(_ path: String) throws {
-    if access(path, F_OK) == 0, access(path + "-wal", F_OK) == 0 {
-      // The last connection to close copies the log into the file and removes it. A database so damaged that this
-      // fails loses its log, which has no use without it.
-      _ = try? SQLiteConnection(path: path, settings: ["PRAGMA synchronous = FULL"]).checkpoint()
+    let logs = ["-wal", "-journal"].map { path + $0 }
+    if access(path, F_OK) == 0, logs.contains(where: { access($0, F_OK) == 0 }) {
+      do {
+        let connection = try SQLiteConnection(path: path, settings: ["PRAGMA synchronous = FULL"])
+        // A crash just when the file was made may have left a journal, which the first look takes back.
+        try connection.run("SELECT count(*) FROM sqlite_schema")
+        guard try connection.checkpoint(.truncate) != nil else {
+          throw StorageError(.inUse, operation: "restore", message: "\(path) is in use by another process")
+        }
+      } catch let error as StorageError where error.code == .corrupt {
+        // So damaged that its log has no use without it.
+      }
     }
-    unlink(path + "-wal")
-    unlink(path + "-shm")
+    for file in logs + [path + "-shm"] { unlink(file) }
+    // After a loss of power, a log that came back would meet the successor.
+    try SQLiteFiles.syncDirectory(SQLiteFiles.parent(of: path))
   }
 }

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 internal import Storage
 
 /// Builds the one error that all of SQLite's result codes become.
@@ -10,10 +11,15 @@ enum SQLiteError {
     let extended = connection.map { sqlite3_extended_errcode($0) } ?? result
     let words = connection.flatMap { sqlite3_errmsg($0) } ?? sqlite3_errstr(result)
     let message = words.map { String(cString: $0) } ?? "no message"
+    // The index of the log is a file, too. SQLite has no word of its own for one that does not find room.
+    let isFull = extended == shortOfMemoryFile && connection.map { sqlite3_system_errno($0) } == ENOSPC
     return StorageError(
-      code(extended == SQLITE_OK ? result : extended), operation: operation,
+      isFull ? .diskFull : code(extended == SQLITE_OK ? result : extended), operation: operation,
       message: "\(message) (SQLite \(extended))", sql: sql)
   }
+
+  /// SQLITE_IOERR_SHMSIZE, a macro that Swift does not import.
+  private static let shortOfMemoryFile = SQLITE_IOERR | (19 << 8)
 
   /// - Parameter extended: an extended result code; its low byte is the primary one.
   static func code(_ extended: Int32) -> StorageError.Code {

@@ -1,32 +1,16 @@
 """octetd backup and restore, with a server that is in use meanwhile."""
 
-import json
-import os
 import shutil
-import subprocess
 import threading
 
 import pytest
 
 from support.people import Person
 from support.rides import Rider, check_invariants, staff
-from support.server import BUILD, Server
+from support.server import Server
+from support.subcommands import last_message, octetd
 
 RIDERS = 8
-
-
-def octetd(*arguments, **environment):
-    return subprocess.run(
-        [BUILD / "octetd", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | environment,
-    )
-
-
-def last_message(result):
-    return json.loads(result.stderr.strip().splitlines()[-1]).get("message", "")
 
 
 class Load:
