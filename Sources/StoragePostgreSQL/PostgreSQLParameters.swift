@@ -19,11 +19,13 @@ struct PostgreSQLParameters {
     add("tcp_user_timeout", "\(timeout)")
     // Among several hosts, and after a change of roles, only the primary will do.
     add("target_session_attrs", "read-write")
+    add("dbname", url)
     if !isPooled {
-      let settings = Self.timeouts(options).map { "-c \($0.name)=\($0.milliseconds)" }
+      // Of two `options` libpq takes the last, so those of the URL are said again; of two words on one setting the
+      // server takes the last.
+      let settings = Self.timeouts(options).map { "-c \($0.name)=\($0.milliseconds)" } + [Self.options(in: url)]
       add("options", settings.joined(separator: " "))
     }
-    add("dbname", url)
     add("client_encoding", "UTF8")
   }
 
@@ -46,6 +48,18 @@ struct PostgreSQLParameters {
       PQfreemem(message)
     }
     if options == nil { throw StorageError(.cannotOpen, operation: "open", message: "the URL is not well formed") }
+  }
+
+  /// The URL's own `options`, which are the command line of a session; empty if it has none.
+  private static func options(in url: String) -> String {
+    let parameters = PQconninfoParse(url, nil)
+    defer { PQconninfoFree(parameters) }
+    var next = parameters
+    while let parameter = next?.pointee, let keyword = parameter.keyword {
+      if strcmp(keyword, "options") == 0 { return parameter.val.map { String(cString: $0) } ?? "" }
+      next = next?.successor()
+    }
+    return ""
   }
 
   private mutating func add(_ keyword: String, _ value: String) {
