@@ -2,7 +2,8 @@ import Base
 import RPC
 public import Storage
 
-/// A database whose errors clients understand: an engine that is busy or closed is UNAVAILABLE, not a bug.
+/// A database whose errors clients understand: an engine that is busy or closed is UNAVAILABLE, not a bug, and so is a
+/// full disk.
 ///
 /// For all that calls go through: the kit, the hub, the authority.
 public struct EdgeDatabase: Database {
@@ -60,6 +61,7 @@ public struct EdgeDatabase: Database {
     case IdempotencyError.requestIDReused: KitError.requestIDReused
     case let error as StorageError where error.code == .invalidText: KitError.invalidText
     case let error as StorageError where error.isTransient || error.code == .closed: KitError.overloaded
+    case let error as StorageError: StorageFault(error) ?? error
     default: error
     }
   }

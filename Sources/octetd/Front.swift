@@ -83,7 +83,7 @@ struct Front: Sendable {
     core = RPCServer(
       registry: registry, interceptors: observation.calls.interceptors + [access, Self.callLimiter],
       limits: RPCLimits(defaultDeadline: configuration.defaultDeadline, queueDelay: configuration.queueDelay),
-      observer: observation.calls, clock: house.kit.clock, random: house.kit.random, log: UnexpectedErrors(log: log))
+      observer: observation.calls, clock: house.kit.clock, random: house.kit.random, log: HandlerErrors(log: log))
 
     let addresses = try Self.addresses(configuration)
     let tls = try Self.certificates(configuration.transport)
@@ -162,11 +162,15 @@ struct Front: Sendable {
   }
 }
 
-/// Logs what handlers throw and nobody foresaw; the client only gets the id.
-private struct UnexpectedErrors: RPCLog {
+/// Logs what handlers throw and nobody foresaw, of which the client only gets the id, and what is for the operator.
+private struct HandlerErrors: RPCLog {
   let log: Log
 
   func unexpected(_ error: any Error, id: String, method: MethodDescriptor) {
     log.error("unexpected_error", ["id": .text(id), "method": .text(method.path), "error": .text("\(error)")])
+  }
+
+  func fault(_ cause: any Error, status: StatusCode, method: MethodDescriptor) {
+    log.error("fault", ["status": .text("\(status)"), "method": .text(method.path), "error": .text("\(cause)")])
   }
 }

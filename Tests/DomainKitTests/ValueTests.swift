@@ -109,5 +109,14 @@ import WellKnownTypes
       TableError.samples.map { "\($0.mapping.reason) \($0.mapping.code)" } == [
         "TABLE_OVERLAP FAILED_PRECONDITION", "ROW_IN_FORCE FAILED_PRECONDITION", "INVALID_REQUEST INVALID_ARGUMENT",
       ])
+    let faults = [StorageError.Code.diskFull, .ioFailure, .corrupt].compactMap { code in
+      StorageFault(StorageError(code, operation: "commit", message: "secret")).map(\.mapping)
+    }
+    #expect(
+      faults.map { "\($0.reason) \($0.code)" } == [
+        "STORAGE_FULL UNAVAILABLE", "STORAGE_FAILED UNAVAILABLE", "STORAGE_DAMAGED DATA_LOSS",
+      ])
+    #expect(!faults.contains { $0.message.contains("secret") })
+    #expect(StorageFault(StorageError(.invalidStatement, operation: "prepare", message: "a bug")) == nil)
   }
 }

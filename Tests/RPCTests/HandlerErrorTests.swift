@@ -9,6 +9,10 @@ struct HandlerErrorTests {
     var rpcError: RPCError { RPCError(.failedPrecondition, reason: "TAKEN", message: "it is taken") }
   }
   private struct Secret: Error { let sql = "SELECT * FROM users" }
+  private struct FullDisk: RPCFault {
+    var rpcError: RPCError { RPCError(.unavailable, reason: "FULL", message: "no room") }
+    var cause: any Error { Secret() }
+  }
 
   private func failing(_ error: any Error) -> Fixture {
     Fixture { $0.unary(TestMethods.unary) { (_: RawMessage, _) -> RawMessage in throw error } }
@@ -38,6 +42,18 @@ struct HandlerErrorTests {
     let entry = try #require(fixture.log.entries.withLock { $0.first })
     #expect(error?.message == "internal error \(entry.id)")
     #expect(entry.text.contains("SELECT"))
+  }
+
+  @Test func whatTheOperatorHasToSeeToIsTheClientsStatusAndTheLogsCause() async throws {
+    let fixture = failing(FullDisk())
+    let error = try #require(await call(fixture))
+    #expect(error.code == .unavailable)
+    #expect(error.reason == "FULL")
+    #expect(!error.message.contains("SELECT"))
+    let faults = fixture.log.faults.withLock { $0 }
+    #expect(faults.count == 1)
+    #expect(faults.first?.contains("SELECT") == true)
+    #expect(fixture.log.entries.withLock { $0 }.isEmpty)
   }
 
   @Test func aCancelledHandlerIsCancelled() async {

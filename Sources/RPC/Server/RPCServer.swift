@@ -115,6 +115,10 @@ public final class RPCServer: RequestAcceptor {
   func status(for error: any Error, of call: ServerCall) -> RPCError {
     switch error {
     case let error as RPCError: return error
+    case let fault as any RPCFault:
+      let error = fault.rpcError
+      log.fault(fault.cause, status: error.code, method: call.route.method)
+      return error
     case let error as any RPCErrorConvertible: return error.rpcError
     case is CancellationError: return RPCError(.cancelled, "the call was cancelled")
     default:

@@ -31,6 +31,13 @@ public protocol RPCErrorConvertible: Error {
   var rpcError: RPCError { get }
 }
 
+/// One that the operator has to see to, such as a full disk: the client gets its status, and the server's log what it
+/// comes from.
+public protocol RPCFault: RPCErrorConvertible {
+  /// What happened, in words for the log alone.
+  var cause: any Error { get }
+}
+
 extension RPCError: RPCErrorConvertible {
   public var rpcError: RPCError { self }
 }

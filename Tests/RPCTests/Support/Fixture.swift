@@ -32,8 +32,12 @@ struct Fixture {
 /// Keeps what the server logged.
 final class RecordingLog: RPCLog {
   let entries = Locked([(id: String, text: String)]())
+  let faults = Locked([String]())
   func unexpected(_ error: any Error, id: String, method: MethodDescriptor) {
     entries.withLock { $0.append((id, "\(error)")) }
+  }
+  func fault(_ cause: any Error, status: StatusCode, method: MethodDescriptor) {
+    faults.withLock { $0.append("\(cause)") }
   }
 }
 
