@@ -37,7 +37,8 @@ public struct Kit: Sendable {
   public let others: OtherNodes?
   /// How often a stream is looked at: whether something was sent, and whether its caller may still be on it. Proxies
   /// commonly close what is idle for 60 seconds, so the standard lets no stream be silent for more than 40.
-  let beatInterval: Duration
+  /// Nil where no stream is looked at without cause, so that tests do not depend on how long they take.
+  let beatInterval: Duration?
   private let library: BlobLibrary?
 
   /// Contents too large for rows. What refers to one says so in its own transaction: `blobs.references`. Traps in a kit
@@ -51,7 +52,7 @@ public struct Kit: Sendable {
     database: any Database, hub: TopicHub, clock: any WallClock, identifiers: IdentifierGenerator,
     random: any RandomSource, keys: ServerKeys, authority: any Authority, log: Log, others: OtherNodes? = nil,
     blobs: BlobLibrary? = nil, audit: (any Audit)? = nil, roles: RoleCatalog = RoleCatalog(),
-    beatInterval: Duration = .seconds(20)
+    beatInterval: Duration? = .seconds(20)
   ) {
     self.database = EdgeDatabase(database)
     self.hub = hub

@@ -32,7 +32,7 @@ private struct Desk {
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
       keys: try ServerKeys(root: root),
-      authority: NoDoors(), log: Log(level: .error), audit: AuditTrail(clock: clock))
+      authority: NoDoors(), log: Log(level: .error), audit: AuditTrail(clock: clock), beatInterval: nil)
     audit = try AuditDomain(kit: kit, checked: [])
   }
 

@@ -48,7 +48,8 @@ public final class Heart<Response: Message>: Sendable {
   }
 
   private func schedule() {
-    let work = sink.executor.schedule(after: kit.beatInterval) { [weak self] in self?.tick() }
+    guard let interval = kit.beatInterval else { return }
+    let work = sink.executor.schedule(after: interval) { [weak self] in self?.tick() }
     let isStopped = state.withLock { state in
       state.work = work
       return state.isStopped

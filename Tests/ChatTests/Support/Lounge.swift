@@ -60,7 +60,7 @@ final class Lounge: Sendable {
         database: database,
         hub: TopicHub(database: database, clock: clock, key: root, isShared: nodes > 1), clock: clock,
         identifiers: identifiers, random: SeededRandomSource(seed: UInt64(number)), keys: try ServerKeys(root: root),
-        authority: doors, log: Log(level: .error))
+        authority: doors, log: Log(level: .error), beatInterval: nil)
       let notify = NotifyDomain(
         kit: kit, timers: Timers(database: database, clock: clock, random: kit.random), people: doors, contacts: doors,
         kinds: ChatDomain.noticeKinds, outbound: OutboundWays(push: NoWay(), mail: NoWay(), sms: NoWay()))

@@ -17,7 +17,7 @@ final class Workshop: Sendable {
 
   static let user = Identifier(rawValue: 1)
 
-  init(topicLimits: TopicLimits = TopicLimits(), beatInterval: Duration = .seconds(20)) async throws {
+  init(topicLimits: TopicLimits = TopicLimits(), beatInterval: Duration? = nil) async throws {
     doors = try Doors(clock: clock)
     database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + [

@@ -79,7 +79,7 @@ final class House: Sendable {
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys,
       authority: authority, log: Log(level: .error),
       blobs: BlobLibrary(store: store, database: database, clock: clock, random: random), audit: audit,
-      roles: RoleCatalog(Self.roles))
+      roles: RoleCatalog(Self.roles), beatInterval: nil)
     files = TestFiles(identifiers: kit.identifiers)
     timers = Timers(database: database, clock: clock, random: random)
     identity = try await IdentityDomain(

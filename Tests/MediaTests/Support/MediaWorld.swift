@@ -53,7 +53,8 @@ final class MediaWorld: Sendable {
       database: database, hub: TopicHub(database: edge, clock: clock, key: root), clock: clock,
       identifiers: identifiers, random: SeededRandomSource(seed: 1), keys: try ServerKeys(root: root),
       authority: people, log: Log(level: .error),
-      blobs: BlobLibrary(store: store, database: edge, clock: clock, random: SystemRandomSource()))
+      blobs: BlobLibrary(store: store, database: edge, clock: clock, random: SystemRandomSource()),
+      beatInterval: nil)
     timers = Timers(database: database, clock: clock, random: SeededRandomSource(seed: 2))
     media = MediaDomain(
       kit: kit, timers: timers, workFolder: folder.appending(path: "work").path, limits: limits)
@@ -88,6 +89,14 @@ final class MediaWorld: Sendable {
     try await stream.send(content)
     _ = try await stream.completed()
     return try Identifier.parse(upload.id, kind: "upl")
+  }
+
+  /// The jobs of another process that does the same.
+  func otherWorker() async throws -> Timers {
+    let timers = Timers(database: database, clock: clock, random: SeededRandomSource(seed: 3))
+    let domain = MediaDomain(kit: kit, timers: timers, workFolder: folder.appending(path: "other").path)
+    try await domain.start()
+    return timers
   }
 
   /// Does all jobs that are due, and those that they set.
@@ -129,6 +138,11 @@ final class MediaWorld: Sendable {
     try await database.read { reader in
       try reader.rows("SELECT slot || ' ' || state FROM memo_news WHERE memo_id = $1 ORDER BY slot", memo.id) { $0[0] }
     }
+  }
+
+  /// How many contents are on their way into the store.
+  func openUploads() async throws -> Int {
+    try await database.read { try $0.first("SELECT COUNT(*) FROM octet_blob_uploads") { $0[0] } ?? 0 }
   }
 
   /// How many contents the store of blobs keeps.

@@ -69,7 +69,7 @@ final class NotifyWorld: Sendable {
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: identifiers, random: random, keys: try ServerKeys(root: root), authority: people,
-      log: Log(level: .error))
+      log: Log(level: .error), beatInterval: nil)
     timers = Timers(database: database, clock: clock, random: random)
     spool = FileManager.default.temporaryDirectory.appending(path: "octet-spool-\(UUID().uuidString)")
     let way = try outbound ?? SpoolFolder(folder: spool.path)

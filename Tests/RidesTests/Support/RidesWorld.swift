@@ -144,7 +144,7 @@ final class RidesWorld: Sendable {
     let kit = Kit(
       database: database, hub: hub, clock: clock, identifiers: identifiers, random: random, keys: keys,
       authority: people,
-      log: Log(level: .error, clock: clock), others: others)
+      log: Log(level: .error, clock: clock), others: others, beatInterval: nil)
     let timers = Timers(database: database, clock: clock, random: random)
     let notify = NotifyDomain(
       kit: kit, timers: timers, people: people, contacts: people,

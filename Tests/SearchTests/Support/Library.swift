@@ -40,7 +40,7 @@ final class Library: Sendable {
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: try ServerKeys(root: root),
-      authority: doors, log: Log(level: .error))
+      authority: doors, log: Log(level: .error), beatInterval: nil)
     kit.subjects.register([BookSubject()])
     search = SearchDomain(kit: kit, timers: timers)
     kit.findables.link(to: search.findables)
@@ -100,6 +100,20 @@ final class Library: Sendable {
       try kit.subjects.visibilityChanged(of: SubjectID("book", id), in: writer)
     }
     return id
+  }
+
+  /// Adds many books of one title, a thousand in a transaction.
+  func putMany(_ title: String, _ count: Int) async throws {
+    for start in stride(from: 0, to: count, by: 1000) {
+      try await kit.database.write { [kit] writer in
+        for _ in start..<min(start + 1000, count) {
+          let id = kit.identifiers.next()
+          try writer.execute(
+            "INSERT INTO test_books (id, title, state, personal) VALUES ($1, $2, 0, 0)", id, title)
+          try kit.findables.update(SubjectID("book", id), in: writer)
+        }
+      }
+    }
   }
 
   func remove(_ id: Identifier) async throws {

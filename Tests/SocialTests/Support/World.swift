@@ -49,7 +49,7 @@ final class World: Sendable {
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys, authority: authority,
-      log: Log(level: .error), roles: RoleCatalog(SocialDomain.roles))
+      log: Log(level: .error), roles: RoleCatalog(SocialDomain.roles), beatInterval: nil)
     timers = Timers(database: database, clock: clock, random: random)
     identity = try await IdentityDomain(
       kit: kit, timers: timers, authority: authority, passwords: PlainPasswords())
@@ -80,7 +80,7 @@ final class World: Sendable {
     let nodes = OtherNodes(bus: nil, node: node, database: database, clock: clock, random: kit.random)
     let kit = Kit(
       database: database, hub: kit.hub, clock: clock, identifiers: kit.identifiers, random: kit.random, keys: kit.keys,
-      authority: kit.authority, log: kit.log, others: nodes)
+      authority: kit.authority, log: kit.log, others: nodes, beatInterval: nil)
     let timers = Timers(database: database, clock: clock, random: kit.random)
     let domain = SocialDomain(
       kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer())

@@ -41,7 +41,7 @@ final class Square: Sendable {
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys, authority: authority,
-      log: Log(level: .error), roles: RoleCatalog(PinboardDomain.roles))
+      log: Log(level: .error), roles: RoleCatalog(PinboardDomain.roles), beatInterval: nil)
     timers = Timers(database: database, clock: clock, random: random)
     jobs = Jobs(timers: timers)
     identity = try await IdentityDomain(kit: kit, timers: timers, authority: authority, passwords: PlainPasswords())
