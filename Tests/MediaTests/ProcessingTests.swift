@@ -7,6 +7,7 @@ import RPC
 import Refusals
 import Storage
 import Testing
+import WellKnownTypes
 
 @testable import Media
 
@@ -309,6 +310,17 @@ import Testing
         let id = try await sender.send(content, .audio)
         try await world.process()
         #expect(try await blob(sender.client, id).failure == failure)
+      }
+      // As a browser records it, which does not know yet how long it will be.
+      let spoken = try await Self.generate(
+        ["-f", "lavfi", "-i", "sine=duration=4", "-c:a", "libopus", "-live", "1"], as: "a.webm")
+      let endless = try await Self.generate(
+        ["-f", "lavfi", "-i", "sine=duration=6", "-c:a", "libopus", "-live", "1"], as: "a.webm")
+      for (content, duration, failure) in [(spoken, 4, ""), (endless, nil, "TOO_LONG")] as [([UInt8], Int64?, String)] {
+        let id = try await sender.send(content, .audio)
+        try await world.process()
+        let done = try await blob(sender.client, id)
+        #expect(done.failure == failure && done.duration?.seconds == duration)
       }
       // The sound of a film is one.
       let track = try await sender.send(film, .audio)

@@ -12,7 +12,7 @@ public struct MediaDomain: Domain {
 
   let core: MediaCore
 
-  private let worker: MediaWorker
+  let worker: MediaWorker
 
   /// Sets the handlers of its jobs, so `timers` must not have been started.
   /// - Parameters:

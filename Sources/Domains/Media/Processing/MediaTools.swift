@@ -100,10 +100,27 @@ struct MediaTools: Sendable {
       default: break
       }
     }
-    guard isSound, seconds > 0, seconds.isFinite else { throw MediaFailure.unsupportedFormat }
+    guard isSound else { throw MediaFailure.unsupportedFormat }
+    // What a browser records says nowhere how long it has become.
+    if !(seconds > 0) { seconds = try await endOfSound(path) }
+    guard seconds > 0, seconds.isFinite else { throw MediaFailure.unsupportedFormat }
     facts.duration = .milliseconds(Int64(min(seconds * 1000, 1e12)))
     guard facts.duration <= limits.soundDuration else { throw MediaFailure.tooLong }
     return facts
+  }
+
+  /// Where the last packet of a sound ends, in seconds; 0 without any.
+  private func endOfSound(_ path: String) async throws -> Double {
+    let outcome = try await run(
+      "ffprobe",
+      [
+        "-v", "error", "-protocol_whitelist", "file", "-format_whitelist", Self.soundFormats, "-select_streams", "a:0",
+        "-show_entries", "packet=pts_time,duration_time", "-of", "csv=p=0", "file:" + path,
+      ], failure: .unsupportedFormat)
+    guard outcome.output.count < limits.probedBytes else { throw MediaFailure.tooLong }
+    return String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").map { packet in
+      packet.split(separator: ",").prefix(2).compactMap { Double($0) }.reduce(0, +)
+    }.max() ?? 0
   }
 
   /// Makes a sound that all players take, without anything but what is heard.

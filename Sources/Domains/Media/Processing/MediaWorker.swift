@@ -101,22 +101,29 @@ struct MediaWorker: Sendable {
     let (id, name) = (try Identifier.parse(String(parts[0]), kind: IDKind.blob), String(parts[1]))
     guard let (row, info) = try await source(of: id), row.state == .transcoding else { return }
     try await settling(job, id) {
-      var (rendition, content) = try await make(row, info, profile, name)
-      let upload = try await core.kit.blobs.begin()
-      do {
-        for start in stride(from: 0, to: content.count, by: Self.pieceBytes) {
-          try await upload.append(Array(content[start..<min(start + Self.pieceBytes, content.count)]))
-        }
-        content = []
-        let finished = try await upload.finish()
-        rendition.content = finished.blob
-        rendition.size = Int64(finished.size)
+      let (made, content) = try await make(row, info, profile, name)
+      try await upload(content) { finished in
+        var rendition = made
+        (rendition.content, rendition.size) = (finished.blob, Int64(finished.size))
         try await store(rendition, finished, job)
-      } catch {
-        // Nothing is left of a failed attempt. A crash leaves what expires by itself.
-        try? await core.kit.blobs.cancel(upload.id)
-        throw error
       }
+    }
+  }
+
+  /// Puts a content into the store for a body that makes it part of something. Nothing is left of it if that fails; a crash
+  /// leaves what expires by itself.
+  func upload(_ content: consuming [UInt8], _ body: (FinishedUpload) async throws -> Void) async throws {
+    let upload = try await core.kit.blobs.begin()
+    do {
+      for start in stride(from: 0, to: content.count, by: Self.pieceBytes) {
+        try await upload.append(Array(content[start..<min(start + Self.pieceBytes, content.count)]))
+      }
+      content = []
+      try await body(try await upload.finish())
+    } catch {
+      // The task of a job that was lost is cancelled, and writes nothing any more.
+      await Task { [core] in try? await core.kit.blobs.cancel(upload.id) }.value
+      throw error
     }
   }
 
@@ -140,7 +147,7 @@ struct MediaWorker: Sendable {
     _ row: BlobRow, _ info: BlobInfo, _ profile: Profile, _ name: String
   ) async throws -> (RenditionRow, [UInt8]) {
     var rendition = RenditionRow(blob: row.id, profile: name)
-    rendition.contentType = "image/webp"
+    rendition.contentType = profile.contentType
     let (width, height) = (Int(row.width), Int(row.height))
     let facts = FilmFacts(
       width: width, height: height, duration: row.duration ?? .zero, contentType: row.contentType)
@@ -153,7 +160,6 @@ struct MediaWorker: Sendable {
       case (.still, nil): try await tools.renderStill(facts, profile, from: files.input, to: files.output(name))
       case (.film, nil):
         try await tools.renderFilm(facts, profile, name: file, from: files.input, in: folder)
-        rendition.contentType = "video/mp4"
         let list = try await files.read(file + HLSPlaylist.suffix, limit: Self.playlistBytes)
         // Beside it, the film has the name of its profile.
         rendition.playlist = String(decoding: list, as: UTF8.self).replacing(file, with: name)
@@ -161,14 +167,13 @@ struct MediaWorker: Sendable {
         file += HLSPlaylist.filmSuffix
       case (.sound, nil):
         try await tools.renderSound(from: files.input, to: files.output(name))
-        rendition.contentType = "audio/mp4"
         rendition.codecs = "mp4a.40.2"
       default: throw MediaFailure.processingFailed
       }
       let content = try await files.read(file, limit: core.limits.renditionBytes)
       let size = profile.size(width: width, height: height)
       (rendition.width, rendition.height) = (Int32(clamping: size.width), Int32(clamping: size.height))
-      if row.kind != .image, facts.duration > .zero, rendition.contentType != "image/webp" {
+      if profile.plays, facts.duration > .zero {
         rendition.bitRate = Int64(content.count) * 8000 / max(1, facts.duration.inMilliseconds)
       }
       if case .film = profile { rendition.codecs = FilmCodecs.text(content.prefix(1 << 16)) }

@@ -20,6 +20,23 @@ enum Profile: Sendable, Hashable {
     self = profile
   }
 
+  /// What its renditions are.
+  var contentType: String {
+    switch self {
+    case .picture, .still: "image/webp"
+    case .film: "video/mp4"
+    case .sound: "audio/mp4"
+    }
+  }
+
+  /// Whether its renditions last for a time, and so have a bit rate.
+  var plays: Bool {
+    switch self {
+    case .picture, .still: false
+    case .film, .sound: true
+    }
+  }
+
   /// Those of a picture of some size: none that would be no larger than the one before.
   static func pictures(width: Int, height: Int) -> [String] {
     let side = max(width, height)

@@ -74,6 +74,8 @@ struct MediaHandlers: MediaService {
     response.offset = request.offset
     for try await piece in try await core.open(info, request.offset..<end) {
       response.data = piece
+      // A slow reader may be at it for hours.
+      try await core.kit.judgeAgain(context)
       try await responses.write(response)
       response.totalLength = 0
       response.offset += Int64(piece.count)
