@@ -36,7 +36,10 @@ extension Timers {
       """, dead.kind, dead.key, now, dead.scheduledFor, dead.payload)
     guard isSet == 1 else { return false }
     try discard(dead: id, in: writer)
-    writer.afterCommit { [wakeUp] in wakeUp.unpark() }
+    writer.afterCommit { [wakeUp, changeBoard] in
+      wakeUp.unpark()
+      changeBoard.note(dead.kind)
+    }
     return true
   }
 

@@ -34,6 +34,7 @@ extension Timers {
     let (registration, now) = (registration(elsewhere: kind), clock.now())
     let limit = registration.policy.attempts
     let end = now + registration.lease
+    noteAfterCommit(kind, writer)
     for _ in 0..<Self.givenUpAtOnce {
       guard var job = try due(kind, atMost: 1, now, writer).first else { return nil }
       if job.attempt > limit {
@@ -59,6 +60,7 @@ extension Timers {
     let isExtended = try writer.execute(
       "UPDATE octet_timers SET due = $5 WHERE \(Self.isLeased)", kind, key, fence, now, end)
     guard isExtended == 1 else { throw JobLost() }
+    noteAfterCommit(kind, writer)
     return end
   }
 
@@ -67,6 +69,7 @@ extension Timers {
   public func finish(_ kind: String, key: String, fence: Int64, in writer: any Writer) throws {
     let isEnded = try writer.execute("DELETE FROM octet_timers WHERE \(Self.isLeased)", kind, key, fence, clock.now())
     guard isEnded == 1 else { throw JobLost() }
+    noteAfterCommit(kind, writer)
   }
 
   /// Ends an attempt that has failed: the job comes again later, or is given up.
@@ -75,6 +78,7 @@ extension Timers {
   public func fail(_ kind: String, key: String, fence: Int64, error: String, in writer: any Writer) throws {
     let (registration, now) = (registration(elsewhere: kind), clock.now())
     guard let job = try leased(kind, key, fence, writer), job.until > now else { throw JobLost() }
+    noteAfterCommit(kind, writer)
     if job.timer.attempt >= registration.policy.attempts {
       return try giveUp(job.timer, error, writer)
     }
@@ -82,6 +86,10 @@ extension Timers {
     try writer.execute(
       "UPDATE octet_timers SET due = $3, is_leased = 0, error = $4 WHERE kind = $1 AND key = $2", kind, key, retryAt,
       error)
+  }
+
+  private func noteAfterCommit(_ kind: String, _ writer: any Writer) {
+    writer.afterCommit { [changeBoard] in changeBoard.note(kind) }
   }
 
   private static let isLeased = "kind = $1 AND key = $2 AND fence = $3 AND is_leased = 1 AND due > $4"
@@ -123,6 +131,7 @@ extension Timers {
   }
 
   private func giveUp(_ timer: DueTimer, _ error: String, _ writer: any Writer) throws {
+    noteAfterCommit(timer.kind, writer)
     guard case .elsewhere(let givenUp) = registration(elsewhere: timer.kind).body else { return }
     try bury(timer, attempts: timer.attempt, error: error, writer)
     try givenUp(writer, timer)

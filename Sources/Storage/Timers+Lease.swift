@@ -68,6 +68,8 @@ extension Timers {
     state.withLock { state in
       for timer in leased { state.running[timer.kind, default: 0] += 1 }
     }
+    // Some may have been given up instead.
+    for (kind, _) in wanted { changeBoard.note(kind) }
     return leased
   }
 

@@ -73,6 +73,7 @@ extension Timers {
       return wasFull || (limit - running) * 2 >= limit
     }
     if hasRoom { wakeUp.unpark() }
+    changeBoard.note(timer.kind)
   }
 
   private func run(_ timer: DueTimer, _ policy: RetryPolicy, _ body: @escaping TimerHandler) async -> Bool {

@@ -48,6 +48,7 @@ public final class Timers: Sendable {
   }
 
   let wakeUp = ParkingSpot()
+  let changeBoard = TimerChangeBoard()
 
   /// How long a timer's handler may take before another node may try.
   static let leaseDuration: Duration = .seconds(60)
@@ -125,6 +126,7 @@ public final class Timers: Sendable {
     writer.afterCommit { [self] in
       interrupt(kind, key)
       wake(for: due)
+      changeBoard.note(kind)
     }
   }
 
@@ -139,7 +141,12 @@ public final class Timers: Sendable {
       INSERT INTO octet_timers (kind, key, due, scheduled_for, fence, attempts, payload)
       VALUES ($1, $2, $3, $3, $4, 0, $5) ON CONFLICT (kind, key) DO NOTHING
       """, kind, key, due, clock.now(), payload)
-    if isSet == 1 { writer.afterCommit { [self] in wake(for: due) } }
+    if isSet == 1 {
+      writer.afterCommit { [self] in
+        wake(for: due)
+        changeBoard.note(kind)
+      }
+    }
     return isSet == 1
   }
 
@@ -149,7 +156,12 @@ public final class Timers: Sendable {
   @discardableResult
   public func cancel(_ kind: String, key: String, in writer: any Writer) throws -> Bool {
     let isRemoved = try writer.execute("DELETE FROM octet_timers WHERE kind = $1 AND key = $2", kind, key) > 0
-    if isRemoved { writer.afterCommit { [self] in interrupt(kind, key) } }
+    if isRemoved {
+      writer.afterCommit { [self] in
+        interrupt(kind, key)
+        changeBoard.note(kind)
+      }
+    }
     return isRemoved
   }
 

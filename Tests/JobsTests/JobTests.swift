@@ -2,11 +2,11 @@ import Base
 import JobsAPI
 import RPC
 import Refusals
-import Storage
 import Testing
 import WellKnownTypes
 
 @testable import Jobs
+@testable import Storage
 
 private typealias Job = JobsAPI.Job
 
@@ -163,37 +163,87 @@ private typealias Job = JobsAPI.Job
 
   // MARK: The watch
 
-  @Test func `a watch sends what there is, then what changes, and ends with its session`() async throws {
-    let room = try await Workroom()
-    try await room.set("mail", "1", "2", after: .seconds(5))
-    try await room.set("film", "1", after: .seconds(5))
+  /// Follows the jobs of kind `mail`.
+  private func watch(_ room: Workroom) -> ServerStreamingCall<WatchJobsResponse> {
     var request = WatchJobsRequest()
     request.kind = "mail"
-    let call = room.client().watchJobs(request)
-    let events = call.responses
-    guard case .snapshot(let list) = try await events.next()?.event else {
-      Issue.record("no snapshot")
-      return
+    return room.client().watchJobs(request)
+  }
+
+  /// Waits for the next message, which is `text`.
+  private func expect(_ text: String, _ call: ServerStreamingCall<WatchJobsResponse>) async throws {
+    switch try await call.responses.next()?.event {
+    case .snapshot(let list): #expect("all " + list.jobs.map(\.key).joined(separator: ",") == text)
+    case .change(let job):
+      #expect("\(job.key) \(job.state.protoName.dropFirst(10)) \(job.attempts)" == text)
+    case .goneKey(let key): #expect("gone \(key)" == text)
+    case nil: #expect("nothing" == text)
     }
-    #expect(list.jobs.map(\.key) == ["1", "2"])
-    try await room.set("mail", "3", after: .seconds(5))
-    try await cancel(room.client(), "mail", "1")
+  }
+
+  @Test func `a watch sends what there is, then each change as soon as it is committed`() async throws {
+    let room = try await Workroom()
+    room.timers.handle("mail") { _, timer in if timer.key == "2" { throw Broken() } }
+    try await room.set("mail", "1", "2", after: .seconds(5))
+    try await room.set("film", "1", after: .seconds(5))
+    let call = watch(room)
+    try await expect("all 1,2", call)
+    try await room.set("mail", "3", after: .seconds(9))
+    try await expect("3 READY 0", call)
     try await cancel(room.client(), "film", "1")
-    try await room.set("mail", "2", after: .seconds(9))
-    room.mayLook.unpark()
-    var seen: [String] = []
-    for _ in 0..<3 {
-      switch try await events.next()?.event {
-      case .goneKey(let key): seen.append("gone \(key)")
-      case .change(let job): seen.append("\(job.key) due \(job.dueTime?.seconds ?? 0)")
-      case .snapshot, nil: seen.append("?")
-      }
+    try await cancel(room.client(), "mail", "3")
+    try await expect("gone 3", call)
+    room.clock.advance(by: .seconds(5))
+    let leased = try await room.timers.lease()
+    try await expect("1 LEASED 1", call)
+    try await expect("2 LEASED 1", call)
+    for timer in leased where timer.key == "1" { _ = await room.timers.run(timer) }
+    try await expect("gone 1", call)
+    for timer in leased where timer.key == "2" { _ = await room.timers.run(timer) }
+    try await expect("2 READY 1", call)
+    call.cancel()
+    await room.database.close()
+  }
+
+  @Test func `jobs that machines do are told of as well, and so are those that were given up and retried`() async throws
+  {
+    let room = try await Workroom()
+    let timers = room.timers
+    var policy = RetryPolicy()
+    policy.attempts = 1
+    timers.offer("mail", policy: policy)
+    try await room.set("mail", "1")
+    let call = watch(room)
+    try await expect("all 1", call)
+    func take() async throws -> Int64 {
+      try #require(try await room.database.write { try timers.takeNext("mail", in: $0) }).job.fence
     }
-    let now = room.clock.now().milliseconds / 1000
-    #expect(seen == ["gone 1", "2 due \(now + 9)", "3 due \(now + 5)"])
+    let fence = try await take()
+    try await expect("1 LEASED 1", call)
+    try await room.database.write { try timers.fail("mail", key: "1", fence: fence, error: "no paper", in: $0) }
+    try await expect("gone 1", call)
+    let dead = try #require(try await list(room.client(), dead: true).first)
+    _ = try await retry(room.client(), dead.id)
+    try await expect("1 READY 0", call)
+    let again = try await take()
+    try await expect("1 LEASED 1", call)
+    try await room.database.write { try timers.finish("mail", key: "1", fence: again, in: $0) }
+    try await expect("gone 1", call)
+    call.cancel()
+    await room.database.close()
+  }
+
+  @Test func `what other nodes change is found by looking, and the watch ends with its session`() async throws {
+    let room = try await Workroom(longestPause: .milliseconds(1))
+    let call = watch(room)
+    try await expect("all ", call)
+    // Another process tells nothing.
+    let other = Timers(database: room.database, clock: room.clock, random: SeededRandomSource(seed: 2))
+    let due = room.clock.now() + .seconds(5)
+    try await room.database.write { try other.set("mail", key: "1", due: due, in: $0) }
+    try await expect("1 READY 0", call)
     room.doors.end(Workroom.staff)
-    room.mayLook.unpark()
-    await expectRefusal(.unauthenticated, "SESSION_ENDED") { while try await events.next() != nil {} }
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") { while try await call.responses.next() != nil {} }
     await room.database.close()
   }
 }

@@ -7,12 +7,12 @@ import Storage
 extension JobHandlers {
   /// How many jobs a watch follows.
   static let watchLimit = 500
-  /// Jobs change on any node and nothing tells of it, so a watch looks at the rows.
-  static let watchInterval = Duration.seconds(1)
 
   func watchJobs(
     _ request: WatchJobsRequest, responses: ResponseWriter<WatchJobsResponse>, context: ServerContext
   ) async throws {
+    // Before the first look, so that nothing is missed.
+    let changes = timers.changes(of: request.kind)
     let look: @Sendable () async throws -> [Job] = { [kit, timers] in
       try await kit.database.read { try timers.live(request.kind, limit: Self.watchLimit, in: $0) }.map(Job.init)
     }
@@ -24,7 +24,8 @@ extension JobHandlers {
     heart.start()
     defer { heart.stop() }
     while true {
-      try await pause(Self.watchInterval)
+      try await Task.sleep(for: pauses.shortest)
+      try await changes.next(atMost: pauses.longest)
       try await kit.judgeAgain(context)
       let present = try await look()
       for change in Self.changes(from: known, to: present) {

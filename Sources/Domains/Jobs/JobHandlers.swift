@@ -14,7 +14,7 @@ struct JobHandlers: JobService {
 
   let kit: Kit
   let timers: Timers
-  let pause: @Sendable (Duration) async throws -> Void
+  let pauses: WatchPauses
 
   func listJobs(_ request: ListJobsRequest, context: ServerContext) async throws -> ListJobsResponse {
     let page = try kit.page(

@@ -12,12 +12,8 @@ public struct JobsDomain: Domain {
 
   private let handlers: JobHandlers
 
-  /// - Parameter pause: waits between two looks of a watch; tests say when it goes on.
-  public init(
-    kit: Kit, timers: Timers,
-    pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
-  ) {
-    handlers = JobHandlers(kit: kit, timers: timers, pause: pause)
+  public init(kit: Kit, timers: Timers, pauses: WatchPauses = WatchPauses()) {
+    handlers = JobHandlers(kit: kit, timers: timers, pauses: pauses)
   }
 
   /// Looks whether each job that lives can end: invariant 10, as far as rows can show it.
@@ -34,4 +30,14 @@ public struct JobsDomain: Domain {
   }
 
   public func register(in registry: inout ServiceRegistry) { handlers.register(in: &registry) }
+}
+
+/// How long a watch of jobs waits between two looks at the rows.
+public struct WatchPauses: Sendable {
+  /// After each look, however much changes: nobody reads faster.
+  public var shortest = Duration.milliseconds(100)
+  /// While this node changes nothing: other nodes do not tell.
+  public var longest = Duration.seconds(1)
+
+  public init() {}
 }

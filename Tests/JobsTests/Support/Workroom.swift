@@ -15,8 +15,6 @@ final class Workroom: Sendable {
   let database: any Database
   let timers: Timers
   let doors = OpenDoors()
-  /// Ends the pause of a watch.
-  let mayLook = ParkingSpot()
   let jobs: JobsDomain
   private let kit: Kit
   private let transport: InProcessTransport
@@ -24,7 +22,8 @@ final class Workroom: Sendable {
   static let staff = Identifier(rawValue: 1)
   static let stranger = Identifier(rawValue: 2)
 
-  init() async throws {
+  /// - Parameter longestPause: of a watch; by default it looks only at what this node tells.
+  init(longestPause: Duration = .seconds(86_400)) async throws {
     database = try await EngineUnderTest.openTemporary(migrations: TopicStore.migrations, clock: clock)
     let root = SecretKey.random()
     let random = SeededRandomSource(seed: 1)
@@ -32,10 +31,11 @@ final class Workroom: Sendable {
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: try ServerKeys(root: root),
-      authority: doors, log: Log(level: .error))
+      authority: doors, log: Log(level: .error), beatInterval: nil)
     var registry = ServiceRegistry()
-    let mayLook = mayLook
-    jobs = JobsDomain(kit: kit, timers: timers, pause: { _ in try await mayLook.park() })
+    var pauses = WatchPauses()
+    (pauses.shortest, pauses.longest) = (.zero, longestPause)
+    jobs = JobsDomain(kit: kit, timers: timers, pauses: pauses)
     jobs.register(in: &registry)
     let access = AccessInterceptor(kit: kit)
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
