@@ -87,6 +87,20 @@ def test_a_code_goes_out_after_kill_9_and_proves_a_contact(tmp_path):
     assert not re.search(rb"Your code is \d{6}", stored)
 
 
+def test_acceptance_3_after_five_wrong_codes_the_right_one_is_refused(tmp_path):
+    email = "gus@example.org"
+    with Server(tmp_path, *FLAGS) as server:
+        gus = Person(server.channel(), "gus_c")
+        account_call(gus, "SendCode", email=email)
+        code = code_in(tmp_path / "spool", email)
+        wrong = str((int(code) + 1) % 1_000_000).zfill(6)
+        for _ in range(5):
+            guess = outcome(lambda: account_call(gus, "ConfirmContact", email=email, code=wrong))
+            assert guess[:2] == (PD, "WRONG_CODE")
+        right = outcome(lambda: account_call(gus, "ConfirmContact", email=email, code=code))
+        assert right[:2] == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
+
+
 def test_a_reset_code_sets_a_password_and_ends_all_sessions(tmp_path):
     email, spool = "bob@example.org", tmp_path / "spool"
     with Server(tmp_path, *FLAGS) as server:
