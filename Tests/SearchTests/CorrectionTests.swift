@@ -102,6 +102,36 @@ import Testing
     }
   }
 
+  /// Counts the statements that ask for a table.
+  private struct CountingReader: Reader {
+    let reader: any Reader
+    let table: String
+    let count: Locked<Int>
+
+    var dialect: SQLDialect { reader.dialect }
+
+    func forEachRow(_ sql: String, _ arguments: [SQLValue], _ row: (any Row) throws -> Bool) throws {
+      if sql.contains(table) { count.withLock { $0 += 1 } }
+      try reader.forEachRow(sql, arguments, row)
+    }
+  }
+
+  @Test func `what a word may have been meant to be is asked for by few statements`() async throws {
+    try await withLibrary { library in
+      for letter in "abcdefghijklmnopqrstuvwx" { try await library.put("lampsho\(letter)e") }
+      let findables = library.kit.findables
+      try await library.database.read { (reader: any Reader) throws in
+        for (table, most) in [("octet_search_typos", 3), ("octet_search_words", 2)] {
+          let counting = CountingReader(reader: reader, table: table, count: Locked(0))
+          let found = try findables.find(FindableQuery("book", "lampshoze"), limit: 100, in: counting)
+          #expect(found.count == SearchLimits.corrections)
+          let count = counting.count.withLock { $0 }
+          #expect(count > 0 && count <= most, "\(table): \(count)")
+        }
+      }
+    }
+  }
+
   @Test func `a domain finds its own things, with their relevance, by ranges of numbers, and ranks them itself`()
     async throws
   {

@@ -29,7 +29,7 @@ public struct FindableEntry: Sendable, Equatable {
   public var tags: [String]
   /// A factor of the relevance, from 1/16 to 16.
   public var boost: Double
-  /// What the domain's own searches are narrowed by, by position: a price, an instant; at most `numberLimit`.
+  /// What the domain's own searches are narrowed and ordered by, by position: a price, an instant; at most `numberLimit`.
   public var numbers: [Int64]
   /// The words are a person's, so none of them may outlive the entry. They are found, but not suggested.
   public var isPersonal: Bool
@@ -62,12 +62,39 @@ public protocol Findables: Sendable {
   /// - Returns: the most relevant ones, best first.
   /// - Throws: a refusal with INVALID_REQUEST for a text that cannot be looked for.
   func find(_ query: FindableQuery, limit: Int, in reader: any Reader) throws -> [FoundThing]
+
+  /// Finds things of one kind page by page. On the node that made the first page, and for ten minutes, the pages are those of
+  /// one snapshot: no thing is repeated or missed, whatever changes meanwhile; one that has gone, or has lost a tag or
+  /// left a range, is left out. Later and elsewhere the search goes on behind the last thing of the page before.
+  /// - Parameters:
+  ///   - size: from 1 to `FindableQuery.pageLimit`.
+  ///   - key: `next` of the page before, of an equal query, by way of a page token (`Page.after`); nil for the first page.
+  /// - Throws: like `find`; a refusal with PAGE_EXPIRED if the index was built anew since the page before.
+  func page(_ query: FindableQuery, size: Int, after key: [SQLValue]?, in reader: any Reader) throws -> FoundPage
+}
+
+/// Things that were found, and where the next page begins.
+public struct FoundPage: Sendable, Equatable {
+  public let things: [FoundThing]
+  /// For `Page.token(after:)`; nil after the last page.
+  public let next: [SQLValue]?
+  /// Whether more than the index looks at for one query has the words and tags, so that these are the first of the newest.
+  public let isEstimated: Bool
+  /// Whether nothing has the words as they are, and these have words near to them.
+  public let isCorrected: Bool
+
+  public init(things: [FoundThing] = [], next: [SQLValue]? = nil, isEstimated: Bool = false, isCorrected: Bool = false)
+  {
+    (self.things, self.next, self.isEstimated, self.isCorrected) = (things, next, isEstimated, isCorrected)
+  }
 }
 
 /// What a domain looks for among its own things.
 public struct FindableQuery: Sendable, Equatable {
-  /// The most that one search gives.
+  /// The most that one search gives, over all pages.
   public static let limit = 1000
+  /// The most that one page gives.
+  public static let pageLimit = SearchLimits.pageSize
 
   /// The prefix of the things' ids.
   public var kind: String
@@ -79,11 +106,14 @@ public struct FindableQuery: Sendable, Equatable {
   public var ranges: [Int: ClosedRange<Int64>]
   /// Whether the last word may be the beginning of one.
   public var completesLastWord: Bool
+  /// What comes first: the cheapest by `.rising(0)`, say, if entries have their price as number 0.
+  public var order: SearchOrder
 
   public init(
     _ kind: String, _ text: String, tags: [String] = [], ranges: [Int: ClosedRange<Int64>] = [:],
-    completesLastWord: Bool = false
+    completesLastWord: Bool = false, order: SearchOrder = .relevance
   ) {
+    self.order = order
     (self.kind, self.text, self.tags, self.ranges) = (kind, text, tags, ranges)
     self.completesLastWord = completesLastWord
   }
@@ -92,7 +122,7 @@ public struct FindableQuery: Sendable, Equatable {
 /// A thing that was found.
 public struct FoundThing: Sendable, Equatable {
   public let id: Identifier
-  /// BM25 × boost; greater is better.
+  /// BM25 × boost; greater is better. 0 in a query with another order.
   public let relevance: Double
 
   public init(id: Identifier, relevance: Double) {
@@ -120,6 +150,12 @@ public final class FindablesLink: Findables, SubjectObserver {
 
   public func find(_ query: FindableQuery, limit: Int, in reader: any Reader) throws -> [FoundThing] {
     try target.withLock { $0 }?.find(query, limit: limit, in: reader) ?? []
+  }
+
+  public func page(
+    _ query: FindableQuery, size: Int, after key: [SQLValue]?, in reader: any Reader
+  ) throws -> FoundPage {
+    try target.withLock { $0 }?.page(query, size: size, after: key, in: reader) ?? FoundPage()
   }
 
   public func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {

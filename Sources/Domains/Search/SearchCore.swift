@@ -55,25 +55,35 @@ extension SearchCore: Findables {
 
   func find(_ query: FindableQuery, limit: Int, in reader: any Reader) throws -> [FoundThing] {
     precondition(limit > 0 && limit <= FindableQuery.limit, "a search of 1 to \(FindableQuery.limit) things")
-    let index = index(try Generation.live(in: reader).number)
+    var found: [FoundThing] = []
+    var key: [SQLValue]?
+    repeat {
+      let size = min(limit - found.count, SearchLimits.pageSize)
+      let page = try page(query, size: size, after: key, in: reader)
+      found += page.things
+      key = page.next
+    } while key != nil && found.count < limit
+    return found
+  }
+
+  func page(
+    _ query: FindableQuery, size: Int, after key: [SQLValue]?, in reader: any Reader
+  ) throws -> FoundPage {
     let words = SearchQuery(
       query.text, tags: [Self.everything, Self.kindTag + query.kind] + query.tags, ranges: query.ranges,
-      completesLastWord: query.completesLastWord, correctsWords: true)
-    var found: [FoundThing] = []
-    var cursor: SearchCursor?
+      completesLastWord: query.completesLastWord, correctsWords: true, order: query.order)
+    let place = try SearchPlace(after: key, in: reader)
     do {
-      repeat {
-        let page = try index.search(
-          words, pageSize: min(limit - found.count, SearchLimits.pageSize), after: cursor, in: reader)
-        found += page.hits.map {
-          FoundThing(id: Identifier(rawValue: $0.id), relevance: Double($0.score) / SearchIndex.scoreScale)
-        }
-        cursor = page.next
-      } while cursor != nil && found.count < limit
+      let page = try index(place.generation).search(words, pageSize: size, after: place.cursor, in: reader)
+      let isRanked = query.order == .relevance
+      return FoundPage(
+        things: page.hits.map {
+          FoundThing(
+            id: Identifier(rawValue: $0.id), relevance: isRanked ? Double($0.score) / SearchIndex.scoreScale : 0)
+        }, next: page.next.map(place.key), isEstimated: !page.isComplete, isCorrected: page.isCorrected)
     } catch let error as SearchError {
       throw FindingError(error)
     }
-    return found
   }
 
   /// Puts what is found of some things, as the transaction sees them.
@@ -105,6 +115,29 @@ extension SearchCore: Findables {
     }
     if !documents.isEmpty { try index.put(documents, in: writer) }
   }
+}
+
+/// Where a page begins: in which index, and behind what.
+struct SearchPlace {
+  let generation: Int64
+  let cursor: SearchCursor?
+
+  /// - Parameter key: of the page before; nil for the first page.
+  /// - Throws: `FindingError.pageExpired` if that was another index's.
+  init(after key: [SQLValue]?, in reader: any Reader) throws {
+    generation = try Generation.live(in: reader).number
+    guard let key else {
+      cursor = nil
+      return
+    }
+    guard key.first == .integer(generation), let known = SearchCursor(Array(key.dropFirst())) else {
+      throw FindingError.pageExpired
+    }
+    cursor = known
+  }
+
+  /// For the page token.
+  func key(_ cursor: SearchCursor) -> [SQLValue] { [.integer(generation)] + cursor.values }
 }
 
 extension FindableEntry {

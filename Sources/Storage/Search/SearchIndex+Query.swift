@@ -53,8 +53,8 @@ extension SearchIndex {
     let groups = groups(keys, frozen: cursor?.weights, source)
     let limit = max(0, shape.hits - Int(cursor?.offset ?? 0))
     var scan = SearchScan(
-      source: source, groups: groups, tags: tags, ranges: query.ranges, facets: facets, after: cursor?.last,
-      limit: limit)
+      source: source, groups: groups, tags: tags, ranges: query.ranges, facets: facets, order: query.order,
+      after: cursor?.last, limit: limit)
     if limit > 0 { try scan.run(budget: shape.postings, reader) }
     let isComplete = scan.isComplete && areAll
     let hits = scan.best.sorted
@@ -87,7 +87,7 @@ extension SearchIndex {
   private func checked(_ query: SearchQuery, _ pageSize: Int) throws(SearchError) -> [SearchText.Word] {
     guard query.text.utf8.count <= SearchLimits.queryBytes else { throw .queryTooLong }
     guard query.tags.count + query.ranges.count <= SearchLimits.filters,
-      query.ranges.keys.allSatisfy({ (0..<SearchLimits.documentNumbers).contains($0) })
+      (query.ranges.keys + [query.order.position ?? 0]).allSatisfy({ (0..<SearchLimits.documentNumbers).contains($0) })
     else { throw .tooManyFilters }
     guard query.facets.count <= SearchLimits.facets else { throw .tooManyFacets }
     guard pageSize > 0, pageSize <= SearchLimits.pageSize else { throw .badPageSize }
@@ -163,6 +163,11 @@ extension SearchIndex {
     combine("")
     for (position, range) in query.ranges.sorted(by: { $0.key < $1.key }) {
       combine("\(position) \(range.lowerBound) \(range.upperBound)")
+    }
+    switch query.order {
+    case .relevance: break
+    case .rising(let position): combine("rising \(position)")
+    case .falling(let position): combine("falling \(position)")
     }
     return hash.value
   }

@@ -86,20 +86,29 @@ extension SearchIndex {
   func corrections(_ typed: String, _ reader: any Reader) throws -> [SearchSuggestion] {
     let allowed = SearchText.typosAllowed(typed)
     if allowed == 0 { return [] }
-    var candidates: Set<String> = []
-    for remainder in SearchText.remainders(typed, edits: allowed) {
-      candidates.formUnion(
-        try reader.rows(
-          "SELECT word FROM octet_search_typos WHERE remainder = $1 ORDER BY word LIMIT $2",
-          remainderKey(remainder), SearchLimits.typoScan
-        ) { $0[0] as String })
+    var near: [String: Int] = [:]
+    let remainders = SearchText.remainders(typed, edits: allowed).map { SQLValue.integer(remainderKey($0)) }
+    for some in remainders.filledPieces(of: Self.remaindersAtOnce) {
+      for word in try reader.rows(Self.typosSQL, some, make: { $0[0] as String }) where near[word] == nil {
+        let changes = SearchText.distance(typed, word)
+        if changes > 0, changes <= allowed { near[word] = changes }
+      }
     }
-    return try candidates.compactMap { word in
-      let changes = SearchText.distance(typed, word)
-      guard changes > 0, changes <= allowed else { return nil }
-      return SearchSuggestion(word: word, changes: changes, magnitude: try magnitude(of: word, reader) ?? 0)
+    var magnitudes: [String: Int] = [:]
+    for some in near.keys.map(SQLValue.text).filledPieces(of: Self.weighedAtOnce) {
+      try reader.query(Self.magnitudesSQL, [.integer(collection)] + some) { magnitudes[$0[0]] = $0[1] }
     }
+    return near.map { SearchSuggestion(word: $0.key, changes: $0.value, magnitude: magnitudes[$0.key] ?? 0) }
   }
+
+  /// A word with one error leaves at most eight remainders, one with two at most 29.
+  private static let remaindersAtOnce = 10
+  private static let typosSQL = (1...remaindersAtOnce).map { number in
+    """
+    SELECT word FROM (SELECT word FROM octet_search_typos WHERE remainder = $\(number)
+    ORDER BY word LIMIT \(SearchLimits.typoScan)) r\(number)
+    """
+  }.joined(separator: " UNION ALL ")
 
   /// The most frequent words that begin with `prefix`, itself included if it is one.
   /// - Returns: also whether there may be more.

@@ -17,6 +17,7 @@ struct SearchScan {
   let tags: [Int64]
   let ranges: [Int: ClosedRange<Int64>]
   let facets: [(tag: String, key: Int64)]
+  let order: SearchOrder
   /// Hits up to this one have been shown.
   let after: SearchHit?
 
@@ -32,8 +33,9 @@ struct SearchScan {
 
   init(
     source: SearchSource, groups: [Group], tags: [Int64], ranges: [Int: ClosedRange<Int64>],
-    facets: [(tag: String, key: Int64)], after: SearchHit?, limit: Int
+    facets: [(tag: String, key: Int64)], order: SearchOrder, after: SearchHit?, limit: Int
   ) {
+    self.order = order
     self.source = source
     self.groups = groups
     self.tags = tags
@@ -47,7 +49,7 @@ struct SearchScan {
   /// Finds the best hits. Of a single word, or of all completions of one, the best postings of long lists mostly do.
   /// - Parameter budget: how many postings may be looked at.
   mutating func run(budget: Int, _ reader: any Reader) throws {
-    if groups.count == 1, ranges.isEmpty, facets.isEmpty, after == nil {
+    if groups.count == 1, ranges.isEmpty, facets.isEmpty, after == nil, order == .relevance {
       try run(budget: budget, fromBest: true, reader)
       if bounds.isEmpty { return }
       let hits = best.sorted
@@ -75,6 +77,7 @@ struct SearchScan {
       guard words.allSatisfy({ $0[place] > 0 }), Self.matches(entry, tags: tags, ranges: ranges) else { continue }
       var score = groups.isEmpty ? Int64(tags.first.flatMap { entry.impact(of: $0) } ?? 0) : 0
       for (impacts, group) in zip(words, groups) { score += Int64(impacts[place]) * group.weight }
+      if let position = order.position { score = order.score(of: entry.number(position)) }
       for facet in facets where entry.impact(of: facet.key) != nil { counts[facet.tag, default: 0] += 1 }
       offer(SearchHit(id: document, score: score))
     }
@@ -194,7 +197,7 @@ struct SearchScan {
   private mutating func search(_ plan: Plan, _ reader: any Reader) throws {
     let segment = plan.segment
     let ids = try source.index.documents(of: segment, reader)
-    if plan.needs.count == 1, plan.needs[0].keys.count == 1, facets.isEmpty, !plan.isFromBest,
+    if plan.needs.count == 1, plan.needs[0].keys.count == 1, facets.isEmpty, !plan.isFromBest, order == .relevance,
       ranges.isEmpty || !source.areFew(plan.needs[0].total, in: segment.documents)
     {
       return try offerAll(plan, ids, reader)
@@ -222,9 +225,23 @@ struct SearchScan {
         if count > 0 { counts[facet.tag, default: 0] += count }
       }
     }
+    if let position = order.position {
+      let column = try source.column(position, segment, for: found.ordinals, reader)
+      // Where facets were counted, all that is left has passed.
+      return offerAll(found.ordinals, by: column, facets.isEmpty ? filter : nil, ids)
+    }
     for index in found.ordinals.indices where best.mayTake(found.scores[index]) {
       let ordinal = Int(found.ordinals[index])
       if !facets.isEmpty || filter.passes(ordinal) { offer(ordinal, found.scores[index], ids) }
+    }
+  }
+
+  /// Offers documents by their numbers: most come too late to be asked for anything else.
+  private mutating func offerAll(_ ordinals: [Int32], by column: SearchColumn, _ filter: Filter?, _ ids: [Int64]) {
+    var (column, filter) = (column, filter)
+    for ordinal in ordinals {
+      let score = order.score(of: column.number(Int(ordinal)))
+      if best.mayTake(score), filter?.passes(Int(ordinal)) ?? true { offer(Int(ordinal), score, ids) }
     }
   }
 

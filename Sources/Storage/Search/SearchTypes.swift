@@ -26,6 +26,29 @@ public struct SearchDocument: Sendable {
   }
 }
 
+/// Which hits come first; ties by lower id.
+public enum SearchOrder: Sendable, Hashable {
+  case relevance
+  /// Those whose number at a position is least; then those that have none.
+  case rising(Int)
+  /// Those whose number at a position is greatest; then those that have none.
+  case falling(Int)
+
+  var position: Int? {
+    switch self {
+    case .relevance: nil
+    case .rising(let position), .falling(let position): position
+    }
+  }
+
+  /// What a document scores by its number: a score is greater the earlier its hit comes.
+  func score(of number: Int64?) -> Int64 {
+    guard let number else { return .min }
+    // Turns the order around without an overflow.
+    return if case .rising = self { ~number } else { number }
+  }
+}
+
 /// What is looked for: documents that have all words and all tags.
 public struct SearchQuery: Sendable, Hashable {
   /// Any text; no character in it has a special meaning. Empty: whatever has the tags, by boost.
@@ -41,11 +64,13 @@ public struct SearchQuery: Sendable, Hashable {
   public var correctsWords: Bool
   /// Tags to count among the hits.
   public var facets: [String]
+  public var order: SearchOrder
 
   public init(
     _ text: String, tags: [String] = [], ranges: [Int: ClosedRange<Int64>] = [:], completesLastWord: Bool = false,
-    correctsWords: Bool = false, facets: [String] = []
+    correctsWords: Bool = false, facets: [String] = [], order: SearchOrder = .relevance
   ) {
+    self.order = order
     self.correctsWords = correctsWords
     self.text = text
     self.tags = tags
@@ -58,11 +83,11 @@ public struct SearchQuery: Sendable, Hashable {
 /// One document that was found.
 public struct SearchHit: Sendable, Equatable {
   public let id: Int64
-  /// Greater is better; comparable within one query only.
+  /// Greater is better; comparable within one query only. Of a query with an order of its own it tells that order.
   public let score: Int64
 }
 
-/// One page of hits, best first, ties by lower id.
+/// One page of hits, those that come first in the query's order first.
 public struct SearchPage: Sendable {
   public let hits: [SearchHit]
   /// Where the next page begins; nil after the last.

@@ -108,6 +108,16 @@ import Testing
         let counted = query
         let page = try await database.read { try index.search(counted, pageSize: 1, in: $0) }
         #expect(page.facets == naive.counts(expected, query.facets) && page.isComplete, "seed 42, round \(round)")
+        for order in [SearchOrder.rising(0), .falling(0), .rising(1)] {
+          var ordered = query
+          ordered.order = order
+          if random.below(2) == 0 { ordered.facets = [] }
+          let sorted = expected.map { hit in
+            let numbers = model[hit.id]?.numbers ?? []
+            return SearchHit(id: hit.id, score: order.score(of: order.position == 0 ? numbers.first : nil))
+          }.sorted(by: SearchTop.isBefore)
+          #expect(try await all(index, ordered, pageSize: 7, database) == sorted, "seed 42, round \(round): \(ordered)")
+        }
       }
       #expect(try await count("segments", database) > 0 || !hasSegments)
     }
@@ -191,7 +201,7 @@ import Testing
             try source.open([short.wordKey(word)], reader)
             var scan = SearchScan(
               source: source, groups: [SearchScan.Group(keys: [short.wordKey(word)], weight: 7)], tags: [], ranges: [:],
-              facets: [], after: nil, limit: 5)
+              facets: [], order: .relevance, after: nil, limit: 5)
             try scan.run(budget: .max, reader)
             return scan.isFromBest ? 1 : 0
           }

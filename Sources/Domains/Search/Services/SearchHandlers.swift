@@ -42,20 +42,14 @@ struct SearchHandlers: SearchService {
   private func answer(
     _ query: SearchQuery, _ page: Page, _ caller: Caller?, _ reader: any Reader
   ) throws -> SearchResponse {
-    let generation = try Generation.live(in: reader).number
-    var cursor: SearchCursor?
-    if let after = page.after {
-      guard after.first == .integer(generation), let known = SearchCursor(Array(after.dropFirst())) else {
-        throw FindingError.pageExpired
-      }
-      cursor = known
-    }
+    let place = try SearchPlace(after: page.after, in: reader)
+    var cursor = place.cursor
     var response = SearchResponse()
-    let index = core.index(generation)
+    let index = core.index(place.generation)
     for round in 0..<Self.roundLimit {
       let found = try index.search(query, pageSize: page.size - response.hits.count, after: cursor, in: reader)
       for hit in found.hits {
-        if let shown = try show(hit, generation, caller, reader) { response.hits.append(shown) }
+        if let shown = try show(hit, place.generation, caller, reader) { response.hits.append(shown) }
       }
       if round == 0, page.after == nil {
         response.counts = query.facets.map { tag in TagCount(tag, found.facets[tag] ?? 0) }
@@ -65,7 +59,7 @@ struct SearchHandlers: SearchService {
       cursor = found.next
       if cursor == nil || response.hits.count == page.size { break }
     }
-    if let cursor { response.nextPageToken = page.token(after: [.integer(generation)] + cursor.values) }
+    if let cursor { response.nextPageToken = page.token(after: place.key(cursor)) }
     return response
   }
 
