@@ -135,7 +135,8 @@ struct House: Sendable {
       rides = RidesDomain(kit: kit, jobs: jobs, rooms: chat.rooms, notices: notify.notices)
       admin = AdminDomain(
         kit: kit, flags: Self.kinds.flatMap { $0.flags }, tables: Self.kinds.flatMap { $0.tables },
-        methods: try Self.methodPaths())
+        methods: try Self.methodPaths(),
+        regions: { [people = identity.people] in try people.preferences(of: $0, in: $1).region })
       kit.community.link(to: social.community, reads: social.community)
       kit.subjects.observe(social.observer)
       kit.subjects.observe(chat.observer)

@@ -71,9 +71,11 @@ import Testing
     }
     #expect(fields == ["value", "rules[0].value", "rules[2].region_code"])
     let ofSwitch = await badFields {
-      try await world.put(AdminWorld.estimate, .integer(0), rules: [FlagRule(.boolean(false), region: "FI")])
+      try await world.put(
+        AdminWorld.estimate, .integer(0),
+        rules: [FlagRule(.boolean(false), region: "FI"), FlagRule(.boolean(false), region: "F")])
     }
-    #expect(ofSwitch == ["value", "rules[0].region_code"])
+    #expect(ofSwitch == ["value", "rules[1].region_code"])
     for needed in [FlagCatalog.alwaysOn, AdminWorld.login] {
       #expect(await badFields { try await world.put(needed, .boolean(false)) } == ["name"])
     }
@@ -170,16 +172,52 @@ import Testing
     #expect(await list(AdminWorld.stranger) == Refusal(.permissionDenied, "PERMISSION_DENIED"))
   }
 
+  @Test func `the switch of a method obeys rules by user, role, country and share, the first that matches`()
+    async throws
+  {
+    let world = try await AdminWorld()
+    let (ada, bob, eve) = (Identifier(rawValue: 11), Identifier(rawValue: 12), Identifier(rawValue: 13))
+    world.regions.withLock { $0 = [ada: "IT", bob: "IT", AdminWorld.staff: "IT", eve: "FI"] }
+    var request = EstimateCapacityRequest()
+    (request.actors, request.nodeReadsPerSecond, request.nodeWritesPerSecond) = (1, 1, 1)
+    let estimate = { [request] (user: Identifier?) in
+      await refusal { try await world.client(user).estimateCapacity(request) }
+    }
+    try await world.put(
+      AdminWorld.estimate, .boolean(true),
+      rules: [
+        FlagRule(.boolean(true), users: [bob]), FlagRule(.boolean(true), role: "ops", region: "IT"),
+        FlagRule(.boolean(false), region: "IT"), FlagRule(.boolean(false), region: "FI", share: 0),
+      ])
+    let off = Refusal(.unavailable, "METHOD_OFF")
+    #expect(await estimate(ada) == off)
+    for user in [bob, eve, AdminWorld.staff, AdminWorld.stranger, nil] { #expect(await estimate(user) == nil) }
+    // Who moves is judged by where they live now.
+    world.regions.withLock { ($0[ada], $0[eve]) = ("FI", "IT") }
+    #expect(await estimate(ada) == nil)
+    #expect(await estimate(eve) == off)
+    try await world.put(
+      AdminWorld.estimate, .boolean(true), rules: [FlagRule(.boolean(false), region: "FI", share: 10_000)], etag: "1")
+    #expect(await estimate(ada) == off)
+    #expect(await estimate(eve) == nil)
+    // A look costs no second call of the caller's rate.
+    let client = world.client(ada, rate: Rate(perSecond: 1, burst: 2))
+    for expected in [off, off, Refusal(.resourceExhausted, "RATE_LIMITED")] {
+      #expect(await refusal { try await client.estimateCapacity(request) } == expected)
+    }
+    await world.database.close()
+  }
+
   @Test func `another node knows within its interval, also one that starts later, and keeps the newest`() async throws {
     #expect(AdminDomain.catchUpInterval <= .seconds(1))
     let world = try await AdminWorld()
     let other = AdminWorld.node(world.kit)
     try await other.start()
     let method = AdminServiceMethods.estimateCapacity
-    #expect(other.switches.isOn(method, for: nil))
+    #expect(other.switches.isOnAtOnce(method, for: nil) == true)
     try await world.put(AdminWorld.estimate, .boolean(false))
     let moment = ParkingSpot()
-    while other.switches.isOn(method, for: nil) { try await moment.park(atMost: .milliseconds(5)) }
+    while other.switches.isOnAtOnce(method, for: nil) == true { try await moment.park(atMost: .milliseconds(5)) }
     await expectRefusal(.unavailable, "METHOD_OFF") {
       try await world.client(nil, of: other).estimateCapacity(EstimateCapacityRequest())
     }
@@ -188,12 +226,12 @@ import Testing
     world.clock.advance(by: .seconds(7200))
     let late = AdminWorld.node(world.kit)
     try await late.board.catchUp()
-    #expect(!late.switches.isOn(method, for: nil))
+    #expect(late.switches.isOnAtOnce(method, for: nil) == false)
     let old = try #require(try await world.database.read { try FlagRow.all(in: $0) }.first)
     try await world.put(AdminWorld.estimate, .boolean(true), etag: "1")
     try await late.board.catchUp()
     late.board.take(old.compiled)
-    #expect(late.switches.isOn(method, for: nil))
+    #expect(late.switches.isOnAtOnce(method, for: nil) == true)
     await world.database.close()
   }
 }

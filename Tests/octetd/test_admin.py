@@ -65,6 +65,24 @@ def test_a_method_that_is_off_is_off_on_all_nodes_and_after_a_start(tmp_path, po
         assert asked(Stranger(here))[0] == grpc.StatusCode.OK
 
 
+def test_a_method_is_off_for_people_of_a_country(tmp_path):
+    profiles = stubs.module("octet.identity.v1.profile_service_pb2")
+    preferences = stubs.module("octet.identity.v1.preferences_pb2")
+    with Server(tmp_path, "--seed-demo") as server, server.channel() as channel:
+        ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
+        people = {region: Person(channel, f"from_{region.lower()}") for region in ("IT", "FI")}
+        for region, person in people.items():
+            wanted = preferences.Preferences(language="en", region_code=region, time_zone="UTC")
+            person.call("octet.identity.v1.ProfileService/SetPreferences",
+                        profiles.SetPreferencesRequest(request_id=request_id(), preferences=wanted))  # fmt: skip
+        flags = stubs.module("octet.admin.v1.flag_pb2")
+        request = service().PutFlagRequest(request_id=request_id(), name=ESTIMATE, value=value(boolean=True))
+        request.rules.append(flags.FlagRule(region_code="IT", value=value(boolean=False)))
+        ops.call(f"{ADMIN}/PutFlag", request)
+        assert asked(people["IT"]) == METHOD_OFF
+        assert asked(people["FI"])[0] == asked(Stranger(channel))[0] == asked(ops)[0] == grpc.StatusCode.OK
+
+
 def test_every_method_of_every_domain_has_a_switch(server):
     with server.channel() as channel:
         ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)

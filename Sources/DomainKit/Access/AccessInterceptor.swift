@@ -30,23 +30,35 @@ public final class AccessInterceptor: ServerInterceptor {
     verified = Locked(BoundedCache(capacity: Self.verifiedLimit))
   }
 
-  /// Only roles that are not in memory have to be waited for.
+  /// Only what is not in memory has to be waited for: roles, and where a caller lives whose method is off in some countries.
   public func beforeSynchronously(_ context: ServerContext) throws -> Bool {
     if isOpen(context.method) { return true }
     guard let token = try authenticate(context) else {
-      try admit(nil, context)
+      guard let isOn = isOnAtOnce(context.method, for: nil) else { return false }
+      try admit(nil, context, isOn: isOn)
       return true
     }
     guard let roles = kit.authority.knownRoles(of: token.user, epoch: token.epoch) else { return false }
-    try admit(Caller(token, roles), context)
+    let caller = Caller(token, roles)
+    guard let isOn = isOnAtOnce(context.method, for: caller) else { return false }
+    try admit(caller, context, isOn: isOn)
     return true
   }
 
   public func before(_ context: ServerContext) async throws {
     if isOpen(context.method) { return }
-    guard let token = try authenticate(context) else { return try admit(nil, context) }
-    let roles = try await kit.authority.roles(of: token.user, epoch: token.epoch)
-    try admit(Caller(token, roles), context)
+    var caller: Caller?
+    if let token = try authenticate(context) {
+      caller = Caller(token, try await kit.authority.roles(of: token.user, epoch: token.epoch))
+    }
+    // Whoever may not call the method at all costs no look.
+    let isOn = isOnAtOnce(context.method, for: caller)
+    try admit(caller, context, isOn: isOn ?? true)
+    if isOn == nil, let switches, try await !switches.isOn(context.method, for: caller) { throw KitError.methodOff }
+  }
+
+  private func isOnAtOnce(_ method: MethodDescriptor, for caller: Caller?) -> Bool? {
+    if let switches { switches.isOnAtOnce(method, for: caller) } else { true }
   }
 
   /// Who is let in by what is remembered of the roles is judged again by the rows where something changes: `Kit.mutate`.
@@ -92,13 +104,13 @@ public final class AccessInterceptor: ServerInterceptor {
   }
 
   /// The caller is known: may the call be made?
-  private func admit(_ caller: Caller?, _ context: ServerContext) throws {
+  private func admit(_ caller: Caller?, _ context: ServerContext, isOn: Bool) throws {
     let policy = context.method.policy
     // Most calls without credentials carry nothing else either, and need no place for it.
     if caller != nil { context.caller = caller }
     try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
     try Self.judge(caller, by: policy)
-    if let switches, !switches.isOn(context.method, for: caller) { throw KitError.methodOff }
+    if !isOn { throw KitError.methodOff }
   }
 
   /// The caller's credentials; nil without any. Bad ones are refused even where none are needed, because a client that

@@ -8,7 +8,9 @@ public import Streaming
 /// What staff sets while the server runs: flags, the switches of methods, tables of dated rows. The arithmetic of planned
 /// loads. And admission queues, which have no service of their own: other domains have.
 ///
-///     let admin = AdminDomain(kit: kit, flags: kinds.flatMap { $0.flags }, tables: kinds.flatMap { $0.tables }, methods: paths)
+///     let admin = AdminDomain(
+///       kit: kit, flags: kinds.flatMap { $0.flags }, tables: kinds.flatMap { $0.tables }, methods: paths,
+///       regions: { try people.preferences(of: $0, in: $1).region })
 ///     let access = AccessInterceptor(…, switches: admin.switches)
 public struct AdminDomain: Domain {
   public static let name = "admin"
@@ -33,17 +35,21 @@ public struct AdminDomain: Domain {
   ///   - flags: those that all domains declare.
   ///   - tables: those that all domains declare, this one's among them.
   ///   - methods: all methods that can be switched off, as `octet.jobs.v1.JobService/ListJobs`.
-  public init(kit: Kit, flags: [FlagDeclaration], tables: [TableDefinition], methods: [String]) {
-    self.init(kit: kit, flags: flags, tables: tables, methods: methods, limits: QueueLimits())
+  ///   - regions: what rules of methods' switches that name countries ask. Other flags are told the region by who asks.
+  public init(
+    kit: Kit, flags: [FlagDeclaration], tables: [TableDefinition], methods: [String], regions: @escaping UserRegions
+  ) {
+    self.init(kit: kit, flags: flags, tables: tables, methods: methods, regions: regions, limits: QueueLimits())
   }
 
   init(
-    kit: Kit, flags: [FlagDeclaration], tables: [TableDefinition], methods: [String], limits: QueueLimits
+    kit: Kit, flags: [FlagDeclaration], tables: [TableDefinition], methods: [String], regions: @escaping UserRegions,
+    limits: QueueLimits
   ) {
     self.kit = kit
     admissions = AdmissionQueue(kit: kit, limits: limits)
     runner = QueueRunner(admissions)
-    board = FlagBoard(database: kit.database, clock: kit.clock)
+    board = FlagBoard(database: kit.database, clock: kit.clock, regions: regions)
     handlers = AdminHandlers(
       kit: kit, board: board, flags: FlagCatalog(flags: flags, methods: methods),
       tables: Dictionary(tables.map { ($0.name, $0) }) { a, _ in preconditionFailure("two tables are called \(a.name)")

@@ -31,6 +31,8 @@ final class AdminWorld: Sendable {
   let database: any Database
   let doors = OpenDoors()
   let trail = NotedTrail()
+  /// Where people live.
+  let regions: Locked<[Identifier: String]>
   let kit: Kit
   let admin: AdminDomain
 
@@ -46,7 +48,9 @@ final class AdminWorld: Sendable {
     database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + AdminDomain.migrations, clock: clock)
     kit = try Self.kit(node: 0, database, clock, root, doors, trail)
-    admin = Self.node(kit, limits)
+    let regions = Locked([Identifier: String]())
+    self.regions = regions
+    admin = Self.node(kit, limits) { user, _ in regions.withLock { $0[user] } }
     try await admin.board.catchUp()
   }
 
@@ -64,7 +68,7 @@ final class AdminWorld: Sendable {
       others: number.map {
         OtherNodes(
           bus: nil, node: $0, database: database, clock: clock, random: random)
-      }, audit: trail)
+      }, audit: trail, beatInterval: nil)
   }
 
   /// Another process on the same database.
@@ -74,23 +78,28 @@ final class AdminWorld: Sendable {
   }
 
   /// Another node on the same database.
-  static func node(_ kit: Kit, _ limits: QueueLimits = QueueLimits()) -> AdminDomain {
+  static func node(
+    _ kit: Kit, _ limits: QueueLimits = QueueLimits(), regions: @escaping UserRegions = { _, _ in nil }
+  ) -> AdminDomain {
     AdminDomain(
       kit: kit, flags: [Pizza.isOpen.declaration, Pizza.slices.declaration, Pizza.topping.declaration],
       tables: AdminDomain.tables + [Pizza.menu],
       methods: AdminServiceMethods.all.map { String($0.path.dropFirst()) } + [AdminWorld.login],
-      limits: limits)
+      regions: regions, limits: limits)
   }
 
   /// - Parameters:
   ///   - user: nil for nobody.
   ///   - node: the one that answers.
-  func client(_ user: Identifier? = AdminWorld.staff, of node: AdminDomain? = nil) -> AdminServiceClient {
+  func client(
+    _ user: Identifier? = AdminWorld.staff, of node: AdminDomain? = nil,
+    rate: Rate = Rate(perSecond: 9999, burst: 9999)
+  ) -> AdminServiceClient {
     let node = node ?? admin
     var registry = ServiceRegistry()
     node.register(in: &registry)
     let access = AccessInterceptor(
-      kit: kit, limits: RateLimits(standard: Rate(perSecond: 9999, burst: 9999)), switches: node.switches)
+      kit: kit, limits: RateLimits(standard: rate), switches: node.switches)
     let (keys, clock) = (kit.keys, clock)
     let credentials = CallCredentials { _ in
       var metadata = Metadata()

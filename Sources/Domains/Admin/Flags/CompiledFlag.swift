@@ -31,6 +31,9 @@ struct CompiledFlag: Sendable {
     rules = content.rules.compactMap(Rule.init)
   }
 
+  /// Whether it is something else in some country.
+  var namesRegions: Bool { rules.contains { $0.region != nil } }
+
   /// What was put for somebody; nil for the default.
   func value(for subject: FlagSubject) -> TypedValue? {
     rules.first { matches($0, subject) }?.value ?? value

@@ -1,7 +1,7 @@
-import Base
+public import Base
 import DomainKit
 import RPC
-import Storage
+public import Storage
 import Synchronization
 
 /// What flags are, in memory. It learns of what is put on this node with its commit, of the rest by `catchUp`.
@@ -21,12 +21,14 @@ final class FlagBoard: Flags, MethodSwitches {
 
   private let database: any Database
   private let clock: any WallClock
+  private let regions: UserRegions
   private let state = Locked(State())
   /// Whether any method was ever switched: mostly none was, and every call asks.
   private let hasSwitches = Atomic(false)
 
   /// Knows nothing before its first `catchUp`.
-  init(database: any Database, clock: any WallClock) {
+  init(database: any Database, clock: any WallClock, regions: @escaping UserRegions) {
+    self.regions = regions
     self.database = database
     self.clock = clock
   }
@@ -56,10 +58,31 @@ final class FlagBoard: Flags, MethodSwitches {
     return put?.value(for: subject).flatMap(Value.init) ?? flag.standard
   }
 
-  func isOn(_ method: MethodDescriptor, for caller: Caller?) -> Bool {
-    guard hasSwitches.load(ordering: .acquiring), let put = state.withLock({ $0.switches[method.path] }) else {
-      return true
-    }
-    return put.value(for: FlagSubject(caller)) != .boolean(false)
+  func isOnAtOnce(_ method: MethodDescriptor, for caller: Caller?) -> Bool? {
+    guard let put = put(of: method) else { return true }
+    if put.namesRegions, let caller, !caller.isMachine { return nil }
+    return put.isOn(for: FlagSubject(caller))
   }
+
+  func isOn(_ method: MethodDescriptor, for caller: Caller?) async throws -> Bool {
+    guard let put = put(of: method) else { return true }
+    // Nobody knows where those live who are not signed in, and machines live nowhere.
+    guard put.namesRegions, let caller, !caller.isMachine else { return put.isOn(for: FlagSubject(caller)) }
+    let region = try await database.read { [regions] in try regions(caller.user, $0) }
+    return put.isOn(for: FlagSubject(caller, region: region))
+  }
+
+  /// What was put for a method; nil if nothing ever was.
+  private func put(of method: MethodDescriptor) -> CompiledFlag? {
+    guard hasSwitches.load(ordering: .acquiring) else { return nil }
+    return state.withLock { $0.switches[method.path] }
+  }
+}
+
+/// The country that a user has named, as of `PersonalPreferences.region`.
+public typealias UserRegions = @Sendable (Identifier, any Reader) throws -> String?
+
+extension CompiledFlag {
+  /// Of a method's switch.
+  fileprivate func isOn(for subject: FlagSubject) -> Bool { value(for: subject) != .boolean(false) }
 }

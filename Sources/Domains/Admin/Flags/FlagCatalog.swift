@@ -42,9 +42,9 @@ struct FlagCatalog: Sendable {
       check(rule.value, "rules[\(index)].value")
       if rule.regionCode.isEmpty { continue }
       let isCountry = rule.regionCode.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
-      if isMethod(flag.name) || !isCountry || rule.regionCode.utf8.count != 2 {
-        let lack = isMethod(flag.name) ? "the switch of a method knows no regions" : "not two capital letters"
-        violations.append(FieldViolation(field: "rules[\(index)].region_code", description: lack))
+      if !isCountry || rule.regionCode.utf8.count != 2 {
+        violations.append(
+          FieldViolation(field: "rules[\(index)].region_code", description: "not two capital letters"))
       }
     }
     if flag.name == alwaysOn || waysIn.contains(flag.name) {
