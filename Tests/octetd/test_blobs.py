@@ -7,11 +7,10 @@ import time
 
 import pytest
 
+from support.notices import await_that
 from support.s3 import ACCESS_KEY, S3, SECRET_KEY
 from support.server import Server
 from test_process import last_event, run
-
-PATIENCE_SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +30,6 @@ def refused(folder, *flags, code=74, secret=SECRET_KEY):
     result = run("--listen", "127.0.0.1:0", "--data", folder, *flags, env=environment)
     assert result.returncode == code, result.stderr
     return result.stderr if code == 64 else last_event(result.stderr)["message"]
-
-
-def await_that(condition, otherwise):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """What octetd's flags and the policies of its protos bound."""
 
+import re
+
 import grpc
 import pytest
 
 from support import stubs
+from support.paths import ROOT
 from support.people import Person, outcome, reason_of, request_id
 from support.rides import DEMO_PASSWORD, Rider, rides
 from support.server import Server
+from test_process import run
 
 SESSION = "octet.identity.v1.SessionService"
 
@@ -22,6 +26,16 @@ def test_rates_are_what_the_flag_says(tmp_path):
         outcomes = [listing()[:2] for _ in range(12)]
         assert outcomes[:5] == [(grpc.StatusCode.OK, None)] * 5
         assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED") in outcomes
+
+
+def test_the_guide_names_each_limit():
+    result = run("--limits", "nothing=1")
+    assert result.returncode == 64
+    names = re.search(r"there are (.*)", result.stderr).group(1).split(", ")
+    guide = (ROOT / "docs/guides/settings.md").read_text()
+    section = guide.split("## Limits that an operator chooses", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert [name for row in rows for name in re.findall("`([a-z-]+)`", row)] == names
 
 
 def test_people_have_what_the_flag_says(tmp_path):

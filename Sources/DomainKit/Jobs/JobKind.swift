@@ -30,6 +30,7 @@ public struct JobTerms: Sendable, Equatable {
   /// Machines take one at a time, so of theirs there are as many as machines.
   public var atOnce: Int?
   /// The kind's part of a node that has more to do than it has places, beside those of other kinds.
+  /// It says nothing of jobs that machines do: each asks for one kind, so none waits for another.
   public var weight = 1
   /// How long a worker that has gone silent keeps others from trying.
   public var lease = Duration.seconds(60)
