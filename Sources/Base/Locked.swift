@@ -5,8 +5,9 @@ internal import CLinux
 /// A pthread mutex and not `Synchronization.Mutex`: ThreadSanitizer of this toolchain reports false races on the
 /// latter, and an uncontended pthread lock costs as little.
 public final class Locked<State>: @unchecked Sendable {
-  // Unchecked because the compiler cannot see that every access holds `mutex`.
-  private var state: State
+  // Unchecked because the compiler cannot see that every access holds `mutex`, which makes it exclusive, too: a second
+  // one from inside would wait for ever.
+  @safe @exclusivity(unchecked) private var state: State
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
   public init(_ state: sending State) {

@@ -12,7 +12,7 @@ internal import Synchronization
 public final class RPCServer: RequestAcceptor {
   let registry: ServiceRegistry
   private let routes: RouteTable
-  let interceptors: [any ServerInterceptor]
+  let interceptors: [InstalledInterceptor]
   let enclosing: [any EnclosingServerInterceptor]
   let limits: RPCLimits
   /// Nil if no call is refused for load.
@@ -22,7 +22,9 @@ public final class RPCServer: RequestAcceptor {
   let isObserved: Bool
   /// Whether calls note when their stages began.
   let wantsStages: Bool
-  let clock: any WallClock
+  private let clock: any WallClock
+  /// Whether `clock` is the system's, which is quicker to ask than any.
+  private let isSystemTime: Bool
   private let random: any RandomSource
   private let log: any RPCLog
   private let isDraining = Atomic(false)
@@ -41,7 +43,7 @@ public final class RPCServer: RequestAcceptor {
   ) {
     self.registry = registry
     routes = RouteTable(registry.routes.values)
-    self.interceptors = interceptors
+    self.interceptors = interceptors.map { $0.installed }
     enclosing = interceptors.compactMap { $0 as? any EnclosingServerInterceptor }
     self.limits = limits
     shedder = limits.queueDelay.map { LoadShedder(target: $0, random: random) }
@@ -49,9 +51,13 @@ public final class RPCServer: RequestAcceptor {
     isObserved = observer != nil
     wantsStages = observer?.wantsStages ?? false
     self.clock = clock
+    isSystemTime = clock is SystemClock
     self.random = random
     self.log = log
   }
+
+  /// The time by the server's clock.
+  func now() -> Instant { isSystemTime ? SystemClock().now() : clock.now() }
 
   /// Refuses new calls with UNAVAILABLE from now on; those under way go on. From any thread.
   public func beginDraining() {

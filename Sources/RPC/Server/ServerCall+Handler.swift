@@ -31,7 +31,7 @@ extension ServerCall {
 
   private func answer(_ request: Span<UInt8>, _ handler: SynchronousHandler) {
     do {
-      if server.wantsStages { handling = server.clock.now() }
+      if server.wantsStages { handling = server.now() }
       reply(try handler(request, context))
     } catch {
       end(failing: server.status(for: error, of: self))
@@ -41,7 +41,7 @@ extension ServerCall {
   /// Runs the interceptors up to the first that has to wait.
   /// - Returns: how many have passed; nil if one has refused the call.
   private func passInterceptors() -> Int? {
-    if server.wantsStages { started = server.clock.now() }
+    if server.wantsStages { started = server.now() }
     // What encloses the handler encloses the other interceptors too.
     guard server.enclosing.isEmpty else { return 0 }
     var passed = 0
@@ -99,7 +99,7 @@ extension ServerCall {
     for interceptor in server.interceptors.dropFirst(passed) where try !interceptor.beforeSynchronously(context) {
       try await interceptor.before(context)
     }
-    if server.wantsStages { handling = server.clock.now() }
+    if server.wantsStages { handling = server.now() }
     if mustAwaitTurn, let turns = executor.inflating { try await inflateInTurn(turns) }
     switch route.handler {
     case .synchronous(let handler):

@@ -55,7 +55,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     let timeout = server.limits.timeout(
       route.method.kind, default: route.method.policy.defaultDeadline, longest: route.method.policy.longestDeadline,
       requested: fields.timeout)
-    let now = timeout != nil || server.isObserved ? server.clock.now() : Instant(nanoseconds: 0)
+    let now = timeout != nil || server.isObserved ? server.now() : Instant(nanoseconds: 0)
     began = now
     deadline = timeout.map { now + $0 }
     super.init(
@@ -93,7 +93,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   // Who waits for room must learn of the end, after which the stream reports no drain any more.
   override var queuedBytes: Int { state.hasEnded ? 0 : stream.queuedBytes }
   override var hasRoom: Bool { state.hasEnded || stream.hasRoom }
-  override var waitingSince: Instant? { server.wantsStages ? server.clock.now() : nil }
+  override var waitingSince: Instant? { server.wantsStages ? server.now() : nil }
 
   override func holdsWithoutWindow(_ count: Int) {
     do throws(RPCError) {
@@ -191,11 +191,15 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
       wakeEndWatchers()
       watchers = nil
     }
-    for interceptor in server.interceptors.reversed() { interceptor.ended(context, status) }
+    var index = server.interceptors.count
+    while index > 0 {
+      index -= 1
+      server.interceptors[index].ended(context, status)
+    }
     if server.isObserved, let observer = server.observer {
       observer.ended(
         context, status,
-        CallRecord(began: began, started: started, handling: handling, ended: server.clock.now(), counts: counts))
+        CallRecord(began: began, started: started, handling: handling, ended: server.now(), counts: counts))
     }
   }
 

@@ -38,3 +38,39 @@ public protocol EnclosingServerInterceptor: ServerInterceptor {
   /// Must call `body` once and pass on what it throws (or throw something else).
   func around(_ context: ServerContext, _ body: () async throws -> Void) async throws
 }
+
+/// An interceptor as a server holds it. A value of type `any ServerInterceptor` is copied out of an array before it is called,
+/// at the price of two reference counts and some calls; this is called where it lies.
+class InstalledInterceptor: @unchecked Sendable {
+  // Unchecked because only its subclass can be stored in it, which holds a Sendable constant.
+
+  func before(_ context: ServerContext) async throws {}
+  func beforeSynchronously(_ context: ServerContext) throws -> Bool { false }
+  func refused(_ head: RequestHead, _ method: MethodDescriptor?, peer: PeerInfo, _ error: RPCError) {}
+  func ended(_ context: ServerContext, _ status: StatusCode) {}
+}
+
+private final class Installed<Interceptor: ServerInterceptor>: InstalledInterceptor, @unchecked Sendable {
+  // Unchecked for the reason of its superclass.
+  private let interceptor: Interceptor
+
+  init(_ interceptor: Interceptor) {
+    self.interceptor = interceptor
+  }
+
+  override func before(_ context: ServerContext) async throws { try await interceptor.before(context) }
+
+  override func beforeSynchronously(_ context: ServerContext) throws -> Bool {
+    try interceptor.beforeSynchronously(context)
+  }
+
+  override func refused(_ head: RequestHead, _ method: MethodDescriptor?, peer: PeerInfo, _ error: RPCError) {
+    interceptor.refused(head, method, peer: peer, error)
+  }
+
+  override func ended(_ context: ServerContext, _ status: StatusCode) { interceptor.ended(context, status) }
+}
+
+extension ServerInterceptor {
+  var installed: InstalledInterceptor { Installed(self) }
+}

@@ -7,20 +7,21 @@ internal import Base
 /// makes some requests wait, a standing queue makes all of them wait. So the measure is the least wait within an
 /// interval. Confined to the executor.
 public final class QueueDelay: @unchecked Sendable {
-  // Unchecked because the compiler cannot see the confinement.
+  // Unchecked because the compiler cannot see the confinement; nor that no access is inside another, as its methods call
+  // nothing but the clock.
 
   /// Whether anybody wants to know: an executor need not measure otherwise.
-  public private(set) var isWanted = false
+  @safe @exclusivity(unchecked) public private(set) var isWanted = false
   /// Reads the executor's clock, in nanoseconds.
   private let clock: @Sendable () -> Int64
-  private var batchStart: Int64 = 0
-  private var batchWait: Int64 = 0
+  @safe @exclusivity(unchecked) private var batchStart: Int64 = 0
+  @safe @exclusivity(unchecked) private var batchWait: Int64 = 0
   private var leastWait = Int64.max
   private var batches = 0
   /// nil before the first batch.
   private var intervalEnd: Int64?
-  private var standing: Int64 = 0
-  private var excessEnd = Int64.min
+  @safe @exclusivity(unchecked) private var standing: Int64 = 0
+  @safe @exclusivity(unchecked) private var excessEnd = Int64.min
 
   /// - Parameter clock: a monotonic clock in nanoseconds.
   public init(clock: @escaping @Sendable () -> Int64) {
