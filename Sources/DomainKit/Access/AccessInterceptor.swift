@@ -2,8 +2,8 @@ import Base
 public import RPC
 import Storage
 
-/// Decides before each call who makes it and whether they may: credentials, the method's policy, rate limits, whether the method is switched off. No
-/// handler writes any of this by hand.
+/// Decides before each call who makes it and whether they may: credentials, the method's policy, rate limits, whether the
+/// method is switched off. No handler writes any of this by hand.
 public final class AccessInterceptor: ServerInterceptor {
   /// How many verified headers are remembered: checking a signature costs ten times what the rest of a short call does.
   private static let verifiedLimit = 32_768
@@ -32,29 +32,31 @@ public final class AccessInterceptor: ServerInterceptor {
 
   /// Only what is not in memory has to be waited for: roles, and where a caller lives whose method is off in some countries.
   public func beforeSynchronously(_ context: ServerContext) throws -> Bool {
-    if isOpen(context.method) { return true }
-    guard let token = try authenticate(context) else {
-      guard let isOn = isOnAtOnce(context.method, for: nil) else { return false }
-      try admit(nil, context, isOn: isOn)
+    let method = context.method
+    if isOpen(method) { return true }
+    guard let token = try authenticate(method, context) else {
+      guard let isOn = isOnAtOnce(method, for: nil) else { return false }
+      try admit(nil, method, context, isOn: isOn)
       return true
     }
     guard let roles = kit.authority.knownRoles(of: token.user, epoch: token.epoch) else { return false }
     let caller = Caller(token, roles)
-    guard let isOn = isOnAtOnce(context.method, for: caller) else { return false }
-    try admit(caller, context, isOn: isOn)
+    guard let isOn = isOnAtOnce(method, for: caller) else { return false }
+    try admit(caller, method, context, isOn: isOn)
     return true
   }
 
   public func before(_ context: ServerContext) async throws {
-    if isOpen(context.method) { return }
+    let method = context.method
+    if isOpen(method) { return }
     var caller: Caller?
-    if let token = try authenticate(context) {
+    if let token = try authenticate(method, context) {
       caller = Caller(token, try await kit.authority.roles(of: token.user, epoch: token.epoch))
     }
     // Whoever may not call the method at all costs no look.
-    let isOn = isOnAtOnce(context.method, for: caller)
-    try admit(caller, context, isOn: isOn ?? true)
-    if isOn == nil, let switches, try await !switches.isOn(context.method, for: caller) { throw KitError.methodOff }
+    let isOn = isOnAtOnce(method, for: caller)
+    try admit(caller, method, context, isOn: isOn ?? true)
+    if isOn == nil, let switches, try await !switches.isOn(method, for: caller) { throw KitError.methodOff }
   }
 
   private func isOnAtOnce(_ method: MethodDescriptor, for caller: Caller?) -> Bool? {
@@ -78,13 +80,15 @@ public final class AccessInterceptor: ServerInterceptor {
   /// Of the calls of staff, those that change something are recorded where they do; what is refused, by whomever, and what
   /// is read has no transaction that could.
   public func ended(_ context: ServerContext, _ status: StatusCode) {
-    let policy = context.method.policy
-    guard policy.access != .public, !policy.roles.isEmpty, let caller = context.caller else { return }
+    let method = context.method
+    // Most methods are none of staff's, and their calls pay for two comparisons.
+    guard method.policy.access != .public, !method.policy.roles.isEmpty, let caller = context.caller else { return }
+    let policy = method.policy
     let outcome: AuditOutcome
     var facts: [AuditFact] = []
     if status == .permissionDenied, kit.roles.admitsStaff(policy) {
       outcome = .refused(reason: KitError.permissionDenied.mapping.reason)
-    } else if !policy.mutates, status == .ok || context.method.kind != .unary,
+    } else if !policy.mutates, status == .ok || method.kind != .unary,
       let role = kit.roles.staffRole(policy, of: caller.roles)
     {
       // A stream has told what it told, however it ends.
@@ -95,7 +99,7 @@ public final class AccessInterceptor: ServerInterceptor {
     }
     kit.notedCalls.note(
       AuditEntry(
-        .call(context.method), by: caller.actor, on: context.audited ?? context[ResourceKey.self], outcome: outcome,
+        .call(method), by: caller.actor, on: context.audited ?? context[ResourceKey.self], outcome: outcome,
         facts))
   }
 
@@ -104,8 +108,10 @@ public final class AccessInterceptor: ServerInterceptor {
   }
 
   /// The caller is known: may the call be made?
-  private func admit(_ caller: Caller?, _ context: ServerContext, isOn: Bool) throws {
-    let policy = context.method.policy
+  private func admit(
+    _ caller: Caller?, _ method: MethodDescriptor, _ context: ServerContext, isOn: Bool
+  ) throws {
+    let policy = method.policy
     // Most calls without credentials carry nothing else either, and need no place for it.
     if caller != nil { context.caller = caller }
     try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
@@ -115,8 +121,8 @@ public final class AccessInterceptor: ServerInterceptor {
 
   /// The caller's credentials; nil without any. Bad ones are refused even where none are needed, because a client that
   /// sends them believes it is somebody.
-  private func authenticate(_ context: ServerContext) throws -> AccessToken? {
-    guard context.method.policy.access != .unspecified else { throw KitError.noPolicy }
+  private func authenticate(_ method: MethodDescriptor, _ context: ServerContext) throws -> AccessToken? {
+    guard method.policy.access != .unspecified else { throw KitError.noPolicy }
     guard let header = context.metadata["authorization"] else { return nil }
     guard let token = token(header), token.isValid(at: kit.clock.now()) else {
       // Checking a forged signature is not free either.

@@ -87,15 +87,16 @@ extension HTTP2Session {
 
   /// Also reports the streams that a report ends.
   func reportClosed() {
-    while !closing.isEmpty {
-      let batch = closing
-      closing.removeAll(keepingCapacity: batch.count <= HTTP2Limits.keptPlaces)
-      for stream in batch {
-        stream.isOpen = false
-        if stream.unconsumed > 0 { returnConnectionWindow(stream.unconsumed) }
-        delegate.streamClosed(stream, code: stream.closingCode)
-      }
+    // What the delegate does may close others, and have them reported before this returns.
+    while reported < closing.count {
+      let stream = closing[reported]
+      reported += 1
+      stream.isOpen = false
+      if stream.unconsumed > 0 { returnConnectionWindow(stream.unconsumed) }
+      delegate.streamClosed(stream, code: stream.closingCode)
     }
+    closing.removeAll(keepingCapacity: closing.count <= HTTP2Limits.keptPlaces)
+    reported = 0
   }
 
   // MARK: Output

@@ -81,6 +81,8 @@ final class HTTP2Session: SessionEngine {
   var starvedInVain = 0
   /// Streams that are over, of which the delegate has still to hear.
   @exclusivity(unchecked) var closing: [HTTP2Stream] = []
+  /// How many of `closing` were reported.
+  @exclusivity(unchecked) var reported = 0
 
   /// Streams of the peer above this are not taken any more.
   var lastAcceptedID = HTTP2Protocol.largestStreamID
@@ -117,7 +119,7 @@ final class HTTP2Session: SessionEngine {
     if hasEnded { return true }
     let takesNoMore =
       lastAcceptedID != HTTP2Protocol.largestStreamID || lastWelcomeID != HTTP2Protocol.largestStreamID
-    return takesNoMore && streams.isEmpty && closing.isEmpty
+    return takesNoMore && streams.isEmpty && reported == closing.count
   }
 
   func terminate(_ code: ResetCode) {

@@ -164,10 +164,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   @usableFromInline
   func closed(_ reason: StreamClosure?) {
     isClosed = true
-    if let timer {
-      timer.cancel()
-      self.timer = nil
-    }
+    timer?.cancel()
+    timer = nil
     if state.close() { over(.cancelled) }
   }
 

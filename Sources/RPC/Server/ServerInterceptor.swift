@@ -46,6 +46,7 @@ class InstalledInterceptor: @unchecked Sendable {
 
   func before(_ context: ServerContext) async throws {}
   func beforeSynchronously(_ context: ServerContext) throws -> Bool { false }
+  func judge(resource: String, _ context: ServerContext) async throws {}
   func refused(_ head: RequestHead, _ method: MethodDescriptor?, peer: PeerInfo, _ error: RPCError) {}
   func ended(_ context: ServerContext, _ status: StatusCode) {}
 }
@@ -62,6 +63,10 @@ private final class Installed<Interceptor: ServerInterceptor>: InstalledIntercep
 
   override func beforeSynchronously(_ context: ServerContext) throws -> Bool {
     try interceptor.beforeSynchronously(context)
+  }
+
+  override func judge(resource: String, _ context: ServerContext) async throws {
+    try await interceptor.judge(resource: resource, context)
   }
 
   override func refused(_ head: RequestHead, _ method: MethodDescriptor?, peer: PeerInfo, _ error: RPCError) {
