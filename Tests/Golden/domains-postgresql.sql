@@ -275,6 +275,7 @@ CREATE TABLE identity_users (
   erased_at bigint,
   drop_at bigint,
   birth_date bytea,
+  photo_id bigint,
   UNIQUE (handle_key),
   PRIMARY KEY (id)
 );

@@ -306,7 +306,7 @@ CREATE TABLE identity_users (
   grants_epoch INTEGER NOT NULL,
   sealing_key BLOB NOT NULL,
   created_at INTEGER NOT NULL
-, about TEXT NOT NULL DEFAULT '', profile_version INTEGER NOT NULL DEFAULT 1, erases_at INTEGER, closed_from INTEGER, erased_at INTEGER, drop_at INTEGER, birth_date BLOB) STRICT;
+, about TEXT NOT NULL DEFAULT '', profile_version INTEGER NOT NULL DEFAULT 1, erases_at INTEGER, closed_from INTEGER, erased_at INTEGER, drop_at INTEGER, birth_date BLOB, photo_id INTEGER) STRICT;
 
 CREATE INDEX identity_users_dropped ON identity_users (state, drop_at) WHERE drop_at IS NOT NULL;
 

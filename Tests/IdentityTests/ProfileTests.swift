@@ -41,6 +41,57 @@ import Testing
 
   // MARK: Profiles
 
+  @Test func `a photo is shown to whoever may see the profile, until another or none is wanted`() async throws {
+    let (house, ada, eve, id) = try await house()
+    let uploads = (0..<3).map { _ in house.files.upload(of: id) }
+    func shown(_ upload: String) throws -> (id: String, path: String) {
+      let blob = try Identifier.parse(upload, kind: "upl")
+      return (blob.text(kind: "blob"), "/media/\(blob)/w640")
+    }
+    var profile = try await ada.profile()
+    #expect(profile.photoID.isEmpty && profile.photoPath.isEmpty && profile.photoPathExpireTime == nil)
+    for upload in uploads.prefix(2) {
+      let etag = profile.etag
+      profile = try await update(ada, etag: etag) { $0.photoUploadID = upload }
+      #expect(try profile.photoID == shown(upload).id && profile.etag != etag)
+      for client in [ada, eve, house.client()] {
+        let seen = try await client.profile(of: id)
+        #expect(try (seen.photoID, seen.photoPath) == shown(upload))
+        #expect(seen.photoPathExpireTime != nil)
+      }
+      #expect(house.files.parts.map(\.slot) == ["photo"])
+    }
+    // What is absent stays, and so does the same picture once more; what is another's is nobody's.
+    profile = try await update(ada, etag: profile.etag) { $0.about = "Analyst" }
+    profile = try await update(ada, etag: profile.etag) { $0.photoUploadID = uploads[1] }
+    await expectRefusal(.notFound, "NOT_FOUND") {
+      try await update(eve, etag: eve.profile().etag) { $0.photoUploadID = uploads[2] }
+    }
+    #expect(try await eve.profile(of: id).photoID == shown(uploads[1]).id)
+    _ = try await set(ada) { $0.profileVisibility = .private }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await eve.profile(of: id) }
+    profile = try await update(ada, etag: profile.etag) { $0.photoUploadID = "" }
+    #expect(profile.photoID.isEmpty && profile.photoPath.isEmpty && house.files.parts.isEmpty)
+    await house.close()
+  }
+
+  @Test func `a photo goes with the account, and no path to it is stored`() async throws {
+    let (house, ada, _, id) = try await house()
+    let upload = house.files.upload(of: id)
+    var request = UpdateProfileRequest()
+    (request.requestID, request.etag) = (newRequestID(), try await ada.profile().etag)
+    request.photoUploadID = upload
+    let first = try await ada.profiles.updateProfile(request)
+    // The picture became a part with the first call; the reply that was stored knows no path, a repeat is told one.
+    #expect(first.photoPath.isEmpty)
+    #expect(try await !ada.profiles.updateProfile(request).photoPath.isEmpty)
+    #expect(house.files.parts.count == 1)
+    try await ada.closeAccount()
+    try await house.advance(by: Closing.delay)
+    #expect(house.files.parts.isEmpty)
+    await house.close()
+  }
+
   @Test func `what is absent stays, and a name that was the handle follows it`() async throws {
     let (house, ada, eve, id) = try await house()
     let first = try await ada.profile()

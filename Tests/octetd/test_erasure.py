@@ -100,6 +100,7 @@ def found(installation, folder):
 def rewrite(installation, folder):
     """Writes the database anew, as the guide to erasure tells operators."""
     if installation.postgres is not None:
+        installation.postgres.run("ANALYZE", database="test1")
         installation.postgres.run("VACUUM FULL", database="test1")
         installation.postgres.run("CHECKPOINT")
     else:
@@ -131,6 +132,8 @@ def test_an_erasure_that_is_killed_goes_on_to_its_end(tmp_path, engine, request)
     world = World(installation.channel, SEED)
     ada, bob = live(world)
     if installation.postgres is not None:
+        # As autovacuum does when a table has changed much: it keeps values of columns.
+        installation.postgres.run("ANALYZE", database="test1")
         installation.postgres.run("CHECKPOINT")
     assert {PAPER[:100], SAID.encode(), ABOUT.encode()} <= set(found(installation, tmp_path))
     installation.kill(world, "server", FORTNIGHT)
@@ -158,7 +161,12 @@ def test_an_erasure_that_is_killed_goes_on_to_its_end(tmp_path, engine, request)
     assert len(world.ask(ops, f"{AUDIT}/ListRecords", filter={"action": "account.erased"}).records) == 1
     installation.channel.close()
     assert installation.server.stop() == 0
-    rewrite(installation, tmp_path)
-    assert found(installation, tmp_path) == []
+
+    def is_gone():
+        rewrite(installation, tmp_path)
+        return found(installation, tmp_path) == []
+
+    # Once more while autovacuum is at work: what a transaction that is under way might still see is written anew as well.
+    await_that(is_gone, "something is left")
     if installation.postgres is not None:
         installation.postgres.stop()

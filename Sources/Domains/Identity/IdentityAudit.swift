@@ -58,7 +58,7 @@ struct IdentityAudit {
         violations: """
           SELECT id FROM identity_users WHERE state = 5 AND (
             handle <> '' OR display_name <> '' OR about <> '' OR password_hash <> '' OR LENGTH(sealing_key) > 0
-            OR birth_date IS NOT NULL OR erased_at IS NULL)
+            OR birth_date IS NOT NULL OR photo_id IS NOT NULL OR erased_at IS NULL)
           UNION SELECT u.id FROM identity_users u WHERE u.state = 5 AND (
             EXISTS (SELECT 1 FROM identity_contacts x WHERE x.user_id = u.id)
             OR EXISTS (SELECT 1 FROM identity_devices x WHERE x.user_id = u.id)

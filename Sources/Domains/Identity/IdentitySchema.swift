@@ -132,5 +132,11 @@ enum IdentitySchema {
         -- Sealed with the user's key; null for one who has not told it.
         ALTER TABLE identity_users ADD COLUMN birth_date BLOB;
         """),
+    Migration(
+      "identity", 9, "photos",
+      sql: """
+        -- The blob of the picture that shows the user; null for none.
+        ALTER TABLE identity_users ADD COLUMN photo_id INTEGER;
+        """),
   ]
 }

@@ -31,6 +31,8 @@ struct UserRow: Sendable {
   let erasesAt: Instant?
   /// Sealed; nil for a user who has not told it.
   let birthDate: [UInt8]?
+  /// The blob that is the picture; nil for none.
+  let photo: Identifier?
 
   /// The same in the words of the kit.
   var accountLevel: AccountLevel {
@@ -66,7 +68,7 @@ struct UserRow: Sendable {
   private static let columns =
     """
     u.id, u.handle, u.display_name, u.password_hash, u.state, u.level, u.grants_epoch, u.created_at, u.about, \
-    u.profile_version, u.erases_at, u.birth_date
+    u.profile_version, u.erases_at, u.birth_date, u.photo_id
     """
 
   private init(_ row: any Row) {
@@ -83,5 +85,6 @@ struct UserRow: Sendable {
     profileVersion = row[9]
     erasesAt = row[10]
     birthDate = row[11]
+    photo = row[12]
   }
 }

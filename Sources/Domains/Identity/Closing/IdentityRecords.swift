@@ -39,6 +39,7 @@ struct IdentityRecords: PersonalRecords {
     }
     try core.credentials.erase(of: user, in: writer)
     try core.eraseVerifications(of: user, in: writer)
+    try ProfilePhoto.set(.none, of: row, core.files, in: writer)
     try writer.execute(
       "DELETE FROM identity_login_failures WHERE name_hash = $1",
       core.loginNameHash(.handle(row.handle.lowercased())))

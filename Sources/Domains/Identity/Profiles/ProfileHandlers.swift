@@ -24,20 +24,24 @@ struct ProfileHandlers: ProfileService {
     return try await kit.database.read { reader in
       _ = try kit.subjects.visible(SubjectID(IDKind.user, id), to: caller, in: reader)
       guard let user = try UserRow.find(id, in: reader) else { throw KitError.notFound(IDKind.user) }
-      return try caller?.user == id ? core.ownProfile(user, in: reader) : Profile(user, isOwn: false)
+      var profile = try caller?.user == id ? core.ownProfile(user, in: reader) : Profile(user, isOwn: false)
+      try ProfilePhoto.addPath(to: &profile, for: caller?.user, core.files, in: reader)
+      return profile
     }
   }
 
   func updateProfile(_ request: UpdateProfileRequest, context: ServerContext) async throws -> Profile {
     let caller = try context.requireCaller()
-    var handle: Handle?
-    if let text = request.handle {
-      guard let valid = Handle(text) else { throw IdentityError.badHandle }
-      handle = valid
+    var faults = Faults()
+    let newHandle = request.handle.flatMap { Handle($0) }
+    if request.handle != nil, newHandle == nil { faults.note(IdentityError.badHandle) }
+    let birthDate = try faults.check { try BirthDate.day(of: request.birthDate, now: kit.clock.now()) } ?? nil
+    let photo = try faults.check { try request.photoUploadID.map { try ProfilePhoto.Wish($0) } } ?? nil
+    try faults.throwIfAny()
+    let addPath: @Sendable (inout Profile, any Writer) throws -> Void = { [core] profile, writer in
+      try ProfilePhoto.addPath(to: &profile, for: caller.user, core.files, in: writer)
     }
-    let newHandle = handle
-    let birthDate = try BirthDate.day(of: request.birthDate, now: kit.clock.now())
-    return try await kit.mutate(request, context) { writer in
+    return try await kit.mutate(request, context, complete: addPath) { writer in
       guard let old = try UserRow.findForUpdate(caller.user, in: writer) else { throw KitError.sessionEnded }
       guard request.etag == String(old.profileVersion) else { throw KitError.etagMismatch }
       if let newHandle, let holder = try UserRow.find(handleKey: newHandle.key, in: writer), holder.id != old.id {
@@ -59,6 +63,7 @@ struct ProfileHandlers: ProfileService {
       }
       try kit.findables.update(SubjectID(IDKind.user, old.id), in: writer)
       if let birthDate { try core.setBirthDate(birthDate, of: old, in: writer) }
+      if let photo { try ProfilePhoto.set(photo, of: old, core.files, in: writer) }
       guard let changed = try UserRow.find(old.id, in: writer) else { throw KitError.sessionEnded }
       return try core.ownProfile(changed, in: writer)
     }
@@ -119,6 +124,7 @@ extension Profile {
     displayName = user.displayName
     about = user.about
     createTime = Timestamp(user.createdAt)
+    photoID = user.photo?.text(kind: IDKind.blob) ?? ""
     if isOwn { etag = String(user.profileVersion) }
   }
 }

@@ -1,0 +1,48 @@
+"""The photo of a profile on a real octetd: an upload becomes a picture at a path, which ends with the photo."""
+
+import subprocess
+
+import pytest
+from support import stubs
+from support.curl import curl
+from support.media import Uploader, blobs
+from support.people import Stranger, request_id
+
+PROFILES = "octet.identity.v1.ProfileService"
+
+profiles = stubs.module("octet.identity.v1.profile_service_pb2")
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.png"
+    source = ["-f", "lavfi", "-i", "testsrc2=size=800x600", "-frames:v", "1"]
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *source, path], check=True)
+    return path.read_bytes()
+
+
+def profile(caller, user):
+    return caller.call(f"{PROFILES}/GetProfile", profiles.GetProfileRequest(user_id=user))
+
+
+def update(person, **fields):
+    etag = profile(person, person.user_id).etag
+    request = profiles.UpdateProfileRequest(request_id=request_id(), etag=etag, **fields)
+    return person.call(f"{PROFILES}/UpdateProfile", request)
+
+
+def test_everybody_gets_the_photo_of_a_public_profile_until_it_is_taken_away(server, picture):
+    with server.channel() as channel:
+        ada, stranger = Uploader(channel, f"user_{request_id()[:8]}"), Stranger(channel)
+        upload = ada.create(picture, blobs.BLOB_KIND_IMAGE)
+        ada.go_on(upload.id, picture)
+        photo = update(ada, photo_upload_id=upload.id).photo_id
+        assert ada.watch(photo).state == blobs.BLOB_STATE_READY
+        shown = profile(stranger, ada.user_id)
+        assert shown.photo_id == photo
+        url = f"http://{server.address}{shown.photo_path}"
+        answer = curl(url)
+        assert answer.status == 200 and answer.headers["content-type"] == "image/webp"
+        update(ada, photo_upload_id="")
+        assert profile(stranger, ada.user_id).photo_path == ""
+        assert curl(url).status == 404
