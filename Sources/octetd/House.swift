@@ -131,7 +131,7 @@ struct House: Sendable {
         kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer)
       let chat = ChatDomain(
         kit: kit, people: identity.people, notices: notify.notices, scorer: scorer, reviews: social.reviews,
-        files: media.files, limits: configuration.limits.chat)
+        files: media.files, jobs: jobs, limits: configuration.limits.chat)
       rides = RidesDomain(kit: kit, jobs: jobs, rooms: chat.rooms, notices: notify.notices)
       admin = AdminDomain(
         kit: kit, flags: Self.kinds.flatMap { $0.flags }, tables: Self.kinds.flatMap { $0.tables },

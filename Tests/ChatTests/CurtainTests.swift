@@ -111,7 +111,7 @@ private let eve = Identifier(rawValue: 3)
     #expect(given.kind == .gift && given.authorID == bob.text(kind: "user") && given.aboutID == gift.text)
     #expect(given.id == message.text(kind: "msg") && given.authorName == "User 2")
     #expect(try await lounge.messages(room, as: eve).messages == [given, system])
-    try await guest.say("oh")
+    try await guest.post("oh")
     #expect(try await guest.message().0.kind == .text)
     let long = String(repeating: "x", count: ChatLimits().textLength + 1)
     await #expect(throws: ChatError.self) {
@@ -182,6 +182,34 @@ private let eve = Identifier(rawValue: 3)
     while try await lounge.write({ try records.erase(bob, in: $0) }) {}
     #expect(lounge.files.parts.isEmpty)
     #expect(try await lounge.messages(room, as: ada).messages.map(\.deleted) == [true])
+    #expect(try await lounge.violations() == [])
+    await lounge.close()
+  }
+
+  @Test(arguments: [1, 2, 128]) func `what a room is about is gone: its messages have no files any more`(
+    atOnce: Int
+  ) async throws {
+    var limits = ChatLimits()
+    limits.sweptAtOnce = atOnce
+    let lounge = try await Lounge.open(limits: limits)
+    let (room, subject) = try await thread(lounge)
+    let guest = try await lounge.chat(room, as: bob)
+    _ = try await guest.joined()
+    for upload in [8, 9] as [Int64] {
+      try await guest.post("look", files: [lounge.files.upload(upload, of: bob)])
+      _ = try await guest.message()
+      try await guest.post("nice")
+      _ = try await guest.message()
+    }
+    #expect(lounge.files.parts.count == 2)
+    let subjects = lounge.kit.subjects
+    try await lounge.write { try subjects.gone(subject, in: $0) }
+    try await lounge.timers.runDue()
+    #expect(lounge.files.parts.isEmpty)
+    let rows: [String] = try await lounge.database.read {
+      try $0.rows("SELECT text || blobs FROM chat_messages ORDER BY number") { $0[0] }
+    }
+    #expect(rows == ["look", "nice", "look", "nice"])
     #expect(try await lounge.violations() == [])
     await lounge.close()
   }

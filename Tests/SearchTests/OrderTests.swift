@@ -43,7 +43,7 @@ import Testing
     return found
   }
 
-  @Test(arguments: [0, 2500], [1, 7, 100])
+  @Test(arguments: [0, 1200], [1, 7, 100])
   func `the cheapest first, or the dearest, ties by id`(others: Int, size: Int) async throws {
     try await withLibrary { library in
       let lengths = [30, 12, 44, 12, 7, 100, 31, 12, 9]

@@ -20,26 +20,32 @@ public struct ChatDomain: Domain {
     ])
 
   private let chat: ChatRooms
+  private let goneRooms: GoneRooms?
 
   /// What other domains open rooms with.
   public var rooms: any Rooms { chat }
 
   /// See `ChatRooms`.
+  /// - Parameter jobs: takes files from rooms whose things are gone; needed with `files`.
   public init(
     kit: Kit, people: any People, notices: any Notices, scorer: any ToxicityScorer, reviews: (any ReviewQueue)? = nil,
-    files: (any Files)? = nil, limits: ChatLimits = ChatLimits()
+    files: (any Files)? = nil, jobs: Jobs? = nil, limits: ChatLimits = ChatLimits()
   ) {
+    precondition(files == nil || jobs != nil, "files would be kept for ever")
     chat = ChatRooms(
       kit: kit, people: people, notices: notices, scorer: scorer, reviews: reviews, files: files,
       limits: limits)
+    if let jobs { goneRooms = GoneRooms(rooms: chat, jobs: jobs) } else { goneRooms = nil }
   }
+
+  public var jobs: [JobDeclaration] { goneRooms.map { [$0.declaration] } ?? [] }
 
   public var topicRetention: [String: TopicRetention] { [IDKind.room: TopicRetention(age: chat.limits.eventRetention)] }
 
   public var subjects: [any SubjectKind] { [RoomSubject(rooms: chat), MessageSubject(rooms: chat)] }
 
   /// Ends streams in rooms about what has become hidden, and closes those about what is gone.
-  public var observer: any SubjectObserver { RoomWatchers(rooms: chat) }
+  public var observer: any SubjectObserver { RoomWatchers(rooms: chat, goneRooms: goneRooms) }
 
   public var sweeps: [any Sweep] { [SupportSilence(rooms: chat), LostStreams(rooms: chat)] }
 

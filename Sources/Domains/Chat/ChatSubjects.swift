@@ -56,6 +56,8 @@ struct MessageSubject: SubjectKind {
 /// Ends the streams of those who may not see any more what a room is about, and closes the rooms of what is gone.
 struct RoomWatchers: SubjectObserver {
   let rooms: ChatRooms
+  /// Nil where no message has files.
+  let goneRooms: GoneRooms?
 
   func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {
     for room in try open(about: subject, in: writer) {
@@ -65,7 +67,10 @@ struct RoomWatchers: SubjectObserver {
   }
 
   func gone(_ subject: SubjectID, in writer: any Writer) throws {
-    for room in try open(about: subject, in: writer) { try rooms.close(room.id, in: writer) }
+    for room in try open(about: subject, in: writer) {
+      try rooms.close(room.id, in: writer)
+      try goneRooms?.begin(with: room.id, in: writer)
+    }
   }
 
   private func open(about subject: SubjectID, in writer: any Writer) throws -> [RoomRow] {

@@ -25,6 +25,7 @@ final class Lounge: Sendable {
   /// One of the processes that serve the database.
   struct Node: Sendable {
     let kit: Kit
+    let timers: Timers
     let domain: ChatDomain
     let rooms: ChatRooms
     let transport: InProcessTransport
@@ -42,6 +43,7 @@ final class Lounge: Sendable {
   var kit: Kit { nodes[0].kit }
   var rooms: ChatRooms { nodes[0].rooms }
   var domain: ChatDomain { nodes[0].domain }
+  var timers: Timers { nodes[0].timers }
 
   /// - Parameter nodes: how many processes serve the database, without a bus between them.
   static func open(nodes: Int = 1, limits: ChatLimits = ChatLimits()) async throws -> Lounge {
@@ -64,9 +66,12 @@ final class Lounge: Sendable {
       let notify = NotifyDomain(
         kit: kit, timers: Timers(database: database, clock: clock, random: kit.random), people: doors, contacts: doors,
         kinds: ChatDomain.noticeKinds, outbound: OutboundWays(push: NoWay(), mail: NoWay(), sms: NoWay()))
+      let timers = Timers(database: database, clock: clock, random: kit.random)
+      let jobs = Jobs(timers: timers)
       let domain = ChatDomain(
         kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews,
-        files: files, limits: limits)
+        files: files, jobs: jobs, limits: limits)
+      try jobs.register(domain.jobs, of: ChatDomain.name, kit.timeZones)
       let rooms = ChatRooms(
         kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews,
         files: files, limits: limits)
@@ -80,7 +85,8 @@ final class Lounge: Sendable {
       let access = AccessInterceptor(kit: kit, limits: RateLimits(standard: fast))
       let server = RPCServer(registry: registry, interceptors: [access], clock: clock)
       made.append(
-        Node(kit: kit, domain: domain, rooms: rooms, transport: InProcessTransport(acceptor: server)))
+        Node(
+          kit: kit, timers: timers, domain: domain, rooms: rooms, transport: InProcessTransport(acceptor: server)))
     }
     self.nodes = made
   }

@@ -43,11 +43,16 @@ extension ChatRooms {
     try writer.execute(
       "UPDATE chat_messages SET text = '', about = '', blobs = '', deleted_at = $3 WHERE room_id = $1 AND number = $2",
       message.room, message.number, kit.clock.now())
+    try detachFiles(of: message, in: writer)
+    try withdraw(message, room, in: writer)
+  }
+
+  /// Ends that files are parts of a message, whose row names them no more.
+  func detachFiles(of message: MessageRow, in writer: any Writer) throws {
     for (index, blob) in message.blobs.enumerated() {
       try files?.detach(
         blob, from: SubjectID(IDKind.message, message.id), as: MessageRow.slot(index), in: writer)
     }
-    try withdraw(message, room, in: writer)
   }
 
   /// Hides a message from everybody, or shows it again; the latter not on screens that are open. A repeat changes
