@@ -17,7 +17,10 @@ import Testing
 
   /// Where rows and contents are.
   enum Keeping: CaseIterable {
-    case sqliteAndFolder, postgreSQLAndFolder, sqliteAndBucket
+    case sqliteAndFolder, postgreSQLAndFolder, sqliteAndBucket, postgreSQLAndBucket
+
+    var isPostgreSQL: Bool { self == .postgreSQLAndFolder || self == .postgreSQLAndBucket }
+    var isBucket: Bool { self == .sqliteAndBucket || self == .postgreSQLAndBucket }
   }
 
   @Test(arguments: Keeping.allCases)
@@ -81,10 +84,9 @@ import Testing
     var bucket: S3Options?
 
     init(_ keeping: Keeping, _ path: String) async throws {
-      database =
-        keeping == .postgreSQLAndFolder ? try await PostgreSQLServer.common().makeDatabase() : path + "/octet.db"
+      database = keeping.isPostgreSQL ? try await PostgreSQLServer.common().makeDatabase() : path + "/octet.db"
       folder = path + "/store"
-      if keeping == .sqliteAndBucket { bucket = try await S3Server.common().options() }
+      if keeping.isBucket { bucket = try await S3Server.common().options() }
       self.path = path
     }
 

@@ -19,14 +19,22 @@ struct BlobEngine: Sendable, CustomTestStringConvertible {
       options.runsBodiesTwice = true
       return try await SQLiteDatabase.openTemporary(migrations: migrations, clock: clock, options: options)
     },
-    BlobEngine(testDescription: "PostgreSQL") { migrations, clock in
-      var options = PostgreSQLOptions()
-      // All tests run at once, on one server.
-      (options.writers, options.readers) = (4, 2)
-      let url = try await PostgreSQLServer.common().makeDatabase()
-      return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: options)
+    BlobEngine(testDescription: "PostgreSQL") { try await openPostgreSQL($0, $1, runsBodiesTwice: false) },
+    BlobEngine(testDescription: "PostgreSQL, every body twice") {
+      try await openPostgreSQL($0, $1, runsBodiesTwice: true)
     },
   ]
+
+  private static func openPostgreSQL(
+    _ migrations: [Migration], _ clock: any WallClock, runsBodiesTwice: Bool
+  ) async throws -> any Database {
+    var options = PostgreSQLOptions()
+    // All tests run at once, on one server.
+    (options.writers, options.readers) = (4, 2)
+    options.runsBodiesTwice = runsBodiesTwice
+    let url = try await PostgreSQLServer.common().makeDatabase()
+    return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: options)
+  }
 }
 
 /// A library on an empty database and an empty folder, with a clock that the test moves.
