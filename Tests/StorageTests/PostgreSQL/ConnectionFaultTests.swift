@@ -29,6 +29,7 @@ import Testing
     let database = try await PostgreSQLDatabase.open(
       url: server.url("faults", port: proxy.port), migrations: Load.migrations, clock: SystemClock(), options: options)
     let load = Load(database, seed: seed)
+    load.start()
     proxy.spoil(after: 40_000)
     try await load.run(callers: Self.callers, numbers: 0..<60)
     proxy.spoil(after: nil)
@@ -45,6 +46,7 @@ import Testing
     let database = try await PostgreSQLDatabase.open(
       url: try await server.makeDatabase(), migrations: Load.migrations, clock: SystemClock(), options: Self.options)
     let load = Load(database, seed: seed)
+    load.start()
     for round in 0..<Self.kills {
       let first = round * Self.writes
       async let writing: Void = load.run(callers: Self.callers, numbers: first..<first + Self.writes)

@@ -15,6 +15,7 @@ import Testing
     let database = try await PostgreSQLDatabase.open(
       url: pooler.url(name), migrations: Load.migrations, clock: SystemClock())
     let load = Load(database, seed: 0)
+    load.start()
     try await load.run(callers: 16, numbers: 0..<20)
     try await load.check(callers: 16, writes: 20)
     // What a session would say of its limits, a transaction has to say.
