@@ -112,9 +112,6 @@ public final class Ownership: Sendable {
     }
   }
 
-  /// The leases in a range of the key that are held.
-  static let heldLeases = "SELECT name FROM octet_leases WHERE name >= $1 AND name < $2 AND expires_at > $3"
-
   /// How many nodes there are, this one included, and what has an owner.
   private func look() async throws -> (nodes: Int, taken: Set<String>) {
     let (clock, kind, presenceName) = (clock, kind, presenceName)
@@ -124,7 +121,8 @@ public final class Ownership: Sendable {
       // Things and nodes of this kind, and not the leases of others, of which there may be very many: the names go from
       // `kind.node/…` to `kind/…`, and `0` is what follows `/`.
       try reader.forEachRow(
-        Self.heldLeases, [(kind + ".").sqlValue, (kind + "0").sqlValue, clock.now().sqlValue]
+        "SELECT name FROM octet_leases WHERE name >= $1 AND name < $2 AND expires_at > $3",
+        [(kind + ".").sqlValue, (kind + "0").sqlValue, clock.now().sqlValue]
       ) { row in
         let name: String = row[0]
         if name.hasPrefix(kind + ".node/") { nodes.insert(name) }

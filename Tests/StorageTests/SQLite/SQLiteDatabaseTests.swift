@@ -1,10 +1,8 @@
 import Base
 import Foundation
+import Storage
 import StorageSQLite
-import Streaming
 import Testing
-
-@testable import Storage
 
 @Suite struct SQLiteDatabaseTests {
   /// A directory that goes away at the end of the test, with a database in it.
@@ -196,36 +194,5 @@ import Testing
       #expect(rows == 600)
       await database.close()
     }
-  }
-
-  @Test(arguments: [
-    (
-      "SELECT key FROM octet_timers WHERE kind = $1 AND due <= $2 ORDER BY due LIMIT 64", "octet_timers_kind_due"
-    ),
-    (
-      "SELECT hash, reply FROM octet_requests WHERE request_id = $1 AND caller = $2 AND method = $3",
-      "PRIMARY KEY"
-    ),
-    (
-      "DELETE FROM octet_requests WHERE (request_id, caller, method) <= ($1, $2, $3)", "PRIMARY KEY"
-    ),
-    (
-      "SELECT payload FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT 128", "octet_outbox_channel"
-    ),
-    (
-      "SELECT payload FROM octet_topic_events WHERE topic = $1 AND sequence > $2 ORDER BY sequence LIMIT 256",
-      "PRIMARY KEY"
-    ),
-    (Ownership.heldLeases, "PRIMARY KEY"),
-  ])
-  func `the statements that must stay quick go by an index`(sql: String, index: String) async throws {
-    let database = try await SQLiteDatabase.openTemporary(migrations: TopicStore.migrations, clock: ManualClock())
-    let count = SQLText.parameterCount(sql)
-    let plan = try await database.read { reader in
-      try reader.rows("EXPLAIN QUERY PLAN " + sql, Array(repeating: SQLValue.null, count: count)) { $0[3] as String }
-    }
-    #expect(plan.count == 1 && plan[0].hasPrefix("SEARCH"))
-    #expect(plan[0].contains(index))
-    await database.close()
   }
 }

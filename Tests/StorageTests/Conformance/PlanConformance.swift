@@ -1,0 +1,187 @@
+import Base
+import Cryptography
+import PostgreSQLServer
+import Storage
+import Streaming
+import Testing
+
+/// What runs with every call, every event and every second goes by an index, however much there is beside what it is
+/// about. The statements that are explained are those that ran.
+@Suite struct PlanConformance {
+  /// Rows of each table that are beside the matter.
+  private static let others = 3000
+  private static let tables = [
+    "octet_timers", "octet_requests", "octet_requests_b", "octet_requests_kept", "octet_outbox", "octet_leases",
+    "octet_topics", "octet_topic_events",
+  ]
+  private static let engines = Engine.all.filter { !$0.testDescription.contains("twice") }
+  private static let busyTopic = Topic("chat", "busy")
+  private static let clock = ManualClock()
+  private static let random = SeededRandomSource(seed: 1)
+
+  /// Parts of statements, and the index that each goes by; nil: the one of the primary key.
+  private static let expected: [(part: String, index: String?)] = [
+    ("SELECT kind, due FROM octet_timers WHERE kind = $1 ORDER BY due LIMIT 1", "octet_timers_kind_due"),
+    ("FROM octet_timers\nWHERE kind = $1 AND due <= $2 ORDER BY due LIMIT $3", "octet_timers_kind_due"),
+    ("UPDATE octet_timers SET due = $3, fence", nil),
+    ("DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence = $3", nil),
+    ("FROM octet_timers WHERE kind = $1 AND key = $2", nil),
+    ("SELECT hash, reply FROM octet_requests WHERE", nil),
+    ("SELECT hash, reply FROM octet_requests_kept WHERE", nil),
+    ("DELETE FROM octet_requests_b WHERE (request_id, caller, method) <=", nil),
+    ("SELECT retry_at FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT 1", "octet_outbox_channel"),
+    ("attempts, retry_at FROM octet_outbox WHERE channel = $1 ORDER BY id LIMIT $2", "octet_outbox_channel"),
+    ("FROM octet_leases WHERE name = $1 AND holder", nil),
+    ("FROM octet_leases WHERE name = $1 AND fence", nil),
+    ("FROM octet_leases WHERE name >= $1 AND name < $2", nil),
+    ("FROM octet_leases WHERE name > $1 ORDER BY name LIMIT $2", nil),
+    ("LEFT JOIN octet_topics t ON t.topic = $1", nil),
+    ("FROM octet_topic_events WHERE topic = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", nil),
+  ]
+
+  @Test(arguments: engines) func `the statements that must stay quick go by an index`(_ engine: Engine) async throws {
+    try await engine.withDatabase(TopicStore.migrations, clock: Self.clock) { database in
+      try await Self.fill(database)
+      let noting = NotingDatabase(database)
+      try await Self.work(with: noting)
+      let statements = noting.statements
+      let plans = try await database.takenBack { writer in
+        try statements.map { try Self.plan(of: $0, writer) }
+      }
+      for (statement, plan) in zip(statements, plans) {
+        for line in plan { #expect(!Self.isWalk(line, statement.sql), "\(statement.sql)\n\(plan)") }
+      }
+      for (part, index) in Self.expected {
+        let found = zip(statements, plans).filter { $0.0.sql.contains(part) }
+        #expect(!found.isEmpty, "nothing ran that has \(part)")
+        for (statement, plan) in found {
+          let names = index.map { [$0] } ?? ["PRIMARY KEY", "_pkey"]
+          #expect(
+            plan.contains { line in names.contains { line.contains($0) } }, "\(statement.sql)\n\(plan)")
+        }
+      }
+    }
+  }
+
+  /// Whether a line of a plan says that a table is gone through, or that rows are put in an order.
+  private static func isWalk(_ line: String, _ sql: String) -> Bool {
+    // The end of a batch of old requests is the last of the first rows: a walk of so many rows, and an order of them.
+    if sql.contains("FROM octet_requests") && sql.contains(") page") { return line.contains("Seq Scan") }
+    let words = line.split(whereSeparator: { " ()".contains($0) }).map(String.init)
+    let isScan = tables.contains { table in
+      zip(words, words.dropFirst()).contains { $0 == "SCAN" && $1 == table } || line.contains("Seq Scan on \(table) ")
+    }
+    return isScan || line.contains("TEMP B-TREE") || words.contains("Sort")
+  }
+
+  private static func plan(of statement: NotingDatabase.Statement, _ writer: any Writer) throws -> [String] {
+    switch writer.dialect {
+    case .sqlite:
+      try writer.rows("EXPLAIN QUERY PLAN " + statement.sql, statement.arguments) { $0.text(3) }
+    case .postgreSQL:
+      try writer.rows("EXPLAIN " + statement.sql, statement.arguments) { $0.text(0) }
+    }
+  }
+
+  // MARK: What is there, and what is done
+
+  private static func fill(_ database: any Database) async throws {
+    let now = clock.now()
+    try await database.write { writer in
+      for number in 0..<others {
+        for (kind, due) in [("busy", now + .seconds(3600)), ("flood", now - .seconds(1))] {
+          try writer.send(
+            """
+            INSERT INTO octet_timers (kind, key, due, scheduled_for, fence, attempts, payload)
+            VALUES ($1, $2, $3, $3, 1, 0, $4)
+            """, kind, "\(number)", due + .milliseconds(number), [UInt8]())
+        }
+        let id = [UInt8](repeating: 0, count: 14) + [UInt8(number >> 8), UInt8(number & 255)]
+        for table in ["octet_requests", "octet_requests_b", "octet_requests_kept"] {
+          try writer.send(
+            """
+            INSERT INTO \(table) (request_id, caller, method, hash, reply, created_at) VALUES ($1, $2, 1, $3, $3, $4)
+            """, id, number % 50, [1] as [UInt8], now)
+        }
+        try writer.send(
+          "INSERT INTO octet_outbox (channel, payload, created_at) VALUES ($1, $2, $3)", "channel \(number % 20)",
+          [1] as [UInt8], now)
+        try writer.send(
+          "INSERT INTO octet_leases (name, holder, fence, expires_at) VALUES ($1, $2, $3, $3)", "room/\(number)",
+          "other", now)
+        try writer.send("INSERT INTO octet_topics (topic, last_sequence) VALUES ($1, 1)", "chat/\(number)")
+        for (topic, sequence) in [("chat/\(number)", 1), (busyTopic.name, number + 1)] {
+          try writer.send(
+            "INSERT INTO octet_topic_events (topic, sequence, payload, published_at) VALUES ($1, $2, $3, $4)", topic,
+            sequence, [1] as [UInt8], now)
+        }
+      }
+      try writer.send(
+        "INSERT INTO octet_topics (topic, last_sequence) VALUES ($1, $2)", busyTopic.name, others)
+      // SQLite plans without having counted, as it does in earnest.
+      if writer.dialect == .postgreSQL { for table in tables { try writer.execute("ANALYZE \(table)") } }
+    }
+  }
+
+  private static func work(with database: NotingDatabase) async throws {
+    try await runTimers(database)
+    for keeping in [RequestKeeping.retention, .forever] { try await serve(keeping, database) }
+    try await deliver(database)
+    try await lease(database)
+    try await publish(database)
+    let retention = RequestRetention(clock: clock)
+    _ = try await retention.step(database)
+    clock.advance(by: RequestRetention.standard)
+    #expect(try await retention.step(database))
+  }
+
+  private static func runTimers(_ database: NotingDatabase) async throws {
+    let timers = Timers(database: database, clock: clock, random: random)
+    timers.handle("busy") { _, _ in }
+    timers.handle("idle") { _, _ in }
+    try await database.write { writer in
+      try timers.set("busy", key: "mine", due: clock.now(), in: writer)
+      try timers.setIfAbsent("busy", key: "mine", due: clock.now(), in: writer)
+      _ = try timers.status("busy", key: "mine", in: writer)
+      try timers.cancel("busy", key: "1", in: writer)
+    }
+    #expect(try await timers.runDue() == 1)
+  }
+
+  private static func serve(_ keeping: RequestKeeping, _ database: NotingDatabase) async throws {
+    let id = "01890000-0000-7000-8000-00000000000\(keeping == .forever ? 2 : 1)"
+    let key = try #require(
+      RequestKey(caller: Identifier(rawValue: 7), method: "plan", requestID: id, keeping: keeping))
+    for isReplay in [false, true] {
+      let found = try await database.write { try $0.once(key, hash: [1], now: clock.now()) { [2] }.isReplay }
+      #expect(found == isReplay)
+    }
+  }
+
+  private static func deliver(_ database: NotingDatabase) async throws {
+    let outbox = Outbox(database: database, clock: clock, random: random)
+    outbox.deliver("mine") { _ in }
+    try await database.write { try outbox.append("mine", [1], in: $0) }
+    #expect(try await outbox.deliverWaiting() == 1)
+  }
+
+  private static func lease(_ database: NotingDatabase) async throws {
+    let leases = Leases(database: database, clock: clock, random: random)
+    let lease = try #require(try await leases.acquire("mine", for: .seconds(10)))
+    let renewed = try await leases.renew(lease, for: .seconds(10))
+    try await leases.write(under: renewed) { _ in }
+    try await leases.release(renewed)
+    let ownership = Ownership(database: database, clock: clock, random: random, kind: "city", node: 1)
+    #expect(try await ownership.round(["a", "b"]).count == 2)
+    try await ownership.releaseAll()
+    _ = try await LeaseSweep(clock: clock).step(database)
+  }
+
+  private static func publish(_ database: NotingDatabase) async throws {
+    let hub = TopicHub(database: database, clock: clock, key: SecretKey([UInt8](repeating: 1, count: 32)))
+    try await database.write { _ = try hub.publish(busyTopic, [1], in: $0) }
+    let subscription = try await hub.subscribe(busyTopic, after: 0)
+    #expect(try await subscription.next().sequence == 1)
+    hub.close()
+  }
+}
