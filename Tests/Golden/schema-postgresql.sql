@@ -120,6 +120,7 @@ CREATE TABLE octet_search_documents (
   collection bigint NOT NULL,
   document bigint NOT NULL,
   entry bytea NOT NULL,
+  changed_at bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (collection, document)
 );
 

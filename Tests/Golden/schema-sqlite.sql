@@ -100,7 +100,7 @@ CREATE TABLE octet_search_dead (
   PRIMARY KEY (segment, chunk)) WITHOUT ROWID, STRICT;
 
 CREATE TABLE octet_search_documents (
-  collection INTEGER NOT NULL, document INTEGER NOT NULL, entry BLOB NOT NULL,
+  collection INTEGER NOT NULL, document INTEGER NOT NULL, entry BLOB NOT NULL, changed_at INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (collection, document)) WITHOUT ROWID, STRICT;
 
 CREATE TABLE octet_search_fresh (

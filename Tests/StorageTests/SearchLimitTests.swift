@@ -221,9 +221,9 @@ import Testing
 
   @Test func `a node forgets the oldest result lists`() {
     let results = SearchResults(clock: clock, random: SeededRandomSource(seed: 1))
-    let first = results.keep([], isComplete: true, query: 7)
+    let first = results.keep([], isComplete: true, query: 7, latest: nil)
     #expect(results.list(first, query: 7) != nil && results.list(first, query: 8) == nil)
-    for _ in 0...SearchLimits.resultLists { _ = results.keep([], isComplete: true, query: 7) }
+    for _ in 0...SearchLimits.resultLists { _ = results.keep([], isComplete: true, query: 7, latest: nil) }
     #expect(results.list(first, query: 7) == nil)
   }
 }

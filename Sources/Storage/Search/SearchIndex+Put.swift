@@ -59,16 +59,17 @@ extension SearchIndex {
   private func write(
     _ changes: [(id: Int64, entry: SearchEntry)], replacing old: [Int64: [UInt8]], _ writer: any Writer
   ) throws {
+    let now = clock.now()
     let new = changes.filter { old[$0.id] == nil }
     let added = try writer.insertNew(
-      "octet_search_documents (collection, document, entry)",
-      new.map { [.integer(collection), .integer($0.id), .blob($0.entry.bytes)] })
+      "octet_search_documents (collection, document, entry, changed_at)",
+      new.map { [.integer(collection), .integer($0.id), .blob($0.entry.bytes), now.sqlValue] })
     // Somebody else has just added one; the next run sees it.
     if added < new.count { throw RetryTransaction() }
     for (id, entry) in changes where old[id] != nil {
       try writer.send(
-        "UPDATE octet_search_documents SET entry = $3 WHERE collection = $1 AND document = $2",
-        collection, id, entry.bytes)
+        "UPDATE octet_search_documents SET entry = $3, changed_at = $4 WHERE collection = $1 AND document = $2",
+        collection, id, entry.bytes, now)
     }
   }
 
@@ -96,13 +97,13 @@ extension SearchIndex {
   }
 
   /// Ids as arguments from the second on, with the list of their placeholders: there are two texts for all.
-  private static func lists(_ ids: [Int64]) -> [(arguments: [SQLValue], list: String)] {
+  static func lists(_ ids: [Int64]) -> [(arguments: [SQLValue], list: String)] {
     ids.map(SQLValue.integer).filledPieces(of: ids.count == 1 ? 1 : idsAtOnce).map {
       ($0, $0.count == 1 ? "($2)" : manyIDs)
     }
   }
 
-  private static let idsAtOnce = 64
+  static let idsAtOnce = 64
   private static let manyIDs = placeholders(from: 2, count: idsAtOnce)
 
   /// Whether the index holds exactly this of the document. For audits.

@@ -18,7 +18,8 @@ extension SearchIndex {
     }
     if let cursor, let known = results.list(cursor.list, query: cursor.query) {
       return try page(
-        of: known.hits, cursor, query, pageSize, isComplete: known.isComplete, isCorrected: isCorrected, reader)
+        of: known.hits, cursor, query, pageSize, latest: known.latest, isComplete: known.isComplete,
+        isCorrected: isCorrected, reader)
     }
     let source = try SearchSource(self, reader)
     let near = isCorrected ? try nearKeys(words, reader) : nil
@@ -57,15 +58,20 @@ extension SearchIndex {
       after: cursor?.last, limit: limit)
     if limit > 0 { try scan.run(budget: shape.postings, reader) }
     let isComplete = scan.isComplete && areAll
-    let hits = scan.best.sorted
+    let latest = cursor.map(\.latest) ?? clock.now() + SearchLimits.clockDifference
+    // Of a first page all hits are as they are; on a further one those that came since are left out.
+    let hits =
+      try cursor == nil ? scan.best.sorted : keeping(scan.best.sorted, until: latest, first: pageSize + 1, reader)
     let shown = Array(hits.prefix(pageSize))
     var next: SearchCursor?
     if hits.count > pageSize, let last = shown.last {
       // In a list that is made anew, offsets go on from what was shown before.
       let before = Array(repeating: SearchHit(id: 0, score: 0), count: Int(cursor?.offset ?? 0))
       next = SearchCursor(
-        list: results.keep(before + hits, isComplete: isComplete, query: hash),
-        offset: Int64(before.count + shown.count), last: last, query: hash, weights: groups.map(\.weight))
+        list: results.keep(
+          before + hits, isComplete: isComplete, query: hash, latest: cursor == nil ? nil : latest),
+        offset: Int64(before.count + shown.count), last: last, query: hash, weights: groups.map(\.weight),
+        latest: latest)
     }
     return SearchPage(
       hits: shown, next: next, isComplete: isComplete, facets: scan.counts, isCorrected: near != nil)
@@ -124,10 +130,33 @@ extension SearchIndex {
     return Int64((log(1 + (all - n + 0.5) / (n + 0.5)) * impactScale).rounded())
   }
 
+  /// Leaves out of a list what was added or changed after an instant, as far as so many hits that stay.
+  private func keeping(
+    _ hits: [SearchHit], until latest: Instant?, first count: Int, _ reader: any Reader
+  ) throws -> [SearchHit] {
+    guard let latest else { return hits }
+    var kept: [SearchHit] = []
+    var rest = hits[...]
+    while kept.count < count, !rest.isEmpty {
+      let some = rest.prefix(Self.idsAtOnce)
+      rest = rest.dropFirst(some.count)
+      var changedAt: [Int64: Instant] = [:]
+      for (ids, list) in Self.lists(some.map(\.id)) {
+        try reader.query(
+          "SELECT document, changed_at FROM octet_search_documents WHERE collection = $1 AND document IN \(list)",
+          [.integer(collection)] + ids
+        ) { changedAt[$0[0]] = $0[1] }
+      }
+      kept += some.filter { hit in changedAt[hit.id].map { $0 <= latest } ?? false }
+    }
+    return kept + rest
+  }
+
   /// A further page of a list that is known, without what has gone or no longer matches.
+  /// - Parameter latest: what was changed later is in the list and must be left out.
   private func page(
-    of hits: [SearchHit], _ cursor: SearchCursor, _ query: SearchQuery, _ pageSize: Int, isComplete: Bool,
-    isCorrected: Bool, _ reader: any Reader
+    of hits: [SearchHit], _ cursor: SearchCursor, _ query: SearchQuery, _ pageSize: Int, latest: Instant?,
+    isComplete: Bool, isCorrected: Bool, _ reader: any Reader
   ) throws -> SearchPage {
     let tags = query.tags.map(tagKey)
     var position = min(Int(cursor.offset), hits.count)
@@ -135,16 +164,18 @@ extension SearchIndex {
     while position < hits.count, shown.count < pageSize {
       let hit = hits[position]
       position += 1
-      let entry = try reader.first(
-        "SELECT entry FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, hit.id
-      ) { SearchEntry($0[0]) }
-      if let entry, SearchScan.matches(entry, tags: tags, ranges: query.ranges) { shown.append(hit) }
+      let found = try reader.first(
+        "SELECT entry, changed_at FROM octet_search_documents WHERE collection = $1 AND document = $2", collection,
+        hit.id
+      ) { (entry: SearchEntry($0[0]), changedAt: $0[1] as Instant) }
+      guard let found, latest.map({ found.changedAt <= $0 }) ?? true else { continue }
+      if SearchScan.matches(found.entry, tags: tags, ranges: query.ranges) { shown.append(hit) }
     }
     var next: SearchCursor?
     if position < hits.count {
       next = SearchCursor(
         list: cursor.list, offset: Int64(position), last: hits[position - 1], query: cursor.query,
-        weights: cursor.weights)
+        weights: cursor.weights, latest: cursor.latest)
     }
     return SearchPage(hits: shown, next: next, isComplete: isComplete, facets: [:], isCorrected: isCorrected)
   }

@@ -101,6 +101,10 @@ public enum SearchLimits {
   /// Result lists that a node remembers, of at most `hits` entries: 16 KB each.
   public static let resultLists = 1024
 
+  /// By how much the clocks of two nodes may differ without a hit being missed on a further page. What comes so soon after
+  /// the first page may be among the hits of the next.
+  public static let clockDifference = Duration.milliseconds(250)
+
   /// How long a result list is remembered.
   public static let resultListLifetime = Duration.seconds(600)
 }

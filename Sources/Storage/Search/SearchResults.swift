@@ -6,6 +6,7 @@ final class SearchResults: Sendable {
     let query: Int64
     let hits: [SearchHit]
     let isComplete: Bool
+    let latest: Instant?
     let expiresAt: Instant
   }
 
@@ -18,18 +19,20 @@ final class SearchResults: Sendable {
     self.random = random
   }
 
+  /// - Parameter latest: what was changed later has still to be left out of the list; nil: nothing has.
   /// - Returns: the number under which the list is found again.
-  func keep(_ hits: [SearchHit], isComplete: Bool, query: Int64) -> Int64 {
+  func keep(_ hits: [SearchHit], isComplete: Bool, query: Int64, latest: Instant?) -> Int64 {
     let id = Int64(bitPattern: random.next())
     let list = List(
-      query: query, hits: hits, isComplete: isComplete, expiresAt: clock.now() + SearchLimits.resultListLifetime)
+      query: query, hits: hits, isComplete: isComplete, latest: latest,
+      expiresAt: clock.now() + SearchLimits.resultListLifetime)
     lists.withLock { $0[id] = list }
     return id
   }
 
   /// Nil if the list is too old, was pushed out, or is another node's.
-  func list(_ id: Int64, query: Int64) -> (hits: [SearchHit], isComplete: Bool)? {
+  func list(_ id: Int64, query: Int64) -> (hits: [SearchHit], isComplete: Bool, latest: Instant?)? {
     guard let list = lists.withLock({ $0[id] }), list.query == query, list.expiresAt > clock.now() else { return nil }
-    return (list.hits, list.isComplete)
+    return (list.hits, list.isComplete, list.latest)
   }
 }

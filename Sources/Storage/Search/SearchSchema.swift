@@ -62,6 +62,9 @@ public enum SearchSchema {
         CREATE TABLE octet_search_typos (
           remainder INTEGER NOT NULL, word TEXT NOT NULL,
           PRIMARY KEY (remainder, word)) WITHOUT ROWID;
-        """)
+        """),
+    Migration(
+      "search", 2, "when documents were changed, so that further pages leave out what came after the first",
+      sql: "ALTER TABLE octet_search_documents ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;"),
   ]
 }
