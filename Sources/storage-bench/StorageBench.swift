@@ -47,7 +47,7 @@ struct StorageBench {
       try await SearchBenchmark(
         path: arguments.take("path") ?? "search.db", documents: arguments.takeNumber("documents") ?? 1_000_000,
         queries: arguments.takeNumber("queries") ?? 300, seconds: arguments.takeNumber("seconds") ?? 5,
-        isPeer: arguments.take("peer") == "yes"
+        isPeer: arguments.take("peer") == "yes", longestP99: arguments.takeNumber("longest-p99")
       ).run()
     case "corpus":
       SearchCorpus().print(
@@ -83,7 +83,8 @@ struct StorageBench {
           [--path FILE]
           [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES] [--writers N] [--batch N]
           [--requests v7|v4] [--keeping retention|forever] [--ways one|both] [--subscribers N] [--events N]
-          [--megabytes N] [--documents N] [--queries N] [--peer yes] [--when before|after] [--swept N]
+          [--megabytes N] [--documents N] [--queries N] [--peer yes] [--longest-p99 MS] [--when before|after] [--swept N]
+          [--forget ask]
           [--database URL] [--s3-endpoint URL --s3-bucket NAME --s3-access-key ID --s3-prefix P/], with OCTET_S3_SECRET_KEY
         """
       )
@@ -118,7 +119,7 @@ struct Arguments {
       path: take("path") ?? "bench.db", callers: takeNumber("callers") ?? 256, seconds: takeNumber("seconds") ?? 5,
       rows: takeNumber("rows") ?? 0, rate: takeNumber("rate"), cacheMiB: takeNumber("cache") ?? 256,
       checkpointPages: takeNumber("checkpoint") ?? SQLiteOptions().checkpointPages,
-      swept: takeNumber("swept") ?? 0, postgreSQL: postgreSQL)
+      swept: takeNumber("swept") ?? 0, asksToForget: take("forget") == "ask", postgreSQL: postgreSQL)
   }
 
   /// A bucket in place of a folder; nil if none is named.

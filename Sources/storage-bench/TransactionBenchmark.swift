@@ -22,6 +22,8 @@ struct TransactionBenchmark {
   let checkpointPages: Int
   /// Idempotency rows that are swept meanwhile, with events of topics; 0 for none.
   var swept = 0
+  /// Whether whoever has started the server makes it forget what it has in memory.
+  var asksToForget = false
   /// How a `postgres://` path is used.
   var postgreSQL = PostgreSQLOptions()
 
@@ -40,7 +42,7 @@ struct TransactionBenchmark {
     }
     if swept > 0 { try await AgedRows(rows: swept).fill(database) }
     if rows > 0 {
-      // What is measured begins with cold caches: those of SQLite and of the system.
+      // What is measured begins with cold caches: those of the database and of the system.
       await database.close()
       try forget()
       database = try await open()
@@ -74,9 +76,19 @@ struct TransactionBenchmark {
       path: path, migrations: Self.migrations, clock: SystemClock(), options: options)
   }
 
-  /// Has the system drop the file's pages from its cache.
+  /// Has the system drop the file's pages from its cache. A server's are forgotten by whoever has started it: it is asked
+  /// to, and answers with a line when that is done.
   private func forget() throws {
-    if isPostgreSQL { return }
+    if isPostgreSQL {
+      if asksToForget {
+        print("forget")
+        fflush(nil)
+        _ = readLine()
+      } else {
+        print("caches are warm")
+      }
+      return
+    }
     let descriptor = Glibc.open(path, O_RDONLY)
     guard descriptor >= 0 else { throw SystemFailure(code: errno) }
     defer { close(descriptor) }

@@ -1,15 +1,18 @@
 """Durable transactions per second on PostgreSQL through the storage API, by connections and transactions that share a
 commit, with a server of its own that syncs its log.
 
-Usage: postgres_table.py [--seconds S] [--bench PROGRAM …] [--pooler] [--growth]
+Usage: postgres_table.py [--seconds S] [--bench PROGRAM …] [--pooler] [--growth] [--rows N N N]
 
 Several programs (builds of storage-bench) take turns, so that a busy machine slows all of them. With --pooler: through
 PgBouncer, with a session for each client and with one for each transaction, where statements cannot stay prepared. With
---growth: the rate with none, a million and ten million rows there.
+--growth: the rate with none, a million and ten million rows there (or with as many as --rows says), on a server that was
+started again when they were there, with none of its files in the system's memory; fails if the last is below half of the
+second.
 """
 
 import argparse
 import contextlib
+import functools
 import os
 import pathlib
 import re
@@ -18,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -32,16 +36,57 @@ SHAPES = ("orders", "transfers")
 # Callers, connections and transactions that may share a commit; the last is the default.
 LOADS = ((1, 1, 1), (256, 1, 1), (256, 8, 1), (256, 1, 64), (256, 4, 64))
 GROWTH = (0, 1_000_000, 10_000_000)
+GROWTH_KINDS = {
+    "orders": ("orders", ()),
+    "transfers": ("transfers", ("--requests", "v7")),
+    "transfers, random request ids": ("transfers", ("--requests", "v4")),
+    "transfers, kept for ever": ("transfers", ("--requests", "v7", "--keeping", "forever")),
+    "transfers, kept for ever, random request ids": ("transfers", ("--requests", "v4", "--keeping", "forever")),
+}
+START_SECONDS = 120
 LEAST_OF_GROWTH = 0.5
 
 
-def measure(bench, url, shape, seconds, callers, writers, batch, rows=0):
-    """The rate, and the 99th percentile of the latency in milliseconds."""
+def measure(bench, url, shape, seconds, callers, writers, batch, rows=0, more=(), forget=None):
+    """The rate, and the 99th percentile of the latency in milliseconds.
+
+    `forget` is called when the rows are there, and before anything is measured.
+    """
     options = {"path": url, "seconds": seconds, "callers": callers, "writers": writers, "batch": batch, "rows": rows}
     flags = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
-    text = subprocess.check_output([str(bench), shape, *flags], text=True)
-    assert "failed" not in text, text
+    if forget:
+        flags += ["--forget", "ask"]
+    command = [str(bench), shape, *flags, *more]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        text = ""
+        for line in process.stdout:
+            text += line
+            if line == "forget\n":
+                forget()
+                process.stdin.write("\n")
+                process.stdin.flush()
+    assert process.returncode == 0 and "failed" not in text, text
+    assert not (forget and rows) or text.startswith("forget\n"), text
     return int(re.search(r"(\d+)/s", text).group(1)), int(re.search(r"p99 (\d+) us", text).group(1)) / 1000
+
+
+def forget_all(postgres):
+    """Nothing of the database is in memory afterwards, neither the server's nor the system's."""
+    postgres.run("CHECKPOINT")
+    begun = postgres.run("SELECT pg_postmaster_start_time()")
+    postgres.kill()
+    deadline = time.monotonic() + START_SECONDS
+    is_ready = ["pg_isready", "-q", "-h", postgres.folder, "-p", str(postgres.port)]
+    while subprocess.run(is_ready).returncode != 0:
+        assert time.monotonic() < deadline, "the server did not come back"
+        time.sleep(0.1)
+    assert postgres.run("SELECT pg_postmaster_start_time()") != begun
+    for file in (pathlib.Path(postgres.folder) / "data" / "base").rglob("*"):
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
 
 
 def rounds(ways, shape, seconds, load):
@@ -83,18 +128,24 @@ def pooler(postgres, mode, folder):
         process.communicate()
 
 
-def growth(bench, postgres, seconds):
+def growth(bench, postgres, seconds, sizes):
     is_met = True
-    for shape in SHAPES:
-        rates = {}
-        for rows in GROWTH:
+    for kind, (shape, more) in GROWTH_KINDS.items():
+        rates = []
+        for rows in sizes:
             url = postgres.make_database()
-            rates[rows] = measure(bench, url, shape, seconds, *LOADS[-1], rows=rows)[0]
-            print(f"{shape}, {rows} there: {rates[rows]}/s", flush=True)
-        ratio = rates[GROWTH[2]] / rates[GROWTH[1]]
+            forget = functools.partial(forget_all, postgres) if rows else None
+            rates.append(measure(bench, url, shape, seconds, *LOADS[-1], rows=rows, more=more, forget=forget)[0])
+            print(f"{kind}, {rows} there: {rates[-1]}/s", flush=True)
+            postgres.run(f"DROP DATABASE {name_of(url)}")
+        ratio = rates[2] / rates[1]
         is_met = is_met and ratio >= LEAST_OF_GROWTH
-        print(f"{shape}: {ratio:.2f} of the rate at a million; at least {LEAST_OF_GROWTH}")
+        print(f"{kind}: {ratio:.2f} of the rate with {sizes[1]}; at least {LEAST_OF_GROWTH}")
     return is_met
+
+
+def name_of(url):
+    return re.search(r"/(\w+)\?", url).group(1)
 
 
 def main():
@@ -103,16 +154,17 @@ def main():
     parser.add_argument("--bench", type=pathlib.Path, nargs="+", default=[BENCH])
     parser.add_argument("--pooler", action="store_true")
     parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--rows", type=int, nargs=3, default=GROWTH)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, PostgreSQL("fsync=on") as postgres:
         if arguments.growth:
-            sys.exit(not growth(arguments.bench[0], postgres, 2 * arguments.seconds))
+            sys.exit(not growth(arguments.bench[0], postgres, 2 * arguments.seconds, arguments.rows))
         url = postgres.make_database()
         if not arguments.pooler:
             table([bench.name for bench in arguments.bench], [(bench, url) for bench in arguments.bench], arguments.seconds)
             return
         pathlib.Path(folder).chmod(0o755)
-        name = re.search(r"/(\w+)\?", url).group(1)
+        name = name_of(url)
         with pooler(postgres, "session", folder) as kept, pooler(postgres, "transaction", folder) as lost:
             ways = [(arguments.bench[0], place) for place in (url, kept(name), lost(name))]
             table(["direct", "a session each", "a session for each transaction"], ways, arguments.seconds)
