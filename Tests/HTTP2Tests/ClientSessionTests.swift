@@ -32,6 +32,7 @@ import Testing
     ("a status of two digits", head("20")),
     ("a status that is no number", head("2x0")),
     ("a status below 100", head("099")),
+    ("101, which HTTP/2 does not have", head("101")),
     ("a pseudo-header of requests", RawPeer.headers(1, RawPeer.literal(":path", "/"))),
     ("an interim response that ends the stream", head("100", endStream: true)),
     ("DATA before the head", RawPeer.frame(RawPeer.FrameType.data, 0, 1, [1])),
@@ -48,9 +49,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("a stream of the server", RawPeer.headers(2, RawPeer.literal(":status", "200"))),
     ("a stream that was not opened", RawPeer.headers(3, RawPeer.literal(":status", "200"))),
-    ("PUSH_PROMISE", RawPeer.frame(RawPeer.FrameType.pushPromise, 4, 1, [0, 0, 0, 2])),
     ("ENABLE_PUSH", RawPeer.frame(RawPeer.FrameType.settings, 0, 0, [0, 2, 0, 0, 0, 1])),
   ])
   func `what no server may send ends the connection`(name: String, octets: [UInt8]) throws {

@@ -44,7 +44,8 @@ extension HeaderBlock {
         guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(octet) else { return false }
         status = status * 10 + Int(octet - UInt8(ascii: "0"))
       }
-      return note(.status) && status >= 100
+      // HTTP/2 has no upgrade, and so no 101 (§8.6).
+      return note(.status) && status >= 100 && status != 101
     case .trailers:
       return false
     }
