@@ -73,7 +73,6 @@ storm-nodes: build ## primaries killed in every way, rolling restarts and nodes 
 # Tables that fail on a missed target come last, so that all is measured.
 bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benchmarks.md
 	@scripts/setup --benchmarks
-	$(PYTHON) Tests/Benchmarks/rpc_table.py
 	$(PYTHON) Tests/Benchmarks/server_figures.py
 	$(PYTHON) Tests/Benchmarks/platform_figures.py --users 100000
 	@rm -f .build/benchmarks/*.db*
@@ -81,7 +80,7 @@ bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benc
 	.build/release/storage-bench blobs --megabytes 512 --path .build/benchmarks/blobs
 	status=0; .build/release/storage-bench search --documents 100000 --longest-p99 20 \
 	  --path .build/benchmarks/search.db || status=1; \
-	  for table in idle_connections storage_table; do \
+	  for table in rpc_table idle_connections storage_table; do \
 	  $(PYTHON) Tests/Benchmarks/$$table.py || status=1; done; exit $$status
 
 bench-growth: build ## durable transactions with none, a million and ten million rows there, on both engines

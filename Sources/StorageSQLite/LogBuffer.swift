@@ -10,7 +10,8 @@ internal import CSQLite
 ///
 /// A write that fails is reported by the sync, or by a read that wanted it. For SQLite a sync is as good: the transaction
 /// fails either way, and pages that were not made known do not count. A read that fails need not end the transaction, so
-/// what was to be written is kept, and the sync tries again.
+/// what was to be written is kept, and the sync tries again. What a sync fails to write is dropped: already the reads of the
+/// rollback would have it written, and the end of a commit that was refused would count after a crash.
 ///
 /// It takes the place of the methods of an open file, which SQLite reaches through the first field of the file.
 struct LogBuffer {
@@ -53,7 +54,7 @@ struct LogBuffer {
     }
     methods.xWrite = { LogBuffer.write($0, $1, $2, at: $3) }
     methods.xTruncate = { file, size in LogBuffer.afterWriting(file) { $0.pointee.xTruncate(file, size) } }
-    methods.xSync = { file, flags in LogBuffer.afterWriting(file) { $0.pointee.xSync(file, flags) } }
+    methods.xSync = { LogBuffer.sync($0, $1) }
     methods.xFileSize = { file, size in LogBuffer.afterWriting(file) { $0.pointee.xFileSize(file, size) } }
     return methods
   }
@@ -94,6 +95,13 @@ struct LogBuffer {
   private static func afterWriting(_ file: File?, _ then: (UnsafePointer<sqlite3_io_methods>) -> Int32) -> Int32 {
     let result = flush(file)
     return result == SQLITE_OK ? then(of(file).pointee.real) : result
+  }
+
+  private static func sync(_ file: File?, _ flags: Int32) -> Int32 {
+    let result = flush(file)
+    let buffer = of(file)
+    buffer.pointee.count = 0
+    return result == SQLITE_OK ? buffer.pointee.real.pointee.xSync(file, flags) : result
   }
 
   private static func close(_ file: File?) -> Int32 {

@@ -100,6 +100,46 @@ import Testing
     withExtendedLifetime(system) {}
   }
 
+  @Test func `a commit that was refused for a full disk is not there after a crash, whatever came after it`() async throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "octet-refused-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let disk = FaultDisk()
+    let system = FaultSystem(name: "refused-\(UUID().uuidString)", disk: disk)
+    var options = SQLiteOptions()
+    options.system = system.name
+    options.writerCacheMiB = 1
+    let rows = 0..<(4 * 1024 * 1024 / Self.page)
+    let path = directory.appending(path: "octet.db").path
+    let crashed = directory.appending(path: "crashed.db").path
+    let database = try await SQLiteDatabase.open(
+      path: path, migrations: [Fixture.values], clock: ManualClock(), options: options)
+    try await closing(database) {
+      try await database.write { try Self.fill(rows, $0) }
+      let error = await storageError {
+        try await database.write { writer in
+          try Self.fill(rows.upperBound..<(rows.upperBound + 1), writer)
+          disk.fail(.isFullOnce)
+        }
+      }
+      #expect(error?.code == .diskFull)
+      try await database.write { writer in
+        // Reads from the log what has left the cache, which has everything written first that waits for it.
+        let isWhole = try Self.isWhole(rows, writer)
+        #expect(isWhole)
+        for suffix in ["", "-wal"] {
+          try FileManager.default.copyItem(atPath: path + suffix, toPath: crashed + suffix)
+        }
+      }
+    }
+    let after = try await SQLiteDatabase.open(path: crashed, migrations: [Fixture.values], clock: ManualClock())
+    try await closing(after) {
+      let isWhole = try await after.read { try Self.isWhole(rows, $0) }
+      #expect(isWhole, "a commit that was refused is there")
+    }
+    withExtendedLifetime(system) {}
+  }
+
   @Test func `a transaction that was given up leaves nothing in the log of the next ones`() async throws {
     var options = SQLiteOptions()
     options.writerCacheMiB = 1
