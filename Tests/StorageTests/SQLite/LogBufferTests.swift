@@ -100,7 +100,7 @@ import Testing
     withExtendedLifetime(system) {}
   }
 
-  @Test func `a commit that was refused for a full disk is not there after a crash, whatever came after it`() async throws {
+  @Test func `a commit that was refused for a full disk is not there after a crash`() async throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "octet-refused-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
