@@ -41,9 +41,12 @@ final class GroupCommitter: @unchecked Sendable {
   /// Serves the queue until it is closed and empty.
   func run(_ queue: BlockingQueue<TransactionJob<SQLiteTransaction>>) {
     while true {
-      let jobs = queue.pop(atMost: SQLiteLimits.transactionsPerCommit)
+      var jobs = queue.pop(atMost: SQLiteLimits.transactionsPerCommit)
       if jobs.isEmpty { return }
-      commit(jobs)
+      let outcomes = commit(jobs)
+      // Who lets go of a job last frees it and all that its body holds; that is not for this thread.
+      jobs = []
+      acknowledger.acknowledge(outcomes)
       checkpointer.committed(on: connection)
     }
   }
@@ -55,18 +58,20 @@ final class GroupCommitter: @unchecked Sendable {
     if gate.refusal != nil { connection.keepLogOnClose() }
   }
 
-  private func commit(_ jobs: [TransactionJob<SQLiteTransaction>]) {
+  /// Commits a batch.
+  /// - Returns: what its callers are to be told now; of those that are left out, the callers have been told.
+  private func commit(_ jobs: [TransactionJob<SQLiteTransaction>]) -> [Acknowledger.Outcome] {
     if let refusal = gate.refusal { return fail(jobs, refusal) }
     if runsBodiesTwice || cautiousBatches > 0 {
       cautiousBatches = max(0, cautiousBatches - 1)
       return commit(jobs, attempt: attemptInSavepoint)
     }
-    commit(jobs, attempt: attemptPlainly)
+    return commit(jobs, attempt: attemptPlainly)
   }
 
   private func commit(
     _ jobs: [TransactionJob<SQLiteTransaction>], attempt: (TransactionJob<SQLiteTransaction>) throws -> Actions
-  ) {
+  ) -> [Acknowledger.Outcome] {
     do {
       try connection.run("BEGIN IMMEDIATE")
     } catch {
@@ -107,15 +112,17 @@ final class GroupCommitter: @unchecked Sendable {
     }
     // Refusals come last too: they may rest on what others of the batch wrote, which is true only now.
     cache.committed(jobs.count, on: connection)
-    acknowledger.acknowledge(outcomes)
+    return outcomes
   }
 
-  private func commitSingly(_ jobs: [TransactionJob<SQLiteTransaction>]) {
-    for job in jobs { commit([job]) }
+  private func commitSingly(_ jobs: [TransactionJob<SQLiteTransaction>]) -> [Acknowledger.Outcome] {
+    for job in jobs { acknowledger.acknowledge(commit([job])) }
+    return []
   }
 
-  private func fail(_ jobs: [TransactionJob<SQLiteTransaction>], _ error: any Error) {
+  private func fail(_ jobs: [TransactionJob<SQLiteTransaction>], _ error: any Error) -> [Acknowledger.Outcome] {
     for job in jobs { job.finish(error) }
+    return []
   }
 
   private func rollBack() {

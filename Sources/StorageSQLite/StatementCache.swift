@@ -48,7 +48,7 @@ struct StatementCache {
   /// The statement of a text, nil if none is prepared.
   mutating func find(_ sql: String) -> SQLiteStatement? {
     let place = Place(sql)
-    if let place, let recent = recent[place.slot], recent.place == place { return recent.statement }
+    if let place, recent[place.slot]?.place == place { return recent[place.slot]?.statement }
     guard let statement = statements[StatementText(sql: sql)] else { return nil }
     if let place { recent[place.slot] = Recent(place: place, text: sql, statement: statement) }
     return statement
