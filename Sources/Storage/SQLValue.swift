@@ -15,56 +15,56 @@ public protocol SQLBindable {
 }
 
 extension SQLValue: SQLBindable {
-  public var sqlValue: SQLValue { self }
+  @inlinable public var sqlValue: SQLValue { self }
 }
 
 extension Int64: SQLBindable {
-  public var sqlValue: SQLValue { .integer(self) }
+  @inlinable public var sqlValue: SQLValue { .integer(self) }
 }
 
 extension Int32: SQLBindable {
-  public var sqlValue: SQLValue { .integer(Int64(self)) }
+  @inlinable public var sqlValue: SQLValue { .integer(Int64(self)) }
 }
 
 extension UInt32: SQLBindable {
-  public var sqlValue: SQLValue { .integer(Int64(self)) }
+  @inlinable public var sqlValue: SQLValue { .integer(Int64(self)) }
 }
 
 extension Int: SQLBindable {
-  public var sqlValue: SQLValue { .integer(Int64(self)) }
+  @inlinable public var sqlValue: SQLValue { .integer(Int64(self)) }
 }
 
 /// Sequence numbers and counts; more than 2⁶³ − 1 traps, as it can only be a bug.
 extension UInt64: SQLBindable {
-  public var sqlValue: SQLValue { .integer(Int64(self)) }
+  @inlinable public var sqlValue: SQLValue { .integer(Int64(self)) }
 }
 
 /// 0 or 1 in an INTEGER column.
 extension Bool: SQLBindable {
-  public var sqlValue: SQLValue { .integer(self ? 1 : 0) }
+  @inlinable public var sqlValue: SQLValue { .integer(self ? 1 : 0) }
 }
 
 extension Double: SQLBindable {
-  public var sqlValue: SQLValue { .double(self) }
+  @inlinable public var sqlValue: SQLValue { .double(self) }
 }
 
 extension String: SQLBindable {
-  public var sqlValue: SQLValue { .text(self) }
+  @inlinable public var sqlValue: SQLValue { .text(self) }
 }
 
 extension [UInt8]: SQLBindable {
-  public var sqlValue: SQLValue { .blob(self) }
+  @inlinable public var sqlValue: SQLValue { .blob(self) }
 }
 
 /// Nanoseconds since the Unix epoch in an INTEGER column.
 extension Instant: SQLBindable {
-  public var sqlValue: SQLValue { .integer(nanoseconds) }
+  @inlinable public var sqlValue: SQLValue { .integer(nanoseconds) }
 }
 
 extension Identifier: SQLBindable {
-  public var sqlValue: SQLValue { .integer(rawValue) }
+  @inlinable public var sqlValue: SQLValue { .integer(rawValue) }
 }
 
 extension Optional: SQLBindable where Wrapped: SQLBindable {
-  public var sqlValue: SQLValue { self?.sqlValue ?? .null }
+  @inlinable public var sqlValue: SQLValue { self?.sqlValue ?? .null }
 }
