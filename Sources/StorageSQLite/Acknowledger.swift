@@ -20,6 +20,8 @@ final class Acknowledger: Sendable {
   /// Tells the callers of a batch that has been committed, after those of all batches before. Called by the writer's
   /// thread; returns when the callers have been told, or another thread is to do so.
   func acknowledge(_ outcomes: [Outcome]) {
+    // All of them have been told already.
+    if outcomes.isEmpty { return }
     // Few callers are told sooner than another thread wakes up. They must not overtake others.
     let isNext = pending.withLock { pending in
       if pending == 0 && outcomes.count <= SQLiteLimits.acknowledgedByWriter { return true }

@@ -10,17 +10,6 @@ import Testing
 
 /// What is found of words that are misspelt, and what domains find for themselves.
 @Suite struct CorrectionTests {
-  private func withLibrary(_ body: (Library) async throws -> Void) async throws {
-    let library = try await Library()
-    do {
-      try await body(library)
-    } catch {
-      await library.database.close()
-      throw error
-    }
-    await library.database.close()
-  }
-
   @Test func `a misspelt word is found: none wrong up to 4 letters, one up to 8, two beyond, the first one twice`()
     async throws
   {

@@ -8,17 +8,6 @@ import Testing
 
 /// What domains find in the order of a number, page by page. The number of a book is the length of its title.
 @Suite struct OrderTests {
-  private func withLibrary(_ body: (Library) async throws -> Void) async throws {
-    let library = try await Library()
-    do {
-      try await body(library)
-    } catch {
-      await library.database.close()
-      throw error
-    }
-    await library.database.close()
-  }
-
   /// A title of so many characters.
   private func title(_ length: Int) -> String { "lamp " + String(repeating: "x", count: length - 5) }
 

@@ -34,6 +34,9 @@ public struct RoleDefinition: Sendable, Hashable {
   /// Whether users take it themselves.
   public var isSelfService: Bool { if case .selfService = kind { true } else { false } }
 
+  /// Whether its holders may take it from each other, or one of them must stay.
+  public var hasOwners: Bool { if case .resource = kind { true } else { keepsLast } }
+
   private init(_ name: String, _ kind: Kind, keepsLast: Bool) {
     self.name = name
     self.kind = kind

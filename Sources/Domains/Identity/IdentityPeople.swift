@@ -30,12 +30,16 @@ struct IdentityPeople: People {
   }
 
   func device(of caller: Caller, in reader: any Reader) throws -> DeviceHash? {
+    try knownDevice(of: caller, in: reader)?.hash
+  }
+
+  private func knownDevice(of caller: Caller, in reader: any Reader) throws -> KnownDevice? {
     try reader.first(
       """
-      SELECT d.device_hash FROM identity_sessions s
+      SELECT d.device_hash, d.first_seen_at FROM identity_sessions s
       JOIN identity_devices d ON d.user_id = s.user_id AND d.id = s.device_id WHERE s.id = $1
       """, caller.session
-    ) { $0[0] }
+    ) { KnownDevice(hash: $0[0], since: $0[1]) }
   }
 
   func devices(of user: Identifier, in reader: any Reader) throws -> [DeviceHash] {
@@ -86,15 +90,9 @@ struct IdentityPeople: People {
     guard !caller.isMachine, let person = try facts(of: caller.user, in: reader),
       let session = try SessionRow.find(caller.session, in: reader), session.user == caller.user
     else { return nil }
-    let device: KnownDevice? = try reader.first(
-      """
-      SELECT d.device_hash, d.first_seen_at FROM identity_sessions s
-      JOIN identity_devices d ON d.user_id = s.user_id AND d.id = s.device_id WHERE s.id = $1
-      """, caller.session
-    ) { KnownDevice(hash: $0[0], since: $0[1]) }
     return CallerFacts(
-      person: person, device: device, signedInAt: session.signedInAt, provedAt: session.provedAt,
-      preferences: try preferences(of: caller.user, in: reader))
+      person: person, device: try knownDevice(of: caller, in: reader), signedInAt: session.signedInAt,
+      provedAt: session.provedAt, preferences: try preferences(of: caller.user, in: reader))
   }
 
   func address(_ address: Identifier, of user: Identifier, in reader: any Reader) throws -> PersonalAddress? {

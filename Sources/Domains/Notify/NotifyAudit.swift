@@ -42,8 +42,11 @@ struct NotifyAudit {
       let batch: [Identifier] = try reader.rows(
         """
         SELECT user_id FROM (
-          SELECT user_id FROM notify_users WHERE user_id > $1 UNION SELECT user_id FROM notify_devices WHERE user_id > $1
-          UNION SELECT user_id FROM notify_choices WHERE user_id > $1) users
+          SELECT user_id FROM (SELECT user_id FROM notify_users WHERE user_id > $1 ORDER BY user_id LIMIT $2) u
+          UNION SELECT user_id FROM (
+            SELECT DISTINCT user_id FROM notify_devices WHERE user_id > $1 ORDER BY user_id LIMIT $2) d
+          UNION SELECT user_id FROM (
+            SELECT DISTINCT user_id FROM notify_choices WHERE user_id > $1 ORDER BY user_id LIMIT $2) c) users
         ORDER BY user_id LIMIT $2
         """, last, Self.checkedAtOnce
       ) { $0[0] }

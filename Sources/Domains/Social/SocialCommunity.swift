@@ -22,13 +22,9 @@ struct SocialCommunity: Community {
   ) throws -> Set<Identifier> {
     var unheard: Set<Identifier> = []
     for piece in Array(others).filledPieces(of: Self.askedAtOnce) {
-      let among = placeholders(from: 2, count: Self.askedAtOnce)
       unheard.formUnion(
         try reader.rows(
-          """
-          SELECT other_id FROM social_barriers WHERE user_id = $1 AND other_id IN \(among)
-          UNION SELECT user_id FROM social_barriers WHERE other_id = $1 AND kind = 1 AND user_id IN \(among)
-          """, [user.sqlValue] + piece.map(\.sqlValue)
+          Self.unheardAmong, [user.sqlValue] + piece.map(\.sqlValue)
         ) { $0[0] })
     }
     return unheard
@@ -52,6 +48,13 @@ extension SocialCommunity: CommunityReads {
   private static let countedAtOnce = 64
   /// People of one statement: those who speak at the same time in a room, mostly.
   private static let askedAtOnce = 16
+  private static let unheardAmong: String = {
+    let among = placeholders(from: 2, count: askedAtOnce)
+    return """
+      SELECT other_id FROM social_barriers WHERE user_id = $1 AND other_id IN \(among)
+      UNION SELECT user_id FROM social_barriers WHERE other_id = $1 AND kind = 1 AND user_id IN \(among)
+      """
+  }()
 
   func counts(of subjects: [SubjectID], in reader: any Reader) throws -> [SubjectID: SubjectCounts] {
     var counts: [SubjectID: SubjectCounts] = [:]

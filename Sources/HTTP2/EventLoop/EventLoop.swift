@@ -169,7 +169,8 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
       }
       if mayWait { timeout = timers.nextDeadline.map(milliseconds(until:)) ?? -1 }
     }
-    let isTimed = timeout != 0 && (delay.isWanted || busyPoll.budget > 0)
+    let isIdle = timeout != 0
+    let isTimed = isIdle && (delay.isWanted || busyPoll.budget > 0)
     let wentIdle = isTimed ? now() : 0
     var count: Int32 = 0
     if isTimed, busyPoll.time > 0 {
@@ -185,7 +186,7 @@ public final class EventLoop: CallExecutor, SerialExecutor, @unchecked Sendable 
     inflateTurns.tickBegan()
     if delay.isWanted {
       // Who sleeps has left nothing waiting.
-      let hasSlept = timeout != 0 && tickTime - wentIdle > HTTP2Limits.shortestSleep
+      let hasSlept = isIdle && tickTime - wentIdle > HTTP2Limits.shortestSleep
       delay.batchBegan(at: tickTime, after: hasSlept ? 0 : tickTime - lastTick)
     }
     for index in 0..<Int(count) {

@@ -110,7 +110,8 @@ public struct SearchPage: Sendable {
 /// removed meanwhile: no hit is repeated and none is missed, except that what was removed, or has lost a tag that was
 /// asked for, is left out. Later or elsewhere the list is made anew with the first page's weights of words, goes on
 /// behind the last hit, and leaves out what was added or changed after the first page: what has not changed since is
-/// neither repeated nor missed, and nothing new comes in between.
+/// neither repeated nor missed, and nothing new comes in between, but for what was written within
+/// `SearchLimits.clockDifference` of the first page, or by a transaction that was under way then.
 public struct SearchCursor: Sendable, Equatable {
   let list: Int64
   let offset: Int64

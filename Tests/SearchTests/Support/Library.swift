@@ -186,3 +186,15 @@ private struct Doors: Authority {
     user == Library.staff ? RoleSet([RoleGrant(role: "ops")]) : RoleSet()
   }
 }
+
+/// Calls `body` with a library, and closes it.
+func withLibrary(_ body: (Library) async throws -> Void) async throws {
+  let library = try await Library()
+  do {
+    try await body(library)
+  } catch {
+    await library.database.close()
+    throw error
+  }
+  await library.database.close()
+}

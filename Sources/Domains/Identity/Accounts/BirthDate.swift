@@ -48,7 +48,8 @@ extension IdentityCore {
   }
 
   /// Notes when a user was born.
-  /// - Throws: `KitError.wrongState` for another day than the documents of a verified user show.
+  /// - Throws: `KitError.wrongState` for another day than the one that a verified user had told before the documents were
+  ///   approved, or for any if there was none.
   func setBirthDate(_ day: CivilDate, of user: UserRow, in writer: any Writer) throws {
     guard let key = try authority.sealingKey(of: user.id, in: writer) else { throw KitError.sessionEnded }
     guard try user.accountLevel < .verified || birthDate(of: user, in: writer) == day else {

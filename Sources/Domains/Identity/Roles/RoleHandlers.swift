@@ -42,7 +42,9 @@ struct RoleHandlers: RoleService {
       let (role, resource) = (found?.role ?? "", found?.resource ?? "")
       // All is asked in any case: the time that it takes must not tell whether there is a grant. Held before the caller is
       // judged, so that of two owners who take each other's role at once the later one is judged by what the first has left.
-      _ = try GrantRow.holders(of: role, on: resource, at: kit.clock.now(), locking: true, in: writer)
+      // Roles that all users may have have no owners, and more holders than can be held.
+      let owned = kit.roles[role]?.hasOwners == true ? role : ""
+      _ = try GrantRow.holders(of: owned, on: resource, at: kit.clock.now(), locking: true, in: writer)
       let held = try core.authority.roles(of: caller.user, in: writer)
       let mayTake = try core.mayGive(role, on: resource, by: held, in: writer)
       let mightTake = try core.mayGive(role, on: resource, by: caller.roles, in: writer)
