@@ -14,8 +14,12 @@ from support.notices import FLAGS
 from support.people import method_descriptor
 from support.server import Server
 
-# What an index is rebuilt with is there while it is rebuilt, which may end between two calls.
-MOVES_BY_ITSELF = {"octet.search.v1.SearchService/GetIndexState"}
+# What an index is rebuilt with is there while it is rebuilt, and how many records wait for the chain until it has taken
+# them: both may end between two calls.
+MOVES_BY_ITSELF = {
+    "octet.audit.v1.AuditService/VerifyChain",
+    "octet.search.v1.SearchService/GetIndexState",
+}
 # After these the caller is nobody any more who could ask again.
 LAST_CALLS = {"octet.identity.v1.AccountService/CloseAccount", "octet.identity.v1.SessionService/Logout"}
 
