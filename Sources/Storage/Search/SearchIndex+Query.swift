@@ -118,16 +118,20 @@ extension SearchIndex {
   /// What a document must have, with weights: those of the first page if there was one.
   private func groups(_ keys: [[Int64]], frozen: [Int64]?, _ source: SearchSource) -> [SearchScan.Group] {
     keys.enumerated().map { index, keys in
-      let frequency = keys.reduce(0) { $0 + source.frequency($1) }
       let weight = frozen.flatMap { $0.indices.contains(index) ? $0[index] : nil }
-      return SearchScan.Group(keys: keys, weight: weight ?? Self.weight(frequency: frequency, of: source.documents))
+      return SearchScan.Group(
+        keys: keys, weight: weight ?? Self.weight(frequencies: keys.map(source.frequency), of: source.documents))
     }
   }
 
-  /// BM25's inverse document frequency, never negative.
-  static func weight(frequency: Int64, of all: Int64) -> Int64 {
-    let (n, all) = (Double(frequency), Double(max(all, frequency)))
-    return Int64((log(1 + (all - n + 0.5) / (n + 0.5)) * impactScale).rounded())
+  /// BM25's inverse document frequency, and at least 1: how often a word is in each still ranks documents that all have
+  /// it.
+  /// - Parameter frequencies: how many documents have each of the terms of which one is asked for. They are taken for
+  ///   independent, since their sum is soon more than there are.
+  static func weight(frequencies: [Int64], of all: Int64) -> Int64 {
+    let all = Double(max(all, frequencies.max() ?? 0, 1))
+    let n = all * (1 - frequencies.reduce(1) { $0 * (1 - Double($1) / all) })
+    return max(1, Int64((log(1 + (all - n + 0.5) / (n + 0.5)) * impactScale).rounded()))
   }
 
   /// Leaves out of a list what was added or changed after an instant, as far as so many hits that stay.

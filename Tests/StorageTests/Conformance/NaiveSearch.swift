@@ -24,7 +24,7 @@ struct NaiveSearch {
   private func weight(_ word: String) -> Double {
     if let known = weights[word] { return Double(known) }
     let n = Double(documents.filter { impact($0, word) != nil }.count)
-    return (log(1 + (Double(documents.count) - n + 0.5) / (n + 0.5)) * 1000).rounded()
+    return max(1, (log(1 + (Double(documents.count) - n + 0.5) / (n + 0.5)) * 1000).rounded())
   }
 
   func run(_ words: [String], _ query: SearchQuery) -> [SearchHit] {

@@ -57,6 +57,24 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `words that all documents have rank them by how often, also completions together`(
+    engine: Engine
+  ) async throws {
+    try await engine.withDatabase(SearchSchema.migrations) { database in
+      let index = makeIndex()
+      try await database.write { writer in
+        for id in 1...2000 {
+          // Each of the completions is in half of them, and the word that all have is there once but in one.
+          let texts = ["text": (id % 2 == 0 ? "karat" : "karavan") + (id == 1900 ? " all all all" : " all here now")]
+          try index.put(SearchDocument(id: Int64(id), texts: texts), in: writer)
+        }
+        try index.put(SearchDocument(id: 2001, texts: ["text": "karat karavan karat karat all"]), in: writer)
+      }
+      #expect(try await ids(index, SearchQuery("all"), database).first == 1900)
+      #expect(try await ids(index, SearchQuery("kara", completesLastWord: true), database).first == 2001)
+    }
+  }
+
   @Test(arguments: Engine.all) func `fields, repetition, length and boost count, ties go by id`(
     engine: Engine
   ) async throws {

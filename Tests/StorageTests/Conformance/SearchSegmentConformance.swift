@@ -51,7 +51,7 @@ import Testing
       let source = try SearchSource(index, reader)
       try source.open(words.map { index.wordKey($0) }, reader)
       let pairs = words.map {
-        ($0, SearchIndex.weight(frequency: source.frequency(index.wordKey($0)), of: source.documents))
+        ($0, SearchIndex.weight(frequencies: [source.frequency(index.wordKey($0))], of: source.documents))
       }
       return Dictionary(uniqueKeysWithValues: pairs)
     }
