@@ -162,6 +162,7 @@ struct House: Sendable {
         database: database, leases: Leases(database: database, clock: clock, random: random),
         sweeps: [
           RequestRetention(clock: clock), DeadLetterRetention(clock: clock), LeaseSweep(clock: clock),
+          StatisticsUpkeep(),
           TopicSweep(
             domains.reduce(into: [:]) { $0.merge($1.topicRetention) { _, _ in preconditionFailure("a topic of two") } },
             clock: clock),

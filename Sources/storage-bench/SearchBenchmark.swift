@@ -85,7 +85,10 @@ struct SearchBenchmark {
     let isFilled = Locked(false)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
+        // As in octetd, whose sweeps look after this.
+        let statistics = StatisticsUpkeep()
         while !isFilled.withLock({ $0 }) {
+          while try await statistics.step(database) {}
           if try await !shape.step(database) { try await Task.sleep(for: .milliseconds(20)) }
         }
       }

@@ -194,14 +194,19 @@ extension SearchIndex {
     let find = "SELECT word FROM octet_search_new_words WHERE collection = $1 LIMIT 1"
     guard try await database.read({ [collection] in try $0.exists(find, collection) }) else { return false }
     return try await database.write { [self] writer in
-      // Nobody changes their magnitudes meanwhile.
-      let words: [(word: String, magnitude: Int)] = try writer.rows(
+      let waiting: [SQLValue] = try writer.rows(
         """
-        SELECT n.word, w.magnitude FROM octet_search_new_words n
-        JOIN octet_search_words w ON w.collection = n.collection AND w.word = n.word
-        WHERE n.collection = $1 ORDER BY n.word LIMIT $2\(writer.dialect.forUpdateSkippingLocked)
+        SELECT word FROM octet_search_new_words WHERE collection = $1 ORDER BY word LIMIT $2\
+        \(writer.dialect.forUpdateSkippingLocked)
         """, collection, SearchLimits.wordsAtOnce
-      ) { ($0[0], $0[1]) }
+      ) { .text($0[0]) }
+      // Nobody changes their magnitudes meanwhile: words that somebody is weighing are left for the next time.
+      var words: [(word: String, magnitude: Int)] = []
+      for some in waiting.filledPieces(of: Self.weighedAtOnce) {
+        try writer.query(Self.magnitudesSQL + writer.dialect.forUpdateSkippingLocked, [.integer(collection)] + some) {
+          words.append(($0[0], $0[1]))
+        }
+      }
       try spread(words, writer)
       for (word, _) in words {
         try writer.send(
@@ -235,10 +240,8 @@ extension SearchIndex {
           Self.raiseWordsSQL, [.integer(collection), .integer(Int64(before)), .integer(Int64(now))] + some,
           orElse: nil)
       }
-      let starts = words.flatMap { word in prefixes(of: word).map { [SQLValue.integer($0), .text(word)] } }
-      for some in starts.filledPieces(of: Self.weighedAtOnce) {
-        try writer.send(
-          Self.raisePrefixesSQL, [.integer(Int64(-before)), .integer(Int64(-now))] + some.flatMap { $0 }, orElse: nil)
+      for word in words {
+        for start in prefixes(of: word) { try writer.send(Self.raisePrefixSQL, start, -before, word, -now) }
       }
       // Most words of a vocabulary are hardly ever used. Two errors in their beginnings would cost twenty rows each.
       if before == 0 { try spread(words.filter { $0.count >= 7 }, edits: 2, writer) }
@@ -254,10 +257,10 @@ extension SearchIndex {
     UPDATE octet_search_words SET magnitude = $3 WHERE collection = $1 AND magnitude = $2
     AND word IN \(placeholders(from: 4, count: weighedAtOnce))
     """
-  private static let raisePrefixesSQL =
-    "UPDATE octet_search_prefixes SET rank = $2 WHERE "
-    + (0..<weighedAtOnce).map { "(prefix = $\(3 + 2 * $0) AND rank = $1 AND word = $\(4 + 2 * $0))" }
-    .joined(separator: " OR ")
+  /// One row each: of several that are listed with OR, PostgreSQL takes the rank, which is the same in all, for what
+  /// leads to few rows, until it has statistics, and goes through all words that were never weighed.
+  private static let raisePrefixSQL =
+    "UPDATE octet_search_prefixes SET rank = $4 WHERE prefix = $1 AND rank = $2 AND word = $3"
 
   func prefixes(of word: String) -> [Int64] {
     (1...max(1, min(word.count, Self.listedPrefix))).map { prefixKey(String(word.prefix($0))) }
