@@ -41,8 +41,8 @@ public protocol Files: Sendable {
   func detach(_ blob: Identifier, from subject: SubjectID, as slot: String, in writer: any Writer) throws -> Bool
 
   /// Signs a path at which this server gives a thing's file to whoever has the path, until some instant at most an hour
-  /// from now, and never after the file is no part of the thing any more. The caller has judged that the viewer may see
-  /// the thing.
+  /// from now, and never after the file is no part of the thing any more, or the viewer may not see the thing any more. Of
+  /// what is no thing of a registered kind, the caller has judged that the viewer may have it.
   /// - Parameter rendition: which of what was made of it, by profile; nil for the bytes as they came, which of pictures
   ///   and films only their uploaders get.
   /// - Returns: nil if the file is no part of the thing, or there is nothing that the viewer may have.

@@ -232,6 +232,11 @@ import Testing
     try await late.board.catchUp()
     late.board.take(old.compiled)
     #expect(late.switches.isOnAtOnce(method, for: nil) == true)
+    // Nor does it matter how far behind the clock is by which it was put.
+    let behind = FlagRow(name: old.name, version: 3, content: old.content, putAt: old.putAt)
+    #expect(try await world.database.write { try behind.replace(in: $0) })
+    try await late.board.catchUp()
+    #expect(late.switches.isOnAtOnce(method, for: nil) == false)
     await world.database.close()
   }
 }

@@ -239,7 +239,11 @@ import Testing
     }
     await stream.cancel()
     try await world.process.admissions.presence.write(to: world.database, at: world.clock.now())
-    world.clock.advance(by: .nanoseconds(59_999_999_999))
+    world.clock.advance(by: .seconds(29))
+    world.process.admissions.presence.answered(at: world.clock.now())
+    world.clock.advance(by: .seconds(29))
+    world.process.admissions.presence.answered(at: world.clock.now())
+    world.clock.advance(by: .nanoseconds(1_999_999_999))
     try await world.round()
     #expect(try await world.state(place) == .admitted)
     let back = await Listener(try await world.join(1), at: world.process)
@@ -256,6 +260,30 @@ import Testing
     let process = try world.world.process(nil)
     try await world.round(of: process)
     #expect(try await world.state(place) == .admitted)
+    await world.database.close()
+  }
+
+  @Test func `nor does one of the database alone: all have a minute anew, however other processes' beats lie`()
+    async throws
+  {
+    let world = try await QueueWorld(rate: 1, burst: 1)
+    let places = QueueWorld.order(
+      [try await world.join(1), try await world.join(2)], secret: world.process.admissions.secret(of: world.event.id))
+    let elsewhere = try world.world.process(nil)
+    _ = await Listener(places[0], at: elsewhere)
+    try await elsewhere.admissions.presence.write(to: world.database, at: world.clock.now())
+    try await world.round()
+    // `QueueLimits.longestSilence` without an answer, twice: the other process has not told of itself since.
+    world.clock.advance(by: .seconds(61))
+    try await world.round()
+    #expect(try await world.state(places[0]) == .admitted)
+    // From there on it counts as before.
+    for _ in 0..<12 {
+      world.clock.advance(by: .seconds(5))
+      world.process.admissions.presence.answered(at: world.clock.now())
+    }
+    try await world.round()
+    #expect(try await world.state(places[1]) == .abandoned)
     await world.database.close()
   }
 

@@ -6,11 +6,13 @@ import pytest
 from support import stubs
 from support.curl import curl
 from support.media import Uploader, blobs
-from support.people import Stranger, request_id
+from support.people import Person, Stranger, request_id
 
 PROFILES = "octet.identity.v1.ProfileService"
 
 profiles = stubs.module("octet.identity.v1.profile_service_pb2")
+preferences = stubs.module("octet.identity.v1.preferences_pb2")
+follow = stubs.module("octet.social.v1.follow_service_pb2")
 
 
 @pytest.fixture
@@ -46,3 +48,24 @@ def test_everybody_gets_the_photo_of_a_public_profile_until_it_is_taken_away(ser
         update(ada, photo_upload_id="")
         assert profile(stranger, ada.user_id).photo_path == ""
         assert curl(url).status == 404
+
+
+def test_the_path_of_a_photo_ends_with_the_right_to_see_the_profile(server, picture):
+    with server.channel() as channel:
+        ada, bob = Uploader(channel, f"user_{request_id()[:8]}"), Person(channel, f"user_{request_id()[:8]}")
+        upload = ada.create(picture, blobs.BLOB_KIND_IMAGE)
+        ada.go_on(upload.id, picture)
+        ada.watch(update(ada, photo_upload_id=upload.id).photo_id)
+
+        def shown_to(viewer):
+            return f"http://{server.address}{profile(viewer, ada.user_id).photo_path}"
+
+        of_bob, of_nobody = shown_to(bob), shown_to(Stranger(channel))
+        assert curl(of_bob).status == 200 and curl(of_nobody).status == 200
+        block = follow.BlockRequest(request_id=request_id(), user_id=bob.user_id)
+        ada.call("octet.social.v1.FollowService/Block", block)
+        assert curl(of_bob).status == 404 and curl(of_nobody).status == 200
+        hidden = preferences.Preferences(profile_visibility=preferences.PROFILE_VISIBILITY_PRIVATE)
+        wish = profiles.SetPreferencesRequest(request_id=request_id(), preferences=hidden)
+        ada.call(f"{PROFILES}/SetPreferences", wish)
+        assert curl(of_nobody).status == 404 and curl(shown_to(ada)).status == 200

@@ -156,6 +156,26 @@ import Testing
     await world.close()
   }
 
+  @Test func `invariant 6: the token of a mail to somebody who has been erased since leaves nothing of them`()
+    async throws
+  {
+    let world = try await NotifyWorld.open()
+    let user = world.user()
+    let records = try #require(world.notify.personalRecords)
+    world.people.erase(user)
+    while try await world.database.write({ try records.erase(user, in: $0) }) {}
+    var request = UnsubscribeRequest()
+    request.requestID = newRequestID()
+    request.token = UnsubscribeToken(user: user, kind: NotifyWorld.order.name).text(
+      key: world.notify.core.unsubscribeKey)
+    #expect(try await world.client(nil).unsubscribe(request).kind == NotifyWorld.order.name)
+    for table in ["notify_users", "notify_choices"] {
+      #expect(try await world.count("SELECT COUNT(*) FROM \(table)") == 0, "\(table)")
+    }
+    #expect(try await world.notify.checkInvariants().allSatisfy(\.holds))
+    await world.close()
+  }
+
   @Test func `a token that was changed, cut or made elsewhere is refused`() async throws {
     let world = try await NotifyWorld.open()
     let user = world.user()

@@ -198,6 +198,9 @@ import Testing
     try await ada.block(users[1].text)
     try await ada.mute(users[2])
     await expectRefusal(.resourceExhausted, "LIMIT_EXCEEDED") { try await ada.mute(users[3]) }
+    // Nor does what is so already, of these.
+    try await ada.block(users[1].text)
+    try await ada.mute(users[2])
     await world.close()
   }
 

@@ -49,7 +49,7 @@ public struct AdminDomain: Domain {
     self.kit = kit
     admissions = AdmissionQueue(kit: kit, limits: limits)
     runner = QueueRunner(admissions)
-    board = FlagBoard(database: kit.database, clock: kit.clock, regions: regions)
+    board = FlagBoard(database: kit.database, regions: regions)
     handlers = AdminHandlers(
       kit: kit, board: board, flags: FlagCatalog(flags: flags, methods: methods),
       tables: Dictionary(tables.map { ($0.name, $0) }) { a, _ in preconditionFailure("two tables are called \(a.name)")

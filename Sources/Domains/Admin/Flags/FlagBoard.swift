@@ -8,38 +8,31 @@ import Synchronization
 ///
 /// Safe to share between threads.
 final class FlagBoard: Flags, MethodSwitches {
-  /// How much older than the last look a change may be: the clocks of two nodes differ, and a commit takes time.
-  private static let overlap = Duration.seconds(10)
-
   private struct State {
     var flags: [String: CompiledFlag] = [:]
     /// Those of methods, by path with its first slash.
     var switches: [String: CompiledFlag] = [:]
-    /// When other nodes' changes were last looked for; nil for never.
-    var lookedAt: Instant?
   }
 
   private let database: any Database
-  private let clock: any WallClock
   private let regions: UserRegions
   private let state = Locked(State())
   /// Whether any method was ever switched: mostly none was, and every call asks.
   private let hasSwitches = Atomic(false)
 
   /// Knows nothing before its first `catchUp`.
-  init(database: any Database, clock: any WallClock, regions: @escaping UserRegions) {
+  init(database: any Database, regions: @escaping UserRegions) {
     self.regions = regions
     self.database = database
-    self.clock = clock
   }
 
   /// Learns what was put since the last time, on any node.
   func catchUp() async throws {
-    let now = clock.now()
-    let since = state.withLock { $0.lookedAt }.map { $0 - Self.overlap } ?? Instant(nanoseconds: .min)
-    let rows = try await database.read { try FlagRow.put(since: since, in: $0) }
-    for row in rows { take(row.compiled) }
-    state.withLock { $0.lookedAt = now }
+    let known = state.withLock { state in
+      Dictionary(
+        uniqueKeysWithValues: [state.flags, state.switches].joined().map { ($0.value.name, $0.value.version) })
+    }
+    for row in try await database.read({ try FlagRow.changed(since: known, in: $0) }) { take(row.compiled) }
   }
 
   /// Takes a flag over, unless a newer version of it is known.

@@ -26,9 +26,18 @@ struct FlagRow: Sendable {
     self.init(name: row[0], version: row[1], content: try AdminAPI.Flag(decoding: row[2]), putAt: row[3])
   }
 
-  /// Those that were put at an instant or later.
-  static func put(since: Instant, in reader: any Reader) throws -> [FlagRow] {
-    try reader.rows("SELECT \(columns) FROM admin_flags WHERE put_at >= $1", since, make: FlagRow.init)
+  /// Those of another version than is known. All are asked for theirs, as no clock tells what another node has put since;
+  /// there are no more flags than a program and its methods have.
+  /// - Parameter known: versions by name.
+  static func changed(since known: [String: Int64], in reader: any Reader) throws -> [FlagRow] {
+    let versions = try reader.rows("SELECT name, version FROM admin_flags") {
+      (name: $0[0] as String, version: $0[1] as Int64)
+    }
+    return try versions.filter { known[$0.name] != $0.version }.compactMap { try find($0.name, in: reader) }
+  }
+
+  private static func find(_ name: String, in reader: any Reader) throws -> FlagRow? {
+    try reader.first("SELECT \(columns) FROM admin_flags WHERE name = $1", name, make: FlagRow.init)
   }
 
   static func all(in reader: any Reader) throws -> [FlagRow] {

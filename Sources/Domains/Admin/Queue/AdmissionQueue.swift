@@ -19,7 +19,7 @@ final class AdmissionQueue: Queue {
     self.kit = kit
     self.limits = limits
     tickets = TicketText(kit.keys)
-    presence = Presence(random: kit.random, limits: limits)
+    presence = Presence(random: kit.random, limits: limits, at: kit.clock.now())
     secretKey = kit.keys.derived(for: "queue secrets 1")
   }
 

@@ -20,16 +20,35 @@ final class Presence: Sendable {
     /// When the last stream of an entry ended that has none now.
     var unseen: [Followed: Instant] = [:]
     var beatAt: Instant?
+    /// When the database last answered.
+    var answeredAt: Instant
+    /// Since when it has answered without a long break.
+    var isThereSince: Instant
   }
 
   private let process: Int64
   private let limits: QueueLimits
-  private let state = Locked(State())
+  private let state: Locked<State>
 
-  /// - Parameter random: makes the number by which this process is known; a restart is another process.
-  init(random: any RandomSource, limits: QueueLimits) {
+  /// - Parameters:
+  ///   - random: makes the number by which this process is known; a restart is another process.
+  ///   - now: whoever waited before that has as long from here on to come back as others to come again.
+  init(random: any RandomSource, limits: QueueLimits, at now: Instant) {
     process = Int64(random.next() >> 1)
     self.limits = limits
+    state = Locked(State(answeredAt: now, isThereSince: now))
+  }
+
+  /// Since when signs of life could be written: of nobody who was unseen before that is it known that they had gone.
+  var isThereSince: Instant { state.withLock { $0.isThereSince } }
+
+  /// To be called whenever the database has answered. If it had not for so long that other processes' signs of life are
+  /// missing, too, all have their time anew.
+  func answered(at now: Instant) {
+    state.withLock { state in
+      if now - state.answeredAt >= limits.longestSilence { state.isThereSince = now }
+      state.answeredAt = max(now, state.answeredAt)
+    }
   }
 
   func begin(_ followed: Followed) {
@@ -102,6 +121,7 @@ final class Presence: Sendable {
         """, process, now)
     }
     state.withLock { $0.beatAt = now }
+    answered(at: now)
   }
 }
 

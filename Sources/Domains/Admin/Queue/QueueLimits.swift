@@ -4,6 +4,9 @@ struct QueueLimits: Sendable {
   var unseenLimit = Duration.seconds(60)
   /// Between two signs of life of a process that has streams; twelve may be lost before its places count as unseen.
   var beatInterval = Duration.seconds(5)
+  /// A database that has not answered for so long has missed six signs of life of every process: after that nobody counts as
+  /// unseen for what was before.
+  var longestSilence = Duration.seconds(30)
   /// Entries that one transaction calls, so that joins and purchases wait a few milliseconds at most.
   var calledAtOnce = 500
   /// Entries that are read with one statement while an order is loaded.

@@ -11,8 +11,6 @@ final class QueueRunner: Sendable {
   private let ownership: Ownership?
   private let lines = Locked<[Identifier: QueueLine]>([:])
   private let ownsAny = Locked(false)
-  /// Whoever waited through an outage has as long from here on to come back as others to come again.
-  private let startedAt: Instant
   private var kit: Kit { queue.kit }
   private var limits: QueueLimits { queue.limits }
 
@@ -21,7 +19,6 @@ final class QueueRunner: Sendable {
 
   init(_ queue: AdmissionQueue) {
     self.queue = queue
-    startedAt = queue.kit.clock.now()
     ownership = queue.kit.others?.ownership(of: "queue/event", lifetime: queue.limits.ownerLease)
   }
 
@@ -53,6 +50,7 @@ final class QueueRunner: Sendable {
     try await queue.presence.write(to: kit.database, at: kit.clock.now())
     let clock = kit.clock
     let live = try await kit.database.read { try EventRow.live(at: clock.now(), in: $0) }
+    queue.presence.answered(at: clock.now())
     for (event, lease) in try await owned(live) {
       do {
         try await run(event, lease)
@@ -132,7 +130,7 @@ final class QueueRunner: Sendable {
   /// Calls those whose turn it is, as far as the rate permits and one transaction should go.
   /// - Returns: whether to go on at once.
   private func call(_ id: Identifier, _ line: QueueLine, _ lease: Lease?) async throws -> Bool {
-    let (clock, limits, startedAt) = (kit.clock, limits, startedAt)
+    let (clock, limits, isThereSince) = (kit.clock, limits, queue.presence.isThereSince)
     return try await kit.database.write { writer in
       if let lease { try Leases.confirm(lease, in: writer) }
       guard var event = try EventRow.hold(id, in: writer), event.isOpen, !event.isClosed else { return false }
@@ -142,7 +140,7 @@ final class QueueRunner: Sendable {
       guard !next.isEmpty, event.tokens(at: now) > 0 else { return false }
       while !next.isEmpty, event.tokens(at: now) > 0 {
         let together = next.prefix(min(Self.lookedAtTogether, Int(clamping: event.tokens(at: now))))
-        try Self.call(together, of: &event, at: now, startedAt, limits, writer)
+        try Self.call(together, of: &event, at: now, isThereSince, limits, writer)
         next = next.dropFirst(together.count)
       }
       try event.update(in: writer)
@@ -152,7 +150,7 @@ final class QueueRunner: Sendable {
 
   /// Calls some, no more than there are tokens.
   private static func call(
-    _ spots: ArraySlice<QueueLine.Spot>, of event: inout EventRow, at now: Instant, _ startedAt: Instant,
+    _ spots: ArraySlice<QueueLine.Spot>, of event: inout EventRow, at now: Instant, _ isThereSince: Instant,
     _ limits: QueueLimits, _ writer: any Writer
   ) throws {
     let ids = spots.map(\.place.entry)
@@ -161,7 +159,7 @@ final class QueueRunner: Sendable {
     for place in spots.lazy.map(\.place) {
       event.called = (place.entry, place.isLobby ? 0 : place.sequence)
       guard let row = rows[place.entry], row.state == .waiting else { continue }
-      let lastSeen = max(row.createdAt, seen[place.entry] ?? row.createdAt, startedAt)
+      let lastSeen = max(row.createdAt, seen[place.entry] ?? row.createdAt, isThereSince)
       if now - lastSeen >= limits.unseenLimit {
         guard try EntryRow.change(event.id, place.entry, from: .waiting, to: .abandoned, in: writer) else { continue }
       } else {

@@ -16,18 +16,22 @@ struct Posting {
 }
 
 extension NotifyCore {
+  /// An inbox that is this transaction's until it ends; nil if its user is about to be nobody, of whom nothing is kept. That
+  /// is asked while the inbox is held, which an erasure takes before it deletes: what is not refused here, the erasure
+  /// finds.
+  func takeInbox(of user: Identifier, in writer: any Writer) throws -> Inbox? {
+    let inbox = try Inbox.take(user, in: writer)
+    guard try people.isLeaving(user, in: writer) else { return inbox }
+    try Inbox.drop(inbox, in: writer)
+    return nil
+  }
+
   /// Writes a notice into an inbox, and its deliveries on the wanted ways.
   /// - Returns: whether it is new to the user.
   @discardableResult
   func post(_ posting: Posting, to user: Identifier, in writer: any Writer) throws -> Bool {
     // Held from here on: of two with one key the second sees the first's row.
-    let inbox = try Inbox.take(user, in: writer)
-    // Nothing is told to whom is about to be nobody. Asked while the inbox is held, which an erasure takes before it
-    // deletes: what is not refused here, the erasure finds.
-    if try people.isLeaving(user, in: writer) {
-      try Inbox.drop(inbox, in: writer)
-      return false
-    }
+    guard let inbox = try takeInbox(of: user, in: writer) else { return false }
     let isKnown = try writer.exists(
       "SELECT 1 FROM notify_inbox WHERE user_id = $1 AND dedup_key = $2", user, posting.key)
     if isKnown { return false }

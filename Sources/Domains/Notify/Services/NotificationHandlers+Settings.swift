@@ -60,9 +60,10 @@ extension NotificationHandlers {
       throw NotifyError.badUnsubscribeToken
     }
     return try await kit.mutate(request, context, scope: .client(Array(request.token.utf8))) { [core] writer in
-      // Of a kind that there is no more, no mail comes anyhow.
-      if let kind = core.catalog[token.kind], kind.importance == .normal {
-        _ = try Inbox.take(token.user, in: writer)
+      // Of a kind that there is no more, no mail comes anyhow, nor to whom is no more.
+      if let kind = core.catalog[token.kind], kind.importance == .normal,
+        try core.takeInbox(of: token.user, in: writer) != nil
+      {
         var ways = try core.chosenWays(kind, of: token.user, in: writer)
         if ways.remove(.mail) != nil {
           try core.choose(ways, for: kind.name, by: token.user, in: writer)

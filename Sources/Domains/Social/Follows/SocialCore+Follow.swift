@@ -81,14 +81,15 @@ extension SocialCore {
   func raise(_ barrier: Barrier, against other: Identifier, by user: Identifier, in writer: any Writer) throws {
     guard other != user else { throw KitError.selfTarget }
     try takeTurn(Turn(between: user, other), in: writer)
-    let count: Int64? = try writer.first("SELECT COUNT(*) FROM social_barriers WHERE user_id = $1", user) { $0[0] }
-    guard count ?? 0 < limits.barriers else { throw KitError.limitExceeded }
     let isNew = try writer.execute(
       """
       INSERT INTO social_barriers (user_id, other_id, kind, id, created_at) VALUES ($1, $2, $3, $4, $5)
       ON CONFLICT (user_id, other_id, kind) DO NOTHING
       """, user, other, barrier.rawValue, kit.identifiers.next(), now)
-    guard isNew == 1, barrier == .block else { return }
+    guard isNew == 1 else { return }
+    let count: Int64? = try writer.first("SELECT COUNT(*) FROM social_barriers WHERE user_id = $1", user) { $0[0] }
+    guard count ?? 0 <= limits.barriers else { throw KitError.limitExceeded }
+    guard barrier == .block else { return }
     try unfollow(SubjectID(IDKind.user, other), by: user, in: writer)
     try unfollow(SubjectID(IDKind.user, user), by: other, in: writer)
   }
