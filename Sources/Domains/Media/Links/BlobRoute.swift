@@ -25,10 +25,11 @@ struct BlobRoute: PlainRoute {
       try core.see(link, in: reader).flatMap { try core.served($0, name: name, in: reader) }
     }
     guard let file else { return Self.refusal(404) }
-    return try await answer(request, file, freshFor: left)
+    return try await answer(request, link, file, freshFor: left)
   }
 
-  private func answer(_ request: PlainRequest, _ file: ServedFile, freshFor left: Duration) async throws
+  private func answer(_ request: PlainRequest, _ link: BlobLink, _ file: ServedFile, freshFor left: Duration)
+    async throws
     -> PlainResponse
   {
     var headers: HeaderList = [
@@ -49,15 +50,15 @@ struct BlobRoute: PlainRoute {
     switch ByteRange(isSame ? request.headers.first("range") : nil, length: file.length) {
     case .unsatisfiable:
       return PlainResponse(status: 416, headers: ["content-range": "bytes */\(file.length)"])
-    case .whole: return try await respond(200, headers, file, 0..<file.length)
+    case .whole: return try await respond(200, headers, link, file, 0..<file.length)
     case .part(let range):
       headers.append("content-range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.length)")
-      return try await respond(206, headers, file, range)
+      return try await respond(206, headers, link, file, range)
     }
   }
 
   private func respond(
-    _ status: Int, _ headers: HeaderList, _ file: ServedFile, _ range: Range<Int64>
+    _ status: Int, _ headers: HeaderList, _ link: BlobLink, _ file: ServedFile, _ range: Range<Int64>
   ) async throws -> PlainResponse {
     switch file.source {
     case .text(let text):
@@ -71,8 +72,14 @@ struct BlobRoute: PlainRoute {
       } catch KitError.overloaded {
         return PlainResponse(status: 503, headers: ["retry-after": "1", "cache-control": "no-store"])
       }
-      return PlainResponse(status: status, headers: headers, length: range.count) {
-        try await content.makeAsyncIterator().next()
+      let seenAt = Locked(core.now)
+      return PlainResponse(status: status, headers: headers, length: range.count) { [core] in
+        if core.now - seenAt.withLock({ $0 }) >= core.limits.sightInterval {
+          seenAt.withLock { $0 = core.now }
+          let isSeen = try await core.kit.database.read { try core.see(link, in: $0) != nil }
+          guard isSeen else { throw KitError.notFound("blob") }
+        }
+        return try await content.makeAsyncIterator().next()
       }
     }
   }

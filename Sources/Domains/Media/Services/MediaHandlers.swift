@@ -72,10 +72,16 @@ struct MediaHandlers: MediaService {
     var response = ReadBlobResponse()
     response.totalLength = size
     response.offset = request.offset
+    var seenAt = core.now
     for try await piece in try await core.open(info, request.offset..<end) {
       response.data = piece
-      // A slow reader may be at it for hours.
       try await core.kit.judgeAgain(context)
+      if core.now - seenAt >= core.limits.sightInterval {
+        seenAt = core.now
+        _ = try await core.kit.database.read { [core] in
+          try core.see(id, by: caller, through: request.subjectID, in: $0)
+        }
+      }
       try await responses.write(response)
       response.totalLength = 0
       response.offset += Int64(piece.count)
