@@ -39,7 +39,8 @@ LIMITED_TYPE = re.compile(r"^(?:public |package )?(?:struct|enum|extension) (\w+
 GUIDE_OF_LIMITS = "docs/guides/limits.md"
 # The modules of the library: what they bound stands in their files of limits, and nowhere else.
 LIBRARY = ("Compression", "HTTP2", "Observability", "ProtobufRuntime", "RPC", "StandardServices", "WebProtocols")
-STRAY_LIMIT = re.compile(r"static let ((?:max|most|longest|largest|deepest|greatest|kept|retained)\w*)\b[^=\n]*= *[\d.]")
+LIMITING = "max|most|longest|largest|deepest|greatest|kept|retained|reserved|usual"
+STRAY_LIMIT = re.compile(rf"static let ((?:{LIMITING})\w*)\b[^=\n]*= *[\d.]")
 # Names that sound so, and are others' choice: of a protocol or a format.
 NO_CHOICE = {
     "TimeoutHeader": {"longest"},  # The digits of grpc-timeout.

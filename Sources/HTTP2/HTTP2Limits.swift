@@ -330,7 +330,6 @@ extension HTTP2Limits {
   /// So many connections and streams must end, and more than connections are left, before freed memory is given back to
   /// the system. At some 5 KB each that is 5 MB.
   static let closedConnectionsPerTrim = 1000
-
   /// The wait before that, in which what hangs on connections that are closed is freed.
   static let trimDelay: Duration = .seconds(1)
 
@@ -350,6 +349,10 @@ extension HTTP2Limits {
   /// The longest header block that is remembered, to be known again.
   static let rememberedBlockSize = 256
 
+  /// Room made for the fields of a request with its first one, so that their list grows once: a usual gRPC request has
+  /// eight fields, of six octets more than their 224.
+  static let reservedHeadOctets = 224 + 8 * 6
+
   /// Blocks of answers that a connection remembers: a head and trailers, each in two forms.
   static let rememberedBlocks = 4
 
@@ -359,7 +362,6 @@ extension HTTP2Limits {
 
   /// Digits of an HTTP/1 Content-Length: more octets than anybody sends, and no overflow.
   static let contentLengthDigits = 18
-
   /// Hexadecimal digits of the size of an HTTP/1 chunk: 60 bits, for the same reason.
   static let chunkSizeDigits = 15
 
@@ -369,7 +371,6 @@ extension HTTP2Limits {
   /// The least time, in nanoseconds, after which a bucket of `resetBurst` or `idleFrameBurst` is filled: what less brings
   /// would be rounded away for the slower one.
   static let floodRefillInterval: Int64 = 100_000_000
-
   /// The longest time, in nanoseconds, that such a bucket is filled for: a minute fills any, and keeps the product small.
   static let longestFloodRefill: Int64 = 60_000_000_000
 
@@ -380,7 +381,6 @@ extension HTTP2Limits {
   /// Places that a connection's table and list of streams keep when they are empty: an idle connection should not keep the
   /// room of its busiest time.
   static let keptPlaces = 64
-
   /// The same for queues whose room is asked for in every tick: streams that send, and new timers of a loop.
   static let keptQueuePlaces = 1024
 

@@ -9,6 +9,10 @@ public enum ObservabilityLimits {
   /// but a tool may call anything.
   static let clientMethods = 1000
 
+  /// How often it is measured how late a loop is: often enough to see a stall of a tenth of a second, seldom enough to
+  /// cost nothing.
+  public static let lagInterval: Duration = .milliseconds(100)
+
   // MARK: Trace context
 
   /// List members of a tracestate (W3C Trace Context §3.3.1.1).
@@ -29,6 +33,14 @@ public enum ObservabilityLimits {
   public static let spansPerExport = 512
   /// Attempts for one batch, before it is dropped for the sake of those behind it.
   static let exportAttempts = 5
+  /// How long a span may wait for its batch to fill, and be lost if the process dies meanwhile. One export in two
+  /// seconds costs neither side anything.
+  public static let exportInterval: Duration = .seconds(2)
+  /// How long one attempt to bring a batch may take: as long as OpenTelemetry's own exporters wait.
+  public static let exportTimeout: Duration = .seconds(10)
+  /// The wait after the first failed attempt; it doubles with each, give or take a fifth. All attempts give a collector
+  /// a quarter of a minute to come back.
+  public static let exportBackoff: Duration = .seconds(1)
 
   // MARK: Logs
 

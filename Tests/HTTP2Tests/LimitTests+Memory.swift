@@ -34,6 +34,26 @@ extension LimitTests {
     }
   }
 
+  @Test func `the first field of a request makes room for reservedHeadOctets`() {
+    let most = HTTP2Limits.reservedHeadOctets
+    var block = HeaderBlock(limits: HTTP2Limits())
+    block.begin(.request)
+    func add(_ count: Int) {
+      // Six octets say how long the name and the value are, and the name is one.
+      let value = [UInt8](repeating: UInt8(ascii: "v"), count: count - 7)
+      [UInt8(ascii: "x")].withUnsafeBufferPointer { name in
+        value.withUnsafeBufferPointer { #expect(block.add(name, $0) == .kept) }
+      }
+    }
+    add(most / 2)
+    let room = block.headers.octets.capacity
+    add(most - most / 2)
+    #expect(block.headers.octets.count == most)
+    #expect(block.headers.octets.capacity == room, "the list has grown twice")
+    add(room)
+    #expect(block.headers.octets.capacity > room)
+  }
+
   @Test func `the header block of an answer is remembered up to rememberedBlockSize`() {
     let memory = SessionMemory()
     let output = OutputBuffer(capacity: 64)

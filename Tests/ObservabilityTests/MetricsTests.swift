@@ -165,6 +165,20 @@ import Testing
     await group.shutdown()
   }
 
+  @Test func `the lag of a loop is measured every lagInterval`() async throws {
+    let group = try EventLoopGroup(loops: 1, time: ManualTime())
+    let lag = LoopLag(of: group.loops, clock: ManualClock())
+    func count() -> MetricSample.Value? { lag.metrics().value("octet_loop_lag_seconds_count", ["loop": "0"]) }
+    await group.advance(by: ObservabilityLimits.lagInterval - .nanoseconds(1))
+    #expect(count() == .integer(0))
+    for number in 1...3 {
+      await group.advance(by: number == 1 ? .nanoseconds(1) : ObservabilityLimits.lagInterval)
+      #expect(count() == .integer(number))
+    }
+    lag.stop()
+    await group.shutdown()
+  }
+
   @Test func `a client counts so many methods by name, and further ones together`() {
     let metrics = ClientMetrics()
     func counters(_ number: Int) -> CallCounters {

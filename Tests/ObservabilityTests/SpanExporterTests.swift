@@ -11,6 +11,9 @@ import Testing
     let requests = Locked([ExportTraceServiceRequest]())
     let answers: Locked<[RPCError?]>
     let rejected: Int64
+    /// How long each request gave the collector.
+    let timeouts = Locked([Duration?]())
+    let clock = ManualClock()
     /// Before each answer.
     let wait: @Sendable () async -> Void
 
@@ -24,6 +27,7 @@ import Testing
       _ request: ExportTraceServiceRequest, context: ServerContext
     ) async throws -> ExportTraceServiceResponse {
       requests.withLock { $0.append(request) }
+      timeouts.withLock { $0.append(context.deadline.map { $0 - clock.now() }) }
       await wait()
       if let error = answers.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { throw error }
       var response = ExportTraceServiceResponse()
@@ -35,12 +39,16 @@ import Testing
     }
 
     func exporter() -> SpanExporter {
+      SpanExporter(
+        channel: channel, service: "test", instance: "1", every: .seconds(3600), backoff: .nanoseconds(1),
+        timeout: .seconds(3600))
+    }
+
+    var channel: RPCChannel {
       var registry = ServiceRegistry()
       register(in: &registry)
-      let transport = InProcessTransport(acceptor: RPCServer(registry: registry))
-      return SpanExporter(
-        channel: RPCChannel(transport: transport, authority: "collector"), service: "test", instance: "1",
-        every: .seconds(3600), backoff: .nanoseconds(1), timeout: .seconds(3600))
+      let transport = InProcessTransport(acceptor: RPCServer(registry: registry, clock: clock))
+      return RPCChannel(transport: transport, authority: "collector", clock: clock)
     }
 
     var spans: [OpenTelemetryAPI.Span] {
@@ -115,6 +123,29 @@ import Testing
     #expect(collector.requests.withLock { $0.count } == attempts)
     #expect(exporter.metrics().value("octet_spans_dropped_total", ["reason": "export_failed"]) == .integer(1))
     #expect(exporter.metrics().value("octet_spans_exported_total") == .integer(0))
+  }
+
+  @Test func `who says nothing else waits as long as the limits say`() async throws {
+    let collector = Collector()
+    let exporter = SpanExporter(
+      channel: collector.channel, service: "test", instance: "1", random: SeededRandomSource(seed: 1))
+    #expect(exporter.interval == ObservabilityLimits.exportInterval)
+    for attempt in 0..<ObservabilityLimits.exportAttempts {
+      let middle = ObservabilityLimits.exportBackoff * (1 << attempt)
+      #expect((middle * 0.8...middle * 1.2).contains(exporter.pause(after: attempt)))
+    }
+    exporter.add(span(1))
+    await exporter.close(within: .seconds(3600))
+    #expect(collector.timeouts.withLock { $0 } == [ObservabilityLimits.exportTimeout])
+  }
+
+  @Test func `a span does not wait for others longer than the interval`() async {
+    let collector = Collector()
+    let exporter = SpanExporter(channel: collector.channel, service: "test", instance: "1", every: .nanoseconds(1))
+    exporter.add(span(1))
+    while collector.spans.isEmpty { await Task.yield() }
+    #expect(collector.spans.count == 1)
+    await exporter.close(within: .seconds(3600))
   }
 
   @Test func `spans that a collector refuses are counted as dropped, whatever number it says`() async {

@@ -68,7 +68,9 @@ def test_a_limit_of_the_library_stands_among_its_limits(house):
     source.parent.mkdir()
     source.write_text("struct Call {\n  private static let longestWait: Duration = .seconds(1)\n  static let mostly = a()\n}\n")
     assert "longestWait belongs into the limits of RPC" in said(house.limits_out_of_place())
-    source.write_text("struct Call {\n  static let usual = 1\n}\n")
+    source.write_text("struct Call {\n  public static let usualWait: Duration = .seconds(1)\n}\n")
+    assert "usualWait belongs into the limits of RPC" in said(house.limits_out_of_place())
+    source.write_text("struct Call {\n  static let unusual = 1\n}\n")
     assert not [text for text in said(house.limits_out_of_place()) if "belongs" in text]
 
 

@@ -124,7 +124,7 @@ struct HeaderBlock {
     } else {
       hasRegularField = true
       guard isAllowed(name: name, value) else { return malformed() }
-      if headers.isEmpty { headers.reserve(fields: Self.usualFields, octets: Self.usualOctets) }
+      if headers.isEmpty { headers.reserve(octets: HTTP2Limits.reservedHeadOctets) }
       headers.append(name: name.span, value: value.span)
     }
     return .kept
@@ -142,8 +142,4 @@ struct HeaderBlock {
     isMalformed = true
     return .dropped
   }
-
-  /// Room made for the fields of a usual gRPC request, so that the list grows once.
-  private static let usualFields = 8
-  private static let usualOctets = 224
 }

@@ -7,8 +7,6 @@ internal import Synchronization
 /// The loop's timers have a resolution of 1 ms. The measurement costs calls nothing and a loop ten short wake-ups a
 /// second.
 public final class LoopLag: MetricSource {
-  /// Often enough to see a stall of a tenth of a second, seldom enough to cost nothing.
-  public static let usualInterval: Duration = .milliseconds(100)
   private static let bounds: [Int64] = [
     2_000_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000, 100_000_000, 250_000_000, 500_000_000, 1_000_000_000,
     2_500_000_000,
@@ -18,7 +16,8 @@ public final class LoopLag: MetricSource {
 
   /// Begins to measure.
   public init(
-    of executors: [any CallExecutor], every interval: Duration = usualInterval, clock: any WallClock = SystemClock()
+    of executors: [any CallExecutor], every interval: Duration = ObservabilityLimits.lagInterval,
+    clock: any WallClock = SystemClock()
   ) {
     meters = executors.map { Meter($0, interval, clock) }
     for meter in meters { meter.start() }

@@ -8,13 +8,6 @@ internal import Synchronization
 /// Spans that it cannot bring in time are dropped and counted: no call ever waits for the collector. May be used from
 /// any thread.
 public final class SpanExporter: MetricSource {
-  /// How long a span may wait for its batch to fill, and be lost if the process dies meanwhile.
-  public static let usualInterval: Duration = .seconds(2)
-  /// How long one attempt to bring a batch may take.
-  public static let usualTimeout: Duration = .seconds(10)
-  /// The wait after the first failed attempt; it doubles with each, give or take a fifth.
-  public static let usualBackoff: Duration = .seconds(1)
-
   private struct State {
     var waiting: [CallSpan] = []
     var isClosed = false
@@ -22,7 +15,7 @@ public final class SpanExporter: MetricSource {
 
   private let client: TraceServiceClient
   private let resource: OTLPResource
-  private let interval: Duration
+  let interval: Duration
   private let backoff: Duration
   private let timeout: Duration
   private let random: any RandomSource
@@ -38,10 +31,13 @@ public final class SpanExporter: MetricSource {
   ///   - channel: to the collector. It must not be observed itself.
   ///   - service: the name under which the collector knows this process (`service.name`).
   ///   - instance: tells processes of one service apart (`service.instance.id`).
+  ///   - interval: how long a span may wait for its batch to fill, and be lost if the process dies meanwhile.
+  ///   - backoff: the wait after the first failed attempt; it doubles with each, give or take a fifth.
   ///   - timeout: how long one attempt to bring a batch may take.
   public init(
-    channel: RPCChannel, service: String, instance: String, every interval: Duration = usualInterval,
-    backoff: Duration = usualBackoff, timeout: Duration = usualTimeout,
+    channel: RPCChannel, service: String, instance: String,
+    every interval: Duration = ObservabilityLimits.exportInterval,
+    backoff: Duration = ObservabilityLimits.exportBackoff, timeout: Duration = ObservabilityLimits.exportTimeout,
     random: any RandomSource = SystemRandomSource()
   ) {
     client = TraceServiceClient(channel)
@@ -135,7 +131,8 @@ public final class SpanExporter: MetricSource {
         guard let error = error as? RPCError, Self.isWorthARetry(error), !Task.isCancelled,
           attempt + 1 < ObservabilityLimits.exportAttempts
         else { break }
-        await pause(after: attempt)
+        // A cancelled wait means that the process ends.
+        try? await Task.sleep(for: pause(after: attempt))
       }
     }
     refused.wrappingAdd(batch.count, ordering: .relaxed)
@@ -151,9 +148,9 @@ public final class SpanExporter: MetricSource {
     }
   }
 
-  private func pause(after attempt: Int) async {
+  /// How long to wait after a failed attempt, of which the first is number 0.
+  func pause(after attempt: Int) -> Duration {
     let jitter = Double(random.below(401)) / 1000 + 0.8
-    // A cancelled wait means that the process ends.
-    try? await Task.sleep(for: backoff * (1 << attempt) * jitter)
+    return backoff * (1 << attempt) * jitter
   }
 }

@@ -24,9 +24,9 @@ public struct HeaderList: Sendable, Equatable {
   /// The size that RFC 9113 §6.5.2 counts: octets of names and values plus 32 per field.
   public var listSize: Int { octets.count + (32 - Self.prefixLength) * count }
 
-  /// Makes room for fields of `total` octets of names and values.
-  public mutating func reserve(fields: Int, octets total: Int) {
-    octets.reserveCapacity(octets.count + total + fields * Self.prefixLength)
+  /// Makes room for so many octets: a field takes those of its name and of its value, and six more.
+  public mutating func reserve(octets total: Int) {
+    octets.reserveCapacity(octets.count + total)
   }
 
   /// Appends a field. The name must be in lower case and the two must be valid in HTTP; see `Metadata` for names and
