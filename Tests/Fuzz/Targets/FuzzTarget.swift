@@ -13,6 +13,7 @@ struct FuzzTarget: Sendable, CustomStringConvertible {
 
   static let all = [
     FuzzTarget(name: "http2", run: HTTP2Fuzz.run),
+    FuzzTarget(name: "http2-client", run: HTTP2Fuzz.runClient),
     FuzzTarget(name: "http1", run: HTTP1Fuzz.run),
     FuzzTarget(name: "deframer", run: DeframerFuzz.run),
     FuzzTarget(name: "metadata", run: MetadataFuzz.run),

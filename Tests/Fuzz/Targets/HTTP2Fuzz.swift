@@ -3,7 +3,7 @@ import RPC
 
 @testable import HTTP2
 
-/// The frame layer of the HTTP/2 server.
+/// The frame layer of HTTP/2, on either side.
 enum HTTP2Fuzz {
   private static let limits: SharedLimits = {
     var limits = HTTP2Limits()
@@ -17,13 +17,20 @@ enum HTTP2Fuzz {
   // this target at a time.
   private nonisolated(unsafe) static let memory = SessionMemory()
 
-  private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+  private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+  private static let settings: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 0, 0]
 
-  /// However the octets are cut, they mean the same events; and all that is sent is frames, whole and within the
-  /// peer's limit.
-  static func run(_ input: [UInt8]) throws {
-    let whole = try feed([(preface + input)[...]])
-    let cut = try feed(pieces(preface + input))
+  /// What a client sends to a server, after its first words.
+  static func run(_ input: [UInt8]) throws { try run(.server, preface + settings + input) }
+
+  /// What a server sends to a client that has made calls.
+  static func runClient(_ input: [UInt8]) throws { try run(.client, settings + input) }
+
+  /// However the octets are cut, they mean the same events, in an order that has a meaning; all that is sent is frames,
+  /// whole and within the peer's limit; and no window is lost.
+  private static func run(_ role: HTTP2Session.Role, _ octets: [UInt8]) throws {
+    let whole = try feed(role, [octets[...]])
+    let cut = try feed(role, pieces(octets))
     try require(whole.hasFailed == cut.hasFailed, "another end in pieces: \(whole.events) and \(cut.events)")
     // When the end of a stream is reported depends on the pieces, and which streams end does not, unless all do.
     let (all, others) = (whole.events.filter { !$0.isEnd }, cut.events.filter { !$0.isEnd })
@@ -36,17 +43,18 @@ enum HTTP2Fuzz {
   }
 
   private static func feed(
-    _ pieces: [ArraySlice<UInt8>]
+    _ role: HTTP2Session.Role, _ pieces: [ArraySlice<UInt8>]
   ) throws -> (events: [SessionRecorder.Event], hasFailed: Bool) {
     var hasFailed = false
     let recorder = SessionRecorder()
     defer { recorder.session = nil }
-    recorder.session = HTTP2Session(
-      role: .server, limits: limits, memory: memory, delegate: recorder)
+    let session = HTTP2Session(role: role, limits: limits, memory: memory, delegate: recorder)
+    recorder.session = session
+    if role == .client { recorder.call() }
     do throws(SessionFailure) {
       for piece in pieces {
         try piece.withUnsafeBufferPointer { octets throws(SessionFailure) in
-          try recorder.session.receive(UnsafeRawBufferPointer(octets))
+          try session.receive(UnsafeRawBufferPointer(octets))
         }
       }
     } catch {
@@ -54,9 +62,17 @@ enum HTTP2Fuzz {
       hasFailed = true
     }
     var output = try recorder.produce()
-    for stream in recorder.streams.values { stream.consumeAll() }
+    recorder.consumeAll()
     output += try recorder.produce()
+    if role == .client {
+      try require(output.starts(with: preface), "the first words are not the preface")
+      output.removeFirst(preface.count)
+    }
     try checkFrames(output)
+    try require(!recorder.events.contains(.outOfOrder), "a response out of order: \(recorder.events)")
+    // Of a frame that has come in part, the window for the rest is still to be given back.
+    let underWay = session.body.map { $0.stream == nil ? 0 : $0.left } ?? 0
+    try require(hasFailed || session.heldBytes == underWay, "\(session.heldBytes) octets are held for nobody")
     return (recorder.events, hasFailed)
   }
 

@@ -2,13 +2,16 @@ import RPC
 
 @testable import HTTP2
 
-/// The connection of a server's session, without a socket: notes what the session says and answers each request when it
-/// has ended, with its own body.
+/// The connection of a session, without a socket: notes what the session says. A server's answers each request when it
+/// has ended, with its own body; a client's makes a few calls.
 final class SessionRecorder: SessionDelegate {
   enum Event: Equatable {
     case settings
     case request(Int32, head: String, headers: HeaderList)
     case tooLarge(Int32)
+    case response(Int32, status: Int, headers: HeaderList, isEnd: Bool)
+    /// Something came before the head of a response, or after its end.
+    case outOfOrder
     case body(Int32, [UInt8])
     case trailers(Int32)
     case end(Int32)
@@ -24,7 +27,7 @@ final class SessionRecorder: SessionDelegate {
 
   private(set) var events: [Event] = []
   /// The streams that are open.
-  private(set) var streams: [Int32: RecordedStream] = [:]
+  private(set) var streams: [Int32: HTTP2Stream] = [:]
   // The session lives as long as this object, which owns it.
   var session: (any SessionEngine)!
 
@@ -56,6 +59,28 @@ final class SessionRecorder: SessionDelegate {
       try require(rounds < 1000, "the session produces without end")
     }
     return octets
+  }
+
+  /// Makes calls: one that is whole, one whose body goes on, and one that has sent nothing yet.
+  func call() {
+    for (body, isWhole) in [([1, 2, 3], true), ([4, 5, 6], false), ([], false)] as [([UInt8], Bool)] {
+      let stream = CalledStream(self)
+      let head = RequestHead(method: "POST", path: "/a/b", scheme: "http", authority: "x", headers: HeaderList())
+      precondition(session.open(head, stream), "a new session takes calls")
+      streams[stream.id] = stream
+      stream.write(body)
+      if isWhole { stream.finish(trailers: nil) }
+      session.resume(stream)
+    }
+  }
+
+  /// Gives the window of all that was received back.
+  func consumeAll() {
+    for stream in streams.values where stream.unconsumed > 0 {
+      let count = stream.unconsumed
+      stream.unconsumed = 0
+      session.consume(stream, count)
+    }
   }
 
   func receivedSettings() { note(.settings) }
@@ -134,13 +159,5 @@ final class RecordedStream: HTTP2Stream {
       isDeferred = false
       recorder.session.resume(self)
     }
-  }
-
-  /// Gives the window of all that was received back.
-  func consumeAll() {
-    let count = unconsumed
-    guard count > 0 else { return }
-    unconsumed = 0
-    recorder.session.consume(self, count)
   }
 }

@@ -8,7 +8,8 @@ final class SessionHarness: SessionDelegate {
   /// A stream that notes what happens to it.
   final class Stream: HTTP2Stream {
     let note: (String) -> Void
-    /// What its handler does when body has come, and when the request is over.
+    /// What its handler does when the head of a response has come, when body has, and when the peer has said all.
+    var onHead: (Stream) -> Void = { _ in }
     var onBody: (Stream, Int) -> Void = { _, _ in }
     var onEnd: (Stream) -> Void = { _ in }
 
@@ -19,7 +20,7 @@ final class SessionHarness: SessionDelegate {
 
     override func receiveHeaders(_ block: inout HeaderBlock, endStream: Bool) {
       note("headers \(id) \(block.status)\(endStream ? " end" : "")")
-      if endStream { onEnd(self) }
+      if endStream { onEnd(self) } else { onHead(self) }
     }
     override func receive(_ bytes: UnsafeRawBufferPointer) {
       note("data \(id) " + bytes.map { String($0) }.joined())
