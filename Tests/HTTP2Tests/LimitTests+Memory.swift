@@ -98,6 +98,27 @@ extension LimitTests {
     #expect((0..<SessionMemory.classCount).map { memory.lists[$0].count }.reduce(0, +) < counts.reduce(0, +))
   }
 
+  @Test func `what loops keep of their sessions' memory is given back with the rest`() async throws {
+    let group = try EventLoopGroup(loops: 2)
+    @Sendable func kept(by loop: EventLoop) -> Int {
+      (0..<SessionMemory.classCount).map { loop.sessionMemory.lists[$0].count }.reduce(0, +)
+    }
+    for loop in group.loops {
+      let count = await loop.value {
+        #expect(Decoder(loop.sessionMemory).fill([0x40] + RawPeer.string("x-name") + RawPeer.string("value")))
+        return kept(by: loop)
+      }
+      #expect(count > 0)
+    }
+    HTTP2Server.giveMemoryBack(of: group.loops[...])
+    // What is asked of each loop comes behind that.
+    for loop in group.loops {
+      let count = await loop.value { kept(by: loop) }
+      #expect(count == 0)
+    }
+    await group.shutdown()
+  }
+
   // MARK: Servers
 
   @Test func `memory is given back trimDelay after closedConnectionsPerTrim connections and streams have ended`()

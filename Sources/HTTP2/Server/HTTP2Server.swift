@@ -23,9 +23,13 @@ public final class HTTP2Server: Sendable {
     /// Connections closed, with the streams they took along, since memory was last given back.
     var closedSinceTrim = 0
     /// Gives it back.
-    var trim: @Sendable () -> Void = HTTP2Server.giveMemoryBack
+    var trim: @Sendable () -> Void
     /// Calls of the connections that are gone.
     var closedCalls = CallTotals()
+
+    init(trim: @escaping @Sendable () -> Void) {
+      self.trim = trim
+    }
 
     /// Counts one more connection, unless that would be too many.
     mutating func admit(from network: PeerNetwork?, _ limits: HTTP2Limits) -> Bool {
@@ -96,7 +100,7 @@ public final class HTTP2Server: Sendable {
     self.acceptor = acceptor
     self.group = group
     self.tls = tls
-    let state = Locked(State())
+    let state = Locked(State { [loops = group.loops] in HTTP2Server.giveMemoryBack(of: loops[...]) })
     self.state = state
     let held = Self.shares(of: limits.values.heldBytes, among: group.loops, state)
     self.held = held
@@ -244,10 +248,18 @@ public final class HTTP2Server: Sendable {
     }
   }
 
-  /// The C library keeps what is freed for itself; on a thread of its own, because it takes milliseconds.
-  private static func giveMemoryBack() {
-    // If there is no thread to be had, the memory stays where it is.
-    _ = try? OSThread(ifPossible: "octet-trim") { malloc_trim(0) }
+  /// Has the loops free what they keep for later, one after the other, and then the C library, which keeps what is freed for
+  /// itself: on a thread of its own, because it takes milliseconds.
+  static func giveMemoryBack(of loops: ArraySlice<EventLoop>) {
+    guard let loop = loops.first else {
+      // If there is no thread to be had, the memory stays where it is.
+      _ = try? OSThread(ifPossible: "octet-trim") { malloc_trim(0) }
+      return
+    }
+    loop.execute {
+      loop.sessionMemory.giveBack()
+      giveMemoryBack(of: loops.dropFirst())
+    }
   }
 
   /// Carries a channel from the accepting loop to its own; nobody else has it meanwhile.

@@ -40,14 +40,20 @@ final class SessionMemory {
   }
 
   deinit {
+    giveBack()
+    lists.deallocate()
+    hooks.deallocate()
+  }
+
+  /// Frees what is kept for later.
+  func giveBack() {
     for index in 0..<Self.classCount {
       while let block = lists[index].first {
         lists[index].first = block.load(as: UnsafeMutableRawPointer?.self)
         free(block)
       }
+      lists[index].count = 0
     }
-    lists.deallocate()
-    hooks.deallocate()
   }
 
   private static func allocate(_ size: Int, _ lists: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
