@@ -1,6 +1,6 @@
 """Durable transactions per second through the storage API, beside a plain C program that runs the same statements.
 
-Usage: storage_table.py [--seconds S] [--growth] [--folder DIR]
+Usage: storage_table.py [--seconds S] [--quick] [--growth] [--folder DIR]
 
 They take turns with the same transactions as calls of a whole octetd, so that a busy machine slows all of them. Then the
 latency of commits at half of the rate, over checkpoints. With --growth: the rate with none, a million and ten million
@@ -26,7 +26,6 @@ from support.server import Server  # noqa: E402
 
 BENCH = ROOT / ".build" / "release" / "storage-bench"
 PLAIN_SOURCE = HERE / "peers" / "plain_sqlite.c"
-ROUNDS = 3
 # Batches of the C program, and callers: two batches, so that one gathers while the other one is committed.
 BATCHES = {64: 128, 256: 512}
 LEAST_RATIO = 0.8
@@ -39,6 +38,16 @@ LONGEST_P99_MS = 10
 GROWTH = (0, 1_000_000, 10_000_000)
 LEAST_GROWTH = 0.5
 GROWTH_CACHE_MIB = 64
+
+
+class Extent:
+    """How long, how often, and which transactions."""
+
+    def __init__(self, quick, seconds):
+        self.seconds = 1 if quick else seconds
+        self.rounds = 1 if quick else 3
+        self.shapes = ("orders",) if quick else tuple(METHODS)
+        self.batches = (64,) if quick else tuple(BATCHES)
 
 
 def plain_program(folder):
@@ -91,21 +100,23 @@ def through_server(folder, shape, seconds, callers):
             return calls(url, empty, seconds, CONNECTIONS, callers // CONNECTIONS)[0] / seconds
 
 
-def compare(targets, bench, plain, folder, seconds):
+def compare(targets, bench, plain, folder, extent):
+    seconds = extent.seconds
     print(
         f"{'durable a second':<16} {'plain C':>8} {'storage API':>12} {'ratio':>6} {f'≥ {LEAST_RATIO}':>7}"
         f" {'octetd':>8} {'ratio':>6} {f'≥ {LEAST_SERVER_RATIO}':>7}"
     )
     rates = {}
-    for shape in ("orders", "transfers"):
-        for batch, callers in BATCHES.items():
+    for shape in extent.shapes:
+        for batch in extent.batches:
+            callers = BATCHES[batch]
             rounds = [
                 (
                     float(run(folder, plain, shape, "DATABASE", seconds, batch)),
                     api(bench, folder, shape, seconds, callers=callers)["rate"],
                     through_server(folder, shape, seconds, callers),
                 )
-                for _ in range(ROUNDS)
+                for _ in range(extent.rounds)
             ]
             theirs, ours, served = (statistics.median(column) for column in zip(*rounds))
             ratio = statistics.median(ours / theirs for theirs, ours, _ in rounds)
@@ -122,9 +133,10 @@ def compare(targets, bench, plain, folder, seconds):
     return rates
 
 
-def latency(targets, bench, folder, seconds, rates):
+def latency(targets, bench, folder, extent, rates):
     for shape, rate in rates.items():
-        rounds = [api(bench, folder, shape, 2 * seconds, callers=256, rate=int(rate / 2)) for _ in range(ROUNDS)]
+        load = {"callers": 256, "rate": int(rate / 2)}
+        rounds = [api(bench, folder, shape, 2 * extent.seconds, **load) for _ in range(extent.rounds)]
         figures = {name: statistics.median(round[name] for round in rounds) for name in rounds[0]}
         print(
             f"{shape} at {figures['rate']:.0f}/s, half of the rate: p50 {figures['p50'] / 1000:.1f} ms,"
@@ -158,6 +170,7 @@ def growth(targets, bench, folder, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="a short look: a round of some, and no target counts")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / ".build" / "benchmarks")
     parser.add_argument("--bench", type=pathlib.Path, default=BENCH)
@@ -168,9 +181,11 @@ def main():
         growth(targets, arguments.bench, arguments.folder, 2 * arguments.seconds)
     else:
         plain = plain_program(arguments.folder)
-        rates = compare(targets, arguments.bench, plain, arguments.folder, arguments.seconds)
-        latency(targets, arguments.bench, arguments.folder, arguments.seconds, rates)
-    targets.exit()
+        extent = Extent(arguments.quick, arguments.seconds)
+        rates = compare(targets, arguments.bench, plain, arguments.folder, extent)
+        latency(targets, arguments.bench, arguments.folder, extent, rates)
+    if not arguments.quick:
+        targets.exit()
 
 
 if __name__ == "__main__":
