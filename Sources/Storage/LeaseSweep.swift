@@ -50,7 +50,7 @@ public final class LeaseSweep: Sweep {
     if let first = page.first(where: \.isOver), let last = page.last(where: \.isOver) {
       try await database.write { writer in
         // Looked at once more: one may have been taken meanwhile.
-        try writer.execute(
+        try writer.send(
           "DELETE FROM octet_leases WHERE name >= $1 AND name <= $2 AND fence <= $3 AND expires_at <= $3", first.name,
           last.name, latest)
       }

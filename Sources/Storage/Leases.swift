@@ -90,7 +90,7 @@ public final class Leases: Sendable {
   /// Gives a lease back in the caller's transaction. Does nothing if it is lost already.
   public static func release(_ name: String, fence: Int64, in writer: any Writer) throws {
     // The row stays until `LeaseSweep` removes it, so that the fence goes on.
-    try writer.execute("UPDATE octet_leases SET expires_at = 0 WHERE name = $1 AND fence = $2", name, fence)
+    try writer.send("UPDATE octet_leases SET expires_at = 0 WHERE name = $1 AND fence = $2", name, fence)
   }
 
   /// A transaction that commits only if the lease is still held: until the commit nobody else can take it.

@@ -83,7 +83,7 @@ extension Timers {
       return try giveUp(job.timer, error, writer)
     }
     let retryAt = now + registration.policy.delay(afterAttempt: job.timer.attempt, random: random)
-    try writer.execute(
+    try writer.send(
       "UPDATE octet_timers SET due = $3, is_leased = 0, error = $4 WHERE kind = $1 AND key = $2", kind, key, retryAt,
       error)
   }

@@ -13,7 +13,7 @@ public struct AuditTrail: Audit {
   public func record(_ entry: AuditEntry, in writer: any Writer) throws {
     var refusal = ""
     if case .refused(let reason) = entry.outcome { refusal = reason }
-    try writer.execute(
+    try writer.send(
       """
       INSERT INTO audit_records (created_at, actor, action, object, refusal, details)
       VALUES ($1, $2, $3, $4, $5, $6)

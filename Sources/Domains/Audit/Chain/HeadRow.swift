@@ -31,7 +31,7 @@ struct HeadRow: Sendable, Equatable {
   }
 
   func insert(in writer: any Writer) throws {
-    try writer.execute(
+    try writer.send(
       "INSERT INTO audit_heads (\(Self.columns)) VALUES ($1, $2, $3, $4)", number, hash, signedAt, signature)
   }
 

@@ -113,14 +113,14 @@ final class Sealer: Sendable {
       make: RecordRow.init)
     for row in waiting {
       end = ChainEnd(number: end.number + 1, hash: row.link(number: end.number + 1, after: end.hash))
-      try writer.execute(
+      try writer.send(
         "UPDATE audit_records SET number = $2, hash = $3 WHERE id = $1 AND number IS NULL", row.id, end.number, end.hash
       )
     }
     if stored == nil {
-      try writer.execute("INSERT INTO audit_chain (id, number, hash) VALUES (1, $1, $2)", end.number, end.hash)
+      try writer.send("INSERT INTO audit_chain (id, number, hash) VALUES (1, $1, $2)", end.number, end.hash)
     } else {
-      try writer.execute("UPDATE audit_chain SET number = $1, hash = $2 WHERE id = 1", end.number, end.hash)
+      try writer.send("UPDATE audit_chain SET number = $1, hash = $2 WHERE id = 1", end.number, end.hash)
     }
     let newest = try HeadRow.newest(in: writer)
     if newest.map({ $0.number < end.number && $0.signedAt <= now - headInterval }) ?? (end.number > 0) {

@@ -185,7 +185,7 @@ extension Reader {
 extension Writer {
   /// Keeps a ride from being offered to a driver again.
   func exclude(_ driver: Identifier, from ride: Identifier) throws {
-    try execute(
+    try send(
       "INSERT INTO rides_exclusions (ride_id, driver_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", ride, driver)
   }
 }

@@ -53,13 +53,13 @@ struct RidesRecords: PersonalRecords {
     if points == Self.erasedAtOnce { return true }
     guard var quote = try writer.quote(next.quote)?.quote else { return false }
     quote.stops = []
-    try writer.execute("UPDATE rides_quotes SET user_id = 0, body = $2 WHERE id = $1", next.quote, quote.encoded())
-    try writer.execute("UPDATE rides_rides SET note = '' WHERE id = $1", next.ride)
+    try writer.send("UPDATE rides_quotes SET user_id = 0, body = $2 WHERE id = $1", next.quote, quote.encoded())
+    try writer.send("UPDATE rides_rides SET note = '' WHERE id = $1", next.ride)
     return true
   }
 
   private func erase(_ driver: DriverRecord, in writer: any Writer) throws {
-    try writer.execute(
+    try writer.send(
       "UPDATE rides_drivers SET display_name = '', note = '', state = $2 WHERE id = $1", driver.id,
       DriverState.suspended.rawValue)
     let vehicles: [Identifier] = try writer.rows(
@@ -67,12 +67,12 @@ struct RidesRecords: PersonalRecords {
     ) { $0[0] }
     for vehicle in vehicles {
       // A plate is unique, and so is what takes its place.
-      try writer.execute(
+      try writer.send(
         "UPDATE rides_vehicles SET plate = $2, model = '', color = '', driver_id = NULL WHERE id = $1", vehicle,
         vehicle.text(kind: IDKind.vehicle))
     }
     for table in ["documents", "positions", "sessions"] {
-      try writer.execute("DELETE FROM rides_\(table) WHERE driver_id = $1", driver.id)
+      try writer.send("DELETE FROM rides_\(table) WHERE driver_id = $1", driver.id)
     }
     try core.kit.hub.compact(core.driverTopic(driver.id), before: core.now + .seconds(1), in: writer)
     try core.kit.hub.end(core.driverTopic(driver.id), in: writer)

@@ -93,14 +93,14 @@ extension Reader {
 extension Writer {
   /// Adds a city.
   func insert(_ city: CityRecord) throws {
-    try execute(
+    try send(
       "INSERT INTO rides_cities (\(CityRecord.columns), table_version) VALUES ($1, $2, $3, $4, 0)", city.id, city.name,
       city.timeZone, city.currency)
   }
 
   /// Adds a zone.
   func insert(_ zone: ZoneRecord) throws {
-    try execute(
+    try send(
       "INSERT INTO rides_zones (\(ZoneRecord.columns)) VALUES ($1, $2, $3, $4, $5, $6)", zone.id, zone.cityID,
       zone.kind.rawValue, zone.name, zone.encodedCorners, zone.version)
   }

@@ -81,7 +81,7 @@ extension Writer {
 
   /// Adds a document.
   func insert(_ document: DocumentRecord) throws {
-    try execute(
+    try send(
       """
       INSERT INTO rides_documents (\(DocumentRecord.columns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
       """, document.id, document.driverID, document.kind.rawValue, document.state.rawValue, document.expiresOn.year,

@@ -25,7 +25,7 @@ extension Reader {
 extension Writer {
   /// Takes the next table number of a city, and with it the right to add a table; nil if there is no such city.
   func nextTableVersion(ofCity city: Identifier) throws -> Int64? {
-    try execute("UPDATE rides_cities SET table_version = table_version + 1 WHERE id = $1", city)
+    try send("UPDATE rides_cities SET table_version = table_version + 1 WHERE id = $1", city)
     return try first("SELECT table_version FROM rides_cities WHERE id = $1", city) { $0[0] }
   }
 

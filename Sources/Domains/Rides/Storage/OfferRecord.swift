@@ -69,7 +69,7 @@ extension Reader {
 extension Writer {
   /// Adds an open offer.
   func insert(_ offer: OfferRecord) throws {
-    try execute(
+    try send(
       """
       INSERT INTO rides_offers (id, ride_id, driver_id, epoch, state, close_reason, eta_s, expires_at)
       VALUES ($1, $2, $3, $4, 1, 0, $5, $6)
@@ -87,7 +87,7 @@ extension Writer {
 
   /// Takes the acceptance back from the offer by which a ride was assigned.
   func supersedeAccepted(_ offer: Identifier) throws {
-    try execute(
+    try send(
       "UPDATE rides_offers SET state = $1, close_reason = $2 WHERE id = $3 AND state = $4",
       OfferState.superseded.rawValue, OfferCloseReason.withdrawn.rawValue, offer, OfferState.accepted.rawValue)
   }

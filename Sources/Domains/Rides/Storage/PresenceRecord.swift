@@ -60,7 +60,7 @@ extension Writer {
 
   /// Adds the presence of a new driver, OFFLINE.
   func insertPresence(of driver: Identifier, city: Identifier, now: Instant) throws {
-    try execute(
+    try send(
       "INSERT INTO rides_presences (driver_id, city_id, state, since) VALUES ($1, $2, $3, $4)", driver, city,
       Presence.offline.rawValue, now)
   }

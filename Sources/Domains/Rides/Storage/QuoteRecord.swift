@@ -31,7 +31,7 @@ extension Reader {
 extension Writer {
   /// Adds a quote.
   func insert(_ record: QuoteRecord) throws {
-    try execute(
+    try send(
       """
       INSERT INTO rides_quotes (id, user_id, city_id, expires_at, start_minute, ride_id, body)
       VALUES ($1, $2, $3, $4, $5, NULL, $6)

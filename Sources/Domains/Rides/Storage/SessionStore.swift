@@ -32,7 +32,7 @@ extension Writer {
 
   /// Answers the wishes up to one.
   func noteFlush(of driver: Identifier, upTo wish: Int64) throws {
-    try execute("UPDATE rides_sessions SET flushed = $2 WHERE driver_id = $1 AND flushed < $2", driver, wish)
+    try send("UPDATE rides_sessions SET flushed = $2 WHERE driver_id = $1 AND flushed < $2", driver, wish)
   }
 }
 

@@ -34,7 +34,7 @@ extension Writer {
   /// Adds points to a trail; one that is there already stays as it is.
   func append(_ points: [AcceptedPosition], toTrailOf ride: Identifier, epoch: Int64) throws {
     for point in points {
-      try execute(
+      try send(
         """
         INSERT INTO rides_trail (ride_id, epoch, sequence, measured_at, latitude, longitude, accuracy_m, speed_mps)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
@@ -46,7 +46,7 @@ extension Writer {
   /// Keeps the last position of a driver, unless a newer one is kept, and when the driver was heard from.
   func keep(_ checkpoint: DriverCheckpoint) throws {
     let position = checkpoint.position
-    try execute(
+    try send(
       """
       INSERT INTO rides_positions (driver_id, sequence, measured_at, latitude, longitude, heard_at)
       VALUES ($1, $2, $3, $4, $5, $6)

@@ -82,7 +82,7 @@ extension Writer {
 
   /// Links a driver to a vehicle in place of the one before. False if another driver is linked to it.
   func link(_ vehicle: Identifier, to driver: Identifier) throws -> Bool {
-    try execute(
+    try send(
       "UPDATE rides_vehicles SET driver_id = NULL WHERE driver_id = $1 AND id <> $2", driver, vehicle)
     return try execute(
       "UPDATE rides_vehicles SET driver_id = $1 WHERE id = $2 AND (driver_id IS NULL OR driver_id = $1)", driver,
