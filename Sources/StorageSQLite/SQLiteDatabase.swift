@@ -10,7 +10,7 @@ public final class SQLiteDatabase: Database {
   private let writes = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingWrites)
   private let reads = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingReads)
   /// Writes whose requests are looked up first.
-  private let cold = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingWrites)
+  private let cold = BlockingQueue<TransactionJob<SQLiteTransaction>>(limit: SQLiteLimits.waitingLookUps)
   private let cache = CacheWatch()
   private let checkpointer: Checkpointer
   private let gate = WriteGate()

@@ -13,6 +13,11 @@ enum SQLiteLimits {
   /// Transactions that may wait for the writer: about a second's worth at the slowest measured rate.
   static let waitingWrites = 16_384
 
+  /// Writes that may wait to be looked up before they come to the writer: some tenths of a second's worth, at what a
+  /// cold disk gives the threads that look them up. One that finds no room goes to the writer at once, which then waits
+  /// for the disk itself: longer than that nobody should wait in order to save others a wait.
+  static let waitingLookUps = 4_096
+
   /// Reads that may wait for a reader.
   static let waitingReads = 16_384
 

@@ -90,7 +90,7 @@ extension BlockingQueue {
     }
   }
 
-  /// Like `perform`, after a thread that serves `readers` has looked up `key`.
+  /// Like `perform`, after a thread that serves `readers` has looked up `key`; without that if their queue is full.
   package func perform<Transaction: EngineTransaction, Result: Sendable>(
     _ operation: String, warming key: RequestKey, on readers: BlockingQueue<Element>,
     _ body: @escaping @Sendable (Transaction) throws -> Result

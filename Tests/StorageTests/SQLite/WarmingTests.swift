@@ -19,8 +19,21 @@ import Testing
   private final class Watch: Sendable {
     let path: String
     private let threads = Locked<Set<String>>([])
+    /// Where those that read are held; nil while none is.
+    private let barrier = Locked<BlockingQueue<Void>?>(nil)
 
     init(_ path: String) { self.path = path }
+
+    /// From now on threads that look up wait before they read.
+    func hold() { barrier.withLock { $0 = BlockingQueue(limit: 1) } }
+
+    /// Lets go of those that wait.
+    func release() {
+      barrier.withLock { barrier in
+        barrier?.close()
+        barrier = nil
+      }
+    }
 
     func willRead(_ path: String) {
       guard path == self.path,
@@ -28,7 +41,11 @@ import Testing
         let thread = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/thread-self")
       else { return }
       threads.withLock { _ = $0.insert(thread) }
+      _ = barrier.withLock { $0 }?.pop(atMost: 1)
     }
+
+    /// How many so far.
+    var count: Int { threads.withLock { $0.count } }
 
     /// How many since the last time.
     func take() -> Int {
@@ -106,6 +123,41 @@ import Testing
       // They are recognised, whichever way they come.
       for number in 0..<Self.writes { try await serve(4, number, database, isReplay: true) }
       #expect(try await effects(database) == Self.writes)
+    }
+  }
+
+  @Test func `as many wait to be looked up as the limit says, and those above it go to the writer at once`() async throws
+  {
+    try await withFullDatabase { database, watch in
+      try await serve(4, 0, database, isReplay: false)
+      #expect(database.isCold && watch.take() == 0)
+      let done = Locked(0)
+      let (limit, above) = (SQLiteLimits.waitingLookUps, 5)
+      watch.hold()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        func add(_ numbers: ClosedRange<Int>) {
+          for number in numbers {
+            group.addTask {
+              try await serve(4, number, database, isReplay: false)
+              done.withLock { $0 += 1 }
+            }
+          }
+        }
+        // Each thread is given one before the next one is there.
+        for number in 1...SQLiteLimits.warmers {
+          add(number...number)
+          while watch.count < number { await Task.yield() }
+        }
+        let first = SQLiteLimits.warmers + 1
+        add(first...first + limit - 1)
+        while database.waiting.writes < limit { await Task.yield() }
+        add(first + limit...first + limit + above - 1)
+        while done.withLock({ $0 }) < above { await Task.yield() }
+        #expect(database.waiting.writes == limit)
+        watch.release()
+        try await group.waitForAll()
+      }
+      #expect(try await effects(database) == 1 + SQLiteLimits.warmers + limit + above)
     }
   }
 
