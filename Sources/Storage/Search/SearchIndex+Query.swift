@@ -144,16 +144,24 @@ extension SearchIndex {
     while kept.count < count, !rest.isEmpty {
       let some = rest.prefix(Self.idsAtOnce)
       rest = rest.dropFirst(some.count)
-      var changedAt: [Int64: Instant] = [:]
-      for (ids, list) in Self.lists(some.map(\.id)) {
-        try reader.query(
-          "SELECT document, changed_at FROM octet_search_documents WHERE collection = $1 AND document IN \(list)",
-          [.integer(collection)] + ids
-        ) { changedAt[$0[0]] = $0[1] }
-      }
-      kept += some.filter { hit in changedAt[hit.id].map { $0 <= latest } ?? false }
+      let stored = try stored(some, reader)
+      kept += some.filter { hit in stored[hit.id].map { $0.changedAt <= latest } ?? false }
     }
     return kept + rest
+  }
+
+  /// What is there now of hits, and when it was changed, by their ids.
+  private func stored(
+    _ hits: ArraySlice<SearchHit>, _ reader: any Reader
+  ) throws -> [Int64: (entry: SearchEntry, changedAt: Instant)] {
+    var stored: [Int64: (entry: SearchEntry, changedAt: Instant)] = [:]
+    for (ids, list) in Self.lists(hits.map(\.id)) {
+      try reader.query(
+        "SELECT document, entry, changed_at FROM octet_search_documents WHERE collection = $1 AND document IN \(list)",
+        [.integer(collection)] + ids
+      ) { stored[$0[0]] = (SearchEntry($0[1]), $0[2]) }
+    }
+    return stored
   }
 
   /// A further page of a list that is known, without what has gone or no longer matches.
@@ -166,14 +174,14 @@ extension SearchIndex {
     var position = min(Int(cursor.offset), hits.count)
     var shown: [SearchHit] = []
     while position < hits.count, shown.count < pageSize {
-      let hit = hits[position]
-      position += 1
-      let found = try reader.first(
-        "SELECT entry, changed_at FROM octet_search_documents WHERE collection = $1 AND document = $2", collection,
-        hit.id
-      ) { (entry: SearchEntry($0[0]), changedAt: $0[1] as Instant) }
-      guard let found, latest.map({ found.changedAt <= $0 }) ?? true else { continue }
-      if SearchScan.matches(found.entry, tags: tags, ranges: query.ranges) { shown.append(hit) }
+      // As many as the whole page has, also for the rest of one: where much has gone, much is looked through.
+      let some = hits[position...].prefix(min(pageSize, Self.idsAtOnce))
+      let stored = try stored(some, reader)
+      for hit in some where shown.count < pageSize {
+        position += 1
+        guard let found = stored[hit.id], latest.map({ found.changedAt <= $0 }) ?? true else { continue }
+        if SearchScan.matches(found.entry, tags: tags, ranges: query.ranges) { shown.append(hit) }
+      }
     }
     var next: SearchCursor?
     if position < hits.count {

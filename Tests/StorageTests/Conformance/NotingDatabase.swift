@@ -19,6 +19,9 @@ final class NotingDatabase: PassingDatabase {
     return noted.withLock { $0 }.filter { seen.insert($0.sql).inserted }
   }
 
+  /// How many statements have run.
+  var count: Int { noted.withLock { $0.count } }
+
   func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
     try await database.read { reader in try body(NotingReader(reader: reader, note: self.note)) }
   }

@@ -12,12 +12,13 @@ import Testing
   private static let others = 3000
   private static let tables = [
     "octet_timers", "octet_requests", "octet_requests_b", "octet_requests_kept", "octet_outbox", "octet_leases",
-    "octet_topics", "octet_topic_events",
+    "octet_topics", "octet_topic_events", "octet_search_documents",
   ]
   private static let engines = Engine.all.filter { !$0.testDescription.contains("twice") }
   private static let busyTopic = Topic("chat", "busy")
   private static let clock = ManualClock()
   private static let random = SeededRandomSource(seed: 1)
+  private static let index = SearchIndex("things", fields: ["text": 1], clock: clock, random: random)
 
   /// Parts of statements, and the index that each goes by; nil: the one of the primary key.
   private static let expected: [(part: String, index: String?)] = [
@@ -37,10 +38,11 @@ import Testing
     ("FROM octet_leases WHERE name > $1 ORDER BY name LIMIT $2", nil),
     ("LEFT JOIN octet_topics t ON t.topic = $1", nil),
     ("FROM octet_topic_events WHERE topic = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", nil),
+    ("FROM octet_search_documents WHERE collection = $1 AND document IN ($2, ", nil),
   ]
 
   @Test(arguments: engines) func `the statements that must stay quick go by an index`(_ engine: Engine) async throws {
-    try await engine.withDatabase(TopicStore.migrations, clock: Self.clock) { database in
+    try await engine.withDatabase(TopicStore.migrations + SearchSchema.migrations, clock: Self.clock) { database in
       try await Self.fill(database)
       let noting = NotingDatabase(database)
       try await Self.work(with: noting)
@@ -109,6 +111,9 @@ import Testing
         try writer.send(
           "INSERT INTO octet_leases (name, holder, fence, expires_at) VALUES ($1, $2, $3, $3)", "room/\(number)",
           "other", now)
+        try writer.send(
+          "INSERT INTO octet_search_documents (collection, document, entry, changed_at) VALUES ($1, $2, $3, $4)",
+          number % 50, number, [UInt8](repeating: 0, count: 500), now)
         try writer.send("INSERT INTO octet_topics (topic, last_sequence) VALUES ($1, 1)", "chat/\(number)")
         for (topic, sequence) in [("chat/\(number)", 1), (busyTopic.name, number + 1)] {
           try writer.send(
@@ -118,6 +123,7 @@ import Testing
       }
       try writer.send(
         "INSERT INTO octet_topics (topic, last_sequence) VALUES ($1, $2)", busyTopic.name, others)
+      try index.put((0..<100).map { SearchDocument(id: $0, texts: ["text": "lamp"]) }, in: writer)
       // SQLite plans without having counted, as it does in earnest.
       if writer.dialect == .postgreSQL { for table in tables { try writer.execute("ANALYZE \(table)") } }
     }
@@ -129,6 +135,7 @@ import Testing
     try await deliver(database)
     try await lease(database)
     try await publish(database)
+    try await search(database)
     let retention = RequestRetention(clock: clock)
     _ = try await retention.step(database)
     clock.advance(by: RequestRetention.standard)
@@ -175,6 +182,16 @@ import Testing
     #expect(try await ownership.round(["a", "b"]).count == 2)
     try await ownership.releaseAll()
     _ = try await LeaseSweep(clock: clock).step(database)
+  }
+
+  /// A further page of a list that is known.
+  private static func search(_ database: NotingDatabase) async throws {
+    let query = SearchQuery("lamp")
+    let first = try await database.database.read { try index.search(query, pageSize: 20, in: $0) }
+    let before = database.count
+    let second = try await database.read { try index.search(query, pageSize: 20, after: first.next, in: $0) }
+    #expect(second.hits.count == 20 && Set((first.hits + second.hits).map(\.id)).count == 40)
+    #expect(database.count == before + 1)
   }
 
   private static func publish(_ database: NotingDatabase) async throws {
