@@ -44,7 +44,7 @@ public struct OrderShape: TransactionShape {
   }
 
   /// Orders of the past. Their messages have left the outbox.
-  public func fill(_ rows: Range<Int64>, _ writer: any Writer) throws {
+  public func fill(_ rows: Range<Int64>, of total: Int64, _ writer: any Writer) throws {
     // The identifiers of a day ago: they rise, and the run's come after them.
     let first = (identifiers.next().rawValue - 86_400_000 << 22) + rows.lowerBound
     let last = Int64(rows.count) - 1

@@ -11,8 +11,10 @@ public protocol TransactionShape: Sendable {
   func prepare(_ writer: any Writer) throws
 
   /// Inserts the rows of earlier transactions, quickly.
-  /// - Parameter rows: their numbers; they are counted over several calls.
-  func fill(_ rows: Range<Int64>, _ writer: any Writer) throws
+  /// - Parameters:
+  ///   - rows: their numbers; they are counted over several calls, from 0.
+  ///   - total: how many there are in all calls.
+  func fill(_ rows: Range<Int64>, of total: Int64, _ writer: any Writer) throws
 
   /// Draws what one transaction is about, as a request would bring it. From any thread.
   func transaction(_ random: any RandomSource, _ now: Instant) -> ShapedTransaction

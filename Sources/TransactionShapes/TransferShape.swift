@@ -59,7 +59,7 @@ public struct TransferShape: TransactionShape {
       """, Self.accounts - 1, Self.balance)
   }
 
-  public func fill(_ rows: Range<Int64>, _ writer: any Writer) throws {
+  public func fill(_ rows: Range<Int64>, of total: Int64, _ writer: any Writer) throws {
     // The identifiers of a day ago, so that twice their number is still below those of the run.
     let first = (identifiers.next().rawValue - 86_400_000 << 22) + rows.lowerBound
     let last = Int64(rows.count) - 1
@@ -76,8 +76,8 @@ public struct TransferShape: TransactionShape {
     let random = SystemRandomSource()
     for row in rows {
       // Of version 4 the first bytes are spread evenly, so that the next insert falls anywhere among them; in order,
-      // because ten million inserts at random places would take an hour.
-      let leading = requests == .random ? UInt64(row) &* (UInt64.max / 16_000_000) : UInt64(row)
+      // because ten million inserts at random places would take an hour. Either way two thirds of a page are full.
+      let leading = requests == .random ? UInt64(row) * (UInt64.max / UInt64(total)) : UInt64(row)
       func insert(_ table: String) throws {
         let id = Self.bytes(leading) + Self.bytes(random.next())
         // As the storage layer does it, but without a lookup.

@@ -29,7 +29,7 @@ struct HotShape: TransactionShape {
       "INSERT INTO bench_hot (id, balance) VALUES (1, $1), (2, $1) ON CONFLICT DO NOTHING", Self.balance)
   }
 
-  func fill(_ rows: Range<Int64>, _ writer: any Writer) throws {
+  func fill(_ rows: Range<Int64>, of total: Int64, _ writer: any Writer) throws {
     preconditionFailure("two rows are all there is")
   }
 

@@ -38,7 +38,7 @@ struct TransactionBenchmark {
     try await database.write { try shape.prepare($0) }
     for first in stride(from: 0, to: rows, by: Self.rowsPerFill) {
       let range = Int64(first)..<Int64(min(rows, first + Self.rowsPerFill))
-      try await database.write { try shape.fill(range, $0) }
+      try await database.write { try shape.fill(range, of: Int64(rows), $0) }
     }
     if swept > 0 { try await AgedRows(rows: swept).fill(database) }
     if rows > 0 {
