@@ -116,6 +116,7 @@ final class CheckpointWorker: @unchecked Sendable {
     self.connection = connection
     self.checkpointer = checkpointer
     connection.keepLogOnClose()
+    connection.syncCopies()
   }
 
   func run() {

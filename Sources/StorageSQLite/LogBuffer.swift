@@ -12,32 +12,21 @@ internal import CSQLite
 /// fails either way, and pages that were not made known do not count. A read that fails need not end the transaction, so
 /// what was to be written is kept, and the sync tries again. What a sync fails to write is dropped: already the reads of the
 /// rollback would have it written, and the end of a commit that was refused would count after a crash.
-///
-/// It takes the place of the methods of an open file, which SQLite reaches through the first field of the file.
-struct LogBuffer {
+struct LogBuffer: FileLayer {
   // What SQLite looks at comes first.
-  private let methods: sqlite3_io_methods
-  private let real: UnsafePointer<sqlite3_io_methods>
+  let methods: sqlite3_io_methods
+  let real: UnsafePointer<sqlite3_io_methods>
   private let bytes = UnsafeMutableRawPointer.allocate(byteCount: SQLiteLimits.logBuffer, alignment: 16)
   private var count = 0
   /// Where in the file the bytes belong.
   private var offset: sqlite3_int64 = 0
 
-  private typealias File = UnsafeMutablePointer<sqlite3_file>
-
-  /// Puts a buffer before the log of a connection, which must have it open and sync it at each commit. It goes away when
-  /// SQLite closes the log.
+  /// Puts a buffer before the log of a connection, which must have it open and sync it at each commit.
   static func attach(to connection: OpaquePointer) {
-    var file: File?
-    let result = sqlite3_file_control(connection, nil, SQLITE_FCNTL_JOURNAL_POINTER, &file)
-    guard result == SQLITE_OK, let file, let real = file.pointee.pMethods else {
-      preconditionFailure("the connection has no log open")
-    }
+    let (file, real) = openFile(SQLITE_FCNTL_JOURNAL_POINTER, of: connection)
     // Where a torn write may damage what lies beside it, SQLite fills the sector up, and writes more after the sync.
     guard real.pointee.xDeviceCharacteristics(file) & SQLITE_IOCAP_POWERSAFE_OVERWRITE != 0 else { return }
-    let buffer = UnsafeMutablePointer<LogBuffer>.allocate(capacity: 1)
-    buffer.initialize(to: LogBuffer(methods: methods(instead: real.pointee), real: real))
-    file.pointee.pMethods = UnsafeRawPointer(buffer).assumingMemoryBound(to: sqlite3_io_methods.self)
+    LogBuffer(methods: methods(instead: real.pointee), real: real).put(before: file)
   }
 
   private init(methods: sqlite3_io_methods, real: UnsafePointer<sqlite3_io_methods>) {
@@ -48,7 +37,11 @@ struct LogBuffer {
   /// Methods that are not about the content of the file stay what they are.
   private static func methods(instead real: sqlite3_io_methods) -> sqlite3_io_methods {
     var methods = real
-    methods.xClose = { LogBuffer.close($0) }
+    methods.xClose = { file in
+      // Only pages of a transaction that was given up can be left.
+      LogBuffer.of(file).pointee.bytes.deallocate()
+      return LogBuffer.close(file)
+    }
     methods.xRead = { file, bytes, count, offset in
       LogBuffer.afterWriting(file) { $0.pointee.xRead(file, bytes, count, offset) }
     }
@@ -57,11 +50,6 @@ struct LogBuffer {
     methods.xSync = { LogBuffer.sync($0, $1) }
     methods.xFileSize = { file, size in LogBuffer.afterWriting(file) { $0.pointee.xFileSize(file, size) } }
     return methods
-  }
-
-  private static func of(_ file: File?) -> UnsafeMutablePointer<LogBuffer> {
-    // SQLite calls these methods for the file alone that they were given to.
-    UnsafeMutableRawPointer(mutating: file!.pointee.pMethods).assumingMemoryBound(to: LogBuffer.self)
   }
 
   private static func write(
@@ -102,16 +90,5 @@ struct LogBuffer {
     let buffer = of(file)
     buffer.pointee.count = 0
     return result == SQLITE_OK ? buffer.pointee.real.pointee.xSync(file, flags) : result
-  }
-
-  private static func close(_ file: File?) -> Int32 {
-    // Only pages of a transaction that was given up can be left.
-    let buffer = of(file)
-    let real = buffer.pointee.real
-    buffer.pointee.bytes.deallocate()
-    buffer.deallocate()
-    // The file is the one whose buffer this was.
-    file!.pointee.pMethods = real
-    return real.pointee.xClose(file)
   }
 }

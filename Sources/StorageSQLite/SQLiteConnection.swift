@@ -135,6 +135,9 @@ final class SQLiteConnection {
     LogBuffer.attach(to: handle)
   }
 
+  /// From now on what this connection copies from the log is synced in pieces.
+  func syncCopies() { SyncedCopy.attach(to: handle) }
+
   /// From now on closing this connection leaves the log as it is, also when it is the last one. Otherwise SQLite copies
   /// the log into the file and deletes it.
   func keepLogOnClose() {

@@ -41,6 +41,10 @@ enum SQLiteLimits {
   /// may have to wait.
   static let copiedPagesPerSync = 1024
 
+  /// Pages that the checkpointing thread copies before it has them synced: 1 MiB, some milliseconds of a disk's time, for
+  /// which commits may have to wait.
+  static let checkpointedPagesPerSync = 256
+
   /// Pages that the writer may be asked to copy between two commits.
   static let checkpointRemainder = 500
 

@@ -18,6 +18,9 @@ import Testing
     private struct State {
       var rounds = 0
       var database: SQLiteDatabase?
+      var disk: FaultDisk?
+      /// The most pages of the database file that a sync by a thread found, by the thread's name.
+      var synced: [String: Int] = [:]
     }
 
     private let state = Locked(State())
@@ -30,12 +33,18 @@ import Testing
 
     var rounds: Int { state.withLock { $0.rounds } }
 
-    func watch(_ database: SQLiteDatabase?) { state.withLock { $0.database = database } }
+    func watch(_ database: SQLiteDatabase?, _ disk: FaultDisk? = nil) {
+      state.withLock { ($0.database, $0.disk) = (database, disk) }
+    }
+
+    /// The most pages that were synced at once by `thread`.
+    func synced(by thread: String) -> Int { state.withLock { $0.synced[thread + "\n"] ?? 0 } }
 
     func willSync(_ path: String) {
-      guard (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)) == "sqlite-check\n" else { return }
-      // The file itself is synced when a round has copied all there was.
-      guard path.hasSuffix("-wal") else { return hasCopied.unpark() }
+      guard let thread = try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8) else { return }
+      let isLog = path.hasSuffix("-wal")
+      if !isLog { noteSync(of: path, by: thread) }
+      guard isLog, thread == "sqlite-check\n" else { return }
       let (round, database) = state.withLock { state in
         state.rounds += 1
         return (state.rounds, state.database)
@@ -45,6 +54,16 @@ import Testing
       let isCommitted = BlockingQueue<Bool>(limit: 1)
       Task { try isCommitted.push((try? await CheckpointLimitTests.insert(pages, database)) != nil) }
       #expect(isCommitted.pop(atMost: 1) == [true])
+    }
+
+    private func noteSync(of path: String, by thread: String) {
+      let pages = state.withLock { state in
+        let pages = state.disk?.unsynced(path) ?? 0
+        state.synced[thread] = max(state.synced[thread] ?? 0, pages)
+        return pages
+      }
+      // Less than a whole piece is synced when a round has copied all there was.
+      if pages < SQLiteLimits.checkpointedPagesPerSync, thread == "sqlite-check\n" { hasCopied.unpark() }
     }
   }
 
@@ -68,7 +87,7 @@ import Testing
     let database = try await SQLiteDatabase.open(
       path: directory.appending(path: "octet.db").path, migrations: [Self.schema], clock: ManualClock(),
       options: options)
-    watch.watch(database)
+    watch.watch(database, disk)
     do {
       try await body(database)
     } catch {
@@ -102,6 +121,17 @@ import Testing
       try await Self.insert(Self.startingPages, database)
       try await awaitCheckpoint(1, of: database)
       #expect(watch.rounds == 1)
+    }
+  }
+
+  @Test func `what the thread has copied is on the disk before the writer copies the rest`() async throws {
+    let watch = Watch { $0 == 1 ? SQLiteLimits.checkpointRemainder - 10 : 0 }
+    try await withDatabase(watch) { database in
+      try await Self.insert(Self.startingPages, database)
+      try await awaitCheckpoint(1, of: database)
+      #expect(watch.synced(by: "sqlite-check") == SQLiteLimits.checkpointedPagesPerSync)
+      let left = SQLiteLimits.checkpointRemainder + SQLiteLimits.checkpointedPagesPerSync
+      #expect((1...left).contains(watch.synced(by: "sqlite-write")))
     }
   }
 

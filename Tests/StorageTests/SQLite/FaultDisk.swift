@@ -101,6 +101,9 @@ final class FaultDisk: Sendable {
 
   var isDead: Bool { state.withLock { $0.isDead } }
 
+  /// How many writes to a file have not been synced.
+  func unsynced(_ path: String) -> Int { state.withLock { $0.files[path]?.pending.count ?? 0 } }
+
   /// The next operation meets a fault.
   func fail(_ fault: Fault) {
     state.withLock { $0.failing = ($0.operations + 1, fault) }
