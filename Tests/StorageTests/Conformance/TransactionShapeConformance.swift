@@ -29,7 +29,7 @@ import TransactionShapes
     }
   }
 
-  @Test(arguments: Engine.all, [400, 2000]) func `requests of the past with random ids lie everywhere, whatever their number`(
+  @Test(arguments: Engine.all, [400, 2000]) func `requests of the past with random ids lie everywhere, however many`(
     engine: Engine, count: Int64
   ) async throws {
     try await engine.withDatabase([OrderShape.schema, TransferShape.schema]) { database in

@@ -126,8 +126,7 @@ import Testing
     }
   }
 
-  @Test func `as many wait to be looked up as the limit says, and those above it go to the writer at once`() async throws
-  {
+  @Test func `as many wait to be looked up as the limit says, and others go to the writer at once`() async throws {
     try await withFullDatabase { database, watch in
       try await serve(4, 0, database, isReplay: false)
       #expect(database.isCold && watch.take() == 0)
