@@ -92,6 +92,7 @@ extension Kit {
     let policy = context.method.policy
     // Whoever was let in by a role, or may be about to be (a handler lets staff pass as well as owners), has it still.
     if policy.access == .role || caller.roles.holds(anyOf: policy.roles) {
+      try writer.lock(StandingLock.roles, caller.user.rawValue, .shared)
       guard try holdsRole(of: context, caller, in: writer) else { throw KitError.permissionDenied }
     }
     return standing

@@ -85,6 +85,10 @@ public protocol Writer: Reader {
   /// Runs one statement that changes the schema, written in the common dialect that `Migration` describes.
   func define(_ statement: String) throws
 
+  /// Holds the lock with a name and a number until the transaction ends; waits for those who hold it otherwise. See
+  /// `lock(_:_:)` of a name alone.
+  func lock(_ name: StaticString, _ number: Int64, _ mode: LockMode) throws
+
   /// Calls `action` after the transaction has become durable, in the order of this process' commits; never if it rolls
   /// back.
   ///
@@ -94,6 +98,9 @@ public protocol Writer: Reader {
 }
 
 extension Writer {
+  /// Nothing: where there is one writer at a time it always is alone.
+  public func lock(_ name: StaticString, _ number: Int64, _ mode: LockMode) throws {}
+
   /// Waits: an engine in the same process has nothing to gain by going on.
   public func send(_ sql: String, _ arguments: [SQLValue], orElse refusal: (any Error)?) throws {
     let changed = try execute(sql, arguments)

@@ -40,6 +40,22 @@ final class PostgreSQLTransaction: EngineTransaction {
     if changed == 0, let refusal { throw refusal }
   }
 
+  /// Nothing of a lock is to be taken back, so that a refusal after it does not undo what others of a batch have done.
+  func lock(_ name: StaticString, _ number: Int64, _ mode: LockMode) throws {
+    let sql = mode == .shared ? Self.lockShared : Self.lockAlone
+    let arguments = [SQLValue.text("/\(name)"), .integer(number)]
+    guard waits else { return try guarded { try connection.queue(sql, arguments, mustChange: false) } }
+    try forEachRow(sql, arguments) { _ in true }
+  }
+
+  private static let lockShared = lockSQL("pg_advisory_xact_lock_shared")
+  private static let lockAlone = lockSQL("pg_advisory_xact_lock")
+
+  /// Of the schema, as a server may have several.
+  private static func lockSQL(_ function: String) -> String {
+    "SELECT \(function)(hashtextextended(CAST(current_schema() AS TEXT) || CAST($1 AS TEXT), $2))"
+  }
+
   func define(_ statement: String) throws {
     hasWritten = true
     try guarded { try connection.define(PostgreSQLSchema.translated(statement)) }

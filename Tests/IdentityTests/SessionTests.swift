@@ -129,6 +129,73 @@ private final class Listener: SessionObserver {
     await house.close()
   }
 
+  @Test func `invariant 2: a change that was let in commits before the end of its session or role, or not at all`()
+    async throws
+  {
+    let house = try await House.open()
+    let (client, _) = try await house.signIn("ada")
+    let caller = try #require(
+      try await house.database.read { reader in
+        try reader.first("SELECT user_id, id FROM identity_sessions") { Caller(user: $0[0], session: $0[1]) }
+      })
+    let commits = Locked<[String]>([])
+    /// Lets a change in by `judge`, and does not end it before `end` waits for it or is through.
+    func race(
+      _ judge: @escaping @Sendable (any Writer) throws -> Void, _ end: @escaping @Sendable () async throws -> Void
+    )
+      async throws
+    {
+      let isIn = ParkingSpot()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+          try await house.database.write { writer in
+            try judge(writer)
+            isIn.unpark()
+            // Where there is one writer at a time, the other one cannot even begin.
+            let isBeside = writer.dialect == .postgreSQL
+            while isBeside, commits.withLock({ $0.isEmpty }), try !Self.isWaitedFor(writer) {}
+            writer.afterCommit { commits.withLock { $0.append("change") } }
+          }
+        }
+        group.addTask {
+          try await isIn.park(atMost: .seconds(60))
+          try await end()
+          commits.withLock { $0.append("end") }
+        }
+        try await group.waitForAll()
+      }
+      #expect(
+        commits.withLock { commits in
+          defer { commits = [] }
+          return commits
+        } == ["change", "end"])
+    }
+    try await house.database.write { [people = house.identity.people] writer in
+      try people.grant("shop.courier", to: caller.user, on: nil, until: nil, in: writer)
+    }
+    try await race {
+      try $0.lock(StandingLock.roles, caller.user.rawValue, .shared)
+    } _: {
+      try await house.database.write { [people = house.identity.people] writer in
+        try people.revoke("shop.courier", from: caller.user, on: nil, in: writer)
+      }
+    }
+    try await race {
+      _ = try house.authority.confirm(caller, in: $0)
+    } _: {
+      try await client.logout()
+    }
+    await #expect(throws: KitError.self) {
+      try await house.database.write { _ = try house.authority.confirm(caller, in: $0) }
+    }
+    await house.close()
+  }
+
+  /// Whether another transaction of a server waits for this one.
+  private static func isWaitedFor(_ writer: any Writer) throws -> Bool {
+    try writer.exists("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+  }
+
   @Test func `an owner ends one session or all, a stranger none`() async throws {
     let house = try await House.open()
     try await house.client().register("ada")

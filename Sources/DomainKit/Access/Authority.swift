@@ -26,6 +26,15 @@ extension Authority {
   public func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? { nil }
 }
 
+/// What a transaction holds that changes something for a caller: shared, before it reads whether the caller may. Whoever ends
+/// that holds it alone, so that no change commits after the end did, on engines where writers run side by side.
+public enum StandingLock {
+  /// A session's life, by its id.
+  public static let session: StaticString = "octet/session"
+  /// The grants of a user or credential, by its id.
+  public static let roles: StaticString = "octet/roles"
+}
+
 /// What a transaction needs to know about its caller.
 public struct Standing: Sendable {
   /// When the caller last proved the password.

@@ -114,6 +114,7 @@ public final class IdentityAuthority: Authority {
   }
 
   public func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
+    try writer.lock(StandingLock.session, caller.session.rawValue, .shared)
     let now = clock.now()
     let persons =
       caller.isMachine
@@ -176,6 +177,7 @@ public final class IdentityAuthority: Authority {
 
   /// Notes that a user's grants change with the transaction, and raises the epoch that new access tokens carry.
   func noteGrantsChanged(of user: Identifier, in writer: any Writer) throws {
+    try writer.lock(StandingLock.roles, user.rawValue, .exclusive)
     try writer.execute("UPDATE identity_users SET grants_epoch = grants_epoch + 1 WHERE id = $1", user)
     writer.afterCommit { [self] in
       state.withLock { state in

@@ -166,6 +166,8 @@ extension IdentityCore {
   func endSessions(_ sessions: [Identifier], _ reason: SessionRow.EndReason, in writer: any Writer) throws {
     let now = kit.clock.now()
     for session in sessions {
+      // Before its row, which a call under way may want to change.
+      try writer.lock(StandingLock.session, session.rawValue, .exclusive)
       try writer.execute(
         "UPDATE identity_sessions SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL",
         session, now, reason.rawValue)
