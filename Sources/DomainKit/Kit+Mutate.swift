@@ -17,7 +17,9 @@ extension Kit {
   /// The same request_id with the same body gets the same reply, without `body` being run again, for as long as
   /// `keeping` says; with another body it is `REQUEST_ID_REUSED`. What `body` throws leaves nothing behind, not even the
   /// request_id, so a retry is judged afresh. Inside the transaction the caller's session and the roles that the
-  /// method's policy asks for are judged again: no change commits for an ended session or an expired grant.
+  /// method's policy asks for are judged again: no change commits for an ended session or an expired grant. A repeat
+  /// changes nothing, and is answered also if the call has ended its own caller's session, or the thing that a role was
+  /// held on.
   ///
   /// The stored reply is sealed with the caller's own key, so that nothing personal is left of it once the account is
   /// erased. Without a caller there is no such key: the reply that `body` returns must then hold nothing personal;
@@ -62,23 +64,36 @@ extension Kit {
     let key = try requestKey(request, method, caller, scope, keeping)
     let hash = keys.requestHash(request.encoded())
     return try await database.write(serving: key) { [self] writer in
-      let standing = try caller.map { try confirm($0, context, writer) }
-      let vault = ReplyVault(scope, standing, key)
       var reply: Reply
       switch try writer.lookUp(key, hash: hash) {
       case .stored(let stored):
-        reply = try Reply(decoding: try vault.open(stored))
+        // Nobody is judged, as nothing is done: the call may have ended the session, or what its caller's role was on.
+        let own = try caller.flatMap { try authority.sealingKey(of: $0, in: writer) }
+        reply = try Reply(decoding: ReplyVault(scope, own, key).open(stored))
       case .new(let slot):
+        var standing: Standing?
         reply = try writer.serve(slot) {
+          standing = try caller.map { try confirm($0, context, writer) }
           if method.policy.posts, let caller { try requireMayPost(caller.user, in: writer) }
           return try body(writer, standing)
         }
         if case .byKit = recording { try record(method, caller, request.actedOnID, in: writer) }
+        let vault = ReplyVault(scope, standing?.sealingKey, key)
         try writer.store(vault.seal(reply.encoded()), in: slot, now: clock.now())
       }
       try complete?(&reply, writer)
       return reply
     }
+  }
+
+  /// Whether a call repeats one of the same caller that was answered.
+  func hasAnswered(_ request: any Message, of caller: Caller, _ method: MethodDescriptor) async throws -> Bool {
+    // All places are looked at, wherever its method has its replies kept.
+    guard let request = request as? any MutatingRequest,
+      let key = try? requestKey(request, method, caller, .caller, .forever)
+    else { return false }
+    let hash = keys.requestHash(request.encoded())
+    return try await database.read { try $0.hasServed(key, hash: hash) }
   }
 
   private func requireMayPost(_ user: Identifier, in reader: any Reader) throws {

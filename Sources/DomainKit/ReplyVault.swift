@@ -8,8 +8,8 @@ struct ReplyVault {
   private let context: [UInt8]
 
   /// A reply to a client without an account stays open, also if somebody is signed in: its repeat may come without.
-  init(_ scope: RequestScope, _ standing: Standing?, _ request: RequestKey) {
-    if case .caller = scope { key = standing?.sealingKey } else { key = nil }
+  init(_ scope: RequestScope, _ key: SealingKey?, _ request: RequestKey) {
+    if case .caller = scope { self.key = key } else { self.key = nil }
     context = request.caller.rawValue.bigEndianBytes + request.requestID
   }
 

@@ -121,6 +121,9 @@ extension Reader {
     return found
   }
 
+  /// Whether a request was served before, so that a transaction which serves it will find its reply.
+  public func hasServed(_ key: RequestKey, hash: [UInt8]) throws -> Bool { try find(key).hash == hash }
+
   /// Has looked at all places where a row of the request is or would be.
   package func warm(_ key: RequestKey) throws {
     _ = try find(key)

@@ -37,7 +37,8 @@ import Testing
           return ChatMessage()
         }
       }
-      registry.serverStreaming(Self.watch) { (_: Post, responses: ResponseWriter<ChatMessage>, _) in
+      registry.serverStreaming(Self.watch) { (post: Post, responses: ResponseWriter<ChatMessage>, _) in
+        if post.text == "refuse" { throw KitError.notFound("thing") }
         try await responses.write(ChatMessage())
         throw KitError.overloaded
       }
@@ -68,14 +69,20 @@ import Testing
     await shop.database.close()
   }
 
-  @Test func `a stream is noted however it ends, a read that failed is not`() async throws {
+  private func watch(_ post: Post, _ channel: RPCChannel, _ shop: Workshop) async throws {
+    let call: ServerStreamingCall<ChatMessage> = channel.serverStreaming(
+      Self.watch, post, options: try shop.credentials())
+    while try await call.responses.next() != nil {}
+  }
+
+  @Test func `a stream is noted however it ends, one that has told nothing and a read that failed are not`()
+    async throws
+  {
     let (shop, channel) = try await shop()
     shop.doors.setRoles(Workshop.user, RoleSet([RoleGrant(role: "ops")]))
-    let call: ServerStreamingCall<ChatMessage> = channel.serverStreaming(
-      Self.watch, post("x"), options: try shop.credentials())
-    await expectRefusal(.unavailable, "OVERLOADED") {
-      while try await call.responses.next() != nil {}
-    }
+    await expectRefusal(.unavailable, "OVERLOADED") { try await watch(post("x"), channel, shop) }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await watch(post("refuse"), channel, shop) }
+    await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await watch(Post(), channel, shop) }
     await expectRefusal(.notFound, "NOT_FOUND") { try await self.call(Self.read, "refuse", channel, shop) }
     #expect(shop.kit.notedCalls.take().entries.map(\.action) == [.call(Self.watch)])
     await shop.database.close()

@@ -74,7 +74,7 @@ public final class AccessInterceptor: ServerInterceptor {
     guard let caller = context.caller, let subject = resource else { throw KitError.permissionDenied }
     if caller.roles.holds(anyOf: policy.roles, onAnyOf: [subject]) { return }
     let chain = try await kit.database.read { [subjects = kit.subjects] in try subjects.chain(of: subject, in: $0) }
-    guard caller.roles.holds(anyOf: policy.roles, onAnyOf: chain) else { throw KitError.permissionDenied }
+    if !caller.roles.holds(anyOf: policy.roles, onAnyOf: chain) { try refuse(.permissionDenied, caller, context) }
   }
 
   /// Of the calls of staff, those that change something are recorded where they do; what is refused, by whomever, and what
@@ -88,7 +88,7 @@ public final class AccessInterceptor: ServerInterceptor {
     var facts: [AuditFact] = []
     if status == .permissionDenied, kit.roles.admitsStaff(policy) {
       outcome = .refused(reason: KitError.permissionDenied.mapping.reason)
-    } else if !policy.mutates, status == .ok || method.kind != .unary,
+    } else if !policy.mutates, status == .ok || context.messagesSent > 0,
       let role = kit.roles.staffRole(policy, of: caller.roles)
     {
       // A stream has told what it told, however it ends.
@@ -115,8 +115,23 @@ public final class AccessInterceptor: ServerInterceptor {
     // Most calls without credentials carry nothing else either, and need no place for it.
     if caller != nil { context.caller = caller }
     try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
-    try Self.judge(caller, by: policy)
+    if let caller, kit.authority.hasEnded(caller.session) { try refuse(.sessionEnded, caller, context) }
+    do {
+      try Self.judge(caller, by: policy)
+    } catch {
+      guard let caller else { throw error }
+      try refuse(error, caller, context)
+    }
     if !isOn { throw KitError.methodOff }
+  }
+
+  /// Refuses a call. One that would change something is let through to its kept reply if it repeats one that was answered:
+  /// that may have ended the caller's session, or the thing that a role was held on.
+  private func refuse(_ error: KitError, _ caller: Caller, _ context: ServerContext) throws(KitError) {
+    let (kit, method) = (kit, context.method)
+    guard method.policy.mutates,
+      context.refuse(with: error, unless: { try await kit.hasAnswered($0, of: caller, method) })
+    else { throw error }
   }
 
   /// The caller's credentials; nil without any. Bad ones are refused even where none are needed, because a client that
@@ -129,7 +144,6 @@ public final class AccessInterceptor: ServerInterceptor {
       try admit(.address(context.peer.host), .standard)
       throw KitError.unauthenticated
     }
-    if kit.authority.hasEnded(token.session) { throw KitError.sessionEnded }
     return token
   }
 

@@ -18,12 +18,24 @@ public protocol Authority: Sendable {
   /// - Throws: `KitError.sessionEnded`, `KitError.accountSuspended`.
   func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing
 
+  /// Holds the caller's session: nobody ends it before this transaction is over. For what goes with the session, which could
+  /// else be left behind by it.
+  /// - Throws: `KitError.sessionEnded`.
+  func holdSession(of caller: Caller, in writer: any Writer) throws
+
+  /// What `confirm` gave as the caller's key when the session was live: for a reply that was sealed with it. Nil where
+  /// there is nothing to be destroyed.
+  /// - Throws: `KitError.sessionEnded` if it is destroyed.
+  func sealingKey(of caller: Caller, in reader: any Reader) throws -> SealingKey?
+
   /// The grants of a user that are in force now, from the rows.
   func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet
 }
 
 extension Authority {
   public func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? { nil }
+  public func holdSession(of caller: Caller, in writer: any Writer) throws {}
+  public func sealingKey(of caller: Caller, in reader: any Reader) throws -> SealingKey? { nil }
 }
 
 /// What a transaction holds that changes something for a caller: shared, before it reads whether the caller may. Whoever ends

@@ -138,6 +138,20 @@ public final class IdentityAuthority: Authority {
       provedAt: found.session.provedAt, sealingKey: try sealingKey(of: found.person, found.sealedKey))
   }
 
+  public func holdSession(of caller: Caller, in writer: any Writer) throws {
+    guard let session = try SessionRow.findForUpdate(caller.session, in: writer), session.user == caller.user,
+      session.isLive(at: clock.now())
+    else { throw KitError.sessionEnded }
+  }
+
+  public func sealingKey(of caller: Caller, in reader: any Reader) throws -> SealingKey? {
+    let person: Identifier? =
+      try caller.isMachine
+      ? reader.first("SELECT owner_id FROM identity_credentials WHERE id = $1", caller.user) { $0[0] } : caller.user
+    guard let person, let key = try sealingKey(of: person, in: reader) else { throw KitError.sessionEnded }
+    return key
+  }
+
   /// A user's own key; nil for an unknown or erased user.
   func sealingKey(of user: Identifier, in reader: any Reader) throws -> SealingKey? {
     let sealed: [UInt8]? = try reader.first("SELECT sealing_key FROM identity_users WHERE id = $1", user) { $0[0] }

@@ -30,6 +30,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   var compressedRequest: MessageDeframer.Frame?
   /// Why `request` could not be decompressed, if that was done while its handler waited.
   var inflateFailure: (any Error)?
+  /// Whether it has been refused but for what its request may say (`ServerContext.refuse(with:unless:)`).
+  @safe @exclusivity(unchecked) @usableFromInline var isRefused = false
   /// Bytes counted in the server's sum: all of a request that is one message and came in pieces; of streamed messages
   /// the one that is not whole yet.
   var gathered = 0

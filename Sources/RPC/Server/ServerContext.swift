@@ -1,4 +1,5 @@
 public import Base
+public import ProtobufRuntime
 internal import Synchronization
 
 /// A handle to one call, for its handler and the interceptors. Safe to use from any thread, also after the call.
@@ -41,6 +42,9 @@ public struct ServerContext: Sendable {
     nonmutating set { call.attach().with { $0.responseCompression = newValue } }
   }
 
+  /// How many messages have been sent to the client. To be asked on the call's executor.
+  public var messagesSent: Int { call.counts.messagesSent }
+
   /// Whether the request, or the message of it that was read last, came compressed.
   public var isRequestCompressed: Bool { call.wasCompressed.load(ordering: .relaxed) }
 
@@ -61,11 +65,64 @@ public struct ServerContext: Sendable {
     for interceptor in call.server.interceptors { try await interceptor.judge(resource: resource, self) }
   }
 
+  /// Refuses the call as soon as its request has been read, unless something in that speaks for it; what cannot be read
+  /// speaks for nothing. Of several refusals the first one counts.
+  ///
+  /// For interceptors, whose other refusals come before anything is read.
+  /// - Parameters:
+  ///   - error: what the call is refused with.
+  ///   - admits: whether the call is let through for its request after all.
+  /// - Returns: false if this method's handler reads its requests itself, or does not wait: then nothing has happened,
+  ///   and the interceptor has to throw.
+  public func refuse(
+    with error: any Error, unless admits: @escaping @Sendable (any Message) async throws -> Bool
+  ) -> Bool {
+    guard call.route.mayBeRefusedLate else { return false }
+    if !call.isRefused {
+      self[LateRefusalKey.self] = LateRefusal(error: error, admits: admits)
+      call.isRefused = true
+    }
+    return true
+  }
+
+  /// The request of a call that has only one.
+  @inlinable
+  func read<Request: Message>(_ payload: ArraySlice<UInt8>, as type: Request.Type) throws -> Request {
+    do {
+      return try Request(request: payload.span, limits: call.decodeLimits)
+    } catch {
+      throw call.isRefused ? lateRefusal.error : error
+    }
+  }
+
+  /// Lets a call through that was refused, if its request speaks for it.
+  @usableFromInline
+  func admit(for request: any Message) async throws {
+    let refusal = lateRefusal
+    guard try await refusal.admits(request) else { throw refusal.error }
+  }
+
+  @usableFromInline var lateRefusal: LateRefusal {
+    guard let refusal = self[LateRefusalKey.self] else { preconditionFailure("a call is refused for no reason") }
+    return refusal
+  }
+
   /// Suspends until the call is over or the current task is cancelled. For handlers whose messages come from
   /// elsewhere, by way of a `ResponseSink`.
   public func waitUntilCancelled() async {
     await call.waitUntilEnded()
   }
+}
+
+/// Why a call is refused unless its request speaks for it.
+@usableFromInline
+struct LateRefusal: Sendable {
+  @usableFromInline let error: any Error
+  let admits: @Sendable (any Message) async throws -> Bool
+}
+
+private enum LateRefusalKey: CallKey {
+  typealias Value = LateRefusal
 }
 
 /// Names a value that interceptors attach to calls.

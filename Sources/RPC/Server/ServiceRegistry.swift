@@ -9,6 +9,11 @@ public struct ServiceRegistry: Sendable {
     /// The position in `methods`.
     let number: Int
 
+    /// Whether the request is read before anything else happens, in a task that can wait.
+    var mayBeRefusedLate: Bool {
+      if case .single = handler { method.kind == .unary } else { false }
+    }
+
     init(_ method: MethodDescriptor, _ handler: Handler, number: Int) {
       self.method = method
       self.handler = handler
@@ -77,7 +82,8 @@ public struct ServiceRegistry: Sendable {
     add(
       method,
       .single { payload, context in
-        let request = try Request(request: payload.span, limits: context.call.decodeLimits)
+        let request = try context.read(payload, as: Request.self)
+        if context.call.isRefused { try await context.admit(for: request) }
         return EncodedMessage(try await handler(request, context))
       })
   }
@@ -111,8 +117,9 @@ public struct ServiceRegistry: Sendable {
     add(
       method, isJudged: true,
       .single { payload, context in
-        let request = try Request(request: payload.span, limits: context.call.decodeLimits)
+        let request = try context.read(payload, as: Request.self)
         try await context.judge(resource: resource(request))
+        if context.call.isRefused { try await context.admit(for: request) }
         return EncodedMessage(try await handler(request, context))
       })
   }

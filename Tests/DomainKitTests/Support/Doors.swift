@@ -55,6 +55,8 @@ final class Doors: Authority {
     state.withLock { $0.rolesInRows[user] ?? RoleSet() }
   }
 
+  func sealingKey(of caller: Caller, in reader: any Reader) throws -> SealingKey? { sealingKey }
+
   func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing {
     let hasEnded = state.withLock { !$0.ended.union($0.endedInRows).isDisjoint(with: [caller.session]) }
     if hasEnded { throw KitError.sessionEnded }

@@ -6,6 +6,7 @@ A method that is not in the table fails the test: add a row to its domain's file
 import dataclasses
 import typing
 
+from ..people import method_descriptor
 from .answers import NOT_FOUND, policy_of
 
 ROWS = []
@@ -46,6 +47,12 @@ class Row:
     @property
     def policy(self):
         return policy_of(self.path)
+
+    @property
+    def is_kept(self):
+        """Whether a repeat of a call gets the reply of the first one."""
+        method = method_descriptor(self.path)
+        return self.policy.mutates and not method.client_streaming and not method.server_streaming
 
     @property
     def name(self):

@@ -43,8 +43,13 @@ class Trial:
     def fault(self, name, what, answer=None):
         self.faults.append(f"{self.row.name} by {name}: {what}" + (f": {answer}" if answer else ""))
 
+    def request(self, identifier):
+        return make_request(self.row.path, self.row.request_fields(self.world, identifier))
+
     def ask(self, name, identifier):
-        request = make_request(self.row.path, self.row.request_fields(self.world, identifier))
+        return self.send(name, self.request(identifier))
+
+    def send(self, name, request):
         answer = ask(self.callers[name], self.row.path, request)
         for secret in told_secrets(self.world, name, answer, request.SerializeToString()):
             self.fault(name, f"is told {secret}", answer)
@@ -105,12 +110,18 @@ class Trial:
             row.prepare(self.world)
         for name in sorted(names, key=lambda name: name != row.owner):
             own = self.world.fresh(row.thing) if row.is_fresh and row.thing else identifier
-            answers[name] = answer = self.ask(name, own)
+            request = self.request(own)
+            answers[name] = answer = self.send(name, request)
             if not row.is_proved:
                 continue
             self.expect_soundness(name, answer)
             if answer.code in (NOT_FOUND, DENIED):
                 self.fault(name, "is refused", answer)
+            if answer.code == OK and row.is_kept:
+                # Also by whoever has just ended the session, the thing or the right to it.
+                again = self.send(name, request)
+                if again != answer:
+                    self.fault(name, "a repeat is answered otherwise", (answer, again))
             if answer.code == OK and row.finish is not None:
                 row.finish(self.world, name)
         if row.is_proved and not any(answer.code == OK for answer in answers.values()):

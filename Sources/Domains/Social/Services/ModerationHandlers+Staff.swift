@@ -73,9 +73,9 @@ extension ModerationHandlers {
   func decide(_ request: DecideRequest, context: ServerContext) async throws -> Report {
     let caller = try context.requireCaller()
     let id = try Identifier(request.reportID, kind: IDKind.report, field: "report_id")
-    let ruling = try self.ruling(request)
-    return try await kit.mutate(request, context) { [core] writer in
-      try core.message(core.decide(id, ruling, by: caller.user, in: writer), in: writer)
+    return try await kit.mutate(request, context) { writer in
+      let ruling = try self.ruling(request)
+      return try core.message(core.decide(id, ruling, by: caller.user, in: writer), in: writer)
     }
   }
 
@@ -114,12 +114,13 @@ extension ModerationHandlers {
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
     guard user != caller.user else { throw KitError.selfTarget }
     guard request.policy.isReportable else { throw SocialError.badRuling("policy") }
-    guard let until = request.endTime.flatMap({ Instant($0) }), core.now < until else {
-      throw SocialError.badRuling("end_time")
-    }
-    let ruling = SocialCore.Ruling(
-      verdict: .act, measure: .restrict, policy: request.policy, note: request.note, until: until)
     return try await kit.mutate(request, context) { [core] writer in
+      // In here, as a repeat is answered also when the time is over.
+      guard let until = request.endTime.flatMap({ Instant($0) }), core.now < until else {
+        throw SocialError.badRuling("end_time")
+      }
+      let ruling = SocialCore.Ruling(
+        verdict: .act, measure: .restrict, policy: request.policy, note: request.note, until: until)
       guard try core.people.person(user, in: writer) != nil else { throw KitError.notFound(IDKind.user) }
       let row = try core.act(on: SubjectID(IDKind.user, user), of: user, ruling, by: caller.user, in: writer)
       var restriction = Restriction()
