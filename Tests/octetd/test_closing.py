@@ -13,7 +13,7 @@ import grpc
 from support import stubs
 from support.machines import CREDENTIALS, Machine, make_credential
 from support.media import Uploader
-from support.people import Person, outcome, request_id
+from support.people import Person, Stranger, outcome, request_id
 from support.rides import Rider
 from support.server import BUILD, Server
 
@@ -45,6 +45,38 @@ def test_a_closed_account_is_out_until_its_owner_logs_in(server):
         again = Person(channel, rider.handle, register=False)
         assert again.login.user.state == identity("account_service").USER_STATE_NEW
         assert not again.login.user.HasField("erase_time")
+
+
+def test_whoever_is_suspended_closes_the_account_by_its_password(server, tmp_path):
+    messages = identity("account_service")
+    with server.channel() as channel:
+        nobody = Stranger(channel)
+        admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
+        person = Person(channel, f"user_{request_id()[:8]}")
+        machine = Machine(channel, tmp_path)
+        machine.login(make_credential(admin, machine, "support", name="the night watch").id)
+
+        def change(method):
+            request = getattr(messages, f"{method}Request")(request_id=request_id(), user_id=person.user_id)
+            return machine.call(f"{ACCOUNTS}/{method}", request)
+
+        def close_by(password):
+            request = messages.CloseSuspendedAccountRequest(
+                request_id=request_id(), login_name=person.handle, password=password
+            )
+            return outcome(lambda: nobody.call(f"{ACCOUNTS}/CloseSuspendedAccount", request))
+
+        def login():
+            return outcome(lambda: Person(channel, person.handle, register=False))
+
+        assert close_by(person.password)[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE")
+        change("SuspendAccount")
+        assert close_by("something else")[:2] == (grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS")
+        code, _, user = close_by(person.password)
+        assert code == grpc.StatusCode.OK and user.state == messages.USER_STATE_CLOSING
+        assert login()[:2] == (grpc.StatusCode.PERMISSION_DENIED, "ACCOUNT_SUSPENDED")
+        assert change("RestoreAccount").state == messages.USER_STATE_CLOSING
+        assert login()[2].login.user.state == messages.USER_STATE_NEW
 
 
 def test_an_export_is_an_archive_of_all_domains(server):

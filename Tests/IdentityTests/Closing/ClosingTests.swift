@@ -49,6 +49,40 @@ private final class Shelf: PersonalRecords {
 }
 
 @Suite struct ClosingTests {
+  @Test func `a suspended account is closed by its password, and only the end of the suspension gives it back`()
+    async throws
+  {
+    let house = try await House.open()
+    let ada = try await house.prove("ada", .email("ada@example.org"))
+    let user = try await ada.profile().userID
+    _ = try await house.identity.ensureUser(
+      handle: "mod", displayName: "Mod", password: House.password, roles: ["moderator", "support"])
+    let moderator = house.client(try await house.client().login("mod").accessToken)
+    func close(_ password: String = House.password, _ id: String = newRequestID()) async throws -> User {
+      var request = CloseSuspendedAccountRequest()
+      (request.requestID, request.loginName, request.password) = (id, "ada", password)
+      return try await house.client().accounts.closeSuspendedAccount(request)
+    }
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await close() }
+    try await moderator.suspend(user)
+    await expectRefusal(.unauthenticated, "WRONG_CREDENTIALS") { try await close("no such password") }
+    let id = newRequestID()
+    for _ in 0..<2 { #expect(try await close(House.password, id).state == .closing) }
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await close() }
+    // Whoever was suspended does not get round it by closing.
+    await expectRefusal(.permissionDenied, "ACCOUNT_SUSPENDED") { try await house.client().login("ada") }
+    #expect(try await moderator.restore(user).state == .closing)
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await moderator.restore(user) }
+    #expect(try await house.client().login("ada").user?.state == .active)
+    // And it is erased in the end.
+    try await moderator.suspend(user)
+    _ = try await close()
+    try await house.advance(by: Self.fortnight)
+    await expectRefusal(.unauthenticated, "WRONG_CREDENTIALS") { try await close() }
+    #expect(try await house.count("SELECT COUNT(*) FROM identity_users WHERE state = 5") == 1)
+    await house.close()
+  }
+
   private static let fortnight = Duration.seconds(14 * 86_400)
 
   @Test func `a closed account is out at once, and taken back by a login within 14 days`() async throws {

@@ -25,6 +25,13 @@ accounts("StartExport", triers=("spare",))
 accounts("WatchExport", "export", "export_id")
 accounts("SuspendAccount", "disposable_user", "user_id", is_fresh=True)
 accounts("RestoreAccount", "suspended_user", "user_id", is_fresh=True)
+# This one is not suspended, so there is nothing to close.
+accounts(
+    "CloseSuspendedAccount",
+    fields=lambda w: {"login_name": "m_stranger", "password": PASSWORD},
+    triers=("nobody",),
+    is_proved=False,
+)
 
 sessions = Service("octet.identity.v1.SessionService")
 sessions("Login", fields=lambda w: {"login_name": "m_stranger", "password": PASSWORD}, triers=("nobody",))

@@ -76,9 +76,13 @@ struct AccountHandlers: AccountService {
   }
 
   func restoreAccount(_ request: RestoreAccountRequest, context: ServerContext) async throws -> User {
-    try await change(request.userID, request, context) { user, _, _ in
-      guard user.state == .suspended else { throw KitError.wrongState(UserState(user.state).protoName) }
-      return user.level >= UserLevel.contact.rawValue ? .active : .new
+    try await change(request.userID, request, context) { user, _, writer in
+      let state: UserRow.State = user.level >= UserLevel.contact.rawValue ? .active : .new
+      if user.state == .suspended { return state }
+      guard try core.closing.lift(user.id, to: state, in: writer) else {
+        throw KitError.wrongState(UserState(user.state).protoName)
+      }
+      return .closing
     }
   }
 

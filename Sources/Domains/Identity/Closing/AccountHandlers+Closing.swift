@@ -16,9 +16,22 @@ extension AccountHandlers {
       guard user.state == .new || user.state == .active else {
         throw KitError.wrongState(UserState(user.state).protoName)
       }
-      let blockers = try core.closing.blockers(of: user.id, in: writer)
-      guard blockers.isEmpty else { throw IdentityError.closeBlocked(blockers) }
-      return User(stored: try core.closing.close(user, in: writer))
+      return User(stored: try core.closing.closeUnlessBlocked(user, in: writer))
+    }
+  }
+
+  func closeSuspendedAccount(_ request: CloseSuspendedAccountRequest, context: ServerContext) async throws -> User {
+    let proof = try await LoginProof(
+      request, of: request.loginName, password: request.password, nil, key: [], core, context)
+    let complete: @Sendable (inout User, any Writer) throws -> Void = { reply, writer in
+      try proof.succeed(in: writer)
+      try reply.addPersonalData(in: writer)
+    }
+    return try await core.kit.mutate(request, context, scope: .client(proof.nameHash), complete: complete) {
+      [core] writer in
+      let user = try proof.user(in: writer)
+      guard user.state == .suspended else { throw KitError.wrongState(UserState(user.state).protoName) }
+      return User(stored: try core.closing.closeUnlessBlocked(user, in: writer))
     }
   }
 

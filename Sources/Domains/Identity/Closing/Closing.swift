@@ -34,6 +34,14 @@ struct Closing: Sendable {
     }
   }
 
+  /// Closes an account that this transaction holds, as its owner wants.
+  /// - Throws: `IdentityError.closeBlocked`.
+  func closeUnlessBlocked(_ user: UserRow, in writer: any Writer) throws -> UserRow {
+    let blockers = try blockers(of: user.id, in: writer)
+    guard blockers.isEmpty else { throw IdentityError.closeBlocked(blockers) }
+    return try close(user, in: writer)
+  }
+
   /// Closes an account that this transaction holds.
   /// - Parameter delay: until it is erased.
   func close(_ user: UserRow, after delay: Duration = Self.delay, in writer: any Writer) throws -> UserRow {
@@ -45,6 +53,16 @@ struct Closing: Sendable {
     try core.credentials.endSessions(of: user.id, .closed, in: writer)
     try core.timers.set(Self.job, key: Self.key(user.id), due: due, in: writer)
     return try changed(user, in: writer)
+  }
+
+  /// Ends the suspension of an account that its owner has closed meanwhile: a login takes it back again.
+  /// - Parameter state: what it would be if it were not closing.
+  /// - Returns: false for an account that was not suspended when it was closed, or whose erasure has begun.
+  func lift(_ user: Identifier, to state: UserRow.State, in writer: any Writer) throws -> Bool {
+    let lifted = try writer.execute(
+      "UPDATE identity_users SET closed_from = $2 WHERE id = $1 AND state = $3 AND closed_from = $4", user,
+      state.rawValue, UserRow.State.closing.rawValue, UserRow.State.suspended.rawValue)
+    return lifted == 1
   }
 
   /// Gives a closing account that this transaction holds back to its owner, who has logged in.
