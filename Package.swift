@@ -198,6 +198,9 @@ let testTargets: [Target] = [
   .target(
     name: "Refusals", dependencies: ["GoogleRPC", "ProtobufRuntime", "RPC"], path: "Tests/Refusals",
     swiftSettings: strict),
+  .target(
+    name: "FilesInMemory", dependencies: ["Base", "Blobs", "DomainKit", "Storage"], path: "Tests/FilesInMemory",
+    swiftSettings: strict),
   tests("Base", []),
   tests("Cryptography", ["Base"]),
   tests("Compression", ["Base", "ChildProcess"]),
@@ -267,8 +270,9 @@ let domainTestExtras: [String: [Target.Dependency]] = [
     "Admin", "Blobs", "Chat", "Identity", "Media", "Notify", "Rides", "Search", "Social", "StoragePostgreSQL",
     "StorageSQLite",
   ],
-  "Chat": ["Notify"],
-  "Identity": ["Audit", "Blobs", "Chat", "ChildProcess", "Couriers", "Notify"], "Notify": ["Couriers"],
+  "Chat": ["FilesInMemory", "Notify"],
+  "Identity": ["Audit", "Blobs", "Chat", "ChildProcess", "Couriers", "FilesInMemory", "Notify", "NotifyAPI"],
+  "Notify": ["Couriers"],
   "Pinboard": ["Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],
   "Rides": ["ChatAPI", "Chat", "Notify"],
   "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],

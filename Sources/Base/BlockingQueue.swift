@@ -5,6 +5,7 @@ public final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
   // Unchecked because the compiler cannot see that every access holds `mutex`.
   private var elements: [Element] = []
   private var isClosed = false
+  private var blockedWriters = 0
   private let limit: Int
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let filled: UnsafeMutablePointer<pthread_cond_t>
@@ -40,6 +41,13 @@ public final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     return elements.count
   }
 
+  /// How many writers wait for room. From any thread.
+  var waitingWriters: Int {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return blockedWriters
+  }
+
   /// Appends an element and wakes a reader. From any thread.
   public func push(_ element: Element) throws(QueueRefusal) {
     pthread_mutex_lock(mutex)
@@ -55,7 +63,9 @@ public final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
   public func pushWhenRoom(_ element: Element) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
+    blockedWriters += 1
     while elements.count >= limit && !isClosed { pthread_cond_wait(freed, mutex) }
+    blockedWriters -= 1
     if isClosed { return false }
     elements.append(element)
     pthread_cond_signal(filled)

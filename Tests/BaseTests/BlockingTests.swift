@@ -1,5 +1,6 @@
-import Base
 import Testing
+
+@testable import Base
 
 @Suite struct BlockingQueueTests {
   @Test func `what waits can be taken without waiting`() throws {
@@ -53,7 +54,7 @@ import Testing
     for number in 0..<4 { #expect(taken.filter { $0 % 4 == number } == (0..<100).map { 4 * $0 + number }) }
   }
 
-  @Test func `a writer that waits for room is refused when the queue is closed`() throws {
+  @Test func `a writer that waits for room is refused when the queue is closed`() async throws {
     let queue = BlockingQueue<Int>(limit: 1)
     try queue.push(1)
     let isTaken = Locked<Bool?>(nil)
@@ -61,6 +62,7 @@ import Testing
       let answer = queue.pushWhenRoom(2)
       isTaken.withLock { $0 = answer }
     }
+    while queue.waitingWriters == 0 { await Task.yield() }
     queue.close()
     writer.join()
     #expect(isTaken.withLock { $0 } == false)

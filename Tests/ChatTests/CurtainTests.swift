@@ -1,6 +1,7 @@
 import Base
 import ChatAPI
 import DomainKit
+import FilesInMemory
 import RPC
 import Refusals
 import Storage
@@ -139,15 +140,17 @@ private let eve = Identifier(rawValue: 3)
     let guest = try await lounge.chat(room, as: bob)
     _ = try await guest.joined()
     #expect(try await guest.refusal(of: " ") == "TEXT_REFUSED")
-    try await guest.post("", files: [lounge.files.upload(7, of: eve)])
+    try await guest.post("", files: [lounge.files.upload(of: eve)])
     #expect(try await guest.refusal() == "NOT_FOUND")
-    try await guest.post("", files: [lounge.files.upload(8, of: bob), lounge.files.upload(9, of: bob)])
+    let uploads = (0..<2).map { _ in lounge.files.upload(of: bob) }
+    try await guest.post("", files: uploads)
     let message = try await guest.message().0
     #expect(message.number == 1 && message.text.isEmpty)
-    let blobs = [8, 9].map { Identifier(rawValue: $0).text(kind: "blob") }
-    #expect(message.blobIds == blobs)
+    let blobs = try uploads.map { try Identifier.parse($0, kind: "upl") }
+    #expect(message.blobIds == blobs.map { $0.text(kind: "blob") })
     #expect(try await lounge.messages(room, as: eve).messages == [message])
-    #expect(lounge.files.parts == Set(zip(blobs, 0...).map { "\($0) \(message.id) file\($1)" }))
+    #expect(lounge.files.parts.map(\.subject.text) == [message.id, message.id])
+    #expect(Set(lounge.files.parts.map { "\($0.blob) \($0.slot)" }) == Set(zip(blobs, 0...).map { "\($0) file\($1)" }))
 
     // A message as a thing: seen by those who read here, but not across a block.
     let (subjects, id) = (lounge.kit.subjects, try Identifier.parse(message.id, kind: "msg"))
@@ -175,7 +178,7 @@ private let eve = Identifier(rawValue: 3)
     let (room, _) = try await thread(lounge)
     let guest = try await lounge.chat(room, as: bob)
     _ = try await guest.joined()
-    try await guest.post("", files: [lounge.files.upload(8, of: bob)])
+    try await guest.post("", files: [lounge.files.upload(of: bob)])
     _ = try await guest.message()
     try await lounge.write { _ = try $0.execute("UPDATE chat_messages SET author_name = ''") }
     let records = try #require(lounge.domain.personalRecords)
@@ -195,8 +198,8 @@ private let eve = Identifier(rawValue: 3)
     let (room, subject) = try await thread(lounge)
     let guest = try await lounge.chat(room, as: bob)
     _ = try await guest.joined()
-    for upload in [8, 9] as [Int64] {
-      try await guest.post("look", files: [lounge.files.upload(upload, of: bob)])
+    for _ in 0..<2 {
+      try await guest.post("look", files: [lounge.files.upload(of: bob)])
       _ = try await guest.message()
       try await guest.post("nice")
       _ = try await guest.message()
@@ -210,6 +213,29 @@ private let eve = Identifier(rawValue: 3)
       try $0.rows("SELECT text || blobs FROM chat_messages ORDER BY number") { $0[0] }
     }
     #expect(rows == ["look", "nice", "look", "nice"])
+    #expect(try await lounge.violations() == [])
+    await lounge.close()
+  }
+
+  @Test func `a thing that is gone takes the files of rooms that were closed before, too`() async throws {
+    let lounge = try await Lounge.open()
+    let (first, subject) = try await thread(lounge)
+    var room = first
+    for number in 1...3 {
+      let guest = try await lounge.chat(room, as: bob)
+      _ = try await guest.joined()
+      try await guest.post("look", files: [lounge.files.upload(of: bob)])
+      _ = try await guest.message()
+      if number == 3 { break }
+      let (rooms, id) = (lounge.rooms, try Identifier.parse(room, kind: "room"))
+      try await lounge.write { try rooms.close(id, in: $0) }
+      room = try await lounge.openRoom(.thread, as: ada, about: subject.text).id
+    }
+    #expect(lounge.files.parts.count == 3)
+    let subjects = lounge.kit.subjects
+    try await lounge.write { try subjects.gone(subject, in: $0) }
+    for _ in 0..<3 { try await lounge.timers.runDue() }
+    #expect(lounge.files.parts.isEmpty)
     #expect(try await lounge.violations() == [])
     await lounge.close()
   }

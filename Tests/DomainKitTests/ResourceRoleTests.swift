@@ -154,6 +154,14 @@ private struct Trade: SubjectKind {
     await shop.database.close()
   }
 
+  @Test func `a role that the platform's staff would hold unawares is refused`() async {
+    await #expect(processExitsWith: .failure) { _ = RoleCatalog([.given("shop.support")]) }
+    await #expect(processExitsWith: .failure) {
+      _ = RoleCatalog([.resource("shop.admin", of: "store", givenBy: ["admin"])])
+    }
+    #expect(RoleCatalog([.staff("shop.support")]).isStaff("shop.support"))
+  }
+
   @Test func `policies ask for roles that somebody can hold`() {
     let catalog = RoleCatalog([.staff("shop.ops"), .resource("shop.clerk", of: "store", givenBy: ["shop.ops"])])
     func method(_ access: MethodPolicy.Access, _ roles: [String], _ field: String? = nil) -> MethodDescriptor {

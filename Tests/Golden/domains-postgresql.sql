@@ -217,6 +217,7 @@ CREATE TABLE identity_grants (
   revoked_at bigint,
   changed_at bigint NOT NULL,
   is_machine bigint NOT NULL DEFAULT 0,
+  is_withdrawn bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (id)
 );
 
@@ -779,11 +780,15 @@ CREATE INDEX identity_grants_changed ON public.identity_grants USING btree (chan
 
 CREATE UNIQUE INDEX identity_grants_held ON public.identity_grants USING btree (user_id, role, resource) WHERE (revoked_at IS NULL);
 
+CREATE INDEX identity_grants_history ON public.identity_grants USING btree (user_id, role, id);
+
 CREATE INDEX identity_grants_holders ON public.identity_grants USING btree (resource, role) WHERE (revoked_at IS NULL);
 
 CREATE INDEX identity_login_failures_last ON public.identity_login_failures USING btree (last_at);
 
 CREATE INDEX identity_sessions_ended ON public.identity_sessions USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX identity_sessions_idle ON public.identity_sessions USING btree (renewed_at) WHERE (ended_at IS NULL);
 
 CREATE INDEX identity_sessions_live ON public.identity_sessions USING btree (user_id, id) WHERE (ended_at IS NULL);
 

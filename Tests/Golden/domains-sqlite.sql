@@ -243,11 +243,13 @@ CREATE TABLE identity_grants (
   expires_at INTEGER,
   revoked_at INTEGER,
   changed_at INTEGER NOT NULL
-, is_machine INTEGER NOT NULL DEFAULT 0) STRICT;
+, is_machine INTEGER NOT NULL DEFAULT 0, is_withdrawn INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX identity_grants_changed ON identity_grants (changed_at);
 
 CREATE UNIQUE INDEX identity_grants_held ON identity_grants (user_id, role, resource) WHERE revoked_at IS NULL;
+
+CREATE INDEX identity_grants_history ON identity_grants (user_id, role, id);
 
 CREATE INDEX identity_grants_holders ON identity_grants (resource, role) WHERE revoked_at IS NULL;
 
@@ -290,6 +292,8 @@ CREATE TABLE identity_sessions (
 ) STRICT;
 
 CREATE INDEX identity_sessions_ended ON identity_sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE INDEX identity_sessions_idle ON identity_sessions (renewed_at) WHERE ended_at IS NULL;
 
 CREATE INDEX identity_sessions_live ON identity_sessions (user_id, id) WHERE ended_at IS NULL;
 

@@ -1,6 +1,7 @@
 import Base
 import Cryptography
 import DomainKit
+import FilesInMemory
 import Foundation
 import IdentityAPI
 import OctetTypes
@@ -81,6 +82,39 @@ import Testing
     try await house.execute("UPDATE identity_users SET level = $1", [UserLevel.verified.rawValue.sqlValue])
     await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await update(ada, date(1990, 3, 1)) }
     #expect(try await update(ada, born).birthDate == born)
+    await house.close()
+  }
+
+  @Test func `a first date of birth makes a verified user hand in documents again`() async throws {
+    let house = try await House.open()
+    try await house.client().register("ops_")
+    try await house.identity.grantRole(handle: "ops_", role: "ops")
+    let ops = house.client(try await house.client().login("ops_").accessToken)
+    let (ada, login) = try await house.signIn("ada")
+    let user = login.user?.id ?? ""
+    try await house.prove(.email("ada@example.org"), by: ada)
+    func prove() async throws {
+      let verification = try await ada.submit([house.files.upload(of: user)])
+      _ = try await ops.review(verification.id, .approved)
+    }
+    func level() async throws -> AccountLevel? {
+      let (people, id) = (house.identity.people, try Identifier.parse(user, kind: "user"))
+      return try await house.database.read { try people.facts(of: id, in: $0)?.level }
+    }
+    try await prove()
+    #expect(try await level() == .verified)
+    #expect(try await ada.grants().map(\.role) == ["user.verified"])
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await prove() }
+    // Nobody has compared this day with the documents.
+    let born = date(1990, 2, 28)
+    #expect(try await update(ada, born).birthDate == born)
+    #expect(try await level() == .contact)
+    #expect(try await ada.grants().isEmpty)
+    try await prove()
+    #expect(try await level() == .verified)
+    #expect(try await ada.grants().map(\.role) == ["user.verified"])
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await update(ada, date(1990, 3, 1)) }
+    #expect(try await house.identity.checkInvariants().allSatisfy(\.violations.isEmpty))
     await house.close()
   }
 

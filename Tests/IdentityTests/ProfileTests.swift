@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import FilesInMemory
 import Foundation
 import IdentityAPI
 import RPC
@@ -43,7 +44,7 @@ import Testing
 
   @Test func `a photo is shown to whoever may see the profile, until another or none is wanted`() async throws {
     let (house, ada, eve, id) = try await house()
-    let uploads = (0..<3).map { _ in house.files.upload(of: id) }
+    let uploads = try (0..<3).map { _ in try house.files.upload(of: id) }
     func shown(_ upload: String) throws -> (id: String, path: String) {
       let blob = try Identifier.parse(upload, kind: "upl")
       return (blob.text(kind: "blob"), "/media/\(blob)/w640")
@@ -77,7 +78,7 @@ import Testing
 
   @Test func `a photo goes with the account, and no path to it is stored`() async throws {
     let (house, ada, _, id) = try await house()
-    let upload = house.files.upload(of: id)
+    let upload = try house.files.upload(of: id)
     var request = UpdateProfileRequest()
     (request.requestID, request.etag) = (newRequestID(), try await ada.profile().etag)
     request.photoUploadID = upload
@@ -197,7 +198,10 @@ import Testing
         (preferences.currencyCode, preferences.timeZone) = ("FIM", "Mars/Base")
       }
     }
-    #expect(fields == ["preferences.language", "region_code", "preferences.currency_code", "time_zone"])
+    #expect(
+      fields == [
+        "preferences.language", "preferences.region_code", "preferences.currency_code", "preferences.time_zone",
+      ])
     await expectRefusal(.aborted, "ETAG_MISMATCH") { _ = try await set(ada) { $0.etag = "" } }
     await expectRefusal(.aborted, "ETAG_MISMATCH") { _ = try await set(ada) { $0.etag = "7" } }
     #expect(try await ada.profiles.getPreferences(GetPreferencesRequest()) == kept)

@@ -331,6 +331,24 @@ import WellKnownTypes
     }
   }
 
+  @Test func `a sound without a length may have the shortest packets that there are`() async throws {
+    // A list of 60,000 lines.
+    let sound = try await Self.generate(
+      ["-f", "lavfi", "-i", "sine=duration=150", "-c:a", "libopus", "-frame_duration", "2.5", "-live", "1"],
+      as: "a.webm")
+    for (bytes, failure) in [(MediaLimits().probedSoundBytes, ""), (1 << 20, "TOO_LONG")] {
+      var limits = MediaLimits()
+      limits.probedSoundBytes = bytes
+      try await MediaWorld.with(limits) { world in
+        let sender = Sender(world, world.user())
+        let id = try await sender.send(sound, .audio)
+        try await world.process()
+        let done = try await blob(sender.client, id)
+        #expect(done.failure == failure && done.duration?.seconds == (failure.isEmpty ? 150 : nil))
+      }
+    }
+  }
+
   @Test func `a job that fails for the server's own reasons is tried five times, and then says so`() async throws {
     let picture = try await Self.generate(
       ["-f", "lavfi", "-i", "testsrc2=size=320x200", "-frames:v", "1"], as: "a.png")

@@ -14,12 +14,17 @@ public struct RoleCatalog: Sendable {
 
   private let byName: [String: RoleDefinition]
 
-  /// Traps on a name that is declared twice, on one that is not a domain's, and on givers that nobody could be.
+  /// Traps on a name that is declared twice, on one that is not a domain's, on one of staff's for others, and on givers that
+  /// nobody could be.
   /// - Parameter domains: the roles that the domains declare.
   public init(_ domains: [RoleDefinition] = []) {
     byName = Dictionary(uniqueKeysWithValues: (Self.platform + domains).map { ($0.name, $0) })
     for role in domains {
       precondition(role.name.contains("."), "the role \(role.name) has no domain in its name")
+      // Whoever holds the bare one holds it, too.
+      precondition(
+        role.kind == .staff || !RoleSet.bareStaff.contains { role.name.hasSuffix(".\($0)") },
+        "\(role.name) is called like one of staff's, and is none")
       guard case .resource(_, let givers) = role.kind else { continue }
       for giver in givers {
         switch byName[giver]?.kind {
@@ -35,6 +40,13 @@ public struct RoleCatalog: Sendable {
 
   /// Whether only the platform's own people hold a role.
   public func isStaff(_ role: String) -> Bool { byName[role]?.kind == .staff }
+
+  /// Whether there are roles on single things of a kind.
+  public func areGranted(on kind: String) -> Bool {
+    byName.values.contains { role in
+      if case .resource(let prefix, _) = role.kind { prefix == kind } else { false }
+    }
+  }
 
   /// The roles whose holders give out roles on one of the things.
   public func givers(onAnyOf chain: [SubjectID]) -> Set<String> {

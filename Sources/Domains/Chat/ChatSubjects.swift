@@ -67,14 +67,16 @@ struct RoomWatchers: SubjectObserver {
   }
 
   func gone(_ subject: SubjectID, in writer: any Writer) throws {
-    for room in try open(about: subject, in: writer) {
-      try rooms.close(room.id, in: writer)
-      try goneRooms?.begin(with: room.id, in: writer)
+    for room in try open(about: subject, in: writer) { try rooms.close(room.id, in: writer) }
+    // Those that were closed before have files as well.
+    for kind in RoomRow.kindsOfStrangers {
+      guard let oldest = try RoomRow.next(kind, about: subject.text, in: writer) else { continue }
+      try goneRooms?.begin(with: oldest, in: writer)
     }
   }
 
   private func open(about subject: SubjectID, in writer: any Writer) throws -> [RoomRow] {
-    try [RoomKind.live, .thread].compactMap { kind in
+    try RoomRow.kindsOfStrangers.compactMap { kind in
       guard let room = try RoomRow.newest(kind, about: subject.text, in: writer), room.closedAt == nil else {
         return nil
       }

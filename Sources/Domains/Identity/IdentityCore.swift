@@ -36,7 +36,8 @@ struct IdentityCore: Sendable {
     self.authority = authority
     self.passwords = passwords
     grants = GrantBook(
-      authority: authority, identifiers: kit.identifiers, clock: kit.clock, roles: kit.roles, audit: kit.audit)
+      authority: authority, identifiers: kit.identifiers, clock: kit.clock, roles: kit.roles, audit: kit.audit,
+      subjects: kit.subjects)
     codes = CodeBook(
       clock: kit.clock, identifiers: kit.identifiers,
       maker: CodeMaker(key: kit.keys.derived(for: "identity codes 1")),

@@ -18,7 +18,7 @@ public struct IdentityDomain: Domain {
 
   private let core: IdentityCore
 
-  /// Sets the handlers of its jobs, so `timers` must not have been started.
+  /// Sets the handlers of its jobs, and watches for things that go, so `timers` must not have been started.
   /// - Parameters:
   ///   - passwords: hashes and checks passwords, at the cost that all hashes are made with.
   ///   - files: what documents are handed in with; nil for a server that verifies nobody.
@@ -36,6 +36,9 @@ public struct IdentityDomain: Domain {
       files: files, limits: limits)
     core.closing.handleJobs()
     core.exports.handleJobs()
+    let gone = GoneGrants(core: core)
+    gone.handleTimer()
+    kit.subjects.observe(gone)
   }
 
   /// The tables of this domain.
@@ -69,7 +72,10 @@ public struct IdentityDomain: Domain {
   public var audiences: [any AudienceSource] { [AllUsers(), RoleHolders(clock: core.kit.clock)] }
 
   public var sweeps: [any Sweep] {
-    [ExportRetention(core: core), CodeRetention(clock: core.kit.clock), UnprovedAccounts(core: core)]
+    [
+      ExportRetention(core: core), CodeRetention(clock: core.kit.clock), UnprovedAccounts(core: core),
+      IdleSessions(core: core),
+    ]
   }
 
   public var personalRecords: (any PersonalRecords)? { IdentityRecords(core: core) }

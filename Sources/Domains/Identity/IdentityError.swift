@@ -9,7 +9,7 @@ enum IdentityError: DomainError {
   case weakPassword(String)
   /// The same of the password that is to take the place of another.
   case weakNewPassword(String)
-  case badPhoneNumber
+  case badPhoneNumber(field: String)
   case badEmail
   case badHandle
   /// Name or password are wrong; which of them, nobody is told.
@@ -26,6 +26,8 @@ enum IdentityError: DomainError {
   case unknownRole
   /// A role that users take themselves, but not with so little proved.
   case notEligible
+  /// A role that users take themselves, and that somebody else has taken from this one.
+  case roleWithdrawn
   /// The last owner of a resource, or the last admin, must stay.
   case lastOwner
   /// What must be settled before the account can be closed.
@@ -35,9 +37,9 @@ enum IdentityError: DomainError {
   /// Not a day on which somebody who lives can have been born.
   case badBirthDate
   /// Not a country.
-  case badRegion
+  case badRegion(field: String)
   /// Not a zone of the tz database.
-  case badTimeZone
+  case badTimeZone(field: String)
 
   var mapping: ErrorMapping {
     switch self {
@@ -47,8 +49,8 @@ enum IdentityError: DomainError {
       Self.invalid("WEAK_PASSWORD", "password", lack)
     case .weakNewPassword(let lack):
       Self.invalid("WEAK_PASSWORD", "new_password", lack)
-    case .badPhoneNumber:
-      Self.invalid("BAD_PHONE_NUMBER", "phone", "not an E.164 phone number")
+    case .badPhoneNumber(let field):
+      Self.invalid("BAD_PHONE_NUMBER", field, "not an E.164 phone number")
     case .badEmail:
       Self.invalid("INVALID_REQUEST", "email", "not an e-mail address")
     case .badHandle:
@@ -67,6 +69,8 @@ enum IdentityError: DomainError {
       Self.invalid("UNKNOWN_ROLE", "role", "no such role, or not on such a resource")
     case .notEligible:
       ErrorMapping("NOT_ELIGIBLE", "prove a contact, or for some roles who you are, before you take this role")
+    case .roleWithdrawn:
+      ErrorMapping("ROLE_WITHDRAWN", "this role was taken from you; whoever gives roles may give it back")
     case .lastOwner:
       ErrorMapping("LAST_OWNER", "somebody must keep this role")
     case .closeBlocked(let blockers):
@@ -77,10 +81,10 @@ enum IdentityError: DomainError {
       Self.invalid("INVALID_REQUEST", "expire_time", "has passed")
     case .badBirthDate:
       Self.invalid("INVALID_REQUEST", "birth_date", "not a day of the last \(BirthDate.oldestYears) years")
-    case .badRegion:
-      Self.invalid("INVALID_REQUEST", "region_code", "not an ISO 3166-1 alpha-2 code in capitals")
-    case .badTimeZone:
-      Self.invalid("INVALID_REQUEST", "time_zone", "not a zone of the tz database")
+    case .badRegion(let field):
+      Self.invalid("INVALID_REQUEST", field, "not an ISO 3166-1 alpha-2 code in capitals")
+    case .badTimeZone(let field):
+      Self.invalid("INVALID_REQUEST", field, "not a zone of the tz database")
     }
   }
 
@@ -92,10 +96,12 @@ enum IdentityError: DomainError {
 
   /// One sample of each case, for the golden test of the table.
   static let samples: [IdentityError] = [
-    .handleTaken, .weakPassword("too short"), .weakNewPassword("too short"), .badPhoneNumber, .badEmail, .badHandle,
+    .handleTaken, .weakPassword("too short"), .weakNewPassword("too short"), .badPhoneNumber(field: "phone"),
+    .badEmail, .badHandle,
     .wrongCredentials, .wrongCode, .codeExpired, .tooManyAttempts, .badSignature, .unknownRole, .notEligible,
-    .lastOwner,
+    .roleWithdrawn, .lastOwner,
     .closeBlocked(["rides.open_ride"]),
-    .expiryPassed, .badBirthDate, .badRegion, .badTimeZone,
+    .expiryPassed, .badBirthDate, .badRegion(field: "preferences.region_code"),
+    .badTimeZone(field: "preferences.time_zone"),
   ]
 }

@@ -138,5 +138,14 @@ enum IdentitySchema {
         -- The blob of the picture that shows the user; null for none.
         ALTER TABLE identity_users ADD COLUMN photo_id INTEGER;
         """),
+    Migration(
+      "identity", 10, "sessions by their last refresh, roles that were taken away",
+      sql: """
+        CREATE INDEX identity_sessions_idle ON identity_sessions (renewed_at) WHERE ended_at IS NULL;
+
+        -- 1 if somebody else than its holder revoked the grant.
+        ALTER TABLE identity_grants ADD COLUMN is_withdrawn INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX identity_grants_history ON identity_grants (user_id, role, id);
+        """),
   ]
 }

@@ -48,6 +48,9 @@ public struct MediaLimits: Sendable {
   public var renditionBytes = 64 << 20
   /// What ffprobe may say, in bytes: a line for each packet of a minute at 120 frames a second, and some more.
   public var probedBytes = 1 << 20
+  /// The same for a sound whose packets have to be counted: a line of 20 bytes for each of the shortest ones that there
+  /// are, 2.5 ms, in the longest sound, and a half more.
+  public var probedSoundBytes = 8 << 20
   /// Attempts at a job that fails for reasons of the server's.
   public var processingAttempts = 5
   /// Jobs of a kind that a node does at once.

@@ -2,6 +2,7 @@ import Base
 import ChatAPI
 import Cryptography
 import DomainKit
+import FilesInMemory
 import Foundation
 import Notify
 import PostgreSQLServer
@@ -37,7 +38,7 @@ final class Lounge: Sendable {
   let threads = Threads()
   let reviews = Reviews()
   let quarrels = Quarrels()
-  let files = Attachments()
+  let files: FilesInMemory
   private let nodes: [Node]
 
   var kit: Kit { nodes[0].kit }
@@ -56,6 +57,7 @@ final class Lounge: Sendable {
     self.database = database
     let root = SecretKey.random()
     let identifiers = IdentifierGenerator(clock: clock)
+    files = FilesInMemory(identifiers: identifiers)
     var made: [Node] = []
     for number in 1...nodes {
       let kit = Kit(

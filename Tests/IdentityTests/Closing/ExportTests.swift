@@ -3,6 +3,7 @@ import Blobs
 import ChildProcess
 import Cryptography
 import DomainKit
+import FilesInMemory
 import Foundation
 import IdentityAPI
 import RPC

@@ -1,5 +1,6 @@
 import Cryptography
 import IdentityAPI
+import NotifyAPI
 import RPC
 import Refusals
 import WellKnownTypes
@@ -12,6 +13,7 @@ struct Client: Sendable {
   let profiles: ProfileServiceClient
   let credentials: CredentialServiceClient
   let verifications: VerificationServiceClient
+  let notifications: NotificationServiceClient
 
   init(channel: RPCChannel) {
     accounts = AccountServiceClient(channel)
@@ -20,6 +22,7 @@ struct Client: Sendable {
     profiles = ProfileServiceClient(channel)
     credentials = CredentialServiceClient(channel)
     verifications = VerificationServiceClient(channel)
+    notifications = NotificationServiceClient(channel)
   }
 
   @discardableResult
@@ -182,9 +185,9 @@ struct Client: Sendable {
     return try await sessions.refreshSession(request).tokens ?? SessionTokens()
   }
 
-  func logout() async throws {
+  func logout(requestID: String = newRequestID()) async throws {
     var request = LogoutRequest()
-    request.requestID = newRequestID()
+    request.requestID = requestID
     _ = try await sessions.logout(request)
   }
 
@@ -195,16 +198,16 @@ struct Client: Sendable {
     return try await sessions.listSessions(request)
   }
 
-  func end(_ session: String) async throws -> Session {
+  func end(_ session: String, requestID: String = newRequestID()) async throws -> Session {
     var request = EndSessionRequest()
-    request.requestID = newRequestID()
+    request.requestID = requestID
     request.sessionID = session
     return try await sessions.endSession(request)
   }
 
-  func endAll(keepCurrent: Bool) async throws -> Int32 {
+  func endAll(keepCurrent: Bool, requestID: String = newRequestID()) async throws -> Int32 {
     var request = EndAllSessionsRequest()
-    request.requestID = newRequestID()
+    request.requestID = requestID
     request.keepCurrent = keepCurrent
     return try await sessions.endAllSessions(request).endedCount
   }
@@ -220,9 +223,9 @@ struct Client: Sendable {
     return try await roles.grantRole(request)
   }
 
-  func revoke(_ grant: String) async throws -> Grant {
+  func revoke(_ grant: String, requestID: String = newRequestID()) async throws -> Grant {
     var request = RevokeRoleRequest()
-    request.requestID = newRequestID()
+    request.requestID = requestID
     request.grantID = grant
     return try await roles.revokeRole(request)
   }

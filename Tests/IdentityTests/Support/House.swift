@@ -3,6 +3,7 @@ import Blobs
 import Couriers
 import Cryptography
 import DomainKit
+import FilesInMemory
 import Foundation
 import IdentityAPI
 import Notify
@@ -33,7 +34,7 @@ final class House: Sendable {
   let timers: Timers
   let authority: IdentityAuthority
   let identity: IdentityDomain
-  let files: TestFiles
+  let files: FilesInMemory
   let notify: NotifyDomain
   let spool: URL
   /// What ran in the kit's transactions.
@@ -80,7 +81,7 @@ final class House: Sendable {
       authority: authority, log: Log(level: .error),
       blobs: BlobLibrary(store: store, database: database, clock: clock, random: random), audit: audit,
       roles: RoleCatalog(Self.roles), beatInterval: nil)
-    files = TestFiles(identifiers: kit.identifiers)
+    files = FilesInMemory(identifiers: kit.identifiers)
     timers = Timers(database: database, clock: clock, random: random)
     identity = try await IdentityDomain(
       kit: kit, timers: timers, authority: authority, passwords: passwords, files: files,
@@ -98,6 +99,7 @@ final class House: Sendable {
     kit.subjects.register([Till()])
     var registry = ServiceRegistry()
     identity.register(in: &registry)
+    notify.register(in: &registry)
     register(&registry, kit)
     let access = AccessInterceptor(kit: kit, limits: limits)
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))

@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import FilesInMemory
 import IdentityAPI
 import RPC
 import Refusals
@@ -23,7 +24,7 @@ import Testing
   @Test func `approved documents make somebody verified, and give the role`() async throws {
     let (house, ada, user, ops) = try await open()
     await expectRefusal(.notFound, "NOT_FOUND") { try await ada.verification() }
-    let uploads = [house.files.upload(of: user), house.files.upload(of: user)]
+    let uploads = try (0..<2).map { _ in try house.files.upload(of: user) }
     let requestID = newRequestID()
     let submitted = try await ada.submit(uploads, requestID: requestID)
     #expect(submitted.state == .pending && submitted.documents.map(\.kind) == [.passport, .passport])
@@ -53,7 +54,7 @@ import Testing
     #expect(try await house.count("SELECT COUNT(*) FROM notify_inbox WHERE kind = 'identity.not_verified'") == 1)
     let second = try await ada.submit([house.files.upload(of: user)])
     #expect(second.id != first.id && second.state == .pending)
-    let own = try await ops.submit([house.files.upload(of: try await ops.profile().userID)])
+    let own = try await ops.submit([house.files.upload(of: ops.profile().userID)])
     await expectRefusal(.invalidArgument, "SELF_TARGET") { try await ops.review(own.id, .approved) }
     #expect(await badFields { try await ops.review(second.id, .pending) } == ["decision"])
     await house.close()
@@ -89,38 +90,5 @@ import Testing
     #expect(try await house.count("SELECT COUNT(*) FROM identity_users WHERE level = 3") == 0)
     #expect(try await house.identity.checkInvariants().allSatisfy(\.holds))
     await house.close()
-  }
-}
-
-extension Client {
-  fileprivate func submit(
-    _ uploads: [String], requestID: String = newRequestID()
-  ) async throws -> Verification {
-    var request = SubmitVerificationRequest()
-    request.requestID = requestID
-    request.documents = uploads.map { upload in
-      var document = SubmittedDocument()
-      document.kind = .passport
-      document.uploadID = upload
-      return document
-    }
-    return try await verifications.submitVerification(request)
-  }
-
-  fileprivate func verification(of user: String = "") async throws -> Verification {
-    var request = GetVerificationRequest()
-    request.userID = user
-    return try await verifications.getVerification(request)
-  }
-
-  fileprivate func review(
-    _ id: String, _ decision: VerificationState, _ reason: String = ""
-  ) async throws -> Verification {
-    var request = ReviewVerificationRequest()
-    request.requestID = newRequestID()
-    request.verificationID = id
-    request.decision = decision
-    request.reason = reason
-    return try await verifications.reviewVerification(request)
   }
 }

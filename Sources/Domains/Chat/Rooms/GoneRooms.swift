@@ -17,7 +17,7 @@ struct GoneRooms: Sendable {
     }
   }
 
-  /// Begins to do so with a room that this transaction has closed for good.
+  /// Begins to do so with the oldest room of its kind about a thing that this transaction deletes; the newer ones follow.
   func begin(with room: Identifier, in writer: any Writer) throws {
     try goOn(with: room, after: 0, in: writer)
   }
@@ -29,12 +29,16 @@ struct GoneRooms: Sendable {
   private func release(_ room: Identifier, after number: Int64, in writer: any Writer) throws {
     let limit = rooms.limits.sweptAtOnce
     // Messages are changed by whoever holds their room.
-    _ = try RoomRow.lock(room, in: writer)
+    let row = try RoomRow.lock(room, in: writer)
     let messages = try writer.rows(
       "SELECT \(MessageRow.columns) FROM chat_messages WHERE room_id = $1 AND number > $2 ORDER BY number LIMIT $3",
       room, number, limit, make: MessageRow.init)
     for message in messages { try rooms.release(message, in: writer) }
-    if messages.count == limit, let last = messages.last { try goOn(with: room, after: last.number, in: writer) }
+    if messages.count == limit, let last = messages.last {
+      try goOn(with: room, after: last.number, in: writer)
+    } else if let next = try RoomRow.next(row.kind, about: row.subject, after: room, in: writer) {
+      try begin(with: next, in: writer)
+    }
   }
 }
 

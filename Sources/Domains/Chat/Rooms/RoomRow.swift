@@ -79,6 +79,16 @@ struct RoomRow: Sendable {
       """, subject, kind.rawValue, owner?.rawValue ?? 0, make: RoomRow.init)
   }
 
+  /// The next room of a kind about a subject, in the order in which they were opened.
+  static func next(
+    _ kind: RoomKind, about subject: String, after room: Identifier = Identifier(rawValue: .min), in reader: any Reader
+  ) throws -> Identifier? {
+    try reader.first(
+      "SELECT id FROM chat_rooms WHERE subject = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT 1", subject,
+      kind.rawValue, room
+    ) { $0[0] }
+  }
+
   /// The printed id of what it is about; empty for a support room about nothing in particular.
   var shownSubject: String {
     kind == .support && subject == owner?.text(kind: IDKind.user) ? "" : subject
@@ -99,7 +109,8 @@ struct RoomRow: Sendable {
 
   /// Whether strangers meet in it, so that blocks and mutes hide what is said. In others two sides talk about what is both
   /// of theirs.
-  var isOfStrangers: Bool { kind == .live || kind == .thread }
+  var isOfStrangers: Bool { Self.kindsOfStrangers.contains(kind) }
+  static let kindsOfStrangers: [RoomKind] = [.live, .thread]
 
   /// How many may be in it.
   func memberLimit(_ limits: ChatLimits) -> Int64 { kind == .live ? limits.livePosters : limits.members }

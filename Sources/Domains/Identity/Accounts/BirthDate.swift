@@ -47,13 +47,15 @@ extension IdentityCore {
     return profile
   }
 
-  /// Notes when a user was born.
-  /// - Throws: `KitError.wrongState` for another day than the one that a verified user had told before the documents were
-  ///   approved, or for any if there was none.
+  /// Notes when a user was born. Nobody has compared the first day that a verified user tells with the documents, so they
+  /// have to be handed in once more.
+  /// - Throws: `KitError.wrongState` for another day than the one that the documents of a verified user were approved with.
   func setBirthDate(_ day: CivilDate, of user: UserRow, in writer: any Writer) throws {
     guard let key = try authority.sealingKey(of: user.id, in: writer) else { throw KitError.sessionEnded }
-    guard try user.accountLevel < .verified || birthDate(of: user, in: writer) == day else {
-      throw KitError.wrongState(UserLevel.verified.protoName)
+    let known = try birthDate(of: user, in: writer)
+    if user.accountLevel == .verified, known != day {
+      guard known == nil else { throw KitError.wrongState(UserLevel.verified.protoName) }
+      try unverify(user, in: writer)
     }
     try writer.execute(
       "UPDATE identity_users SET birth_date = $2 WHERE id = $1", user.id, BirthDate.seal(day, of: user.id, with: key))

@@ -65,7 +65,7 @@ enum Contact: Sendable, Equatable {
   /// The phone number in a request.
   /// - Throws: `IdentityError.badPhoneNumber`.
   static func phone(of text: String) throws(IdentityError) -> Contact {
-    guard let phone = phone(parsing: text) else { throw .badPhoneNumber }
+    guard let phone = phone(parsing: text) else { throw .badPhoneNumber(field: "phone") }
     return phone
   }
 }

@@ -70,8 +70,3 @@ extension Credential {
 extension CredentialKind {
   init(_ kind: MachineKind) { self.init(rawValue: Int32(kind.rawValue)) }
 }
-
-extension MachineKind {
-  /// Nil for a kind that a later version of the protocol has.
-  init?(_ kind: CredentialKind) { self.init(rawValue: Int64(kind.rawValue)) }
-}

@@ -51,13 +51,17 @@ struct PreferencesRow: Sendable {
       }
     }
     region = message.regionCode
-    if !region.isEmpty, !RegionCode.isPlausible(region) { faults.note(IdentityError.badRegion) }
+    if !region.isEmpty, !RegionCode.isPlausible(region) {
+      faults.note(IdentityError.badRegion(field: "preferences.region_code"))
+    }
     currency = message.currencyCode
     if !currency.isEmpty, !Currency.isKnown(currency) {
       faults.note(KitError.unknownCurrency(field: "preferences.currency_code"))
     }
     timeZone = message.timeZone
-    if !timeZone.isEmpty, zones.table(timeZone) == nil { faults.note(IdentityError.badTimeZone) }
+    if !timeZone.isEmpty, zones.table(timeZone) == nil {
+      faults.note(IdentityError.badTimeZone(field: "preferences.time_zone"))
+    }
     try faults.throwIfAny()
     if message.profileVisibility != .unspecified { visibility = message.profileVisibility }
     if !message.travelWishes.isEmpty { wishes = seal(Array(message.travelWishes.utf8)) }

@@ -46,10 +46,10 @@ extension ProfileHandlers {
 
   /// - Throws: `IdentityError.badRegion`, `.badPhoneNumber`.
   private static func checked(_ address: PostalAddress) throws(IdentityError) -> PostalAddress {
-    guard RegionCode.isPlausible(address.regionCode) else { throw .badRegion }
+    guard RegionCode.isPlausible(address.regionCode) else { throw .badRegion(field: "address.region_code") }
     var address = address
     if !address.phone.isEmpty {
-      guard let phone = Contact.phone(parsing: address.phone) else { throw .badPhoneNumber }
+      guard let phone = Contact.phone(parsing: address.phone) else { throw .badPhoneNumber(field: "address.phone") }
       address.phone = phone.address
     }
     // What this server does not know would come back from nobody knows whom.

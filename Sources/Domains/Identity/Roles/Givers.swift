@@ -40,13 +40,17 @@ extension IdentityCore {
   }
 
   /// Whether somebody takes a role, or gives it up, without being given it.
-  /// - Throws: `IdentityError.notEligible` for somebody whose account has not reached the role's level.
-  func isSelfService(_ role: String, of user: UserRow, _ caller: Caller) throws(IdentityError) -> Bool {
+  /// - Throws: `IdentityError.notEligible` for somebody whose account has not reached the role's level;
+  ///   `.roleWithdrawn` for somebody from whom it was taken.
+  func isSelfService(_ role: String, of user: UserRow, _ caller: Caller, in reader: any Reader) throws -> Bool {
     guard case .selfService(let level) = kit.roles[role]?.kind, user.id == caller.user, !caller.isMachine else {
       return false
     }
-    guard user.accountLevel >= level else { throw .notEligible }
-    return true
+    guard user.accountLevel >= level else { throw IdentityError.notEligible }
+    guard try GrantRow.isWithdrawn(role, from: user.id, in: reader) else { return true }
+    // Whoever gives all roles gives this one back, like to anybody else.
+    if try mayGive(role, on: "", by: authority.roles(of: caller.user, in: reader), in: reader) { return false }
+    throw IdentityError.roleWithdrawn
   }
 
   /// When a grant or credential is to end.

@@ -9,6 +9,7 @@ struct GrantBook: Sendable {
   let clock: any WallClock
   let roles: RoleCatalog
   let audit: any Audit
+  let subjects: SubjectRegistry
 
   /// Gives a role. What is held already stays, with the later expiry of the two.
   /// - Parameter granter: who decided it. A person's decision is recorded also if it changes nothing.
@@ -59,7 +60,10 @@ struct GrantBook: Sendable {
     let now = clock.now()
     if try isLast(grant, at: now, locking: true, in: writer) { throw IdentityError.lastOwner }
     let revoked = try writer.execute(
-      "UPDATE identity_grants SET revoked_at = $2, changed_at = $2 WHERE id = $1 AND revoked_at IS NULL", grant.id, now)
+      """
+      UPDATE identity_grants SET revoked_at = $2, changed_at = $2, is_withdrawn = $3
+      WHERE id = $1 AND revoked_at IS NULL
+      """, grant.id, now, revoker != .user(grant.user))
     // Somebody else was faster; run again, the row will show it.
     guard revoked == 1 else { throw RetryTransaction() }
     try authority.noteGrantsChanged(of: grant.user, in: writer)
@@ -71,6 +75,12 @@ struct GrantBook: Sendable {
   ///   do not each count the other.
   func isLast(_ grant: GrantRow, at now: Instant, locking: Bool, in reader: any Reader) throws -> Bool {
     guard !grant.isMachine, grant.isInForce(at: now), roles[grant.role]?.keepsLast == true else { return false }
+    // What is gone needs nobody.
+    if let subject = SubjectID(parsing: grant.resource), let kind = subjects[subject],
+      try kind.facts(of: subject.id, in: reader) == nil
+    {
+      return false
+    }
     let holders = try GrantRow.holders(of: grant.role, on: grant.resource, at: now, locking: locking, in: reader)
     return holders.allSatisfy { $0 == grant.id }
   }

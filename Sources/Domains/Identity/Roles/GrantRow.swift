@@ -55,6 +55,23 @@ struct GrantRow: Sendable {
       make: GrantRow.init)
   }
 
+  /// Some grants on a thing that have not been revoked, in one order.
+  static func all(on resource: SubjectID, limit: Int, in reader: any Reader) throws -> [GrantRow] {
+    try reader.rows(
+      "SELECT \(columns) FROM identity_grants WHERE resource = $1 AND revoked_at IS NULL ORDER BY id LIMIT $2",
+      resource.text, limit, make: GrantRow.init)
+  }
+
+  /// Whether somebody else took a role on the whole platform from a user, and nobody has given it since.
+  static func isWithdrawn(_ role: String, from user: Identifier, in reader: any Reader) throws -> Bool {
+    try reader.first(
+      """
+      SELECT is_withdrawn FROM identity_grants WHERE user_id = $1 AND role = $2 AND resource = ''
+      ORDER BY id DESC LIMIT 1
+      """, user, role
+    ) { $0[0] } ?? false
+  }
+
   /// What a user has been granted, what has expired included.
   static func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {
     RoleSet(

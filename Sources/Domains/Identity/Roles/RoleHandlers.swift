@@ -17,7 +17,7 @@ struct RoleHandlers: RoleService {
     return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
       try kit.roles.check(request.role, on: request.resourceID)
       if user == caller.user, let own = try UserRow.findForUpdate(user, in: writer),
-        try core.isSelfService(request.role, of: own, caller)
+        try core.isSelfService(request.role, of: own, caller, in: writer)
       {
         // Nobody else is concerned, so no fresh proof is needed.
       } else {

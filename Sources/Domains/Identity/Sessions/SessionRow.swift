@@ -18,6 +18,7 @@ struct SessionRow: Sendable {
     case suspended = 6
     case closed = 7
     case credentialRevoked = 8
+    case idle = 9
   }
 
   let id: Identifier

@@ -25,8 +25,10 @@ struct VerificationHandlers: VerificationService {
     }
     return try await kit.mutate(request, context) { [core, files] writer in
       // Held, so that two that are handed in at once know of each other.
-      guard try UserRow.findForUpdate(caller.user, in: writer) != nil else { throw KitError.sessionEnded }
-      if let last = try VerificationRow.newest(of: caller.user, in: writer), last.state != .rejected {
+      guard let user = try UserRow.findForUpdate(caller.user, in: writer) else { throw KitError.sessionEnded }
+      if let last = try VerificationRow.newest(of: caller.user, in: writer),
+        last.state == .pending || user.accountLevel == .verified
+      {
         throw KitError.wrongState(last.state.protoName)
       }
       let id = core.kit.identifiers.next()
@@ -101,6 +103,18 @@ extension IdentityCore {
     try writer.execute(
       "UPDATE identity_users SET level = $2 WHERE id = $1", user.id, UserLevel.verified.rawValue)
     _ = try grants.grant(RoleCatalog.verified, to: .user(user.id), on: "", until: nil, by: actor, in: writer)
+  }
+
+  /// Makes a verified user one who has yet to prove who it is.
+  func unverify(_ user: UserRow, in writer: any Writer) throws {
+    let hasContact = try writer.exists(
+      "SELECT 1 FROM identity_contacts WHERE user_id = $1 AND proved_at IS NOT NULL", user.id)
+    try writer.execute(
+      "UPDATE identity_users SET level = $2 WHERE id = $1", user.id,
+      (hasContact ? UserLevel.contact : .none).rawValue)
+    if let grant = try GrantRow.held(RoleCatalog.verified, on: "", by: user.id, in: writer) {
+      try grants.revoke(grant, by: .server, in: writer)
+    }
   }
 
   /// Takes back a user's documents, and forgets what was said of them.

@@ -35,11 +35,12 @@ struct MediaTools: Sendable {
   /// The same of sounds.
   private static let soundFormats = "mp3,mov,ogg,flac,wav,matroska,webm"
 
-  private var programLimits: ChildProgram.Limits {
+  /// - Parameter outputBytes: what a program may say.
+  private func programLimits(outputBytes: Int) -> ChildProgram.Limits {
     var program = ChildProgram.Limits(
       time: limits.processingTime, processorSeconds: limits.processingSeconds, memoryBytes: limits.processingMemory,
       fileBytes: limits.renditionBytes)
-    program.outputBytes = limits.probedBytes
+    program.outputBytes = outputBytes
     return program
   }
 
@@ -116,8 +117,8 @@ struct MediaTools: Sendable {
       [
         "-v", "error", "-protocol_whitelist", "file", "-format_whitelist", Self.soundFormats, "-select_streams", "a:0",
         "-show_entries", "packet=pts_time,duration_time", "-of", "csv=p=0", "file:" + path,
-      ], failure: .unsupportedFormat)
-    guard outcome.output.count < limits.probedBytes else { throw MediaFailure.tooLong }
+      ], outputBytes: limits.probedSoundBytes, failure: .unsupportedFormat)
+    guard outcome.output.count < limits.probedSoundBytes else { throw MediaFailure.tooLong }
     return String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").map { packet in
       packet.split(separator: ",").prefix(2).compactMap { Double($0) }.reduce(0, +)
     }.max() ?? 0
@@ -189,9 +190,10 @@ struct MediaTools: Sendable {
   }
 
   private func run(
-    _ program: String, _ arguments: [String], failure: MediaFailure
+    _ program: String, _ arguments: [String], outputBytes: Int? = nil, failure: MediaFailure
   ) async throws -> ChildProgram.Outcome {
-    let outcome = try await ChildProgram.run(program, arguments, limits: programLimits)
+    let outcome = try await ChildProgram.run(
+      program, arguments, limits: programLimits(outputBytes: outputBytes ?? limits.probedBytes))
     if outcome.status == 0 { return outcome }
     // 126 and 127: the program is not there, or cannot be run here.
     guard ![126, 127].contains(outcome.status) else { throw ToolMissing(program: program) }

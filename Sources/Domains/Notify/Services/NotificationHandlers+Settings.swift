@@ -33,7 +33,9 @@ extension NotificationHandlers {
     let caller = try context.requireCaller()
     guard core.outbound[.push]?.accepts(request.address) == true else { throw NotifyError.pushAddressRefused }
     return try await kit.mutate(request, context) { [core] writer in
-      PushDevice(try core.register(request.address, for: caller.user, in: caller.session, writer))
+      // Its end takes the devices along that are there by then.
+      try core.kit.authority.holdSession(of: caller, in: writer)
+      return PushDevice(try core.register(request.address, for: caller.user, in: caller.session, writer))
     }
   }
 

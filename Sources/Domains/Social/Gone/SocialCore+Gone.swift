@@ -3,42 +3,28 @@ import DomainKit
 import Storage
 import Streaming
 
-/// The timer that removes what hangs on a thing that is gone, by the thing's printed id.
-private let goneTimer = "social.gone"
-
 /// What people have said about a thing goes with it, in small transactions: there may be millions of likes. The counters go
 /// down with the rows, so they are their number at any moment, and go last. What moderators have decided stays.
 extension SocialCore {
-  /// The longest that a transaction takes which has begun to write when the thing was there still.
-  private static let secondLook = Duration.seconds(60)
-  private static let second = "second"
+  private static let goneKind = "social.gone"
+  private var goneTimer: GoneTimer { GoneTimer(Self.goneKind, timers: timers, clock: kit.clock) }
 
   /// To be called in the transaction that deletes a thing.
   func removeAll(about subject: SubjectID, in writer: any Writer) throws {
     try kit.hub.publish(commentTopic(of: subject), [], in: writer)
-    try timers.set(goneTimer, key: subject.text, due: now, in: writer)
+    try goneTimer.begin(with: subject, in: writer)
   }
 
   /// Whether what hangs on a thing is being removed.
   static func isRemoving(_ subject: SubjectID, in reader: any Reader) throws -> Bool {
-    try reader.exists(
-      "SELECT 1 FROM octet_timers WHERE kind = $1 AND key IN ($2, $3)", goneTimer, subject.text,
-      "\(subject.text)/\(second)")
+    try GoneTimer.isUnderWay(goneKind, with: subject, in: reader)
   }
 
   func handleGone() {
-    timers.handle(goneTimer) { [self] writer, timer in
-      let words = timer.key.split(separator: "/")
-      guard let subject = words.first.flatMap({ SubjectID(parsing: String($0)) }) else { return }
+    goneTimer.handle { [self] subject, writer in
       let parts = [removeComments, removeReviews, removeReactions, removeFollows, removeUses, removeLinks]
-      if try parts.contains(where: { try $0(subject, writer) }) {
-        return try timers.set(goneTimer, key: timer.key, due: now, in: writer)
-      }
-      guard words.count > 1 else {
-        // What was written meanwhile, by what could be seen before.
-        return try timers.set(
-          goneTimer, key: "\(subject.text)/\(Self.second)", due: now + Self.secondLook, in: writer)
-      }
+      return try parts.contains { try $0(subject, writer) }
+    } finally: { subject, writer in
       try writer.execute(
         "DELETE FROM social_counters WHERE subject_id = $1 AND subject_kind = $2", subject.id, subject.kind)
     }
