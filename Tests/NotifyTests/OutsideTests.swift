@@ -45,7 +45,9 @@ import Testing
     for address in [Self.address, ContactAddress(.email, normalized: "nobody@example.net")] {
       let eve = world.user()
       for _ in 0..<2 { try await write(world, to: address, key: "1", from: eve) }
-      await #expect(throws: KitError.limitExceeded) { try await write(world, to: address, key: "1", from: eve) }
+      await #expect(throws: KitError.dayLimitExceeded(at: world.clock.now())) {
+        try await write(world, to: address, key: "1", from: eve)
+      }
     }
     await world.close()
   }
@@ -128,7 +130,9 @@ import Testing
     let world = try await NotifyWorld.open(limits: limits)
     let eve = world.user()
     for number in 1...2 { try await write(world, key: "\(number)", from: eve) }
-    await #expect(throws: KitError.limitExceeded) { try await write(world, key: "3", from: eve) }
+    await #expect(throws: KitError.dayLimitExceeded(at: world.clock.now())) {
+      try await write(world, key: "3", from: eve)
+    }
     try await write(world, NotifyWorld.danger, key: "3", from: eve)
     // Another's third is the address's last of the day; who writes the fourth is not told.
     let bob = world.user()

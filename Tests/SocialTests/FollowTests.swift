@@ -191,6 +191,12 @@ import Testing
     try await ada.unfollow(users[1].text)
     try await ada.follow(users[2].text)
     await expectRefusal(.resourceExhausted, "LIMIT_EXCEEDED") { try await ada.follow(users[3].text) }
+    // Tomorrow it goes on.
+    let error = await #expect(throws: RPCError.self) { try await ada.follow(users[3].text) }
+    let rest = try #require(error?.retryDelay)
+    #expect(rest > .zero && rest <= .seconds(86_400))
+    #expect(world.clock.now().dayNumber + 1 == (world.clock.now() + rest).dayNumber)
+    #expect(world.clock.now().dayNumber == (world.clock.now() + rest - .nanoseconds(1)).dayNumber)
     // What is followed already takes nothing.
     try await ada.follow(users[2].text)
     try await world.advance(by: .seconds(86_400))

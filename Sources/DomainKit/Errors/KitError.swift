@@ -50,6 +50,8 @@ public enum KitError: DomainError {
   case amountOverflow
   /// The caller has as many of these as anybody may have.
   case limitExceeded
+  /// The caller has done this as often as anybody may in one day; the next one begins at midnight, UTC.
+  case dayLimitExceeded(at: Instant)
   /// The caller may not do this to himself or herself.
   case selfTarget
   /// Moderators have forbidden the caller to post.
@@ -128,6 +130,8 @@ public enum KitError: DomainError {
       ErrorMapping("AMOUNT_OVERFLOW", .outOfRange, "the amount does not fit")
     case .limitExceeded:
       ErrorMapping("LIMIT_EXCEEDED", .resourceExhausted, "there are as many as one may have")
+    case .dayLimitExceeded(let now):
+      ErrorMapping("LIMIT_EXCEEDED", .resourceExhausted, "that was all for today", retryAfter: now.restOfDay)
     case .selfTarget:
       ErrorMapping("SELF_TARGET", .invalidArgument, "nobody can do this to himself or herself")
     case .restricted(let until):
@@ -158,8 +162,8 @@ extension KitError {
     .wrongIDKind(field: "thing_id"), .invalid(FieldViolation(field: "field", description: "wrong")),
     .wrongState("STATE"), .etagMismatch, .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld,
     .slowReader(resumeToken: "token"), .currencyMismatch(field: "fare"), .unknownCurrency(field: "currency_code"),
-    .amountOverflow, .limitExceeded,
-    .selfTarget, .restricted(until: Instant(seconds: 0)), .badLanguage(field: "language"), .invalidText, .methodOff,
+    .amountOverflow, .limitExceeded, .dayLimitExceeded(at: Instant(seconds: 0)), .selfTarget,
+    .restricted(until: Instant(seconds: 0)), .badLanguage(field: "language"), .invalidText, .methodOff,
     .leaseLost,
   ]
 }

@@ -14,7 +14,7 @@ public protocol Notices: Sendable {
 
   /// Writes to somebody who may have no account. Whoever has proved the address as a user gets the notice as one; whoever
   /// has stopped such letters gets none. The sender learns nothing of either.
-  /// - Throws: `KitError.limitExceeded` for a sender who has invited many today.
+  /// - Throws: `KitError.dayLimitExceeded` for a sender who has invited many today.
   func notify(_ address: ContactAddress, _ notice: OutsideNotice, in writer: any Writer) throws
 }
 

@@ -5,7 +5,7 @@ public import Storage
 /// caller's transaction.
 public protocol ShareLinks: Sendable {
   /// Makes a user's link to a thing that the user may see, or gives the one that there is.
-  /// - Throws: `KitError.notFound`, `.limitExceeded`.
+  /// - Throws: `KitError.notFound`, `.dayLimitExceeded`.
   func make(to subject: SubjectID, by caller: Caller, in writer: any Writer) throws -> SharedLink
 
   /// What a token leads to; nil for one that leads nowhere, or to what the caller may not see.

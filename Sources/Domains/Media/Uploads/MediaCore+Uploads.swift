@@ -8,8 +8,6 @@ import Streaming
 
 /// The states of an upload. Its row is locked by whoever changes it.
 extension MediaCore {
-  private static let secondsPerDay: Int64 = 86_400
-
   func createUpload(
     kind: BlobKind, length: Int64?, hash: BlobID?, by user: Identifier, in writer: any Writer
   ) throws -> UploadRow {
@@ -20,8 +18,8 @@ extension MediaCore {
       ON CONFLICT (user_id) DO UPDATE SET day = excluded.day,
         uploads = CASE WHEN media_quotas.day = excluded.day THEN media_quotas.uploads + 1 ELSE 1 END
         WHERE media_quotas.day <> excluded.day OR media_quotas.uploads < $3
-      """, user, now.milliseconds / 1000 / Self.secondsPerDay, limits.uploadsPerDay)
-    guard isAllowed == 1 else { throw KitError.limitExceeded }
+      """, user, now.dayNumber, limits.uploadsPerDay)
+    guard isAllowed == 1 else { throw KitError.dayLimitExceeded(at: now) }
     let row = UploadRow(
       id: kit.identifiers.next(), user: user, kind: kind, length: length, hash: hash,
       store: try kit.blobs.begin(in: writer), expiresAt: now + limits.uploadIdle)

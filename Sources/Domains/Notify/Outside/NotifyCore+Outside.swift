@@ -6,7 +6,7 @@ import Storage
 extension NotifyCore {
   /// Puts a letter to somebody without an account on its way, once for each key.
   /// - Returns: the user who has proved the address, and to whom nothing was written.
-  /// - Throws: `KitError.limitExceeded`.
+  /// - Throws: `KitError.dayLimitExceeded`.
   func writeOutside(
     to address: ContactAddress, _ outside: OutsideNotice, in writer: any Writer
   ) throws -> Identifier? {
@@ -44,7 +44,7 @@ extension NotifyCore {
         sent = CASE WHEN notify_senders.day = excluded.day THEN notify_senders.sent + 1 ELSE 1 END, day = excluded.day
         WHERE notify_senders.day <> excluded.day OR notify_senders.sent < $3
       """, sender, now.dayNumber, limits.invitationsPerDay)
-    guard taken == 1 else { throw KitError.limitExceeded }
+    guard taken == 1 else { throw KitError.dayLimitExceeded(at: now) }
   }
 
   /// Counts a letter to an address.
@@ -113,9 +113,4 @@ extension Way {
 
   /// The kind of the jobs that send to people without an account.
   var outsideJob: String { "notify.outside." + name }
-}
-
-extension Instant {
-  /// The day (UTC) since 1970-01-01.
-  var dayNumber: Int64 { milliseconds / 86_400_000 }
 }

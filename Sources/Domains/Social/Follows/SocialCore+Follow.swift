@@ -4,7 +4,7 @@ import Storage
 
 extension SocialCore {
   /// Makes a user follow something, or ask to.
-  /// - Throws: `KitError.notFound`, `.selfTarget`, `.limitExceeded`.
+  /// - Throws: `KitError.notFound`, `.selfTarget`, `.dayLimitExceeded`.
   func follow(_ target: SubjectID, by caller: Caller, in writer: any Writer) throws -> FollowRow {
     guard target != SubjectID(IDKind.user, caller.user) else { throw KitError.selfTarget }
     // Before anybody asks for blocks: one that is being made is waited for.

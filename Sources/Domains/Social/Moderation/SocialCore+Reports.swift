@@ -19,7 +19,7 @@ extension SocialCore {
   }
 
   /// Reports a thing.
-  /// - Throws: `KitError.notFound`, `.selfTarget`, `.limitExceeded`; `SocialError.reportExists`.
+  /// - Throws: `KitError.notFound`, `.selfTarget`, `.dayLimitExceeded`; `SocialError.reportExists`.
   func report(
     _ target: SubjectID, _ policy: Policy, _ text: String, by caller: Caller, in writer: any Writer
   ) throws -> ReportRow {

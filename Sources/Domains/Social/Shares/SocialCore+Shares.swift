@@ -4,7 +4,7 @@ import Storage
 
 extension SocialCore {
   /// Makes a link, or gives the one that there is.
-  /// - Throws: `KitError.notFound`, `.limitExceeded`.
+  /// - Throws: `KitError.notFound`, `.dayLimitExceeded`.
   func share(_ subject: SubjectID, by caller: Caller, in writer: any Writer) throws -> LinkRow {
     _ = try kit.subjects.visible(subject, to: caller, in: writer)
     let known = try writer.first(
