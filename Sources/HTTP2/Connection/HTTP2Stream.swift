@@ -177,9 +177,10 @@ class HTTP2Stream {
     connection.needsFlush()
   }
 
-  /// Moves body bytes to the output, and asks for more in time.
+  /// Moves body bytes to the output.
+  /// - Returns: whether the delegate is to ask for more: `streamDrained`.
   @inline(__always)
-  final func take(_ length: Int, into output: OutputBuffer, delegate: any SessionDelegate) {
+  final func take(_ length: Int, into output: OutputBuffer) -> Bool {
     let before = outbound.count
     outbound.move(length, to: output)
     taken &+= length
@@ -187,10 +188,9 @@ class HTTP2Stream {
       connection.hasSentForStream = true
       connection.holding.gone += length
     }
-    let after = outbound.count
-    if before > StreamWaterMarks.low, after <= StreamWaterMarks.low, !isFinished, !isDrainPending {
-      isDrainPending = true
-      delegate.streamDrained(self)
-    }
+    guard before > StreamWaterMarks.low, outbound.count <= StreamWaterMarks.low, !isFinished, !isDrainPending
+    else { return false }
+    isDrainPending = true
+    return true
   }
 }

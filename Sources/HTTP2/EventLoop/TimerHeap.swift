@@ -19,6 +19,19 @@ struct TimerHeap {
     static let free: Int32 = -1
     /// The timer is among the `fresh` ones.
     static let fresh: Int32 = -2
+
+    /// Takes a timer; returns the generation that it is of.
+    mutating func occupy(_ work: @escaping Work) -> UInt32 {
+      self.work = work
+      position = Slot.fresh
+      return generation
+    }
+
+    mutating func vacate() -> Work? {
+      position = Slot.free
+      generation &+= 1
+      return work.take()
+    }
   }
 
   private struct Node {
@@ -60,14 +73,12 @@ struct TimerHeap {
     let slot: Int32
     if let free = freeSlots.popLast() {
       slot = free
-      slots[Int(slot)].work = work
-      slots[Int(slot)].position = Slot.fresh
     } else {
       slot = Int32(slots.count)
-      slots.append(Slot(position: Slot.fresh, generation: 0, work: work))
+      slots.append(Slot(position: Slot.free, generation: 0, work: nil))
     }
     sequence += 1
-    let generation = slots[Int(slot)].generation
+    let generation = slots[Int(slot)].occupy(work)
     fresh.append((Node(deadline: deadline, sequence: sequence, slot: slot), generation))
     return Key(slot: slot, generation: generation)
   }
@@ -103,12 +114,8 @@ struct TimerHeap {
   }
 
   private mutating func vacate(_ slot: Int) -> Work? {
-    let work = slots[slot].work
-    slots[slot].work = nil
-    slots[slot].position = Slot.free
-    slots[slot].generation &+= 1
     freeSlots.append(Int32(slot))
-    return work
+    return slots[slot].vacate()
   }
 
   private mutating func siftUp(_ start: Int) {

@@ -55,18 +55,18 @@ extension HTTP1Session {
         return true
       }
       self.exchange?.framing = .length(left - count)
-      stream.take(count, into: output, delegate: delegate)
+      if stream.take(count, into: output) { delegate.streamDrained(stream) }
     case .chunked:
       if count > 0 {
         output.append(Array("\(String(count, radix: 16))\r\n".utf8))
-        stream.take(count, into: output, delegate: delegate)
+        if stream.take(count, into: output) { delegate.streamDrained(stream) }
         output.append(Array("\r\n".utf8))
       } else if stream.isFinished {
         let sendsTrailers = self.exchange?.sendsTrailers(of: stream) == true
         HTTP1Message.writeEnd(trailers: sendsTrailers ? stream.trailers : nil, to: output)
       }
     case .untilClose:
-      stream.take(count, into: output, delegate: delegate)
+      if stream.take(count, into: output) { delegate.streamDrained(stream) }
     }
     if count > 0 { return true }
     if stream.isFinished { complete() }

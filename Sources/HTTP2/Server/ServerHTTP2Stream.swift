@@ -23,6 +23,25 @@ final class ServerHTTP2Stream: HTTP2Stream, ServerStream {
     connection.needsFlush()
   }
 
+  /// Does what `respond`, `write` and `finish` do, with one look at the connection and its session: each costs every call
+  /// two reference counts.
+  func respond(status: Int, headers: HeaderList, body: [UInt8], trailers: HeaderList) {
+    guard !isClosed, !isResetByCore, let connection else { return }
+    precondition(!isFinished, "a second answer")
+    let session: any SessionEngine = connection.session
+    session.respond(self, status: status, headers: headers, endStream: false)
+    outbound.append(body)
+    connection.noteQueued(body.count)
+    self.trailers = trailers
+    isFinished = true
+    connection.hasSentForStream = true
+    if isDeferred {
+      isDeferred = false
+      session.resume(self)
+    }
+    connection.needsFlush()
+  }
+
   /// The client's trailers have no meaning for us; they end the request.
   override func receiveHeaders(_ block: inout HeaderBlock, endStream: Bool) {
     if endStream { handler?.receiveEnd() }

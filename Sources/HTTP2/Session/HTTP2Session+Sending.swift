@@ -157,7 +157,7 @@ extension HTTP2Session {
     output.append(
       FrameHeader(
         length: length, type: FrameType.data, flags: endsHere ? FrameFlags.endStream : 0, streamID: stream.id))
-    stream.take(length, into: output, delegate: delegate)
+    if stream.take(length, into: output) { delegate.streamDrained(stream) }
     if endsHere {
       ended(stream)
     } else if isLast {

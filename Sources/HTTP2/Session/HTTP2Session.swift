@@ -199,8 +199,7 @@ struct StreamQueue {
 
   mutating func popFirst() -> HTTP2Stream? {
     guard first < streams.count else { return nil }
-    let stream = streams[first]
-    streams[first] = nil
+    let stream = streams[first].take()
     first += 1
     if first == streams.count {
       streams.removeAll(keepingCapacity: streams.capacity <= HTTP2Limits.keptQueuePlaces)

@@ -42,9 +42,11 @@ struct HeaderEncoder: ~Copyable {
   /// - Returns: its length.
   @inline(__always)
   mutating func encode(status: Int, _ headers: HeaderList, into output: OutputBuffer) -> Int {
-    for known in remembered where known.status == status && known.fields == headers.octets {
-      known.block.withUnsafeBytes { output.append($0.baseAddress.unsafelyUnwrapped, $0.count) }
-      return known.block.count
+    // By its place: a copy would count the references of both arrays.
+    for place in remembered.indices
+    where remembered[place].status == status && remembered[place].fields == headers.octets {
+      remembered[place].block.withUnsafeBytes { output.append($0.baseAddress.unsafelyUnwrapped, $0.count) }
+      return remembered[place].block.count
     }
     return encodeAnew(status: status, headers, into: output)
   }

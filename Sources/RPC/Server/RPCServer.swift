@@ -83,7 +83,7 @@ public final class RPCServer: RequestAcceptor {
       return refuse(head, route, on: stream, error)
     }
     let call = ServerCall(self, route, headers: head.headers, authority: head.authority, fields, stream)
-    if !route.method.kind.hasSingleRequest { call.start() }
+    if !route.kind.hasSingleRequest { call.start() }
     return call
   }
 

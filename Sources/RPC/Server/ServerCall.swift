@@ -55,13 +55,13 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     self.authority = authority
     self.stream = stream
     let timeout = server.limits.timeout(
-      route.method.kind, default: route.method.policy.defaultDeadline, longest: route.method.policy.longestDeadline,
+      route.kind, default: route.defaultDeadline, longest: route.longestDeadline,
       requested: fields.timeout)
     let now = timeout != nil || server.isObserved ? server.now() : Instant(nanoseconds: 0)
     began = now
     deadline = timeout.map { now + $0 }
     super.init(
-      executor: stream.executor, messageBytes: route.method.policy.messageBytes ?? server.limits.messageBytes)
+      executor: stream.executor, messageBytes: route.messageBytes ?? server.limits.messageBytes)
     inboundEncoding = fields.encoding
     if let timeout {
       timer = executor.schedule(after: timeout) { self.deadlineExceeded() }
@@ -135,12 +135,12 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   @usableFromInline
   func receive(_ bytes: Span<UInt8>) {
-    if route.method.kind.hasSingleRequest { gather(bytes) } else { buffer(bytes) }
+    if route.kind.hasSingleRequest { gather(bytes) } else { buffer(bytes) }
   }
 
   @usableFromInline
   func receiveEnd() {
-    if route.method.kind.hasSingleRequest { startWithRequest() } else { endInput(.finished) }
+    if route.kind.hasSingleRequest { startWithRequest() } else { endInput(.finished) }
   }
 
   @usableFromInline
@@ -155,7 +155,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   func fail(_ error: RPCError) { end(failing: error) }
 
   @usableFromInline
-  var isMidMessage: Bool { !state.hasEnded && (route.method.kind.hasSingleRequest || holdsPartOfMessage) }
+  var isMidMessage: Bool { !state.hasEnded && (route.kind.hasSingleRequest || holdsPartOfMessage) }
 
   @usableFromInline
   func drained() {
@@ -166,8 +166,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   @usableFromInline
   func closed(_ reason: StreamClosure?) {
     isClosed = true
-    timer?.cancel()
-    timer = nil
+    timer.take()?.cancel()
     if state.close() { over(.cancelled) }
   }
 
@@ -205,7 +204,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   private var isInputRead: Bool {
     if deframer.unreadCount > 0 || awaitsTurn { return false }
-    if route.method.kind.hasSingleRequest { return true }
+    if route.kind.hasSingleRequest { return true }
     return if case .finished = inboundEnd { true } else { false }
   }
 

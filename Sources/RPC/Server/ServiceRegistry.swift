@@ -8,6 +8,11 @@ public struct ServiceRegistry: Sendable {
     let handler: Handler
     /// The position in `methods`.
     let number: Int
+    // What every call asks of its method, where it is found without a look at the descriptor.
+    let kind: MethodKind
+    let defaultDeadline: Duration?
+    let longestDeadline: Duration?
+    let messageBytes: Int?
 
     /// Whether the request is read before anything else happens, in a task that can wait.
     var mayBeRefusedLate: Bool {
@@ -18,6 +23,10 @@ public struct ServiceRegistry: Sendable {
       self.method = method
       self.handler = handler
       self.number = number
+      kind = method.kind
+      defaultDeadline = method.policy.defaultDeadline
+      longestDeadline = method.policy.longestDeadline
+      messageBytes = method.policy.messageBytes
     }
   }
 

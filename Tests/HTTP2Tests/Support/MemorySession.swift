@@ -151,7 +151,7 @@ final class MemorySession: SessionEngine {
     if length > 0 {
       let chunk = OutputBuffer(capacity: length)
       stream.outboundWindow -= length
-      stream.take(length, into: chunk, delegate: delegate)
+      if stream.take(length, into: chunk) { delegate.streamDrained(stream) }
       said.append(.body(stream.id, [UInt8](chunk.bytes)))
     }
     guard stream.outbound.count == 0 else { return }
