@@ -110,6 +110,17 @@ final class SQLiteConnection {
     return (Int(logged), Int(copied))
   }
 
+  /// Makes durable what checkpoints have copied into the file. SQLite does so only when one comes to the end of the log.
+  func syncFile() throws(StorageError) {
+    let (file, methods) = SyncedCopy.openFile(SQLITE_FCNTL_FILE_POINTER, of: handle)
+    let result = methods.pointee.xSync(file, SQLITE_SYNC_NORMAL)
+    guard result == SQLITE_OK else {
+      let error = SQLiteError.make(result, operation: "sync", connection: nil)
+      note(error)
+      throw error
+    }
+  }
+
   /// Has SQLite store the size of the log, in pages, at `pages` after each commit of this connection. The memory must
   /// outlive the connection. It takes the place of SQLite's own automatic checkpoint.
   func reportLogSize(to pages: UnsafeMutablePointer<Int32>) {

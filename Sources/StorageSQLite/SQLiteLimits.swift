@@ -31,7 +31,8 @@ enum SQLiteLimits {
   /// How often a body that throws `RetryTransaction` is run.
   static let attempts = 5
 
-  /// How often the checkpointing thread copies before it leaves the rest to the writer.
+  /// How often in a row the checkpointing thread copies without gaining on the commits before it leaves the rest to the
+  /// writer, which holds them up.
   static let checkpointRounds = 4
 
   /// Batches that get savepoints from the start after one had to be run again.
@@ -45,7 +46,7 @@ enum SQLiteLimits {
   /// which commits may have to wait.
   static let checkpointedPagesPerSync = 256
 
-  /// Pages that the writer may be asked to copy between two commits.
+  /// Fewer pages than these the writer may be asked to copy and sync between two commits.
   static let checkpointRemainder = 500
 
   /// Bytes of the log that are given to the system at once: thirty pages. SQLite's way to the system takes less than

@@ -14,10 +14,6 @@ import Testing
     try await closing(database) { try await body(database) }
   }
 
-  private static var threadName: String {
-    (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8))?.trimmingCharacters(in: .newlines) ?? ""
-  }
-
   /// Starts so many transactions while another one keeps the writer, so that they are one batch.
   private func startBatch(
     of count: Int, _ database: SQLiteDatabase, _ group: inout ThrowingTaskGroup<Void, any Error>,
@@ -51,7 +47,7 @@ import Testing
     try await withDatabase { database in
       let names = Locked<[String]>([])
       try await withThrowingTaskGroup(of: Void.self) { group in
-        try await startBatch(of: count, database, &group) { names.withLock { $0.append(Self.threadName) } }
+        try await startBatch(of: count, database, &group) { names.withLock { $0.append(FaultDisk.thread) } }
         try await group.waitForAll()
       }
       #expect(names.withLock { $0 } == Array(repeating: thread, count: count))

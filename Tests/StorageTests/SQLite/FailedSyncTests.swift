@@ -4,7 +4,7 @@ import Storage
 import StorageSQLite
 import Testing
 
-/// A sync of the database file that fails when a part of the log was copied before, by a round that synced nothing.
+/// A sync of the database file that fails when a part of the log was copied into it before.
 @Suite(.timeLimit(.minutes(2))) struct FailedSyncTests {
   private static let schema = Migration(
     "rows", 1, "rows", sql: "CREATE TABLE rows (id INTEGER PRIMARY KEY AUTOINCREMENT, filling BLOB NOT NULL)")
@@ -29,10 +29,10 @@ import Testing
     let path = directory.appending(path: "octet.db").path
     let watched = Locked<SQLiteDatabase?>(nil)
     let acknowledged = Locked(0)
-    // A commit just when the copying thread has begun: it then copies what was there before, and syncs no file.
-    let disk = FaultDisk { path in
+    // A commit just when the copying thread has begun: it then copies what was there before, and not to the end.
+    let disk = FaultDisk { path, _ in
       guard path.hasSuffix("-wal"),
-        (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)) == "sqlite-check\n",
+        FaultDisk.thread == "sqlite-check",
         let database = watched.withLock({ watched in
           defer { watched = nil }
           return watched
@@ -76,7 +76,7 @@ import Testing
     defer { try? FileManager.default.removeItem(at: directory) }
     let path = directory.appending(path: "octet.db").path
     let syncs = Locked(0)
-    let disk = FaultDisk { if $0 == path { syncs.withLock { $0 += 1 } } }
+    let disk = FaultDisk { synced, _ in if synced == path { syncs.withLock { $0 += 1 } } }
     let system = FaultSystem(name: "sync-\(UUID().uuidString)", disk: disk)
     let database = try await open(path, system.name)
     // The log starts over, and nobody copies.

@@ -68,28 +68,34 @@ final class FaultDisk: Sendable {
     var hasFailed = false
     /// The file whose next sync fails.
     var unsyncable: String?
+    /// The file of which the next read fails, and the thread that it fails for.
+    var unreadable: (path: String, thread: String)?
     var files: [String: File] = [:]
   }
 
   private let state = Locked(State())
   /// Whether SQLite is told that a torn write leaves what lies beside it as it was, as the operating system's VFS says.
   let isPowersafe: Bool
-  private let willSync: (@Sendable (_ path: String) -> Void)?
+  private let willSync: (@Sendable (_ path: String, _ writes: Int) -> Void)?
   private let willRead: (@Sendable (_ path: String) -> Void)?
+  private let willWrite: (@Sendable (_ path: String) -> Void)?
 
   /// - Parameters:
   ///   - failing: the number of the operation at which `fault` happens, from 1.
   ///   - isPowersafe: whether SQLite is told that a torn write leaves what lies beside it as it was.
-  ///   - willSync: called before a file is synced, on the thread that does it.
+  ///   - willSync: called before a file is synced, on the thread that does it, with the number of writes since its last sync.
   ///   - willRead: called before a file is read, on the thread that does it.
+  ///   - willWrite: called before a file is written, on the thread that does it.
   init(
     failing: Int? = nil, _ fault: Fault = .failsOnce, isPowersafe: Bool = true,
-    willSync: (@Sendable (_ path: String) -> Void)? = nil,
-    willRead: (@Sendable (_ path: String) -> Void)? = nil
+    willSync: (@Sendable (_ path: String, _ writes: Int) -> Void)? = nil,
+    willRead: (@Sendable (_ path: String) -> Void)? = nil,
+    willWrite: (@Sendable (_ path: String) -> Void)? = nil
   ) {
     self.isPowersafe = isPowersafe
     self.willSync = willSync
     self.willRead = willRead
+    self.willWrite = willWrite
     state.withLock { $0.failing = failing.map { ($0, fault) } }
   }
 
@@ -101,8 +107,16 @@ final class FaultDisk: Sendable {
 
   var isDead: Bool { state.withLock { $0.isDead } }
 
-  /// How many writes to a file have not been synced.
-  func unsynced(_ path: String) -> Int { state.withLock { $0.files[path]?.pending.count ?? 0 } }
+  /// The name of the thread that asks.
+  static var thread: String {
+    (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8))?.trimmingCharacters(in: .newlines) ?? ""
+  }
+
+  private func pendingWrites(to path: String) -> Int {
+    state.withLock { state in
+      state.files[path]?.pending.count { if case .write = $0 { true } else { false } } ?? 0
+    }
+  }
 
   /// The next operation meets a fault.
   func fail(_ fault: Fault) {
@@ -135,9 +149,24 @@ final class FaultDisk: Sendable {
     }
   }
 
-  func reads(_ path: String) {
+  /// - Returns: whether a read of a file works.
+  func reads(_ path: String) -> Bool {
     willRead?(path)
+    return state.withLock { state in
+      if state.isDead { return false }
+      guard let unreadable = state.unreadable, unreadable == (path, Self.thread) else { return true }
+      state.unreadable = nil
+      return false
+    }
   }
+
+  /// The next read of a file by a thread fails, and nothing else.
+  func failRead(of path: String, by thread: String) {
+    state.withLock { $0.unreadable = (path, thread) }
+  }
+
+  /// Whether a read that was to fail has not come yet.
+  var awaitsRead: Bool { state.withLock { $0.unreadable != nil } }
 
   /// The next sync of a file fails, and nothing else.
   func failSync(of path: String) {
@@ -147,7 +176,7 @@ final class FaultDisk: Sendable {
   /// Syncs a file through one of its openings.
   /// - Returns: whether what was written to it is durable.
   func sync(_ path: String, _ opening: UInt) -> Bool {
-    willSync?(path)
+    if let willSync { willSync(path, pendingWrites(to: path)) }
     let isChosen = state.withLock { state in
       guard state.unsyncable == path else { return false }
       state.unsyncable = nil
@@ -155,7 +184,8 @@ final class FaultDisk: Sendable {
     }
     let works = !isChosen && next(.sync) == .works
     return state.withLock { state in
-      guard var file = state.files[path] else { return works }
+      guard var file = state.files.removeValue(forKey: path) else { return works }
+      defer { state.files[path] = file }
       let hasFailed = file.openings.updateValue(false, forKey: opening) == true
       // What was to be written when the power fails may still arrive.
       if state.isDead { return false }
@@ -165,7 +195,6 @@ final class FaultDisk: Sendable {
         for other in file.openings.keys where other != opening { file.openings[other] = true }
       }
       file.pending = []
-      state.files[path] = file
       return works && !hasFailed
     }
   }
@@ -182,6 +211,10 @@ final class FaultDisk: Sendable {
 
   func closed(_ path: String, _ opening: UInt) {
     state.withLock { _ = $0.files[path]?.openings.removeValue(forKey: opening) }
+  }
+
+  func writes(_ path: String) {
+    willWrite?(path)
   }
 
   func wrote(_ path: String, _ bytes: [UInt8], at offset: Int) {

@@ -96,6 +96,7 @@ private struct FaultFile {
   static func write(
     _ file: UnsafeMutablePointer<sqlite3_file>?, _ bytes: UnsafeRawPointer?, _ count: Int32, _ offset: sqlite3_int64
   ) -> Int32 {
+    disk(file).writes(path(file))
     let outcome = disk(file).next(.write)
     guard outcome == .works || outcome == .tears else {
       return outcome == .isFull ? SQLITE_FULL : SQLITE_IOERR | (3 << 8)
@@ -131,8 +132,7 @@ private struct FaultFile {
     all.iVersion = 2
     all.xClose = { close($0) }
     all.xRead = { file, bytes, count, offset in
-      if disk(file).isDead { return SQLITE_IOERR | (1 << 8) }
-      disk(file).reads(path(file))
+      guard disk(file).reads(path(file)) else { return SQLITE_IOERR | (1 << 8) }
       return real(file).pointee.pMethods.pointee.xRead(real(file), bytes, count, offset)
     }
     all.xWrite = { write($0, $1, $2, $3) }

@@ -37,7 +37,7 @@ import Testing
 
     func willRead(_ path: String) {
       guard path == self.path,
-        (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)) == "sqlite-warm\n",
+        FaultDisk.thread == "sqlite-warm",
         let thread = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/thread-self")
       else { return }
       threads.withLock { _ = $0.insert(thread) }
