@@ -24,7 +24,9 @@ public final class SQLiteDatabase: Database {
   private let scrubbing = Locked(())
   /// How long a scrub tries to empty the log, and how long it leaves it to the checkpointing thread in between.
   private static let scrubPatience = Duration.seconds(15)
-  private static let scrubPauseMicroseconds: UInt32 = 10_000
+  private static let scrubPauseMicroseconds: UInt32 = 20_000
+  /// How long one try to empty the log waits for each lock. No commit begins meanwhile.
+  private static let scrubBusyMilliseconds = 5
 
   /// Opens or creates a database and brings its schema up to date.
   /// - Parameters:
@@ -168,23 +170,35 @@ public final class SQLiteDatabase: Database {
   }
 
   /// Copies the whole log into the file and empties it: older copies of pages are in it, and the file has what the log
-  /// has already overwritten. Commits wait meanwhile, and it waits for the readers of older snapshots.
+  /// has already overwritten. It waits for the readers of older snapshots; commits wait for no more than its last step.
   public func scrub() async throws {
     try await OSThread.run(name: "sqlite-scrub") { [self] in try scrubbing.withLock { _ in try emptyLog() } }
   }
 
   private func emptyLog() throws {
     if let refusal = gate.refusal { throw refusal }
-    let connection = try SQLiteConnection(path: path, settings: options.checkpointSettings, system: options.system)
+    let connection = try SQLiteConnection(
+      path: path, settings: options.checkpointSettings + ["PRAGMA busy_timeout = \(Self.scrubBusyMilliseconds)"],
+      system: options.system)
     connection.keepLogOnClose()
     defer { gate.close(after: connection) }
     let deadline = ContinuousClock.now + Self.scrubPatience
-    while try connection.checkpoint(.truncate) == nil {
+    while try !empty(connection) {
       guard ContinuousClock.now < deadline else {
         throw StorageError(.busy, operation: "scrub", message: "others went on using the log")
       }
       usleep(Self.scrubPauseMicroseconds)
     }
+  }
+
+  /// Tries once. Nobody commits from when the log is to be emptied until it is, so it is copied before, as far as readers
+  /// allow.
+  private func empty(_ connection: SQLiteConnection) throws -> Bool {
+    guard let round = try connection.checkpoint(),
+      round.logged - round.copied < SQLiteLimits.checkpointRemainder
+    else { return false }
+    try connection.syncFile()
+    return try connection.checkpoint(.truncate) != nil
   }
 
   public func close() async {

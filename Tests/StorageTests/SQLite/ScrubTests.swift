@@ -75,6 +75,45 @@ import Testing
     }
   }
 
+  @Test func `a scrub that waits for a read does not keep commits waiting`() async throws {
+    try await withDatabase { path, database in
+      try await insert([0, 1, 2], database)
+      let (hasBegun, mayEnd) = (ParkingSpot(), BlockingQueue<Void>(limit: 1))
+      async let reading: Int? = database.read { reader in
+        let count: Int? = try reader.first("SELECT COUNT(*) FROM people") { $0[0] }
+        hasBegun.unpark()
+        _ = mayEnd.pop(atMost: 1)
+        return count
+      }
+      try await hasBegun.park()
+      async let scrubbing: Void = {
+        _ = try await database.write { try $0.execute("DELETE FROM people WHERE id < 2") }
+        try await database.scrub()
+      }()
+      let slowest: Duration
+      do {
+        defer { try? mayEnd.push(()) }
+        slowest = try await slowestInsert(database)
+      }
+      #expect(try await reading == 3)
+      try await scrubbing
+      #expect(slowest < .seconds(3), "less than the waits for a lock")
+      #expect(found([0, 1, 2], path) == [2])
+    }
+  }
+
+  /// Inserts rows for a second, in which what goes on beside has begun.
+  private func slowestInsert(_ database: SQLiteDatabase) async throws -> Duration {
+    let clock = ContinuousClock()
+    let start = clock.now
+    var (slowest, id) = (Duration.zero, 10)
+    while clock.now - start < .seconds(1) {
+      slowest = max(slowest, try await clock.measure { try await insert([id], database) })
+      id += 1
+    }
+    return slowest
+  }
+
   @Test func `a database that is written anew keeps its rows, and nothing of the others where pages were split`()
     async throws
   {
