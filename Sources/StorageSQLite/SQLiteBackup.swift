@@ -82,6 +82,8 @@ public enum SQLiteBackup {
 
   private static func fill(_ part: String, from source: String, sync: () throws -> Void) throws {
     let from = try SQLiteConnection(path: source, settings: SQLiteOptions().copySettings)
+    // What a crash has left is the mark that the next start is to look for damage.
+    defer { if SQLiteFiles.size(source + "-wal") > 0 { from.keepLogOnClose() } }
     // A copy that is cut short is thrown away, so nothing has to be undone in it.
     let to = try SQLiteConnection(
       path: part, settings: ["PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF"])

@@ -84,6 +84,29 @@ import Testing
     }
   }
 
+  @Test func `a backup of what a crash left does not keep the next start from looking for damage`() async throws {
+    try await withDirectory { directory in
+      let path = directory.appending(path: "octet.db").path
+      let crashed = directory.appending(path: "crashed.db").path
+      var database = try await open(path)
+      for id in 1...100 { try await insert(database, id, bytes: 1000) }
+      await database.close()
+      database = try await open(path)
+      try await insert(database, 101)
+      for suffix in ["", "-wal"] { try FileManager.default.copyItem(atPath: path + suffix, toPath: crashed + suffix) }
+      await database.close()
+      try await SQLiteBackup.backUp(crashed, to: directory.appending(path: "copy.db").path)
+      // Of a page that is not in the log.
+      let file = try FileHandle(forUpdating: URL(filePath: crashed))
+      let pages = try file.seekToEnd() / 4096
+      try file.seek(toOffset: pages / 2 * 4096)
+      try file.write(contentsOf: Data(repeating: 0xaa, count: 4096))
+      try file.close()
+      let error = await storageError { try await open(crashed) }
+      #expect(error?.code == .corrupt)
+    }
+  }
+
   @Test func `neither backup nor restore replaces what is there unless told to`() async throws {
     try await withDirectory { directory in
       let (a, b) = (directory.appending(path: "a.db").path, directory.appending(path: "b.db").path)
