@@ -2,9 +2,12 @@ public import Base
 
 /// Messages that leave the database if and only if their transaction commits: to a bus, a webhook, a mail server.
 ///
-/// They are delivered in order per channel, each at least once: after a crash or a failed delivery the same entry
-/// comes again, so a receiver recognises it by its id. For effects inside the database use `Timers`, which run exactly
-/// once.
+/// They are delivered per channel in the order of their ids, each at least once: after a crash or a failed delivery the
+/// same entry comes again, so a receiver recognises it by its id. For effects inside the database use `Timers`, which run
+/// exactly once.
+///
+/// An entry gets its id when it is appended. That is the order of the commits for transactions that append while they
+/// hold a row which both write; of others the one that appends first may commit last, and its entry may leave last too.
 ///
 /// Of several nodes one at a time delivers a channel, under a lease. A message whose delivery fails holds up its
 /// channel while it is tried again, so that the order is kept; when its policy gives it up it becomes a dead letter,

@@ -6,7 +6,7 @@ import Testing
 @Suite struct OutboxConformance {
   private struct Unreachable: Error {}
 
-  @Test(arguments: Engine.all) func `messages leave in the order of their commits, each channel for itself`(
+  @Test(arguments: Engine.all) func `messages leave in the order of their ids, each channel for itself`(
     engine: Engine
   ) async throws {
     let clock = ManualClock()
