@@ -181,6 +181,7 @@ public final class SQLiteDatabase: Database {
       path: path, settings: options.checkpointSettings + ["PRAGMA busy_timeout = \(Self.scrubBusyMilliseconds)"],
       system: options.system)
     connection.keepLogOnClose()
+    connection.syncCopies()
     defer { gate.close(after: connection) }
     let deadline = ContinuousClock.now + Self.scrubPatience
     while try !empty(connection) {
