@@ -76,11 +76,12 @@ public protocol Writer: Reader {
   /// Runs a statement whose count nobody wants. An engine whose server is far goes on without its answer, and sends
   /// several at once.
   ///
-  /// If it fails, or changes no row where `refusal` says that it must, the body may be run again from its start, each
-  /// statement waited for this time, and gets the error here. So give a refusal that is an exception: where losing is
-  /// usual, ask for the count.
-  /// - Throws: `refusal` if no row was changed.
-  func send(_ sql: String, _ arguments: [SQLValue], orElse refusal: (any Error)?) throws
+  /// If it fails, or changes no row although it must, the body may be run again from its start, each statement waited for
+  /// this time, and learns of it here. So a condition is for exceptions: where losing is usual, ask for the count.
+  /// - Parameter mustChange: whether the transaction must not commit if no row is changed.
+  /// - Returns: false if no row was changed; true if one was, or if that is not known yet.
+  @discardableResult
+  func send(_ sql: String, _ arguments: [SQLValue], mustChange: Bool) throws -> Bool
 
   /// Runs one statement that changes the schema, written in the common dialect that `Migration` describes.
   func define(_ statement: String) throws
@@ -102,9 +103,9 @@ extension Writer {
   public func lock(_ name: StaticString, _ number: Int64, _ mode: LockMode) throws {}
 
   /// Waits: an engine in the same process has nothing to gain by going on.
-  public func send(_ sql: String, _ arguments: [SQLValue], orElse refusal: (any Error)?) throws {
-    let changed = try execute(sql, arguments)
-    if changed == 0, let refusal { throw refusal }
+  @discardableResult
+  public func send(_ sql: String, _ arguments: [SQLValue], mustChange: Bool) throws -> Bool {
+    try execute(sql, arguments) > 0
   }
 }
 

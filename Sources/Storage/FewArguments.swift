@@ -26,15 +26,25 @@ extension Writer {
 
   /// Runs a statement whose count nobody wants: on PostgreSQL it travels with those that follow, instead of waiting for
   /// an answer of its own.
-  /// - Parameter refusal: what the transaction fails with if the statement changes no row. For exceptions: see `send` of
-  ///   the protocol.
   @inlinable
   @inline(__always)
   public func send<A: SQLBindable, B: SQLBindable, C: SQLBindable, D: SQLBindable, E: SQLBindable, F: SQLBindable>(
     _ sql: String, _ a: A, _ b: B = NoArgument(), _ c: C = NoArgument(), _ d: D = NoArgument(),
-    _ e: E = NoArgument(), _ f: F = NoArgument(), orElse refusal: (any Error)? = nil
+    _ e: E = NoArgument(), _ f: F = NoArgument()
   ) throws {
-    try send(sql, sqlValues(a, b, c, d, e, f), orElse: refusal)
+    try send(sql, sqlValues(a, b, c, d, e, f), mustChange: false)
+  }
+
+  /// The same for a statement that must change a row.
+  /// - Parameter refusal: what the transaction fails with otherwise. For exceptions: see `send` of the protocol.
+  @inlinable
+  @inline(__always)
+  public func send<A: SQLBindable, B: SQLBindable, C: SQLBindable, D: SQLBindable, E: SQLBindable, F: SQLBindable>(
+    _ sql: String, _ a: A, _ b: B = NoArgument(), _ c: C = NoArgument(), _ d: D = NoArgument(),
+    _ e: E = NoArgument(), _ f: F = NoArgument(), orElse refusal: @autoclosure () -> any Error
+  ) throws {
+    // An error is an object, even one without content: it is made when it is needed.
+    guard try send(sql, sqlValues(a, b, c, d, e, f), mustChange: true) else { throw refusal() }
   }
 }
 

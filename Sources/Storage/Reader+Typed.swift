@@ -65,10 +65,16 @@ extension Writer {
 
   /// Runs a statement whose count nobody wants: on PostgreSQL it travels with those that follow, instead of waiting for
   /// an answer of its own.
-  /// - Parameter refusal: what the transaction fails with if the statement changes no row. For exceptions: see `send` of
-  ///   the protocol.
-  public func send(_ sql: String, _ arguments: any SQLBindable..., orElse refusal: (any Error)? = nil) throws {
-    try send(sql, sqlValues(arguments), orElse: refusal)
+  public func send(_ sql: String, _ arguments: any SQLBindable...) throws {
+    try send(sql, sqlValues(arguments), mustChange: false)
+  }
+
+  /// The same for a statement that must change a row.
+  /// - Parameter refusal: what the transaction fails with otherwise. For exceptions: see `send` of the protocol.
+  public func send(
+    _ sql: String, _ arguments: any SQLBindable..., orElse refusal: @autoclosure () -> any Error
+  ) throws {
+    guard try send(sql, sqlValues(arguments), mustChange: true) else { throw refusal() }
   }
 
   /// Like `first`, but takes the row for this transaction: what it shows stays true until the commit.

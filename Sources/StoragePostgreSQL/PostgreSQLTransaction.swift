@@ -31,13 +31,11 @@ final class PostgreSQLTransaction: EngineTransaction {
     try run(sql, arguments) { _ in true } ?? 0
   }
 
-  func send(_ sql: String, _ arguments: [SQLValue], orElse refusal: (any Error)?) throws {
-    guard waits else {
-      hasWritten = true
-      return try guarded { try connection.queue(sql, arguments, mustChange: refusal != nil) }
-    }
-    let changed = try execute(sql, arguments)
-    if changed == 0, let refusal { throw refusal }
+  func send(_ sql: String, _ arguments: [SQLValue], mustChange: Bool) throws -> Bool {
+    if waits { return try execute(sql, arguments) > 0 }
+    hasWritten = true
+    try guarded { try connection.queue(sql, arguments, mustChange: mustChange) }
+    return true
   }
 
   /// Nothing of a lock is to be taken back, so that a refusal after it does not undo what others of a batch have done.

@@ -27,17 +27,14 @@ struct StatementCache {
     }
   }
 
-  private struct Recent {
-    let place: Place
-    /// Kept, so that no other text comes to lie at its place.
-    let text: String
-    let statement: SQLiteStatement
-  }
-
   private static let slotBits: UInt64 = 8
 
   private let limit: Int
-  private var recent = [Recent?](repeating: nil, count: 1 << slotBits)
+  // By slots. Side by side, so that a look at a place does not touch what holds counts of references.
+  private var recentPlaces = [Place?](repeating: nil, count: 1 << slotBits)
+  private var recentStatements = [SQLiteStatement?](repeating: nil, count: 1 << slotBits)
+  /// Kept, so that no other texts come to lie at their places.
+  private var recentTexts = [String](repeating: "", count: 1 << slotBits)
   private var statements: [StatementText: SQLiteStatement] = [:]
 
   /// - Parameter limit: how many statements stay prepared.
@@ -48,17 +45,22 @@ struct StatementCache {
   /// The statement of a text, nil if none is prepared.
   mutating func find(_ sql: String) -> SQLiteStatement? {
     let place = Place(sql)
-    if let place, recent[place.slot]?.place == place { return recent[place.slot]?.statement }
+    if let place, recentPlaces[place.slot] == place { return recentStatements[place.slot] }
     guard let statement = statements[StatementText(sql: sql)] else { return nil }
-    if let place { recent[place.slot] = Recent(place: place, text: sql, statement: statement) }
+    if let place {
+      recentPlaces[place.slot] = place
+      recentStatements[place.slot] = statement
+      recentTexts[place.slot] = sql
+    }
     return statement
   }
 
   /// Adds a statement. When there are as many as the limit says, all but those that run are forgotten before.
   mutating func insert(_ statement: SQLiteStatement) {
     if statements.count >= limit {
-      statements = statements.filter { $0.value.isRunning }
-      recent = recent.map { _ in nil }
+      let running = statements.filter { $0.value.isRunning }
+      removeAll()
+      statements = running
     }
     statements[StatementText(sql: statement.sql)] = statement
   }

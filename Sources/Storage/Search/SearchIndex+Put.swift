@@ -92,7 +92,7 @@ extension SearchIndex {
     for (some, list) in Self.lists(ids) {
       try writer.send(
         "DELETE FROM octet_search_fresh WHERE collection = $1 AND document IN \(list)", [.integer(collection)] + some,
-        orElse: nil)
+        mustChange: false)
     }
   }
 

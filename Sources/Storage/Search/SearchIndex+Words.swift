@@ -238,7 +238,7 @@ extension SearchIndex {
       for some in words.map(SQLValue.text).filledPieces(of: Self.weighedAtOnce) {
         try writer.send(
           Self.raiseWordsSQL, [.integer(collection), .integer(Int64(before)), .integer(Int64(now))] + some,
-          orElse: nil)
+          mustChange: false)
       }
       for word in words {
         for start in prefixes(of: word) { try writer.send(Self.raisePrefixSQL, start, -before, word, -now) }

@@ -63,9 +63,9 @@ private struct NotingWriter: Writer {
     return try writer.execute(sql, arguments)
   }
 
-  func send(_ sql: String, _ arguments: [SQLValue], orElse refusal: (any Error)?) throws {
+  func send(_ sql: String, _ arguments: [SQLValue], mustChange: Bool) throws -> Bool {
     note(sql, arguments)
-    try writer.send(sql, arguments, orElse: refusal)
+    return try writer.send(sql, arguments, mustChange: mustChange)
   }
 
   func define(_ statement: String) throws { try writer.define(statement) }
