@@ -103,7 +103,7 @@ public struct TransferShape: TransactionShape {
     // The version is in the bits from 12 to 15.
     let leading =
       requests == .random ? random.next() & ~0xf000 | 0x4000 : time << 16 | 0x7000 | UInt64(id & 0xfff)
-    let text = Self.uuid(leading, random.next())
+    let text = UUIDText.text(Self.bytes(leading) + Self.bytes(random.next()))
     guard let key = RequestKey(caller: Identifier(rawValue: 1), method: "bench", requestID: text, keeping: keeping)
     else {
       preconditionFailure("\(text) is no UUID")
@@ -136,15 +136,5 @@ public struct TransferShape: TransactionShape {
 
   private static func bytes(_ value: UInt64) -> [UInt8] {
     (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) }
-  }
-
-  private static func uuid(_ high: UInt64, _ low: UInt64) -> String {
-    func hex(_ value: UInt64) -> String {
-      let digits = String(value, radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-    let (a, b) = (Array(hex(high)), Array(hex(low)))
-    return String(a[..<8]) + "-" + String(a[8..<12]) + "-" + String(a[12...]) + "-" + String(b[..<4]) + "-"
-      + String(b[4...])
   }
 }
