@@ -8,6 +8,8 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   @usableFromInline var young: [Key: Value] = [:]
   @usableFromInline var old: [Key: Value] = [:]
   @usableFromInline var youngCost = 0
+  /// Where the key stands that `update` saw last, while nothing has moved.
+  @usableFromInline var latest: (key: Key, place: Dictionary<Key, Value>.Index)?
   /// Nil: each entry counts as one.
   @usableFromInline let cost: (@Sendable (Value) -> Int)?
 
@@ -48,12 +50,17 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
     }
   }
 
-  /// Changes the value of a key, or that of `initial` if it has none. Cheaper than to get and to set it.
+  /// Changes the value of a key, or that of `initial` if it has none. Cheaper than to get and to set it, most of all for
+  /// the key of the last time: who calls often calls several times in a row.
   @inlinable
   public mutating func update<Result>(
     _ key: Key, initial: @autoclosure () -> Value, _ change: (inout Value) throws -> Result
   ) rethrows -> Result {
-    if cost == nil, let index = young.index(forKey: key) { return try change(&young.values[index]) }
+    if let latest, latest.key == key { return try change(&young.values[latest.place]) }
+    if cost == nil, let place = young.index(forKey: key) {
+      latest = (key, place)
+      return try change(&young.values[place])
+    }
     var value = remove(key) ?? old.removeValue(forKey: key) ?? initial()
     defer { insert(value, key) }
     return try change(&value)
@@ -63,6 +70,7 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   mutating func insert(_ value: Value, _ key: Key) {
     let price = cost?(value) ?? 1
     remove(key)
+    latest = nil
     if price > generationSize { return }
     if youngCost + price > generationSize {
       old = young
@@ -78,6 +86,7 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   @discardableResult
   mutating func remove(_ key: Key) -> Value? {
     guard let value = young.removeValue(forKey: key) else { return nil }
+    latest = nil
     youngCost -= cost?(value) ?? 1
     return value
   }

@@ -25,6 +25,21 @@ import Testing
     #expect(cache.count <= 4 && cache.update(0, initial: 7) { $0 } == 7)
   }
 
+  @Test func `the key of the last update is found wherever it has moved, and not when it has gone`() {
+    var cache = BoundedCache<Int, Int>(capacity: 8)
+    for other in 1...200 {
+      for _ in 0..<2 { cache.update(0, initial: 0) { $0 += 1 } }
+      // Moves others, makes room, or begins a generation.
+      cache[other] = other
+      #expect(cache.update(0, initial: 0) { $0 } == 2 * other)
+    }
+    cache[0] = nil
+    #expect(cache.update(0, initial: 5) { $0 } == 5)
+    var copy = cache
+    copy.update(0, initial: 0) { $0 = 9 }
+    #expect(cache[0] == 5 && copy[0] == 9)
+  }
+
   @Test func `entries that cost something stay within what they may cost together`() {
     var cache = BoundedCache<Int, [UInt8]>(capacity: 100) { $0.count }
     var held: Int { (0..<200).reduce(0) { $0 + (cache.young[$1]?.count ?? 0) + (cache.old[$1]?.count ?? 0) } }

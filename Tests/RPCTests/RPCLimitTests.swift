@@ -47,15 +47,21 @@ struct RPCLimitTests {
     #expect(delay.standingDelay == .nanoseconds(7))
   }
 
+  /// A method whose handler says nothing.
+  private static func route(_ method: MethodDescriptor) -> ServiceRegistry.Route {
+    ServiceRegistry.Route(method, .single { _, _ in nil }, number: 0)
+  }
+
   @Test func `who is refused for load is asked to stay away for once to three times the delay`() throws {
     let interval = RPCLimits.queueDelayInterval.inNanoseconds
     let delay = QueueDelay { 3 * interval }
     let executor = ManualTimerExecutor(queueDelay: delay)
     let shedder = LoadShedder(target: .nanoseconds(1), random: SeededRandomSource(seed: 1))
-    #expect(shedder.refusal(of: TestMethods.unary, on: executor) == nil)
+    let route = Self.route(TestMethods.unary)
+    #expect(shedder.refusal(of: route, on: executor) == nil)
     for batch in 0...3 as ClosedRange<Int64> { delay.batchBegan(at: batch * interval, after: interval) }
     let delays = try (0..<100).map { _ in
-      try #require(shedder.refusal(of: TestMethods.unary, on: executor)?.retryDelay)
+      try #require(shedder.refusal(of: route, on: executor)?.retryDelay)
     }
     let base = RPCLimits.shedRetryDelay
     #expect(delays.allSatisfy { $0 >= base && $0 < base * 3 })
@@ -85,18 +91,18 @@ struct RPCLimitTests {
     let (interval, target) = (RPCLimits.queueDelayInterval.inNanoseconds, 1_000_000 as Int64)
     var policy = MethodPolicy()
     policy.priority = priority
-    let method = MethodDescriptor(service: "test.Load", name: "Unary", kind: .unary, policy: policy)
+    let route = Self.route(MethodDescriptor(service: "test.Load", name: "Unary", kind: .unary, policy: policy))
     for (wait, isRefused) in [(patience * target, false), (patience * target + 1, true)] {
       let now = Locked<Int64>(0)
       let delay = QueueDelay { now.withLock { $0 } }
       let executor = ManualTimerExecutor(queueDelay: delay)
       let shedder = LoadShedder(target: .nanoseconds(target), random: SeededRandomSource(seed: 1))
-      #expect(shedder.refusal(of: method, on: executor) == nil)
+      #expect(shedder.refusal(of: route, on: executor) == nil)
       // A standing queue, above the target whatever the wait of this call is.
       for batch in 0...3 as ClosedRange<Int64> { delay.batchBegan(at: batch * interval, after: 100 * target) }
       delay.batchBegan(at: 3 * interval + 1, after: wait)
       now.withLock { $0 = 3 * interval + 1 }
-      #expect((shedder.refusal(of: method, on: executor) != nil) == isRefused)
+      #expect((shedder.refusal(of: route, on: executor) != nil) == isRefused)
     }
   }
 

@@ -79,8 +79,6 @@ final class ServerHTTP2Stream: HTTP2Stream, ServerStream {
   }
 
   override func closed(_ reason: StreamClosure?) {
-    let handler = handler
-    self.handler = nil
-    handler?.closed(reason)
+    handler.take()?.closed(reason)
   }
 }

@@ -95,7 +95,12 @@ extension HTTP2Session {
       if stream.unconsumed > 0 { returnConnectionWindow(stream.unconsumed) }
       delegate.streamClosed(stream, code: stream.closingCode)
     }
-    closing.removeAll(keepingCapacity: closing.count <= HTTP2Limits.keptPlaces)
+    // Mostly one, and to take that out costs less than to empty an array.
+    if closing.count == 1 {
+      closing.removeLast()
+    } else {
+      closing.removeAll(keepingCapacity: closing.count <= HTTP2Limits.keptPlaces)
+    }
     reported = 0
   }
 
@@ -171,7 +176,8 @@ extension HTTP2Session {
 
   /// Writes what ends a stream whose body is sent.
   private func finish(_ stream: HTTP2Stream, into output: OutputBuffer) {
-    if let trailers = stream.trailers {
+    // Taken out: a copy would count one reference more.
+    if let trailers = stream.trailers.take() {
       appendHeaders(stream.id, endStream: true, to: output) { $0.encode(status: 0, trailers, into: output) }
     } else {
       output.append(

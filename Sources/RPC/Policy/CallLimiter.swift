@@ -3,7 +3,7 @@ internal import Base
 /// Bounds how many calls of each method are under way, all together and for each caller, as `MethodPolicy` says.
 ///
 /// A caller over the bound gets RESOURCE_EXHAUSTED, a call that finds the method busy with others' gets UNAVAILABLE;
-/// both carry a RetryInfo. Methods without bounds pay for two comparisons. A call counts from when the interceptor lets
+/// both carry a RetryInfo. Methods without bounds pay for a comparison. A call counts from when the interceptor lets
 /// it pass until its status is decided.
 public final class CallLimiter: ServerInterceptor {
   static let callerReason = "TOO_MANY_CALLS"
@@ -35,8 +35,8 @@ public final class CallLimiter: ServerInterceptor {
   }
 
   public func beforeSynchronously(_ context: ServerContext) throws -> Bool {
+    guard context.call.route.isBounded else { return true }
     let policy = context.method.policy
-    guard Self.isBounded(policy) else { return true }
     // Nobody would take back what is counted for a call that an interceptor before this one has outlived.
     guard !context.call.state.hasEnded else { throw CancellationError() }
     let caller = caller(context)
@@ -61,16 +61,12 @@ public final class CallLimiter: ServerInterceptor {
   }
 
   public func ended(_ context: ServerContext, _ status: StatusCode) {
-    guard Self.isBounded(context.method.policy), let caller = context[CountedKey.self] else { return }
+    guard context.call.route.isBounded, let caller = context[CountedKey.self] else { return }
     let slot = Slot(method: context.methodNumber, caller: caller)
     state.withLock { state in
       Self.takeBack(&state.ofMethods, slot.method)
       Self.takeBack(&state.ofCallers, slot)
     }
-  }
-
-  private static func isBounded(_ policy: MethodPolicy) -> Bool {
-    policy.concurrentCalls != nil || policy.concurrentCallsPerCaller != nil
   }
 
   private static func takeBack<Key>(_ counts: inout [Key: Int], _ key: Key) {

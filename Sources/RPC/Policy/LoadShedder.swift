@@ -27,13 +27,13 @@ final class LoadShedder: Sendable {
 
   /// Why a call is not taken; nil if it is. On the executor.
   @inline(__always)
-  func refusal(of method: MethodDescriptor, on executor: any CallExecutor) -> RPCError? {
+  func refusal(of route: ServiceRegistry.Route, on executor: any CallExecutor) -> RPCError? {
     guard let delay = executor.queueDelay else { return nil }
     guard delay.isWanted else {
       delay.want()
       return nil
     }
-    guard let wait = delay.excess(over: target), wait > allowance(method) else { return nil }
+    guard let wait = delay.excess(over: target), wait > allowance(route.method) else { return nil }
     return refusal()
   }
 

@@ -79,10 +79,12 @@ public final class RPCServer: RequestAcceptor {
         head, route, on: stream,
         RPCError(.unavailable, "the server is shutting down").retryAfter(RPCLimits.retryDelay))
     }
-    if let shedder, let error = shedder.refusal(of: route.method, on: stream.executor) {
+    let executor = stream.executor
+    if let shedder, let error = shedder.refusal(of: route, on: executor) {
       return refuse(head, route, on: stream, error)
     }
-    let call = ServerCall(self, route, headers: head.headers, authority: head.authority, fields, stream)
+    let call = ServerCall(
+      self, route, headers: head.headers, authority: head.authority, fields, stream, executor)
     if !route.kind.hasSingleRequest { call.start() }
     return call
   }

@@ -31,12 +31,13 @@ struct RequestFields {
 /// The media types of gRPC over HTTP/2.
 enum ContentType {
   static let grpc = "application/grpc"
+  private static let plain: StaticString = "application/grpc"
 
   /// Whether the value is `application/grpc` or `application/grpc+proto`, with or without parameters. Other message
   /// formats and gRPC-Web are not gRPC here.
   static func isGRPC(_ headers: HeaderList, _ value: Range<Int>) -> Bool {
-    if headers.holds(value, grpc) { return true }
+    if headers.holds(value, plain) { return true }
     let type = headers.octets[value].prefix { $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: " ") }
-    return headers.holds(type.indices, grpc) || headers.holds(type.indices, "application/grpc+proto")
+    return headers.holds(type.indices, plain) || headers.holds(type.indices, "application/grpc+proto")
   }
 }

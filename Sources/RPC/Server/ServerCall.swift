@@ -45,9 +45,10 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     var ofDrain: (@Sendable () -> Void)?
   }
 
+  /// - Parameter executor: the stream's.
   init(
     _ server: RPCServer, _ route: ServiceRegistry.Route, headers: HeaderList, authority: String,
-    _ fields: RequestFields, _ stream: any ServerStream
+    _ fields: RequestFields, _ stream: any ServerStream, _ executor: any CallExecutor
   ) {
     self.server = server
     self.route = route
@@ -60,8 +61,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     let now = timeout != nil || server.isObserved ? server.now() : Instant(nanoseconds: 0)
     began = now
     deadline = timeout.map { now + $0 }
-    super.init(
-      executor: stream.executor, messageBytes: route.messageBytes ?? server.limits.messageBytes)
+    super.init(executor: executor, messageBytes: route.messageBytes ?? server.limits.messageBytes)
     inboundEncoding = fields.encoding
     if let timeout {
       timer = executor.schedule(after: timeout) { self.deadlineExceeded() }

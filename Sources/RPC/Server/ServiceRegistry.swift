@@ -13,6 +13,8 @@ public struct ServiceRegistry: Sendable {
     let defaultDeadline: Duration?
     let longestDeadline: Duration?
     let messageBytes: Int?
+    /// Whether the calls under way are bounded.
+    let isBounded: Bool
 
     /// Whether the request is read before anything else happens, in a task that can wait.
     var mayBeRefusedLate: Bool {
@@ -27,6 +29,7 @@ public struct ServiceRegistry: Sendable {
       defaultDeadline = method.policy.defaultDeadline
       longestDeadline = method.policy.longestDeadline
       messageBytes = method.policy.messageBytes
+      isBounded = method.policy.concurrentCalls != nil || method.policy.concurrentCallsPerCaller != nil
     }
   }
 

@@ -92,7 +92,9 @@ extension HeaderList {
   public func value(of field: Field) -> String { String(decoding: octets[field.value], as: UTF8.self) }
 
   /// Whether `field` has this name, given in lower case.
-  public func matches(_ field: Field, _ name: String) -> Bool { holds(field.name, name) }
+  public func matches(_ field: Field, _ name: String) -> Bool {
+    octets.span.extracting(field.name).hasSameOctets(as: name.utf8.span)
+  }
 
   /// The value of the first field with this name, given in lower case.
   public func first(_ name: String) -> String? {
@@ -100,8 +102,8 @@ extension HeaderList {
   }
 
   /// Whether `range` of the buffer has the octets of `text`.
-  package func holds(_ range: Range<Int>, _ text: String) -> Bool {
-    octets.span.extracting(range).hasSameOctets(as: text.utf8.span)
+  package func holds(_ range: Range<Int>, _ text: StaticString) -> Bool {
+    octets.span.extracting(range).hasSameOctets(as: text)
   }
 }
 
