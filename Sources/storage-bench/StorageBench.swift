@@ -13,7 +13,7 @@ import TransactionShapes
 ///     storage-bench orders --callers 256 --seconds 5 --rows 0 --path /data/bench.db
 ///     storage-bench orders --rate 30000 --swept 1000000 --path /data/bench.db
 ///     storage-bench transfers --callers 256 --rate 5000 --requests v4 --keeping forever --cache 64 --path /data/bench.db
-///     storage-bench hot --callers 64 --ways both --path postgres://…
+///     storage-bench hot --callers 64 --ways both --accounts 2 --path postgres://…
 ///     storage-bench fanout --subscribers 1000 --events 2000 --path /data/bench.db
 ///     storage-bench upkeep --rows 1000000 --path /data/bench.db
 ///     storage-bench search --documents 1000000 --path /data/search.db
@@ -37,7 +37,8 @@ struct StorageBench {
       try await arguments.transactions().run { _ in TransferShape(requests: requests, keeping: keeping) }
     case "hot":
       let goesBothWays = arguments.take("ways") == "both"
-      try await arguments.transactions().run { _ in HotShape(goesBothWays: goesBothWays) }
+      let accounts = arguments.takeNumber("accounts") ?? 2
+      try await arguments.transactions().run { _ in HotShape(goesBothWays: goesBothWays, accounts: accounts) }
     case "fanout":
       try await FanOutBenchmark(
         path: arguments.take("path") ?? "bench.db", subscribers: arguments.takeNumber("subscribers") ?? 1000,
@@ -82,7 +83,7 @@ struct StorageBench {
         usage: storage-bench orders|transfers|hot|fanout|upkeep|search|corpus|crash|jobs|blobs|blob-crash|blob-death|blob-full
           [--path FILE]
           [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES] [--writers N] [--batch N]
-          [--requests v7|v4] [--keeping retention|forever] [--ways one|both] [--subscribers N] [--events N]
+          [--requests v7|v4] [--keeping retention|forever] [--ways one|both] [--accounts N] [--subscribers N] [--events N]
           [--megabytes N] [--documents N] [--queries N] [--peer yes] [--longest-p99 MS] [--when before|after] [--swept N]
           [--forget ask]
           [--database URL] [--s3-endpoint URL --s3-bucket NAME --s3-access-key ID --s3-prefix P/], with OCTET_S3_SECRET_KEY
