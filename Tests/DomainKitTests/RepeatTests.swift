@@ -121,6 +121,26 @@ private struct Stall: SubjectKind {
       Self.close, market.text(kind: "stall"), then: {}, .permissionDenied, "PERMISSION_DENIED")
   }
 
+  @Test func `whoever was sent away uses up nothing of what the user may call`() async throws {
+    let narrow = shop.channel(limits: RateLimits(standard: Rate(perSecond: 1, burst: 2))) { registry in
+      registry.unary(Self.leave) { (_: Post, _) async in ChatMessage() }
+    }
+    shop.doors.setRoles(Workshop.user, RoleSet())
+    let stolen = Identifier(rawValue: 99)
+    shop.doors.end(stolen)
+    for reason in ["SESSION_ENDED", "SESSION_ENDED", "RATE_LIMITED"] {
+      let refused = await refusal {
+        try await narrow.unary(
+          Self.leave, post("left"), as: ChatMessage.self, options: try shop.credentials(session: stolen))
+      }
+      #expect(refused?.reason == reason)
+    }
+    for _ in 0..<2 {
+      _ = try await narrow.unary(Self.leave, post("left"), as: ChatMessage.self, options: try shop.credentials())
+    }
+    await shop.database.close()
+  }
+
   @Test func `nobody is given the reply of somebody else`() async throws {
     let other = Identifier(rawValue: 2)
     for user in [Workshop.user, other] { shop.doors.setRoles(user, RoleSet()) }

@@ -114,8 +114,13 @@ public final class AccessInterceptor: ServerInterceptor {
     let policy = method.policy
     // Most calls without credentials carry nothing else either, and need no place for it.
     if caller != nil { context.caller = caller }
-    try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
-    if let caller, kit.authority.hasEnded(caller.session) { try refuse(.sessionEnded, caller, context) }
+    if let caller, kit.authority.hasEnded(caller.session) {
+      // Whoever is out uses up nothing of what the user may.
+      try admit(.address(context.peer.host), policy.rateClass)
+      try refuse(.sessionEnded, caller, context)
+    } else {
+      try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
+    }
     do {
       try Self.judge(caller, by: policy)
     } catch {

@@ -45,8 +45,10 @@ final class Workshop: Sendable {
   }
 
   /// Credentials of a user.
-  func credentials(_ user: Identifier = Workshop.user) throws -> CallOptions {
-    let token = AccessToken(user: user, session: user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
+  /// - Parameter session: nil for the one with the user's own number.
+  func credentials(_ user: Identifier = Workshop.user, session: Identifier? = nil) throws -> CallOptions {
+    let token = AccessToken(
+      user: user, session: session ?? user, epoch: 0, expiresAt: clock.now() + AccessToken.lifetime)
     var options = CallOptions()
     try options.metadata.add("authorization", "Bearer " + AccessToken.sign(token.unsignedText, keys: kit.keys))
     return options
