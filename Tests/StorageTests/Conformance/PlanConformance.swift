@@ -16,9 +16,12 @@ import Testing
   ]
   private static let engines = Engine.all.filter { !$0.testDescription.contains("twice") }
   private static let busyTopic = Topic("chat", "busy")
-  private static let clock = ManualClock()
-  private static let random = SeededRandomSource(seed: 1)
-  private static let index = SearchIndex("things", fields: ["text": 1], clock: clock, random: random)
+  // Of each case its own: one that moves it must not move the others'.
+  private let clock = ManualClock()
+  private let random = SeededRandomSource(seed: 1)
+  private let index: SearchIndex
+
+  init() { index = SearchIndex("things", fields: ["text": 1], clock: clock, random: random) }
 
   /// Parts of statements, and the index that each goes by; nil: the one of the primary key.
   private static let expected: [(part: String, index: String?)] = [
@@ -42,10 +45,10 @@ import Testing
   ]
 
   @Test(arguments: engines) func `the statements that must stay quick go by an index`(_ engine: Engine) async throws {
-    try await engine.withDatabase(TopicStore.migrations + SearchSchema.migrations, clock: Self.clock) { database in
-      try await Self.fill(database)
+    try await engine.withDatabase(TopicStore.migrations + SearchSchema.migrations, clock: clock) { database in
+      try await fill(database)
       let noting = NotingDatabase(database)
-      try await Self.work(with: noting)
+      try await work(with: noting)
       let statements = noting.statements
       let plans = try await database.takenBack { writer in
         try statements.map { try Self.plan(of: $0, writer) }
@@ -87,10 +90,10 @@ import Testing
 
   // MARK: What is there, and what is done
 
-  private static func fill(_ database: any Database) async throws {
+  private func fill(_ database: any Database) async throws {
     let now = clock.now()
     try await database.write { writer in
-      for number in 0..<others {
+      for number in 0..<Self.others {
         for (kind, due) in [("busy", now + .seconds(3600)), ("flood", now - .seconds(1))] {
           try writer.send(
             """
@@ -115,21 +118,21 @@ import Testing
           "INSERT INTO octet_search_documents (collection, document, entry, changed_at) VALUES ($1, $2, $3, $4)",
           number % 50, number, [UInt8](repeating: 0, count: 500), now)
         try writer.send("INSERT INTO octet_topics (topic, last_sequence) VALUES ($1, 1)", "chat/\(number)")
-        for (topic, sequence) in [("chat/\(number)", 1), (busyTopic.name, number + 1)] {
+        for (topic, sequence) in [("chat/\(number)", 1), (Self.busyTopic.name, number + 1)] {
           try writer.send(
             "INSERT INTO octet_topic_events (topic, sequence, payload, published_at) VALUES ($1, $2, $3, $4)", topic,
             sequence, [1] as [UInt8], now)
         }
       }
       try writer.send(
-        "INSERT INTO octet_topics (topic, last_sequence) VALUES ($1, $2)", busyTopic.name, others)
+        "INSERT INTO octet_topics (topic, last_sequence) VALUES ($1, $2)", Self.busyTopic.name, Self.others)
       try index.put((0..<100).map { SearchDocument(id: $0, texts: ["text": "lamp"]) }, in: writer)
       // SQLite plans without having counted, as it does in earnest.
-      if writer.dialect == .postgreSQL { for table in tables { try writer.execute("ANALYZE \(table)") } }
+      if writer.dialect == .postgreSQL { for table in Self.tables { try writer.execute("ANALYZE \(table)") } }
     }
   }
 
-  private static func work(with database: NotingDatabase) async throws {
+  private func work(with database: NotingDatabase) async throws {
     try await runTimers(database)
     for keeping in [RequestKeeping.retention, .forever] { try await serve(keeping, database) }
     try await deliver(database)
@@ -142,7 +145,7 @@ import Testing
     #expect(try await retention.step(database))
   }
 
-  private static func runTimers(_ database: NotingDatabase) async throws {
+  private func runTimers(_ database: NotingDatabase) async throws {
     let timers = Timers(database: database, clock: clock, random: random)
     timers.handle("busy") { _, _ in }
     timers.handle("idle") { _, _ in }
@@ -155,7 +158,7 @@ import Testing
     #expect(try await timers.runDue() == 1)
   }
 
-  private static func serve(_ keeping: RequestKeeping, _ database: NotingDatabase) async throws {
+  private func serve(_ keeping: RequestKeeping, _ database: NotingDatabase) async throws {
     let id = "01890000-0000-7000-8000-00000000000\(keeping == .forever ? 2 : 1)"
     let key = try #require(
       RequestKey(caller: Identifier(rawValue: 7), method: "plan", requestID: id, keeping: keeping))
@@ -165,14 +168,14 @@ import Testing
     }
   }
 
-  private static func deliver(_ database: NotingDatabase) async throws {
+  private func deliver(_ database: NotingDatabase) async throws {
     let outbox = Outbox(database: database, clock: clock, random: random)
     outbox.deliver("mine") { _ in }
     try await database.write { try outbox.append("mine", [1], in: $0) }
     #expect(try await outbox.deliverWaiting() == 1)
   }
 
-  private static func lease(_ database: NotingDatabase) async throws {
+  private func lease(_ database: NotingDatabase) async throws {
     let leases = Leases(database: database, clock: clock, random: random)
     let lease = try #require(try await leases.acquire("mine", for: .seconds(10)))
     let renewed = try await leases.renew(lease, for: .seconds(10))
@@ -185,7 +188,7 @@ import Testing
   }
 
   /// A further page of a list that is known.
-  private static func search(_ database: NotingDatabase) async throws {
+  private func search(_ database: NotingDatabase) async throws {
     let query = SearchQuery("lamp")
     let first = try await database.database.read { try index.search(query, pageSize: 20, in: $0) }
     let before = database.count
@@ -194,10 +197,10 @@ import Testing
     #expect(database.count == before + 1)
   }
 
-  private static func publish(_ database: NotingDatabase) async throws {
+  private func publish(_ database: NotingDatabase) async throws {
     let hub = TopicHub(database: database, clock: clock, key: SecretKey([UInt8](repeating: 1, count: 32)))
-    try await database.write { _ = try hub.publish(busyTopic, [1], in: $0) }
-    let subscription = try await hub.subscribe(busyTopic, after: 0)
+    try await database.write { _ = try hub.publish(Self.busyTopic, [1], in: $0) }
+    let subscription = try await hub.subscribe(Self.busyTopic, after: 0)
     #expect(try await subscription.next().sequence == 1)
     hub.close()
   }
