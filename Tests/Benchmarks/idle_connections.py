@@ -40,10 +40,10 @@ STREAMS_PER_CONNECTION = 100
 WATCH = "/grpc.health.v1.Health/Watch"
 ECHO = "/bench.v1.Bench/Echo"
 CHAT = "/bench.v1.Bench/Chat"
-INTEROP = ("octet-interop", "--benchmark")
-# With all that it does for a call by default, at a rate at which no call is refused.
 # The first field of an EchoRequest, of 100 bytes.
 ECHO_REQUEST = b"\x0a\x64" + b"x" * 100
+INTEROP = ("octet-interop", "--benchmark")
+# With all that it does for a call by default, at a rate at which no call is refused.
 OCTETD = ("octetd", "--services", "bench", "--rate-limits", "standard=1000000/1000000", "--log-level", "warning")
 
 

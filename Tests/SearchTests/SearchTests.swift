@@ -9,17 +9,6 @@ import Testing
 @testable import Storage
 
 @Suite struct SearchTests {
-  private func withLibrary(isCatalogued: Bool = true, _ body: (Library) async throws -> Void) async throws {
-    let library = try await Library(isCatalogued: isCatalogued)
-    do {
-      try await body(library)
-    } catch {
-      await library.database.close()
-      throw error
-    }
-    await library.database.close()
-  }
-
   private func search(_ text: String, pageSize: Int32 = 0, token: String = "") -> SearchRequest {
     var request = SearchRequest()
     (request.text, request.pageSize, request.pageToken) = (text, pageSize, token)

@@ -13,15 +13,11 @@ public protocol Authority: Sendable {
   /// The user's grants, at least as new as `epoch`: from memory, or from the database when memory is older.
   func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet
 
-  /// Judges the caller inside a transaction, so that no change commits for an ended session or an expired grant.
-  /// Notes that the session was used.
+  /// Judges the caller inside a transaction, so that no change commits for an ended session or an expired grant. Nobody ends
+  /// the session before the transaction is over, so what is written to go with it is there by then. Notes that the session
+  /// was used.
   /// - Throws: `KitError.sessionEnded`, `KitError.accountSuspended`.
   func confirm(_ caller: Caller, in writer: any Writer) throws -> Standing
-
-  /// Holds the caller's session: nobody ends it before this transaction is over. For what goes with the session, which could
-  /// else be left behind by it.
-  /// - Throws: `KitError.sessionEnded`.
-  func holdSession(of caller: Caller, in writer: any Writer) throws
 
   /// What `confirm` gave as the caller's key when the session was live: for a reply that was sealed with it. Nil where
   /// there is nothing to be destroyed.
@@ -34,7 +30,6 @@ public protocol Authority: Sendable {
 
 extension Authority {
   public func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? { nil }
-  public func holdSession(of caller: Caller, in writer: any Writer) throws {}
   public func sealingKey(of caller: Caller, in reader: any Reader) throws -> SealingKey? { nil }
 }
 

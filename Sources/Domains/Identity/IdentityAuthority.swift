@@ -138,12 +138,6 @@ public final class IdentityAuthority: Authority {
       provedAt: found.session.provedAt, sealingKey: try sealingKey(of: found.person, found.sealedKey))
   }
 
-  public func holdSession(of caller: Caller, in writer: any Writer) throws {
-    guard let session = try SessionRow.findForUpdate(caller.session, in: writer), session.user == caller.user,
-      session.isLive(at: clock.now())
-    else { throw KitError.sessionEnded }
-  }
-
   public func sealingKey(of caller: Caller, in reader: any Reader) throws -> SealingKey? {
     let person: Identifier? =
       try caller.isMachine

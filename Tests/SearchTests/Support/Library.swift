@@ -188,8 +188,8 @@ private struct Doors: Authority {
 }
 
 /// Calls `body` with a library, and closes it.
-func withLibrary(_ body: (Library) async throws -> Void) async throws {
-  let library = try await Library()
+func withLibrary(isCatalogued: Bool = true, _ body: (Library) async throws -> Void) async throws {
+  let library = try await Library(isCatalogued: isCatalogued)
   do {
     try await body(library)
   } catch {

@@ -8,8 +8,6 @@ import Testing
 /// How much of a long log is copied and synced by which thread, while commits go on. Each round of the checkpointing
 /// thread begins with a sync of the log; commits come in just then.
 @Suite(.timeLimit(.minutes(2))) struct CheckpointLimitTests {
-  private static let schema = Migration(
-    "rows", 1, "rows", sql: "CREATE TABLE rows (id INTEGER PRIMARY KEY AUTOINCREMENT, filling BLOB NOT NULL)")
   /// More than the schema takes.
   private static let startingPages = 2000
 
@@ -61,40 +59,19 @@ import Testing
       let pages = pagesInRound(round)
       guard let database, pages > 0 else { return }
       let isCommitted = BlockingQueue<Bool>(limit: 1)
-      Task { try isCommitted.push((try? await CheckpointLimitTests.insert(pages, database)) != nil) }
+      Task { try isCommitted.push((try? await LoggedRows.insert(pages, database)) != nil) }
       #expect(isCommitted.pop(atMost: 1) == [true])
-    }
-  }
-
-  /// Commits a row that takes so many pages, and a few more.
-  private static func insert(_ pages: Int, _ database: SQLiteDatabase) async throws {
-    try await database.write { writer in
-      try writer.execute("INSERT INTO rows (filling) VALUES ($1)", [UInt8](repeating: 1, count: pages * 4096))
     }
   }
 
   private func withDatabase(
     _ watch: Watch, _ body: (SQLiteDatabase) async throws -> Void
   ) async throws {
-    let directory = FileManager.default.temporaryDirectory.appending(path: "octet-log-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: directory) }
-    let disk = FaultDisk(willSync: watch.willSync)
-    let system = FaultSystem(name: "log-\(UUID().uuidString)", disk: disk)
-    var options = SQLiteOptions()
-    options.system = system.name
-    options.checkpointPages = Self.startingPages
-    let database = try await SQLiteDatabase.open(
-      path: directory.appending(path: "octet.db").path, migrations: [Self.schema], clock: ManualClock(),
-      options: options)
-    watch.watch(database)
-    do {
+    try await LoggedRows.with(FaultDisk(willSync: watch.willSync), checkpointPages: Self.startingPages) { database in
+      watch.watch(database)
+      defer { watch.watch(nil) }
       try await body(database)
-    } catch {
-      Issue.record(error)
     }
-    watch.watch(nil)
-    await database.close()
-    withExtendedLifetime(system) {}
   }
 
   /// Gives the writer its turn, without a page of its own, until the log has been copied to its end.
@@ -107,7 +84,7 @@ import Testing
       [2 * SQLiteLimits.checkpointRemainder, SQLiteLimits.checkpointRemainder + 10, 10, 0][min($0, 4) - 1]
     }
     try await withDatabase(watch) { database in
-      try await Self.insert(Self.startingPages, database)
+      try await LoggedRows.insert(Self.startingPages, database)
       try await awaitCheckpoint(1, of: database)
       #expect(watch.rounds == 3)
     }
@@ -117,7 +94,7 @@ import Testing
     // The row has a few pages besides its filling.
     let watch = Watch { $0 == 1 ? SQLiteLimits.checkpointRemainder - 10 : 0 }
     try await withDatabase(watch) { database in
-      try await Self.insert(Self.startingPages, database)
+      try await LoggedRows.insert(Self.startingPages, database)
       try await awaitCheckpoint(1, of: database)
       #expect(watch.rounds == 1)
       #expect(watch.synced(by: "sqlite-check") == SQLiteLimits.checkpointedPagesPerSync)
@@ -130,7 +107,7 @@ import Testing
     let rounds = SQLiteLimits.checkpointRounds + 3
     let watch = Watch { $0 < rounds ? Int(Double(Self.startingPages) * pow(0.85, Double($0))) : 0 }
     try await withDatabase(watch) { database in
-      try await Self.insert(Self.startingPages, database)
+      try await LoggedRows.insert(Self.startingPages, database)
       try await awaitCheckpoint(1, of: database)
       #expect(watch.rounds == rounds)
       #expect(watch.synced(by: "sqlite-write") < SQLiteLimits.checkpointRemainder)
@@ -142,7 +119,7 @@ import Testing
   {
     let watch = Watch { $0 <= 3 * SQLiteLimits.checkpointRounds ? 2 * SQLiteLimits.checkpointRemainder : 0 }
     try await withDatabase(watch) { database in
-      try await Self.insert(Self.startingPages, database)
+      try await LoggedRows.insert(Self.startingPages, database)
       try await awaitCheckpoint(1, of: database)
       // The first one copies what was there before the load, and gains.
       #expect(watch.rounds == 1 + SQLiteLimits.checkpointRounds)
@@ -154,9 +131,9 @@ import Testing
   @Test func `a large commit after the thread has ended is not the writer's to copy`() async throws {
     let watch = Watch { $0 == 1 ? 10 : 0 }
     try await withDatabase(watch) { database in
-      try await Self.insert(Self.startingPages, database)
+      try await LoggedRows.insert(Self.startingPages, database)
       try await watch.syncs.park()
-      try await Self.insert(2 * SQLiteLimits.checkpointRemainder, database)
+      try await LoggedRows.insert(2 * SQLiteLimits.checkpointRemainder, database)
       try await awaitCheckpoint(1, of: database)
       #expect(watch.synced(by: "sqlite-write") < SQLiteLimits.checkpointRemainder)
     }
@@ -166,10 +143,10 @@ import Testing
     let watch = Watch { _ in 0 }
     try await withDatabase(watch) { database in
       for number in 1...3 {
-        try await Self.insert(Self.startingPages, database)
+        try await LoggedRows.insert(Self.startingPages, database)
         try await watch.hasCopied.park()
         // All is copied, so this commit begins at the start of the log.
-        try await Self.insert(1, database)
+        try await LoggedRows.insert(1, database)
         try await awaitCheckpoint(number, of: database)
         #expect(database.checkpoints == number)
         #expect(watch.rounds == number)

@@ -30,14 +30,8 @@ struct FlagRow: Sendable {
   /// there are no more flags than a program and its methods have.
   /// - Parameter known: versions by name.
   static func changed(since known: [String: Int64], in reader: any Reader) throws -> [FlagRow] {
-    let versions = try reader.rows("SELECT name, version FROM admin_flags") {
-      (name: $0[0] as String, version: $0[1] as Int64)
-    }
-    return try versions.filter { known[$0.name] != $0.version }.compactMap { try find($0.name, in: reader) }
-  }
-
-  private static func find(_ name: String, in reader: any Reader) throws -> FlagRow? {
-    try reader.first("SELECT \(columns) FROM admin_flags WHERE name = $1", name, make: FlagRow.init)
+    let isNew = try reader.rows("SELECT name, version FROM admin_flags") { known[$0[0]] != ($0[1] as Int64) }
+    return isNew.contains(true) ? try all(in: reader).filter { known[$0.name] != $0.version } : []
   }
 
   static func all(in reader: any Reader) throws -> [FlagRow] {

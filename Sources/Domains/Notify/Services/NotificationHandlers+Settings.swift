@@ -33,9 +33,7 @@ extension NotificationHandlers {
     let caller = try context.requireCaller()
     guard core.outbound[.push]?.accepts(request.address) == true else { throw NotifyError.pushAddressRefused }
     return try await kit.mutate(request, context) { [core] writer in
-      // Its end takes the devices along that are there by then.
-      try core.kit.authority.holdSession(of: caller, in: writer)
-      return PushDevice(try core.register(request.address, for: caller.user, in: caller.session, writer))
+      PushDevice(try core.register(request.address, for: caller.user, in: caller.session, writer))
     }
   }
 
