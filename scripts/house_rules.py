@@ -5,6 +5,7 @@ import re
 import sys
 
 import distribution
+import limits
 import migrations
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -31,11 +32,6 @@ WITHOUT_OWN_TABLES = {"StorageSQLite", "StoragePostgreSQL", "storage-bench"}
 NEEDS_REASON = re.compile(r"@unchecked Sendable|nonisolated\(unsafe\)|\btry!|[\w)\]]!(?=[.\s),\[]|$)")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 IMPORT = re.compile(r"^\s*(?:@\w+\s+)?(?:(?:public|internal|private|fileprivate|package)\s+)?import\s+(\w+)", re.M)
-# Files that are named like a list of limits and are none.
-NO_LIMITS = {"SharedLimits", "InteropClient+Limits"}
-# A limit: a stored property with a value or, in a struct that has an initializer for them, a public type.
-LIMIT = re.compile(r"^  (?:public |package )?(?:static let|var|let) (\w+)(?: =|: [\w.\[\]?]+(?: =|$))", re.M)
-LIMITED_TYPE = re.compile(r"^(?:public |package )?(?:struct|enum|extension) (\w+)", re.M)
 GUIDE_OF_LIMITS = "docs/guides/limits.md"
 # The modules of the library: what they bound stands in their files of limits, and nowhere else.
 LIBRARY = ("Compression", "HTTP2", "Observability", "ProtobufRuntime", "RPC", "StandardServices", "WebProtocols")
@@ -127,18 +123,6 @@ def table_breaches():
         yield script, breach
 
 
-def limits():
-    """Every limit: its file, its type, and its name."""
-    for path in sorted((ROOT / "Sources").rglob("*Limits.swift")):
-        if path.stem in NO_LIMITS:
-            continue
-        text = path.read_text()
-        types = [(found.start(), found.group(1)) for found in LIMITED_TYPE.finditer(text)]
-        for found in LIMIT.finditer(text):
-            owner = [name for start, name in types if start < found.start()][-1]
-            yield path, owner, found.group(1)
-
-
 def names_limit(tests, owner, name):
     """Whether a test names a limit, and not only something that is called alike: by its type, as a property of limits or
     of what has their defaults (`limits.name`, `RPCLimits().name`, `shape.name`, `{ $0.name = 1 }`), or as an argument of
@@ -154,9 +138,9 @@ def limits_without_test():
     """Each limit must be named in a test."""
     files = sorted(path for path in (ROOT / "Tests").rglob("*") if path.suffix in (".swift", ".py"))
     tests = "\n".join(path.read_text() for path in files)
-    for path, owner, name in limits():
-        if not names_limit(tests, owner, name):
-            yield path, f"no test names {owner}.{name}"
+    for limit in limits.limits(ROOT):
+        if not names_limit(tests, limit.owner, limit.name):
+            yield limit.path, f"no test names {limit.owner}.{limit.name}"
 
 
 def limits_out_of_place():
@@ -164,8 +148,8 @@ def limits_out_of_place():
     guide = ROOT / GUIDE_OF_LIMITS
     text = guide.read_text() if guide.is_file() else ""
     files = {}
-    for path, *_ in limits():
-        files.setdefault(target_of(path), set()).add(path)
+    for limit in limits.limits(ROOT):
+        files.setdefault(target_of(limit.path), set()).add(limit.path)
     for paths in files.values():
         for path in sorted(paths):
             if f"](../../{path.relative_to(ROOT)})" not in text:
@@ -179,6 +163,13 @@ def limits_out_of_place():
             for name in STRAY_LIMIT.findall(path.read_text()):
                 if name not in NO_CHOICE.get(path.stem, ()):
                     yield path, f"{name} belongs into the limits of {target}"
+
+
+def stale_list_of_limits():
+    """The list of all limits says what their files say."""
+    path = ROOT / limits.LIST
+    if not path.is_file() or path.read_text() != limits.listing(ROOT):
+        yield path, "python3 scripts/limits.py writes something else"
 
 
 def broken_links():
@@ -211,6 +202,7 @@ def all_breaches():
     yield from table_breaches()
     yield from limits_without_test()
     yield from limits_out_of_place()
+    yield from stale_list_of_limits()
     yield from broken_links()
     yield from stale_excerpts()
 
