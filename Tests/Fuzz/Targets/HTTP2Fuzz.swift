@@ -13,10 +13,6 @@ enum HTTP2Fuzz {
     return SharedLimits(limits, random: SeededRandomSource(seed: 1))
   }()
 
-  // Sessions give their tables back to it, so it outlives them, as a loop's does. Not for several threads, and one runs
-  // this target at a time.
-  private nonisolated(unsafe) static let memory = SessionMemory()
-
   private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
   private static let settings: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 0, 0]
 
@@ -48,7 +44,8 @@ enum HTTP2Fuzz {
     var hasFailed = false
     let recorder = SessionRecorder()
     defer { recorder.session = nil }
-    let session = HTTP2Session(role: role, limits: limits, memory: memory, delegate: recorder)
+    // With a memory of its own, which is not for several threads: both sides are tried at once.
+    let session = HTTP2Session(role: role, limits: limits, memory: SessionMemory(), delegate: recorder)
     recorder.session = session
     if role == .client { recorder.call() }
     do throws(SessionFailure) {
