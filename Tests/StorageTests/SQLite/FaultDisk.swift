@@ -66,8 +66,8 @@ final class FaultDisk: Sendable {
     var isFull = false
     var isDead = false
     var hasFailed = false
-    /// The file whose next sync fails.
-    var unsyncable: String?
+    /// The file whose next sync fails, and the thread that it fails for; nil for any.
+    var unsyncable: (path: String, thread: String?)?
     /// The file of which the next read fails, and the thread that it fails for.
     var unreadable: (path: String, thread: String)?
     var files: [String: File] = [:]
@@ -169,8 +169,9 @@ final class FaultDisk: Sendable {
   var awaitsRead: Bool { state.withLock { $0.unreadable != nil } }
 
   /// The next sync of a file fails, and nothing else.
-  func failSync(of path: String) {
-    state.withLock { $0.unsyncable = path }
+  /// - Parameter thread: whose sync it is; nil if that does not matter.
+  func failSync(of path: String, by thread: String? = nil) {
+    state.withLock { $0.unsyncable = (path, thread) }
   }
 
   /// Syncs a file through one of its openings.
@@ -178,7 +179,9 @@ final class FaultDisk: Sendable {
   func sync(_ path: String, _ opening: UInt) -> Bool {
     if let willSync { willSync(path, pendingWrites(to: path)) }
     let isChosen = state.withLock { state in
-      guard state.unsyncable == path else { return false }
+      guard let unsyncable = state.unsyncable, unsyncable.path == path,
+        unsyncable.thread == nil || unsyncable.thread == Self.thread
+      else { return false }
       state.unsyncable = nil
       return true
     }

@@ -5,24 +5,34 @@ import Testing
 
 @testable import StorageSQLite
 
-/// What the tests of the log share: rows that take as many pages as wanted, on a disk that is watched.
+/// What the tests of the log share: rows that take as many pages as wanted, on a disk that is watched or fails.
 enum LoggedRows {
   private static let schema = Migration(
     "rows", 1, "rows", sql: "CREATE TABLE rows (id INTEGER PRIMARY KEY AUTOINCREMENT, filling BLOB NOT NULL)")
 
-  /// Calls `body` with a database, and closes it. An error of the body is an issue.
-  /// - Parameter pages: how long its log may get before it is copied.
-  static func with(
-    _ disk: FaultDisk, checkpointPages pages: Int, _ body: (SQLiteDatabase) async throws -> Void
-  ) async throws {
+  /// Calls `body` with a path for a database, and removes what is there.
+  static func withPath(_ body: (String) async throws -> Void) async throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "octet-log-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: directory) }
+    try await body(directory.appending(path: "octet.db").path)
+  }
+
+  static func open(_ path: String, _ options: SQLiteOptions = SQLiteOptions()) async throws -> SQLiteDatabase {
+    try await SQLiteDatabase.open(path: path, migrations: [schema], clock: ManualClock(), options: options)
+  }
+
+  /// Calls `body` with a database whose log is empty, and closes it. An error of the body is an issue.
+  /// - Parameter pages: how long its log may get before it is copied.
+  static func with(
+    _ disk: FaultDisk, at path: String, checkpointPages pages: Int, _ body: (SQLiteDatabase) async throws -> Void
+  ) async throws {
+    // Makes the tables, which nobody is to copy while the body runs.
+    try await open(path).close()
     let system = FaultSystem(name: "log-\(UUID().uuidString)", disk: disk)
     var options = SQLiteOptions()
     options.system = system.name
     options.checkpointPages = pages
-    let database = try await SQLiteDatabase.open(
-      path: directory.appending(path: "octet.db").path, migrations: [schema], clock: ManualClock(), options: options)
+    let database = try await open(path, options)
     do {
       try await body(database)
     } catch {
@@ -32,11 +42,29 @@ enum LoggedRows {
     withExtendedLifetime(system) {}
   }
 
+  /// The same at a path of its own.
+  static func with(
+    _ disk: FaultDisk, checkpointPages pages: Int, _ body: (SQLiteDatabase) async throws -> Void
+  ) async throws {
+    try await withPath { try await with(disk, at: $0, checkpointPages: pages, body) }
+  }
+
   /// Commits a row that takes so many pages, and a few more.
   static func insert(_ pages: Int, _ database: SQLiteDatabase) async throws {
     try await database.write { writer in
       try writer.execute("INSERT INTO rows (filling) VALUES ($1)", [UInt8](repeating: 1, count: pages * 4096))
     }
+  }
+}
+
+/// The file of a database's log.
+enum LogFile {
+  /// Tells the log from the one before: it has another number each time that it starts over. So says its header
+  /// (sqlite.org/fileformat2.html §4.1).
+  static func number(beside path: String) throws -> [UInt8] {
+    let file = try FileHandle(forReadingFrom: URL(filePath: path + "-wal"))
+    defer { try? file.close() }
+    return try Array((file.read(upToCount: 16) ?? Data()).suffix(4))
   }
 }
 
