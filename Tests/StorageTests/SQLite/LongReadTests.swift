@@ -4,7 +4,7 @@ import Storage
 import StorageSQLite
 import Testing
 
-@Suite struct LongReadTests {
+@Suite(.timeLimit(.minutes(10))) struct LongReadTests {
   private static let schema = Migration(
     "long", 1, "rows", sql: "CREATE TABLE rows (id INTEGER PRIMARY KEY, filling BLOB NOT NULL)")
 
@@ -52,11 +52,13 @@ import Testing
     let seen = try await slow
     #expect(seen.0 == 10 && seen.1 == 10, "a read is of one snapshot")
 
-    let checkpoints = database.checkpoints
-    try await insert(310..<610, database)
-    #expect(database.checkpoints > checkpoints)
-    // It was written from its start again: otherwise it would be twice as long.
-    #expect(try logged() < grown + grown / 2)
+    // Sooner or later: whoever copies it back has a processor and the disk to share with these writes and other tests.
+    let number = try LogFile.number(beside: path)
+    var id = 310
+    while try LogFile.number(beside: path) == number {
+      try await insert(id..<id + 1, database)
+      id += 1
+    }
     await database.close()
   }
 
