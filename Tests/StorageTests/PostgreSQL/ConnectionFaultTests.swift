@@ -22,10 +22,14 @@ import Testing
     try await server.run("CREATE DATABASE faults")
     let proxy = try FaultProxy(target: server.port, random: SeededRandomSource(seed: seed))
     defer { proxy.stop() }
+    // Makes the tables, which may take longer than what comes here.
+    let founder = try await PostgreSQLDatabase.open(
+      url: server.url("faults"), migrations: Load.migrations, clock: SystemClock())
+    await founder.close()
     var options = Self.options
     // How long an answer that was swallowed is waited for.
-    options.statementTimeout = .seconds(1)
-    options.connectionTimeout = .seconds(1)
+    options.statementTimeout = .seconds(2)
+    options.connectionTimeout = .seconds(2)
     let database = try await PostgreSQLDatabase.open(
       url: server.url("faults", port: proxy.port), migrations: Load.migrations, clock: SystemClock(), options: options)
     let load = Load(database, seed: seed)

@@ -17,6 +17,10 @@ import Testing
     """,
   ]
 
+  /// How long a node waits for an answer: shorter than what the nodes have to wait for, and longer than any other
+  /// statement takes on a busy machine.
+  private static let timeout = Duration.seconds(3)
+
   /// Two nodes, whose limits are all shorter than what they have to wait for.
   /// - Parameter patience: how long the first node looks for a session when it has lost its own.
   private func withNodes(
@@ -31,8 +35,8 @@ import Testing
     var options = PostgreSQLOptions()
     (options.writers, options.readers) = (2, 1)
     options.lockTimeout = .milliseconds(50)
-    options.statementTimeout = .seconds(1)
-    options.connectionTimeout = .seconds(1)
+    options.statementTimeout = Self.timeout
+    options.connectionTimeout = Self.timeout
     options.patience = patience
     // The names that the server's list of sessions shows.
     options.applicationName = "first"
@@ -76,8 +80,9 @@ import Testing
       async let slow: Void = Migrator([Self.slow], clock: ManualClock()).migrate(first)
       _ = try await session(of: "first", second)
       async let waiting: Void = Migrator([Self.slow], clock: ManualClock()).migrate(second)
-      // Longer than any limit of the two nodes.
-      while second.writes < 25 { await Task.yield() }
+      // Longer than any limit of the two nodes, and than all of them together.
+      let end = ContinuousClock.now + Self.timeout * 3
+      while second.writes < 25 || .now < end { await Task.yield() }
       try await raiseFlag(second)
       try await slow
       try await waiting
@@ -127,7 +132,8 @@ import Testing
       }
       try await isReading.park()
       let step = Migration("slow", 1, "a column", sql: "ALTER TABLE flags ADD COLUMN more INTEGER;")
-      async let change: Void = Migrator([step], clock: ManualClock(), tableWait: .milliseconds(20)).migrate(second)
+      // So long that its last attempt is far away when the third is over.
+      async let change: Void = Migrator([step], clock: ManualClock(), tableWait: .milliseconds(500)).migrate(second)
       // The step has given up and come back.
       while second.writes < 4 { await Task.yield() }
       try await old.write { try $0.execute("INSERT INTO flags (id) VALUES (2)") }

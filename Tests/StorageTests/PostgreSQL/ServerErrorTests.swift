@@ -61,6 +61,8 @@ import Testing
     try await closing(database) { try await body(database) }
   }
 
+  /// Shorter than what it is to end, and longer than any other statement takes on a busy machine.
+  private static let shortTimeout = Duration.seconds(3)
   private static let raise = "UPDATE accounts SET balance = balance + 1 WHERE id = $1"
 
   private func balances(_ database: any Database) async throws -> [Int] {
@@ -112,8 +114,8 @@ import Testing
         }
         try await group.waitForAll()
       }
-      // Who waits for longer than a lock may take gives up, too.
-      #expect((3...4).contains(runs.withLock { $0 }))
+      // Who waits for longer than a lock may take gives up, too: how often is a matter of chance.
+      #expect(runs.withLock { $0 } >= 3)
       #expect(try await balances(database) == [2, 2])
     }
   }
@@ -178,7 +180,7 @@ import Testing
   @Test func `a transaction that slept until the server gave it up is run again`() async throws {
     // The time for a statement is also that for a pause between two.
     try await withDatabase {
-      $0.statementTimeout = .milliseconds(500)
+      $0.statementTimeout = Self.shortTimeout
     } _: { database in
       let runs = Locked(0)
       let (session, isGone) = (Locked(0), BlockingQueue<Void>(limit: 1))
@@ -212,7 +214,7 @@ import Testing
 
   @Test func `a statement that takes too long, or is cancelled, is busy`() async throws {
     try await withDatabase {
-      $0.statementTimeout = .milliseconds(100)
+      $0.statementTimeout = Self.shortTimeout
     } _: { database in
       for statement in ["SELECT pg_sleep(60)", "SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(60)"] {
         let error = await storageError { try await database.write { try $0.execute(statement) } }

@@ -61,17 +61,32 @@ import Testing
     await server.stop()
   }
 
+  private func use(_ database: any Database) async throws {
+    try await database.write { _ = try $0.exists("SELECT 1") }
+    try await database.read { _ = try $0.exists("SELECT 1") }
+  }
+
+  /// Waits until the server has no more sessions than these.
+  private func wait(for sessions: Int, in database: any Database) async throws {
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    while let found = try await database.read({ try $0.first(count) { $0[0] as Int } }), found > sessions {
+      await Task.yield()
+    }
+  }
+
   @Test func `a server that is full, and one that is shutting down`() async throws {
     let server = try await PostgreSQLServer(settings: [
       "max_connections=4", "superuser_reserved_connections=0", "max_wal_senders=0",
     ])
     let url = server.url("postgres")
-    // The writer and the reader of each have a session.
-    let (database, guest) = (try await open(url), try await open(url))
-    for each in [database, guest] {
-      try await each.write { _ = try $0.exists("SELECT 1") }
-      try await each.read { _ = try $0.exists("SELECT 1") }
-    }
+    // The writer and the reader of each have a session. With another one each looks first whether it is let in; that
+    // one has to be gone when there are four.
+    let database = try await open(url)
+    try await use(database)
+    try await wait(for: 2, in: database)
+    let guest = try await open(url)
+    try await wait(for: 3, in: database)
+    try await use(guest)
     let pid = try String(contentsOfFile: server.directory + "/data/postmaster.pid", encoding: .utf8)
     let postmaster = try #require(pid.split(separator: "\n").first.flatMap { Int32($0) })
     await expect(url, .unavailable, ["as many connections as it allows", "SQLSTATE 53300"])
