@@ -1,4 +1,5 @@
 import Base
+import ChildProcess
 import Foundation
 import RPC
 import Testing
@@ -17,23 +18,14 @@ import Testing
     await group.shutdown()
   }
 
-  /// A port of 127.0.0.1 that nobody listens on.
-  private func closedPort() async throws -> UInt16 {
-    let group = try EventLoopGroup(loops: 1)
-    let server = try HTTP2Server(
-      acceptor: ExchangeTests.echo, listen: [.cleartext("127.0.0.1:0")!], group: group)
-    let port = try #require(server.boundAddresses[0].address.port)
-    await group.shutdown()
-    return port
-  }
-
   /// Where nobody listens, and nobody else can begin to: anybody may be given a port that has been freed.
   private static func freeAddress() -> String {
     "unix:\(FileManager.default.temporaryDirectory.path)/octet-\(UUID().uuidString)"
   }
 
   @Test func `a server that is not there is unreachable, with the reason`() async throws {
-    let port = try await closedPort()
+    let reserved = try ReservedPort()
+    let port = reserved.number
     try await withTransport("127.0.0.1:\(port)") { transport in
       let exchanges = (0..<3).map { _ in Exchange.start(transport) }
       for exchange in exchanges {
@@ -46,6 +38,7 @@ import Testing
         return
       }
     }
+    withExtendedLifetime(reserved) {}
   }
 
   @Test func `after the backoff the client connects`() async throws {

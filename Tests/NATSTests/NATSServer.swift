@@ -5,7 +5,7 @@ import NATS
 
 /// A NATS server that a test has for itself.
 final class NATSServer: Sendable {
-  let port: UInt16
+  private let reserved: ReservedPort
   private let process: Locked<ChildProcess?>
   private let arguments: [String]
 
@@ -13,14 +13,15 @@ final class NATSServer: Sendable {
     let log: String
   }
 
+  var port: UInt16 { reserved.number }
+
   var url: String { "nats://127.0.0.1:\(port)" }
 
-  /// On a port that the kernel chooses.
+  /// On a port that the kernel chooses, and that stays its own while it is killed.
   init(arguments: [String] = []) async throws {
-    let (process, port) = try await Self.start(arguments + ["-p", "-1"])
-    self.process = Locked(process)
-    self.port = port
-    self.arguments = arguments
+    reserved = try ReservedPort()
+    self.arguments = arguments + ["-p", "\(reserved.number)"]
+    process = Locked(try await Self.start(self.arguments))
   }
 
   /// As by kill -9.
@@ -33,11 +34,11 @@ final class NATSServer: Sendable {
 
   /// Starts it again where it was.
   func start() async throws {
-    let (again, _) = try await Self.start(arguments + ["-p", "\(port)"])
+    let again = try await Self.start(arguments)
     process.withLock { $0 = again }
   }
 
-  private static func start(_ arguments: [String]) async throws -> (ChildProcess, UInt16) {
+  private static func start(_ arguments: [String]) async throws -> ChildProcess {
     let script = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined() + "/support/nats-server"
     return try await OSThread.run(name: "nats-start") {
       let process = try ChildProcess("bash", [script, "\(getpid())", "-a", "127.0.0.1"] + arguments)
@@ -47,10 +48,7 @@ final class NATSServer: Sendable {
         guard !bytes.isEmpty else { throw Failure(log: log) }
         log += String(decoding: bytes, as: UTF8.self)
       }
-      let marker = "client connections on 127.0.0.1:"
-      let line = log.split(separator: "\n").first { $0.contains(marker) } ?? ""
-      guard let port = line.split(separator: ":").last.flatMap({ UInt16($0) }) else { throw Failure(log: log) }
-      return (process, port)
+      return process
     }
   }
 }

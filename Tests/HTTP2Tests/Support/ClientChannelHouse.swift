@@ -1,4 +1,5 @@
 import Base
+import ChildProcess
 import RPC
 import StandardServices
 import StandardServicesAPI
@@ -13,10 +14,13 @@ extension ClientChannelTests {
     private(set) var servers: [HTTP2Server] = []
     private(set) var health: [ServiceHealth] = []
     let seen = Locked([Int]())
+    /// Those of the first servers, also while they are stopped.
+    private let ports: [ReservedPort]
 
     init(_ count: Int) async throws {
       group = try EventLoopGroup(loops: 1)
-      for number in 0..<count { try await start(number, "127.0.0.1:0") }
+      ports = try (0..<count).map { _ in try ReservedPort() }
+      for (number, port) in ports.enumerated() { try await start(number, "127.0.0.1:\(port.number)") }
     }
 
     func start(_ number: Int, _ address: String) async throws {
