@@ -8,7 +8,7 @@ import Testing
 @testable import StorageSQLite
 
 /// How many transactions may wait, share a commit or share a snapshot, on both engines with one thread for each kind.
-@Suite(.timeLimit(.minutes(2))) struct EngineLimitConformance {
+@Suite(.timeLimit(.minutes(10))) struct EngineLimitConformance {
   /// An engine with its limits.
   struct Bounded: Sendable, CustomTestStringConvertible {
     let testDescription: String

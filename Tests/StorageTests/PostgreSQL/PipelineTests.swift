@@ -6,7 +6,7 @@ import Testing
 @testable import StoragePostgreSQL
 
 /// Statements that nobody waits for, on a connection by itself.
-@Suite(.timeLimit(.minutes(2))) struct PipelineTests {
+@Suite(.timeLimit(.minutes(10))) struct PipelineTests {
   private static let insert = "INSERT INTO samples (id, b) VALUES ($1, $2)"
 
   /// Runs `body` with a connection in a transaction, and another one that may look on.
