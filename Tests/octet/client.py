@@ -10,7 +10,7 @@ import threading
 
 from support.server import BUILD
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 @dataclasses.dataclass

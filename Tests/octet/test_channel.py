@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import grpc
@@ -44,7 +45,7 @@ def call(tmp_path, target, config, *flags):
 @pytest.fixture
 def flaky(monkeypatch):
     """Makes flaky servers; the zoo's own answer is replaced."""
-    started = []
+    started, is_over = [], threading.Event()
 
     def start(failures, pushback=None, slow_first=False):
         calls = []
@@ -53,7 +54,7 @@ def flaky(monkeypatch):
             metadata = dict(context.invocation_metadata())
             calls.append((metadata.get("grpc-previous-rpc-attempts"), time.monotonic()))
             if slow_first and len(calls) == 1:
-                time.sleep(2)
+                is_over.wait(60)
             if len(calls) <= failures:
                 if pushback is not None:
                     context.set_trailing_metadata([("grpc-retry-pushback-ms", pushback)])
@@ -67,6 +68,7 @@ def flaky(monkeypatch):
         return server, calls
 
     yield start
+    is_over.set()
     for server in started:
         server.server.stop(None).wait()
 
@@ -93,12 +95,10 @@ def test_does_what_the_server_says_about_retries(flaky, tmp_path):
     assert len(calls) == 1
 
 
-@pytest.mark.alone
 def test_hedges(flaky, tmp_path):
+    """The first attempt is answered when the test is over: another one was."""
     server, calls = flaky(0, slow_first=True)
-    start = time.monotonic()
     assert call(tmp_path, server.address, HEDGING).code == 0
-    assert time.monotonic() - start < 2
     assert [attempts for attempts, _ in calls][:2] == [None, "1"]
 
 

@@ -33,7 +33,7 @@ def records(ops, **filters):
 
 # Within what time records are sealed, how long a sealer that was killed keeps others from it, and by how much a busy machine may
 # be late.
-SEALED_SECONDS, LEASE_SECONDS, SLACK_SECONDS = 1, 2, 1
+SEALED_SECONDS, LEASE_SECONDS, SLACK_SECONDS = 1, 2, 20
 
 
 def within(seconds, condition):

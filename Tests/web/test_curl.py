@@ -3,7 +3,6 @@
 import base64
 import gzip
 import json
-import time
 import urllib.parse
 
 import pytest
@@ -78,12 +77,11 @@ def test_an_unknown_method(h2c):
 
 
 def test_a_deadline(web):
-    request = '{"responseParameters": [{"size": 1}, {"size": 1, "intervalUs": 10000000}]}'
-    started = time.monotonic()
+    # The first answer comes in time on a busy machine, too; for the second curl would not wait.
+    request = '{"responseParameters": [{"size": 1}, {"size": 1, "intervalUs": 60000000}]}'
     answer = web.post(
-        "StreamingOutputCall", frame(request.encode()), "application/connect+json", ["Connect-Timeout-Ms: 200"]
+        "StreamingOutputCall", frame(request.encode()), "application/connect+json", ["Connect-Timeout-Ms: 3000"]
     )
-    assert time.monotonic() - started < 5
     assert [flags for flags, _ in answer.frames] == [0, 2]
     assert json.loads(answer.frames[-1][1])["error"]["code"] == "deadline_exceeded"
     assert web.post("EmptyCall", "{}", headers=["Connect-Timeout-Ms: x"]).status == 400
