@@ -32,6 +32,9 @@ class Server:
         command = [*under, BUILD / program, "--listen", listen]
         if program == "octetd":
             command += ["--data", self.data]
+            # It has its processors to share with other tests. For want of them it would refuse a call now and then.
+            if "--queue-delay" not in flags:
+                command += ["--queue-delay", "0s"]
         if tls is not None:
             command += ["--tls-listen", "127.0.0.1:0"]
             command += ["--tls-certificate", tls / "cert.pem", "--tls-key", tls / "key.pem"]
