@@ -222,7 +222,7 @@ let testTargets: [Target] = [
   tests(
     "Storage",
     [
-      "Base", "ChildProcess", "CSQLite", "PostgreSQLServer", "StorageSQLite", "StoragePostgreSQL", "Streaming",
+      "Base", "Blobs", "ChildProcess", "CSQLite", "PostgreSQLServer", "StorageSQLite", "StoragePostgreSQL", "Streaming",
       "Cryptography", "TransactionShapes",
       "storage-bench",
     ]),
