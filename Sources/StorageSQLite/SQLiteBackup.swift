@@ -29,12 +29,12 @@ public enum SQLiteBackup {
       }
       let reading = try SQLiteFiles.lockForReading(path, .shared)
       defer { reading.unlock() }
-      return try copy(path, to: file) {}
+      return try copy(path, to: file)
     }
   }
 
   /// Puts a copy in the place of the database at `path`. The copy is looked through first; until the last step,
-  /// which cannot be interrupted, the present database stays what it is.
+  /// which cannot be interrupted, the present database stays what it is. The copy begins another `DatabaseHistory`.
   /// - Parameter replaces: whether a database that is there is replaced.
   /// - Returns: the size of the database in bytes.
   /// - Throws: `StorageError`: `.alreadyExists`, `.inUse`, `.cannotOpen`, `.corrupt`, `.schemaMismatch` (no database
@@ -49,7 +49,7 @@ public enum SQLiteBackup {
       let reading = try SQLiteFiles.lockForReading(path, .exclusive)
       defer { reading.unlock() }
       guard replaces || SQLiteFiles.size(path) == 0 else { throw exists(path) }
-      return try copy(file, to: path) { try foldLog(path) }
+      return try copy(file, to: path, change: beginHistory) { try foldLog(path) }
     }
   }
 
@@ -58,8 +58,13 @@ public enum SQLiteBackup {
   }
 
   /// Copies a database to a file that appears whole or not at all.
-  /// - Parameter prepare: what to do just before the file gets its name.
-  private static func copy(_ source: String, to path: String, prepare: () throws -> Void) throws -> Int {
+  /// - Parameters:
+  ///   - change: what to do with the copy before it is looked through.
+  ///   - prepare: what to do just before the file gets its name.
+  private static func copy(
+    _ source: String, to path: String, change: (SQLiteConnection) throws -> Void = { _ in },
+    prepare: () throws -> Void = {}
+  ) throws -> Int {
     try SQLiteFiles.createDirectory(SQLiteFiles.parent(of: path))
     let part = path + ".part"
     // What an earlier copy may have left goes away; one that is being made is locked.
@@ -67,7 +72,7 @@ public enum SQLiteBackup {
     defer { lock.unlock() }
     do {
       guard truncate(part, 0) == 0 else { throw SQLiteFiles.error(.cannotOpen, "truncate", part) }
-      try fill(part, from: source) { try lock.sync(part) }
+      try fill(part, from: source, sync: { try lock.sync(part) }, change: change)
       try verify(part)
       try lock.sync(part)
       try prepare()
@@ -80,7 +85,9 @@ public enum SQLiteBackup {
     return SQLiteFiles.size(path)
   }
 
-  private static func fill(_ part: String, from source: String, sync: () throws -> Void) throws {
+  private static func fill(
+    _ part: String, from source: String, sync: () throws -> Void, change: (SQLiteConnection) throws -> Void
+  ) throws {
     let from = try SQLiteConnection(path: source, settings: SQLiteOptions().copySettings)
     // What a crash has left is the mark that the next start is to look for damage.
     defer { if SQLiteFiles.size(source + "-wal") > 0 { from.keepLogOnClose() } }
@@ -91,17 +98,30 @@ public enum SQLiteBackup {
     try from.copy(to: to, pagesAtOnce: SQLiteLimits.copiedPagesPerSync, pause: sync)
     // The copy has taken over that its source has a log. A file that is carried about must have none.
     try to.run("PRAGMA journal_mode = DELETE")
+    // Again without a journal, which a copy that is cut short would leave beside it.
+    try to.run("PRAGMA journal_mode = OFF")
+    try change(to)
+  }
+
+  /// What happens after a restore is not what happened after the copy was made.
+  private static func beginHistory(_ connection: SQLiteConnection) throws {
+    let renewal = DatabaseHistory.renewal(random: SystemRandomSource())
+    if try has(renewal.table, connection) { try connection.forEachRow(renewal.sql, renewal.arguments) { _ in true } }
+  }
+
+  private static func has(_ table: String, _ connection: SQLiteConnection) throws -> Bool {
+    var isThere = false
+    try connection.forEachRow("SELECT 1 FROM sqlite_schema WHERE name = $1", [.text(table)]) { _ in
+      isThere = true
+      return false
+    }
+    return isThere
   }
 
   private static func verify(_ part: String) throws {
     let connection = try SQLiteConnection(path: part, settings: ["PRAGMA query_only = ON"])
     try SQLiteCheck.examine(connection, "PRAGMA integrity_check(1)")
-    var isOurs = false
-    try connection.forEachRow("SELECT 1 FROM sqlite_schema WHERE name = 'octet_migrations'", []) { _ in
-      isOurs = true
-      return false
-    }
-    guard isOurs else {
+    guard try has("octet_migrations", connection) else {
       throw StorageError(.schemaMismatch, operation: "copy", message: "no database of this program")
     }
   }

@@ -23,17 +23,18 @@ public final class TopicHub: Sendable {
 
   /// - Parameters:
   ///   - key: from which the keys of resume tokens and announcements are derived; the same on all nodes.
+  ///   - history: of the database; resume tokens of another one are too old.
   ///   - bus: to the other nodes on this database.
   ///   - isShared: whether there are other nodes though there is no bus: what they commit is then found by looking every
   ///     `TopicLimits.backstopInterval`. Otherwise it comes with the next replay.
   public init(
-    database: any Database, clock: any WallClock, key: SecretKey, bus: (any MessageBus)? = nil,
-    isShared: Bool = false, limits: TopicLimits = TopicLimits()
+    database: any Database, clock: any WallClock, key: SecretKey, history: DatabaseHistory = .first,
+    bus: (any MessageBus)? = nil, isShared: Bool = false, limits: TopicLimits = TopicLimits()
   ) {
     self.database = database
     self.clock = clock
     self.limits = limits
-    tokens = ResumeTokens(key: key)
+    tokens = ResumeTokens(key: key, history: history)
     guard bus != nil || isShared else { return }
     let link = join(bus, key: key)
     state.withLock { $0.link = link }

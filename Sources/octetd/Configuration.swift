@@ -137,6 +137,8 @@ struct Configuration: Sendable {
              octetd grant-role HANDLE ROLE [FLAGS]       give a user a role: how the first admin comes to be
              octetd backup --to FILE [--force] [FLAGS]   copy the database of --data, also while it is served
              octetd restore --from FILE [--force] [FLAGS] put a copy in the place of the database of --data
+             octetd restored [FLAGS]                     say that other tools have put the database back: resume tokens
+                                                         are then refused, as restore has it by itself
              octetd scrub [FLAGS]                        write the database of --data anew, without what was deleted
 
       --force replaces what is there.

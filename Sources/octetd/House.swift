@@ -103,7 +103,8 @@ struct House: Sendable {
       joined = node
       bus = try Self.bus(configuration)
       hub = TopicHub(
-        database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"), bus: bus, isShared: isShared)
+        database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"), history: node.history,
+        bus: bus, isShared: isShared)
       timers = Timers(database: database, clock: clock, random: random)
       jobs = Jobs(timers: timers)
       authority = try IdentityAuthority(database: edge, clock: clock, keys: keys)
@@ -180,7 +181,7 @@ struct House: Sendable {
   }
 
   /// The engine that the configuration names. Its errors name no URL, which may hold a password.
-  private static func open(_ configuration: Configuration, _ clock: any WallClock) async throws(StartFailure)
+  static func open(_ configuration: Configuration, _ clock: any WallClock) async throws(StartFailure)
     -> any Database
   {
     let wanted = migrations + (configuration.serves(Front.bench) ? TransactionService.migrations : [])

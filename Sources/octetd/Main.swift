@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import HTTP2
 import Identity
+import Storage
 import StorageSQLite
 import Streaming
 
@@ -58,6 +59,7 @@ struct Octetd {
     case ("backup", 1), ("restore", 1):
       let copy = try DatabaseCopy(values, data: configuration.data, log: log)
       try await copy.run(at: databaseFile(configuration, for: operands[0]))
+    case ("restored", 1): try await beginHistory(configuration, log)
     case ("scrub", 1): try await scrub(configuration, log)
     case _ where Setting.ofSubcommands.contains { values[$0] != nil }:
       throw StartFailure(.usage, "--to, --from and --force belong to octetd backup and octetd restore")
@@ -93,6 +95,20 @@ struct Octetd {
     }
   }
 
+  /// After the database was put back by other tools: what clients have kept of what happened since is not taken for what
+  /// happens from now on.
+  private static func beginHistory(_ configuration: Configuration, _ log: Log) async throws(StartFailure) {
+    let database = try await House.open(configuration, SystemClock())
+    do {
+      try await database.write { try DatabaseHistory.begin(in: $0, random: SystemRandomSource()) }
+    } catch {
+      await database.close()
+      throw StartFailure(error, opening: "the database")
+    }
+    await database.close()
+    log.info("history_begun")
+  }
+
   private static func grantRole(
     handle: String, role: String, _ configuration: Configuration, _ log: Log
   ) async throws(StartFailure) {
@@ -120,7 +136,8 @@ struct Octetd {
       front = try Front(configuration, house: house, log: log)
       if configuration.seedDemo { try await house.seedDemo() }
       try await house.start {
-        log.error("node_lost", ["message": .text("another process has taken this node's number")])
+        log.error(
+          "node_lost", ["message": .text("another process has taken this node's number, or the database was restored")])
         isNodeLost.withLock { $0 = true }
         kill(getpid(), Signals.terminate)
       }
@@ -142,7 +159,9 @@ struct Octetd {
     await front.drain(within: configuration.drainTimeout)
     await house.stop()
     log.info("stopped")
-    if isNodeLost.withLock({ $0 }) { throw StartFailure(.storage, "this node's number belongs to another process now") }
+    if isNodeLost.withLock({ $0 }) {
+      throw StartFailure(.storage, "this node's number belongs to another process now, or the database was restored")
+    }
   }
 
   private static func reloadCertificate(of front: Front, _ log: Log) {

@@ -136,6 +136,28 @@ import Testing
     }
   }
 
+  @Test func `a token of before a restore is too old, also where its number has been given again`() async throws {
+    try await House.with { house in
+      let key = SecretKey([UInt8](repeating: 7, count: SecretKey.standardLength))
+      let position = TopicPosition(sequence: 2, born: 0)
+      let histories = [DatabaseHistory.first, DatabaseHistory(number: 1), DatabaseHistory(number: .max)]
+      let hubs = histories.map {
+        TopicHub(database: house.database, clock: house.clock, key: key, history: $0)
+      }
+      try await house.publish(1...3)
+      for (made, giver) in hubs.enumerated() {
+        let token = giver.tokens.make(house.topic, position)
+        for (read, taker) in hubs.enumerated() {
+          if made == read {
+            #expect(try await house.take(1, try await taker.resume(house.topic, token: token)) == [3])
+          } else {
+            #expect(await topicError { try await taker.resume(house.topic, token: token) } == .resumeTokenTooOld)
+          }
+        }
+      }
+    }
+  }
+
   @Test func `a position that the topic never had is refused`() async throws {
     try await House.with { house in
       try await house.publish(1...3)

@@ -3,10 +3,11 @@
 import shutil
 import threading
 
+import grpc
 import pytest
 
-from support.people import Person
-from support.rides import Rider, check_invariants, staff
+from support.people import Person, outcome
+from support.rides import RIDES, Rider, check_invariants, rides, staff
 from support.server import Server
 from support.subcommands import last_message, octetd
 
@@ -66,6 +67,50 @@ def test_a_backup_under_load_is_whole(tmp_path):
             if handle not in people:
                 people[handle] = Rider(channel, handle, register=False)
             assert people[handle].ride_call("GetRide", ride_id).id == ride_id
+
+
+def next_row(rider, ride_id, token=""):
+    """The next thing that a watch says."""
+    request = rides("ride_service").WatchRideRequest(ride_id=ride_id, resume_token=token)
+    call = rider.stream(f"{RIDES}.RideService/WatchRide", request, timeout=60)
+    row = next(call)
+    call.cancel()
+    return row
+
+
+def test_a_restore_makes_resume_tokens_too_old(tmp_path):
+    """The number in the token is given again after the restore, to another event."""
+    data, copy = tmp_path / "data", tmp_path / "copy.db"
+    with Server(data, "--seed-demo") as server, server.channel() as channel:
+        rider = Rider(channel, "restored_rider")
+        ride_id = rider.request_ride().id
+        assert octetd("backup", "--data", data, "--to", copy).returncode == 0
+        rider.ride_call("CancelRide", ride_id)
+        token = next_row(rider, ride_id).resume_token
+    assert octetd("restore", "--from", copy, "--data", data, "--force").returncode == 0
+    with Server(data) as server, server.channel() as channel:
+        rider = Rider(channel, "restored_rider", register=False)
+        rider.ride_call("CancelRide", ride_id)
+        code, reason, _ = outcome(lambda: next_row(rider, ride_id, token))
+        assert (code, reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_TOO_OLD")
+        assert next_row(rider, ride_id).resume_token != token
+
+
+def test_other_tools_restores_are_told(tmp_path, postgres):
+    flags = ["--data", tmp_path / "data", "--database", postgres.make_database()]
+    with Server(tmp_path / "data", *flags[2:], "--seed-demo") as server, server.channel() as channel:
+        rider = Rider(channel, "restored_rider")
+        ride_id = rider.request_ride().id
+        token = next_row(rider, ride_id).resume_token
+        rider.ride_call("CancelRide", ride_id)
+        assert next_row(rider, ride_id, token).resume_token != token
+    result = octetd("restored", *flags)
+    assert result.returncode == 0, result.stderr
+    with Server(tmp_path / "data", *flags[2:]) as server, server.channel() as channel:
+        rider = Rider(channel, "restored_rider", register=False)
+        code, reason, _ = outcome(lambda: next_row(rider, ride_id, token))
+        assert (code, reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_TOO_OLD")
+        assert next_row(rider, ride_id).resume_token
 
 
 def test_nothing_is_replaced_without_force(tmp_path):

@@ -36,13 +36,18 @@ public final class NodeRegistry: Sendable {
 
   /// 0 to 1023.
   public let node: Int
+  /// That of the database when this process joined.
+  public let history: DatabaseHistory
   private let claim: [UInt8]
   private let database: any Database
   private let clock: any WallClock
   private let renewal = BackgroundLoop()
 
-  private init(_ node: Int, _ claim: [UInt8], _ database: any Database, _ clock: any WallClock) {
+  private init(
+    _ node: Int, _ history: DatabaseHistory, _ claim: [UInt8], _ database: any Database, _ clock: any WallClock
+  ) {
     self.node = node
+    self.history = history
     self.claim = claim
     self.database = database
     self.clock = clock
@@ -55,7 +60,8 @@ public final class NodeRegistry: Sendable {
   ) async throws -> NodeRegistry {
     let claim = random.bytes(claimLength)
     let now = clock.now()
-    let node: Int? = try await database.write { writer in
+    let (node, history): (Int?, DatabaseHistory) = try await database.write { writer in
+      let history = try DatabaseHistory.current(in: writer)
       let known = try writer.rows("SELECT node, expires_at FROM octet_nodes ORDER BY expires_at, node") {
         (node: $0[0] as Int, expiresAt: $0[1] as Instant)
       }
@@ -69,19 +75,20 @@ public final class NodeRegistry: Sendable {
           INSERT INTO octet_nodes (node, claim, expires_at) VALUES ($1, $2, $3) ON CONFLICT (node) DO UPDATE
           SET claim = excluded.claim, expires_at = excluded.expires_at WHERE octet_nodes.expires_at <= $4
           """, candidate, claim, now + claimDuration, now)
-        if claimed == 1 { return candidate }
+        if claimed == 1 { return (candidate, history) }
       }
-      return nil
+      return (nil, history)
     }
     guard let node else {
       throw StorageError(.overloaded, operation: "join", message: "all node numbers are taken")
     }
-    return NodeRegistry(node, claim, database, clock)
+    return NodeRegistry(node, history, claim, database, clock)
   }
 
   /// Begins to renew the claim.
   /// - Parameter lost: is called once if another process has taken the number over, after this one could not reach the
-  ///   database for long. It must not make another identifier then, and end.
+  ///   database for long, or if the database has begun another history, of which this one's memory is not. It must not
+  ///   make another identifier then, and end.
   public func start(every interval: Duration = renewInterval, lost: @escaping @Sendable () -> Void) {
     renewal.start { [self] in
       while !renewal.isStopping {
@@ -93,11 +100,12 @@ public final class NodeRegistry: Sendable {
   }
 
   /// Prolongs the claim.
-  /// - Returns: false if another process has taken the number over.
+  /// - Returns: false if another process has taken the number over, or the database was restored.
   public func renew() async throws -> Bool {
-    let (claim, node, now) = (claim, node, clock.now())
+    let (claim, node, history, now) = (claim, node, history, clock.now())
     return try await database.write { writer in
-      try writer.execute(
+      guard try DatabaseHistory.current(in: writer) == history else { return false }
+      return try writer.execute(
         "UPDATE octet_nodes SET expires_at = $3 WHERE node = $1 AND claim = $2", node, claim, now + Self.claimDuration)
         == 1
     }

@@ -71,6 +71,26 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `a node of before a restore hears of it, and who joins after it goes on`(
+    engine: Engine
+  ) async throws {
+    let clock = ManualClock()
+    try await engine.withDatabase(NodeRegistry.migrations, clock: clock) { database in
+      let before = try await join(database, clock)
+      #expect(before.history == .first)
+      let isRenewed = try await before.renew()
+      #expect(isRenewed)
+      try await database.write { try DatabaseHistory.begin(in: $0, random: SeededRandomSource(seed: 1)) }
+      let after = try await join(database, clock)
+      #expect(after.history != .first)
+      let (former, present) = (try await before.renew(), try await after.renew())
+      #expect(!former && present)
+      try await database.write { try DatabaseHistory.begin(in: $0, random: SeededRandomSource(seed: 2)) }
+      let third = try await join(database, clock)
+      #expect(third.history != after.history, "the second restore begins a history of its own")
+    }
+  }
+
   @Test(arguments: Engine.all) func `nodes agree on what the first one said`(engine: Engine) async throws {
     try await engine.withDatabase(NodeRegistry.migrations) { database in
       var answers: [Bool] = []

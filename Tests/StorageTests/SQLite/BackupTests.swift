@@ -107,6 +107,30 @@ import Testing
     }
   }
 
+  @Test func `each restore begins another history, a backup none`() async throws {
+    try await withDirectory { directory in
+      let path = directory.appending(path: "octet.db").path
+      func history() async throws -> DatabaseHistory {
+        let database = try await SQLiteDatabase.open(
+          path: path, migrations: NodeRegistry.migrations, clock: ManualClock())
+        let history = try await database.read { try DatabaseHistory.current(in: $0) }
+        await database.close()
+        return history
+      }
+      #expect(try await history() == .first)
+      let copy = directory.appending(path: "copy.db").path
+      try await SQLiteBackup.backUp(path, to: copy)
+      var seen = [try await history()]
+      #expect(seen == [.first])
+      for _ in 0..<2 {
+        try await SQLiteBackup.restore(from: copy, to: path, replaces: true)
+        seen.append(try await history())
+      }
+      #expect(seen[1] != .first && seen[2] != .first && seen[1] != seen[2])
+      #expect(!FileManager.default.fileExists(atPath: path + ".part-journal"))
+    }
+  }
+
   @Test func `neither backup nor restore replaces what is there unless told to`() async throws {
     try await withDirectory { directory in
       let (a, b) = (directory.appending(path: "a.db").path, directory.appending(path: "b.db").path)
