@@ -6,8 +6,10 @@ public import Base
 /// same entry comes again, so a receiver recognises it by its id. For effects inside the database use `Timers`, which run
 /// exactly once.
 ///
-/// An entry gets its id when it is appended. That is the order of the commits for transactions that append while they
-/// hold a row which both write; of others the one that appends first may commit last, and its entry may leave last too.
+/// An entry gets its id when it is appended. That is the order of the commits for entries that are about the same thing, as
+/// `append` is told, and for transactions that append while they hold a row which both write. Of others the one that
+/// appends first may commit last; then its entry leaves last too, behind entries with higher ids. None is passed over: a
+/// channel is read by what is there, not by how far it was read.
 ///
 /// Of several nodes one at a time delivers a channel, under a lease. A message whose delivery fails holds up its
 /// channel while it is tried again, so that the order is kept; when its policy gives it up it becomes a dead letter,
@@ -49,7 +51,18 @@ public final class Outbox: Sendable {
   }
 
   /// Appends a message in the caller's transaction.
-  public func append(_ channel: String, _ payload: [UInt8], in writer: any Writer) throws {
+  /// - Parameter key: what the message is about, if those about one thing must leave in the order of their commits. Such
+  ///   transactions follow one another from here to their commits. One that is about several things names them in an
+  ///   order that all keep, or waits for another until one of them is run again.
+  public func append(_ channel: String, _ payload: [UInt8], about key: String? = nil, in writer: any Writer) throws {
+    if let key {
+      var thing = StableHash()
+      thing.combine(channel.utf8)
+      // No byte of UTF-8.
+      thing.combine([0xff])
+      thing.combine(key.utf8)
+      try writer.lock("outbox", thing.value, .exclusive)
+    }
     try writer.send(
       "INSERT INTO octet_outbox (channel, payload, created_at) VALUES ($1, $2, $3)", channel, payload, clock.now())
     writer.afterCommit { [loop] in loop.wake() }

@@ -3,7 +3,8 @@ public import Base
 /// A message for the world outside of the database.
 public struct OutboxEntry: Sendable, Equatable {
   /// Rises within a channel: a transaction that began after another one had committed has the higher number. Of
-  /// transactions that run at the same time, any may be first. Numbers never come back.
+  /// transactions that run at the same time, any may be first, unless they are about the same thing (`Outbox.append`).
+  /// Numbers never come back, unless the database is put back to an earlier moment.
   public let id: Int64
   public let payload: [UInt8]
   public let createdAt: Instant

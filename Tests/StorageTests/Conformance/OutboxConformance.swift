@@ -176,6 +176,98 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `messages about one thing leave in the order of their commits, and none is missed`(
+    engine: Engine
+  ) async throws {
+    let clock = ManualClock()
+    try await engine.withDatabase(clock: clock) { database in
+      let outbox = Outbox(database: database, clock: clock, random: SeededRandomSource(seed: 1))
+      let (committed, sent) = (Locked<[[UInt8]]>([]), Locked<[[UInt8]]>([]))
+      outbox.deliver("bus") { entry in sent.withLock { $0.append(entry.payload) } }
+      let isDone = Locked(false)
+      async let relay: Void = {
+        while !isDone.withLock({ $0 }) { try await outbox.deliverWaiting() }
+      }()
+      await withTaskGroup(of: Void.self) { group in
+        for number in 0..<400 {
+          group.addTask {
+            let message = [UInt8(number % 5), UInt8(number / 5)]
+            _ = try? await database.write { writer in
+              try outbox.append("bus", message, about: "\(message[0])", in: writer)
+              if number % 7 == 0 { throw Unreachable() }
+              writer.afterCommit { committed.withLock { $0.append(message) } }
+            }
+          }
+        }
+      }
+      isDone.withLock { $0 = true }
+      try await relay
+      try await outbox.deliverWaiting()
+      #expect(committed.withLock { !$0.isEmpty })
+      for thing in 0..<5 as Range<UInt8> {
+        let order = committed.withLock { $0.filter { $0[0] == thing } }
+        #expect(sent.withLock { $0.filter { $0[0] == thing } } == order)
+      }
+    }
+  }
+
+  /// Where there are several writers: one appends and does not commit, another comes after it.
+  /// - Returns: the messages in the order of the commits, and in the order in which they left.
+  private func overtake(about key: String?) async throws -> (committed: [UInt8], sent: [UInt8]) {
+    let clock = ManualClock()
+    let several = try #require(Engine.all.first { $0.testDescription == "PostgreSQL" })
+    let (committed, sent) = (Locked<[UInt8]>([]), Locked<[UInt8]>([]))
+    try await several.withDatabase(clock: clock) { database in
+      let outbox = Outbox(database: database, clock: clock, random: SeededRandomSource(seed: 1))
+      outbox.deliver("bus") { entry in sent.withLock { $0 += entry.payload } }
+      let mayEnd = BlockingQueue<Void>(limit: 1)
+      let (holds, holder) = (ParkingSpot(), Locked<Int64?>(nil))
+      async let first: Void = database.write { writer in
+        try outbox.append("bus", [1], about: key, in: writer)
+        // What was sent has been done when something is answered.
+        let process: Int64? = try writer.first("SELECT CAST(pg_backend_pid() AS BIGINT)") { $0[0] }
+        holder.withLock { $0 = process }
+        holds.unpark()
+        _ = mayEnd.pop(atMost: 1)
+        writer.afterCommit { committed.withLock { $0.append(1) } }
+      }
+      try await holds.park()
+      async let second: Void = database.write { writer in
+        try outbox.append("bus", [2], about: key, in: writer)
+        writer.afterCommit { committed.withLock { $0.append(2) } }
+      }
+      let isWaiting = { @Sendable (reader: any Reader) in
+        try reader.exists(
+          """
+          SELECT 1 FROM pg_locks h JOIN pg_locks w USING (locktype, database, classid, objid, objsubid)
+          WHERE CAST(h.pid AS BIGINT) = $1 AND h.locktype = 'advisory' AND h.granted AND NOT w.granted
+          """, holder.withLock { $0 } ?? 0)
+      }
+      while committed.withLock({ $0.isEmpty }) {
+        if try await database.read(isWaiting) { break }
+      }
+      try await outbox.deliverWaiting()
+      try mayEnd.push(())
+      _ = try await (first, second)
+      try await outbox.deliverWaiting()
+    }
+    return (committed.withLock { $0 }, sent.withLock { $0 })
+  }
+
+  @Test func `a message waits for one about the same thing that was appended before and has not committed`()
+    async throws
+  {
+    let (committed, sent) = try await overtake(about: "order 7")
+    #expect(committed == [1, 2])
+    #expect(sent == [1, 2])
+  }
+
+  @Test func `a message that commits after later ones have left is not missed`() async throws {
+    let (committed, sent) = try await overtake(about: nil)
+    #expect(committed == [2, 1])
+    #expect(sent == [2, 1])
+  }
+
   @Test(arguments: Engine.all) func `a receiver that is down costs no message`(engine: Engine) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
