@@ -120,7 +120,9 @@ def test_damage_that_a_call_meets_is_data_loss_and_ends_all_writes(tmp_path):
         assert any(status == "DATA_LOSS" and "corrupt" in error for status, error in faults(server))
 
 
-def test_damage_that_a_crash_left_is_found_before_anybody_is_served(tmp_path):
+@pytest.mark.parametrize("is_backed_up", [False, True], ids=["at once", "after a backup"])
+def test_damage_that_a_crash_left_is_found_before_anybody_is_served(tmp_path, is_backed_up):
+    """What a crash has left is the mark that the next start looks for damage; a backup reads it and lets it be."""
     whole, damaged = tmp_path / "whole", tmp_path / "damaged"
     with Server(whole) as server, server.channel() as channel:
         Person(channel, "before_crash")
@@ -129,7 +131,11 @@ def test_damage_that_a_crash_left_is_found_before_anybody_is_served(tmp_path):
         with server.channel() as channel:
             Person(channel, "last_acknowledged")
         server.kill()
-    damage(shutil.copytree(whole, damaged) / "octet.db", page)
+    shutil.copytree(whole, damaged)
+    if is_backed_up:
+        copy = octetd("backup", "--data", damaged, "--to", tmp_path / "copy.db")
+        assert copy.returncode == 0, copy.stderr
+    damage(damaged / "octet.db", page)
     result = octetd("--listen", "127.0.0.1:0", "--data", damaged)
     assert result.returncode == 74, result.stderr
     assert "corrupt" in last_message(result) and str(damaged) in last_message(result)

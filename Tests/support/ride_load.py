@@ -1,6 +1,7 @@
 """Riders who request rides, watch them and cancel them, over and over, while something happens to the servers."""
 
 import concurrent.futures
+import itertools
 import threading
 import time
 
@@ -39,8 +40,11 @@ class Load:
         self.retried = 0
         with concurrent.futures.ThreadPoolExecutor(REGISTERING_AT_ONCE) as pool:
             self.riders = list(pool.map(lambda number: Rider(channel, f"{name}_{number}"), range(riders)))
-        # By rider: the requests that were acknowledged, each with its reply.
+        # By rider: the rides that were acknowledged.
         self.made = [[] for _ in self.riders]
+        # Requests and their replies: of each rider the last for each method, and all that were made more than once.
+        self.last = {}
+        self.repeated = []
         # When writes were acknowledged, by the monotonic clock.
         self.acknowledged = []
         self.failures = []
@@ -75,7 +79,7 @@ class Load:
         quote = self.write(rider, f"{RIDES}.PricingService/EstimateFare", estimate()).quotes[0]
         request = rider.request_for(quote)
         ride = self.write(rider, f"{RIDE_SERVICE}/RequestRide", request)
-        made.append((request, ride))
+        made.append(ride)
         cancel = rides("ride_service").CancelRideRequest(request_id=request_id(), ride_id=ride.id)
         if not watches:
             self.write(rider, f"{RIDE_SERVICE}/CancelRide", cancel)
@@ -108,10 +112,13 @@ class Load:
 
     def write(self, rider, path, request):
         deadline = time.monotonic() + RETRY_SECONDS
-        while True:
+        for attempt in itertools.count(1):
             try:
                 reply = rider.call(path, request, timeout=30)
                 self.acknowledged.append(time.monotonic())
+                self.last[rider.handle, path] = (rider, path, request, reply)
+                if attempt > 1:
+                    self.repeated.append((rider, path, request, reply))
                 return reply
             except grpc.RpcError as error:
                 may_retry = self.retries and error.code() in RETRYABLE and time.monotonic() < deadline
@@ -134,6 +141,12 @@ class Load:
         times = [since, *sorted(moment for moment in self.acknowledged if moment >= since)]
         return max(later - earlier for earlier, later in zip(times, times[1:]))
 
+    def check_replays(self):
+        """After the block: a request that is made again gets the reply that it got, and does nothing."""
+        assert {path.rpartition("/")[2] for _, path in self.last} == {"EstimateFare", "RequestRide", "CancelRide"}
+        for rider, path, request, reply in [*self.last.values(), *self.repeated]:
+            assert rider.call(path, request) == reply, f"{path}: a replay must give the same reply"
+
     def check(self, channel, run_sql):
         """After the block: every acknowledged write is there, once, and nothing that nobody asked for."""
         service = rides("ride_service")
@@ -142,8 +155,6 @@ class Load:
             rider.channel = channel
             if not made:
                 continue
-            request, reply = made[-1]
-            assert rider.call(f"{RIDE_SERVICE}/RequestRide", request) == reply, "a replay must give the same reply"
             found, token = [], ""
             while True:
                 listing = service.ListRidesRequest(side=service.RIDE_SIDE_RIDER, page_size=500, page_token=token)
@@ -152,9 +163,10 @@ class Load:
                 token = page.next_page_token
                 if not token:
                     break
-            assert found == [ride.id for _, ride in reversed(made)]
+            assert found == [ride.id for ride in reversed(made)]
             total += len(found)
         assert total > len(self.riders)
+        self.check_replays()
         assert run_sql(GAPS).split() == []
         assert check_invariants(staff(channel)) == []
         return total
