@@ -32,6 +32,7 @@ public struct TransferShape: TransactionShape {
 
   private static let accounts = 100_000
   private static let keptPerOther: Int64 = 10
+  private static let filledAtOnce = 128
   private static let balance = 1_000_000_000
   private static let hash = [UInt8](repeating: 5, count: 16)
   private static let reply = [UInt8](repeating: 6, count: 24)
@@ -73,28 +74,47 @@ public struct TransferShape: TransactionShape {
       INSERT INTO bench_entries (id, account, amount, previous)
       SELECT 2 * $2 + value, \(Series.spread(below: "$3")), 5, 1 FROM \(Series.sql)
       """, last * 2 + 1, first, Self.accounts)
+    try fillRequests(rows, of: total, writer)
+  }
+
+  /// As the storage layer makes them, but without a look-up.
+  private func fillRequests(_ rows: Range<Int64>, of total: Int64, _ writer: any Writer) throws {
     let random = SystemRandomSource()
+    var ids: [String: [[UInt8]]] = [:]
     for row in rows {
       // Of version 4 the first bytes are spread evenly, so that the next insert falls anywhere among them; in order,
       // because ten million inserts at random places would take an hour. Either way two thirds of a page are full.
       let leading = requests == .random ? UInt64(row) * (UInt64.max / UInt64(total)) : UInt64(row)
-      func insert(_ table: String) throws {
-        let id = Self.bytes(leading) + Self.bytes(random.next())
-        // As the storage layer does it, but without a lookup.
-        try writer.send(
-          """
-          INSERT INTO \(table) (request_id, caller, method, hash, reply, created_at)
-          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
-          """, id, 1, 1, Self.hash, Self.reply, Instant(seconds: 1_767_225_600))
+      func add(_ table: String) {
+        ids[table, default: []].append(Self.bytes(leading) + Self.bytes(random.next()))
       }
       guard keeping == .forever else {
-        try insert("octet_requests")
+        add("octet_requests")
         continue
       }
-      try insert("octet_requests_kept")
+      add("octet_requests_kept")
       // Requests that are not kept lie in the generations, which are looked into as well.
-      if row % Self.keptPerOther == 0 { for table in ["octet_requests", "octet_requests_b"] { try insert(table) } }
+      if row % Self.keptPerOther == 0 { for table in ["octet_requests", "octet_requests_b"] { add(table) } }
     }
+    for (table, ids) in ids {
+      var rest = ids[...]
+      while !rest.isEmpty {
+        let count = rest.count >= Self.filledAtOnce ? Self.filledAtOnce : 1
+        try insert(rest.prefix(count), table, writer)
+        rest = rest.dropFirst(count)
+      }
+    }
+  }
+
+  private func insert(_ ids: ArraySlice<[UInt8]>, _ table: String, _ writer: any Writer) throws {
+    let values = ids.indices.map { "($\($0 - ids.startIndex + 4), 1, 1, $1, $2, $3)" }
+    try writer.send(
+      """
+      INSERT INTO \(table) (request_id, caller, method, hash, reply, created_at)
+      VALUES \(values.joined(separator: ", ")) ON CONFLICT DO NOTHING
+      """,
+      [.blob(Self.hash), .blob(Self.reply), Instant(seconds: 1_767_225_600).sqlValue] + ids.map { .blob($0) },
+      mustChange: false)
   }
 
   public func transaction(_ random: any RandomSource, _ now: Instant) -> ShapedTransaction {

@@ -24,7 +24,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bench", type=pathlib.Path, default=ROOT / ".build" / "release" / "storage-bench")
     parser.add_argument("--documents", type=int, default=1_000_000)
-    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--peer", action="store_true")
     arguments = parser.parse_args()
     target = ["--peer", "yes"] if arguments.peer else ["--longest-p99", str(LONGEST_P99_MS)]

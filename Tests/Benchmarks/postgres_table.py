@@ -1,13 +1,13 @@
 """Durable transactions per second on PostgreSQL through the storage API, by connections and transactions that share a
 commit, with a server of its own that syncs its log.
 
-Usage: postgres_table.py [--seconds S] [--bench PROGRAM …] [--pooler] [--growth] [--rows N N N]
+Usage: postgres_table.py [--seconds S] [--bench PROGRAM …] [--pooler] [--growth] [--rows N N N] [--kinds KIND …]
 
 Several programs (builds of storage-bench) take turns, so that a busy machine slows all of them. With --pooler: through
 PgBouncer, with a session for each client and with one for each transaction, where statements cannot stay prepared. With
---growth: the rate with none, a million and ten million rows there (or with as many as --rows says), on a server that was
-started again when they were there, with none of its files in the system's memory; fails if the last is below half of the
-second.
+--growth: the rate with none, a million and ten million rows there (or with as many as --rows says), of all kinds or of those
+that --kinds names, on a server that was started again when they were there, with none of its files in the system's memory;
+fails if the last is below half of the second.
 """
 
 import argparse
@@ -128,9 +128,10 @@ def pooler(postgres, mode, folder):
         process.communicate()
 
 
-def growth(bench, postgres, seconds, sizes):
+def growth(bench, postgres, seconds, sizes, kinds):
     is_met = True
-    for kind, (shape, more) in GROWTH_KINDS.items():
+    for kind in kinds:
+        shape, more = GROWTH_KINDS[kind]
         rates = []
         for rows in sizes:
             url = postgres.make_database()
@@ -155,10 +156,11 @@ def main():
     parser.add_argument("--pooler", action="store_true")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--rows", type=int, nargs=3, default=GROWTH)
+    parser.add_argument("--kinds", nargs="+", choices=GROWTH_KINDS, default=list(GROWTH_KINDS))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, PostgreSQL("fsync=on") as postgres:
         if arguments.growth:
-            sys.exit(not growth(arguments.bench[0], postgres, 2 * arguments.seconds, arguments.rows))
+            sys.exit(not growth(arguments.bench[0], postgres, 2 * arguments.seconds, arguments.rows, arguments.kinds))
         url = postgres.make_database()
         if not arguments.pooler:
             table([bench.name for bench in arguments.bench], [(bench, url) for bench in arguments.bench], arguments.seconds)
