@@ -17,7 +17,8 @@ LIMITED_TYPE = re.compile(r"^(?:public |package )?(?:struct|enum|extension) (\w+
 HEADING = """# Every limit, its default and the reason
 
 Made by `python3 scripts/limits.py` from the modules' files of limits; [how to set them and where they bite](guides/limits.md).
-The defaults are the source's words: `4 << 20` are 4 MiB.
+The defaults are those of the modules, in the source's words: `4 << 20` are 4 MiB. octetd sets some of them otherwise, such
+as `--default-deadline` and `--queue-delay`; `octetd --help` says what it takes for each.
 """
 
 
@@ -33,7 +34,7 @@ class Limit:
 def default_argument(text, name):
     """What an initializer takes if it is not told."""
     found = re.search(rf"\b{name}: [\w.\[\]?]+ = ((?:[^,()]|\([^()]*\))+)", text)
-    return found[1] if found else None
+    return found[1].strip() if found else None
 
 
 def comment_above(text):

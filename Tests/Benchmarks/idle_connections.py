@@ -44,7 +44,8 @@ CHAT = "/bench.v1.Bench/Chat"
 ECHO_REQUEST = b"\x0a\x64" + b"x" * 100
 INTEROP = ("octet-interop", "--benchmark")
 # With all that it does for a call by default, at a rate at which no call is refused.
-OCTETD = ("octetd", "--services", "bench", "--rate-limits", "standard=1000000/1000000", "--log-level", "warning")
+OCTETD = ("octetd", "--services", "bench", "--rate-limits", "standard=1000000/1000000", "--queue-delay", "60s",
+          "--log-level", "warning")
 
 
 class Server:

@@ -40,6 +40,17 @@ import Testing
     ("more than was declared", head("200", ("content-length", "1")) + RawPeer.frame(0, 0, 1, [1, 2])),
     ("less than was declared", head("200", ("content-length", "3"), endStream: true)),
     ("a field of HTTP/1", head("200", ("connection", "close"))),
+    ("two statuses", head("200", (":status", "200"))),
+    (
+      "a pseudo-header behind a field",
+      RawPeer.headers(1, RawPeer.literal("a", "b") + RawPeer.literal(":status", "200"))
+    ),
+    ("a name in upper case", head("200", ("A", "b"))),
+    ("a line break in a value", head("200", ("a", "b\nc"))),
+    (
+      "a pseudo-header in trailers",
+      head("200") + RawPeer.headers(1, RawPeer.literal(":status", "200"), endStream: true)
+    ),
   ])
   func `a malformed response is an error of its stream`(name: String, octets: [UInt8]) throws {
     let harness = try Self.run(octets)

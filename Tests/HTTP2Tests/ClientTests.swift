@@ -65,6 +65,25 @@ import Testing
     }
   }
 
+  @Test(.enabled("the machine has an IPv6 loopback") { FileManager.default.hasIPv6Loopback })
+  func `a server listens on an IPv6 address, and a client reaches it there`() async throws {
+    let peer = Locked<PeerInfo?>(nil)
+    let acceptor = ScriptedAcceptor { _, stream in
+      let info = stream.peer
+      peer.withLock { $0 = info }
+      return EchoHandler(stream)
+    }
+    try await Fixture.run(acceptor, listen: .cleartext("[::1]:0")!) { fixture in
+      let port = try #require(fixture.server.boundAddresses[0].address.port)
+      for target in ["[::1]:\(port)", "ipv6:[::1]:\(port)"] {
+        try await withTransport(target) { transport in
+          #expect(await Exchange.start(transport, body: [[1]]).response().body == [1])
+        }
+        #expect(peer.withLock { $0.take() }?.address.hasPrefix("ipv6:[::1]:") == true)
+      }
+    }
+  }
+
   @Test func `a name that does not exist is unreachable`() async throws {
     try await withTransport("does-not-exist.invalid:1") { transport in
       guard case .unreachable(let why) = await Exchange.start(transport).response().closure else {
@@ -113,5 +132,13 @@ import Testing
       #expect(response.closure == .reset(.cancel))
       #expect(response.closeCalls == 1)
     }
+  }
+}
+
+extension FileManager {
+  /// Whether `::1` is an address of this machine.
+  fileprivate var hasIPv6Loopback: Bool {
+    let addresses = contents(atPath: "/proc/net/if_inet6").map { String(decoding: $0, as: UTF8.self) } ?? ""
+    return addresses.split(separator: "\n").contains { $0.hasPrefix(String(repeating: "0", count: 31) + "1 ") }
   }
 }

@@ -41,6 +41,9 @@ extension ConformanceTests {
       Case(
         role, "§4.3 a table larger than was allowed", RawPeer.headers(1, [0x3f, 0xe2, 0x7f]),
         .connection(.compressionError)),
+      Case(
+        role, "§4.3 (RFC 7541 §4.2) another size of the table behind a field",
+        RawPeer.headers(1, RawPeer.literal("a", "b") + [0x20]), .connection(.compressionError)),
       Case(role, "§5.1 idle: DATA", RawPeer.frame(T.data, 0, 3, [1]), .connection(.protocolError)),
       Case(role, "§5.1 idle: RST_STREAM", RawPeer.frame(T.reset, 0, 3, cancel), .connection(.protocolError)),
       Case(role, "§5.1 idle: WINDOW_UPDATE", RawPeer.frame(T.windowUpdate, 0, 3, oneMore), .connection(.protocolError)),

@@ -121,6 +121,21 @@ extension LimitTests {
     }
   }
 
+  @Test func `streams that end while ends are reported are reported once`() throws {
+    let harness = try SessionHarness(.server)
+    try harness.feed([1, 3, 5].flatMap { RawPeer.headers(UInt32($0)) })
+    let streams = harness.streams
+    harness.onClose = { harness, id in
+      guard id == 1, let last = streams[5] else { return }
+      harness.session.reset(last, .cancel)
+      harness.session.reportClosed()
+    }
+    for id: Int32 in [1, 3] { harness.session.reset(try #require(streams[id]), .cancel) }
+    harness.session.reportClosed()
+    #expect(harness.events.filter { $0.hasPrefix("closed") } == ["closed 1 8", "closed 3 8", "closed 5 8"])
+    #expect(harness.session.closing.isEmpty && harness.session.reported == 0)
+  }
+
   // MARK: Windows
 
   @Test func `a window that is large enough is measured again after windowPause of it`() {

@@ -54,6 +54,31 @@ import Testing
     #expect(try await closure(certificate, client: client) == nil)
   }
 
+  /// What `openssl s_client` says about a handshake with the server.
+  private func handshake(_ fixture: Fixture, _ arguments: String...) throws -> ChildProcess.Result {
+    let address = "\(fixture.server.boundAddresses[0].address)"
+    return try ChildProcess.run("openssl", ["s_client", "-connect", address, "-alpn", "h2", "-tls1_2"] + arguments)
+  }
+
+  @Test func `RFC 9113 §9.2: TLS 1.2 has suites with forward secrecy alone, and is not negotiated anew`() async throws {
+    try await Fixture.run(ExchangeTests.echo, certificate: TestCertificate()) { fixture in
+      let good = try handshake(fixture, "-cipher", "ECDHE+AESGCM")
+      #expect(good.status == 0 && good.output.contains("ALPN protocol: h2"))
+      for suite in ["AES128-SHA", "AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA256"] {
+        let bad = try handshake(fixture, "-cipher", suite)
+        #expect(bad.status != 0 && bad.errors.contains("handshake failure"), "\(suite): \(bad.errors)")
+      }
+      let address = "\(fixture.server.boundAddresses[0].address)"
+      let anew = try ChildProcess.run("sh", ["-c", "echo R | openssl s_client -connect \(address) -alpn h2 -tls1_2"])
+      #expect(anew.status != 0 && anew.errors.contains("no renegotiation"), "\(anew.errors)")
+      for version in ["-tls1", "-tls1_1"] {
+        let old = try ChildProcess.run(
+          "openssl", ["s_client", "-connect", address, version, "-cipher", "ALL:@SECLEVEL=0"])
+        #expect(old.status != 0 && old.errors.contains("protocol version"), "\(version): \(old.errors)")
+      }
+    }
+  }
+
   @Test func `a reloaded certificate is shown to new connections, and old ones go on`() async throws {
     let certificate = try TestCertificate()
     try await Fixture.run(ExchangeTests.echo, certificate: certificate) { fixture in

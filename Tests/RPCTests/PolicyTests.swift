@@ -131,6 +131,31 @@ struct PolicyTests {
   func `the host of a peer is its address without the port`(address: String, host: String) {
     #expect(PeerInfo(address: address, isEncrypted: false).host == host)
   }
+
+  // MARK: The resource that a call is about
+
+  static let judged = MethodDescriptor(
+    service: "test.Judge", name: "Judge", kind: .unary, policy: MethodPolicy(access: .role, resourceField: "text"))
+
+  @Test func `a policy that changes keeps the field of the resource`() {
+    var registry = ServiceRegistry()
+    registry.unary(Self.judged, about: { (_: RawMessage) in "" }, { (request: RawMessage, _) async throws in request })
+    registry.changePolicy(ofService: "test.Judge") { $0 = MethodPolicy() }
+    #expect(registry.methods.map(\.policy.resourceField) == ["text"])
+    #expect(registry.methods.map(\.policy.access) == [.unspecified])
+  }
+
+  @Test func `a method whose policy names a resource is registered with it, and no other is`() async {
+    await #expect(processExitsWith: .failure) {
+      var registry = ServiceRegistry()
+      registry.unary(PolicyTests.judged) { (request: RawMessage, _) in request }
+    }
+    await #expect(processExitsWith: .failure) {
+      var registry = ServiceRegistry()
+      registry.unary(
+        TestMethods.unary, about: { (_: RawMessage) in "" }, { (request: RawMessage, _) async throws in request })
+    }
+  }
 }
 
 extension RawMessage {

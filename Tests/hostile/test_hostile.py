@@ -38,6 +38,8 @@ SLOW_SHARE = 0.25
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 # Swift's pool has up to one for each processor, and lets them go when there is nothing to do.
 POOL_THREADS = os.cpu_count()
+# What attackers and good clients have open at a time, and as much again that the server has not closed yet.
+OPEN_FILES = 2 * (ATTACKERS + 4) + 8
 # Answers have a time limit.
 pytestmark = pytest.mark.alone
 # Of the server whose slow bodies are tried.
@@ -203,19 +205,23 @@ def begin(watched, attack, is_ended=False, greeting=GREETING, seconds=ATTACK_SEC
 
 def run(watched, attack, is_ended=False, greeting=GREETING):
     """Attacks, and calls meanwhile. If the attack `is_ended`, the server hangs up on each attacker at least once."""
-    watched.slowest, calls, peak = 0, 0, 0
+    watched.slowest, calls = 0, 0
+    peak, threads, files = watched.held()
     attackers = begin(watched, attack, is_ended, greeting)
     while any(attacker.is_alive() for attacker in attackers):
         watched.call()
         watched.call_anew()
         calls += 1
-        peak = max(peak, watched.held()[0])
+        peak, threads, files = map(max, (peak, threads, files), watched.held())
     for attacker in attackers:
         attacker.join()
-    print(f"{calls} calls, the slowest {watched.slowest:.3f} s; {peak - watched.rss >> 10} KiB more at the peak")
+    print(f"{calls} calls, the slowest {watched.slowest:.3f} s; at the peak {peak - watched.rss >> 10} KiB, "
+          f"{threads - watched.threads} threads and {files - watched.files} files more")  # fmt: skip
     assert calls > 0 and watched.slowest <= ANSWER_SECONDS
     assert all(attacker.connections for attacker in attackers)
     assert peak <= watched.rss + PEAK_BYTES
+    assert threads <= watched.threads + POOL_THREADS
+    assert files <= watched.files + OPEN_FILES
     watched.check_recovery()
     if is_ended:
         assert all(attacker.hang_ups for attacker in attackers), "each attacker should have lost a connection"

@@ -67,11 +67,12 @@ def test_the_list_of_limits_has_their_defaults_and_reasons(house):
     assert said(house.stale_list_of_limits()) == ["python3 scripts/limits.py writes something else"]
     (house.ROOT / "Sources/A/ALimits.swift").write_text(
         "struct ALimits {\n  /// As many as\n  /// fit | wait.\n  var queue = 4 << 1\n  var wait: Duration?\n  /// A page.\n"
-        "  public var size: Int\n  init(size: Int = f(4, 5), other: Int = 6) {}\n}\n")
+        "  public var size: Int\n  init(\n    size: Int = f(4, 5), other: Int = 6,\n    last: Int = 7\n  ) {}\n  var last: Int\n}\n")
     text = house.limits.listing(house.ROOT)
     assert "| `queue` | `4 << 1` | As many as fit \\| wait. |\n" in text
     assert "| `wait` | `nil` | See the one above. |\n" in text
     assert "| `size` | `f(4, 5)` | A page. |\n" in text
+    assert "| `last` | `7` | See the one above. |\n" in text
     (house.ROOT / "docs/limits.md").write_text(text)
     assert said(house.stale_list_of_limits()) == []
 

@@ -100,7 +100,8 @@ public final class HTTP2Server: Sendable {
     self.acceptor = acceptor
     self.group = group
     self.tls = tls
-    let state = Locked(State { [loops = group.loops] in HTTP2Server.giveMemoryBack(of: loops[...]) })
+    // It waits in a loop's timers, also when the group ends.
+    let state = Locked(State { [weak group] in if let group { HTTP2Server.giveMemoryBack(of: group.loops[...]) } })
     self.state = state
     let held = Self.shares(of: limits.values.heldBytes, among: group.loops, state)
     self.held = held

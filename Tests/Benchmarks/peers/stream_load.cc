@@ -2,6 +2,7 @@
 // It opens its connections, prints `ready`, and begins to measure when it reads a line. Then it prints one line of JSON.
 //
 //   stream_load HOST:PORT download COUNT SIZE SECONDS            calls of COUNT messages of SIZE bytes, one after another
+//   stream_load HOST:PORT sleepy-download COUNT SIZE SECONDS     the same by a reader that the system has to wake
 //   stream_load HOST:PORT upload COUNT SIZE SECONDS              the same the other way
 //   stream_load HOST:PORT echo SECONDS                           one call at a time, and how long they take
 //   stream_load HOST:PORT fanout CONNECTIONS STREAMS AHEAD SECONDS
@@ -399,11 +400,11 @@ void Report(uint64_t messages, double seconds) {
   std::printf("{\"messages\": %llu, \"seconds\": %.6f}\n", static_cast<unsigned long long>(messages), seconds);
 }
 
-void DownloadOnce(Load &load, Connection &connection, uint32_t count, uint32_t size) {
+void DownloadOnce(Load &load, Connection &connection, uint32_t count, uint32_t size, bool stays_awake) {
   const uint32_t id = connection.Call("Bench/Download"), ended = connection.ended;
   connection.SendWhole(id, StreamRequest(count, size), true);
   connection.Drive();
-  load.Until([&] { return connection.ended > ended; }, true);
+  load.Until([&] { return connection.ended > ended; }, stays_awake);
   const Stream &stream = connection.At(id);
   if (stream.messages != count || stream.octets < uint64_t(count) * size) Fail("not what Download sends");
 }
@@ -435,12 +436,18 @@ void UploadOnce(Load &load, Connection &connection, uint32_t count, uint32_t siz
 void Measure(const std::string &address, const std::string &mode, uint32_t count, uint32_t size, double seconds) {
   Load load(address);
   Connection &connection = load.Open();
-  const auto once = mode == "download" ? DownloadOnce : UploadOnce;
-  once(load, connection, std::max(1u, count / 20), size);
+  const auto once = [&](uint32_t messages) {
+    if (mode == "upload") {
+      UploadOnce(load, connection, messages, size);
+    } else {
+      DownloadOnce(load, connection, messages, size, mode == "download");
+    }
+  };
+  once(std::max(1u, count / 20));
   const double begin = Load::Begin();
   uint64_t messages = 0;
   do {
-    once(load, connection, count, size);
+    once(count);
     messages += count;
   } while (Now() - begin < seconds);
   Report(messages, Now() - begin);
@@ -513,7 +520,7 @@ void FanOut(const std::string &address, uint32_t connections, uint32_t readers, 
 int main(int argc, char **argv) {
   const std::string mode = argc > 2 ? argv[2] : "";
   auto number = [&](int index) { return uint32_t(std::strtoul(argv[index], nullptr, 10)); };
-  if ((mode == "download" || mode == "upload") && argc == 6) {
+  if ((mode == "download" || mode == "sleepy-download" || mode == "upload") && argc == 6) {
     Measure(argv[1], mode, number(3), number(4), std::atof(argv[5]));
   } else if (mode == "echo" && argc == 4) {
     Echo(argv[1], std::atof(argv[3]));

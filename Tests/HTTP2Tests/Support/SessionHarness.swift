@@ -42,6 +42,8 @@ final class SessionHarness: SessionDelegate {
   private(set) var failure: SessionFailure?
   /// What to do with a request before its stream is returned.
   var onRequest: (SessionHarness, Stream) -> Void = { _, _ in }
+  /// What to do once the end of a stream was reported.
+  var onClose: (SessionHarness, Int32) -> Void = { _, _ in }
 
   init(_ role: HTTP2Session.Role, limits: HTTP2Limits = HTTP2Limits(), greet: Bool = true) throws {
     session = HTTP2Session(
@@ -131,6 +133,7 @@ final class SessionHarness: SessionDelegate {
     events.append("closed \(stream.id) \(code)")
     streams[stream.id] = nil
     stream.close(nil)
+    onClose(self, stream.id)
   }
 
   func streamDrained(_ stream: HTTP2Stream) { events.append("drained \(stream.id)") }
