@@ -57,11 +57,13 @@ unit-test: generate ## the Swift tests (debug build); those of topics and domain
 # Most of these tests wait more than they work, so some files of them run at the same time; those that measure times
 # run after them. Files come in the order of their names, by which the long ones do not come last.
 client-test: build examples ## the tests that drive the built programs from outside, with foreign clients
-	$(PYTHON) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m 'not alone' Tests
-	$(PYTHON) -m pytest -q -m alone Tests
+	$(PYTHON) -m pytest -q -rs -n 3 --dist loadfile --no-loadscope-reorder -m 'not alone' Tests
+	$(PYTHON) -m pytest -q -rs -m alone Tests
 
-storm: build ## kill -9 of the server and of its database under load, and a fault of the disk at every single operation
-	OCTET_CRASH_ROUNDS=100 OCTET_SERVER_CRASH_ROUNDS=30 OCTET_FAULT_STRIDE=1 swift test --filter 'CrashTests|FaultTests'
+storm: build ## kill -9 of the server and of its database under load, broken connections, a fault of the disk at every single operation
+	OCTET_CRASH_ROUNDS=100 OCTET_SERVER_CRASH_ROUNDS=30 OCTET_CONNECTION_FAULT_ROUNDS=30 OCTET_FAULT_STRIDE=1 \
+	  swift test --filter 'CrashTests|FaultTests'
+	OCTET_CONNECTION_FAULT_ROUNDS=30 $(PYTHON) -m pytest -q -s Tests/octetd/test_connection_faults.py
 	OCTET_KILL_ROUNDS=100 $(PYTHON) -m pytest -q -s Tests/Rides/test_kill.py -k SQLite
 	OCTET_KILL_ROUNDS=30 $(PYTHON) -m pytest -q -s Tests/Rides/test_kill.py -k PostgreSQL
 	OCTET_STORM_ROUNDS=30 $(PYTHON) -m pytest -q -s Tests/octetd/test_storm.py
@@ -85,8 +87,8 @@ bench: build ## measure beside gRPC C++, grpcio and plain nghttp2; see docs/benc
 
 # Filling takes most of the time. What a time-ordered id costs more than another appended row shows on SQLite.
 bench-growth: build ## durable transactions with none, a million and ten million rows there, on both engines
-	status=0; $(PYTHON) Tests/Benchmarks/storage_table.py --growth || status=1; \
-	  $(PYTHON) Tests/Benchmarks/postgres_table.py --growth \
+	status=0; $(PYTHON) Tests/Benchmarks/storage_table.py --growth --seconds 2 || status=1; \
+	  $(PYTHON) Tests/Benchmarks/postgres_table.py --growth --seconds 2 \
 	    --kinds orders transfers "transfers, kept for ever, random request ids" || status=1; exit $$status
 
 bench-users: build ## searches among a million users through octetd

@@ -3,11 +3,11 @@
 import contextlib
 import os
 import random
-import socket
 import subprocess
-import threading
 
+from .connections import address_of
 from .paths import ROOT
+from .way import Way
 
 
 @contextlib.contextmanager
@@ -24,58 +24,24 @@ def nats(folder, port=-1, *flags):
             process.terminate()
 
 
-class LossyWay:
-    """Stands before a NATS server and loses a share of what is published; all else passes. A context manager."""
+class LossyWay(Way):
+    """Stands before a NATS server and loses a share of what is published; all else passes."""
 
     def __init__(self, url, share, seed=None):
-        host, port = url.removeprefix("nats://").split(":")
-        self._server = (host, int(port))
+        super().__init__(address_of(url.removeprefix("nats://")))
         self.share = share
         self.seed = random.randrange(2**32) if seed is None else seed
         self._random = random.Random(self.seed)
         self.lost = self.passed = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets = []
-        self.url = f"nats://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"nats://127.0.0.1:{self.port}"
 
-    def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind, *details):
         if kind is not None:
             print(f"the way lost {self.lost} of {self.lost + self.passed} messages, seed {self.seed}")
-        for each in [self._listener, *self._sockets]:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+        super().__exit__(kind, *details)
 
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                try:
-                    far = socket.create_connection(self._server)
-                except OSError:
-                    near.close()
-                    continue
-                self._sockets += [near, far]
-                for pump, source, target in ((self._publish, near, far), (self._pass, far, near)):
-                    threading.Thread(target=self._until_end, args=(pump, source, target), daemon=True).start()
-
-    @staticmethod
-    def _until_end(pump, source, target):
-        with contextlib.suppress(OSError):
-            pump(source, target)
-        # The end of one direction is that of the connection.
-        for each in (source, target):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    @staticmethod
-    def _pass(source, target):
-        while piece := source.recv(65536):
-            target.sendall(piece)
+    def directions(self):
+        return self._publish, self.pass_on
 
     def _publish(self, source, target):
         """From the client: lines, of which those that publish are followed by so many bytes as their last word says."""

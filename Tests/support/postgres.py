@@ -23,10 +23,12 @@ class PostgreSQL(Guarded):
         command = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", "octet"]
         return subprocess.check_output([*command, "-d", database, "-c", sql], text=True)
 
-    def make_database(self):
-        """A new database's URL, by way of the server's Unix socket."""
+    def make_database(self, port=None):
+        """A new database's URL, by way of the server's Unix socket, or of a port that leads to the server."""
         name = f"test{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name}")
+        if port is not None:
+            return f"postgres://octet@127.0.0.1:{port}/{name}"
         return f"postgres://octet@/{name}?host={urllib.parse.quote(self.folder, safe='')}&port={self.port}"
 
     def kill(self):

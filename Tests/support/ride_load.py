@@ -32,11 +32,13 @@ class Load:
     """A context manager: each rider has a thread, from the beginning of the block to its end.
 
     With `retries`, a call that ends with UNAVAILABLE is made again with the same request, and so the same request_id;
-    without, the channel's own retries have to do and each failure is one of the test.
+    without, the channel's own retries have to do and each failure is one of the test. No channel mends a watch that has
+    begun: when its server leaves, it goes on elsewhere in any case.
     """
 
     def __init__(self, channel, riders, name, retries=True):
         self.retries = retries
+        self._resumable = RETRYABLE if retries else (grpc.StatusCode.UNAVAILABLE,)
         self.retried = 0
         with concurrent.futures.ThreadPoolExecutor(REGISTERING_AT_ONCE) as pool:
             self.riders = list(pool.map(lambda number: Rider(channel, f"{name}_{number}"), range(riders)))
@@ -105,7 +107,7 @@ class Load:
                         yield row.change if row.HasField("change") else row.snapshot
                 return
             except grpc.RpcError as error:
-                if error.code() not in RETRYABLE or time.monotonic() > deadline:
+                if error.code() not in self._resumable or time.monotonic() > deadline:
                     raise Refused(f"WatchRide: {error.code()}: {error.details()}") from error
                 self.retried += 1
                 time.sleep(0.05)
