@@ -3,7 +3,7 @@ import PackageDescription
 
 /// The consumer systems that octetd serves. Each has `Protos/octet/<domain>/v1`, a generated `<Domain>API`
 /// module, `Sources/Domains/<Domain>` and `Tests/<Domain>Tests`. The last one is the example of
-/// docs/guides/adding-a-domain.md, which lies in `Examples/<Domain>` and is in no server.
+/// docs/guides/adding-a-domain.md, which lies in `Examples/<Domain>` and is served by octetd-board alone, for tests.
 let domains = [
   "Identity", "Chat", "Notify", "Jobs", "Admin", "Rides", "Social", "Media", "Search", "Audit", "Pinboard",
 ]
@@ -150,17 +150,23 @@ let domainTargets: [Target] = domains.map { domain in
     ] + (domain == "Rides" ? ["ChatAPI"] : []))
 }
 
-let programs: [Target] = [
-  program("protoc-gen-octet", ["ProtobufRuntime", "CDescriptor", "CProtobufC"]),
-  program(
-    "octetd",
+/// All that octetd does, as a library: a program that serves further domains with it is a few lines.
+let serverTargets: [Target] = [
+  library(
+    "OctetServer",
     [
       "Base", "Blobs", "BlobsS3", "Couriers", "Cryptography", "ProtobufRuntime", "RPC", "StandardServices",
       "StandardServicesAPI",
       "ChannelzAPI", "BenchAPI", "BenchServices", "WebProtocols", "HTTP2", "Observability", "Storage", "NATS",
       "StoragePostgreSQL", "StorageSQLite", "Streaming", "TransactionShapes", "DomainKit", "WellKnownTypes",
       "GoogleRPC", "OctetTypes",
-    ] + served.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] }),
+    ] + served.flatMap { [Target.Dependency.target(name: $0), .target(name: "\($0)API")] },
+    settings: strict)
+]
+
+let programs: [Target] = [
+  program("protoc-gen-octet", ["ProtobufRuntime", "CDescriptor", "CProtobufC"]),
+  program("octetd", ["OctetServer"]),
   program("octet", ["Base", "Cryptography", "Curl", "ProtobufRuntime", "RPC", "HTTP2"]),
   program(
     "octet-interop",
@@ -189,6 +195,11 @@ let benchmarks: [Target] = [
       "Base", "Cryptography", "RPC", "HTTP2", "IdentityAPI", "MediaAPI", "RidesAPI", "SearchAPI", "OctetTypes",
     ], path: "Tests/Benchmarks/HouseLoad", swiftSettings: strict)
 ]
+
+/// An octetd that serves the example as well, for tests through real clients.
+let exampleServer: Target = .executableTarget(
+  name: "octetd-board", dependencies: ["Base", "OctetServer", .target(name: example)],
+  path: "Examples/\(example)/Server", swiftSettings: strict)
 
 let testTargets: [Target] = [
   .target(name: "ChildProcess", dependencies: ["CLinux"], path: "Tests/ChildProcess", swiftSettings: strict),
@@ -273,7 +284,7 @@ let domainTestExtras: [String: [Target.Dependency]] = [
   "Chat": ["FilesInMemory", "Notify"],
   "Identity": ["Audit", "Blobs", "Chat", "ChildProcess", "Couriers", "FilesInMemory", "Notify", "NotifyAPI"],
   "Notify": ["Couriers"],
-  "Pinboard": ["Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],
+  "Pinboard": ["Admin", "Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],
   "Rides": ["ChatAPI", "Chat", "Notify"],
   "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],
 ]
@@ -307,6 +318,7 @@ let package = Package(
       ]
     ),
   ],
-  targets: systemLibraries + generatedModules + rpcStack + houseTargets + outboundTargets + domainTargets + programs
-    + benchmarks + testTargets + fuzzTargets + outboundTests + domainTests
+  targets: systemLibraries + generatedModules + rpcStack + houseTargets + outboundTargets + domainTargets
+    + serverTargets + programs + [exampleServer] + benchmarks + testTargets + fuzzTargets + outboundTests
+    + domainTests
 )

@@ -2,8 +2,10 @@ import Base
 import DomainKit
 import Storage
 
-/// What the shared modules may know of adverts: everybody sees those that hang, and finds them by their words.
+/// What the shared modules may know of adverts: who sees one that hangs, and by which words it is found.
 struct AdvertKind: SubjectKind, FindableKind {
+  let board: Board
+
   var prefix: String { AdvertRow.idKind }
 
   func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
@@ -13,11 +15,13 @@ struct AdvertKind: SubjectKind, FindableKind {
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
-    try AdvertRow.find(id, in: reader) != nil
+    try AdvertRow.find(id, in: reader)?.isSeen(by: caller?.user) ?? false
   }
 
+  /// What not all see, nobody finds.
   func entry(of id: Identifier, in reader: any Reader) throws -> FindableEntry? {
-    try AdvertRow.find(id, in: reader).map { FindableEntry(title: $0.title, summary: $0.text, isPersonal: true) }
+    guard let row = try AdvertRow.find(id, in: reader), row.isSeen(by: nil) else { return nil }
+    return FindableEntry(title: row.title, summary: row.text, isPersonal: true)
   }
 
   func things(after id: Identifier, limit: Int, in reader: any Reader) throws -> [Identifier] {

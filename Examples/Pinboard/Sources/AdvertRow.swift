@@ -4,7 +4,7 @@ import Storage
 /// A row of pinboard_adverts.
 struct AdvertRow {
   static let idKind = "advert"
-  private static let columns = "id, owner_id, title, text, expires_at, section_id"
+  private static let columns = "id, owner_id, title, text, expires_at, section_id, is_private, removed_at"
 
   let id: Identifier
   let owner: Identifier
@@ -13,6 +13,14 @@ struct AdvertRow {
   let expiresAt: Instant
   /// Nil for one in no section.
   let section: Identifier?
+  let isPrivate: Bool
+  /// Nil for one that moderators have not removed.
+  let removedAt: Instant?
+
+  /// Whether somebody sees it while it hangs; nil for somebody without an account.
+  func isSeen(by user: Identifier?) -> Bool {
+    removedAt == nil && (!isPrivate || user == owner)
+  }
 
   /// One that hangs.
   static func find(_ id: Identifier, in reader: any Reader) throws -> AdvertRow? {
@@ -20,11 +28,16 @@ struct AdvertRow {
       "SELECT \(columns) FROM pinboard_adverts WHERE id = $1 AND down_at IS NULL", id, make: AdvertRow.init)
   }
 
-  /// Those that hang, newest first.
-  static func hanging(before id: Identifier, limit: Int, in reader: any Reader) throws -> [AdvertRow] {
+  /// Those that hang and somebody sees, newest first.
+  static func hanging(
+    before id: Identifier, for user: Identifier, limit: Int, in reader: any Reader
+  ) throws -> [AdvertRow] {
     try reader.rows(
-      "SELECT \(columns) FROM pinboard_adverts WHERE id < $1 AND down_at IS NULL ORDER BY id DESC LIMIT $2", id, limit,
-      make: AdvertRow.init)
+      """
+      SELECT \(columns) FROM pinboard_adverts
+      WHERE id < $1 AND down_at IS NULL AND removed_at IS NULL AND (is_private = 0 OR owner_id = $2)
+      ORDER BY id DESC LIMIT $3
+      """, id, user, limit, make: AdvertRow.init)
   }
 
   /// Somebody's, also those that came down, oldest first.
@@ -39,6 +52,8 @@ struct AdvertRow {
 
 extension AdvertRow {
   private init(_ row: any Row) {
-    self.init(id: row[0], owner: row[1], title: row[2], text: row[3], expiresAt: row[4], section: row[5])
+    self.init(
+      id: row[0], owner: row[1], title: row[2], text: row[3], expiresAt: row[4], section: row[5], isPrivate: row[6],
+      removedAt: row[7])
   }
 }

@@ -6,19 +6,19 @@ import WellKnownTypes
 
 /// What happens on the board, whoever causes it: each in the transaction of the caller.
 struct Board: Sendable {
-  /// How long an advert hangs.
-  static let advertTime = Duration.seconds(7 * 86_400)
   static let expiry = JobKind<NoPayload>("pinboard.expire")
   static let expired = NoticeKind(
     "pinboard.expired", ways: [.push], values: ["title": .text],
-    words: ["en": NoticeWords("Your advert came down", "{title} has hung for a week.")])
+    words: ["en": NoticeWords("Your advert came down", "{title} has hung for its time.")])
 
   let kit: Kit
   let jobs: Jobs
   let people: any People
   let notices: any Notices
+  let tables: any Tables
+  let giveaways: Giveaways
 
-  /// What takes an advert down when its week is over.
+  /// What takes an advert down when its time is over.
   var expiring: JobDeclaration {
     Self.expiry.inTransaction { job, writer in
       guard let id = job.key.id, let row = try AdvertRow.find(id, in: writer),
@@ -35,15 +35,30 @@ struct Board: Sendable {
     _ title: String, _ text: String, in section: Identifier?, by owner: Identifier, in writer: any Writer
   ) throws -> Advert {
     if let section, try !Sections.exists(section, in: writer) { throw KitError.notFound("section") }
-    let id = kit.identifiers.next()
-    let expiresAt = kit.clock.now() + Self.advertTime
+    let (id, now) = (kit.identifiers.next(), kit.clock.now())
+    let expiresAt = now + .seconds(try Terms.days(at: now, tables, in: writer) * 86_400)
     try writer.execute(
       """
       INSERT INTO pinboard_adverts (id, owner_id, title, text, expires_at, section_id) VALUES ($1, $2, $3, $4, $5, $6)
       """, id, owner, title, text, expiresAt, section)
     try jobs.set(Self.expiry, JobKey(id), due: expiresAt, in: writer)
     try changed(id, in: writer)
-    return Advert(AdvertRow(id: id, owner: owner, title: title, text: text, expiresAt: expiresAt, section: section))
+    return Advert(
+      AdvertRow(
+        id: id, owner: owner, title: title, text: text, expiresAt: expiresAt, section: section, isPrivate: false,
+        removedAt: nil))
+  }
+
+  /// - Returns: false for one that does not hang, or is somebody else's.
+  func setPrivacy(
+    _ id: Identifier, _ isPrivate: Bool, of owner: Identifier, in writer: any Writer
+  ) throws -> Bool {
+    let count = try writer.execute(
+      "UPDATE pinboard_adverts SET is_private = $1 WHERE id = $2 AND owner_id = $3 AND down_at IS NULL", isPrivate, id,
+      owner)
+    guard count == 1 else { return false }
+    try changed(id, in: writer)
+    return true
   }
 
   /// - Returns: false if it was down already: of several who try, one takes it down.
@@ -52,18 +67,23 @@ struct Board: Sendable {
       "UPDATE pinboard_adverts SET down_at = $1 WHERE id = $2 AND owner_id = $3 AND down_at IS NULL", kit.clock.now(),
       id, owner)
     guard count == 1 else { return false }
-    try jobs.cancel(Self.expiry, JobKey(id), in: writer)
-    try changed(id, in: writer)
+    try gone(id, in: writer)
     return true
   }
 
   func erase(_ id: Identifier, in writer: any Writer) throws {
     try writer.execute("DELETE FROM pinboard_adverts WHERE id = $1", id)
-    try jobs.cancel(Self.expiry, JobKey(id), in: writer)
-    try changed(id, in: writer)
+    try gone(id, in: writer)
   }
 
-  /// Whoever looks at an advert or finds it learns that it came or went.
+  /// What people have said about it goes with it.
+  private func gone(_ id: Identifier, in writer: any Writer) throws {
+    try jobs.cancel(Self.expiry, JobKey(id), in: writer)
+    try giveaways.end(on: id, in: writer)
+    try kit.subjects.gone(SubjectID(AdvertRow.idKind, id), in: writer)
+  }
+
+  /// Whoever looks at an advert or finds it learns that others may see it than before.
   private func changed(_ id: Identifier, in writer: any Writer) throws {
     try kit.subjects.visibilityChanged(of: SubjectID(AdvertRow.idKind, id), in: writer)
   }
@@ -93,5 +113,6 @@ extension Advert {
     text = row.text
     expireTime = Timestamp(row.expiresAt)
     sectionID = row.section?.text(kind: Sections.idKind) ?? ""
+    isPrivate = row.isPrivate
   }
 }

@@ -32,13 +32,36 @@ struct PinboardHandlers: PinboardService {
     }
   }
 
+  func setAdvertPrivacy(_ request: SetAdvertPrivacyRequest, context: ServerContext) async throws -> Advert {
+    let owner = try context.requireCaller().user
+    let id = try Identifier(request.advertID, kind: AdvertRow.idKind, field: "advert_id")
+    return try await board.kit.mutate(request, context) { [board] writer in
+      guard try board.setPrivacy(id, request.isPrivate, of: owner, in: writer),
+        let row = try AdvertRow.find(id, in: writer)
+      else { throw KitError.notFound(AdvertRow.idKind) }
+      return Advert(row)
+    }
+  }
+
+  func getAdvert(_ request: GetAdvertRequest, context: ServerContext) async throws -> Advert {
+    let id = try Identifier(request.advertID, kind: AdvertRow.idKind, field: "advert_id")
+    return try await board.kit.database.read { [board] reader in
+      _ = try board.kit.subjects.visible(SubjectID(AdvertRow.idKind, id), to: context.caller, in: reader)
+      guard let row = try AdvertRow.find(id, in: reader) else { throw KitError.notFound(AdvertRow.idKind) }
+      return Advert(row)
+    }
+  }
+
   func listAdverts(_ request: ListAdvertsRequest, context: ServerContext) async throws -> ListAdvertsResponse {
+    let user = try context.requireCaller().user
     let page = try board.kit.page(context, size: request.pageSize, token: request.pageToken)
-    return try await board.kit.database.read { reader in
-      let rows = try AdvertRow.hanging(before: page.before, limit: page.fetch, in: reader)
+    return try await board.kit.database.read { [board] reader in
+      let rows = try AdvertRow.hanging(before: page.before, for: user, limit: page.fetch, in: reader)
+      let unheard = try board.kit.community.unheard(by: user, among: Set(rows.map(\.owner)), in: reader)
       var response = ListAdvertsResponse()
       let (items, next) = page.cut(rows) { [$0.id.sqlValue] }
-      (response.adverts, response.nextPageToken) = (items.map(Advert.init), next)
+      response.adverts = items.filter { !unheard.contains($0.owner) }.map(Advert.init)
+      response.nextPageToken = next
       return response
     }
   }

@@ -3,7 +3,7 @@ import DomainKit
 import PinboardAPI
 import Storage
 
-/// What the board keeps about people: their adverts.
+/// What the board keeps about people: their adverts, and the pieces that they took.
 struct PinboardRecords: PersonalRecords {
   /// Rows of one transaction of an erasure, or of one query of an export.
   private static let rowsAtOnce = 100
@@ -15,7 +15,9 @@ struct PinboardRecords: PersonalRecords {
     let rows = try AdvertRow.list(
       of: user, after: Identifier(rawValue: .min), limit: Self.rowsAtOnce, in: writer)
     for row in rows { try board.erase(row.id, in: writer) }
-    return !rows.isEmpty
+    // That a piece was taken stays true, whoever took it.
+    let claims = try writer.execute("UPDATE pinboard_claims SET user_id = NULL WHERE user_id = $1", user)
+    return !rows.isEmpty || claims > 0
   }
 
   func export(
@@ -26,7 +28,14 @@ struct PinboardRecords: PersonalRecords {
     while true {
       let rows = try AdvertRow.list(of: user, after: last, limit: Self.rowsAtOnce, in: reader)
       for row in rows { try json.write(Advert(row), to: record) }
-      guard let end = rows.last else { return }
+      guard let end = rows.last else { break }
+      last = end.id
+    }
+    last = Identifier(rawValue: .min)
+    while true {
+      let claims = try Giveaways.claims(of: user, after: last, limit: Self.rowsAtOnce, in: reader)
+      for claim in claims { try json.write(Claim(claim.id, on: claim.advert, at: claim.at), to: record) }
+      guard let end = claims.last else { return }
       last = end.id
     }
   }

@@ -30,5 +30,32 @@ enum PinboardSchema {
         -- Null for an advert in no section.
         ALTER TABLE pinboard_adverts ADD COLUMN section_id INTEGER
         """),
+    Migration(
+      "pinboard", 3, "hidden adverts and giveaways",
+      sql: """
+        -- 1 for one that its owner alone sees.
+        ALTER TABLE pinboard_adverts ADD COLUMN is_private INTEGER NOT NULL DEFAULT 0;
+        -- When moderators removed it; null for one that they did not.
+        ALTER TABLE pinboard_adverts ADD COLUMN removed_at INTEGER;
+        -- What adverts give away, each behind a queue: event_id is that of queue_events.
+        -- distributed by advert_id
+        CREATE TABLE pinboard_giveaways (
+          advert_id INTEGER PRIMARY KEY,
+          event_id INTEGER NOT NULL,
+          pieces INTEGER NOT NULL,
+          given INTEGER NOT NULL DEFAULT 0
+        );
+        -- Pieces that were taken; user_id is null for somebody who was erased.
+        -- distributed by advert_id
+        CREATE TABLE pinboard_claims (
+          advert_id INTEGER NOT NULL,
+          id INTEGER NOT NULL,
+          user_id INTEGER,
+          created_at INTEGER NOT NULL,
+          PRIMARY KEY (advert_id, id)
+        );
+        CREATE UNIQUE INDEX pinboard_claims_once ON pinboard_claims (advert_id, user_id);
+        CREATE INDEX pinboard_claims_user ON pinboard_claims (user_id, id)
+        """),
   ]
 }

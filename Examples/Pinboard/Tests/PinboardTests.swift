@@ -61,16 +61,47 @@ import Testing
     await square.close()
   }
 
-  @Test func `after a week an advert comes down, and its owner is told`() async throws {
+  @Test func `after its time an advert comes down, and its owner is told`() async throws {
     let square = try await Square()
     _ = try await square.user("ada").pin("Blue sofa")
     // Each time with a new login: access tokens do not last for days.
-    try await square.advance(by: Board.advertTime - .seconds(1))
+    try await square.advance(by: .seconds(7 * 86_400 - 1))
     #expect(try await square.user("ada").titles() == ["Blue sofa"])
     #expect(try await square.user("ada").notices() == [])
     try await square.advance(by: .seconds(1))
     #expect(try await square.user("ada").titles() == [])
-    #expect(try await square.user("ada").notices() == ["Blue sofa has hung for a week."])
+    #expect(try await square.user("ada").notices() == ["Blue sofa has hung for its time."])
+    await square.close()
+  }
+
+  @Test func `how long an advert hangs is what staff has put for the instant at which it is pinned`() async throws {
+    let square = try await Square()
+    let (ada, now) = (try await square.user("ada"), square.clock.now())
+    var row = RowDraft(Terms.key, from: now, to: now + .seconds(60))
+    row[Terms.days] = 2
+    try await square.put(row)
+    let sofa = try await ada.pin("Blue sofa")
+    try await square.advance(by: .seconds(60))
+    let lamp = try await ada.pin("Lamp")
+    let times = [sofa, lamp].map { $0.expireTime.flatMap { Instant($0) } }
+    #expect(times == [now + .seconds(2 * 86_400), now + .seconds(60 + 7 * 86_400)])
+    await square.close()
+  }
+
+  @Test func `a hidden advert is its owner's alone, until it is shown again`() async throws {
+    let square = try await Square()
+    let (ada, bob) = (try await square.user("ada"), try await square.user("bob_"))
+    let sofa = try await ada.pin("Blue sofa")
+    await expectRefusal(.notFound, "NOT_FOUND") { try await bob.hide(sofa) }
+    try await ada.hide(sofa)
+    #expect(try await ada.titles() == ["Blue sofa"])
+    #expect(try await ada.look(at: sofa).isPrivate)
+    #expect(try await bob.titles() == [])
+    #expect(try await bob.find("sofa") == [])
+    await expectRefusal(.notFound, "NOT_FOUND") { _ = try await bob.look(at: sofa) }
+    try await ada.hide(sofa, false)
+    #expect(try await bob.look(at: sofa) == sofa)
+    #expect(try await bob.find("sofa") == ["Blue sofa"])
     await square.close()
   }
 
@@ -86,7 +117,7 @@ import Testing
     try await square.database.write { [jobs = square.jobs] writer in
       _ = try jobs.cancel(Board.expiry, JobKey(id), in: writer)
     }
-    #expect(try await square.pinboard.checkInvariants().map(\.violations) == [[sofa.id]])
+    #expect(try await square.pinboard.checkInvariants().map(\.violations) == [[sofa.id], []])
     await square.close()
   }
 
@@ -114,6 +145,9 @@ import Testing
 
   @Test func `the error table is as documented`() {
     #expect(
-      PinboardError.allCases.map { "\($0.mapping.reason) \($0.mapping.code)" } == ["ALREADY_DOWN FAILED_PRECONDITION"])
+      PinboardError.allCases.map { "\($0.mapping.reason) \($0.mapping.code)" } == [
+        "ALREADY_DOWN FAILED_PRECONDITION", "ALREADY_OFFERED FAILED_PRECONDITION", "ALL_GIVEN FAILED_PRECONDITION",
+        "ALREADY_CLAIMED FAILED_PRECONDITION",
+      ])
   }
 }

@@ -1,3 +1,4 @@
+import Admin
 import Base
 import Cryptography
 import DomainKit
@@ -18,7 +19,7 @@ import WellKnownTypes
 @testable import Search
 
 /// A server in one process with the board and the domains that it is wired with, on the engine of OCTET_TEST_ENGINE. What
-/// octetd does in House.swift, and a clock that the test moves.
+/// octetd does, and a clock that the test moves.
 final class Square: Sendable {
   let clock = ManualClock(Instant(seconds: 1_767_225_600))
   let database: any Database
@@ -27,6 +28,7 @@ final class Square: Sendable {
   let jobs: Jobs
   let pinboard: PinboardDomain
   let search: SearchDomain
+  private let admin: AdminDomain
   private let identity: IdentityDomain
   private let notify: NotifyDomain
   private let transport: InProcessTransport
@@ -34,7 +36,7 @@ final class Square: Sendable {
   init() async throws {
     database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + IdentityDomain.migrations + NotifyDomain.migrations
-        + SearchDomain.migrations + PinboardDomain.migrations, clock: clock)
+        + AdminDomain.migrations + SearchDomain.migrations + PinboardDomain.migrations, clock: clock)
     let (root, random) = (SecretKey.random(), SeededRandomSource(seed: 1))
     let keys = try ServerKeys(root: root)
     let authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
@@ -50,7 +52,9 @@ final class Square: Sendable {
       kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
       kinds: NotifyDomain.noticeKinds + PinboardDomain.noticeKinds,
       outbound: OutboundWays(push: outbound, mail: outbound, sms: outbound))
-    pinboard = PinboardDomain(kit: kit, jobs: jobs, people: identity.people, notices: notify.notices)
+    admin = AdminDomain(kit: kit, flags: [], tables: PinboardDomain.tables, methods: []) { _, _ in nil }
+    pinboard = PinboardDomain(
+      kit: kit, jobs: jobs, people: identity.people, notices: notify.notices, queue: admin.queue, tables: admin.tables)
     search = SearchDomain(kit: kit, timers: timers)
     kit.findables.link(to: search.findables)
     search.register(kinds: pinboard.findables)
@@ -60,11 +64,20 @@ final class Square: Sendable {
     for domain in [identity, notify, search, pinboard] as [any Domain] { domain.register(in: &registry) }
     let access = AccessInterceptor(kit: kit)
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
+    try await admin.start()
     try await search.start()
     try await work()
   }
 
-  func close() async { await database.close() }
+  func close() async {
+    await admin.stop()
+    await database.close()
+  }
+
+  /// Puts a row into the table of what holds for adverts.
+  func put(_ row: RowDraft) async throws {
+    try await database.write { [tables = admin.tables] in _ = try tables.put(row, of: Terms.table, in: $0) }
+  }
 
   /// Does what is due until nothing is.
   func work() async throws { while try await timers.runDue() > 0 {} }
@@ -129,6 +142,18 @@ struct Passer: Sendable {
     var request = ClearAdvertRequest()
     (request.requestID, request.advertID) = (newRequestID(), advert.id)
     _ = try await board.clearAdvert(request)
+  }
+
+  func hide(_ advert: Advert, _ isPrivate: Bool = true) async throws {
+    var request = SetAdvertPrivacyRequest()
+    (request.requestID, request.advertID, request.isPrivate) = (newRequestID(), advert.id, isPrivate)
+    _ = try await board.setAdvertPrivacy(request)
+  }
+
+  func look(at advert: Advert) async throws -> Advert {
+    var request = GetAdvertRequest()
+    request.advertID = advert.id
+    return try await board.getAdvert(request)
   }
 
   /// All that hangs, page by page.

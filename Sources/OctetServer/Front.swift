@@ -14,8 +14,6 @@ import WebProtocols
 
 /// The side that clients see: the registered services, the RPC core, and the HTTP/2 server that carries it.
 struct Front: Sendable {
-  /// Names that `--services` may hold.
-  static let domains = House.kinds.map { $0.name } + [bench]
   /// `bench.v1`, to measure an installation with all that octetd does for a call. Served only when it is named.
   static let bench = "bench"
   /// Anybody may ask whether the server is well and what it can do.
@@ -64,7 +62,8 @@ struct Front: Sendable {
     let pool: DescriptorPool
     do {
       pool = try DescriptorPool(
-        serializedFileDescriptorSets: [StandardServicesAPIDescriptors.serializedFileDescriptorSet] + House.descriptors
+        serializedFileDescriptorSets: [StandardServicesAPIDescriptors.serializedFileDescriptorSet]
+          + house.catalog.descriptors
           + (channelz == nil ? [] : [ChannelzAPIDescriptors.serializedFileDescriptorSet])
           + (configuration.serves(Self.bench) ? [BenchAPIDescriptors.serializedFileDescriptorSet] : []))
     } catch {

@@ -6,14 +6,11 @@ import Chat
 import Couriers
 import Cryptography
 import DomainKit
-import GoogleRPC
 import Identity
 import Jobs
 import Media
 import NATS
 import Notify
-import OctetTypes
-import ProtobufRuntime
 import Rides
 import Search
 import Social
@@ -21,7 +18,6 @@ import Storage
 import StoragePostgreSQL
 import StorageSQLite
 import Streaming
-import WellKnownTypes
 
 /// Everything that lies below the RPC core: the database, what runs on it, and the domains.
 struct House: Sendable {
@@ -29,6 +25,7 @@ struct House: Sendable {
   private static let passwordThreads = 2
   private static let waitingPasswords = 256
 
+  let catalog: DomainCatalog
   let database: any Database
   let node: NodeRegistry
   private let bus: (any MessageBus)?
@@ -58,38 +55,16 @@ struct House: Sendable {
   /// Where the database is in a data directory.
   static func databasePath(_ data: String) -> String { data + "/octet.db" }
 
-  /// Those that a server has, each after those whose tables it refers to.
-  static let kinds: [any Domain.Type] = [
-    IdentityDomain.self, ChatDomain.self, NotifyDomain.self, JobsDomain.self, AdminDomain.self, RidesDomain.self,
-    SocialDomain.self, MediaDomain.self, SearchDomain.self,
-    AuditDomain.self,
-  ]
-
-  private static let migrations =
-    NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + kinds.flatMap { $0.migrations }
-
-  /// The descriptors of all domains and of the types that they use.
-  static let descriptors =
-    [
-      WellKnownTypesDescriptors.serializedFileDescriptorSet, GoogleRPCDescriptors.serializedFileDescriptorSet,
-      OctetTypesDescriptors.serializedFileDescriptorSet,
-    ] + kinds.flatMap { $0.descriptors }
-
-  /// The methods of all domains, also of those that this node does not serve: `octet.jobs.v1.JobService/ListJobs`.
-  private static func methodPaths() throws(DescriptorError) -> [String] {
-    try DescriptorPool(serializedFileDescriptorSets: descriptors).services.flatMap { service in
-      service.methods.map { "\(service.fullName)/\($0.name)" }
-    }
-  }
-
   /// Opens the data directory and the database, brings the schema up to date, and loads what the domains keep in
   /// memory. Starts nothing.
-  init(_ configuration: Configuration, log: Log) async throws(StartFailure) {
-    let clock = SystemClock()
+  init(
+    _ configuration: Configuration, catalog: DomainCatalog, clock: any WallClock, log: Log
+  ) async throws(StartFailure) {
+    self.catalog = catalog
     let random = SystemRandomSource()
     let data = configuration.data
     isShared = configuration.database != nil
-    database = try await Self.open(configuration, clock)
+    database = try await Self.open(configuration, catalog, clock)
     var blobs: BlobLibrary?
     var joined: NodeRegistry?
     do {
@@ -113,7 +88,7 @@ struct House: Sendable {
         identifiers: IdentifierGenerator(clock: clock, node: node.node), random: random,
         keys: keys, authority: authority, log: log,
         others: isShared ? OtherNodes(bus: bus, node: node.node, database: edge, clock: clock, random: random) : nil,
-        blobs: library, audit: AuditTrail(clock: clock), roles: RoleCatalog(Self.kinds.flatMap { $0.roles }))
+        blobs: library, audit: AuditTrail(clock: clock), roles: catalog.roles)
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
       let media = MediaDomain(
@@ -124,7 +99,7 @@ struct House: Sendable {
         limits: configuration.limits.identity)
       let notify = NotifyDomain(
         kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
-        kinds: Self.kinds.flatMap { $0.noticeKinds }, outbound: try configuration.outbound.open(clock: clock, log: log),
+        kinds: catalog.noticeKinds, outbound: try configuration.outbound.open(clock: clock, log: log),
         limits: configuration.limits.notify)
       identity.tell(by: notify.notices)
       let scorer = WordScorer()
@@ -135,8 +110,7 @@ struct House: Sendable {
         files: media.files, jobs: jobs, limits: configuration.limits.chat)
       rides = RidesDomain(kit: kit, jobs: jobs, rooms: chat.rooms, notices: notify.notices)
       admin = AdminDomain(
-        kit: kit, flags: Self.kinds.flatMap { $0.flags }, tables: Self.kinds.flatMap { $0.tables },
-        methods: try Self.methodPaths(),
+        kit: kit, flags: catalog.flags, tables: catalog.tables, methods: try catalog.methodPaths(),
         regions: { [people = identity.people] in try people.preferences(of: $0, in: $1).region })
       kit.community.link(to: social.community, reads: social.community)
       kit.subjects.observe(social.observer)
@@ -144,9 +118,12 @@ struct House: Sendable {
       kit.subjects.observe(media.observer)
       let search = SearchDomain(kit: kit, timers: timers)
       kit.findables.link(to: search.findables)
-      let checked: [any Domain] = [
-        identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social, media, search,
-      ]
+      let parts = DomainParts(
+        kit: kit, jobs: jobs, people: identity.people, notices: notify.notices, queue: admin.queue,
+        tables: admin.tables)
+      let checked: [any Domain] =
+        [identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social, media, search]
+        + catalog.added.map { $0.make(parts) }
       domains = try checked + [AuditDomain(kit: kit, checked: checked)]
       notify.register(audiences: domains.flatMap { $0.audiences })
       notify.register(letters: domains.flatMap { $0.letters })
@@ -181,10 +158,12 @@ struct House: Sendable {
   }
 
   /// The engine that the configuration names. Its errors name no URL, which may hold a password.
-  static func open(_ configuration: Configuration, _ clock: any WallClock) async throws(StartFailure)
-    -> any Database
-  {
-    let wanted = migrations + (configuration.serves(Front.bench) ? TransactionService.migrations : [])
+  static func open(
+    _ configuration: Configuration, _ catalog: DomainCatalog, _ clock: any WallClock
+  ) async throws(StartFailure) -> any Database {
+    let wanted =
+      NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + catalog.migrations
+      + (configuration.serves(Front.bench) ? TransactionService.migrations : [])
     do {
       guard let url = configuration.database else {
         return try await SQLiteDatabase.open(

@@ -39,7 +39,8 @@ struct Configuration: Sendable {
   var seedDemo: Bool
   var observation: ObservationSettings
 
-  init(_ values: SettingValues) throws(UsageError) {
+  /// - Parameter domains: the names that `--services` may hold.
+  init(_ values: SettingValues, domains: [String]) throws(UsageError) {
     listen = values.list(.listen)
     tlsListen = values.list(.tlsListen)
     transport = try TransportSettings(values)
@@ -59,8 +60,8 @@ struct Configuration: Sendable {
     blobs = try BlobSettings(values, data: data)
     outbound = try OutboundSettings(values, data: data)
     let services = values.list(.services)
-    if let unknown = services.first(where: { !Front.domains.contains($0) }) {
-      throw UsageError("services: there is no domain \(unknown); there are \(Front.domains.joined(separator: ", "))")
+    if let unknown = services.first(where: { !domains.contains($0) }) {
+      throw UsageError("services: there is no domain \(unknown); there are \(domains.joined(separator: ", "))")
     }
     self.services = services.isEmpty ? nil : Set(services)
     web = try values.isOn(.web)
