@@ -56,6 +56,17 @@ private let host = Identifier(rawValue: 3)
     await lounge.close()
   }
 
+  @Test func `invariant 7: the audit names a room that is open though what it is beside is gone`() async throws {
+    let lounge = try await lounge()
+    let room = try await lounge.openRoom(.thread, as: ada, about: Self.subject).id
+    #expect(try await lounge.violations().isEmpty)
+    lounge.threads.remove(Self.thread)
+    #expect(try await lounge.violations().flatMap(\.violations) == [room])
+    _ = try await lounge.closeRoom(room, as: ada)
+    #expect(try await lounge.violations().isEmpty)
+    await lounge.close()
+  }
+
   @Test func `who sees the thread reads along, who may post becomes a member, and who sees it no more hears nothing`()
     async throws
   {

@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import MediaAPI
 import PostgreSQLServer
 import Storage
 import Testing
@@ -33,14 +34,34 @@ import Testing
       #expect(try await world.broken().isEmpty)
     }
   }
+
+  @Test func `the audit names a thing that has files although it is gone`() async throws {
+    try await MediaWorld.with { world in
+      let (owner, files) = (world.user(), world.media.files)
+      let memo = world.notes.add(world.identifiers.next(), of: owner, isPublic: true)
+      let upload = try await world.upload([1, 2, 3], .file, of: owner)
+      try await world.database.write {
+        _ = try files.attach(upload, of: owner, to: memo, as: "data", kind: .file, in: $0)
+      }
+      let uses = try await world.media.checkInvariants().filter { $0.statement.contains("a thing that is gone") }
+      #expect(uses.map(\.rowsChecked) == [1] && uses.allSatisfy(\.holds))
+      world.notes.remove(memo.id)
+      #expect(try await world.broken() == ["13: \(memo.text)"])
+      // Whoever says so has them removed.
+      let subjects = world.kit.subjects
+      try await world.database.write { try subjects.gone(memo, in: $0) }
+      #expect(try await world.broken().isEmpty)
+    }
+  }
 }
 
 extension MediaWorld {
   /// The numbers of the invariants that a statement breaks; what it does is taken back.
   fileprivate func broken(by sql: String) async throws -> Set<Int> {
+    let subjects = kit.subjects
     return try await database.takenBack { writer in
       try writer.execute(sql)
-      return Set(try MediaAudit(reader: writer).reports().filter { !$0.holds }.map(\.number))
+      return Set(try MediaAudit(reader: writer, subjects: subjects).reports().filter { !$0.holds }.map(\.number))
     }
   }
 }

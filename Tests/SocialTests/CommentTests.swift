@@ -214,12 +214,15 @@ import Testing
     let link = try await bob.share(thing)
     let streams = [bob.watchComments(on: thing), world.stranger().watchComments(on: thing)]
     for stream in streams { _ = try await stream.responses.next() }
+    let counters = bob.watchCounters(thing)
+    _ = try await counters.responses.next()
     let own = ada.watchComments(on: thing)
     _ = try await own.responses.next()
     try await world.hide(thing)
     for stream in streams {
       await expectRefusal(.notFound, "NOT_FOUND") { try await stream.responses.next() }
     }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await counters.responses.next() }
     await expectRefusal(.notFound, "NOT_FOUND") { _ = try await bob.texts(on: thing) }
     await expectRefusal(.notFound, "NOT_FOUND") { try await bob.react(.like, to: comment.id) }
     await expectRefusal(.notFound, "NOT_FOUND") { _ = try await bob.resolve(link.token) }

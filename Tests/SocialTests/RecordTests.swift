@@ -123,15 +123,49 @@ import Testing
     #expect(try await world.broken(by: "UPDATE social_comments SET state = 4") == [7])
     await world.close()
   }
+
+  @Test func `invariants 7 and 11: the audit names reviews removed by nobody, and what is found of hidden things`()
+    async throws
+  {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let moe = try await world.user("moe_", roles: ["moderator"])
+    let (thing, other) = (try await world.thing(of: ada), try await world.thing(of: ada))
+    try await bob.comment("here", on: other)
+    let stay = try await world.stay(of: bob, at: thing)
+    let review = try await bob.review(thing, over: stay, 8, "quiet")
+    try await ada.review("guest" + bob.text.dropFirst(4), over: stay, 5, "tidy")
+    try await ada.answer(review, "thank you")
+    try await world.settle()
+    for (damage, things) in [
+      ("UPDATE social_comments SET is_open = 0 WHERE subject_kind = 'thing'", [other]),
+      ("UPDATE social_reviews SET is_open = 0", [thing]),
+      // Nobody was told.
+      ("UPDATE things SET is_private = 1", [other, thing]),
+    ] {
+      let broken = try await world.reports(of: damage).filter { !$0.holds }
+      #expect(broken.map(\.number) == [7] && Set(broken[0].violations).isSuperset(of: things), "\(damage)")
+    }
+    let report = try await ada.report(review.id)
+    try await moe.decide(report.id, .act, .remove)
+    #expect(try await world.broken().isEmpty)
+    #expect(try await world.broken(by: "DELETE FROM social_decisions") == [11])
+    await world.close()
+  }
 }
 
 extension World {
   /// The numbers of the invariants that a statement breaks; what it does is taken back.
   func broken(by sql: String) async throws -> Set<Int> {
+    Set(try await reports(of: sql).filter { !$0.holds }.map(\.number))
+  }
+
+  /// What the audit says after a statement; what that does is taken back.
+  func reports(of sql: String) async throws -> [InvariantCheck] {
     let subjects = kit.subjects
     return try await database.takenBack { writer in
       try writer.execute(sql)
-      return Set(try SocialAudit(reader: writer, subjects: subjects).reports().filter { !$0.holds }.map(\.number))
+      return try SocialAudit(reader: writer, subjects: subjects).reports()
     }
   }
 

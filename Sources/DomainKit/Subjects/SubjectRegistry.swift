@@ -9,6 +9,8 @@ public final class SubjectRegistry: Sendable {
   private let kinds = Locked([String: any SubjectKind]())
   private let observers = Locked([any SubjectObserver]())
   private let community: any Community
+  /// The kind of the thing that was asked about last by what hangs on it.
+  private let usualKind = Locked<String?>(nil)
 
   /// - Parameter community: knows who has blocked whom.
   public init(community: any Community = CommunityLink()) {
@@ -51,6 +53,31 @@ public final class SubjectRegistry: Sendable {
   /// Whether a subject is there and somebody may see it.
   public func isVisible(_ subject: SubjectID, to caller: Caller?, in reader: any Reader) throws -> Bool {
     try look(subject, caller, reader) != nil
+  }
+
+  /// Whether what hangs on a thing may be seen as far as the thing decides it: by whoever sees the thing.
+  ///
+  /// - Parameter thing: nil for what is not there. Then a thing is asked about that is not there either, of the kind that was
+  ///   asked about last: the time that it takes to say so must not tell what is there and hidden.
+  public func isVisible(beneath thing: SubjectID?, to caller: Caller?, in reader: any Reader) throws -> Bool {
+    guard let asked = beneath(thing) else { return false }
+    let isVisible = try isVisible(asked, to: caller, in: reader)
+    return isVisible && thing != nil
+  }
+
+  /// Whose the thing is that something hangs on; nil for nobody's. It takes as long for what is not there.
+  public func owner(beneath thing: SubjectID?, in reader: any Reader) throws -> Identifier? {
+    guard let asked = beneath(thing) else { return nil }
+    let facts = try self[asked]?.facts(of: asked.id, in: reader)
+    return thing == nil ? nil : facts?.owner
+  }
+
+  /// The thing, or one that is not there.
+  private func beneath(_ thing: SubjectID?) -> SubjectID? {
+    usualKind.withLock { usual in
+      if let thing { usual = thing.kind }
+      return thing ?? usual.map { SubjectID($0, Self.nobody) }
+    }
   }
 
   /// How many things may lie one under the other: a terminal in a till in a store of a merchant is four.

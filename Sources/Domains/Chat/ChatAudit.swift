@@ -4,7 +4,11 @@ import Storage
 
 /// Looks whether what must always hold does hold. The numbers are those of the platform's page.
 struct ChatAudit {
+  /// Rooms that are looked at at once.
+  private static let pageSize = 256
+
   let reader: any Reader
+  let subjects: SubjectRegistry
 
   func reports() throws -> [InvariantCheck] {
     [
@@ -26,7 +30,33 @@ struct ChatAudit {
         SELECT r.id FROM chat_rooms r LEFT JOIN chat_members m ON m.room_id = r.id AND m.left_at IS NULL
         GROUP BY r.id, r.member_count HAVING COUNT(m.user_id) <> r.member_count
         """),
+      try orphans(),
     ]
+  }
+
+  /// Open rooms beside things that are gone: they close at that commit.
+  private func orphans() throws -> InvariantCheck {
+    let kinds = RoomRow.kindsOfStrangers.map { "\($0.rawValue)" }.joined(separator: ", ")
+    var (checked, found, last) = (0, [String](), Identifier(rawValue: .min))
+    while found.count < InvariantCheck.shownLimit {
+      let page: [(room: Identifier, subject: String)] = try reader.rows(
+        """
+        SELECT id, subject FROM chat_rooms WHERE kind IN (\(kinds)) AND closed_at IS NULL AND id > $1
+        ORDER BY id LIMIT $2
+        """, last, Self.pageSize
+      ) { ($0[0], $0[1]) }
+      guard let end = page.last else { break }
+      last = end.room
+      checked += page.count
+      for (room, text) in page {
+        guard let subject = SubjectID(parsing: text), let kind = subjects[subject],
+          try kind.facts(of: subject.id, in: reader) == nil
+        else { continue }
+        found.append(room.text(kind: IDKind.room))
+      }
+    }
+    return InvariantCheck(
+      number: 7, statement: "the room beside a thing that is gone is closed", rowsChecked: checked, violations: found)
   }
 
   private func report(_ number: Int, _ statement: String, _ violations: String) throws -> InvariantCheck {

@@ -52,7 +52,7 @@ public struct ChatDomain: Domain {
   public var personalRecords: (any PersonalRecords)? { ChatRecords(rooms: chat) }
 
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await chat.kit.checkOnSnapshot { try ChatAudit(reader: $0).reports() }
+    try await chat.kit.checkOnSnapshot { [chat] in try ChatAudit(reader: $0, subjects: chat.kit.subjects).reports() }
   }
 
   public func register(in registry: inout ServiceRegistry) { ChatHandlers(rooms: chat).register(in: &registry) }

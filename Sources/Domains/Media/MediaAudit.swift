@@ -5,7 +5,11 @@ import Storage
 
 /// Looks whether what must always hold does hold.
 struct MediaAudit {
+  /// Things that are looked up at once.
+  private static let pageSize = 256
+
   let reader: any Reader
+  let subjects: SubjectRegistry
 
   func reports() throws -> [InvariantCheck] {
     try [
@@ -55,7 +59,30 @@ struct MediaAudit {
           SELECT r.blob_id AS blob_id, r.content AS content, CAST(r.blob_id AS TEXT) || '/' || r.profile AS key
           FROM media_renditions r WHERE r.content IS NOT NULL
           """),
+      orphans(),
     ]
+  }
+
+  /// Things that have files although they are gone, and nobody takes them away. A user's go with the account, step by step.
+  private func orphans() throws -> InvariantCheck {
+    var (checked, found, last) = (0, [String](), "")
+    while found.count < InvariantCheck.shownLimit {
+      let page: [String] = try reader.rows(
+        "SELECT subject FROM media_uses WHERE subject > $1 GROUP BY subject ORDER BY subject LIMIT $2", last,
+        Self.pageSize
+      ) { $0[0] }
+      guard let end = page.last else { break }
+      last = end
+      checked += page.count
+      for text in page {
+        guard let subject = SubjectID(parsing: text), subject.kind != IDKind.user, let kind = subjects[subject],
+          try kind.facts(of: subject.id, in: reader) == nil, try !MediaCore.isRemoving(subject, in: reader)
+        else { continue }
+        found.append(text)
+      }
+    }
+    return InvariantCheck(
+      number: 13, statement: "the files of a thing that is gone go with it", rowsChecked: checked, violations: found)
   }
 
   /// That the references of a kind are the rows of a table.

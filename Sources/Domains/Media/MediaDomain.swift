@@ -49,6 +49,6 @@ public struct MediaDomain: Domain {
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await core.kit.checkOnSnapshot { try MediaAudit(reader: $0).reports() }
+    try await core.kit.checkOnSnapshot { [core] in try MediaAudit(reader: $0, subjects: core.kit.subjects).reports() }
   }
 }

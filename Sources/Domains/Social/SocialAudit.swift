@@ -4,9 +4,6 @@ import Storage
 
 /// Looks whether what must always hold does hold.
 struct SocialAudit {
-  /// Things that are looked up at once.
-  private static let pageSize = 256
-
   let reader: any Reader
   let subjects: SubjectRegistry
 
@@ -67,43 +64,23 @@ struct SocialAudit {
           LEFT JOIN social_decisions first ON first.target_id = d.target_id AND first.id = d.appealed_id
           WHERE d.verdict IN (4, 5) AND (first.id IS NULL OR first.author_id = d.author_id)
           """),
-      try report(
-        11, "what is removed was decided so, and what was overturned is not removed", over: "social_comments",
-        violations: """
-          SELECT 'cmt', c.id FROM social_comments c WHERE c.state = 3 AND NOT EXISTS (
-            SELECT 1 FROM social_decisions d WHERE d.target_id = c.id AND d.measure = 2 AND NOT EXISTS (
-              SELECT 1 FROM social_decisions o
-              WHERE o.target_id = d.target_id AND o.appealed_id = d.id AND o.verdict = 5))
-          """),
+      try removals(of: IDKind.comment, in: "social_comments", state: CommentRow.State.removed.rawValue),
+      try removals(of: IDKind.review, in: "social_reviews", state: ReviewRow.State.removed.rawValue),
+      try openness(),
       try orphans(),
     ]
   }
 
-  /// Things of other domains that something is counted of although they are gone, and nobody removes it.
-  private func orphans() throws -> InvariantCheck {
-    var (checked, found): (Int, [String]) = (0, [])
-    var last = Identifier(rawValue: .min)
-    let ours = [IDKind.user, IDKind.comment, IDKind.review, IDKind.link]
-    while found.count < InvariantCheck.shownLimit {
-      let page: [SubjectID] = try reader.rows(
-        """
-        SELECT subject_kind, subject_id FROM social_counters WHERE subject_id > $1
-        GROUP BY subject_id, subject_kind ORDER BY subject_id LIMIT $2
-        """, last, Self.pageSize
-      ) { SubjectID($0[0], $0[1]) }
-      guard let end = page.last else { break }
-      last = end.id
-      checked += page.count
-      for subject in page where !ours.contains(subject.kind) {
-        guard let kind = subjects[subject], try kind.facts(of: subject.id, in: reader) == nil,
-          try !SocialCore.isRemoving(subject, in: reader)
-        else { continue }
-        found.append(subject.text)
-      }
-    }
-    return InvariantCheck(
-      number: 7, statement: "what was said about a thing that is gone goes with it", rowsChecked: checked,
-      violations: found)
+  /// What moderators have removed, as far as nobody has restored it.
+  private func removals(of kind: String, in table: String, state: Int64) throws -> InvariantCheck {
+    try report(
+      11, "what is removed of \(kind) was decided so, and what was overturned is not removed", over: table,
+      violations: """
+        SELECT '\(kind)', c.id FROM \(table) c WHERE c.state = \(state) AND NOT EXISTS (
+          SELECT 1 FROM social_decisions d WHERE d.target_id = c.id AND d.measure = 2 AND NOT EXISTS (
+            SELECT 1 FROM social_decisions o
+            WHERE o.target_id = d.target_id AND o.appealed_id = d.id AND o.verdict = 5))
+        """)
   }
 
   private func report(

@@ -219,7 +219,7 @@ final class Lounge: Sendable {
   /// What breaks the domain's invariants.
   func violations() async throws -> [InvariantCheck] {
     let checks = try await domain.checkInvariants()
-    precondition(checks.count == 3)
+    precondition(checks.count == 4)
     return checks.filter { !$0.holds }
   }
 }
@@ -263,6 +263,8 @@ final class Threads: SubjectKind {
       state.parents[thread] = parent
     }
   }
+
+  func remove(_ thread: Identifier) { state.withLock { $0.owners[thread] = nil } }
 
   func hide(_ thread: Identifier) { _ = state.withLock { $0.hidden.insert(thread) } }
 

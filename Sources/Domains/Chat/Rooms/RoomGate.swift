@@ -15,35 +15,36 @@ struct RoomGate: Sendable {
 
   /// Whether the caller may read. What else than members decides it can change without an event in the room, so it is
   /// asked before each push.
-  /// - Parameter room: nil if there is none. It takes as long to say so as that somebody is not a member, so that the time
-  ///   of an answer does not tell what is there.
+  /// - Parameter room: nil if there is none. Whoever may not read is told so after the same questions, whatever room it is
+  ///   or whether there is one, so that the time of an answer does not tell what is there.
   func mayRead(_ room: RoomRow?, in reader: any Reader) throws -> Bool {
-    guard let room else {
-      _ = try MemberRow.isPresent(caller.user, in: Self.absent, reader)
-      return false
-    }
-    switch access {
-    case .visitor: return true
-    case .member: return try isMember(of: room, in: reader)
-    case .ofKind: break
-    }
-    switch room.kind {
-    case .ride: return try isMember(of: room, in: reader)
-    case .support:
-      if room.owner == caller.user { return true }
-      // Of no consequence but for the time that it takes.
-      _ = try isMember(of: room, in: reader)
-      return try isSupport(in: reader)
-    case .live, .thread:
-      guard let subject = SubjectID(parsing: room.subject) else { return false }
-      return try kit.subjects.isVisible(subject, to: caller, in: reader)
-    }
+    if room != nil, case .visitor = access { return true }
+    let isBesideThing = room.map { isOfKind && $0.isOfStrangers } ?? false
+    let thing = isBesideThing ? room.flatMap { SubjectID(parsing: $0.subject) } : nil
+    if let thing, try kit.subjects.isVisible(beneath: thing, to: caller, in: reader) { return true }
+    if let room, !isBesideThing, try isIn(room, in: reader) { return true }
+    // What was not asked yet.
+    if thing == nil { _ = try kit.subjects.isVisible(beneath: nil, to: caller, in: reader) }
+    if room == nil || isBesideThing { _ = try MemberRow.isPresent(caller.user, in: Self.absent, reader) }
+    return false
+  }
+
+  private var isOfKind: Bool {
+    if case .ofKind = access { true } else { false }
+  }
+
+  /// Whether the caller is one of those whom a room is for that is beside nothing.
+  private func isIn(_ room: RoomRow, in reader: any Reader) throws -> Bool {
+    guard isOfKind, room.kind == .support else { return try isMember(of: room, in: reader) }
+    if room.owner == caller.user { return true }
+    // Of no consequence but for the time that it takes.
+    _ = try isMember(of: room, in: reader)
+    return try isSupport(in: reader)
   }
 
   /// Whether reading is asked for before each push, and not only when the members change.
   func isAskedAtEachPush(_ room: RoomRow) -> Bool {
-    guard case .ofKind = access else { return false }
-    return room.kind == .live || room.kind == .thread || room.kind == .support && room.owner != caller.user
+    isOfKind && (room.isOfStrangers || room.kind == .support && room.owner != caller.user)
   }
 
   /// Makes sure that the caller may post.

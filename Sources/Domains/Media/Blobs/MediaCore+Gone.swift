@@ -3,7 +3,13 @@ import DomainKit
 import Storage
 
 extension MediaCore {
-  fileprivate var goneTimer: GoneTimer { GoneTimer("media.gone", timers: timers, clock: kit.clock) }
+  private static let goneKind = "media.gone"
+  fileprivate var goneTimer: GoneTimer { GoneTimer(Self.goneKind, timers: timers, clock: kit.clock) }
+
+  /// Whether a thing's files are being taken from it.
+  static func isRemoving(_ subject: SubjectID, in reader: any Reader) throws -> Bool {
+    try GoneTimer.isUnderWay(goneKind, with: subject, in: reader)
+  }
 
   func handleGone() {
     goneTimer.handle { [self] subject, writer in

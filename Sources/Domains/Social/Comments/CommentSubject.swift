@@ -20,9 +20,10 @@ struct CommentSubject: SubjectKind {
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
-    guard let row = try CommentRow.find(id, in: reader) else { return false }
-    let isSeen = row.state == .visible || (row.state != .deleted && caller?.user == row.author)
-    return try isSeen && core.kit.subjects.isVisible(row.subject, to: caller, in: reader)
+    let row = try CommentRow.find(id, in: reader)
+    let mayBeSeen = try core.kit.subjects.isVisible(beneath: row?.subject, to: caller, in: reader)
+    guard let row else { return false }
+    return mayBeSeen && (row.state == .visible || (row.state != .deleted && caller?.user == row.author))
   }
 
   /// With the present handles.

@@ -172,7 +172,16 @@ struct CommentWatchers: SubjectObserver {
   func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {
     try core.kit.hub.publish(core.commentTopic(of: subject), [], in: writer)
     try core.lookAgain(at: subject, in: writer)
+    wakeCounters(of: subject, after: writer)
   }
 
-  func gone(_ subject: SubjectID, in writer: any Writer) throws { try core.removeAll(about: subject, in: writer) }
+  func gone(_ subject: SubjectID, in writer: any Writer) throws {
+    try core.removeAll(about: subject, in: writer)
+    wakeCounters(of: subject, after: writer)
+  }
+
+  /// Whoever watches them looks whether the thing may be seen still.
+  private func wakeCounters(of subject: SubjectID, after writer: any Writer) {
+    writer.afterCommit { [board = core.board] in board.changed(subject) }
+  }
 }

@@ -23,6 +23,13 @@ extension SocialCore {
     try timers.set(opennessTimer, key: subject.text, due: now, in: writer)
   }
 
+  /// Whether what hangs on a thing is about to follow it.
+  static func isToFollow(_ subject: SubjectID, in reader: any Reader) throws -> Bool {
+    try reader.exists(
+      "SELECT 1 FROM octet_timers WHERE kind = $1 AND key IN ($2, $3)", opennessTimer, subject.text,
+      "\(subject.text)/\(second)")
+  }
+
   func handleOpenness() {
     timers.handle(opennessTimer) { [self] writer, timer in
       let words = timer.key.split(separator: "/")

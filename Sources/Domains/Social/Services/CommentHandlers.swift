@@ -151,13 +151,10 @@ extension SocialCore {
   func deleteComment(_ id: Identifier, by caller: Caller, isModerator: Bool, in writer: any Writer) throws {
     // Before the row: whoever decides about a report on it takes the turn first as well.
     try takeTurn(Turn(about: SubjectID(IDKind.comment, id)), in: writer)
-    guard var row = try CommentRow.held(id, in: writer), row.state != .deleted else {
-      throw KitError.notFound("comment")
-    }
-    if row.author == caller.user { return try bury(&row, in: writer) }
-    if let facts = try kit.subjects[row.subject]?.facts(of: row.subject.id, in: writer), facts.owner == caller.user {
-      return try bury(&row, in: writer)
-    }
+    let found = try CommentRow.held(id, in: writer)
+    let owner = try kit.subjects.owner(beneath: found?.subject, in: writer)
+    guard var row = found, row.state != .deleted else { throw KitError.notFound("comment") }
+    if row.author == caller.user || owner == caller.user { return try bury(&row, in: writer) }
     guard isModerator else { throw KitError.notFound("comment") }
     if row.state == .removed { return }
     let ruling = Ruling(verdict: .act, measure: .remove, policy: .other, note: "", until: nil)

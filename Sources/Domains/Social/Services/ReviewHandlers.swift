@@ -56,10 +56,11 @@ struct ReviewHandlers: ReviewService {
     return try await kit.mutate(request, context) { [core] writer in
       let subject = SubjectID(IDKind.review, id)
       // Held, so that of two answers at once the second finds the first.
-      guard let row = try ReviewRow.held(id, in: writer),
-        try core.kit.subjects.isVisible(subject, to: caller, in: writer),
-        try core.kit.subjects.visible(row.subject, to: caller, in: writer).facts.owner == caller.user
-      else { throw KitError.notFound("review") }
+      let found = try ReviewRow.held(id, in: writer)
+      // Whoever sees it sees what it is of.
+      let isVisible = try core.kit.subjects.isVisible(subject, to: caller, in: writer)
+      let owner = try core.kit.subjects.owner(beneath: found?.subject, in: writer)
+      guard let row = found, isVisible, owner == caller.user else { throw KitError.notFound("review") }
       if let known = try core.reply(to: row, in: writer) {
         _ = try core.edit(
           known.id, request.text, score, etag: String(known.version), by: caller, in: writer)
