@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 from support.authorization.world import World
+from support.board import PROGRAM
 from support.notices import FLAGS
 from support.postgres import PostgreSQL
 from support.server import Server
@@ -51,7 +52,10 @@ def counter():
 def world(request, tmp_path_factory):
     is_counted = request.param == "PostgreSQL"
     flags = ["--database", request.getfixturevalue("counter").make_database()] if is_counted else []
-    with Server(tmp_path_factory.mktemp("data"), *FLAGS, *flags) as server, server.channel() as channel:
+    with (
+        Server(tmp_path_factory.mktemp("data"), *FLAGS, *flags, program=PROGRAM) as server,
+        server.channel() as channel,
+    ):
         world = World(channel)
         world.counter = request.getfixturevalue("counter") if is_counted else None
         yield world

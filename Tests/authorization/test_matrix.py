@@ -65,7 +65,7 @@ def test_streams_tell_nothing_of_what_happens_to_others(world):
     }  # fmt: skip
     first = {key: next(stream) for key, stream in opened.items()}
     world.announce()
-    for thing in ("room", "message", "address", "blob", "push", "session"):
+    for thing in ("room", "message", "address", "blob", "push", "session", "hidden_comment", "hidden_review", "thread"):
         world.fresh(thing)
     # What these streams do tell comes after it.
     users = {"user_ids": [callers[name].user_id for name in ("stranger", "blocked")]}
@@ -122,7 +122,8 @@ def test_counters_count_nothing_that_is_hidden(world):
 
 def test_an_export_has_nothing_of_others(world):
     accounts = "octet.identity.v1.AccountService"
-    for thing in ("ride", "room", "address", "blob", "report", "vehicle", "document"):
+    for thing in ("ride", "room", "address", "blob", "report", "vehicle", "document", "hidden_comment", "hidden_review",
+                  "thread"):  # fmt: skip
         world.thing(thing)
     for name in ("stranger", "driver"):
         export = world.call(name, f"{accounts}/StartExport")

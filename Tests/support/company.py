@@ -7,6 +7,7 @@ from .notices import DEMO_PASSWORD
 from .people import Person
 from .stage import AUDIT
 from .storm_accounts import Grantor, Guest, Leaver, Member
+from .storm_board import Pinner
 from .storm_modules import Herald, Keeper, Sender, Talker
 
 
@@ -29,7 +30,8 @@ class Company:
         self.leaver = Leaver(stage, person(), self.members[0].person)
         self.actors = [
             *self.members, Guest(stage, person()), *(Sender(stage, person(Uploader), shared) for _ in range(2)),
-            *(Talker(stage, person(), stage.ops) for _ in range(2)), self.herald, Keeper(stage, stage.ops),
+            *(Talker(stage, person(), stage.ops) for _ in range(2)),
+            *(Pinner(stage, person(), person()) for _ in range(2)), self.herald, Keeper(stage, stage.ops),
             Grantor(stage, Person(stage.channel, "demo_admin", DEMO_PASSWORD, register=False), outsiders), self.leaver,
         ]  # fmt: skip
 
@@ -38,5 +40,9 @@ class Company:
             actor.verify()
         stage = self.stage
         stage.ask(stage.ops, f"{AUDIT}/VerifyChain")
-        broken = [report for report in stage.ask(stage.ops, f"{AUDIT}/CheckInvariants").invariants if report.violations]
+        broken = [report for report in self.reports() if report.violations]
         assert broken == [], broken
+
+    def reports(self):
+        """What each module says of its invariants."""
+        return self.stage.ask(self.stage.ops, f"{AUDIT}/CheckInvariants").invariants

@@ -24,12 +24,12 @@ VICTIMS = {"SQLite": ("server",), "PostgreSQL": ("server", "database")}
 class Installation:
     """Starts it; `kill` takes the server, or the database server under it, and has it back when it returns."""
 
-    def __init__(self, folder, engine, *flags):
-        self.folder = folder
+    def __init__(self, folder, engine, *flags, program="octetd"):
+        self.folder, self.program = folder, program
         # Without fsync, so that it is back soon: what a killed process has written, the system keeps.
         self.postgres = PostgreSQL() if engine == "PostgreSQL" else None
         self.flags = flags if self.postgres is None else (*flags, "--database", self.postgres.make_database())
-        self.server = Server(folder, *self.flags)
+        self.server = Server(folder, *self.flags, program=program)
         self.channel = self.server.channel()
 
     def kill(self, world, victim, meanwhile=()):
@@ -40,7 +40,7 @@ class Installation:
         self.server.kill()
         self.execute(*meanwhile)
         old = self.channel
-        self.server = Server(self.folder, *self.flags)
+        self.server = Server(self.folder, *self.flags, program=self.program)
         self.channel = self.server.channel()
         world.channel = self.channel
         old.close()

@@ -30,7 +30,7 @@ class Server:
         self.data = pathlib.Path(data)
         self.tls = tls
         command = [*under, BUILD / program, "--listen", listen]
-        if program == "octetd":
+        if program in ("octetd", "octetd-board"):
             command += ["--data", self.data]
             # It has its processors to share with other tests. For want of them it would refuse a call now and then.
             if "--queue-delay" not in flags:

@@ -1,4 +1,4 @@
-"""Python stubs of the project's protos, made once by grpcio-tools, and the descriptors with their comments."""
+"""Python stubs of the project's protos and of the example's, made once by grpcio-tools, and the descriptors with their comments."""
 
 import functools
 import importlib
@@ -10,7 +10,7 @@ import grpc_tools
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
 
-from .paths import PROTOS
+from .paths import EXAMPLE_PROTOS, PROTOS
 
 WELL_KNOWN = pathlib.Path(grpc_tools.__file__).parent / "_proto"
 
@@ -18,13 +18,17 @@ WELL_KNOWN = pathlib.Path(grpc_tools.__file__).parent / "_proto"
 FOLDERS = ("octet", "google/rpc", "bench")
 
 
-def proto_files():
-    for folder in FOLDERS:
-        yield from sorted(str(path.relative_to(PROTOS)) for path in (PROTOS / folder).rglob("*.proto"))
+ALL_ROOTS = (PROTOS, EXAMPLE_PROTOS)
 
 
-def run_protoc(*arguments):
-    command = ["protoc", f"-I{PROTOS}", f"-I{WELL_KNOWN}", *arguments, *proto_files()]
+def proto_files(*roots):
+    for root in roots:
+        for folder in FOLDERS:
+            yield from sorted(str(path.relative_to(root)) for path in (root / folder).rglob("*.proto"))
+
+
+def run_protoc(*arguments, roots=ALL_ROOTS):
+    command = ["protoc", *(f"-I{root}" for root in roots), f"-I{WELL_KNOWN}", *arguments, *proto_files(*roots)]
     if protoc.main(command) != 0:
         raise RuntimeError(f"protoc failed: {' '.join(command)}")
 
@@ -50,17 +54,18 @@ def module(name):
 
 
 @functools.cache
-def descriptor_set():
-    """All files with their comments."""
+def descriptor_set(*roots):
+    """All files of these roots, by default of octetd's, with their comments."""
     with tempfile.NamedTemporaryFile(suffix=".binpb") as out:
-        run_protoc(f"--descriptor_set_out={out.name}", "--include_imports", "--include_source_info")
+        options = ("--include_imports", "--include_source_info")
+        run_protoc(f"--descriptor_set_out={out.name}", *options, roots=roots or (PROTOS,))
         return descriptor_pb2.FileDescriptorSet.FromString(out.read())
 
 
 @functools.cache
 def pool():
     """The default pool with every stub imported, so that its messages are the stubs' own classes."""
-    for file in proto_files():
+    for file in proto_files(*ALL_ROOTS):
         module(file.removesuffix(".proto").replace("/", ".") + "_pb2")
     return descriptor_pool.Default()
 

@@ -22,7 +22,7 @@ def policy_of(path):
 
 def all_methods():
     """Every method that the protos declare, by service."""
-    for file in stubs.descriptor_set().file:
+    for file in stubs.descriptor_set(*stubs.ALL_ROOTS).file:
         if file.package.startswith("octet."):
             for service in file.service:
                 yield from (f"{file.package}.{service.name}/{method.name}" for method in service.method)

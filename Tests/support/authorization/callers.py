@@ -18,6 +18,8 @@ from .answers import ask, make_request
 STAFF = ("admin", "ops", "support", "moderator")
 # Those who see hidden profiles, beside their owners.
 SEES_HIDDEN = (*STAFF, "machine")
+# Those who read what is reported.
+MODERATORS = {"moderator", "social.moderator"}
 MACHINE_ROLES = ("rides.ops", "notify.ops")
 DOMAIN_ROLES = ("rides.support", "social.moderator", *MACHINE_ROLES)
 PATIENCE_SECONDS = 60

@@ -53,9 +53,3 @@ class Requests:
 
     def table_row(self):
         return {"table": "admin.node_rates", "key": f"k{next(self._numbers)}"}
-
-    def no_comment(self):
-        return "cmt_0000000000000"
-
-    def no_review(self):
-        return "rev_0000000000000"

@@ -3,9 +3,9 @@
 import time
 
 from .answers import DENIED
-from .callers import SEES_HIDDEN
+from .callers import MODERATORS, SEES_HIDDEN
 from .rows import Service
-from .world import MODERATORS, RIDE_STAFF
+from .world import RIDE_STAFF
 
 FAR = {"seconds": int(time.time()) + 30 * 86400}
 # Things that nobody but these may know of, by the names of their kinds. Each method that takes any thing gets them all.
@@ -14,9 +14,14 @@ PRIVATE_SUBJECTS = {
     "ride": {"owner": "owner", "also": ("driver", *RIDE_STAFF)},
     "room": {"owner": "owner", "also": ("support", "machine")},
     "message": {"owner": "owner", "also": ("support", "machine")},
+    "private_advert": {"owner": "owner", "also": ()},
+    "hidden_comment": {"owner": "owner", "also": ()},
+    "hidden_review": {"owner": "owner", "also": ("spare",)},
+    "thread": {"owner": "owner", "also": ()},
+    "thread_message": {"owner": "owner", "also": ()},
 }
-# Of users all see, but those who have been blocked and those who have blocked.
-PUBLIC_SUBJECTS = {"public_user": ("blocked",), "blocker_user": ("owner",)}
+# Of users and adverts all see, but those who have been blocked and those who have blocked.
+PUBLIC_SUBJECTS = {"public_user": ("blocked",), "blocker_user": ("owner",), "public_advert": ("blocked",)}
 
 
 def for_all_subjects(service, method, field, *, fields=lambda w: {}, is_hidden_by_own_blocks=True):
@@ -34,7 +39,7 @@ follows = Service("octet.social.v1.FollowService")
 follows("Follow", "hidden_user", "target_id", owner="", knowers=("hidden",), is_proved=False)
 follows("Follow", "public_user", "target_id", hidden_from=("blocked",))
 follows("Follow", "blocker_user", "target_id", hidden_from=("owner",))
-for thing in ("ride", "room", "message"):
+for thing in PRIVATE_SUBJECTS.keys() - {"hidden_user"}:
     follows("Follow", thing, "target_id", owner="", is_proved=False)
 follows("RespondFollow", fields=lambda w: {"follower_id": w.thing("hidden_user")}, is_proved=False)
 # What these are asked for need not be there: they say nothing of what is.
@@ -48,17 +53,24 @@ for kind in ("REQUEST_RECEIVED", "REQUEST_SENT", "BLOCKED", "MUTED"):
     follows("ListRelations", fields=lambda w, kind=kind: {"kind": f"RELATION_KIND_{kind}"})
 
 comments = Service("octet.social.v1.CommentService")
-# No kind of thing on this server takes comments: whoever sees one is told so.
 for_all_subjects(comments, "PostComment", "subject_id", fields=lambda w: {"text": "Well said"})
 for_all_subjects(comments, "ListComments", "subject_id")
 for_all_subjects(comments, "WatchComments", "subject_id")
-comments("EditComment", fields=lambda w: {"comment_id": w.no_comment(), "text": "So it is", "etag": "00"},
-         is_proved=False)  # fmt: skip
-comments("DeleteComment", fields=lambda w: {"comment_id": w.no_comment()}, is_proved=False)
+# Whoever sees a thing that takes comments posts, lists and watches them.
+for thing, whose in {"private_advert": {}, "public_advert": {"hidden_from": ("blocked",)}}.items():
+    comments("PostComment", thing, "subject_id", fields=lambda w: {"text": "Well said"}, **whose)
+    comments("ListComments", thing, "subject_id", **whose)
+    comments("WatchComments", thing, "subject_id", **whose)
+comments("EditComment", "hidden_comment", "comment_id", fields=lambda w: {"text": "So it is", "etag": "1"},
+         is_fresh=True)  # fmt: skip
+comments("DeleteComment", "hidden_comment", "comment_id", is_fresh=True)
 
 reactions = Service("octet.social.v1.ReactionService")
 for_all_subjects(reactions, "SetReaction", "subject_id", fields=lambda w: {"kind": "REACTION_KIND_LIKE"})
 for_all_subjects(reactions, "WatchCounters", "subject_id")
+for thing in ("private_advert", "hidden_comment"):
+    reactions("SetReaction", thing, "subject_id", fields=lambda w: {"kind": "REACTION_KIND_LIKE"})
+    reactions("WatchCounters", thing, "subject_id")
 reactions("ClearReaction", "ride", "subject_id", fields=lambda w: {"kind": "REACTION_KIND_LIKE"}, hidden_from=())
 reactions("ListReactions", "hidden_user", "user_id", fields=lambda w: {"kind": "REACTION_KIND_LIKE"}, owner="hidden",
           also=SEES_HIDDEN)  # fmt: skip
@@ -75,13 +87,19 @@ shares("ListShareLinks")
 shares("RevokeShareLink", "share_link", "link_id")
 
 reviews = Service("octet.social.v1.ReviewService")
-# No kind of thing on this server is reviewed.
+# Over a ride nobody reviews any of these: whoever sees the thing is told so.
 for_all_subjects(reviews, "SubmitReview", "subject_id", fields=lambda w: {"key_id": w.thing("ride"), "score": 5})
 for_all_subjects(reviews, "ListReviews", "subject_id")
-reviews("UpdateReview", fields=lambda w: {"review_id": w.no_review(), "score": 4, "etag": "00"}, is_proved=False)
-reviews("DeleteReview", fields=lambda w: {"review_id": w.no_review()}, is_proved=False)
-reviews("ReplyReview", fields=lambda w: {"review_id": w.no_review(), "text": "Thank you"}, is_proved=False)
-reviews("GetReview", fields=lambda w: {"review_id": w.no_review()}, is_proved=False)
+reviews("ListReviews", "private_advert", "subject_id")
+reviews("GetReview", "hidden_review", "review_id", knowers=("spare",))
+reviews("GetReview", "review", "review_id", hidden_from=("blocked",))
+opinion = {"score": 4, "etag": "1"}
+reviews("UpdateReview", "review", "review_id", fields=lambda w: opinion, owner="spare", is_fresh=True)
+reviews("UpdateReview", "hidden_review", "review_id", fields=lambda w: opinion, owner="", knowers=("owner", "spare"),
+        is_proved=False)  # fmt: skip
+for thing in ("review", "hidden_review"):
+    reviews("ReplyReview", thing, "review_id", fields=lambda w: {"text": "Thank you"}, is_fresh=True)
+reviews("DeleteReview", "hidden_review", "review_id", owner="spare", is_fresh=True)
 
 moderation = Service("octet.social.v1.ModerationService")
 for_all_subjects(moderation, "ReportContent", "target_id", fields=lambda w: {"policy": "POLICY_OTHER"},
@@ -116,6 +134,15 @@ for method, fields in {
 }.items():  # fmt: skip
     rooms(method, "ride_room", "room_id", fields=lambda w, fields=fields: fields, owner="", is_proved=False,
           knowers=("owner", "driver"))  # fmt: skip
+# A thread is that of those who see what it is beside.
+rooms("OpenRoom", "private_advert", "subject_id", fields=lambda w: {"kind": "ROOM_KIND_THREAD"})
+for method, fields in {"Chat": {"frame": {"join": {}}}, "ListMessages": {}, "MarkRoomRead": {"number": 1}}.items():
+    rooms(method, "thread", "room_id", fields=lambda w, fields=fields: fields, triers=("owner",))
+    # Support is let in to rooms of its own, and to no thread that it does not see.
+    rooms(method, "thread", "room_id", fields=lambda w, fields=fields: fields, owner="", knowers=("owner",),
+          is_proved=False)  # fmt: skip
+rooms("TakeRoom", "thread", "room_id", owner="", knowers=("owner", "support", "machine"), is_proved=False)
+rooms("CloseRoom", "thread", "room_id", is_fresh=True)
 rooms("CloseRoom", "room", "room_id")
 
 notices = Service("octet.notify.v1.NotificationService")

@@ -1,7 +1,7 @@
 """All rows, in the order in which they are tried: what ends accounts and sessions comes last."""
 
 # isort: off
-from . import rows_things, rows_social, rows_identity
+from . import rows_things, rows_board, rows_social, rows_identity
 from .rows import ROWS
 
-__all__ = ["ROWS", "rows_identity", "rows_social", "rows_things"]
+__all__ = ["ROWS", "rows_board", "rows_identity", "rows_social", "rows_things"]

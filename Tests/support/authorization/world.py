@@ -9,13 +9,13 @@ from ..notices import await_that
 from ..people import PASSWORD, method_descriptor, request_id
 from ..rides import STATION, Conversation
 from .answers import make_request
-from .callers import SEES_HIDDEN, Callers, grant
+from .board_things import BoardThings
+from .callers import MODERATORS, SEES_HIDDEN, Callers, grant
 from .requests import Requests
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 PRIVATE_WORD = "zqx"
 RIDE_STAFF = {"ops", "support", "rides.ops", "rides.support", "machine"}
-MODERATORS = {"moderator", "social.moderator"}
 PATIENCE_SECONDS = 60
 
 frames = stubs.module("octet.chat.v1.frames_pb2")
@@ -32,7 +32,7 @@ def absent(identifier):
     return f"{kind}_" + "".join(ALPHABET[value >> shift & 31] for shift in range(60, -1, -5))
 
 
-class World(Requests):
+class World(Requests, BoardThings):
     """Callers and things on one server. A thing is made when it is first asked for; `fresh` makes another one.
 
     `secrets` has the words and ids that only some may be told: by each, the names of those callers.

@@ -1,0 +1,70 @@
+"""Adverts that callers see or do not see, and what people have said about them."""
+
+from ..board import BOARD, GIVEAWAYS, take_ticket
+from .callers import MODERATORS
+
+CHAT = "octet.chat.v1.ChatService"
+PIECES = 1000
+
+
+class BoardThings:
+    """Mixed into the world."""
+
+    def make_public_advert(self):
+        return self._advert("For all to see")
+
+    def make_bare_advert(self):
+        """A hidden one that gives nothing away."""
+        return self._hide(self._advert(self.word("bare", "owner"), pieces=0))
+
+    def make_private_advert(self):
+        return self._hide(self._advert(self.word("advert", "owner")))
+
+    def _advert(self, title, pieces=PIECES):
+        advert = self.call("owner", f"{BOARD}/PinAdvert", title=title).id
+        if pieces:
+            self.call("owner", f"{GIVEAWAYS}/OfferGiveaway", advert_id=advert, pieces=pieces)
+        return advert
+
+    def _hide(self, advert):
+        self.call("owner", f"{BOARD}/SetAdvertPrivacy", advert_id=advert, is_private=True)
+        return self.keep(advert, "owner")
+
+    def make_hidden_comment(self):
+        """On a hidden advert, by its owner."""
+        path, text = "octet.social.v1.CommentService/PostComment", self.word("comment", "owner")
+        advert = self.thing("private_advert")
+        return self.keep(self.call("owner", path, subject_id=advert, text=text).id, "owner")
+
+    def _review(self, advert, text):
+        """By somebody who has taken a piece."""
+        ticket = take_ticket(self.callers["spare"], advert)
+        claim = self.call("spare", f"{GIVEAWAYS}/ClaimPiece", advert_id=advert, ticket=ticket).id
+        path = "octet.social.v1.ReviewService/SubmitReview"
+        return self.call("spare", path, subject_id=advert, key_id=claim, score=5, text=text).id
+
+    def make_review(self):
+        return self._review(self._advert("For all to see"), "Well worth it")
+
+    def make_hidden_review(self):
+        """Of an advert that was hidden after that."""
+        advert = self._advert(self.word("reviewed", "owner", "spare"))
+        # Moderators read what is reported, and the review is.
+        review = self._review(advert, self.word("review", "owner", "spare", *MODERATORS))
+        self._hide(advert)
+        return self.keep(review, "owner", "spare")
+
+    def make_ticket(self):
+        """The owner's, for a piece of the hidden advert."""
+        return take_ticket(self.callers["owner"], self.thing("private_advert"))
+
+    def make_thread(self):
+        """Beside a hidden advert."""
+        advert = self.make_private_advert()
+        room = self.call("owner", f"{CHAT}/OpenRoom", kind="ROOM_KIND_THREAD", subject_id=advert).id
+        self.say("owner", f"{CHAT}/Chat", self.word("thread", "owner"), room_id=room)
+        return self.keep(room, "owner")
+
+    def make_thread_message(self):
+        page = self.call("owner", f"{CHAT}/ListMessages", room_id=self.thing("thread"))
+        return self.keep(page.messages[0].id, "owner")
