@@ -8,7 +8,8 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   @usableFromInline var young: [Key: Value] = [:]
   @usableFromInline var old: [Key: Value] = [:]
   @usableFromInline var youngCost = 0
-  /// Where the key stands that `update` saw last, while nothing has moved.
+  /// Where the key stands that was asked for last, while nothing has moved: who calls often calls several times in a row,
+  /// and to compare a key costs less than its hash.
   @usableFromInline var latest: (key: Key, place: Dictionary<Key, Value>.Index)?
   /// Nil: each entry counts as one.
   @usableFromInline let cost: (@Sendable (Value) -> Int)?
@@ -35,7 +36,11 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   @inlinable
   public subscript(key: Key) -> Value? {
     mutating get {
-      if let value = young[key] { return value }
+      if let latest, latest.key == key { return young.values[latest.place] }
+      if let place = young.index(forKey: key) {
+        latest = (key, place)
+        return young.values[place]
+      }
       guard let value = old.removeValue(forKey: key) else { return nil }
       insert(value, key)
       return value
@@ -50,13 +55,12 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
     }
   }
 
-  /// Changes the value of a key, or that of `initial` if it has none. Cheaper than to get and to set it, most of all for
-  /// the key of the last time: who calls often calls several times in a row.
+  /// Changes the value of a key, or that of `initial` if it has none. Cheaper than to get and to set it.
   @inlinable
   public mutating func update<Result>(
     _ key: Key, initial: @autoclosure () -> Value, _ change: (inout Value) throws -> Result
   ) rethrows -> Result {
-    if let latest, latest.key == key { return try change(&young.values[latest.place]) }
+    if cost == nil, let latest, latest.key == key { return try change(&young.values[latest.place]) }
     if cost == nil, let place = young.index(forKey: key) {
       latest = (key, place)
       return try change(&young.values[place])

@@ -31,13 +31,18 @@ import Testing
       for _ in 0..<2 { cache.update(0, initial: 0) { $0 += 1 } }
       // Moves others, makes room, or begins a generation.
       cache[other] = other
-      #expect(cache.update(0, initial: 0) { $0 } == 2 * other)
+      #expect(cache.update(0, initial: 0) { $0 } == 2 * other && cache[0] == 2 * other)
+      cache[-other] = other
+      for _ in 0..<2 { #expect(cache[0] == 2 * other) }
     }
     cache[0] = nil
+    #expect(cache[0] == nil)
     #expect(cache.update(0, initial: 5) { $0 } == 5)
     var copy = cache
     copy.update(0, initial: 0) { $0 = 9 }
     #expect(cache[0] == 5 && copy[0] == 9)
+    copy[0] = 6
+    #expect(cache[0] == 5 && copy[0] == 6)
   }
 
   @Test func `entries that cost something stay within what they may cost together`() {
