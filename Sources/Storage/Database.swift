@@ -79,8 +79,8 @@ public protocol Writer: Reader {
   /// If it fails, or changes no row although it must, the body may be run again from its start, each statement waited for
   /// this time, and learns of it here. So a condition is for exceptions: where losing is usual, ask for the count.
   /// - Parameter mustChange: whether the transaction must not commit if no row is changed.
-  /// - Returns: false if no row was changed; true if one was, or if that is not known yet.
-  @discardableResult
+  /// - Returns: false if no row was changed; true if one was, or if that is not known yet. Whoever gets false for a
+  ///   statement that must change a row has to throw.
   func send(_ sql: String, _ arguments: [SQLValue], mustChange: Bool) throws -> Bool
 
   /// Runs one statement that changes the schema, written in the common dialect that `Migration` describes.
@@ -100,10 +100,11 @@ public protocol Writer: Reader {
 
 extension Writer {
   /// Nothing: where there is one writer at a time it always is alone.
-  public func lock(_ name: StaticString, _ number: Int64, _ mode: LockMode) throws {}
+  public func lock(_ name: StaticString, _ number: Int64, _ mode: LockMode) throws {
+    precondition(dialect == .sqlite, "an engine that has several writers at a time has to lock")
+  }
 
   /// Waits: an engine in the same process has nothing to gain by going on.
-  @discardableResult
   public func send(_ sql: String, _ arguments: [SQLValue], mustChange: Bool) throws -> Bool {
     try execute(sql, arguments) > 0
   }

@@ -32,7 +32,7 @@ extension Writer {
     _ sql: String, _ a: A, _ b: B = NoArgument(), _ c: C = NoArgument(), _ d: D = NoArgument(),
     _ e: E = NoArgument(), _ f: F = NoArgument()
   ) throws {
-    try send(sql, sqlValues(a, b, c, d, e, f), mustChange: false)
+    _ = try send(sql, sqlValues(a, b, c, d, e, f), mustChange: false)
   }
 
   /// The same for a statement that must change a row.

@@ -66,7 +66,7 @@ extension Writer {
   /// Runs a statement whose count nobody wants: on PostgreSQL it travels with those that follow, instead of waiting for
   /// an answer of its own.
   public func send(_ sql: String, _ arguments: any SQLBindable...) throws {
-    try send(sql, sqlValues(arguments), mustChange: false)
+    _ = try send(sql, sqlValues(arguments), mustChange: false)
   }
 
   /// The same for a statement that must change a row.

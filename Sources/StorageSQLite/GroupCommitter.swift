@@ -17,6 +17,7 @@ final class GroupCommitter: @unchecked Sendable {
   private let cache: CacheWatch
   private let acknowledger: Acknowledger
   private let runsBodiesTwice: Bool
+  private let commits: Locked<Int>
 
   /// How many of the coming batches get savepoints from the start.
   private var cautiousBatches = 0
@@ -26,9 +27,10 @@ final class GroupCommitter: @unchecked Sendable {
   /// A body has failed after it has written, and there is no savepoint to go back to.
   private struct NeedsSavepoints: Error {}
 
+  /// - Parameter commits: counts them.
   init(
     _ connection: SQLiteConnection, checkpointer: Checkpointer, gate: WriteGate, cache: CacheWatch,
-    acknowledger: Acknowledger, runsBodiesTwice: Bool
+    acknowledger: Acknowledger, runsBodiesTwice: Bool, commits: Locked<Int>
   ) {
     self.connection = connection
     self.gate = gate
@@ -36,6 +38,7 @@ final class GroupCommitter: @unchecked Sendable {
     self.acknowledger = acknowledger
     self.checkpointer = checkpointer
     self.runsBodiesTwice = runsBodiesTwice
+    self.commits = commits
   }
 
   /// Serves the queue until it is closed and empty.
@@ -110,6 +113,7 @@ final class GroupCommitter: @unchecked Sendable {
       if error.code == .foreignKeyViolation && jobs.count > 1 { return commitSingly(jobs) }
       return fail(jobs, error)
     }
+    commits.withLock { $0 += 1 }
     // Refusals come last too: they may rest on what others of the batch wrote, which is true only now.
     cache.committed(jobs.count, on: connection)
     return outcomes

@@ -89,7 +89,8 @@ public enum SQLiteBackup {
     _ part: String, from source: String, sync: () throws -> Void, change: (SQLiteConnection) throws -> Void
   ) throws {
     let from = try SQLiteConnection(path: source, settings: SQLiteOptions().copySettings)
-    // What a crash has left is the mark that the next start is to look for damage.
+    // What a crash has left is the mark that the next start is to look for damage. A server that is stopped during the
+    // copy leaves its log too, and the next start looks in vain.
     defer { if SQLiteFiles.size(source + "-wal") > 0 { from.keepLogOnClose() } }
     // A copy that is cut short is thrown away, so nothing has to be undone in it.
     let to = try SQLiteConnection(

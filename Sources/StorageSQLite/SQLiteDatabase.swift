@@ -14,6 +14,7 @@ public final class SQLiteDatabase: Database {
   private let cache = CacheWatch()
   private let checkpointer: Checkpointer
   private let gate = WriteGate()
+  private let commitCount = Locked(0)
   private let files: SQLiteFiles
   private let path: String
   private let options: SQLiteOptions
@@ -104,7 +105,7 @@ public final class SQLiteDatabase: Database {
     let acknowledger = Acknowledger()
     let committer = GroupCommitter(
       writer, checkpointer: checkpointer, gate: gate, cache: cache, acknowledger: acknowledger,
-      runsBodiesTwice: options.runsBodiesTwice)
+      runsBodiesTwice: options.runsBodiesTwice, commits: commitCount)
     func readers(_ count: Int, _ settings: [String]) throws -> [ReaderWorker] {
       try (0..<count).map { _ in
         ReaderWorker(
@@ -158,6 +159,9 @@ public final class SQLiteDatabase: Database {
 
   public var waiting: (reads: Int, writes: Int) { (reads.count, writes.count + cold.count) }
 
+  /// How often a commit has made one or more transactions durable since the database was opened. From any thread.
+  public var commits: Int { commitCount.withLock { $0 } }
+
   /// How often the write-ahead log has been copied to its end since the database was opened. From any thread.
   public var checkpoints: Int { checkpointer.finished }
 
@@ -176,7 +180,6 @@ public final class SQLiteDatabase: Database {
   }
 
   private func emptyLog() throws {
-    if let refusal = gate.refusal { throw refusal }
     let connection = try SQLiteConnection(
       path: path, settings: options.checkpointSettings + ["PRAGMA busy_timeout = \(Self.scrubBusyMilliseconds)"],
       system: options.system)
@@ -193,12 +196,15 @@ public final class SQLiteDatabase: Database {
   }
 
   /// Tries once. Nobody commits from when the log is to be emptied until it is, so it is copied before, as far as readers
-  /// allow.
+  /// allow, and once more: the second time tells how much came in during the first, and about as much will be left.
   private func empty(_ connection: SQLiteConnection) throws -> Bool {
-    guard let round = try connection.checkpoint(),
-      round.logged - round.copied < SQLiteLimits.checkpointRemainder
+    if let refusal = gate.refusal { throw refusal }
+    guard let round = try connection.checkpoint(), let last = try connection.checkpoint(),
+      max(last.logged - round.copied, last.logged - last.copied) < SQLiteLimits.checkpointRemainder
     else { return false }
     try connection.syncFile()
+    // On a disk that has become doubtful meanwhile the log has to stay.
+    if let refusal = gate.refusal { throw refusal }
     return try connection.checkpoint(.truncate) != nil
   }
 

@@ -108,7 +108,7 @@ public struct TransferShape: TransactionShape {
 
   private func insert(_ ids: ArraySlice<[UInt8]>, _ table: String, _ writer: any Writer) throws {
     let values = ids.indices.map { "($\($0 - ids.startIndex + 4), 1, 1, $1, $2, $3)" }
-    try writer.send(
+    _ = try writer.send(
       """
       INSERT INTO \(table) (request_id, caller, method, hash, reply, created_at)
       VALUES \(values.joined(separator: ", ")) ON CONFLICT DO NOTHING

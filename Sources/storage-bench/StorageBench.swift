@@ -82,7 +82,7 @@ struct StorageBench {
         """
         usage: storage-bench orders|transfers|hot|fanout|upkeep|search|corpus|crash|jobs|blobs|blob-crash|blob-death|blob-full
           [--path FILE]
-          [--callers N] [--seconds N] [--rows N] [--rate N] [--cache MIB] [--checkpoint PAGES] [--writers N] [--batch N]
+          [--callers N] [--seconds N] [--rows N] [--rounds N] [--rate N] [--cache MIB] [--checkpoint PAGES] [--writers N] [--batch N]
           [--requests v7|v4] [--keeping retention|forever] [--ways one|both] [--accounts N] [--subscribers N] [--events N]
           [--megabytes N] [--documents N] [--queries N] [--peer yes] [--longest-p99 MS] [--when before|after] [--swept N]
           [--forget ask]
@@ -118,7 +118,8 @@ struct Arguments {
     postgreSQL.transactionsPerCommit = takeNumber("batch") ?? postgreSQL.transactionsPerCommit
     return TransactionBenchmark(
       path: take("path") ?? "bench.db", callers: takeNumber("callers") ?? 256, seconds: takeNumber("seconds") ?? 5,
-      rows: takeNumber("rows") ?? 0, rate: takeNumber("rate"), cacheMiB: takeNumber("cache") ?? 256,
+      rows: takeNumber("rows") ?? 0, rounds: takeNumber("rounds") ?? 1, rate: takeNumber("rate"),
+      cacheMiB: takeNumber("cache") ?? 256,
       checkpointPages: takeNumber("checkpoint") ?? SQLiteOptions().checkpointPages,
       swept: takeNumber("swept") ?? 0, asksToForget: take("forget") == "ask", postgreSQL: postgreSQL)
   }

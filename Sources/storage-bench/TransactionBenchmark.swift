@@ -14,6 +14,8 @@ struct TransactionBenchmark {
   let seconds: Int
   /// Transactions that are there before the clock starts.
   let rows: Int
+  /// How often it is measured, on the same database.
+  var rounds = 1
   /// Transactions a second; nil for as many as go.
   let rate: Int?
   /// The writer's page cache.
@@ -41,16 +43,23 @@ struct TransactionBenchmark {
       try await database.write { try shape.fill(range, of: Int64(rows), $0) }
     }
     if swept > 0 { try await AgedRows(rows: swept).fill(database) }
-    if rows > 0 {
-      // What is measured begins with cold caches: those of the database and of the system.
-      await database.close()
-      try forget()
-      database = try await open()
+    for round in 0..<rounds {
+      if rows > 0 {
+        // What is measured begins with cold caches: those of the database and of the system.
+        await database.close()
+        try forget()
+        database = try await open()
+      }
+      try await measureSwept(round, make(database), database)
     }
+    await database.close()
+  }
+
+  private func measureSwept(_ round: Int, _ shape: any TransactionShape, _ database: any Database) async throws {
     let before = try await AgedRows.count(database)
     let sweeper = AgedRows(rows: swept).sweeper(database)
     if swept > 0 { sweeper.start() }
-    try await measure(make(database), database)
+    await measure(round, shape, database)
     await sweeper.stop()
     if swept > 0 {
       let after = try await AgedRows.count(database)
@@ -58,7 +67,6 @@ struct TransactionBenchmark {
         "swept meanwhile: \((before.requests - after.requests) / seconds) idempotency rows/s,",
         "\((before.events - after.events) / seconds) events/s")
     }
-    await database.close()
   }
 
   private var isPostgreSQL: Bool { path.hasPrefix("postgres://") }
@@ -100,9 +108,9 @@ struct TransactionBenchmark {
     let code: Int32
   }
 
-  private func measure(_ shape: any TransactionShape, _ database: any Database) async throws {
+  private func measure(_ round: Int, _ shape: any TransactionShape, _ database: any Database) async {
     let clock = SystemClock()
-    let checkpoints = ((database as? SQLiteDatabase)?.checkpoints ?? 0)
+    let (commits, checkpoints) = counts(database)
     let latencies = Locked<[Int64]>([])
     let start = clock.now()
     let end = start + .seconds(seconds)
@@ -110,7 +118,8 @@ struct TransactionBenchmark {
       for caller in 0..<callers {
         group.addTask {
           var own: [Int64] = []
-          let random = SeededRandomSource(seed: UInt64(caller))
+          // No round repeats the requests of another one.
+          let random = SeededRandomSource(seed: UInt64(round * callers + caller))
           var number = 0
           while clock.now() < end {
             let began = await self.turn(caller, number, start, clock)
@@ -129,11 +138,19 @@ struct TransactionBenchmark {
     }
     let elapsed = Double((clock.now() - start).inNanoseconds) / 1e9
     let sorted = latencies.withLock { $0.sorted() }
+    let now = counts(database)
+    let made = now.commits - commits
+    let batch = made == 0 ? "" : ", \(Double(sorted.count * 10 / made) / 10) in a commit"
     print(
       "\(shape.name): \(callers) callers, \(rows) rows before: \(Int(Double(sorted.count) / elapsed))/s,",
       "p50 \(percentile(sorted, 500)) us, p99 \(percentile(sorted, 990)) us, p99.9 \(percentile(sorted, 999)) us,",
-      "max \(percentile(sorted, 1000)) us, \(((database as? SQLiteDatabase)?.checkpoints ?? 0) - checkpoints) checkpoints"
-    )
+      "max \(percentile(sorted, 1000)) us, \(now.checkpoints - checkpoints) checkpoints" + batch)
+  }
+
+  /// What SQLite has done so far; nothing is known of PostgreSQL.
+  private func counts(_ database: any Database) -> (commits: Int, checkpoints: Int) {
+    guard let database = database as? SQLiteDatabase else { return (0, 0) }
+    return (database.commits, database.checkpoints)
   }
 
   /// Waits for the time of a caller's next call.

@@ -14,15 +14,11 @@ import Testing
 @Suite struct CrashTests {
   private static let callers = 32
 
-  private static func rounds(_ variable: String, otherwise count: Int) -> Int {
-    ProcessInfo.processInfo.environment[variable].flatMap(Int.init) ?? count
-  }
-
   @Test func `kill -9 loses no acknowledged write and doubles none, and topics stay dense`() async throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "octet-crash-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: directory) }
     let path = directory.appending(path: "octet.db").path
-    try await Self.run(rounds: Self.rounds("OCTET_CRASH_ROUNDS", otherwise: 8), path) {
+    try await Self.run(rounds: Rounds.count("OCTET_CRASH_ROUNDS", otherwise: 8), path) {
       try await SQLiteDatabase.open(path: path, migrations: TopicStore.migrations, clock: SystemClock())
     }
   }
@@ -31,7 +27,7 @@ import Testing
   func `kill -9 on PostgreSQL, of the process or of the server, does as little harm`(killsServer: Bool) async throws {
     let server = try await PostgreSQLServer(settings: killsServer ? ["fsync=on"] : [])
     let url = try await server.makeDatabase()
-    let rounds = Self.rounds("OCTET_SERVER_CRASH_ROUNDS", otherwise: 2)
+    let rounds = Rounds.count("OCTET_SERVER_CRASH_ROUNDS", otherwise: 2)
     try await Self.run(rounds: rounds, url, server: killsServer ? server : nil) {
       while true {
         do {

@@ -65,7 +65,8 @@ public protocol Findables: Sendable {
 
   /// Finds things of one kind page by page. On the node that made the first page, and for ten minutes, the pages are those of
   /// one snapshot: no thing is repeated or missed, whatever changes meanwhile; one that has gone, or has lost a tag or
-  /// left a range, is left out. Later and elsewhere the search goes on behind the last thing of the page before.
+  /// left a range, is left out. Later and elsewhere the search goes on behind the last thing of the page before, and leaves
+  /// out what was added or changed since the first page.
   /// - Parameters:
   ///   - size: from 1 to `FindableQuery.pageLimit`.
   ///   - key: `next` of the page before, of an equal query, by way of a page token (`Page.after`); nil for the first page.

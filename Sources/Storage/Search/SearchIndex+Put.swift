@@ -90,7 +90,7 @@ extension SearchIndex {
 
   func removeFresh(_ ids: [Int64], _ writer: any Writer) throws {
     for (some, list) in Self.lists(ids) {
-      try writer.send(
+      _ = try writer.send(
         "DELETE FROM octet_search_fresh WHERE collection = $1 AND document IN \(list)", [.integer(collection)] + some,
         mustChange: false)
     }

@@ -236,7 +236,7 @@ extension SearchIndex {
       let words = words.sorted()
       // If another one has raised a word meanwhile, neither it nor its prefixes are as they were.
       for some in words.map(SQLValue.text).filledPieces(of: Self.weighedAtOnce) {
-        try writer.send(
+        _ = try writer.send(
           Self.raiseWordsSQL, [.integer(collection), .integer(Int64(before)), .integer(Int64(now))] + some,
           mustChange: false)
       }

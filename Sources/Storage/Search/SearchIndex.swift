@@ -124,7 +124,7 @@ extension Writer {
   ///   - target: the table and its columns.
   ///   - conflict: what becomes of a row whose key is there; by default it stays as it is.
   func insert(_ target: String, _ rows: [[SQLValue]], onConflict conflict: String = "DO NOTHING") throws {
-    try forEachBatch(target, rows, conflict) { try send($0, $1, mustChange: false) }
+    try forEachBatch(target, rows, conflict) { _ = try send($0, $1, mustChange: false) }
   }
 
   /// Inserts rows that are not there yet.

@@ -4,11 +4,14 @@ import Storage
 import StoragePostgreSQL
 import Testing
 
-/// The way to the server breaks at random points; the server is killed with SIGKILL.
+/// The way to the server breaks at random points; the server is killed with SIGKILL. OCTET_CONNECTION_FAULT_ROUNDS and
+/// OCTET_SERVER_CRASH_ROUNDS set how often (`make storm`).
 @Suite struct ConnectionFaultTests {
   private static let callers = 16
-  private static let kills = 3
+  private static let kills = Rounds.count("OCTET_SERVER_CRASH_ROUNDS", otherwise: 3)
   private static let writes = 40
+  private static let spoiledRounds = Rounds.count("OCTET_CONNECTION_FAULT_ROUNDS", otherwise: 1)
+  private static let spoiledWrites = 60
 
   private static var options: PostgreSQLOptions {
     var options = PostgreSQLOptions()
@@ -34,11 +37,15 @@ import Testing
       url: server.url("faults", port: proxy.port), migrations: Load.migrations, clock: SystemClock(), options: options)
     let load = Load(database, seed: seed)
     load.start()
-    proxy.spoil(after: 40_000)
-    try await load.run(callers: Self.callers, numbers: 0..<60)
-    proxy.spoil(after: nil)
-    try await load.check(callers: Self.callers, writes: 60)
-    #expect(proxy.spoiled >= 8, "seed \(seed)")
+    for round in 1...Self.spoiledRounds {
+      proxy.spoil(after: 40_000)
+      let first = (round - 1) * Self.spoiledWrites
+      try await load.run(callers: Self.callers, numbers: first..<first + Self.spoiledWrites)
+      #expect(proxy.spoiled >= 8 * round, "seed \(seed)")
+      // Each round begins with connections that were opened in peace.
+      proxy.spoil(after: nil)
+    }
+    try await load.check(callers: Self.callers, writes: Self.spoiledRounds * Self.spoiledWrites)
     await database.close()
   }
 

@@ -55,4 +55,31 @@ import Testing
     await database.close()
     #expect(alone < bare + Self.longestWay, "\(alone) through the engine, \(bare) without it")
   }
+
+  @Test func `what waits while the writer is busy shares a commit`() async throws {
+    let database = try await SQLiteDatabase.openTemporary(migrations: [Fixture.values], clock: ManualClock())
+    let before = database.commits
+    for _ in 1...3 { try await insert(database) }
+    #expect(database.commits == before + 3, "each by itself")
+    let (hasBegun, mayEnd) = (ParkingSpot(), BlockingQueue<Void>(limit: 1))
+    async let busy: Void = database.write { _ in
+      hasBegun.unpark()
+      _ = mayEnd.pop(atMost: 1)
+    }
+    defer { mayEnd.close() }
+    try await hasBegun.park()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 1...10 { group.addTask { try await insert(database) } }
+      while database.waiting.writes < 10 { await Task.yield() }
+      mayEnd.close()
+      try await group.waitForAll()
+    }
+    try await busy
+    #expect(database.commits == before + 5)
+    await database.close()
+  }
+
+  private func insert(_ database: SQLiteDatabase) async throws {
+    _ = try await database.write { writer in try writer.execute("INSERT INTO samples (i) VALUES (1)") }
+  }
 }
