@@ -71,13 +71,14 @@ public final class TopicSweep: Sweep {
   /// Looks at the next page of topics.
   private func look(_ database: any Database) async throws {
     let cursor = state.withLock { $0.cursor }
+    // No join: PostgreSQL may take it for quicker to gather all events, and give each of the few topics its own then.
     let candidates = try await database.read { reader in
       try reader.rows(
         """
-        SELECT t.topic, t.last_sequence, e.sequence, e.published_at FROM octet_topics t
-        LEFT JOIN octet_topic_events e ON e.topic = t.topic AND e.sequence =
-          (SELECT f.sequence FROM octet_topic_events f WHERE f.topic = t.topic ORDER BY f.sequence LIMIT 1)
-        WHERE t.topic > $1 ORDER BY t.topic LIMIT $2
+        SELECT topic, last_sequence,
+          (SELECT sequence FROM octet_topic_events e WHERE e.topic = t.topic ORDER BY sequence LIMIT 1),
+          (SELECT published_at FROM octet_topic_events e WHERE e.topic = t.topic ORDER BY sequence LIMIT 1)
+        FROM octet_topics t WHERE topic > $1 ORDER BY topic LIMIT $2
         """, cursor, Self.page
       ) { Candidate(topic: Topic(named: $0[0]), last: $0[1], first: $0[2], firstAt: $0[3]) }
     }

@@ -1,5 +1,4 @@
 import Base
-import PostgreSQLServer
 import Storage
 import Testing
 
@@ -110,24 +109,6 @@ import Testing
       house.clock.advance(by: Self.day * 2)
       try await sweepAll(sweep, house)
       #expect(try await events(house, house.topic) == [1, 2, 3])
-    }
-  }
-
-  @Test(.disabled(if: EngineUnderTest.isPostgreSQL, "SQLite explains its plans so"))
-  func `the statements of the walk go by the key`() async throws {
-    try await House.with { house in
-      let plan = try await house.database.read { reader in
-        try reader.rows(
-          """
-          EXPLAIN QUERY PLAN SELECT t.topic, t.last_sequence, e.sequence, e.published_at FROM octet_topics t
-          LEFT JOIN octet_topic_events e ON e.topic = t.topic AND e.sequence =
-            (SELECT f.sequence FROM octet_topic_events f WHERE f.topic = t.topic ORDER BY f.sequence LIMIT 1)
-          WHERE t.topic > 'a' ORDER BY t.topic LIMIT 256
-          """, []
-        ) { $0[3] as String }
-      }
-      #expect(plan.filter { $0.hasPrefix("SEARCH") }.count == 3)
-      #expect(!plan.contains { $0.hasPrefix("SCAN") || $0.contains("TEMP B-TREE") }, "\(plan)")
     }
   }
 }
