@@ -29,12 +29,17 @@ struct TransactionService: Transactions {
   }
 
   func placeOrder(_ request: PlaceOrderRequest, context: ServerContext) async throws -> PlaceOrderResponse {
-    try await orders.transaction(random, clock.now()).run(on: database)
+    let shift = Int64(random.next() >> 40)
+    let lines = request.lines.map { (product: $0.product + shift, quantity: Int($0.quantity)) }
+    try await orders.transaction(of: request.customer, lines, clock.now()).run(on: database)
     return PlaceOrderResponse()
   }
 
   func transfer(_ request: TransferRequest, context: ServerContext) async throws -> TransferResponse {
-    try await transfers.transaction(random, clock.now()).run(on: database)
+    let shift = Int64(random.next() >> 40)
+    try await transfers.transaction(
+      from: request.debtor + shift, to: request.creditor + shift, request.amount, random, clock.now()
+    ).run(on: database)
     return TransferResponse()
   }
 }

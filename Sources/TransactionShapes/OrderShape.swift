@@ -61,19 +61,28 @@ public struct OrderShape: TransactionShape {
   }
 
   public func transaction(_ random: any RandomSource, _ now: Instant) -> ShapedTransaction {
+    let product = { Int64(random.below(UInt64(Self.products))) }
+    return transaction(of: Int64(random.below(1_000_000)), [(product(), 1), (product(), 1)], now)
+  }
+
+  /// An order that somebody has asked for.
+  /// - Parameter lines: each a product and how many; products of any number are taken for one that there is.
+  public func transaction(
+    of customer: Int64, _ lines: [(product: Int64, quantity: Int)], _ now: Instant
+  ) -> ShapedTransaction {
     let id = identifiers.next()
-    let customer = Int64(random.below(1_000_000))
-    let products = (Int64(random.below(UInt64(Self.products))), Int64(random.below(UInt64(Self.products))))
     return ShapedTransaction { writer in
       try writer.send(
         "INSERT INTO bench_orders (id, customer, total, state, created_at) VALUES ($1, $2, $3, $4, $5)",
         id, customer, 4200, 1, now)
-      for (line, product) in [(0, products.0), (1, products.1)] {
+      for (line, (number, quantity)) in lines.enumerated() {
+        let product = number % Int64(Self.products)
         try writer.send(
-          "UPDATE bench_products SET stock = stock - $2 WHERE id = $1 AND stock >= $2", product, 1, orElse: SoldOut())
+          "UPDATE bench_products SET stock = stock - $2 WHERE id = $1 AND stock >= $2", product, quantity,
+          orElse: SoldOut())
         try writer.send(
           "INSERT INTO bench_items (order_id, line, product, quantity, price) VALUES ($1, $2, $3, $4, $5)",
-          id, line, product, 1, 2100)
+          id, line, product, quantity, 2100)
       }
       try outbox.append("orders", Self.message, in: writer)
     }

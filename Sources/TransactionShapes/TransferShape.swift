@@ -118,6 +118,16 @@ public struct TransferShape: TransactionShape {
   }
 
   public func transaction(_ random: any RandomSource, _ now: Instant) -> ShapedTransaction {
+    let debtor = Int64(random.below(UInt64(Self.accounts)))
+    let creditor = debtor + 1 + Int64(random.below(UInt64(Self.accounts - 1)))
+    return transaction(from: debtor, to: creditor, 5, random, now)
+  }
+
+  /// A transfer that somebody has asked for, under a request id that is drawn.
+  /// - Parameter debtor: accounts of any number are taken for one that there is.
+  public func transaction(
+    from debtor: Int64, to creditor: Int64, _ amount: Int64, _ random: any RandomSource, _ now: Instant
+  ) -> ShapedTransaction {
     let id = identifiers.next().rawValue
     let time = UInt64(id) >> 22
     // The version is in the bits from 12 to 15.
@@ -128,15 +138,15 @@ public struct TransferShape: TransactionShape {
     else {
       preconditionFailure("\(text) is no UUID")
     }
-    let debtor = Int64(random.below(UInt64(Self.accounts)))
-    let creditor = (debtor + 1 + Int64(random.below(UInt64(Self.accounts - 1)))) % Int64(Self.accounts)
+    let accounts = Int64(Self.accounts)
+    let (debtor, creditor) = (debtor % accounts, creditor % accounts)
     return ShapedTransaction(key) { writer in
       _ = try writer.once(key, hash: Self.hash, now: now) {
-        try Self.enter(2 * id, debtor, -5, writer)
-        try Self.enter(2 * id + 1, creditor, 5, writer)
+        try Self.enter(2 * id, debtor, -amount, writer)
+        try Self.enter(2 * id + 1, creditor, amount, writer)
         try writer.send(
           "INSERT INTO bench_transfers (id, debtor, creditor, amount, created_at) VALUES ($1, $2, $3, $4, $5)",
-          id, debtor, creditor, 5, now)
+          id, debtor, creditor, amount, now)
         return Self.reply
       }
     }

@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "Tests"))
 
 from h2load import calls  # noqa: E402
 
+from support import bench_requests  # noqa: E402
 from support.server import Server  # noqa: E402
 
 BENCH = ROOT / ".build" / "release" / "storage-bench"
@@ -32,7 +33,7 @@ LEAST_RATIO = 0.8
 # The same through octetd: connections that have as many calls under way in all as the storage API has callers.
 LEAST_SERVER_RATIO = 0.6
 CONNECTIONS = 8
-METHODS = {"orders": "PlaceOrder", "transfers": "Transfer"}
+CALLS = {"orders": ("PlaceOrder", bench_requests.order), "transfers": ("Transfer", bench_requests.transfer)}
 # All that octetd does for a call, at bounds that no call meets.
 UNREFUSED = ("--rate-limits", "standard=1000000/1000000", "--queue-delay", "60s")
 LONGEST_P99_MS = 10
@@ -47,7 +48,7 @@ class Extent:
     def __init__(self, quick, seconds):
         self.seconds = 1 if quick else seconds
         self.rounds = 1 if quick else 3
-        self.shapes = ("orders",) if quick else tuple(METHODS)
+        self.shapes = ("orders",) if quick else tuple(CALLS)
         self.batches = (64,) if quick else tuple(BATCHES)
 
 
@@ -93,12 +94,13 @@ class Targets:
 
 def through_server(folder, shape, seconds, callers):
     """Transactions a second as unary calls, over cleartext HTTP/2, of an octetd with all that it does for a call."""
-    empty = folder / "empty-message"
-    empty.write_bytes(bytes(5))
+    method, request = CALLS[shape]
+    body = folder / f"{shape}-request"
+    body.write_bytes(bench_requests.framed(request()))
     with tempfile.TemporaryDirectory(dir=folder) as data:
         with Server(data, "--services", "bench", "--loops", "1", *UNREFUSED) as server:
-            url = f"http://{server.address}/bench.v1.Transactions/{METHODS[shape]}"
-            return calls(url, empty, seconds, CONNECTIONS, callers // CONNECTIONS)[0] / seconds
+            url = f"http://{server.address}/bench.v1.Transactions/{method}"
+            return calls(url, body, seconds, CONNECTIONS, callers // CONNECTIONS)[0] / seconds
 
 
 def compare(targets, bench, plain, folder, extent):

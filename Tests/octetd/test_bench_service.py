@@ -4,7 +4,7 @@ import sqlite3
 
 import grpc
 
-from support import stubs
+from support import bench_requests, stubs
 from support.people import outcome
 from support.server import Server
 
@@ -40,14 +40,19 @@ def test_its_transactions_are_in_the_database_when_they_are_answered(tmp_path):
 
     def call(channel, name, request, response):
         method = channel.unary_unary(
-            f"/bench.v1.Transactions/{name}", request.SerializeToString, response.FromString)
-        return outcome(lambda: method(request()))[0]
+            f"/bench.v1.Transactions/{name}", type(request).SerializeToString, response.FromString)
+        return outcome(lambda: method(request))[0]
 
+    order, transfer = bench_requests.order(), bench_requests.transfer()
     with Server(tmp_path, "--services", "identity,bench") as server, server.channel() as channel:
+        # The same octets again are no repeat.
         for _ in range(3):
-            placed = call(channel, "PlaceOrder", messages.PlaceOrderRequest, messages.PlaceOrderResponse)
-            moved = call(channel, "Transfer", messages.TransferRequest, messages.TransferResponse)
+            placed = call(channel, "PlaceOrder", order, messages.PlaceOrderResponse)
+            moved = call(channel, "Transfer", transfer, messages.TransferResponse)
             assert (placed, moved) == (grpc.StatusCode.OK, grpc.StatusCode.OK)
+        order.lines[0].quantity, transfer.request_id = 0, "?"
+        for wrong, name in ((order, "PlaceOrder"), (transfer, "Transfer")):
+            assert call(channel, name, wrong, messages.TransferResponse) == grpc.StatusCode.INVALID_ARGUMENT
         server.kill()
     database = sqlite3.connect(tmp_path / "octet.db")
     counts = [
