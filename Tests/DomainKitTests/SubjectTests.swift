@@ -28,6 +28,22 @@ struct SubjectTests {
     }
   }
 
+  /// A kind whose one thing nobody sees, and which notes what it is asked.
+  private final class Hidden: SubjectKind {
+    let prefix = "secret"
+    let questions = Locked([String]())
+
+    func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? {
+      questions.withLock { $0.append("facts") }
+      return id == SubjectTests.id ? SubjectFacts(owner: Workshop.user) : nil
+    }
+
+    func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+      questions.withLock { $0.append("canView") }
+      return false
+    }
+  }
+
   private static let owner = Caller(user: Workshop.user, session: Workshop.user)
   private static let id = Identifier(rawValue: 7)
 
@@ -82,6 +98,31 @@ struct SubjectTests {
           try kit.subjects.visible(missing, to: Self.owner, in: reader)
         }
       }
+    }
+  }
+
+  @Test func `what hangs nowhere is asked about as what hangs on a hidden thing is`() async throws {
+    let workshop = try await Workshop()
+    let hidden = Hidden()
+    workshop.kit.subjects.register([hidden])
+    let subjects = workshop.kit.subjects
+    try await workshop.database.read { reader in
+      // Nobody has asked before, so there is no kind to be asked.
+      let isVisible = try subjects.isVisible(beneath: nil, to: Self.owner, in: reader)
+      let nobody = try subjects.owner(beneath: nil, in: reader)
+      #expect(!isVisible && nobody == nil && hidden.questions.withLock { $0.isEmpty })
+      var asked: [[String]] = []
+      for thing in [SubjectID("secret", Self.id), nil] {
+        let isVisible = try subjects.isVisible(beneath: thing, to: Self.owner, in: reader)
+        let owner = try subjects.owner(beneath: thing, in: reader)
+        #expect(!isVisible && owner == (thing == nil ? nil : Workshop.user))
+        asked.append(
+          hidden.questions.withLock { questions in
+            defer { questions = [] }
+            return questions
+          })
+      }
+      #expect(asked[0] == ["facts", "canView", "facts"] && asked[1] == asked[0])
     }
   }
 }
