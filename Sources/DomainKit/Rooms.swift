@@ -149,8 +149,21 @@ public enum RoomAccess: Sendable {
 
 /// A row of a stream is a request of its own; the generator knows only those of whole calls as such.
 extension RoomPost: MutatingRequest {
-  public var requestID: String { post?.requestID ?? "" }
+  public var requestID: String { post?.requestID ?? deed?.requestID ?? "" }
   public var actedOnID: String { roomID }
+}
+
+extension ClientFrame {
+  fileprivate var requestID: String? {
+    switch frame {
+    case .hearts(let hearts): hearts.requestID
+    case .startPoll(let poll): poll.requestID
+    case .vote(let vote): vote.requestID
+    case .closePoll(let end): end.requestID
+    case .post(let post): post.requestID
+    case .join, nil: nil
+    }
+  }
 }
 
 /// Where texts go that people have to look at. The social domain's moderation implements it.

@@ -37,7 +37,10 @@ private let support = Identifier(rawValue: 3)
     await lounge.close()
   }
 
-  @Test func `numbers are dense while many post, and a joiner gets tail and live without gap or repeat`() async throws {
+  /// Invariant 8 of video.
+  @Test func `invariant 8: numbers are dense while many post, and a joiner gets tail and live without gap or repeat`()
+    async throws
+  {
     let lounge = try await Lounge.open()
     let room = try await room(lounge)
     let poster = try await lounge.enter(room, as: ada)
@@ -214,6 +217,7 @@ private let support = Identifier(rawValue: 3)
       ChatError.samples.map { "\($0.mapping.reason) \($0.mapping.code)" } == [
         "SLOW_MODE RESOURCE_EXHAUSTED", "TEXT_REFUSED FAILED_PRECONDITION", "BANNED PERMISSION_DENIED",
         "POSTING_OFF FAILED_PRECONDITION", "LEASE_LOST ABORTED", "ROOM_CLOSED FAILED_PRECONDITION",
+        "POLL_CLOSED FAILED_PRECONDITION",
       ])
   }
 }

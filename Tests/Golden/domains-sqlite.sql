@@ -88,6 +88,16 @@ CREATE TABLE chat_doors (
   PRIMARY KEY (subject, kind, owner_id)
 ) WITHOUT ROWID, STRICT;
 
+CREATE TABLE chat_hearts (
+  room_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  hearts INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  PRIMARY KEY (room_id, user_id)
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX chat_hearts_user ON chat_hearts (user_id, room_id);
+
 CREATE TABLE chat_members (
   room_id INTEGER NOT NULL,
   user_id INTEGER NOT NULL,
@@ -113,6 +123,22 @@ CREATE INDEX chat_messages_author ON chat_messages (author_id, room_id, number);
 
 CREATE INDEX chat_messages_id ON chat_messages (id);
 
+CREATE TABLE chat_poll_options (
+  room_id INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  choice INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  votes INTEGER NOT NULL,
+  PRIMARY KEY (room_id, number, choice)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE chat_polls (
+  room_id INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  closes_at INTEGER,
+  PRIMARY KEY (room_id, number)
+) WITHOUT ROWID, STRICT;
+
 CREATE TABLE chat_rooms (
   id INTEGER PRIMARY KEY,
   kind INTEGER NOT NULL,
@@ -121,7 +147,7 @@ CREATE TABLE chat_rooms (
   next_number INTEGER NOT NULL,
   opened_at INTEGER NOT NULL,
   closed_at INTEGER
-, owner_id INTEGER, taker_id INTEGER, take_fence INTEGER NOT NULL DEFAULT 0, take_ends_at INTEGER, active_at INTEGER NOT NULL DEFAULT 0, member_count INTEGER NOT NULL DEFAULT 0) STRICT;
+, owner_id INTEGER, taker_id INTEGER, take_fence INTEGER NOT NULL DEFAULT 0, take_ends_at INTEGER, active_at INTEGER NOT NULL DEFAULT 0, member_count INTEGER NOT NULL DEFAULT 0, hearts INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX chat_rooms_silent ON chat_rooms (active_at) WHERE kind = 3 AND closed_at IS NULL;
 
@@ -140,6 +166,16 @@ CREATE TABLE chat_streams (
 CREATE INDEX chat_streams_end ON chat_streams (ends_at);
 
 CREATE INDEX chat_streams_user ON chat_streams (user_id);
+
+CREATE TABLE chat_votes (
+  room_id INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  choice INTEGER NOT NULL,
+  PRIMARY KEY (room_id, number, user_id)
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX chat_votes_user ON chat_votes (user_id, room_id, number);
 
 CREATE TABLE identity_addresses (
   user_id INTEGER NOT NULL,

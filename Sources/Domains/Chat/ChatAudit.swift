@@ -30,6 +30,19 @@ struct ChatAudit {
         SELECT r.id FROM chat_rooms r LEFT JOIN chat_members m ON m.room_id = r.id AND m.left_at IS NULL
         GROUP BY r.id, r.member_count HAVING COUNT(m.user_id) <> r.member_count
         """),
+      try report(
+        8, "a room's hearts are those that its people have given",
+        """
+        SELECT r.id FROM chat_rooms r LEFT JOIN chat_hearts h ON h.room_id = r.id GROUP BY r.id, r.hearts
+        HAVING COALESCE(SUM(h.hearts), 0) <> r.hearts
+        """),
+      try report(
+        8, "the counts of a poll's options are those of its votes",
+        """
+        SELECT o.room_id FROM chat_poll_options o LEFT JOIN chat_votes v
+          ON v.room_id = o.room_id AND v.number = o.number AND v.choice = o.choice
+        GROUP BY o.room_id, o.number, o.choice, o.votes HAVING COUNT(v.user_id) <> o.votes
+        """),
       try orphans(),
     ]
   }

@@ -15,6 +15,8 @@ enum ChatError: DomainError {
   case leaseLost
   /// The room has closed.
   case roomClosed
+  /// The poll takes no answers any more.
+  case pollClosed
 
   var mapping: ErrorMapping {
     switch self {
@@ -30,11 +32,14 @@ enum ChatError: DomainError {
       ErrorMapping("LEASE_LOST", .aborted, "take the room first; the time with it is over, or somebody else has it")
     case .roomClosed:
       ErrorMapping("ROOM_CLOSED", "the room has closed")
+    case .pollClosed:
+      ErrorMapping("POLL_CLOSED", "the poll is over")
     }
   }
 
   /// One sample of each case, for the golden test of the table.
   static let samples: [ChatError] = [
     .slowMode(after: .seconds(1)), .textRefused("too long"), .banned(for: nil), .postingOff, .leaseLost, .roomClosed,
+    .pollClosed,
   ]
 }

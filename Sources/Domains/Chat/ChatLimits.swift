@@ -7,6 +7,10 @@ public struct ChatLimits: Sendable {
   public var textLength = 2000
   /// What can go with a message.
   public var files = FileRules([.file, .image, .video, .audio], longest: 25 << 20)
+  /// The least time between two frames with hearts of one user: a client gathers those of a second.
+  public var heartInterval = Duration.seconds(1)
+  /// How long a poll can be open that closes by itself.
+  public var longestPoll = Duration.seconds(86_400)
   /// Members of a room.
   public var members: Int64 = 500
   /// People who have posted beside one live stream.

@@ -13,7 +13,8 @@ struct ChatRecords: PersonalRecords {
   private static let rowsAtOnce = 128
 
   func erase(_ user: Identifier, in writer: any Writer) throws -> Bool {
-    try eraseMessages(user, in: writer) || eraseMemberships(user, in: writer) || eraseRest(user, in: writer)
+    try eraseMessages(user, in: writer) || eraseMemberships(user, in: writer) || forgetCounted(user, in: writer)
+      || eraseRest(user, in: writer)
   }
 
   /// What was said goes, the places of the messages stay: the numbers of a room are dense.
@@ -45,6 +46,19 @@ struct ChatRecords: PersonalRecords {
     try writer.execute("DELETE FROM chat_members WHERE room_id = $1 AND user_id = $2", room.id, user)
     if room.kind == .support, room.owner == user { try rooms.close(room.id, in: writer) }
     return true
+  }
+
+  /// What was counted stays counted, under a number that is nobody's.
+  private func forgetCounted(_ user: Identifier, in writer: any Writer) throws -> Bool {
+    let nobody = rooms.kit.identifiers.next()
+    let changed = try [("chat_hearts", "room_id"), ("chat_votes", "room_id, number")].map { table, key in
+      try writer.execute(
+        """
+        UPDATE \(table) SET user_id = $2 WHERE user_id = $1 AND (\(key)) IN (
+          SELECT \(key) FROM \(table) WHERE user_id = $1 ORDER BY \(key) LIMIT $3)
+        """, user, nobody, Self.rowsAtOnce)
+    }
+    return changed.contains(Self.rowsAtOnce)
   }
 
   private func eraseRest(_ user: Identifier, in writer: any Writer) throws -> Bool {
@@ -80,7 +94,7 @@ struct ChatRecords: PersonalRecords {
       var post = ExportedPost()
       post.roomID = message.room.text(kind: IDKind.room)
       post.subjectID = RoomRow(row, from: MessageRow.width).shownSubject
-      post.message = ChatMessage(message)
+      post.message = try ChatMessage(message, in: reader)
       post.message?.text = message.text
       try json.write(post, to: record)
       return true

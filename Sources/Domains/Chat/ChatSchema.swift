@@ -124,5 +124,53 @@ enum ChatSchema {
         ALTER TABLE chat_messages ADD COLUMN about TEXT NOT NULL DEFAULT '';
         ALTER TABLE chat_messages ADD COLUMN blobs TEXT NOT NULL DEFAULT '';
         """),
+    Migration(
+      "chat", 5, "hearts and polls",
+      sql: """
+        -- hearts is the sum of the room's rows of chat_hearts.
+        ALTER TABLE chat_rooms ADD COLUMN hearts INTEGER NOT NULL DEFAULT 0;
+
+        -- What one user has given; what an erased account has given stays under a number that is nobody's.
+        -- distributed by room_id
+        CREATE TABLE chat_hearts (
+          room_id INTEGER NOT NULL,
+          user_id INTEGER NOT NULL,
+          hearts INTEGER NOT NULL,
+          last_at INTEGER NOT NULL,
+          PRIMARY KEY (room_id, user_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX chat_hearts_user ON chat_hearts (user_id, room_id);
+
+        -- Of messages of kind 4. closes_at is null for a poll that is open until somebody closes it.
+        -- distributed by room_id
+        CREATE TABLE chat_polls (
+          room_id INTEGER NOT NULL,
+          number INTEGER NOT NULL,
+          closes_at INTEGER,
+          PRIMARY KEY (room_id, number)
+        ) WITHOUT ROWID;
+
+        -- votes is the number of the option's rows of chat_votes.
+        -- distributed by room_id
+        CREATE TABLE chat_poll_options (
+          room_id INTEGER NOT NULL,
+          number INTEGER NOT NULL,
+          choice INTEGER NOT NULL,
+          text TEXT NOT NULL,
+          votes INTEGER NOT NULL,
+          PRIMARY KEY (room_id, number, choice)
+        ) WITHOUT ROWID;
+
+        -- As chat_hearts when an account is erased.
+        -- distributed by room_id
+        CREATE TABLE chat_votes (
+          room_id INTEGER NOT NULL,
+          number INTEGER NOT NULL,
+          user_id INTEGER NOT NULL,
+          choice INTEGER NOT NULL,
+          PRIMARY KEY (room_id, number, user_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX chat_votes_user ON chat_votes (user_id, room_id, number);
+        """),
   ]
 }

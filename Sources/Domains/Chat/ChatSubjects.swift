@@ -1,4 +1,5 @@
 import Base
+import ChatAPI
 import DomainKit
 import Storage
 import Streaming
@@ -43,7 +44,9 @@ struct MessageSubject: SubjectKind {
   }
 
   func words(of id: Identifier, in reader: any Reader) throws -> String? {
-    try MessageRow.find(id, in: reader)?.text
+    guard let message = try MessageRow.find(id, in: reader) else { return nil }
+    let poll = message.kind == .poll ? try PollRow.find(message.number, in: message.room, reader) : nil
+    return ([message.text] + (poll?.options.map(\.text) ?? [])).joined(separator: "\n")
   }
 
   func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool {

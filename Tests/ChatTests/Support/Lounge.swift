@@ -219,7 +219,7 @@ final class Lounge: Sendable {
   /// What breaks the domain's invariants.
   func violations() async throws -> [InvariantCheck] {
     let checks = try await domain.checkInvariants()
-    precondition(checks.count == 4)
+    precondition(checks.count == 6)
     return checks.filter { !$0.holds }
   }
 }

@@ -43,6 +43,8 @@ extension ChatRooms {
     try writer.execute(
       "UPDATE chat_messages SET text = '', about = '', blobs = '', deleted_at = $3 WHERE room_id = $1 AND number = $2",
       message.room, message.number, kit.clock.now())
+    try writer.execute(
+      "UPDATE chat_poll_options SET text = '' WHERE room_id = $1 AND number = $2", message.room, message.number)
     try detachFiles(of: message, in: writer)
     try withdraw(message, room, in: writer)
   }

@@ -27,8 +27,7 @@ extension ChatRooms {
     let message = kit.identifiers.next()
     let files = try post.uploadIds.enumerated().map { try attach($1, as: $0, to: message, by: author, in: writer) }
     let number = try append(
-      NewMessage(id: message, author: author, text: post.text, kind: .text, about: "", files: files), to: room, now,
-      writer)
+      NewMessage(id: message, author: author, text: post.text, kind: .text, files: files), to: room, now, writer)
     if score.verdict == .reviewed {
       try reviews?.review(SubjectID(IDKind.message, message), by: author, score, in: writer)
     }
@@ -47,14 +46,14 @@ extension ChatRooms {
     guard room.closedAt == nil else { throw KitError.wrongState(ChatAPI.RoomState.closed.protoName) }
     let new = NewMessage(
       id: kit.identifiers.next(), author: message.author ?? MessageRow.server, text: message.text,
-      kind: MessageKind(rawValue: Int32(message.kind.rawValue)), about: message.about?.text ?? "", files: [])
+      kind: MessageKind(rawValue: Int32(message.kind.rawValue)), about: message.about?.text ?? "")
     let number = try append(new, to: room, now, writer)
     if room.kind != .live { try tellAbsent(number, room, author: new.author, now: now, in: writer) }
     return new.id
   }
 
   /// Gives a message the room's next number, stores it and publishes it with the commit. The room is locked.
-  private func append(_ new: NewMessage, to room: RoomRow, _ now: Instant, _ writer: any Writer) throws -> Int64 {
+  func append(_ new: NewMessage, to room: RoomRow, _ now: Instant, _ writer: any Writer) throws -> Int64 {
     let number: Int64? = try writer.first(
       """
       UPDATE chat_rooms SET next_number = next_number + 1, active_at = $2 WHERE id = $1 RETURNING next_number - 1
@@ -68,7 +67,7 @@ extension ChatRooms {
       message.authorID = new.author.text(kind: IDKind.user)
       message.authorName = try people.person(new.author, in: writer)?.displayName ?? ""
     }
-    (message.text, message.kind, message.aboutID) = (new.text, new.kind, new.about)
+    (message.text, message.kind, message.aboutID, message.poll) = (new.text, new.kind, new.about, new.poll)
     message.blobIds = new.files.map { $0.text(kind: IDKind.blob) }
     message.postTime = Timestamp(now)
     let event = try publish(.message(message), to: room.id, in: writer)
@@ -95,7 +94,7 @@ extension ChatRooms {
   }
 
   /// Makes sure that neither the author nor the author's device is banned.
-  private func checkBan(of caller: Caller, _ room: RoomRow, now: Instant, in writer: any Writer) throws {
+  func checkBan(of caller: Caller, _ room: RoomRow, now: Instant, in writer: any Writer) throws {
     let device = try people.device(of: caller, in: writer)
     let bans: [Instant?] = try writer.rows(
       """
@@ -135,19 +134,19 @@ extension ChatRooms {
 
   private func check(_ post: Post) throws(ChatError) {
     try check(length: post.text)
-    guard !post.uploadIds.isEmpty || post.text.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
+    guard !post.uploadIds.isEmpty || post.text.saysSomething else {
       throw .textRefused("empty")
     }
   }
 
-  private func check(length text: String) throws(ChatError) {
+  func check(length text: String) throws(ChatError) {
     guard text.unicodeScalars.count <= limits.textLength else {
       throw .textRefused("longer than \(limits.textLength) code points")
     }
   }
 
   /// Tells the members who are not on a stream, once until they have read what there was.
-  private func tellAbsent(
+  func tellAbsent(
     _ number: Int64, _ room: RoomRow, author: Identifier, now: Instant, in writer: any Writer
   ) throws {
     let absent: [Identifier] = try writer.rows(
@@ -176,11 +175,17 @@ extension ChatRooms {
 }
 
 /// A message that has no number yet.
-private struct NewMessage {
+struct NewMessage {
   let id: Identifier
   let author: Identifier
   let text: String
   let kind: MessageKind
-  let about: String
-  let files: [Identifier]
+  var about = ""
+  var files: [Identifier] = []
+  var poll: Poll?
+}
+
+extension String {
+  /// Whether there is more in it than white space.
+  var saysSomething: Bool { unicodeScalars.contains { !$0.properties.isWhitespace } }
 }

@@ -19,7 +19,9 @@ struct Curtain: Sendable {
   /// Messages of a room as the reader sees them.
   func draw(over rows: [MessageRow], of room: RoomRow, in reader: any Reader) throws -> [ChatMessage] {
     let hidden = room.isOfStrangers ? try hidden(Set(rows.map(\.author)), in: reader) : []
-    return rows.map { hidden.contains($0.author) ? ChatMessage(hiding: ChatMessage($0)) : ChatMessage($0) }
+    return try rows.map {
+      hidden.contains($0.author) ? ChatMessage(hiding: ChatMessage($0)) : try ChatMessage($0, in: reader)
+    }
   }
 }
 

@@ -25,10 +25,11 @@ struct RoomRow: Sendable {
   let takeEndsAt: Instant?
   let activeAt: Instant
   let memberCount: Int64
+  let hearts: Int64
 
   static let columns = """
     id, kind, subject, slow_mode, next_number, opened_at, closed_at, owner_id, taker_id, take_fence, take_ends_at, \
-    active_at, member_count
+    active_at, member_count, hearts
     """
 
   init(_ row: any Row) { self.init(row, from: 0) }
@@ -48,6 +49,7 @@ struct RoomRow: Sendable {
     takeEndsAt = row[column + 10]
     activeAt = row[column + 11]
     memberCount = row[column + 12]
+    hearts = row[column + 13]
   }
 
   static func find(_ room: Identifier, in reader: any Reader) throws -> RoomRow? {

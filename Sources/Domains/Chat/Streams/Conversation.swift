@@ -88,6 +88,7 @@ struct Conversation: Sendable {
     joined.messages = snapshot.tail
     joined.nextNumber = snapshot.row.nextNumber
     joined.status = snapshot.row.status(at: kit.clock.now())
+    joined.heartTotal = snapshot.row.hearts
     try await frames.send(Self.frame(.joined(joined), token: resumes ? join.resumeToken : token))
     return (snapshot, subscription)
   }
@@ -110,7 +111,7 @@ struct Conversation: Sendable {
         try event.shared { try ServerFrame(decoding: $0.payload) }
       }
       try await judge(&said, in: row, confirming: mayHaveLeft)
-      for frame in said {
+      for frame in Self.conflated(said) {
         try await frames.send(frame)
         if case .closed = frame.frame { return }
       }
@@ -134,26 +135,49 @@ struct Conversation: Sendable {
     }
   }
 
-  /// Stores the client's posts, until it half-closes. Each is a transaction of its own and is answered by a row.
+  /// Of counts that have changed several times the newest are told.
+  private static func conflated(_ said: [ServerFrame]) -> [ServerFrame] {
+    var told: Set<Int64> = []
+    return said.reversed().filter { frame in
+      switch frame.frame {
+      case .hearts: told.insert(0).inserted
+      case .poll(let counts): told.insert(counts.number).inserted
+      default: true
+      }
+    }.reversed()
+  }
+
+  /// Stores what the client sends, until it half-closes. Each frame is a transaction of its own and is answered by a row.
   private func readPosts(_ language: String) async throws {
     while let frame = try await frames.receive() {
-      guard case .post(let post) = frame.frame else {
-        throw KitError.invalid(FieldViolation(field: "frame", description: "a client joins once and posts then"))
-      }
       var request = RoomPost()
       request.roomID = room.text(kind: IDKind.room)
-      request.post = post
-      let score = await rooms.scorer.judge(post.text, language: language)
+      var words: [String] = []
+      switch frame.frame {
+      case .post(let post): (request.post, words) = (post, [post.text])
+      case .startPoll(let poll): (request.deed, words) = (frame, [poll.question] + poll.options)
+      case .hearts, .vote, .closePoll: request.deed = frame
+      case .join, nil:
+        throw KitError.invalid(FieldViolation(field: "frame", description: "a client joins once and posts then"))
+      }
+      let score = await rooms.scorer.judge(words.joined(separator: "\n"), language: language)
       do {
-        let accepted: PostAccepted = try await kit.mutate(request, context) { writer in
+        let accepted: PostAccepted = try await kit.mutate(request, context) { [request] writer in
           var accepted = PostAccepted()
-          accepted.requestID = post.requestID
-          accepted.number = try rooms.post(post, score, to: room, by: gate, in: writer)
+          accepted.requestID = request.requestID
+          accepted.number =
+            if let post = request.post {
+              try rooms.post(post, score, to: room, by: gate, in: writer)
+            } else if let deed = request.deed?.frame {
+              try rooms.take(deed, score, in: room, by: gate, writer)
+            } else {
+              preconditionFailure("a frame that is none of both")
+            }
           return accepted
         }
         try await frames.send(Self.frame(.postAccepted(accepted)))
       } catch let error as any DomainError {
-        try await frames.send(Self.frame(.postRefused(PostRefused(post, error.mapping))))
+        try await frames.send(Self.frame(.postRefused(PostRefused(request.requestID, error.mapping))))
       }
     }
   }
@@ -167,9 +191,9 @@ struct Conversation: Sendable {
 }
 
 extension PostRefused {
-  init(_ post: Post, _ mapping: ErrorMapping) {
+  init(_ requestID: String, _ mapping: ErrorMapping) {
     self.init()
-    requestID = post.requestID
+    self.requestID = requestID
     reason = mapping.reason
     message = mapping.message
     retryAfter = mapping.retryAfter.map { ProtoDuration($0) }
