@@ -302,6 +302,10 @@ import Testing
       let wrong = postal
       await expectRefusal(.invalidArgument, reason) { _ = try await put(ada, wrong) }
     }
+    var nowhere = Self.home()
+    (nowhere.regionCode, nowhere.phone) = ("gb", "12")
+    let fields = await badFields { [nowhere] in try await put(ada, nowhere) }
+    #expect(fields == ["address.region_code", "address.phone"])
     #expect(try await addresses(ada).isEmpty)
     await house.close()
   }

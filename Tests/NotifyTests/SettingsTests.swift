@@ -66,6 +66,13 @@ import Testing
     await expectRefusal(.invalidArgument, "KIND_FIXED") { try await set(NotifyWorld.alarm.name) }
     request.quietHours = QuietHours()
     await expectRefusal(.invalidArgument, "BAD_QUIET_HOURS") { try await set(NotifyWorld.order.name) }
+    request.kinds = [NotifyWorld.alarm.name, NotifyWorld.order.name, "shop.nothing"].map { name in
+      var choice = KindChannels()
+      choice.kind = name
+      return choice
+    }
+    let fields = await badFields { [request] in try await client.setChannels(request) }
+    #expect(fields == ["quiet_hours.end_minute", "kinds[0].kind", "kinds[2].kind"])
     request.quietHours = nil
     _ = try await set(NotifyWorld.order.name)
     await expectRefusal(.aborted, "ETAG_MISMATCH") { try await set(NotifyWorld.order.name) }

@@ -57,6 +57,10 @@ import Testing
     var request = template("x")
     request.kind = "shop.nothing"
     await expectRefusal(.invalidArgument, "UNKNOWN_KIND") { [request] in try await staff.putTemplate(request) }
+    request.text?.language = "english!"
+    request.text?.text = "{"
+    let fields = await badFields { [request] in try await staff.putTemplate(request) }
+    #expect(fields == ["kind", "text.language", "text"])
     await expectRefusal(.permissionDenied, "PERMISSION_DENIED") {
       try await world.client(world.user()).putTemplate(template("x"))
     }
@@ -129,6 +133,9 @@ import Testing
     var request = announcement(.everyone(Everyone()))
     request.segment = Segment()
     await expectRefusal(.invalidArgument, "INVALID_REQUEST") { [request] in try await staff.announce(request) }
+    request.texts = announcement(.everyone(Everyone()), ["de", "german!", "DE"]).texts
+    let fields = await badFields { [request] in try await staff.announce(request) }
+    #expect(fields == ["texts[1].language", "texts", "texts", "segment"])
     await world.close()
   }
 

@@ -6,6 +6,7 @@ import Refusals
 import SocialAPI
 import Storage
 import Testing
+import WellKnownTypes
 
 @testable import Social
 
@@ -177,6 +178,28 @@ import Testing
     #expect(try await bob.cases(aboutMe: true).count == 4)
     await expectRefusal(.invalidArgument, "SELF_TARGET") { try await moe.restrict(moe, until: end + .seconds(9999)) }
     await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await moe.restrict(bob, until: end) }
+    await world.close()
+  }
+
+  @Test func `a moderator is told of all fields that do not fit`() async throws {
+    let scene = try await Scene()
+    let (world, bob, moe) = (scene.world, scene.bob, scene.moe)
+    let report = try await bob.report(scene.thing)
+    func faults(of verdict: Verdict) async -> [String] {
+      var decision = DecideRequest()
+      (decision.requestID, decision.reportID, decision.verdict) = (newRequestID(), report.id, verdict)
+      decision.restrictUntil = Timestamp(world.clock.now())
+      return await badFields { [decision] in try await moe.moderation.decide(decision) }
+    }
+    #expect(await faults(of: .act) == ["measure", "policy", "restrict_until"])
+    #expect(await faults(of: .uphold) == ["verdict", "restrict_until"])
+    let appeal = await badFields { try await moe.decideAppeal(report.id, .act, .restrict) }
+    #expect(appeal == ["verdict", "measure"])
+    var restriction = RestrictAccountRequest()
+    (restriction.requestID, restriction.userID, restriction.policy) = (newRequestID(), bob.text, .toxicity)
+    restriction.endTime = Timestamp(world.clock.now())
+    let fields = await badFields { [restriction] in try await moe.moderation.restrictAccount(restriction) }
+    #expect(fields == ["policy", "end_time"])
     await world.close()
   }
 

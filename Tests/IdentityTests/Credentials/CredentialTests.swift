@@ -83,7 +83,7 @@ import WellKnownTypes
     await expectRefusal(.invalidArgument, "WRONG_ID_KIND") {
       try await house.client().loginMachine(credential.ownerID, key)
     }
-    #expect(await badFields { try await house.client().login("", password: "") } == ["login_name"])
+    #expect(await badFields { try await house.client().login("", password: "") } == ["login_name", "password"])
     let requestID = newRequestID()
     let first = try await house.client().loginMachine(credential.id, key, requestID: requestID)
     #expect(try await house.client().loginMachine(credential.id, key, requestID: requestID) == first)

@@ -44,14 +44,21 @@ extension ProfileHandlers {
     }
   }
 
-  /// - Throws: `IdentityError.badRegion`, `.badPhoneNumber`.
-  private static func checked(_ address: PostalAddress) throws(IdentityError) -> PostalAddress {
-    guard RegionCode.isPlausible(address.regionCode) else { throw .badRegion(field: "address.region_code") }
+  /// - Throws: `IdentityError.badRegion`, `.badPhoneNumber`; both as an `InvalidRequest`.
+  private static func checked(_ address: PostalAddress) throws -> PostalAddress {
+    var faults = Faults()
+    if !RegionCode.isPlausible(address.regionCode) {
+      faults.note(IdentityError.badRegion(field: "address.region_code"))
+    }
     var address = address
     if !address.phone.isEmpty {
-      guard let phone = Contact.phone(parsing: address.phone) else { throw .badPhoneNumber(field: "address.phone") }
-      address.phone = phone.address
+      if let phone = Contact.phone(parsing: address.phone) {
+        address.phone = phone.address
+      } else {
+        faults.note(IdentityError.badPhoneNumber(field: "address.phone"))
+      }
     }
+    try faults.throwIfAny()
     // What this server does not know would come back from nobody knows whom.
     address.unknownFields = UnknownFields()
     return address

@@ -17,9 +17,11 @@ struct LoginFlow: Sendable {
 
   func login(_ request: LoginRequest, _ context: ServerContext) async throws -> LoginResponse {
     if let machine = request.machine { return try await MachineLogin(core: core).login(request, as: machine, context) }
+    var faults = Faults()
     for (field, text) in [("login_name", request.loginName), ("password", request.password)] where text.isEmpty {
-      throw KitError.invalid(FieldViolation(field: field, description: "required"))
+      faults.note(KitError.invalid(FieldViolation(field: field, description: "required")))
     }
+    try faults.throwIfAny()
     let device = try ProvedDevice(request, core)
     let proof = try await LoginProof(
       request, of: request.loginName, password: request.password, device, key: request.device?.publicKey ?? [], core,

@@ -12,12 +12,16 @@ extension NotificationHandlers {
 
   func setChannels(_ request: SetChannelsRequest, context: ServerContext) async throws -> ChannelSettings {
     let caller = try context.requireCaller()
-    let quiet = try request.quietHours.map(quietTime)
-    let choices = try request.kinds.enumerated().map { index, wanted in
-      let kind = try requireKind(wanted.kind, field: "kinds[\(index)].kind")
-      guard kind.importance == .normal else { throw NotifyError.kindFixed(field: "kinds[\(index)].kind") }
-      return (kind.name, wanted.channels.compactMap(\.way?.option).reduce(into: Ways()) { $0.formUnion($1) })
+    var faults = Faults()
+    let quiet = try faults.check { try request.quietHours.map(quietTime) } ?? nil
+    let choices = try request.kinds.enumerated().compactMap { index, wanted in
+      try faults.check {
+        let kind = try requireKind(wanted.kind, field: "kinds[\(index)].kind")
+        guard kind.importance == .normal else { throw NotifyError.kindFixed(field: "kinds[\(index)].kind") }
+        return (kind.name, wanted.channels.compactMap(\.way?.option).reduce(into: Ways()) { $0.formUnion($1) })
+      }
     }
+    try faults.throwIfAny()
     return try await kit.mutate(request, context) { [core] writer in
       let inbox = try Inbox.take(caller.user, in: writer)
       guard request.etag == String(inbox.version) else { throw KitError.etagMismatch }

@@ -9,14 +9,17 @@ import WellKnownTypes
 extension NotificationHandlers {
   func putTemplate(_ request: PutTemplateRequest, context: ServerContext) async throws -> Template {
     let caller = try context.requireCaller()
-    let kind = try requireKind(request.kind, field: "kind")
-    guard var text = request.text, let language = LanguageTag.normalized(text.language) else {
-      throw KitError.badLanguage(field: "text.language")
+    var faults = Faults()
+    let wanted = request.text ?? NoticeText()
+    let found = try faults.check { try requireKind(request.kind, field: "kind") }
+    let normal = try faults.check { try Self.normalized(wanted, field: "text") }
+    let names = NoticeWords(wanted.title, wanted.text).names
+    if names == nil || found.map({ names?.isSubset(of: $0.values.keys) == false }) ?? false {
+      faults.note(NotifyError.badTemplate)
     }
-    let words = NoticeWords(text.title, text.text)
-    guard words.names?.isSubset(of: kind.values.keys) == true else { throw NotifyError.badTemplate }
-    text.language = language
-    return try await kit.mutate(request, context) { [text, core] writer in
+    try faults.throwIfAny()
+    guard let kind = found, let text = normal else { preconditionFailure("what is wrong was not thrown") }
+    return try await kit.mutate(request, context) { [core] writer in
       let known: Int64? = try writer.firstForUpdate(
         "SELECT version FROM notify_templates WHERE kind = $1 AND language = $2", kind.name, text.language
       ) { $0[0] }
@@ -43,19 +46,19 @@ extension NotificationHandlers {
   func announce(_ request: AnnounceRequest, context: ServerContext) async throws -> Announcement {
     var content = StoredBroadcast()
     content.segment = request.segment
-    content.texts = try request.texts.map { text in
-      guard let language = LanguageTag.normalized(text.language) else {
-        throw KitError.badLanguage(field: "texts.language")
-      }
-      var text = text
-      text.language = language
-      return text
+    var faults = Faults()
+    content.texts = try request.texts.enumerated().compactMap { index, text in
+      try faults.check { try Self.normalized(text, field: "texts[\(index)]") }
     }
     let languages = content.texts.map(\.language)
-    guard Set(languages).count == languages.count else {
-      throw KitError.invalid(FieldViolation(field: "texts", description: "one language twice"))
+    if Set(languages).count < languages.count {
+      faults.note(KitError.invalid(FieldViolation(field: "texts", description: "one language twice")))
     }
-    guard languages.contains(Language.fallback) else { throw NotifyError.noEnglishText }
+    if !languages.contains(Language.fallback) { faults.note(NotifyError.noEnglishText) }
+    if request.segment?.who == nil {
+      faults.note(KitError.invalid(FieldViolation(field: "segment", description: "says nobody")))
+    }
+    try faults.throwIfAny()
     return try await kit.mutate(request, context) { [content, core] writer in
       let id = core.kit.identifiers.next()
       let audience: Audience =
@@ -63,8 +66,7 @@ extension NotificationHandlers {
         case .everyone: .everybody
         case .role(let role): .holders(of: role)
         case .users: Audience(ListedUsers.source, key: String(id.rawValue))
-        case nil:
-          throw KitError.invalid(FieldViolation(field: "segment", description: "says nobody"))
+        case nil: preconditionFailure("a segment of nobody was not refused")
         }
       let name = id.text(kind: IDKind.announcement)
       try core.broadcast(id, Announcing.kind, key: name, object: "", to: audience, content, in: writer)
@@ -74,6 +76,14 @@ extension NotificationHandlers {
       announcement.createTime = Timestamp(core.now)
       return announcement
     }
+  }
+
+  /// A text with its language's tag in the normal form.
+  private static func normalized(_ text: NoticeText, field: String) throws(KitError) -> NoticeText {
+    guard let language = LanguageTag.normalized(text.language) else { throw .badLanguage(field: field + ".language") }
+    var text = text
+    text.language = language
+    return text
   }
 
   func listDeliveries(

@@ -80,19 +80,23 @@ extension ModerationHandlers {
   }
 
   /// - Throws: `SocialError.badRuling` for what does not fit together.
-  private func ruling(_ request: DecideRequest) throws(SocialError) -> SocialCore.Ruling {
+  private func ruling(_ request: DecideRequest) throws -> SocialCore.Ruling {
     let until = request.restrictUntil.flatMap { Instant($0) }
+    var faults = Faults()
     switch request.verdict {
     case .act:
-      guard request.policy.isReportable else { throw .badRuling("policy") }
-      guard request.measure != .unspecified else { throw .badRuling("measure") }
+      if request.measure == .unspecified { faults.note(SocialError.badRuling("measure")) }
+      if !request.policy.isReportable { faults.note(SocialError.badRuling("policy")) }
     case .take, .reject:
-      guard request.measure == .unspecified else { throw .badRuling("measure") }
-    default: throw .badRuling("verdict")
+      if request.measure != .unspecified { faults.note(SocialError.badRuling("measure")) }
+    default: faults.note(SocialError.badRuling("verdict"))
     }
-    guard (request.measure == .restrict) == (request.restrictUntil != nil),
-      request.measure != .restrict || until.map({ core.now < $0 }) ?? false
-    else { throw .badRuling("restrict_until") }
+    if (request.measure == .restrict) != (request.restrictUntil != nil)
+      || request.measure == .restrict && !(until.map { core.now < $0 } ?? false)
+    {
+      faults.note(SocialError.badRuling("restrict_until"))
+    }
+    try faults.throwIfAny()
     return SocialCore.Ruling(
       verdict: request.verdict, measure: request.measure, policy: request.policy, note: request.note, until: until)
   }
@@ -100,8 +104,10 @@ extension ModerationHandlers {
   func decideAppeal(_ request: DecideAppealRequest, context: ServerContext) async throws -> Report {
     let caller = try context.requireCaller()
     let id = try Identifier(request.reportID, kind: IDKind.report, field: "report_id")
-    guard request.verdict == .uphold || request.verdict == .overturn else { throw SocialError.badRuling("verdict") }
-    guard request.measure != .restrict else { throw SocialError.badRuling("measure") }
+    var faults = Faults()
+    if request.verdict != .uphold, request.verdict != .overturn { faults.note(SocialError.badRuling("verdict")) }
+    if request.measure == .restrict { faults.note(SocialError.badRuling("measure")) }
+    try faults.throwIfAny()
     let ruling = SocialCore.Ruling(
       verdict: request.verdict, measure: request.measure, policy: .unspecified, note: request.note, until: nil)
     return try await kit.mutate(request, context) { [core] writer in
@@ -113,12 +119,13 @@ extension ModerationHandlers {
     let caller = try context.requireCaller()
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
     guard user != caller.user else { throw KitError.selfTarget }
-    guard request.policy.isReportable else { throw SocialError.badRuling("policy") }
     return try await kit.mutate(request, context) { [core] writer in
+      var faults = Faults()
+      if !request.policy.isReportable { faults.note(SocialError.badRuling("policy")) }
       // In here, as a repeat is answered also when the time is over.
-      guard let until = request.endTime.flatMap({ Instant($0) }), core.now < until else {
-        throw SocialError.badRuling("end_time")
-      }
+      let end = try faults.check { try self.end(request) }
+      try faults.throwIfAny()
+      guard let until = end else { preconditionFailure("a time that is over was not refused") }
       let ruling = SocialCore.Ruling(
         verdict: .act, measure: .restrict, policy: request.policy, note: request.note, until: until)
       guard try core.people.person(user, in: writer) != nil else { throw KitError.notFound(IDKind.user) }
@@ -129,6 +136,11 @@ extension ModerationHandlers {
       restriction.reportID = row.asSubject.text
       return restriction
     }
+  }
+
+  private func end(_ request: RestrictAccountRequest) throws(SocialError) -> Instant {
+    guard let until = request.endTime.flatMap({ Instant($0) }), core.now < until else { throw .badRuling("end_time") }
+    return until
   }
 
   func liftRestriction(
