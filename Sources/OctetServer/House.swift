@@ -104,7 +104,8 @@ struct House: Sendable {
       identity.tell(by: notify.notices)
       let scorer = WordScorer()
       let social = SocialDomain(
-        kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer)
+        kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer,
+        limits: configuration.limits.social)
       let chat = ChatDomain(
         kit: kit, people: identity.people, notices: notify.notices, scorer: scorer, reviews: social.reviews,
         files: media.files, jobs: jobs, limits: configuration.limits.chat)

@@ -2,6 +2,7 @@ import Chat
 import Identity
 import Media
 import Notify
+import Social
 
 /// The bounds of the domains that an operator may choose: the defaults, changed by parts such as `sessions=5`.
 struct LimitSettings: Sendable {
@@ -9,6 +10,7 @@ struct LimitSettings: Sendable {
   var notify = NotifyLimits()
   var media = MediaLimits()
   var chat = ChatLimits()
+  var social = SocialLimits()
 
   init(_ parts: [String]) throws(UsageError) {
     for part in parts {
@@ -52,6 +54,8 @@ struct LimitSettings: Sendable {
     // Decoding takes four bytes a pixel.
     Limit("image-megapixels", 1...200) { $0.media.imagePixels = $1 * 1_000_000 },
     Limit("uploads-per-day", anyDaily) { $0.media.uploadsPerDay = Int64($1) },
+    // A blob's bytes are hashed in one go when the last of them has come.
+    Limit("upload-mebibytes", 1...10_240) { $0.media.uploadBytes = Int64($1) << 20 },
     Limit("url-minutes", 1...1440) { limits, minutes in
       limits.media.longestLink = .seconds(60) * minutes
       limits.media.linkLifetime = min(limits.media.linkLifetime, limits.media.longestLink)
@@ -59,5 +63,11 @@ struct LimitSettings: Sendable {
     Limit("room-members", 2...10_000) { $0.chat.members = Int64($1) },
     Limit("live-posters", 1...100_000_000) { $0.chat.livePosters = Int64($1) },
     Limit("text-length", 1...10_000) { $0.chat.textLength = $1 },
+    Limit("follows-per-day", anyDaily) { $0.social.followsPerDay = Int64($1) },
+    Limit("links-per-day", anyDaily) { $0.social.linksPerDay = Int64($1) },
+    Limit("reports-per-day", anyDaily) { $0.social.reportsPerDay = Int64($1) },
+    // A list that is filtered looks each of them up.
+    Limit("blocks-and-mutes", 0...100_000) { $0.social.barriers = Int64($1) },
+    Limit("appeal-days", anyDays) { $0.social.appealWindow = day * $1 },
   ]
 }

@@ -60,6 +60,30 @@ def test_people_have_what_the_flag_says(tmp_path):
         assert put()[:2] == (grpc.StatusCode.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED")
 
 
+def test_what_people_do_to_others_is_bounded_as_the_flag_says(tmp_path):
+    limits = "follows-per-day=1,blocks-and-mutes=0,reports-per-day=0,links-per-day=0,upload-mebibytes=1"
+    with Server(tmp_path, "--limits", limits) as server, server.channel() as channel:
+        ada, bob, eve = (Person(channel, handle) for handle in ("ada", "bob_", "eve"))
+        social = {name: stubs.module(f"octet.social.v1.{name}_service_pb2") for name in ("follow", "moderation", "share")}
+
+        def refused(service, method, message, **fields):
+            request = message(request_id=request_id(), **fields)
+            return outcome(lambda: ada.call(f"octet.social.v1.{service}/{method}", request))[1]
+
+        follow, moderation, share = social.values()
+        assert refused("FollowService", "Follow", follow.FollowRequest, target_id=bob.user_id) is None
+        assert refused("FollowService", "Follow", follow.FollowRequest, target_id=eve.user_id) == "LIMIT_EXCEEDED"
+        assert refused("FollowService", "Block", follow.BlockRequest, user_id=eve.user_id) == "LIMIT_EXCEEDED"
+        assert refused("ShareService", "CreateShareLink", share.CreateShareLinkRequest,
+                       subject_id=bob.user_id) == "LIMIT_EXCEEDED"  # fmt: skip
+        assert refused("ModerationService", "ReportContent", moderation.ReportContentRequest, target_id=bob.user_id,
+                       policy=moderation.POLICY_SPAM) == "LIMIT_EXCEEDED"  # fmt: skip
+        media = stubs.module("octet.media.v1.media_service_pb2")
+        for length, reason in ((1 << 20, None), ((1 << 20) + 1, "UPLOAD_TOO_LARGE")):
+            request = media.CreateUploadRequest(request_id=request_id(), kind=1, length=length)
+            assert outcome(lambda request=request: ada.call("octet.media.v1.MediaService/CreateUpload", request))[1] == reason
+
+
 def test_one_caller_cannot_open_watches_without_end(server):
     """WatchRide has max_concurrent_calls_per_caller: 64."""
     with server.channel() as channel:
