@@ -93,6 +93,7 @@ extension AuditRecord {
   init(_ row: RecordRow) {
     self.init()
     number = row.number ?? 0
+    sequence = row.id
     createTime = Timestamp(row.createdAt)
     actorID = row.actor
     action = row.action
