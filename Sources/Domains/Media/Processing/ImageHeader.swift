@@ -109,7 +109,7 @@ struct ImageHeader: Sendable, Equatable {
   }
 
   /// Tag 0x0112 of the first directory of a TIFF.
-  private static func exifOrientation(_ octets: Octets, at start: Int) -> Int? {
+  static func exifOrientation(_ octets: Octets, at start: Int) -> Int? {
     let isLittle = octets.has("II", at: start)
     guard isLittle || octets.has("MM", at: start) else { return nil }
     func number(_ count: Int, _ place: Int) -> Int? {
@@ -126,7 +126,7 @@ struct ImageHeader: Sendable, Equatable {
 }
 
 /// Bytes that are read at places that other bytes say: nothing outside is touched.
-private struct Octets {
+struct Octets {
   private let bytes: [UInt8]
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }

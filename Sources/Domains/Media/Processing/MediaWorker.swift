@@ -88,8 +88,14 @@ struct MediaWorker: Sendable {
   private func imageHeader(_ info: BlobInfo) async throws -> ImageHeader {
     let length = min(info.size, UInt64(ImageHeader.longestHead))
     let head = try await core.kit.blobs.read(info, range: 0..<length).bytes(limit: ImageHeader.longestHead)
-    guard let header = ImageHeader(head) else { throw MediaFailure.unsupportedFormat }
+    guard var header = ImageHeader(head) else { throw MediaFailure.unsupportedFormat }
     guard header.width <= core.limits.imagePixels / header.height else { throw MediaFailure.tooManyPixels }
+    let turned = try await ImageHeader.chunkedOrientation(header.format) { range in
+      let end = min(range.upperBound, info.size)
+      guard range.lowerBound < end else { return [] }
+      return try await core.kit.blobs.read(info, range: range.lowerBound..<end).bytes(limit: range.count)
+    }
+    header.orientation = turned ?? header.orientation
     return header
   }
 
