@@ -44,12 +44,13 @@ enum Contact: Sendable, Equatable {
     return .email(text.lowercased())
   }
 
-  /// Nil unless it is `+` and 8 to 15 digits, the first not 0 (E.164). Spaces, dots, hyphens and brackets are left out.
+  /// Nil unless it is `+` and 7 to 15 digits, the first not 0 (E.164): those of the smallest islands have four after the code
+  /// of the country. Spaces, dots, hyphens and brackets are left out.
   static func phone(parsing text: String) -> Contact? {
     let compact = text.filter { !" .-()/".contains($0) }
     guard compact.first == "+" else { return nil }
     let digits = compact.dropFirst()
-    guard (8...15).contains(digits.utf8.count), digits.first != "0",
+    guard (7...15).contains(digits.utf8.count), digits.first != "0",
       digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
     else { return nil }
     return .phone(compact)
