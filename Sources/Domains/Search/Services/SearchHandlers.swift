@@ -11,7 +11,6 @@ struct SearchHandlers: SearchService {
   let core: SearchCore
   let rebuild: Rebuild
 
-  private static let defaultHits: Int32 = 20
   private static let defaultWords = 8
   /// How often the index is asked again for hits in the place of those that the caller may not see.
   private static let roundLimit = 5
@@ -28,7 +27,7 @@ struct SearchHandlers: SearchService {
       request.text, tags: tags, completesLastWord: request.completesLastWord, correctsWords: true,
       facets: request.countedTags)
     let page = try kit.page(
-      context, size: request.pageSize == 0 ? Self.defaultHits : request.pageSize, token: request.pageToken,
+      context, size: request.pageSize, token: request.pageToken,
       filters: [.text(request.text), request.completesLastWord.sqlValue] + tags.map { .text($0) })
     return try await kit.database.read { reader in
       do {
