@@ -9,11 +9,12 @@ import statistics
 import grpc
 import pytest
 from support import ports, stubs
-from support.notices import FLAGS, await_that, letters
+from support.codes import account_call, accounts, code_in, proved_person
+from support.notices import FLAGS, letters
 from support.people import PASSWORD, Person, Stranger, outcome, request_id
 from support.server import Server
 
-ACCOUNTS, SESSIONS = "octet.identity.v1.AccountService", "octet.identity.v1.SessionService"
+SESSIONS = "octet.identity.v1.SessionService"
 NEW_PASSWORD = "ninety purple elephants"
 PD, FP, UA = (
     grpc.StatusCode.PERMISSION_DENIED,
@@ -23,41 +24,12 @@ PD, FP, UA = (
 # Hashing is what registering and logging in cost; so many pairs of calls, and no more rounds of them.
 PAIRS, ROUNDS, TOLERANCE = 7, 5, 0.05
 
-accounts = stubs.module("octet.identity.v1.account_service_pb2")
 sessions = stubs.module("octet.identity.v1.session_service_pb2")
-
-
-def account_call(person, method, **fields):
-    request = getattr(accounts, f"{method}Request")(request_id=request_id(), **fields)
-    return person.call(f"{ACCOUNTS}/{method}", request)
 
 
 def log_in(stranger, name, password=PASSWORD, **options):
     request = sessions.LoginRequest(request_id=request_id(), login_name=name, password=password)
     return stranger.call(f"{SESSIONS}/Login", request, **options)
-
-
-def code_in(spool, address, pattern=r"\b\d{6}\b"):
-    """Waits for a letter to an address with a code in it, and returns the newest one."""
-    found = {}
-
-    def there():
-        for name, letter in letters(spool).items():
-            code = re.search(pattern, letter["text"]) if letter and letter["address"] == address else None
-            if code:
-                found[name] = code.group()
-        return found
-
-    await_that(there, f"no code to {address}")
-    return found[max(found)]
-
-
-def proved_person(channel, spool, handle, email):
-    person = Person(channel, handle)
-    account_call(person, "SendCode", email=email)
-    user = account_call(person, "ConfirmContact", email=email, code=code_in(spool, email))
-    assert (user.state, user.level) == (accounts.USER_STATE_ACTIVE, accounts.USER_LEVEL_CONTACT)
-    return person
 
 
 def test_a_code_goes_out_after_kill_9_and_proves_a_contact(tmp_path):

@@ -8,7 +8,8 @@ import Testing
 @testable import Media
 
 @Suite struct InvariantTests {
-  @Test func `the audit names what breaks an invariant`() async throws {
+  /// Invariants 1, 2 and 13 of video.
+  @Test func `the audit names what breaks invariants 1, 2 and 13`() async throws {
     try await MediaWorld.with { world in
       let sender = Sender(world, world.user())
       _ = try await sender.send([1, 2, 3])

@@ -21,6 +21,7 @@ import Testing
     return try await library.client(Library.staff).reindex(request)
   }
 
+  /// Also invariant 12 of video.
   @Test func `invariant 7: a thing is found from the commit that shows it on, until the commit that hides it`()
     async throws
   {

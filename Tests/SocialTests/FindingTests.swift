@@ -10,6 +10,7 @@ import Testing
 
 /// What people have said, found by its words.
 @Suite struct FindingTests {
+  /// Also invariant 12 of video: from the same commit.
   @Test func `invariants 7 and 11: comments, reviews and answers are found by those who may see their thing`()
     async throws
   {

@@ -9,7 +9,10 @@ import Testing
 @testable import Social
 
 @Suite struct ReviewTests {
-  @Test func `one side's review is hidden till the other has written, or its time is over`() async throws {
+  /// Invariant 10 of stays, as others of these: one review of each side, only after what it is about, and sums of visible
+  /// ones.
+  @Test func `invariant 10: one side's review is hidden till the other has written, or its time is over`() async throws
+  {
     let world = try await World.open()
     let (host, guest, eve) = (try await world.user("host"), try await world.user("guest"), try await world.user("eve"))
     let thing = try await world.thing(of: host)
@@ -78,7 +81,8 @@ import Testing
     await world.close()
   }
 
-  @Test func `a review is changed for 48 hours, answered by the owner, and its sums follow`() async throws {
+  @Test func `invariant 10: a review is changed for 48 hours, answered by the owner, and its sums follow`() async throws
+  {
     let world = try await World.open()
     let (host, guest, eve) = (try await world.user("host"), try await world.user("guest"), try await world.user("eve"))
     let thing = try await world.thing(of: host)
@@ -160,7 +164,7 @@ import Testing
     await world.close()
   }
 
-  @Test func `both sides at once: neither stays blind, and of two of one side one counts`() async throws {
+  @Test func `invariant 10: both sides at once: neither stays blind, and of two of one side one counts`() async throws {
     let world = try await World.open()
     let (host, guest) = (try await world.user("host"), try await world.user("guest"))
     let thing = try await world.thing(of: host)
