@@ -52,6 +52,17 @@ import Testing
     await world.close()
   }
 
+  @Test func `a limit of 0 invitations lets none through, also not the first of a day`() async throws {
+    var limits = NotifyLimits()
+    limits.invitationsPerDay = 0
+    let world = try await NotifyWorld.open(limits: limits)
+    let eve = world.user()
+    await #expect(throws: KitError.dayLimitExceeded(at: world.clock.now())) {
+      try await write(world, key: "1", from: eve)
+    }
+    await world.close()
+  }
+
   @Test func `an invitation goes out once a key, and then nothing tells to whom or what`() async throws {
     let world = try await NotifyWorld.open()
     let eve = world.user()

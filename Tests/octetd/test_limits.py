@@ -61,7 +61,7 @@ def test_people_have_what_the_flag_says(tmp_path):
 
 
 def test_what_people_do_to_others_is_bounded_as_the_flag_says(tmp_path):
-    limits = "follows-per-day=1,blocks-and-mutes=0,reports-per-day=0,links-per-day=0,upload-mebibytes=1"
+    limits = "follows-per-day=1,blocks-and-mutes=0,reports-per-day=0,links-per-day=0,uploads-per-day=0,upload-mebibytes=1"
     with Server(tmp_path, "--limits", limits) as server, server.channel() as channel:
         ada, bob, eve = (Person(channel, handle) for handle in ("ada", "bob_", "eve"))
         social = {name: stubs.module(f"octet.social.v1.{name}_service_pb2") for name in ("follow", "moderation", "share")}
@@ -79,7 +79,7 @@ def test_what_people_do_to_others_is_bounded_as_the_flag_says(tmp_path):
         assert refused("ModerationService", "ReportContent", moderation.ReportContentRequest, target_id=bob.user_id,
                        policy=moderation.POLICY_SPAM) == "LIMIT_EXCEEDED"  # fmt: skip
         media = stubs.module("octet.media.v1.media_service_pb2")
-        for length, reason in ((1 << 20, None), ((1 << 20) + 1, "UPLOAD_TOO_LARGE")):
+        for length, reason in ((1 << 20, "LIMIT_EXCEEDED"), ((1 << 20) + 1, "UPLOAD_TOO_LARGE")):
             request = media.CreateUploadRequest(request_id=request_id(), kind=1, length=length)
             assert outcome(lambda request=request: ada.call("octet.media.v1.MediaService/CreateUpload", request))[1] == reason
 

@@ -42,6 +42,8 @@ struct SocialCore: Sendable {
   /// Takes one of what a user may do so often a day.
   /// - Throws: `KitError.dayLimitExceeded`.
   func take(_ quota: String, of user: Identifier, limit: Int64, in writer: any Writer) throws {
+    // The first of a day is written without a look at the limit.
+    guard limit > 0 else { throw KitError.dayLimitExceeded(at: now) }
     let taken = try writer.execute(
       """
       INSERT INTO social_quotas (user_id, quota, day, used) VALUES ($1, $2, $3, 1)

@@ -12,6 +12,7 @@ extension MediaCore {
     kind: BlobKind, length: Int64?, hash: BlobID?, by user: Identifier, in writer: any Writer
   ) throws -> UploadRow {
     guard length ?? 0 <= limits.uploadBytes else { throw MediaError.uploadTooLarge(limit: limits.uploadBytes) }
+    guard limits.uploadsPerDay > 0 else { throw KitError.dayLimitExceeded(at: now) }
     let isAllowed = try writer.execute(
       """
       INSERT INTO media_quotas (user_id, day, uploads) VALUES ($1, $2, 1)

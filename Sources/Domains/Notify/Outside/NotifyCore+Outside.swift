@@ -37,6 +37,7 @@ extension NotifyCore {
   }
 
   private func countInvitation(by sender: Identifier, in writer: any Writer) throws {
+    guard limits.invitationsPerDay > 0 else { throw KitError.dayLimitExceeded(at: now) }
     let taken = try writer.execute(
       """
       INSERT INTO notify_senders (user_id, day, sent) VALUES ($1, $2, 1)
