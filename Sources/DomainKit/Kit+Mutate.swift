@@ -37,7 +37,8 @@ extension Kit {
   ///   - keeping: how long a repeat is recognised; `.forever` for money and bookings.
   ///   - recording: who records the call if a role of staff let it in.
   ///   - complete: adds to the reply what must not be stored: tokens and codes, which it derives again from their row.
-  ///     It runs in the transaction for the first reply and for each repeat alike.
+  ///     It runs in the transaction for the first reply and for each repeat alike, but not for a repeat by somebody who
+  ///     has lost the role that the method asks for.
   ///   - body: checks and effects; returns the reply, without secrets.
   /// - Throws: what `body` throws; `KitError`.
   public func mutate<Request: MutatingRequest, Reply: Message>(
@@ -70,6 +71,12 @@ extension Kit {
         // Nobody is judged, as nothing is done: the call may have ended the session, or what its caller's role was on.
         let own = try caller.flatMap { try authority.sealingKey(of: $0, in: writer) }
         reply = try Reply(decoding: ReplyVault(scope, own, key).open(stored))
+        // But what has become of the thing since is only for whoever may still see it.
+        if complete != nil, method.policy.access == .role, let caller,
+          try !holdsRole(of: context, caller, in: writer)
+        {
+          return reply
+        }
       case .new(let slot):
         var standing: Standing?
         reply = try writer.serve(slot) {

@@ -287,6 +287,16 @@ import Testing
     await world.database.close()
   }
 
+  @Test func `nor does one that begins while a round is under way`() async throws {
+    let world = try await QueueWorld()
+    let place = try await world.join(1)
+    world.clock.advance(by: .seconds(10))
+    let process = try world.world.process(nil, by: BusyDatabase(world.database, world.clock))
+    try await world.round(of: process)
+    #expect(try await world.state(place) == .admitted)
+    await world.database.close()
+  }
+
   @Test func `those whose turn it was do not stay in memory`() {
     let order = QueueOrder(secret: [UInt8](repeating: 7, count: 32))
     let places = (1...100 as ClosedRange<Int64>).map {

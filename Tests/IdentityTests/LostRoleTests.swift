@@ -23,10 +23,10 @@ private final class Shops: SubjectKind {
 /// Roles that are taken from somebody, and those on things that are gone.
 @Suite struct LostRoleTests {
   /// An admin and two others.
-  private func house() async throws -> (
+  private func house(_ trail: Trail = Trail()) async throws -> (
     House, root: Client, ada: (client: Client, id: String), eve: (client: Client, id: String)
   ) {
-    let house = try await House.open()
+    let house = try await House.open(audit: { _ in trail })
     let (root, _) = try await house.signIn("root_")
     try await house.identity.grantRole(handle: "root_", role: "admin")
     func someone(_ handle: String) async throws -> (client: Client, id: String) {
@@ -53,6 +53,41 @@ private final class Shops: SubjectKind {
     await expectRefusal(.failedPrecondition, "ROLE_WITHDRAWN") { try await client.grant("shop.seller", to: id) }
     _ = try await root.grant("admin", to: id)
     _ = try await client.grant("shop.seller", to: id)
+    await house.close()
+  }
+
+  @Test func `whoever gives a role up first does not get round its withdrawal`() async throws {
+    let trail = Trail()
+    let (house, root, (client, id), _) = try await house(trail)
+    try await house.prove(.email("ada@example.org"), by: client)
+    let (people, user) = (house.identity.people, try Identifier.parse(id, kind: "user"))
+    func expectWithdrawn() async {
+      await expectRefusal(.failedPrecondition, "ROLE_WITHDRAWN") { try await client.grant("shop.seller", to: id) }
+    }
+    let grant = try await client.grant("shop.seller", to: id)
+    _ = try await client.revoke(grant.id)
+    _ = try await root.revoke(grant.id)
+    await expectWithdrawn()
+    // Nor by an older grant that was given up, if the last one was too.
+    _ = try await root.grant("shop.seller", to: id)
+    _ = try await client.revoke(try await client.grants()[0].id)
+    _ = try await root.revoke(grant.id)
+    await expectWithdrawn()
+    // What is held again is another grant, which stays.
+    let held = try await root.grant("shop.seller", to: id)
+    _ = try await root.revoke(grant.id)
+    #expect(try await client.grants().map(\.id) == [held.id])
+    _ = try await client.revoke(held.id)
+    // Domains withdraw what is not held any more, once.
+    let before = trail.entries("role.revoked").count
+    for _ in 0..<2 {
+      try await house.database.write { try people.revoke("shop.seller", from: user, on: nil, in: $0) }
+      await expectWithdrawn()
+    }
+    #expect(trail.entries("role.revoked").count == before + 1)
+    // Nobody loses what was never had.
+    try await house.database.write { try people.revoke("shop.courier", from: user, on: nil, in: $0) }
+    #expect(trail.entries("role.revoked").count == before + 1)
     await house.close()
   }
 

@@ -109,4 +109,25 @@ import Testing
     #expect(try await told(house, user) == ["identity.suspended", "identity.restored"])
     await house.close()
   }
+
+  @Test func `whoever closes an account, its owner is told by mail, suspended or not`() async throws {
+    let house = try await House.open()
+    let ada = try await house.prove("ada", Self.mail)
+    let user = try await ada.profile().userID
+    let id = newRequestID()
+    for _ in 0..<2 { try await ada.closeAccount(requestID: id) }
+    func closings() async throws -> Int {
+      try await written(house, to: Self.mail.address).count { $0 == "identity.closing" }
+    }
+    #expect(try await closings() == 1)
+    _ = try await house.client().login("ada")
+    _ = try await house.identity.ensureUser(
+      handle: "mod", displayName: "Mod", password: House.password, roles: ["moderator"])
+    try await house.client(try await house.client().login("mod").accessToken).suspend(user)
+    var request = CloseSuspendedAccountRequest()
+    (request.requestID, request.loginName, request.password) = (newRequestID(), "ada", House.password)
+    _ = try await house.client().accounts.closeSuspendedAccount(request)
+    #expect(try await closings() == 2)
+    await house.close()
+  }
 }

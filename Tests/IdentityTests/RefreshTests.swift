@@ -48,6 +48,18 @@ import Testing
     await house.close()
   }
 
+  @Test func `a family is held alone before its row, which a call under way may want to change`() async throws {
+    let house = try await House.open()
+    let (_, login) = try await house.signIn("ada")
+    _ = try await house.client().refresh(login.refreshToken)
+    _ = house.statements.take()
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") { try await house.client().refresh(login.refreshToken) }
+    let ending = house.statements.take().split(separator: "write").last ?? []
+    #expect(ending.first == "exclusive octet/session")
+    #expect(ending.dropFirst().first?.contains("FROM identity_sessions") == true)
+    await house.close()
+  }
+
   @Test func `invariant 2: of many who spend a token at once, one gets a pair, and the family has ended`() async throws
   {
     let house = try await House.open()

@@ -36,6 +36,23 @@ import Testing
     await house.close()
   }
 
+  @Test func `a repeat tells whoever is no moderator any more nothing of what has become of the account`() async throws
+  {
+    let (house, moderator, ada, _) = try await house()
+    var request = SuspendAccountRequest()
+    (request.requestID, request.userID) = (newRequestID(), ada.user?.id ?? "")
+    let first = try await moderator.accounts.suspendAccount(request)
+    try await house.execute("UPDATE identity_users SET display_name = 'Ada again' WHERE handle = 'ada'", [])
+    #expect(try await moderator.accounts.suspendAccount(request).displayName == "Ada again")
+    let own = try await moderator.profile().userID
+    let (people, moe) = (house.identity.people, try Identifier.parse(own, kind: "user"))
+    try await house.database.write { try people.revoke("moderator", from: moe, on: nil, in: $0) }
+    let repeated = try await moderator.accounts.suspendAccount(request)
+    #expect(repeated.id == first.id && repeated.state == .suspended)
+    #expect(repeated.displayName == "" && repeated.handle == "")
+    await house.close()
+  }
+
   @Test func `an account that had proved a contact is active again`() async throws {
     let (house, moderator, ada, _) = try await house()
     let id = ada.user?.id ?? ""

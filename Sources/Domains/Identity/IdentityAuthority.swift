@@ -11,6 +11,8 @@ public final class IdentityAuthority: Authority {
   private static let rolesLimit = 65_536
   /// How much older than the last look a change may be: the clocks of two nodes differ, and a commit takes time.
   private static let overlap = Duration.seconds(10)
+  /// Every so many looks go back as far as access tokens live, for what was written by a clock that is further behind.
+  static let looksPerLongLook = 20
 
   /// How many users' sealing keys are kept in memory, a page each.
   private static let sealingKeysLimit = 1024
@@ -29,6 +31,15 @@ public final class IdentityAuthority: Authority {
     var changes = 0
     /// When other nodes' changes were last looked for.
     var lookedAt: Instant
+    /// How often they were.
+    var looks = 0
+
+    /// Since when the next look asks for changes.
+    mutating func beginLook(at now: Instant) -> Instant {
+      looks += 1
+      let isLong = looks % IdentityAuthority.looksPerLongLook == 0
+      return min(lookedAt, isLong ? now - AccessToken.lifetime : lookedAt) - IdentityAuthority.overlap
+    }
   }
 
   private struct LoadedRoles {
@@ -54,7 +65,7 @@ public final class IdentityAuthority: Authority {
   /// several nodes share a database.
   public func catchUp() async throws {
     let now = clock.now()
-    let since = state.withLock { $0.lookedAt } - Self.overlap
+    let since = state.withLock { $0.beginLook(at: now) }
     let (ended, changed, erased) = try await database.read { reader in
       (
         try reader.rows("SELECT id, ended_at FROM identity_sessions WHERE ended_at >= $1", since) {

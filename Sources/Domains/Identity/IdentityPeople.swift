@@ -69,8 +69,7 @@ struct IdentityPeople: People {
   }
 
   func revoke(_ role: String, from user: Identifier, on resource: SubjectID?, in writer: any Writer) throws {
-    guard let grant = try GrantRow.held(role, on: resource?.text ?? "", by: user, in: writer) else { return }
-    try core.grants.revoke(grant, by: .server, in: writer)
+    try core.grants.revoke(role, from: user, on: resource?.text ?? "", in: writer)
   }
 
   func isLeaving(_ user: Identifier, in reader: any Reader) throws -> Bool {

@@ -72,9 +72,13 @@ final class AdminWorld: Sendable {
   }
 
   /// Another process on the same database.
-  /// - Parameter number: of the node; nil for one that is alone.
-  func process(_ number: Int?, limits: QueueLimits = QueueLimits()) throws -> AdminDomain {
-    Self.node(try Self.kit(node: number, database, clock, root, doors, trail), limits)
+  /// - Parameters:
+  ///   - number: of the node; nil for one that is alone.
+  ///   - way: how it reaches the database; nil for directly.
+  func process(
+    _ number: Int?, limits: QueueLimits = QueueLimits(), by way: (any Database)? = nil
+  ) throws -> AdminDomain {
+    Self.node(try Self.kit(node: number, way ?? database, clock, root, doors, trail), limits)
   }
 
   /// Another node on the same database.

@@ -138,7 +138,8 @@ final class House: Sendable {
       if let solution { try metadata.add("octet-challenge", solution) }
       return metadata
     }
-    return RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock)
+    return RPCChannel(
+      transport: transport, authority: "in-process", interceptors: [credentials, Patience()], clock: clock)
   }
 
   /// Every byte that is on disk.
@@ -154,6 +155,13 @@ final class House: Sendable {
 
   func count(_ sql: String) async throws -> Int {
     try await database.read { reader in try reader.first(sql) { $0[0] } ?? 0 }
+  }
+}
+
+/// Hundreds of tests run side by side on a machine that has other things to do: none has less than ten minutes for a call.
+private struct Patience: ClientInterceptor {
+  func before(_ method: MethodDescriptor, _ options: inout CallOptions) async throws {
+    options.timeout = options.timeout ?? .seconds(600)
   }
 }
 

@@ -90,7 +90,10 @@ private struct RecordingWriter: Writer {
 
   func define(_ statement: String) throws { try writer.define(statement) }
 
-  func lock(_ name: StaticString, _ number: Int64, _ mode: LockMode) throws { try writer.lock(name, number, mode) }
+  func lock(_ name: StaticString, _ number: Int64, _ mode: LockMode) throws {
+    note("\(mode) \(name)")
+    try writer.lock(name, number, mode)
+  }
 
   func afterCommit(_ action: @escaping @Sendable () -> Void) { writer.afterCommit(action) }
 }

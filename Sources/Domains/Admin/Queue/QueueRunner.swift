@@ -130,11 +130,14 @@ final class QueueRunner: Sendable {
   /// Calls those whose turn it is, as far as the rate permits and one transaction should go.
   /// - Returns: whether to go on at once.
   private func call(_ id: Identifier, _ line: QueueLine, _ lease: Lease?) async throws -> Bool {
-    let (clock, limits, isThereSince) = (kit.clock, limits, queue.presence.isThereSince)
+    let (clock, limits, presence) = (kit.clock, limits, queue.presence)
     return try await kit.database.write { writer in
       if let lease { try Leases.confirm(lease, in: writer) }
       guard var event = try EventRow.hold(id, in: writer), event.isOpen, !event.isClosed else { return false }
       let now = clock.now()
+      // As of now: the transaction may have waited for the database longer than anybody may be unseen.
+      presence.answered(at: now)
+      let isThereSince = presence.isThereSince
       let start = line.index(after: event.calledKey(line.order))
       var next = line.spots[start...].prefix(limits.calledAtOnce)
       guard !next.isEmpty, event.tokens(at: now) > 0 else { return false }

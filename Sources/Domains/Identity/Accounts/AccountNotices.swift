@@ -6,7 +6,8 @@ import Storage
 /// of a thief.
 enum AccountNotices {
   static let all = [
-    tokenReused, newDevice, passwordChanged, contactReplaced, contactGone, suspended, restored, verified, notVerified,
+    tokenReused, newDevice, passwordChanged, contactReplaced, contactGone, suspended, restored, closing, verified,
+    notVerified,
   ]
 
   static let tokenReused = NoticeKind(
@@ -74,6 +75,19 @@ enum AccountNotices {
     words: [
       "en": NoticeWords("Your account is yours again", "You can log in as before."),
       "de": NoticeWords("Ihr Konto gehört wieder Ihnen", "Sie können sich anmelden wie zuvor."),
+    ])
+  /// By mail, as the account's devices are told nothing any more.
+  static let closing = NoticeKind(
+    "identity.closing", .security, ways: [.mail],
+    words: [
+      "en": NoticeWords(
+        "Your account is being closed",
+        "In 14 days everything that we know about you is erased. If you did not want that, log in before then; if the account is suspended, ask support for help."
+      ),
+      "de": NoticeWords(
+        "Ihr Konto wird geschlossen",
+        "In 14 Tagen wird alles gelöscht, was wir über Sie wissen. Wollten Sie das nicht, melden Sie sich vorher an; ist das Konto gesperrt, wenden Sie sich an den Support."
+      ),
     ])
   static let verified = NoticeKind(
     "identity.verified", .security, ways: [.push, .mail],

@@ -15,7 +15,7 @@ enum BirthDate {
   static func day(of message: Date?, now: Instant) throws(IdentityError) -> CivilDate? {
     guard let message else { return nil }
     // Somewhere it is tomorrow already.
-    let latest = CivilDate(daysSinceEpoch: now.milliseconds / 86_400_000 + 1)
+    let latest = CivilDate(daysSinceEpoch: now.dayNumber + 1)
     guard let day = CivilDate(message), day.daysSinceEpoch <= latest.daysSinceEpoch,
       latest.year - day.year <= oldestYears
     else { throw .badBirthDate }

@@ -34,12 +34,14 @@ struct Closing: Sendable {
     }
   }
 
-  /// Closes an account that this transaction holds, as its owner wants.
+  /// Closes an account that this transaction holds, as its owner wants, who is told: it may have been a thief.
   /// - Throws: `IdentityError.closeBlocked`.
   func closeUnlessBlocked(_ user: UserRow, in writer: any Writer) throws -> UserRow {
     let blockers = try blockers(of: user.id, in: writer)
     guard blockers.isEmpty else { throw IdentityError.closeBlocked(blockers) }
-    return try close(user, in: writer)
+    let closed = try close(user, in: writer)
+    try core.tell(user.id, AccountNotices.closing, in: writer)
+    return closed
   }
 
   /// Closes an account that this transaction holds.

@@ -7,11 +7,17 @@ import WellKnownTypes
 extension IdentityCore {
   /// - Throws: `IdentityError.unknownRole`; `KitError.permissionDenied` or, for a resource, `.notFound` unless the caller
   ///   may give the role.
-  func requireGiver(of role: String, on resource: String, _ caller: Caller, in reader: any Reader) throws {
+  func requireGiver(of role: String, on resource: String, _ caller: Caller, in writer: any Writer) throws {
     try kit.roles.check(role, on: resource)
-    guard try mayGive(role, on: resource, by: authority.roles(of: caller.user, in: reader), in: reader) else {
+    guard try mayGive(role, on: resource, by: heldRoles(caller, in: writer), in: writer) else {
       throw resource.isEmpty ? KitError.permissionDenied : KitError.notFound("resource")
     }
+  }
+
+  /// What a caller holds, and holds until the transaction is over: nothing commits by a role that was taken before.
+  func heldRoles(_ caller: Caller, in writer: any Writer) throws -> RoleSet {
+    try writer.lock(StandingLock.roles, caller.user.rawValue, .shared)
+    return try authority.roles(of: caller.user, in: writer)
   }
 
   /// Whether somebody who holds certain roles may give and take one.
@@ -25,9 +31,9 @@ extension IdentityCore {
   }
 
   /// Whether the caller may give one of these grants.
-  func mayGive(anyOf grants: [GrantRow], _ caller: Caller, in reader: any Reader) throws -> Bool {
-    let held = try authority.roles(of: caller.user, in: reader)
-    return try grants.contains { try mayGive($0.role, on: $0.resource, by: held, in: reader) }
+  func mayGive(anyOf grants: [GrantRow], _ caller: Caller, in writer: any Writer) throws -> Bool {
+    let held = try heldRoles(caller, in: writer)
+    return try grants.contains { try mayGive($0.role, on: $0.resource, by: held, in: writer) }
   }
 
   /// Whether the caller may give roles on a resource: is one of its owners, or an admin.
@@ -42,14 +48,16 @@ extension IdentityCore {
   /// Whether somebody takes a role, or gives it up, without being given it.
   /// - Throws: `IdentityError.notEligible` for somebody whose account has not reached the role's level;
   ///   `.roleWithdrawn` for somebody from whom it was taken.
-  func isSelfService(_ role: String, of user: UserRow, _ caller: Caller, in reader: any Reader) throws -> Bool {
+  func isSelfService(_ role: String, of user: UserRow, _ caller: Caller, in writer: any Writer) throws -> Bool {
     guard case .selfService(let level) = kit.roles[role]?.kind, user.id == caller.user, !caller.isMachine else {
       return false
     }
     guard user.accountLevel >= level else { throw IdentityError.notEligible }
-    guard try GrantRow.isWithdrawn(role, from: user.id, in: reader) else { return true }
+    // Held before the history of the role is read, to which others add under the same lock.
+    let held = try heldRoles(caller, in: writer)
+    guard try GrantRow.isWithdrawn(role, from: user.id, in: writer) else { return true }
     // Whoever gives all roles gives this one back, like to anybody else.
-    if try mayGive(role, on: "", by: authority.roles(of: caller.user, in: reader), in: reader) { return false }
+    if try mayGive(role, on: "", by: held, in: writer) { return false }
     throw IdentityError.roleWithdrawn
   }
 

@@ -49,12 +49,13 @@ struct GrantBook: Sendable {
     return grant
   }
 
-  /// Takes a grant back; a revoked one stays as it is.
+  /// Takes a grant back. One that its holder has given up is withdrawn all the same.
   /// - Parameter revoker: who decided it. A person's decision is recorded also if it changes nothing.
   /// - Throws: `IdentityError.lastOwner`.
   func revoke(_ grant: GrantRow, by revoker: AuditActor, in writer: any Writer) throws {
     guard grant.revokedAt == nil else {
-      if revoker != .server { try record("role.revoked", grant, by: revoker, in: writer) }
+      let isChanged = try revoker != .user(grant.user) && withdraw(grant, in: writer)
+      if isChanged || revoker != .server { try record("role.revoked", grant, by: revoker, in: writer) }
       return
     }
     let now = clock.now()
@@ -68,6 +69,35 @@ struct GrantBook: Sendable {
     guard revoked == 1 else { throw RetryTransaction() }
     try authority.noteGrantsChanged(of: grant.user, in: writer)
     try record("role.revoked", grant, by: revoker, in: writer)
+  }
+
+  /// Takes a role from a user, by the server's decision, whether it is held or was given up.
+  /// - Throws: `IdentityError.lastOwner`.
+  func revoke(_ role: String, from user: Identifier, on resource: String, in writer: any Writer) throws {
+    try holdHistory(of: user, in: writer)
+    let grant =
+      try GrantRow.held(role, on: resource, by: user, in: writer)
+      ?? GrantRow.newest(role, on: resource, of: user, in: writer)
+    if let grant { try revoke(grant, by: .server, in: writer) }
+  }
+
+  /// Notes of a role that its holder has given up that somebody else has taken it: the holder does not take it once more.
+  /// - Returns: whether anything was changed: the role may be held again, or withdrawn already.
+  private func withdraw(_ grant: GrantRow, in writer: any Writer) throws -> Bool {
+    try holdHistory(of: grant.user, in: writer)
+    guard let last = try GrantRow.newest(grant.role, on: grant.resource, of: grant.user, in: writer) else {
+      preconditionFailure("a grant is never deleted")
+    }
+    return try writer.execute(
+      """
+      UPDATE identity_grants SET is_withdrawn = 1
+      WHERE id = $1 AND revoked_at IS NOT NULL AND is_withdrawn = 0
+      """, last.id) == 1
+  }
+
+  /// Whoever takes a role without being given it has done so before, or sees what this transaction does.
+  private func holdHistory(of user: Identifier, in writer: any Writer) throws {
+    try writer.lock(StandingLock.roles, user.rawValue, .exclusive)
   }
 
   /// Whether a grant is the last of a role that somebody must keep.

@@ -62,6 +62,17 @@ struct GrantRow: Sendable {
       resource.text, limit, make: GrantRow.init)
   }
 
+  /// The last grant of a role, be it held or not.
+  static func newest(
+    _ role: String, on resource: String, of user: Identifier, in reader: any Reader
+  ) throws -> GrantRow? {
+    try reader.first(
+      """
+      SELECT \(columns) FROM identity_grants WHERE user_id = $1 AND role = $2 AND resource = $3
+      ORDER BY id DESC LIMIT 1
+      """, user, role, resource, make: GrantRow.init)
+  }
+
   /// Whether somebody else took a role on the whole platform from a user, and nobody has given it since.
   static func isWithdrawn(_ role: String, from user: Identifier, in reader: any Reader) throws -> Bool {
     try reader.first(

@@ -45,7 +45,7 @@ struct RoleHandlers: RoleService {
       // Roles that all users may have have no owners, and more holders than can be held.
       let owned = kit.roles[role]?.hasOwners == true ? role : ""
       _ = try GrantRow.holders(of: owned, on: resource, at: kit.clock.now(), locking: true, in: writer)
-      let held = try core.authority.roles(of: caller.user, in: writer)
+      let held = try core.heldRoles(caller, in: writer)
       let mayTake = try core.mayGive(role, on: resource, by: held, in: writer)
       let mightTake = try core.mayGive(role, on: resource, by: caller.roles, in: writer)
       guard let grant = try GrantRow.find(id, in: writer) else { throw KitError.notFound("grant") }

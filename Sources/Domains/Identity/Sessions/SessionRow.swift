@@ -1,4 +1,5 @@
 import Base
+import DomainKit
 import Storage
 
 /// A row of `identity_sessions`.
@@ -60,9 +61,11 @@ struct SessionRow: Sendable {
     try reader.first("SELECT \(columns) FROM identity_sessions s WHERE s.id = $1", session, make: SessionRow.init)
   }
 
-  /// A session, held by this transaction.
+  /// A session, held by this transaction, which is about to end it: alone, and before its row is, which a call under way
+  /// may want to change.
   static func findForUpdate(_ session: Identifier, in writer: any Writer) throws -> SessionRow? {
-    try writer.firstForUpdate(
+    try writer.lock(StandingLock.session, session.rawValue, .exclusive)
+    return try writer.firstForUpdate(
       "SELECT \(columns) FROM identity_sessions s WHERE s.id = $1", session, make: SessionRow.init)
   }
 

@@ -1,0 +1,126 @@
+import Base
+import DomainKit
+import IdentityAPI
+import RPC
+import Refusals
+import Storage
+import Testing
+
+@testable import Identity
+
+/// A trail that keeps a change from committing, when told to, until another transaction waits for it or is over.
+private final class Doorstep: Audit {
+  private struct State {
+    var awaited: String?
+    var runs = 0
+    var commits: [String] = []
+  }
+
+  private let state = Locked(State())
+  /// Unparked when the change is let in, and has not committed.
+  let isIn = ParkingSpot()
+
+  /// From now on what is recorded as `action` is waited with.
+  func await(_ action: String) {
+    state.withLock { $0 = State(awaited: action) }
+  }
+
+  func ended() { state.withLock { $0.commits.append("end") } }
+
+  var commits: [String] { state.withLock { $0.commits } }
+
+  func record(_ entry: AuditEntry, in writer: any Writer) throws {
+    let isWaiting = state.withLock { state in
+      guard entry.action.text == state.awaited else { return false }
+      state.runs += 1
+      // Of the first run nothing comes: each body runs twice in tests.
+      return state.runs > 1
+    }
+    guard isWaiting else { return }
+    isIn.unpark()
+    // Where there is one writer at a time, the other one cannot even begin.
+    let isBeside = writer.dialect == .postgreSQL
+    while isBeside, commits.isEmpty, try !Self.isWaitedFor(writer) {}
+    // Not when it is told of the commit: what waits for that may be told first. A body may run again.
+    state.withLock { if !$0.commits.contains("change") { $0.commits.append("change") } }
+  }
+
+  /// Whether another transaction of a server waits for this one.
+  private static func isWaitedFor(_ writer: any Writer) throws -> Bool {
+    try writer.exists("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+  }
+}
+
+/// What lets a change in lasts until it has committed.
+@Suite struct StandingTests {
+  private static let suspend = "/octet.identity.v1.AccountService/SuspendAccount"
+  private let store = SubjectID("store", Identifier(rawValue: 7))
+
+  /// Lets a change in that is recorded as `action`, and does not let it commit before `end` waits for it or is through.
+  private func race(
+    _ door: Doorstep, _ action: String, _ change: @escaping @Sendable () async throws -> Void,
+    _ end: @escaping @Sendable () async throws -> Void
+  ) async throws {
+    door.await(action)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await change() }
+      group.addTask {
+        try await door.isIn.park(atMost: .seconds(600))
+        try await end()
+        door.ended()
+      }
+      try await group.waitForAll()
+    }
+    #expect(door.commits == ["change", "end"])
+  }
+
+  @Test func `invariant 2: a change that was let in commits before the end of its session or role, or not at all`()
+    async throws
+  {
+    let door = Doorstep()
+    let house = try await House.open(audit: { _ in door })
+    let people = house.identity.people
+    let (moe, login) = try await house.signIn("moe_")
+    let moeID = try Identifier.parse(login.user?.id ?? "", kind: "user")
+    let (_, first) = try await house.signIn("ada")
+    let (_, second) = try await house.signIn("eve")
+    try await house.database.write { try people.grant("shop.courier", to: moeID, on: nil, in: $0) }
+    try await house.identity.grantRole(handle: "moe_", role: "moderator")
+
+    let elsewhere = house.client(try await house.client().login("moe_").accessToken)
+    try await race(door, Self.suspend) {
+      try await moe.suspend(first.user?.id ?? "")
+    } _: {
+      _ = try await elsewhere.end(login.session?.id ?? "")
+    }
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") { try await moe.suspend(second.user?.id ?? "") }
+    try await race(door, Self.suspend) {
+      try await elsewhere.suspend(second.user?.id ?? "")
+    } _: {
+      try await house.database.write { try people.revoke("moderator", from: moeID, on: nil, in: $0) }
+    }
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await elsewhere.restore(second.user?.id ?? "") }
+    await house.close()
+  }
+
+  @Test func `invariant 2: nor does an owner give a role after the end of the own one`() async throws {
+    let door = Doorstep()
+    let house = try await House.open(audit: { _ in door })
+    let people = house.identity.people
+    let store = store
+    let (ada, login) = try await house.signIn("ada")
+    let (_, other) = try await house.signIn("eve")
+    let (adaID, eveID) = (login.user?.id ?? "", other.user?.id ?? "")
+    let (owner, second) = (try Identifier.parse(adaID, kind: "user"), try Identifier.parse(eveID, kind: "user"))
+    try await house.database.write { writer in
+      for user in [owner, second] { try people.grant("shop.owner", to: user, on: store, in: writer) }
+    }
+    try await race(door, "role.granted") {
+      _ = try await ada.grant("shop.clerk", to: eveID, on: store.text)
+    } _: {
+      try await house.database.write { try people.revoke("shop.owner", from: owner, on: store, in: $0) }
+    }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await ada.grant("shop.clerk", to: adaID, on: store.text) }
+    await house.close()
+  }
+}
