@@ -65,17 +65,17 @@ def matches(server):
     return any('"rides_city_taken"' in line for line in server.log)
 
 
-def test_rider_and_driver_on_different_nodes(tmp_path, postgres, bus_flags):
-    with (
-        nodes(tmp_path, postgres, bus_flags, "ab") as (here, there),
-        here.channel() as near,
-        there.channel() as far,
-    ):
-        operator = staff(near)
-        rider = Rider(near, "near_rider")
-        driver = Driver(far, "far_driver", operator, demo_city(operator))
+@pytest.mark.parametrize("names", ["ab", "abc"])
+def test_rider_and_driver_on_different_nodes(tmp_path, postgres, bus_flags, names):
+    with nodes(tmp_path, postgres, bus_flags, names) as servers, contextlib.ExitStack() as stack:
+        channels = [stack.enter_context(server.channel()) for server in servers]
+        # A third node is neither the rider's nor the driver's, and does not match the city.
+        third = channels[2 % len(channels)]
+        operator = staff(third)
+        rider = Rider(channels[0], "near_rider")
+        driver = Driver(channels[1], "far_driver", operator, demo_city(operator))
         # Any node takes any call, wherever the driver's session is.
-        play(rider, driver, operator, elsewhere=near)
+        play(rider, driver, operator, elsewhere=third)
 
 
 def test_a_newer_session_on_another_node_ends_the_older_one(tmp_path, postgres, bus_flags):

@@ -150,6 +150,28 @@ import Testing
     #expect(try await world.violations().isEmpty)
   }
 
+  @Test func `who has arrived is believed on another node than that of the session, which has the place in memory`()
+    async throws
+  {
+    var limits = RidesLimits()
+    limits.flushWait = .seconds(600)
+    let world = try await RidesWorld(limits: limits, isShared: true)
+    try await world.match()
+    let driver = try await TestDriver.online(world, at: place(north: limits.arrivalRadiusM + 100))
+    let ride = try await TestRider(world).requestRide()
+    #expect(try await world.match() == 1)
+    #expect(try await driver.accept(try await driver.offer()).ackedRide != nil)
+    try await world.core.checkpointPositions()
+    let (second, elsewhere) = (try world.join(number: 3).rides, TestDriver(world, user: driver.user))
+    let rounds = Task { while !Task.isCancelled { try await second.core.followOtherNodes() } }
+    #expect(await refusal { _ = try await elsewhere.arrive(ride.id) } == Refusal(.failedPrecondition, "TOO_FAR"))
+    world.clock.advance(by: .seconds(10))
+    try await driver.report(place(north: 100))
+    #expect(try await elsewhere.arrive(ride.id).state == .arrived)
+    rounds.cancel()
+    #expect(try await world.violations().isEmpty)
+  }
+
   @Test func `after flushWait, or at once if the driver was not heard from, the durable trail is billed`() async throws
   {
     for isSilent in [false, true] {

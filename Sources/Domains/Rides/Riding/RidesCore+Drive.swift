@@ -11,14 +11,32 @@ extension RidesCore {
     let now = now
     let ride = try rideForUpdate(id, drivenBy: user, in: writer)
     guard ride.state == .assigned else { throw RidesError.wrongState(ride.state) }
-    guard let pickup = try writer.quote(ride.quoteID)?.quote.stops.first.flatMap(Coordinate.init),
-      let position = try newestTrackPoint(of: ride, in: writer).position, now - position.time <= limits.silenceWhenFree,
-      position.coordinate.distance(to: pickup) <= limits.arrivalRadiusM
-    else { throw RidesError.tooFar }
+    guard try isAtPickup(ride, in: writer) else { throw RidesError.tooFar }
     let arrived = try writer.apply(.arrived, to: ride) { $0.arrivedAt = now }
     let view = try publish(arrived, in: writer)
     try tellRiderOfDriver(of: arrived, RideNotices.arrived, in: writer)
     return view
+  }
+
+  /// Has the node of the driver's session store what it has of the way to the pickup, unless the driver is known to be there:
+  /// a checkpoint may be some seconds old.
+  func gatherArrival(_ id: Identifier, by user: Identifier) async throws {
+    guard owner != nil else { return }
+    let driver: Identifier? = try await kit.database.read { reader in
+      // Both are asked for in any case: the time that it takes must not tell whether there is a ride.
+      let (ride, driver) = (try reader.ride(id), try reader.driver(ofUser: user))
+      guard let ride, let driver, ride.driverID == driver.id, ride.state == .assigned else { return nil }
+      return try self.isAtPickup(ride, in: reader) ? nil : driver.id
+    }
+    if let driver { try await flushTrailElsewhere(of: driver) }
+  }
+
+  private func isAtPickup(_ ride: RideRecord, in reader: any Reader) throws -> Bool {
+    guard let pickup = try reader.quote(ride.quoteID)?.quote.stops.first.flatMap(Coordinate.init),
+      let position = try newestTrackPoint(of: ride, in: reader).position
+    else { return false }
+    return now - position.time <= limits.silenceWhenFree
+      && position.coordinate.distance(to: pickup) <= limits.arrivalRadiusM
   }
 
   /// Judges a PIN before anything else is done, and counts it if it is wrong: in a transaction of its own, because the

@@ -116,6 +116,7 @@ struct RideHandlers: RideService {
   func markArrived(_ request: MarkArrivedRequest, context: ServerContext) async throws -> Ride {
     let user = try context.requireCaller().user
     let id = try rideID(request.rideID)
+    try await core.gatherArrival(id, by: user)
     return try await core.kit.mutate(request, context) { [core] writer in
       try core.markArrived(id, by: user, in: writer)
     }
