@@ -7,7 +7,7 @@ import zlib
 
 import grpc
 import pytest
-from support.media import SERVICE, Stream, Uploader, blobs, crc32c, media
+from support.media import SERVICE, Stream, Uploader, blobs, crc32c, media, uploads
 from support.people import Stranger, outcome, request_id
 
 PEOPLE = 12
@@ -113,3 +113,25 @@ def test_a_stranger_gets_the_files_of_nothing_that_is_not_public(server):
         assert (code, reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND"), method
     read = media.ReadBlobRequest(blob_id=blob_id)
     assert outcome(lambda: list(stranger.stream(f"{SERVICE}/ReadBlob", read)))[1] == "NOT_FOUND"
+
+
+def test_a_declared_hash_that_is_known_never_spares_the_bytes(server):
+    channel = server.channel()
+    owner, other = (Uploader(channel, f"hash_{name}") for name in ("owner", "other"))
+    content = b"what only its owner has" * 100
+    blob_id = owner.send(content)
+    upload = other.create(content)
+    assert (upload.state, upload.offset, upload.blob_id) == (uploads.UPLOAD_STATE_WAITING, 0, "")
+    assert outcome(lambda: other.read(blob_id))[1] == "NOT_FOUND"
+    assert other.go_on(upload.id, content).blob_id == blob_id
+    assert other.read(blob_id) == content
+
+
+def test_nothing_is_signed_of_what_failed_but_the_original(server):
+    uploader = Uploader(server.channel(), "signer")
+    content = png_head(100_000, 100_000) + b"signed"
+    blob = uploader.watch(uploader.send(content, blobs.BLOB_KIND_IMAGE))
+    assert blob.state == blobs.BLOB_STATE_FAILED
+    code, reason, _ = outcome(lambda: uploader.sign(blob.id, "w160"))
+    assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE")
+    assert uploader.sign(blob.id)
