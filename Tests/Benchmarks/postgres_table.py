@@ -3,11 +3,13 @@ commit, with a server of its own that syncs its log.
 
 Usage: postgres_table.py [--seconds S] [--bench PROGRAM …] [--pooler] [--growth] [--rows N N N] [--kinds KIND …]
 
+Figures are medians of three rounds.
+
 Several programs (builds of storage-bench) take turns, so that a busy machine slows all of them. With --pooler: through
 PgBouncer, with a session for each client and with one for each transaction, where statements cannot stay prepared. With
 --growth: the rate with none, a million and ten million rows there (or with as many as --rows says), of all kinds or of those
-that --kinds names, on a server that was started again when they were there, with none of its files in the system's memory;
-fails if the last is below half of the second.
+that --kinds names. The rows are filled in once; before each round the server is started again, with none of its files in the
+system's memory. Fails if the last is below half of the second.
 """
 
 import argparse
@@ -33,8 +35,9 @@ from support.postgres import PostgreSQL  # noqa: E402
 BENCH = ROOT / ".build" / "release" / "storage-bench"
 ROUNDS = 3
 SHAPES = ("orders", "transfers")
-# Callers, connections and transactions that may share a commit; the last is the default.
-LOADS = ((1, 1, 1), (256, 1, 1), (256, 8, 1), (256, 1, 64), (256, 4, 64))
+# Callers, connections and transactions that may share a commit.
+DEFAULT_LOAD = (256, 4, 64)
+LOADS = ((1, 1, 1), (256, 1, 1), (256, 8, 1), (256, 1, 64), DEFAULT_LOAD, (256, 8, 64), (256, 16, 64))
 GROWTH = (0, 1_000_000, 10_000_000)
 GROWTH_KINDS = {
     "orders": ("orders", ()),
@@ -47,12 +50,13 @@ START_SECONDS = 120
 LEAST_OF_GROWTH = 0.5
 
 
-def measure(bench, url, shape, seconds, callers, writers, batch, rows=0, more=(), forget=None):
-    """The rate, and the 99th percentile of the latency in milliseconds.
+def measure(bench, url, shape, seconds, callers, writers, batch, rows=0, rounds=1, more=(), forget=None):
+    """The rate, and the 99th percentile of the latency in milliseconds: medians of the rounds on one database.
 
-    `forget` is called when the rows are there, and before anything is measured.
+    `forget` is called when the rows are there, before each round.
     """
     options = {"path": url, "seconds": seconds, "callers": callers, "writers": writers, "batch": batch, "rows": rows}
+    options |= {"rounds": rounds}
     flags = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
     if forget:
         flags += ["--forget", "ask"]
@@ -66,8 +70,11 @@ def measure(bench, url, shape, seconds, callers, writers, batch, rows=0, more=()
                 process.stdin.write("\n")
                 process.stdin.flush()
     assert process.returncode == 0 and "failed" not in text, text
-    assert not (forget and rows) or text.startswith("forget\n"), text
-    return int(re.search(r"(\d+)/s", text).group(1)), int(re.search(r"p99 (\d+) us", text).group(1)) / 1000
+    assert text.count("forget\n") == (rounds if forget and rows else 0), text
+    found = re.findall(r": (\d+)/s, .*p99 (\d+) us", text)
+    assert len(found) == rounds, text
+    rates, p99s = zip(*found)
+    return statistics.median(map(int, rates)), statistics.median(map(int, p99s)) / 1000
 
 
 def forget_all(postgres):
@@ -128,17 +135,30 @@ def pooler(postgres, mode, folder):
         process.communicate()
 
 
+def grown(bench, postgres, shape, seconds, rows, more):
+    """The rate with so many rows there."""
+    if rows:
+        url = postgres.make_database()
+        forget = functools.partial(forget_all, postgres)
+        rate, _ = measure(bench, url, shape, seconds, *DEFAULT_LOAD, rows=rows, rounds=ROUNDS, more=more, forget=forget)
+        postgres.run(f"DROP DATABASE {name_of(url)}")
+        return rate
+    # Each round begins with none.
+    urls = [postgres.make_database() for _ in range(ROUNDS)]
+    rates = [measure(bench, url, shape, seconds, *DEFAULT_LOAD, more=more)[0] for url in urls]
+    for url in urls:
+        postgres.run(f"DROP DATABASE {name_of(url)}")
+    return statistics.median(rates)
+
+
 def growth(bench, postgres, seconds, sizes, kinds):
     is_met = True
     for kind in kinds:
         shape, more = GROWTH_KINDS[kind]
         rates = []
         for rows in sizes:
-            url = postgres.make_database()
-            forget = functools.partial(forget_all, postgres) if rows else None
-            rates.append(measure(bench, url, shape, seconds, *LOADS[-1], rows=rows, more=more, forget=forget)[0])
-            print(f"{kind}, {rows} there: {rates[-1]}/s", flush=True)
-            postgres.run(f"DROP DATABASE {name_of(url)}")
+            rates.append(grown(bench, postgres, shape, seconds, rows, more))
+            print(f"{kind}, {rows} there: {rates[-1]:.0f}/s", flush=True)
         ratio = rates[2] / rates[1]
         is_met = is_met and ratio >= LEAST_OF_GROWTH
         print(f"{kind}: {ratio:.2f} of the rate with {sizes[1]}; at least {LEAST_OF_GROWTH}")
@@ -160,7 +180,7 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, PostgreSQL("fsync=on") as postgres:
         if arguments.growth:
-            sys.exit(not growth(arguments.bench[0], postgres, 2 * arguments.seconds, arguments.rows, arguments.kinds))
+            sys.exit(not growth(arguments.bench[0], postgres, arguments.seconds, arguments.rows, arguments.kinds))
         url = postgres.make_database()
         if not arguments.pooler:
             table([bench.name for bench in arguments.bench], [(bench, url) for bench in arguments.bench], arguments.seconds)

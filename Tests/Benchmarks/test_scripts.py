@@ -59,5 +59,5 @@ def test_idle_connections():
 def test_storage_table():
     header, row, latency = lines("storage_table.py")
     assert header.startswith("durable a second")
-    assert re.fullmatch(r"orders, 64 +\d+ +\d+ +[\d.]+ +(met|MISSED) +\d+ +[\d.]+ +(met|MISSED)", row)
+    assert re.fullmatch(r"orders, 64 +\d+ +\d+ +\d+ +[\d.]+ +(met|MISSED) +\d+ +[\d.]+ +(met|MISSED)", row)
     assert re.fullmatch(r"orders at \d+/s, half of the rate: p50 .* p99 under 10 ms: (met|MISSED)", latency)
