@@ -172,7 +172,7 @@ let programs: [Target] = [
     "octet-interop",
     [
       "Base", "ProtobufRuntime", "RPC", "StandardServices", "StandardServicesAPI", "WebProtocols", "HTTP2",
-      "Observability", "BenchAPI", "BenchServices", "InteropAPI", "WellKnownTypes",
+      "Observability", "BenchAPI", "BenchServices", "InteropAPI", "OctetTypes", "WellKnownTypes",
     ]),
   program(
     "storage-bench",
@@ -219,7 +219,10 @@ let testTargets: [Target] = [
   tests("ProtobufRuntime", ["Base", "ChildProcess", "RoundTripAPI", "WellKnownTypes", "OctetTypes"]),
   tests(
     "RPC",
-    ["Base", "Compression", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "StandardServices", "StandardServicesAPI"]),
+    [
+      "Base", "Compression", "ProtobufRuntime", "BenchAPI", "GoogleRPC", "OctetTypes", "StandardServices",
+      "StandardServicesAPI", "WellKnownTypes",
+    ]),
   tests(
     "WebProtocols",
     ["Base", "Compression", "ProtobufRuntime", "RPC", "GoogleRPC", "InteropAPI", "WellKnownTypes"]),

@@ -5,6 +5,7 @@ import Glibc
 import HTTP2
 import InteropAPI
 import Observability
+import OctetTypes
 import ProtobufRuntime
 import RPC
 import StandardServices
@@ -53,6 +54,7 @@ struct OctetInterop {
   private static func serve(_ options: Options, until signals: AsyncStream<Int32>) async throws {
     let health = ServiceHealth()
     let pool = try DescriptorPool(serializedFileDescriptorSets: [
+      WellKnownTypesDescriptors.serializedFileDescriptorSet, OctetTypesDescriptors.serializedFileDescriptorSet,
       StandardServicesAPIDescriptors.serializedFileDescriptorSet, BenchAPIDescriptors.serializedFileDescriptorSet,
       InteropAPIDescriptors.serializedFileDescriptorSet,
     ])

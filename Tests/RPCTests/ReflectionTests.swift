@@ -1,9 +1,11 @@
 import BenchAPI
+import OctetTypes
 import ProtobufRuntime
 import RPC
 import StandardServices
 import StandardServicesAPI
 import Testing
+import WellKnownTypes
 
 struct ReflectionTests {
   private typealias Request = ServerReflectionRequest.MessageRequest
@@ -13,7 +15,11 @@ struct ReflectionTests {
       registry.echo()
       // It fails only if the generated descriptors are broken, and then every test here should.
       try! Reflection.register(
-        in: &registry, serializedFileDescriptorSets: [BenchAPIDescriptors.serializedFileDescriptorSet, Self.proto2])
+        in: &registry,
+        serializedFileDescriptorSets: [
+          WellKnownTypesDescriptors.serializedFileDescriptorSet, OctetTypesDescriptors.serializedFileDescriptorSet,
+          BenchAPIDescriptors.serializedFileDescriptorSet, Self.proto2,
+        ])
     }
   }
 
