@@ -214,7 +214,8 @@ struct House: Sendable {
   }
 
   /// Begins the work that nobody calls for: matching, timers, sweeps.
-  /// - Parameter lostNode: is called if another process has taken this node's number over; this one must end.
+  /// - Parameter lostNode: is called if another process has taken this node's number over, or the database was restored;
+  ///   this one must end.
   func start(lostNode: @escaping @Sendable () -> Void) async throws {
     node.start(lost: lostNode)
     for domain in domains { try await domain.start() }

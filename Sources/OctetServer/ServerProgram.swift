@@ -78,10 +78,10 @@ public struct ServerProgram: Sendable {
     case ("backup", 1), ("restore", 1):
       let copy = try DatabaseCopy(values, data: configuration.data, log: log)
       try await copy.run(at: databaseFile(configuration, for: operands[0]))
-    case ("restored", 1): try await beginHistory(configuration, log)
-    case ("scrub", 1): try await scrub(configuration, log)
     case _ where Setting.ofSubcommands.contains { values[$0] != nil }:
       throw StartFailure(.usage, "--to, --from and --force belong to octetd backup and octetd restore")
+    case ("restored", 1): try await beginHistory(configuration, log)
+    case ("scrub", 1): try await scrub(configuration, log)
     case (nil, _): try await serve(configuration, log, signals)
     case ("grant-role", 3): try await grantRole(handle: operands[1], role: operands[2], configuration, log)
     case ("grant-role", _): throw StartFailure(.usage, "usage: octetd grant-role HANDLE ROLE")
@@ -117,6 +117,8 @@ public struct ServerProgram: Sendable {
   /// After the database was put back by other tools: what clients have kept of what happened since is not taken for what
   /// happens from now on.
   private func beginHistory(_ configuration: Configuration, _ log: Log) async throws(StartFailure) {
+    guard configuration.database != nil || FileManager.default.fileExists(atPath: House.databasePath(configuration.data))
+    else { throw StartFailure(.storage, "there is no database in \(configuration.data)") }
     let database = try await House.open(configuration, catalog, clock)
     do {
       try await database.write { try DatabaseHistory.begin(in: $0, random: SystemRandomSource()) }

@@ -76,7 +76,8 @@ private let second = Identifier(rawValue: 3)
     for _ in 0..<2 { #expect(try await guests[2].vote(1, in: 1, requestID: moved) == "1") }
     #expect(try await guests[0].counts { $0.votes == [1, 1] }.closeTime == asked.poll?.closeTime)
     #expect(try await guests[2].vote(2, in: 1) == "INVALID_REQUEST")
-    #expect(try await guests[2].vote(0, in: 2) == "NOT_FOUND")
+    for number: Int64 in [2, .max] { #expect(try await guests[2].vote(0, in: number) == "NOT_FOUND") }
+    #expect(try await guests[0].closePoll(.max) == "NOT_FOUND")
     let joined = try await lounge.chat(text, as: second).joined().0
     #expect(joined.messages.first?.poll?.options.map(\.voteCount) == [1, 1])
 
@@ -110,6 +111,26 @@ private let second = Identifier(rawValue: 3)
     await lounge.close()
   }
 
+  @Test func `of counts that wait together the newest are told, in the place of the newest`() {
+    func hearts(_ total: Int64) -> ServerFrame {
+      var (frame, count) = (ServerFrame(), HeartCount())
+      count.total = total
+      frame.frame = .hearts(count)
+      return frame
+    }
+    func poll(_ number: Int64, _ votes: Int64) -> ServerFrame {
+      var (frame, counts) = (ServerFrame(), PollCounts())
+      (counts.number, counts.votes) = (number, [votes])
+      frame.frame = .poll(counts)
+      return frame
+    }
+    var message = ServerFrame()
+    message.frame = .message(ChatMessage())
+    let said = [hearts(1), poll(3, 1), message, poll(4, 1), hearts(2), poll(3, 2), message]
+    #expect(Conversation.conflated(said) == [message, poll(4, 1), hearts(2), poll(3, 2), message])
+    #expect(Conversation.conflated([]) == [])
+  }
+
   @Test func `what an erased account has given stays counted, and is nobody's`() async throws {
     let (lounge, _, text) = try await lounge()
     let (host, guest) = (try await lounge.chat(text, as: owner), try await lounge.chat(text, as: viewer))
@@ -117,6 +138,14 @@ private let second = Identifier(rawValue: 3)
     #expect(try await guest.vote(1, in: 1) == "1")
     #expect(try await guest.hearts(3) == "0")
     let records = try #require(lounge.domain.personalRecords)
+    let exported = Locked<[String]>([])
+    try await lounge.database.read { reader in
+      try records.export(viewer, in: reader) { kind, json in exported.withLock { $0.append(kind + " " + json) } }
+    }
+    let lines = exported.withLock { $0 }
+    #expect(lines.contains { $0.hasPrefix("octet.chat.v1.ExportedHearts") && $0.contains(#""count":"3""#) }, "\(lines)")
+    #expect(
+      lines.contains { $0.hasPrefix("octet.chat.v1.ExportedVote") && $0.contains(#""number":"1","option":1"#) }, "\(lines)")
     while try await lounge.write({ try records.erase(viewer, in: $0) }) {}
     for table in ["chat_votes", "chat_hearts"] {
       let named = try await lounge.database.read { reader in

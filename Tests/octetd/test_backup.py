@@ -96,6 +96,15 @@ def test_a_restore_makes_resume_tokens_too_old(tmp_path):
         assert next_row(rider, ride_id).resume_token != token
 
 
+def test_restored_takes_no_copy_and_makes_no_database(tmp_path):
+    data = tmp_path / "data"
+    copied = octetd("restored", "--from", tmp_path / "copy.db", "--data", data)
+    assert copied.returncode == 64 and "belong to" in last_message(copied)
+    missing = octetd("restored", "--data", data)
+    assert missing.returncode == 74 and "there is no database" in last_message(missing)
+    assert not (data / "octet.db").exists()
+
+
 def test_other_tools_restores_are_told(tmp_path, postgres):
     flags = ["--data", tmp_path / "data", "--database", postgres.make_database()]
     with Server(tmp_path / "data", *flags[2:], "--seed-demo") as server, server.channel() as channel:

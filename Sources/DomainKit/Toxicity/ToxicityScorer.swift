@@ -23,6 +23,8 @@ public struct ToxicityScore: Sendable, Equatable {
   public static let reviewed = 500
   /// From this value on a text is refused, or held until somebody has looked at it.
   public static let refused = 800
+  /// Of what has no words.
+  public static let nothing = ToxicityScore(value: 0, categories: [], version: "")
   /// Of a text that could not be judged.
   public static let failure = ToxicityScore(value: reviewed, categories: [], version: "failed")
 

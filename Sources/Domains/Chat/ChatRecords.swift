@@ -99,5 +99,24 @@ struct ChatRecords: PersonalRecords {
       try json.write(post, to: record)
       return true
     }
+    try reader.forEachRow(
+      "SELECT room_id, hearts FROM chat_hearts WHERE user_id = $1 ORDER BY room_id", [user.sqlValue]
+    ) { row in
+      var given = ExportedHearts()
+      given.roomID = (row[0] as Identifier).text(kind: IDKind.room)
+      given.count = row[1]
+      try json.write(given, to: record)
+      return true
+    }
+    try reader.forEachRow(
+      "SELECT room_id, number, choice FROM chat_votes WHERE user_id = $1 ORDER BY room_id, number", [user.sqlValue]
+    ) { row in
+      var vote = ExportedVote()
+      vote.roomID = (row[0] as Identifier).text(kind: IDKind.room)
+      vote.number = row[1]
+      vote.option = row[2]
+      try json.write(vote, to: record)
+      return true
+    }
   }
 }

@@ -71,6 +71,8 @@ extension ChatRooms {
     let new = NewMessage(
       id: kit.identifiers.next(), author: user, text: wanted.question, kind: .poll, poll: poll.message)
     let number = try append(new, to: room, now, writer)
+    try writer.execute(
+      "UPDATE chat_members SET read_through = $3 WHERE room_id = $1 AND user_id = $2", room.id, user, number)
     try poll.insert(in: writer)
     if score.verdict == .reviewed {
       try reviews?.review(SubjectID(IDKind.message, new.id), by: user, score, in: writer)
@@ -129,6 +131,8 @@ extension ChatRooms {
 
   /// A poll whose message people may see. The room is locked.
   private func poll(_ number: Int64, in room: RoomRow, _ writer: any Writer) throws -> PollRow {
+    // Any number may come from outside, the greatest one too.
+    guard number < room.nextNumber else { throw KitError.notFound("poll") }
     let message = try MessageRow.list(room.id, below: number + 1, limit: 1, in: writer).first
     guard let message, message.number == number, message.isShown,
       let poll = try PollRow.find(number, in: room.id, writer)

@@ -136,7 +136,7 @@ struct Conversation: Sendable {
   }
 
   /// Of counts that have changed several times the newest are told.
-  private static func conflated(_ said: [ServerFrame]) -> [ServerFrame] {
+  static func conflated(_ said: [ServerFrame]) -> [ServerFrame] {
     var told: Set<Int64> = []
     return said.reversed().filter { frame in
       switch frame.frame {
@@ -160,7 +160,8 @@ struct Conversation: Sendable {
       case .join, nil:
         throw KitError.invalid(FieldViolation(field: "frame", description: "a client joins once and posts then"))
       }
-      let score = await rooms.scorer.judge(words.joined(separator: "\n"), language: language)
+      let score =
+        words.isEmpty ? .nothing : await rooms.scorer.judge(words.joined(separator: "\n"), language: language)
       do {
         let accepted: PostAccepted = try await kit.mutate(request, context) { [request] writer in
           var accepted = PostAccepted()

@@ -51,7 +51,8 @@ extension NotifyCore {
   /// Counts a letter to an address.
   /// - Returns: whether it may go: letters of its sort were not stopped, and there were not too many today.
   private func countOutside(_ lookup: [UInt8], in writer: any Writer) throws -> Bool {
-    try writer.execute(
+    guard limits.outsideLettersPerDay > 0 else { return false }
+    return try writer.execute(
       """
       INSERT INTO notify_addresses (lookup, stopped_at, mail_day, mail_count) VALUES ($1, NULL, $2, 1)
       ON CONFLICT (lookup) DO UPDATE SET mail_count =
