@@ -142,10 +142,11 @@ private let second = Identifier(rawValue: 3)
     try await lounge.database.read { reader in
       try records.export(viewer, in: reader) { kind, json in exported.withLock { $0.append(kind + " " + json) } }
     }
-    let lines = exported.withLock { $0 }
-    #expect(lines.contains { $0.hasPrefix("octet.chat.v1.ExportedHearts") && $0.contains(#""count":"3""#) }, "\(lines)")
     #expect(
-      lines.contains { $0.hasPrefix("octet.chat.v1.ExportedVote") && $0.contains(#""number":"1","option":1"#) }, "\(lines)")
+      exported.withLock { $0 } == [
+        #"ExportedHearts {"roomId":"\#(text)","count":"3"}"#,
+        #"ExportedVote {"roomId":"\#(text)","number":"1","option":1}"#,
+      ])
     while try await lounge.write({ try records.erase(viewer, in: $0) }) {}
     for table in ["chat_votes", "chat_hearts"] {
       let named = try await lounge.database.read { reader in
