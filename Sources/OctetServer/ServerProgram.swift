@@ -117,8 +117,10 @@ public struct ServerProgram: Sendable {
   /// After the database was put back by other tools: what clients have kept of what happened since is not taken for what
   /// happens from now on.
   private func beginHistory(_ configuration: Configuration, _ log: Log) async throws(StartFailure) {
-    guard configuration.database != nil || FileManager.default.fileExists(atPath: House.databasePath(configuration.data))
-    else { throw StartFailure(.storage, "there is no database in \(configuration.data)") }
+    let file = House.databasePath(configuration.data)
+    guard configuration.database != nil || FileManager.default.fileExists(atPath: file) else {
+      throw StartFailure(.storage, "there is no database in \(configuration.data)")
+    }
     let database = try await House.open(configuration, catalog, clock)
     do {
       try await database.write { try DatabaseHistory.begin(in: $0, random: SystemRandomSource()) }
