@@ -47,7 +47,7 @@ def check(stage, company, installation, since, rng):
         older = [entry for entry in stage.acknowledged[:since] if repeatable(entry)]
     check_replays(stage, acknowledged + rng.sample(older, min(SAMPLE, len(older))))
     company.verify()
-    assert set(installation.query(HOLES)) <= company.leaver.rooms, "topics with holes"
+    assert set(installation.query(HOLES)) <= company.leaver.topics, "topics with holes"
     stage.may_act.set()
 
 

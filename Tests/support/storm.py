@@ -137,7 +137,7 @@ class RidingRider:
                 self.world.pins[ride_id] = ride.pin
             if state == "ASSIGNED" and not has_spoken:
                 has_spoken = True
-                self.world.say(self.person, ride_id, f"rider {uuid.uuid4()}")
+                self.world.say(self.person, ride_id, f"rider w{uuid.uuid4().hex}")
 
 
 class KeepingSession(DriverSession):
@@ -215,7 +215,7 @@ class DrivingDriver:
             if state == "ASSIGNED":
                 self.arrive(ride.id)
                 if self.rng.random() < 0.5:
-                    self.world.say(self.person, ride.id, f"driver {uuid.uuid4()}")
+                    self.world.say(self.person, ride.id, f"driver w{uuid.uuid4().hex}")
             if state in ("ASSIGNED", "ARRIVED"):
                 self.world.ride_call(self.person, "StartRide", ride.id, pin=self.world.pins[ride.id])
             if state in ("ASSIGNED", "ARRIVED", "IN_PROGRESS"):

@@ -201,8 +201,8 @@ class Leaver(Actor):
     def __init__(self, stage, person, star):
         super().__init__(stage, person)
         self.star, self.closed, self.numbers = star, [], itertools.count()
-        # Their topics: what was said there is erased, and leaves holes.
-        self.rooms = set()
+        # Their topics: what was said there and what they were told is erased, and leaves holes.
+        self.topics = set()
 
     def do_come_and_go(self):
         stage = self.stage
@@ -218,7 +218,7 @@ class Leaver(Actor):
         stage.post(leaver, f"{CHAT}/Chat", self.word(), room_id=room.id)
         self.close(leaver)
         self.closed.append(leaver)
-        self.rooms.add(f"room/{room.id}")
+        self.topics |= {f"room/{room.id}", f"inbox/{user.id}"}
 
     def close(self, leaver):
         """The first answer may be lost, and with the account its sessions are over."""

@@ -9,6 +9,7 @@ from support.authorization import table
 from support.authorization.answers import OK, Answer
 from support.authorization.trial import Trial
 from support.authorization.world import World
+from support.board import PROGRAM
 from support.curl import curl
 from support.notices import FLAGS
 from support.people import method_descriptor
@@ -79,7 +80,7 @@ class CurlTrial(Trial):
 
 
 def test_curl_is_told_what_grpc_tells(tmp_path):
-    with Server(tmp_path, *FLAGS) as server, server.channel() as channel:
+    with Server(tmp_path, *FLAGS, program=PROGRAM) as server, server.channel() as channel:
         world = World(channel)
         trials = [CurlTrial(world, row, server.address) for row in table.ROWS]
         faults = [fault for trial in trials for fault in trial.run()]
