@@ -150,9 +150,8 @@ import Testing
         try peer.send(open)
         return peer
       }
-      // One that has not come yet is not taken for one that is gone; and what a tick adds, its end lets go of.
-      let server = fixture.server
-      while server.connectionCounts.accepted < peers.count || server.connectionCount == peers.count { await Task.yield() }
+      while fixture.server.connectionCount == peers.count { await Task.yield() }
+      // What a tick adds, its end lets go of.
       while await held(fixture) > 2 << 20 { await Task.yield() }
     }
   }

@@ -24,7 +24,7 @@ extension Writer {
     try first(
       """
       UPDATE rides_sessions SET flush_wanted = flush_wanted + 1 WHERE driver_id = $1
-        AND EXISTS (SELECT 1 FROM rides_positions x WHERE x.driver_id = $1 AND x.heard_at > $2)
+        AND NOT EXISTS (SELECT 1 FROM rides_positions x WHERE x.driver_id = $1 AND x.heard_at <= $2)
       RETURNING flush_wanted
       """, driver, instant
     ) { $0[0] }
