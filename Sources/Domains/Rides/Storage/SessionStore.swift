@@ -18,7 +18,8 @@ extension Writer {
   }
 
   /// Asks the node of a driver's session to make the trail durable.
-  /// - Parameter instant: a driver who was not heard from since has no session.
+  /// - Parameter instant: a driver whose last stored sign of life is older has no session; one of whom none is stored yet
+  ///   has just begun it.
   /// - Returns: the number of the wish, nil if nobody would answer.
   func askForFlush(of driver: Identifier, heardAfter instant: Instant) throws -> Int64? {
     try first(
