@@ -1,7 +1,7 @@
 """Transfers a second between two rows of PostgreSQL: the storage API beside connections of libpq that know nothing of
 each other, at READ COMMITTED and at SERIALIZABLE.
 
-Usage: hot_rows.py [--seconds S] [--callers N …]
+Usage: hot_rows.py [--seconds S] [--rounds N] [--callers N …]
 
 Fails unless the storage API is at least as fast as libpq at READ COMMITTED, whichever order the rows are taken in, and
 keeps at least FLOOR of what it does in the same round when the transfers are between rows of many.
@@ -21,7 +21,6 @@ from support.paths import ROOT  # noqa: E402
 from support.postgres import PostgreSQL  # noqa: E402
 
 BENCH = ROOT / ".build" / "release" / "storage-bench"
-ROUNDS = 3
 MANY = 10_000
 FLOOR = 0.25
 
@@ -46,6 +45,7 @@ def api(accounts, url, arguments, callers, ways):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--callers", type=int, nargs="+", default=[16, 64])
     parser.add_argument("--bench", type=pathlib.Path, default=BENCH)
     arguments = parser.parse_args()
@@ -64,10 +64,10 @@ def main():
         for callers in arguments.callers:
             for ways in ("one", "both"):
                 # In turns, so that a busy machine slows all of them.
-                runs = [{name: write(callers, ways) for name, write in ways_to_write.items()} for _ in range(ROUNDS)]
+                runs = [{name: write(callers, ways) for name, write in ways_to_write.items()} for _ in range(arguments.rounds)]
                 rates = {}
                 for name in ways_to_write:
-                    rates[name], more = sorted(run[name] for run in runs)[ROUNDS // 2]
+                    rates[name], more = sorted(run[name] for run in runs)[arguments.rounds // 2]
                     print(f"{callers} callers, {ways} way{'s' * (ways == 'both')}: {name}: {rates[name]}/s, {more}", flush=True)
                 is_fast = rates["storage API"] >= rates["libpq, READ COMMITTED"]
                 print(f"the storage API is at least as fast: {'met' if is_fast else 'MISSED'}")
