@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "Tests"))
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
 
+from support.notices import FLAGS  # noqa: E402
 from support.server import BUILD, Server  # noqa: E402
 
 STREAMS = 1000
@@ -42,7 +43,7 @@ def open_streams(server):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--riders", type=int, default=200)  # each may make 100 calls a second
+    parser.add_argument("--riders", type=int, default=200)
     parser.add_argument("--seconds", type=int, default=5)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +53,7 @@ def main():
             print(f"resident memory: {idle:.1f} MiB idle, {resident_mib(server.process):.1f} MiB with {STREAMS} streams")
             for watch in watches:
                 watch.cancel()
-        with Server(pathlib.Path(folder) / "rides", "--seed-demo") as server:
+        with Server(pathlib.Path(folder) / "rides", *FLAGS) as server:
             command = [BUILD / "house-load", "rides", server.address, arguments.riders, arguments.seconds]
             print(subprocess.check_output([str(part) for part in command], text=True).strip())
 
