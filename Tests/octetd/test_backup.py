@@ -1,5 +1,6 @@
 """octetd backup and restore, with a server that is in use meanwhile."""
 
+import json
 import shutil
 import threading
 
@@ -7,11 +8,14 @@ import grpc
 import pytest
 
 from support.people import Person, outcome
+from support.promises import SLACK_SECONDS
 from support.rides import RIDES, Rider, check_invariants, rides, staff
 from support.server import Server
 from support.subcommands import last_message, octetd
 
 RIDERS = 8
+# How often a node renews its number, and sees then whether the database was restored.
+RENEWED_SECONDS = 15
 
 
 class Load:
@@ -105,6 +109,12 @@ def test_restored_takes_no_copy_and_makes_no_database(tmp_path):
     assert not (data / "octet.db").exists()
 
 
+def test_no_other_history_begins_in_a_file_that_is_served(tmp_path):
+    with Server(tmp_path / "data"):
+        refused = octetd("restored", "--data", tmp_path / "data")
+        assert refused.returncode == 74 and "in use" in last_message(refused)
+
+
 def test_other_tools_restores_are_told(tmp_path, postgres):
     flags = ["--data", tmp_path / "data", "--database", postgres.make_database()]
     with Server(tmp_path / "data", *flags[2:], "--seed-demo") as server, server.channel() as channel:
@@ -120,6 +130,21 @@ def test_other_tools_restores_are_told(tmp_path, postgres):
         code, reason, _ = outcome(lambda: next_row(rider, ride_id, token))
         assert (code, reason) == (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_TOO_OLD")
         assert next_row(rider, ride_id).resume_token
+
+
+def test_a_node_ends_when_its_database_was_restored_under_it(tmp_path, postgres):
+    flags = ["--data", tmp_path / "data", "--database", postgres.make_database()]
+    with Server(tmp_path / "data", *flags[2:]) as server:
+        result = octetd("restored", *flags)
+        assert result.returncode == 0, result.stderr
+        assert server.wait(RENEWED_SECONDS + SLACK_SECONDS) == 74
+        events = [json.loads(line) for line in server.log]
+        (lost,) = [event for event in events if event["event"] == "node_lost"]
+        assert lost["level"] == "error" and "the database was restored" in lost["message"]
+        assert "the database was restored" in events[-1]["message"]
+    # Its memory is gone; what the database says is all that the next one knows.
+    with Server(tmp_path / "data", *flags[2:]):
+        pass
 
 
 def test_nothing_is_replaced_without_force(tmp_path):

@@ -86,6 +86,12 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
 
+    def wait(self, timeout):
+        """Waits until it has ended by itself. Returns its exit code; what it said is in the log."""
+        code = self.process.wait(timeout)
+        self._log_reader.join(timeout)
+        return code
+
     def __enter__(self):
         return self
 
