@@ -31,7 +31,7 @@ public struct Kit: Sendable {
   public let audit: any Audit
   /// The roles that there are.
   public let roles: RoleCatalog
-  /// Refused calls of staff methods, and reads of staff, that are not recorded yet.
+  /// Refused calls of staff methods that are not recorded yet.
   public let notedCalls = NotedCalls()
   /// Nil if this process alone serves the database: what it has in memory is then all there is.
   public let others: OtherNodes?

@@ -1,8 +1,7 @@
 import Base
 
-/// Calls on their way into the trail that have no transaction which could record them: those of staff methods that were
-/// refused, and what staff has read. They must not wait for one; so they are noted here, and the audit domain records what
-/// was noted.
+/// Calls of staff methods that were refused, on their way into the trail. They have no transaction which could record them,
+/// and must not wait for one; so they are noted here, and the audit domain records what was noted.
 ///
 /// Safe to share between threads.
 public final class NotedCalls: Sendable {

@@ -56,7 +56,7 @@ import Testing
     let _: ChatMessage = try await channel.unary(method, post(text), options: shop.credentials())
   }
 
-  @Test func `what staff reads is noted once, with the role and whom it is about`() async throws {
+  @Test func `what staff reads is on record once when it is told, with the role and whom it is about`() async throws {
     let (shop, channel) = try await shop()
     shop.doors.setRoles(Workshop.user, RoleSet([RoleGrant(role: "ops"), RoleGrant(role: "support")]))
     try await call(Self.read, "x", channel, shop)
@@ -65,7 +65,20 @@ import Testing
       AuditEntry(.call(Self.read), by: .user(Workshop.user), on: nil, [.role("ops")]),
       AuditEntry(.call(Self.look), by: .user(Workshop.user), on: Self.subject, [.role("support")]),
     ]
-    #expect(shop.kit.notedCalls.take().entries == expected)
+    #expect(shop.trail.entries == expected && shop.kit.notedCalls.take().entries.isEmpty)
+    await shop.database.close()
+  }
+
+  @Test func `what cannot be recorded is not told`() async throws {
+    let (shop, channel) = try await shop()
+    shop.doors.setRoles(Workshop.user, RoleSet([RoleGrant(role: "ops")]))
+    shop.trail.fill()
+    await expectRefusal(.unavailable, "STORAGE_FULL") { try await call(Self.read, "x", channel, shop) }
+    let watch: ServerStreamingCall<ChatMessage> = channel.serverStreaming(
+      Self.watch, post("x"), options: try shop.credentials())
+    await expectRefusal(.unavailable, "STORAGE_FULL") { _ = try await watch.responses.next() }
+    // Whoever is no staff is not concerned.
+    try await call(Self.own, "x", channel, shop)
     await shop.database.close()
   }
 
@@ -75,16 +88,21 @@ import Testing
     while try await call.responses.next() != nil {}
   }
 
-  @Test func `a stream is noted however it ends, one that has told nothing and a read that failed are not`()
+  @Test
+  func `a stream is on record from its first message on, one that has told nothing and a read that failed are not`()
     async throws
   {
     let (shop, channel) = try await shop()
     shop.doors.setRoles(Workshop.user, RoleSet([RoleGrant(role: "ops")]))
-    await expectRefusal(.unavailable, "OVERLOADED") { try await watch(post("x"), channel, shop) }
+    let stream: ServerStreamingCall<ChatMessage> = channel.serverStreaming(
+      Self.watch, post("x"), options: try shop.credentials())
+    #expect(try await stream.responses.next() != nil)
+    #expect(shop.trail.entries.map(\.action) == [.call(Self.watch)])
+    await expectRefusal(.unavailable, "OVERLOADED") { _ = try await stream.responses.next() }
     await expectRefusal(.notFound, "NOT_FOUND") { try await watch(post("refuse"), channel, shop) }
     await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await watch(Post(), channel, shop) }
     await expectRefusal(.notFound, "NOT_FOUND") { try await self.call(Self.read, "refuse", channel, shop) }
-    #expect(shop.kit.notedCalls.take().entries.map(\.action) == [.call(Self.watch)])
+    #expect(shop.trail.entries.count == 1 && shop.kit.notedCalls.take().entries.isEmpty)
     await shop.database.close()
   }
 
@@ -93,7 +111,7 @@ import Testing
     for method in [Self.own, Self.customer, Self.look] { try await call(method, "x", channel, shop) }
     shop.doors.setRoles(Workshop.user, RoleSet([RoleGrant(role: "ops"), RoleGrant(role: "shop.clerk")]))
     for method in [Self.own, Self.customer, Self.write] { try await call(method, "x", channel, shop) }
-    #expect(shop.kit.notedCalls.take().entries == [])
+    #expect(shop.trail.entries == [] && shop.kit.notedCalls.take().entries == [])
     shop.doors.setRoles(Workshop.user, RoleSet())
     await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await call(Self.read, "x", channel, shop) }
     #expect(

@@ -15,8 +15,8 @@ public final class AccessInterceptor: ServerInterceptor {
   private let switches: (any MethodSwitches)?
 
   /// - Parameters:
-  ///   - kit: that of the domains whose calls are judged. Refused calls of staff methods and what staff reads are noted
-  ///     there, for the trail.
+  ///   - kit: that of the domains whose calls are judged. Refused calls of staff methods are noted there, for the trail,
+  ///     and what staff reads is recorded.
   ///   - openServices: full names of services without policies that anybody may call: health, reflection.
   ///   - switches: which methods are switched off; nil if none ever is.
   public init(
@@ -77,30 +77,28 @@ public final class AccessInterceptor: ServerInterceptor {
     if !caller.roles.holds(anyOf: policy.roles, onAnyOf: chain) { try refuse(.permissionDenied, caller, context) }
   }
 
-  /// Of the calls of staff, those that change something are recorded where they do; what is refused, by whomever, and what
-  /// is read has no transaction that could.
+  /// Of the calls of staff, those that change something are recorded where they do, and those that read before they are
+  /// answered; what is refused, by whomever, has no transaction that could.
   public func ended(_ context: ServerContext, _ status: StatusCode) {
-    let method = context.method
-    // Most methods are none of staff's, and their calls pay for two comparisons.
-    guard method.policy.access != .public, !method.policy.roles.isEmpty, let caller = context.caller else { return }
-    let policy = method.policy
-    let outcome: AuditOutcome
-    var facts: [AuditFact] = []
-    if status == .permissionDenied, kit.roles.admitsStaff(policy) {
-      outcome = .refused(reason: KitError.permissionDenied.mapping.reason)
-    } else if !policy.mutates, status == .ok || context.messagesSent > 0,
-      let role = kit.roles.staffRole(policy, of: caller.roles)
-    {
-      // A stream has told what it told, however it ends.
-      outcome = .done
-      facts.append(.role(role))
-    } else {
+    // Most calls are not refused, and pay for one comparison.
+    guard status == .permissionDenied, let caller = context.caller, kit.roles.admitsStaff(context.method.policy) else {
       return
     }
     kit.notedCalls.note(
       AuditEntry(
-        .call(method), by: caller.actor, on: context.audited ?? context[ResourceKey.self], outcome: outcome,
-        facts))
+        .call(context.method), by: caller.actor, on: context.audited ?? context[ResourceKey.self],
+        outcome: .refused(reason: KitError.permissionDenied.mapping.reason)))
+  }
+
+  /// What staff reads is on record before it is told: no crash between the two leaves a look without a trace. One that
+  /// cannot be recorded is not told.
+  private func record(_ role: String, _ caller: Caller, _ context: ServerContext) {
+    context.holdAnswer { [kit] context in
+      let entry = AuditEntry(
+        .call(context.method), by: caller.actor, on: context.audited ?? context[ResourceKey.self], [.role(role)])
+      // Those that wait at the same time are one commit of the engine's.
+      try await kit.database.write { try kit.audit.record(entry, in: $0) }
+    }
   }
 
   private func isOpen(_ method: MethodDescriptor) -> Bool {
@@ -128,6 +126,11 @@ public final class AccessInterceptor: ServerInterceptor {
       try refuse(error, caller, context)
     }
     if !isOn { throw KitError.methodOff }
+    if !policy.mutates, policy.access != .public, !policy.roles.isEmpty, let caller,
+      let role = kit.roles.staffRole(policy, of: caller.roles)
+    {
+      record(role, caller, context)
+    }
   }
 
   /// Refuses a call. One that would change something is let through to its kept reply if it repeats one that was answered:

@@ -67,6 +67,8 @@ class CallStream: @unchecked Sendable {
   var queuedBytes: Int { preconditionFailure("overridden by each end") }
   /// Whether there is room for another message.
   var hasRoom: Bool { preconditionFailure("overridden by each end") }
+  /// Waits for what else than room keeps messages from going out.
+  func awaitRelease() async throws {}
   /// The time, if somebody wants to know how long this end waits for the other.
   var waitingSince: Instant? { preconditionFailure("overridden by each end") }
   /// Hears how many bytes are held whose window the peer has back already.
@@ -314,6 +316,7 @@ extension CallStream {
       guard executor.isCurrent else {
         return try await executor.hop { try await self.awaitWrite(bytes, compress: compress) }
       }
+      try await awaitRelease()
       if hasRoom { return try send(bytes, compress: compress) }
       await waitForRoom()
       try Task.checkCancellation()

@@ -39,7 +39,7 @@ public struct ResponseSink: Sendable {
   /// What became of a message that was offered.
   public enum Outcome: Sendable, Hashable {
     case queued
-    /// The reader is slow: the queue is above its high-water mark. The message was not taken.
+    /// The reader is slow: the queue is above its high-water mark; or the answer is held still. The message was not taken.
     case full
     /// The call is over; forget the sink.
     case ended
@@ -67,6 +67,10 @@ public struct ResponseSink: Sendable {
   private func offer(_ bytes: [UInt8]) -> Outcome {
     precondition(call.executor.isCurrent, "a sink belongs to its executor")
     if call.state.hasEnded { return .ended }
+    if call.isHeld {
+      call.releaseForSink()
+      return .full
+    }
     if !call.hasRoom { return .full }
     do {
       try call.send(bytes, compress: false)

@@ -7,7 +7,7 @@ extension ServerCall {
   /// returns, without a task; what is left runs in one.
   func start() {
     guard let passed = passInterceptors() else { return }
-    if case .synchronous(let handler) = route.handler, passed == server.interceptors.count, !mustAwaitTurn {
+    if case .synchronous(let handler) = route.handler, passed == server.interceptors.count, !mustAwaitTurn, !isHeld {
       do {
         let request = try takeRequest()
         answer(request.span, handler)
@@ -22,7 +22,7 @@ extension ServerCall {
   /// The same for a request whose only bytes are on loan: they are copied if somebody has to wait.
   func start(_ bytes: Span<UInt8>, _ message: Range<Int>, _ handler: SynchronousHandler) {
     guard let passed = passInterceptors() else { return }
-    if passed == server.interceptors.count {
+    if passed == server.interceptors.count, !isHeld {
       answer(bytes.extracting(message), handler)
     } else {
       if keepRequest(bytes, message) { startTask(after: passed) }
@@ -70,6 +70,7 @@ extension ServerCall {
         } else {
           try await intercept(after: passed)
         }
+      if isHeld { try await release() }
       if let reply { self.reply(reply) } else { end() }
     } catch {
       end(failing: server.status(for: error, of: self))

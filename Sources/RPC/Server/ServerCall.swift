@@ -32,6 +32,10 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   var inflateFailure: (any Error)?
   /// Whether it has been refused but for what its request may say (`ServerContext.refuse(with:unless:)`).
   @safe @exclusivity(unchecked) @usableFromInline var isRefused = false
+  /// What the answer waits for (`ServerContext.holdAnswer(until:)`); nil once it may leave.
+  var hold: AnswerHold?
+  /// Whether the answer waits for something.
+  @safe @exclusivity(unchecked) var isHeld = false
   /// Bytes counted in the server's sum: all of a request that is one message and came in pieces; of streamed messages
   /// the one that is not whole yet.
   var gathered = 0
@@ -94,7 +98,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   // Who waits for room must learn of the end, after which the stream reports no drain any more.
   override var queuedBytes: Int { state.hasEnded ? 0 : stream.queuedBytes }
-  override var hasRoom: Bool { state.hasEnded || stream.hasRoom }
+  override var hasRoom: Bool { state.hasEnded || (!isHeld && stream.hasRoom) }
+  override func awaitRelease() async throws { if isHeld { try await release() } }
   override var waitingSince: Instant? { server.wantsStages ? server.now() : nil }
 
   override func holdsWithoutWindow(_ count: Int) {
@@ -160,8 +165,10 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   @usableFromInline
   func drained() {
     wakeWriters()
-    watchers?.ofDrain?()
+    tellOfDrain()
   }
+
+  func tellOfDrain() { watchers?.ofDrain?() }
 
   @usableFromInline
   func closed(_ reason: StreamClosure?) {
@@ -184,6 +191,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     if awaitsTurn { (request, compressedRequest) = (nil, nil) }
     if status != .ok { task?.cancel() }
     task = nil
+    hold = nil
     if status != .ok || !isInputRead { dropInput(CancellationError()) }
     wakeWriters()
     if watchers != nil {

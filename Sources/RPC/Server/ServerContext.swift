@@ -85,6 +85,16 @@ public struct ServerContext: Sendable {
     return true
   }
 
+  /// Holds the answer back: no message leaves, nor a status of OK, before `work` has been done, which begins when the first
+  /// of them is there. What it throws becomes the call's status. An error of the handler's does not wait for it.
+  ///
+  /// For interceptors, before the handler runs, and once for a call.
+  public func holdAnswer(until work: @escaping @Sendable (ServerContext) async throws -> Void) {
+    precondition(!call.isHeld, "an answer is held for one thing")
+    call.hold = AnswerHold(work)
+    call.isHeld = true
+  }
+
   /// The request of a call that has only one.
   @inlinable
   func read<Request: Message>(_ payload: ArraySlice<UInt8>, as type: Request.Type) throws -> Request {

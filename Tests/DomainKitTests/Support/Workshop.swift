@@ -12,6 +12,7 @@ import Streaming
 final class Workshop: Sendable {
   let clock = ManualClock()
   let doors: Doors
+  let trail = Trail()
   let database: any Database
   let kit: Kit
 
@@ -28,7 +29,7 @@ final class Workshop: Sendable {
       database: database, hub: TopicHub(database: EdgeDatabase(database), clock: clock, key: root, limits: topicLimits),
       clock: clock, identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
       keys: try ServerKeys(root: root), authority: doors, log: Log(level: .error),
-      beatInterval: beatInterval)
+      audit: trail, beatInterval: beatInterval)
   }
 
   /// A channel to the methods that `register` adds.

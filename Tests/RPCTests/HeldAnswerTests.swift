@@ -1,0 +1,169 @@
+import Base
+import ProtobufRuntime
+import RPC
+import Testing
+
+/// Answers that wait for something (`ServerContext.holdAnswer`).
+struct HeldAnswerTests {
+  /// Has each answer wait until it is let go, and notes how often that was asked for.
+  private final class Holder: ServerInterceptor {
+    let work = Locked(0)
+    let mayLeave = Signal()
+    let error: RPCError?
+
+    init(failing error: RPCError? = nil) { self.error = error }
+
+    func beforeSynchronously(_ context: ServerContext) throws -> Bool {
+      context.holdAnswer { [self] _ in
+        work.withLock { $0 += 1 }
+        await mayLeave.wait()
+        if let error { throw error }
+      }
+      return true
+    }
+  }
+
+  /// What a client has of a call.
+  private final class Receipt: Sendable {
+    private let received = Locked([RawMessage]())
+    var count: Int { received.withLock { $0.count } }
+    func note(_ message: RawMessage) { received.withLock { $0.append(message) } }
+  }
+
+  private func expectHeld(
+    _ holder: Holder, _ fixture: Fixture, _ expected: Int,
+    _ call: @escaping @Sendable (RPCChannel, Receipt) async throws -> Void
+  ) async throws {
+    let receipt = Receipt()
+    let task = Task { try await call(fixture.channel(), receipt) }
+    while holder.work.withLock({ $0 }) == 0 { await Task.yield() }
+    await fixture.executor.settle()
+    #expect(receipt.count == 0)
+    holder.mayLeave.fire()
+    try await task.value
+    #expect(receipt.count == expected && holder.work.withLock { $0 } == 1)
+  }
+
+  @Test func theAnswerOfAUnaryCallWaits() async throws {
+    let holder = Holder()
+    let fixture = Fixture(interceptors: [holder]) {
+      $0.unary(TestMethods.unary) { (request: RawMessage, _) async in
+        await Task.yield()
+        return request
+      }
+    }
+    try await expectHeld(holder, fixture, 1) { channel, receipt in
+      receipt.note(try await channel.unary(TestMethods.unary, RawMessage([1]), as: RawMessage.self))
+    }
+  }
+
+  @Test func soDoesThatOfAHandlerThatDoesNot() async throws {
+    let holder = Holder()
+    let fixture = Fixture(interceptors: [holder]) {
+      $0.unary(TestMethods.unary) { (request: RawMessage, _) in request }
+    }
+    try await expectHeld(holder, fixture, 1) { channel, receipt in
+      receipt.note(try await channel.unary(TestMethods.unary, RawMessage([1]), as: RawMessage.self))
+    }
+  }
+
+  @Test func aStreamWaitsWithItsFirstMessage_whoeverWritesIt() async throws {
+    let holder = Holder()
+    let fixture = Fixture(interceptors: [holder]) {
+      $0.serverStreaming(TestMethods.download) { (_: RawMessage, responses: ResponseWriter<RawMessage>, _) in
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for number in 0..<4 { group.addTask { try await responses.write(RawMessage([UInt8(number)])) } }
+          try await group.waitForAll()
+        }
+      }
+    }
+    try await expectHeld(holder, fixture, 4) { channel, receipt in
+      let call = channel.serverStreaming(TestMethods.download, RawMessage(), as: RawMessage.self)
+      while let message = try await call.responses.next() { receipt.note(message) }
+    }
+  }
+
+  @Test func aPublisherIsToldWhenThereIsRoom() async throws {
+    let holder = Holder()
+    let outcomes = Locked([ResponseSink.Outcome]())
+    let fixture = Fixture(interceptors: [holder]) {
+      $0.serverStreaming(TestMethods.download) { (_: RawMessage, responses: ResponseWriter<RawMessage>, _) in
+        let (sink, hasRoom, isDone) = (responses.sink, Signal(), Signal())
+        let message = EncodedMessage(RawMessage([1]))
+        sink.onDrained { hasRoom.fire() }
+        @Sendable func offer() { outcomes.withLock { $0.append(sink.offer(message)) } }
+        // Behind the request to be told.
+        sink.executor.execute {
+          offer()
+          offer()
+        }
+        await hasRoom.wait()
+        sink.executor.execute {
+          offer()
+          isDone.fire()
+        }
+        await isDone.wait()
+      }
+    }
+    try await expectHeld(holder, fixture, 1) { channel, receipt in
+      let call = channel.serverStreaming(TestMethods.download, RawMessage(), as: RawMessage.self)
+      while let message = try await call.responses.next() { receipt.note(message) }
+    }
+    #expect(outcomes.withLock { $0 } == [.full, .full, .queued])
+  }
+
+  @Test func soIsOneThatComesWhileAWriterWaits() async throws {
+    let holder = Holder()
+    let (outcomes, isRefused) = (Locked([ResponseSink.Outcome]()), Signal())
+    let fixture = Fixture(interceptors: [holder]) {
+      $0.serverStreaming(TestMethods.download) { (_: RawMessage, responses: ResponseWriter<RawMessage>, _) in
+        let written = Task { try await responses.write(RawMessage([1])) }
+        while holder.work.withLock({ $0 }) == 0 { await Task.yield() }
+        let (sink, hasRoom, isDone) = (responses.sink, Signal(), Signal())
+        sink.onDrained { hasRoom.fire() }
+        @Sendable func offer() { outcomes.withLock { $0.append(sink.offer(EncodedMessage(RawMessage([2])))) } }
+        sink.executor.execute {
+          offer()
+          isRefused.fire()
+        }
+        await hasRoom.wait()
+        try await written.value
+        sink.executor.execute {
+          offer()
+          isDone.fire()
+        }
+        await isDone.wait()
+      }
+    }
+    let call = fixture.channel().serverStreaming(TestMethods.download, RawMessage(), as: RawMessage.self)
+    await isRefused.wait()
+    holder.mayLeave.fire()
+    var received: [RawMessage] = []
+    while let message = try await call.responses.next() { received.append(message) }
+    #expect(received == [RawMessage([1]), RawMessage([2])] && outcomes.withLock { $0 } == [.full, .queued])
+  }
+
+  @Test(arguments: [0, 1])
+  func aStreamDoesNotAnswerIfWhatItWaitsForFails_norDoesItEnd(_ messages: Int) async {
+    let holder = Holder(failing: RPCError(.unavailable, "not now"))
+    holder.mayLeave.fire()
+    let fixture = Fixture(interceptors: [holder]) {
+      $0.serverStreaming(TestMethods.download) { (_: RawMessage, responses: ResponseWriter<RawMessage>, _) in
+        for _ in 0..<messages { try await responses.write(RawMessage([1])) }
+      }
+    }
+    let call = fixture.channel().serverStreaming(TestMethods.download, RawMessage(), as: RawMessage.self)
+    #expect(await rpcError { try await call.responses.next() }?.code == .unavailable)
+  }
+
+  @Test func anErrorOfTheHandlerDoesNotWait() async {
+    let holder = Holder()
+    let fixture = Fixture(interceptors: [holder]) {
+      $0.unary(TestMethods.unary) { (_: RawMessage, _) throws -> RawMessage in throw RPCError(.notFound, "nothing") }
+    }
+    let error = await rpcError {
+      try await fixture.channel().unary(TestMethods.unary, RawMessage(), as: RawMessage.self)
+    }
+    #expect(error?.code == .notFound && holder.work.withLock { $0 } == 0)
+  }
+}
