@@ -46,6 +46,7 @@ struct LimitSettings: Sendable {
     Limit("sessions", 1...1000) { $0.identity.sessions = $1 },
     Limit("addresses", 0...1000) { $0.identity.addresses = $1 },
     Limit("credentials", 0...100_000) { $0.identity.credentials = $1 },
+    Limit("ended-session-days", anyDays) { $0.identity.endedSessionKept = day * $1 },
     Limit("export-interval-hours", 0...8760) { $0.identity.exportInterval = .seconds(3600) * $1 },
     Limit("export-days", anyDays) { $0.identity.exportKept = day * $1 },
     Limit("notice-days", anyDays) { $0.notify.retention = day * $1 },

@@ -50,8 +50,9 @@ extension Timers {
     try writer.execute("DELETE FROM octet_dead_timers WHERE id = $1", id) > 0
   }
 
-  /// Moves a timer to the dead letters, unless it has been set anew or cancelled meanwhile.
-  func bury(_ timer: DueTimer, attempts: Int, error: String, _ writer: any Writer) throws {
+  /// Moves a timer to the dead letters, unless it has been set anew or cancelled meanwhile, and has done what is to be done
+  /// then.
+  func giveUp(_ timer: DueTimer, attempts: Int, error: String, _ writer: any Writer) throws {
     let buried = try writer.execute(
       "DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence <= $3", timer.kind, timer.key, timer.fence)
     guard buried == 1 else { return }
@@ -60,6 +61,15 @@ extension Timers {
       INSERT INTO octet_dead_timers (kind, key, scheduled_for, attempts, payload, error, died_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7)
       """, timer.kind, timer.key, timer.scheduledFor, attempts, timer.payload, error, clock.now())
+    try wasGivenUp(timer, writer)
+  }
+
+  /// Does what is to be done when nobody does a timer or job any more.
+  func wasGivenUp(_ timer: DueTimer, _ writer: any Writer) throws {
+    switch state.withLock({ $0.handlers[timer.kind] })?.body {
+    case .job(_, let givenUp), .elsewhere(let givenUp): try givenUp(writer, timer)
+    case .transaction, nil: break
+    }
   }
 }
 

@@ -9,8 +9,8 @@ extension Timers {
   /// Says that a kind of job is done elsewhere. Before `start`.
   /// - Parameters:
   ///   - lease: how long a worker that has gone silent keeps others from trying.
-  ///   - givenUp: what to do when the last attempt has failed, or its lease has run out; in the transaction that makes the
-  ///     job a dead letter.
+  ///   - givenUp: what to do when the last attempt has failed, or its lease has run out, in the transaction that makes the
+  ///     job a dead letter; or when somebody has abandoned it.
   public func offer(
     _ kind: String, policy: RetryPolicy = RetryPolicy(), lease: Duration = .seconds(60),
     givenUp: @escaping TimerHandler = { _, _ in }
@@ -39,7 +39,7 @@ extension Timers {
       guard var job = try due(kind, atMost: 1, now, writer).first else { return nil }
       if job.attempt > limit {
         job.attempt -= 1
-        try giveUp(job, "no attempt is left", writer)
+        try giveUp(job, attempts: job.attempt, error: "no attempt is left", writer)
         continue
       }
       try markLeased(job, until: end, writer)
@@ -80,7 +80,7 @@ extension Timers {
     guard let job = try leased(kind, key, fence, writer), job.until > now else { throw JobLost() }
     noteAfterCommit(kind, writer)
     if job.timer.attempt >= registration.policy.attempts {
-      return try giveUp(job.timer, error, writer)
+      return try giveUp(job.timer, attempts: job.timer.attempt, error: error, writer)
     }
     let retryAt = now + registration.policy.delay(afterAttempt: job.timer.attempt, random: random)
     try writer.send(
@@ -126,14 +126,9 @@ extension Timers {
     if job.until > clock.now() {
       try set(timer.kind, key: timer.key, due: job.until, payload: timer.payload, in: writer)
     } else {
-      try giveUp(job.timer, "the lease of the last attempt has run out", writer)
+      noteAfterCommit(kind, writer)
+      try giveUp(
+        job.timer, attempts: job.timer.attempt, error: "the lease of the last attempt has run out", writer)
     }
-  }
-
-  private func giveUp(_ timer: DueTimer, _ error: String, _ writer: any Writer) throws {
-    noteAfterCommit(timer.kind, writer)
-    guard case .elsewhere(let givenUp) = registration(elsewhere: timer.kind).body else { return }
-    try bury(timer, attempts: timer.attempt, error: error, writer)
-    try givenUp(writer, timer)
   }
 }

@@ -78,7 +78,7 @@ extension Timers {
     return try due(kind, atMost: count, now, writer).filter { timer in
       // Every attempt so far ended without a word: it took the whole process with it, or its lease ran out.
       if timer.attempt > registration.policy.attempts {
-        try bury(timer, attempts: timer.attempt - 1, error: "no attempt came to an end", writer)
+        try giveUp(timer, attempts: timer.attempt - 1, error: "no attempt came to an end", writer)
         return false
       }
       try markLeased(timer, until: now + registration.lease, writer)

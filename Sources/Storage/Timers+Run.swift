@@ -60,7 +60,7 @@ extension Timers {
     defer { leave(timer, registration.limit) }
     switch registration.body {
     case .transaction(let body): return await run(timer, registration.policy, body)
-    case .job(let body): return await run(timer, registration, body)
+    case .job(let body, _): return await run(timer, registration, body)
     case .elsewhere: preconditionFailure("\(timer.kind) is done by other programs")
     }
   }
@@ -149,7 +149,7 @@ extension Timers {
     // If this fails too, the end of the lease makes the timer due again.
     try? await database.write { writer in
       if counts && timer.attempt >= policy.attempts {
-        try self.bury(timer, attempts: timer.attempt, error: words, writer)
+        try self.giveUp(timer, attempts: timer.attempt, error: words, writer)
       } else {
         try writer.send(
           """

@@ -42,7 +42,8 @@ public final class Timers: Sendable {
 
   enum Body: Sendable {
     case transaction(TimerHandler)
-    case job(JobHandler)
+    /// The second handler is for what was given up.
+    case job(JobHandler, givenUp: TimerHandler)
     /// By other programs, which ask for it. The handler is for what they have given up.
     case elsewhere(TimerHandler)
   }
@@ -92,12 +93,16 @@ public final class Timers: Sendable {
   ///   - weight: its part of a node that is full, beside those of other kinds.
   ///   - lease: how long a worker that has gone silent keeps others from trying. A living one extends it by itself,
   ///     three times in that time.
+  ///   - givenUp: what to do when the last attempt has failed, in the transaction that makes the job a dead letter, or when
+  ///     somebody has abandoned it.
   public func work(
     _ kind: String, policy: RetryPolicy = RetryPolicy(), atOnce: Int = standardWorkers, weight: Int = 1,
-    lease: Duration = .seconds(60), _ body: @escaping JobHandler
+    lease: Duration = .seconds(60), givenUp: @escaping TimerHandler = { _, _ in }, _ body: @escaping JobHandler
   ) {
     register(
-      kind, Registration(policy: policy, limit: atOnce, weight: weight, lease: lease, body: .job(body)))
+      kind,
+      Registration(
+        policy: policy, limit: atOnce, weight: weight, lease: lease, body: .job(body, givenUp: givenUp)))
   }
 
   func register(_ kind: String, _ registration: Registration) {
@@ -163,6 +168,20 @@ public final class Timers: Sendable {
       }
     }
     return isRemoved
+  }
+
+  /// The same for one that others wait for: who set it learns that nobody does it any more, as if its last attempt had
+  /// failed, but it is no dead letter.
+  /// - Returns: whether there was one.
+  public func abandon(_ kind: String, key: String, in writer: any Writer) throws -> Bool {
+    let timer = try writer.firstForUpdate(
+      "SELECT scheduled_for, payload, attempts, fence FROM octet_timers WHERE kind = $1 AND key = $2", kind, key
+    ) { row in
+      DueTimer(kind: kind, key: key, scheduledFor: row[0], payload: row[1], attempt: row[2], fence: row[3])
+    }
+    guard let timer, try cancel(kind, key: key, in: writer) else { return false }
+    try wasGivenUp(timer, writer)
+    return true
   }
 
   /// When a timer is to go off (in the past if its attempts failed so far), or nil if there is none.

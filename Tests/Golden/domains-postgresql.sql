@@ -236,6 +236,7 @@ CREATE TABLE identity_exports (
   files bigint,
   expires_at bigint,
   blob_id bigint,
+  failed_at bigint,
   PRIMARY KEY (user_id, id)
 );
 

@@ -261,7 +261,7 @@ CREATE TABLE identity_exports (
   content BLOB,
   size INTEGER,
   files INTEGER,
-  expires_at INTEGER, blob_id INTEGER,
+  expires_at INTEGER, blob_id INTEGER, failed_at INTEGER,
   PRIMARY KEY (user_id, id)
 ) WITHOUT ROWID, STRICT;
 

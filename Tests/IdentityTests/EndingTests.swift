@@ -1,13 +1,33 @@
+import Base
 import DomainKit
 import IdentityAPI
 import RPC
 import Refusals
+import Storage
 import Testing
 
 @testable import Identity
 
 /// Calls that end what their own caller needs.
 @Suite struct EndingTests {
+  @Test func `what is known of a session is forgotten a month after its end, and its token stays spent`() async throws {
+    let house = try await House.open()
+    let (_, login) = try await house.signIn("ada")
+    // Of one that ends later all is there still.
+    _ = try await house.signIn("eve")
+    try await house.client(login.accessToken).logout()
+    func rows() async throws -> Int {
+      for sweep in house.identity.sweeps { while try await sweep.step(house.database) {} }
+      return try await house.count("SELECT COUNT(*) FROM identity_sessions")
+    }
+    house.clock.advance(by: IdentityLimits().endedSessionKept - .nanoseconds(1))
+    #expect(try await rows() == 2)
+    house.clock.advance(by: .nanoseconds(1))
+    #expect(try await rows() == 1)
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") { try await house.client().refresh(login.refreshToken) }
+    await house.close()
+  }
+
   private typealias Ending = @Sendable (Client, LoginResponse, _ requestID: String) async throws -> String
 
   @Test func `whoever ends the own session is answered alike once more, and may do nothing new`() async throws {

@@ -126,12 +126,15 @@ private typealias Job = JobsAPI.Job
     await room.database.close()
   }
 
-  @Test func `a cancelled job is gone, and its worker cannot write any more`() async throws {
+  @Test func `a cancelled job is gone, its worker cannot write any more, and who waits for it is told`() async throws {
     let room = try await Workroom()
     let client = room.client()
     let (hasBegun, mayWrite) = (ParkingSpot(), ParkingSpot())
-    let outcome = Locked<Bool?>(nil)
-    room.timers.work("film") { job in
+    let (outcome, abandoned) = (Locked<Bool?>(nil), Locked<[String]>([]))
+    let giveUp: TimerHandler = { writer, timer in
+      writer.afterCommit { abandoned.withLock { $0.append(timer.key) } }
+    }
+    room.timers.work("film", givenUp: giveUp) { job in
       hasBegun.unpark()
       // The cancelling of the job ends the wait as well.
       try? await mayWrite.park()
@@ -145,6 +148,8 @@ private typealias Job = JobsAPI.Job
     mayWrite.unpark()
     _ = try await running
     #expect(outcome.withLock { $0 } == false)
+    // Whoever waits for it is told.
+    #expect(abandoned.withLock { $0 } == ["1"])
     #expect(try await list(client).isEmpty)
     await expectRefusal(.notFound, "NOT_FOUND") { try await cancel(client, "film", "1") }
     await room.database.close()

@@ -166,6 +166,14 @@ import Testing
     #expect(try await count(world, "state = \(DeliveryState.failed.rawValue) AND LENGTH(sealed) = 0") == 1)
     try await write(world, key: "2", from: eve)
     let records = try #require(world.notify.personalRecords)
+    let letters = try await world.database.read { reader in
+      var letters: [String] = []
+      try records.export(eve, in: reader) { if $0 == "ExportedLetter" { letters.append($1) } }
+      return letters
+    }
+    #expect(letters.count == 2 && letters.allSatisfy { $0.contains(NotifyWorld.invited.name) })
+    #expect(letters[0].contains("FAILED") && letters[1].contains("QUEUED"))
+    #expect(!letters.contains { $0.contains(Self.address.text) })
     while try await world.database.write({ try records.erase(eve, in: $0) }) {}
     try await world.timers.runDue()
     #expect(outbound.sent.count == 8)

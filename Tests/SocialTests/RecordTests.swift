@@ -101,6 +101,26 @@ import Testing
     await world.close()
   }
 
+  @Test func `what was decided about a user's things is exported, with the own appeal and nobody else's words`()
+    async throws
+  {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let moe = try await world.user("moe_", roles: ["moderator"])
+    let comment = try await bob.comment("buy!", on: world.thing(of: ada))
+    let report = try await ada.report(comment.id, .spam, "a nuisance")
+    func cases() async throws -> [String] { try await world.exported(bob).filter { $0.hasPrefix("Case ") } }
+    // Nothing was done about it yet.
+    #expect(try await cases().isEmpty)
+    try await moe.decide(report.id, .act, .remove)
+    #expect(try await bob.appeal(report.id).appealText == "it was not so")
+    let found = try #require(try await cases().first)
+    #expect(found.contains(report.id) && found.contains("it was not so"))
+    #expect(!found.contains("nuisance") && !found.contains("seen") && !found.contains(ada.text))
+    #expect(try await ada.cases(aboutMe: false).map(\.appealText) == [""])
+    await world.close()
+  }
+
   @Test func `the audit names what breaks the rules of moderators and reviews`() async throws {
     let world = try await World.open()
     let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))

@@ -9,6 +9,45 @@ import Testing
 @testable import Social
 
 @Suite struct ReviewTests {
+  @Test func `who changes an answer waits for its turn before taking the review, like who decides about the answer`()
+    async throws
+  {
+    let world = try await World.open()
+    let (host, guest) = (try await world.user("host"), try await world.user("guest"))
+    let thing = try await world.thing(of: host)
+    let review = try await guest.review(thing, over: try await world.stay(of: guest, at: thing), 9, "lovely")
+    try await world.advance(by: .seconds(14 * 86_400))
+    let answer = try #require(try await host.answer(review, "thanks").reply?.id)
+    let (core, isIn, runs) = (world.social.core, ParkingSpot(), Locked(0))
+    let (id, answerID) = (
+      try Identifier.parse(review.id, kind: "rev"), try Identifier.parse(answer, kind: "cmt")
+    )
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        try await world.database.write { writer in
+          try core.takeTurn(Turn(about: SubjectID("cmt", answerID)), in: writer)
+          // Each body runs twice here, and the first run's turn is over with it.
+          let isToStay = runs.withLock { runs in
+            runs += 1
+            return runs > 1
+          }
+          guard isToStay, writer.dialect == .postgreSQL else { return isIn.unpark() }
+          isIn.unpark()
+          while try !writer.exists(
+            "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+          {}
+          #expect(try writer.exists("SELECT 1 FROM social_reviews WHERE id = $1 FOR UPDATE NOWAIT", id))
+        }
+      }
+      group.addTask {
+        try await isIn.park(atMost: .seconds(600))
+        #expect(try await host.answer(review, "many thanks").reply?.text == "many thanks")
+      }
+      try await group.waitForAll()
+    }
+    await world.close()
+  }
+
   /// Invariant 10 of stays, as others of these: one review of each side, only after what it is about, and sums of visible
   /// ones.
   @Test func `invariant 10: one side's review is hidden till the other has written, or its time is over`() async throws

@@ -38,7 +38,7 @@ extension JobKind {
 
   /// Jobs that machines do: they ask for one by a call of the domain's, which answers `Jobs.lease`.
   /// - Parameter givenUp: what to do when the last attempt has failed or its lease has run out, in the transaction that
-  ///   makes the job a dead letter.
+  ///   makes the job a dead letter; or when staff have cancelled it.
   public func byMachines(
     givenUp: @escaping @Sendable (JobKey, any Writer) throws -> Void = { _, _ in }
   ) -> JobDeclaration {

@@ -38,6 +38,15 @@ struct IdentityAudit {
           GROUP BY user_id HAVING COUNT(*) > $2
           """, (now - SessionRow.idleLimit).sqlValue, limits.sessions.sqlValue),
       try report(
+        2, "no session is live of an account that is out, or of a revoked credential", over: "identity_sessions",
+        kind: IDKind.session,
+        violations: """
+          SELECT s.id FROM identity_sessions s LEFT JOIN identity_credentials c ON c.id = s.user_id
+          JOIN identity_users u ON u.id = COALESCE(c.owner_id, s.user_id)
+          WHERE s.ended_at IS NULL AND s.renewed_at > $1 AND (u.state NOT IN ($2, $3) OR c.revoked_at IS NOT NULL)
+          """, (now - SessionRow.idleLimit).sqlValue, UserRow.State.new.rawValue.sqlValue,
+        UserRow.State.active.rawValue.sqlValue),
+      try report(
         2, "a user holds a role on a resource once", over: "identity_grants", kind: IDKind.user,
         violations: """
           SELECT MIN(user_id) FROM identity_grants WHERE revoked_at IS NULL

@@ -74,7 +74,7 @@ public struct IdentityDomain: Domain {
   public var sweeps: [any Sweep] {
     [
       ExportRetention(core: core), CodeRetention(clock: core.kit.clock), UnprovedAccounts(core: core),
-      IdleSessions(core: core),
+      IdleSessions(core: core), EndedSessions(core: core),
     ]
   }
 

@@ -6,6 +6,9 @@ public struct IdentityLimits: Sendable {
   public var sessions = 20
   /// Addresses of a user.
   public var addresses = 20
+  /// How long a session that has ended is kept, with the device's name and the address: so that a user who asks finds what
+  /// a thief did.
+  public var endedSessionKept = Duration.seconds(30 * 86_400)
   /// Live credentials of a user's machines.
   public var credentials = 50
   /// Between two exports of one user.

@@ -147,5 +147,6 @@ enum IdentitySchema {
         ALTER TABLE identity_grants ADD COLUMN is_withdrawn INTEGER NOT NULL DEFAULT 0;
         CREATE INDEX identity_grants_history ON identity_grants (user_id, role, id);
         """),
+    ClosingSchema.failures,
   ]
 }

@@ -48,7 +48,7 @@ struct JobHandlers: JobService {
 
   func cancelJob(_ request: CancelJobRequest, context: ServerContext) async throws -> CancelJobResponse {
     try await kit.mutate(request, context) { [timers] writer in
-      guard try timers.cancel(request.kind, key: request.key, in: writer) else { throw KitError.notFound("job") }
+      guard try timers.abandon(request.kind, key: request.key, in: writer) else { throw KitError.notFound("job") }
       return CancelJobResponse()
     }
   }

@@ -46,6 +46,7 @@ struct NotifyRecords: PersonalRecords {
   ) throws {
     let json = try ExportJSON(NotifyDomain.descriptors)
     try json.write(try core.settings(of: user, in: reader), to: record)
+    for letter in try core.outsideLetters(of: user, in: reader) { try json.write(letter, to: record) }
     let inbox = try Inbox.find(user, in: reader)
     var number = Int64.max
     while true {

@@ -157,6 +157,10 @@ struct SocialRecords: PersonalRecords {
       if row.state.isOpen { report.state = .open }
       try write("Report", report)
     }
+    for row in try reader.rows(
+      "SELECT \(ReportRow.columns) FROM social_reports r WHERE \(ReportRow.isAboutOwner) ORDER BY id", user,
+      make: ReportRow.init)
+    { try write("Case", core.caseMessage(row, for: user, in: reader)) }
     if let until = try core.kit.community.restriction(of: user, in: reader) {
       var restriction = Restriction()
       restriction.userID = user.text(kind: IDKind.user)

@@ -200,6 +200,9 @@ private struct AccountExport {
         }
       }
     if shown >= 0 { Output.ask("\r\u{1b}[K") }
+    if latest?.enumName("state") == "EXPORT_STATE_FAILED" {
+      throw RPCError(.unavailable, "the export could not be put together; octet identity export begins another one")
+    }
     guard let latest, !latest.text("blob_id").isEmpty else {
       throw RPCError(.unavailable, "the export is not ready yet; octet identity export \(exportID) goes on")
     }

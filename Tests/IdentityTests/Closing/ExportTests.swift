@@ -33,6 +33,20 @@ private struct Album: PersonalRecords {
   }
 }
 
+/// A domain whose records cannot be read.
+private struct Broken: PersonalRecords {
+  let name = "broken"
+  let isBroken: Locked<Bool>
+
+  func erase(_ user: Identifier, in writer: any Writer) throws -> Bool { false }
+
+  func export(
+    _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
+  ) throws {
+    if isBroken.withLock({ $0 }) { throw StorageError(.corrupt, operation: "export", message: "not readable") }
+  }
+}
+
 @Suite struct ExportTests {
   /// What tar makes of an archive: the contents by name.
   private func unpacked(_ bytes: [UInt8]) throws -> [String: Data] {
@@ -131,6 +145,71 @@ private struct Album: PersonalRecords {
     #expect(try await house.kit.blobs.find(blob) == nil)
     #expect(try await house.count("SELECT COUNT(*) FROM identity_exports") == 1)
     #expect(house.files.parts.isEmpty)
+    await house.close()
+  }
+
+  @Test(arguments: [false, true])
+  func `an export that nobody prepares any more has failed, and another one can be asked for`(isAbandoned: Bool)
+    async throws
+  {
+    let house = try await House.open()
+    let broken = Locked(true)
+    house.kit.personalRecords.register(Broken(isBroken: broken))
+    let (ada, login) = try await house.signIn("ada")
+    let begun = try await ada.startExport()
+    let watch = ada.watchExport(begun.id)
+    #expect(try await watch.responses.next()?.export?.state == .preparing)
+    let timers = house.timers
+    let user = try Identifier.parse(login.user?.id ?? "", kind: "user")
+    let export = try Identifier.parse(begun.id, kind: "export")
+    let key = "\(user.rawValue)/\(export.rawValue)"
+    if isAbandoned {
+      let wasThere = try await house.database.write { try timers.abandon("identity.export", key: key, in: $0) }
+      #expect(wasThere)
+    } else {
+      for _ in 0..<RetryPolicy().attempts { try await house.advance(by: .seconds(3600)) }
+    }
+    var last: WatchExportResponse?
+    while let response = try await watch.responses.next() { last = response }
+    #expect(last?.export?.state == .failed && last?.path == "")
+    broken.withLock { $0 = false }
+    let again = house.client(try await house.client().login("ada").accessToken)
+    #expect(try await finished(begun.id, again).map(\.state) == [.failed])
+    // What staff try once more, or cancel then, is not told to anybody any more.
+    for isCancelled in [true, false] {
+      try await house.database.write { writer in
+        try timers.set("identity.export", key: key, due: house.clock.now(), in: writer)
+        if isCancelled { #expect(try timers.abandon("identity.export", key: key, in: writer)) }
+      }
+      try await house.timers.runDue()
+      #expect(try await finished(begun.id, again).map(\.state) == [.failed])
+    }
+    let second = try await again.startExport()
+    try await house.timers.runDue()
+    #expect(try await finished(second.id, again).last?.state == .ready)
+    house.clock.advance(by: IdentityLimits().exportKept)
+    for sweep in house.identity.sweeps { while try await sweep.step(house.database) {} }
+    #expect(try await house.count("SELECT COUNT(*) FROM identity_exports WHERE failed_at IS NOT NULL") == 0)
+    await house.close()
+  }
+
+  @Test func `an export has the roles and machines that a user had, too, without their sessions' secrets`() async throws
+  {
+    let house = try await House.open()
+    let (root, login) = try await house.signIn("root_")
+    try await house.identity.grantRole(handle: "root_", role: "admin")
+    let id = login.user?.id ?? ""
+    _ = try await root.revoke(try await root.grant("shop.courier", to: id).id)
+    _ = try await root.revokeCredential(try await root.createCredential(SigningKey(seed: .random()), [("ops", "")]).id)
+    let records = try #require(house.identity.personalRecords)
+    let user = try Identifier.parse(id, kind: "user")
+    let exported = try await house.database.read { reader in
+      var lines: [String] = []
+      try records.export(user, in: reader) { lines.append("\($0) \($1)") }
+      return lines
+    }
+    #expect(exported.contains { $0.hasPrefix("Grant ") && $0.contains("shop.courier") && $0.contains("revokeTime") })
+    #expect(exported.contains { $0.hasPrefix("Credential ") && $0.contains("ops") && $0.contains("revokeTime") })
     await house.close()
   }
 

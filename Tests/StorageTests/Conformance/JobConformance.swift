@@ -215,6 +215,31 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `who waits for a job learns when it is given up or abandoned alone`(
+    engine: Engine
+  ) async throws {
+    try await Self.withHouse(engine) { house in
+      var policy = RetryPolicy()
+      policy.attempts = 2
+      house.timers.work("film", policy: policy, givenUp: { try Self.note("\($1.key) is given up")($0) }) { job in
+        if job.timer.key != "fine" { throw Failure() }
+      }
+      for key in ["bad", "fine", "cancelled", "abandoned"] { try await house.set("film", key) }
+      #expect(try await house.database.write { try house.timers.cancel("film", key: "cancelled", in: $0) })
+      for isThere in [true, false] {
+        let wasThere = try await house.database.write { try house.timers.abandon("film", key: "abandoned", in: $0) }
+        #expect(wasThere == isThere)
+      }
+      #expect(try await house.notes() == ["abandoned is given up"])
+      try await house.timers.runDue()
+      #expect(try await house.notes().count == 1)
+      house.clock.advance(by: .seconds(10))
+      try await house.timers.runDue()
+      #expect(try await house.notes() == ["abandoned is given up", "bad is given up"])
+      #expect(try await house.database.read { try house.timers.dead(limit: 9, in: $0) }.map(\.key) == ["bad"])
+    }
+  }
+
   @Test(arguments: Engine.all) func `a node that shuts down leaves its jobs to the others at once`(
     engine: Engine
   ) async throws {

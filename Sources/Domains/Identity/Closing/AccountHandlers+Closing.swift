@@ -57,7 +57,7 @@ extension AccountHandlers {
         }
         return try Self.news(Export(row), row, core, in: reader)
       },
-      isOver: { $0.export?.state == .ready },
+      isOver: { $0.export?.isOver == true },
       first: { Self.step($0, token: $1) },
       heartbeat: { WatchExportResponse() },
       read: { [core] event, reader in
@@ -85,6 +85,6 @@ extension AccountHandlers {
   private static func step(_ news: WatchExportResponse, token: String) -> WatchStep<WatchExportResponse> {
     var response = news
     response.resumeToken = token
-    return response.export?.state == .ready ? .finish(response) : .send(response)
+    return response.export?.isOver == true ? .finish(response) : .send(response)
   }
 }

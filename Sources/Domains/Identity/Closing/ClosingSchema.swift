@@ -35,4 +35,12 @@ enum ClosingSchema {
       ALTER TABLE identity_exports ADD COLUMN blob_id INTEGER;
       CREATE INDEX identity_exports_id ON identity_exports (id);
       """)
+
+  /// Exports can fail.
+  static let failures = Migration(
+    "identity", 11, "exports that were given up",
+    sql: """
+      -- When the export was given up; null for one that was not. expires_at says for how long its owner is told.
+      ALTER TABLE identity_exports ADD COLUMN failed_at INTEGER;
+      """)
 }

@@ -18,8 +18,10 @@ struct ExportRow: Sendable {
   let expiresAt: Instant?
   /// The archive as a file; nil until it is complete, and where nobody keeps files.
   let blob: Identifier?
+  /// When it was given up; nil for one that was not.
+  let failedAt: Instant?
 
-  static let columns = "user_id, id, requested_at, content, size, files, expires_at, blob_id"
+  static let columns = "user_id, id, requested_at, content, size, files, expires_at, blob_id, failed_at"
 
   init(_ row: any Row) {
     user = row[0]
@@ -30,6 +32,7 @@ struct ExportRow: Sendable {
     files = row[5]
     expiresAt = row[6]
     blob = row[7]
+    failedAt = row[8]
   }
 
   static func find(_ id: Identifier, of user: Identifier, in reader: any Reader) throws -> ExportRow? {
@@ -62,13 +65,16 @@ struct ExportRow: Sendable {
 }
 
 extension Export {
+  /// Whether nothing more happens to it.
+  var isOver: Bool { state != .preparing }
+
   /// - Parameters:
   ///   - filesDone: of one that is being put together.
   ///   - filesTotal: the same.
   init(_ row: ExportRow, filesDone: Int = 0, filesTotal: Int = 0) {
     self.init()
     id = row.id.text(kind: IDKind.export)
-    state = row.content == nil ? .preparing : .ready
+    state = row.failedAt != nil ? .failed : row.content == nil ? .preparing : .ready
     requestTime = Timestamp(row.requestedAt)
     self.filesDone = Int32(row.files ?? filesDone)
     self.filesTotal = Int32(row.files ?? filesTotal)

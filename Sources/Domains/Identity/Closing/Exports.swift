@@ -21,22 +21,24 @@ struct Exports: Sendable {
 
   /// Before the timers are started.
   func handleJobs() {
-    core.timers.work(Self.job) { [self] job in try await prepare(job) }
+    core.timers.work(Self.job, givenUp: { [self] in try fail($1, in: $0) }, { [self] in try await prepare($0) })
   }
 
   /// Begins an export.
-  /// - Throws: `KitError.rateLimited` if the last one began too short a time ago.
+  /// - Throws: `KitError.rateLimited` if the last one began too short a time ago, and has not failed.
   func start(of user: Identifier, in writer: any Writer) throws -> ExportRow {
     // Held, so that two that begin at once know of each other.
     guard try UserRow.findForUpdate(user, in: writer) != nil else { throw KitError.sessionEnded }
     let now = kit.clock.now()
-    if let last = try ExportRow.newest(of: user, in: writer), now - last.requestedAt < core.limits.exportInterval {
+    if let last = try ExportRow.newest(of: user, in: writer), last.failedAt == nil,
+      now - last.requestedAt < core.limits.exportInterval
+    {
       throw KitError.rateLimited(after: last.requestedAt + core.limits.exportInterval - now)
     }
     let id = kit.identifiers.next()
     try writer.execute(
       "INSERT INTO identity_exports (user_id, id, requested_at) VALUES ($1, $2, $3)", user, id, now)
-    try core.timers.set(Self.job, key: "\(user.rawValue)/\(id.rawValue)", due: now, in: writer)
+    try core.timers.set(Self.job, key: Self.key(id, of: user), due: now, in: writer)
     guard let row = try ExportRow.find(id, of: user, in: writer) else {
       preconditionFailure("an export was written and is not there")
     }
@@ -48,7 +50,7 @@ struct Exports: Sendable {
     let rows = try writer.rows(
       "SELECT \(ExportRow.columns) FROM identity_exports WHERE user_id = $1", user, make: ExportRow.init)
     for row in rows {
-      try core.timers.cancel(Self.job, key: "\(user.rawValue)/\(row.id.rawValue)", in: writer)
+      try core.timers.cancel(Self.job, key: Self.key(row.id, of: user), in: writer)
       try delete(row, in: writer)
     }
   }
@@ -61,12 +63,39 @@ struct Exports: Sendable {
 
   // MARK: The job
 
+  private static func key(_ export: Identifier, of user: Identifier) -> String { "\(user.rawValue)/\(export.rawValue)" }
+
+  private static func find(_ timer: DueTimer, in reader: any Reader) throws -> ExportRow? {
+    let numbers = timer.key.split(separator: "/").compactMap { Int64($0) }
+    guard numbers.count == 2 else { return nil }
+    return try ExportRow.find(Identifier(rawValue: numbers[1]), of: Identifier(rawValue: numbers[0]), in: reader)
+  }
+
+  /// Tells who waits for an export that nobody prepares any more.
+  private func fail(_ timer: DueTimer, in writer: any Writer) throws {
+    // Of one that has failed already, and was tried once more, all is told.
+    guard let row = try Self.find(timer, in: writer), row.content == nil, row.failedAt == nil else { return }
+    let now = kit.clock.now()
+    try writer.execute(
+      "UPDATE identity_exports SET failed_at = $3, expires_at = $4 WHERE user_id = $1 AND id = $2", row.user, row.id,
+      now, now + core.limits.exportKept)
+    try publishEnd(of: row, in: writer)
+  }
+
+  /// Tells how an export has ended.
+  private func publishEnd(of row: ExportRow, in writer: any Writer) throws {
+    guard let ended = try ExportRow.find(row.id, of: row.user, in: writer) else { throw JobLost() }
+    let topic = ExportRow.topic(of: row.id)
+    try kit.hub.publish(topic, Export(ended).encoded(), in: writer)
+    try kit.hub.end(topic, in: writer)
+  }
+
   private func prepare(_ job: Job) async throws {
-    let numbers = job.timer.key.split(separator: "/").compactMap { Int64($0) }
-    guard numbers.count == 2 else { return }
-    let (user, id) = (Identifier(rawValue: numbers[0]), Identifier(rawValue: numbers[1]))
-    let row = try await kit.database.read { try ExportRow.find(id, of: user, in: $0) }
-    guard let row, row.content == nil else { return }
+    // Whoever was told that it has failed has asked for another one, or not.
+    guard let row = try await kit.database.read({ try Self.find(job.timer, in: $0) }), row.content == nil,
+      row.failedAt == nil
+    else { return }
+    let user = row.user
     let file = try await OSThread.run(name: "export") { try DiskFile.temporary() }
     let files = try await kit.database.read { [kit] reader in
       try ExportFile.collect(of: user, kit.personalRecords.all, into: file, reader)
@@ -125,10 +154,7 @@ struct Exports: Sendable {
         let file = try files.publish(content, kind: .file, for: row.user, in: row.subject, as: ExportRow.slot, writer)
         try writer.execute("UPDATE identity_exports SET blob_id = $2 WHERE id = $1", row.id, file.blob)
       }
-      guard let ready = try ExportRow.find(row.id, of: row.user, in: writer) else { throw JobLost() }
-      let topic = ExportRow.topic(of: row.id)
-      try kit.hub.publish(topic, Export(ready).encoded(), in: writer)
-      try kit.hub.end(topic, in: writer)
+      try publishEnd(of: row, in: writer)
     }
   }
 }

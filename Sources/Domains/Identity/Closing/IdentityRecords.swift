@@ -84,12 +84,12 @@ struct IdentityRecords: PersonalRecords {
         return true
       }
     }
-    for grant in try GrantRow.all(of: user, in: reader) { try json.write(Grant(grant), to: record) }
+    for grant in try GrantRow.history(of: user, in: reader) { try json.write(Grant(grant), to: record) }
     for verification in try VerificationRow.all(of: user, in: reader) {
       try json.write(verification.message(in: reader), to: record)
     }
-    for credential in try CredentialRow.all(of: user, in: reader) {
-      try json.write(Credential(credential, GrantRow.all(of: credential.id, in: reader)), to: record)
+    for credential in try CredentialRow.history(of: user, in: reader) {
+      try json.write(Credential(credential, GrantRow.history(of: credential.id, in: reader)), to: record)
     }
   }
 

@@ -47,6 +47,13 @@ struct CredentialRow: Sendable {
       owner, make: CredentialRow.init)
   }
 
+  /// All that a user has or had, oldest first.
+  static func history(of owner: Identifier, in reader: any Reader) throws -> [CredentialRow] {
+    try reader.rows(
+      "SELECT \(columns) FROM identity_credentials c WHERE c.owner_id = $1 ORDER BY c.id", owner,
+      make: CredentialRow.init)
+  }
+
   /// Whether the machine may use it, as far as its owner may.
   func isLive(at now: Instant) -> Bool { revokedAt == nil && expiresAt.map { now < $0 } ?? true }
 }

@@ -55,6 +55,12 @@ struct GrantRow: Sendable {
       make: GrantRow.init)
   }
 
+  /// All that a user or credential has or had, oldest first.
+  static func history(of holder: Identifier, in reader: any Reader) throws -> [GrantRow] {
+    try reader.rows(
+      "SELECT \(columns) FROM identity_grants WHERE user_id = $1 ORDER BY id", holder, make: GrantRow.init)
+  }
+
   /// Some grants on a thing that have not been revoked, in one order.
   static func all(on resource: SubjectID, limit: Int, in reader: any Reader) throws -> [GrantRow] {
     try reader.rows(

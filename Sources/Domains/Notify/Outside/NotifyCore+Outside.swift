@@ -2,6 +2,7 @@ import Base
 import DomainKit
 import NotifyAPI
 import Storage
+import WellKnownTypes
 
 extension NotifyCore {
   /// Puts a letter to somebody without an account on its way, once for each key.
@@ -89,6 +90,22 @@ extension NotifyCore {
     }
     if rows.isEmpty { try writer.execute("DELETE FROM notify_senders WHERE user_id = $1", user) }
     return !rows.isEmpty
+  }
+
+  /// What a user has written to people without an account, oldest first.
+  func outsideLetters(of user: Identifier, in reader: any Reader) throws -> [ExportedLetter] {
+    try reader.rows(
+      "SELECT kind, object, way, state, created_at, settled_at FROM notify_outside WHERE sender_id = $1 ORDER BY id",
+      user
+    ) { row in
+      var letter = ExportedLetter()
+      (letter.kind, letter.objectID) = (row[0], row[1])
+      letter.channel = Way(rawValue: row[2]).map { Channel($0) } ?? .unspecified
+      letter.state = DeliveryState(rawValue: row[3])
+      letter.createTime = Timestamp(row[4] as Instant)
+      letter.settleTime = (row[5] as Instant?).map { Timestamp($0) }
+      return letter
+    }
   }
 
   /// Says how such letters are sent. Before the timers are started.

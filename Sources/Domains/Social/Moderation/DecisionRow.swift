@@ -122,6 +122,7 @@ extension SocialCore {
     if let first = decisions.first, mayAppeal(row, by: user) {
       message.appealUntil = Timestamp(first.createdAt + limits.appealWindow)
     }
+    if row.appealedBy == user { message.appealText = row.appealText }
     return message
   }
 

@@ -77,6 +77,13 @@ struct ReportRow: Sendable {
   /// As notices name it.
   var asSubject: SubjectID { SubjectID(IDKind.report, id) }
 
+  /// Which of the reports `r` the owner $1 sees: those by which something was done. Of several that one decision has settled,
+  /// that is the one that was looked at.
+  static let isAboutOwner = """
+    owner_id = $1 AND EXISTS (
+      SELECT 1 FROM social_decisions d WHERE d.target_id = r.target_id AND d.report_id = r.id AND d.measure > 0)
+    """
+
   static func find(_ id: Identifier, in reader: any Reader) throws -> ReportRow? {
     try reader.first("SELECT \(columns) FROM social_reports WHERE id = $1", id, make: ReportRow.init)
   }

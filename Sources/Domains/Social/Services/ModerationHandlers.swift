@@ -30,13 +30,7 @@ struct ModerationHandlers: ModerationService {
     let caller = try context.requireCaller()
     let page = try kit.page(
       context, size: request.pageSize, token: request.pageToken, filters: [request.aboutMe.sqlValue])
-    // Of several reports that one decision has settled, the owner sees the one that was looked at.
-    let mine =
-      request.aboutMe
-      ? """
-      owner_id = $1 AND EXISTS (
-        SELECT 1 FROM social_decisions d WHERE d.target_id = r.target_id AND d.report_id = r.id AND d.measure > 0)
-      """ : "reporter_id = $1"
+    let mine = request.aboutMe ? ReportRow.isAboutOwner : "reporter_id = $1"
     return try await kit.database.read { [core] reader in
       let rows = try reader.rows(
         "SELECT \(ReportRow.columns) FROM social_reports r WHERE \(mine) AND id < $2 ORDER BY id DESC LIMIT $3",

@@ -55,13 +55,23 @@ struct ReviewHandlers: ReviewService {
     let score = try await core.judge(request.text, by: caller.user)
     return try await kit.mutate(request, context) { [core] writer in
       let subject = SubjectID(IDKind.review, id)
+      func answerable(_ found: ReviewRow?) throws -> ReviewRow {
+        // Whoever sees it sees what it is of.
+        let isVisible = try core.kit.subjects.isVisible(subject, to: caller, in: writer)
+        let owner = try core.kit.subjects.owner(beneath: found?.subject, in: writer)
+        guard let found, isVisible, owner == caller.user else { throw KitError.notFound("review") }
+        return found
+      }
+      // The turn of an answer comes before all rows that are held, as wherever else it is written or decided about. Strangers
+      // take none.
+      let answer = try core.reply(to: answerable(ReviewRow.find(id, in: writer)), in: writer)?.id
+      if let answer { try core.takeTurn(Turn(about: SubjectID(IDKind.comment, answer)), in: writer) }
       // Held, so that of two answers at once the second finds the first.
-      let found = try ReviewRow.held(id, in: writer)
-      // Whoever sees it sees what it is of.
-      let isVisible = try core.kit.subjects.isVisible(subject, to: caller, in: writer)
-      let owner = try core.kit.subjects.owner(beneath: found?.subject, in: writer)
-      guard let row = found, isVisible, owner == caller.user else { throw KitError.notFound("review") }
-      if let known = try core.reply(to: row, in: writer) {
+      let row = try answerable(ReviewRow.held(id, in: writer))
+      let known = try core.reply(to: row, in: writer)
+      // Somebody else was faster; run again, the row will show it.
+      guard known?.id == answer else { throw RetryTransaction() }
+      if let known {
         _ = try core.edit(
           known.id, request.text, score, etag: String(known.version), by: caller, in: writer)
       } else {
