@@ -233,7 +233,10 @@ import WellKnownTypes
     // No proof is asked for: it concerns nobody else.
     house.clock.advance(by: IdentityCore.freshProof + .seconds(1))
     let later = house.client(try await house.client().refresh(ada.refreshToken).accessToken)
+    _ = house.statements.take()
     let grant = try await later.grant("shop.seller", to: adaID)
+    // Whatever else one holds is no matter, and not read.
+    #expect(!house.statements.take().contains { $0.hasPrefix("SELECT role, resource") })
     #expect(try await later.grants() == [grant])
     await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await later.grant("shop.seller", to: eveID) }
     let other = house.client(try await house.client().login("eve").accessToken)

@@ -16,8 +16,12 @@ extension IdentityCore {
 
   /// What a caller holds, and holds until the transaction is over: nothing commits by a role that was taken before.
   func heldRoles(_ caller: Caller, in writer: any Writer) throws -> RoleSet {
-    try writer.lock(StandingLock.roles, caller.user.rawValue, .shared)
+    try holdRoles(of: caller, in: writer)
     return try authority.roles(of: caller.user, in: writer)
+  }
+
+  private func holdRoles(of caller: Caller, in writer: any Writer) throws {
+    try writer.lock(StandingLock.roles, caller.user.rawValue, .shared)
   }
 
   /// Whether somebody who holds certain roles may give and take one.
@@ -54,10 +58,10 @@ extension IdentityCore {
     }
     guard user.accountLevel >= level else { throw IdentityError.notEligible }
     // Held before the history of the role is read, to which others add under the same lock.
-    let held = try heldRoles(caller, in: writer)
+    try holdRoles(of: caller, in: writer)
     guard try GrantRow.isWithdrawn(role, from: user.id, in: writer) else { return true }
     // Whoever gives all roles gives this one back, like to anybody else.
-    if try mayGive(role, on: "", by: held, in: writer) { return false }
+    if try mayGive(role, on: "", by: heldRoles(caller, in: writer), in: writer) { return false }
     throw IdentityError.roleWithdrawn
   }
 
