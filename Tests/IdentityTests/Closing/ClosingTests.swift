@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import Foundation
 import GoogleRPC
 import IdentityAPI
 import RPC
@@ -84,6 +85,20 @@ private final class Shelf: PersonalRecords {
   }
 
   private static let fortnight = Duration.seconds(14 * 86_400)
+
+  @Test func `what says how long closing takes says what it takes`() throws {
+    let days = Closing.delay.components.seconds / 86_400
+    let root = URL(filePath: #filePath).appending(path: "../../../..").standardized
+    let service = "Protos/octet/identity/v1/account_service.proto"
+    let texts = [
+      (service, "after \(days) days it is erased"), (service, "Will be erased after \(days) days"),
+      ("docs/guides/erasure.md", "waits for \(days) days"), ("docs/guides/erasure.md", "within the \(days) days"),
+    ]
+    for (file, words) in texts {
+      #expect(try String(contentsOf: root.appending(path: file), encoding: .utf8).contains(words), "\(file)")
+    }
+    for words in AccountNotices.closing.words.values { #expect(words.text.hasPrefix("In \(days) "), "\(words.text)") }
+  }
 
   @Test func `a closed account is out at once, and taken back by a login within 14 days`() async throws {
     let house = try await House.open()

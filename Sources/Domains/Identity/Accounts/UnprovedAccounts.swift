@@ -3,7 +3,7 @@ import DomainKit
 import Storage
 
 /// Drops accounts that have not proved a contact in time: they are closed, and erased at once like others are after
-/// their 14 days. What blocks closing puts that off day by day, and a login takes the account back meanwhile.
+/// `Closing.delay`. What blocks closing puts that off day by day, and a login takes the account back meanwhile.
 struct UnprovedAccounts: Sweep {
   /// How long accounts have time to prove a contact.
   static let patience = Duration.seconds(7 * 86_400)
