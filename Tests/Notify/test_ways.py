@@ -1,75 +1,30 @@
 """Mails by a real SMTP server, push messages by a real HTTP server."""
 
-import email.policy
+import contextlib
 import http.server
 import json
 import sqlite3
-import ssl
 import subprocess
 import threading
 
 import grpc
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
-from support import ports, stubs
+from support import stubs
+from support.mail import LOGIN, Mailbox, MailServer
 from support.notices import FLAGS, announce, await_that, call, letters, notice, notify, register_push, staff
 from support.people import PASSWORD, Person, Stranger, outcome, request_id
 from support.server import BUILD, Server
-
-LOGIN = ("octet", "hush hush")
 
 
 def run(*arguments):
     return subprocess.run([BUILD / "octetd", *map(str, arguments)], capture_output=True, text=True, timeout=30)
 
 
-class Mailbox:
-    """A mail server's inside: keeps what it takes, and answers receivers as it is told."""
-
-    def __init__(self, answer="250 OK"):
-        self.answer, self.mails = answer, []
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if self.answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.answer
-
-    async def handle_DATA(self, server, session, envelope):
-        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        self.mails.append((session.ssl is not None, envelope.mail_from, envelope.rcpt_tos, message))
-        return "250 taken"
-
-
-def context_of(tls):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tls / "cert.pem", tls / "key.pem")
-    return context
-
-
-def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=(data.login.decode(), data.password.decode()) == LOGIN)
-
-
 @pytest.fixture
 def post_office(tls):
     """Starts mail servers; they want STARTTLS and the login."""
-    running = []
-
-    def start(mailbox, encrypted=True):
-        options = {"tls_context": context_of(tls), "require_starttls": True, "authenticator": authenticate,
-                   "auth_required": True} if encrypted else {}  # fmt: skip
-        holder = ports.reserve()
-        port = holder.getsockname()[1]
-        controller = Controller(mailbox, hostname="127.0.0.1", port=port, **options)
-        controller.start()
-        running.append((controller, holder))
-        return port
-
-    yield start
-    for controller, holder in running:
-        controller.stop()
-        holder.close()
+    with contextlib.ExitStack() as running:
+        yield lambda mailbox, encrypted=True: running.enter_context(MailServer(mailbox, tls if encrypted else None)).port
 
 
 def mail_flags(port, tls):

@@ -1,0 +1,56 @@
+"""A real SMTP server."""
+
+import email.policy
+import ssl
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from . import ports
+
+LOGIN = ("octet", "hush hush")
+
+
+class Mailbox:
+    """A mail server's inside: keeps what it takes, and answers receivers as it is told."""
+
+    def __init__(self, answer="250 OK"):
+        self.answer, self.mails = answer, []
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.answer
+
+    async def handle_DATA(self, server, session, envelope):
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        self.mails.append((session.ssl is not None, envelope.mail_from, envelope.rcpt_tos, message))
+        return "250 taken"
+
+
+def authenticate(server, session, envelope, mechanism, data):
+    return AuthResult(success=(data.login.decode(), data.password.decode()) == LOGIN)
+
+
+class MailServer:
+    """Takes mails for a mailbox. A context manager. With `tls`, a folder with a certificate, it wants STARTTLS and the
+    login."""
+
+    def __init__(self, mailbox, tls=None):
+        options = {}
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls / "cert.pem", tls / "key.pem")
+            options = {"tls_context": context, "require_starttls": True, "authenticator": authenticate,
+                       "auth_required": True}  # fmt: skip
+        self.holder = ports.reserve()
+        self.port = self.holder.getsockname()[1]
+        self.controller = Controller(mailbox, hostname="127.0.0.1", port=self.port, **options)
+
+    def __enter__(self):
+        self.controller.start()
+        return self
+
+    def __exit__(self, *_):
+        self.controller.stop()
+        self.holder.close()
