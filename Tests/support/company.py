@@ -6,15 +6,15 @@ from .media import Uploader
 from .notices import DEMO_PASSWORD
 from .people import Person
 from .stage import AUDIT
-from .storm_accounts import Grantor, Guest, Leaver, Member
+from .storm_accounts import Grantor, Guest, Leaver, Member, Prover
 from .storm_board import Pinner
 from .storm_modules import Herald, Keeper, Sender, Talker
 
 
 class Company:
-    """All of them on one stage."""
+    """All of them on one stage. `spool` is where their letters are."""
 
-    def __init__(self, stage):
+    def __init__(self, stage, spool):
         self.stage = stage
         numbers = itertools.count()
 
@@ -29,7 +29,8 @@ class Company:
         self.herald = Herald(stage, stage.admin, self.members)
         self.leaver = Leaver(stage, person(), self.members[0].person)
         self.actors = [
-            *self.members, Guest(stage, person()), *(Sender(stage, person(Uploader), shared) for _ in range(2)),
+            *self.members, Guest(stage, person()), Prover(stage, person(), spool),
+            *(Sender(stage, person(Uploader), shared) for _ in range(2)),
             *(Talker(stage, person(), stage.ops) for _ in range(2)),
             *(Pinner(stage, person(), person()) for _ in range(2)), self.herald, Keeper(stage, stage.ops),
             Grantor(stage, Person(stage.channel, "demo_admin", DEMO_PASSWORD, register=False), outsiders), self.leaver,

@@ -125,8 +125,10 @@ class RidingRider:
                 ride = watch.next(timeout=0.5)
             except queue.Empty:
                 is_waiting = state in ("REQUESTED", "OFFERING")
-                # Whoever waits in vain, or as the evening ends, gives up; a ride that has begun is finished.
-                if is_waiting and (time.monotonic() > patience or self.world.is_over.is_set()):
+                # Whoever waits in vain, or as the evening ends, gives up; a ride that has begun is finished. Some are to
+                # come to that, however slow the machine.
+                is_in_vain = time.monotonic() > patience and self.world.rides_finished
+                if is_waiting and (is_in_vain or self.world.is_over.is_set()):
                     self.cancel(ride_id)
                     patience = time.monotonic() + 60
                 continue

@@ -6,9 +6,10 @@ import time
 import grpc
 
 from . import stubs
+from .codes import accounts, code_in
 from .machines import CREDENTIALS
 from .notices import inbox
-from .people import PASSWORD, Stranger, reason_of, request_id
+from .people import PASSWORD, Stranger, outcome, reason_of, request_id
 from .stage import ACCOUNTS, AUDIT, CHAT, PROFILES, ROLES, SEARCH, SESSIONS, SOCIAL, Actor
 from .world import BROKEN, Acknowledged, Refused
 
@@ -145,6 +146,55 @@ class Guest(Actor):
         ids = [row.id for row in rows]
         assert set(self.sessions) <= set(ids) and not self.ended & set(ids)
         assert len(ids) == len(set(ids)) == len(self.sessions) + getattr(self.person, "logins", 1)
+
+
+class Prover(Actor):
+    """Makes accounts, proves an address, and another in its place. The old one, nobody's by then, is told."""
+
+    def __init__(self, stage, person, spool):
+        super().__init__(stage, person)
+        self.spool, self.numbers, self.unseen = spool, itertools.count(), []
+
+    def do_prove_and_replace(self):
+        prover = Stranger(self.stage.channel)
+        prover.handle, prover.password = f"prover_{self.person.user_id[-6:].lower()}{next(self.numbers)}", PASSWORD
+        user = self.stage.ask(prover, f"{ACCOUNTS}/Register", handle=prover.handle, password=PASSWORD)
+        prover.user_id = user.id
+        self.stage.log_in(prover)
+        addresses = [f"{word}.{prover.handle}@example.org" for word in ("old", "new")]
+        for address in addresses:
+            self.stage.ask(prover, f"{ACCOUNTS}/SendCode", email=address)
+            code = code_in(self.spool, address)
+            self.refuse(prover, address, str((int(code) + 1) % 1_000_000).zfill(6))
+            user = self.stage.ask(prover, f"{ACCOUNTS}/ConfirmContact", email=address, code=code)
+            assert (user.id, user.level) == (prover.user_id, accounts.USER_LEVEL_CONTACT), user
+        self.unseen.append((prover, addresses))
+
+    def refuse(self, prover, address, code):
+        """A code is wrong, whenever it comes."""
+        try:
+            self.stage.ask(prover, f"{ACCOUNTS}/ConfirmContact", email=address, code=code)
+        except Refused as refusal:
+            assert refusal.reason == "WRONG_CODE", refusal
+        else:
+            raise AssertionError("a wrong code was taken")
+
+    def verify(self):
+        """The new address is the account's name, the old one nobody's."""
+        for prover, (old, new) in self.unseen:
+            assert (self.owner_of(new), self.owner_of(old)) == (prover.user_id, "WRONG_CREDENTIALS")
+        self.unseen = []
+
+    def owner_of(self, name):
+        """Who logs in by it, or why nobody does."""
+        request = stubs.message_class("octet.identity.v1.LoginRequest")(
+            request_id=request_id(), login_name=name, password=PASSWORD)  # fmt: skip
+        while True:
+            stranger = Stranger(self.stage.channel)
+            code, reason, reply = outcome(lambda: stranger.call(f"{SESSIONS}/Login", request))
+            if code not in BROKEN:
+                return reason or reply.user.id
+            time.sleep(0.02)
 
 
 class Grantor(Actor):

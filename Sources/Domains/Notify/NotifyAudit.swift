@@ -61,7 +61,7 @@ struct NotifyAudit {
   }
 
   private func outsideLetters() throws -> InvariantCheck {
-    var (checked, wrong) = (0, [String]())
+    var wrong: [String] = []
     var last = OutsideKey(lookup: [], id: Identifier(rawValue: 0))
     while wrong.count < InvariantCheck.shownLimit {
       let batch: [(key: OutsideKey, way: Int64)] = try reader.rows(
@@ -76,12 +76,11 @@ struct NotifyAudit {
           "SELECT 1 FROM octet_timers WHERE kind = $1 AND key = $2", Way(rawValue: way)?.outsideJob, key.text)
         if !hasJob { wrong.append(key.id.text(kind: IDKind.notice)) }
       }
-      checked += batch.count
       last = end.key
     }
     return InvariantCheck(
       number: 9, statement: "a letter to somebody without an account is settled, or there is a job that will",
-      rowsChecked: checked, violations: wrong)
+      rowsChecked: try count("notify_outside"), violations: wrong)
   }
 
   /// Letters, or users, that are in memory at the same time.
@@ -92,9 +91,13 @@ struct NotifyAudit {
   ) throws -> InvariantCheck {
     InvariantCheck(
       number: number, statement: statement,
-      rowsChecked: try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0,
+      rowsChecked: try count(table),
       violations: try reader.rows(sql + " LIMIT \(InvariantCheck.shownLimit)") {
         ($0[0] as Identifier).text(kind: IDKind.user)
       })
+  }
+
+  private func count(_ table: String) throws -> Int {
+    try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0
   }
 }

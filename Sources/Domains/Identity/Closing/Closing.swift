@@ -12,7 +12,7 @@ struct Closing: Sendable {
   static let delay = Duration.seconds(14 * 86_400)
   /// How long an account waits again if something has become open meanwhile.
   private static let postponement = Duration.seconds(86_400)
-  private static let job = "identity.erase"
+  static let job = "identity.erase"
   /// An erasure is not given up for what passes: the last of so many attempts comes after four days.
   private static let attempts = 100
 
