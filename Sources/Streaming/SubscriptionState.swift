@@ -79,15 +79,18 @@ struct SubscriptionState {
   }
 
   /// A page asked for by `load` comes in.
-  mutating func loaded(_ page: [TopicEvent]) {
-    guard mode == .replaying else { return }
+  /// - Parameter last: the topic's newest event as of the page, also if it is not there any more.
+  mutating func loaded(_ page: [TopicEvent], last: TopicPosition) {
+    guard mode == .replaying, isSameTopic(last.born) else { return }
     for event in page {
       // A hole means that compaction was faster than this reader.
-      guard isSameTopic(event.born) else { return }
       guard event.sequence == expected else { return end(.resumeTokenTooOld) }
       append(event)
     }
-    if page.count < limits.pageEvents, announced < expected { mode = .live }
+    guard page.count < limits.pageEvents else { return }
+    // Compaction may also have left nothing at all, or no such topic.
+    guard last.sequence < expected else { return end(.resumeTokenTooOld) }
+    if announced < expected { mode = .live }
   }
 
   /// Whether an event can be taken at once.

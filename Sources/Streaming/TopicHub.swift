@@ -92,16 +92,16 @@ public final class TopicHub: Sendable {
     let subscription = try register(topic, after: sequence)
     let limits = limits
     // A first page that is also the check: what follows the position must be there.
-    let (last, page) = try await database.read { reader in
-      let last = try TopicStore.last(topic, reader)
-      return (
-        last, try TopicStore.events(topic, born: last.born, after: sequence, limit: limits.pageEvents, reader)
-      )
+    let page = try await database.read { reader in
+      try TopicStore.page(topic, after: sequence, limit: limits.pageEvents, reader)
     }
+    let last = page.last
     if let born, born != last.born { throw TopicError.resumeTokenTooOld }
     guard sequence <= last.sequence else { throw TopicError.invalidResumeToken }
     subscription.core.start(born: last.born)
-    guard sequence == last.sequence || page.first?.sequence == sequence + 1 else { throw TopicError.resumeTokenTooOld }
+    guard sequence == last.sequence || page.events.first?.sequence == sequence + 1 else {
+      throw TopicError.resumeTokenTooOld
+    }
     subscription.core.loaded(page)
     return subscription
   }
@@ -190,8 +190,7 @@ public final class TopicHub: Sendable {
     let limits = limits
     core.loaded(
       try await database.read { reader in
-        let born = try TopicStore.last(core.topic, reader).born
-        return try TopicStore.events(core.topic, born: born, after: sequence, limit: limits.pageEvents, reader)
+        try TopicStore.page(core.topic, after: sequence, limit: limits.pageEvents, reader)
       })
   }
 

@@ -92,14 +92,20 @@ public enum TopicStore {
     return positions
   }
 
+  /// Events that follow one another, and the place of the newest one there has been when they were read.
+  struct Page: Sendable {
+    let events: [TopicEvent]
+    let last: TopicPosition
+  }
+
   /// The oldest events after `sequence`, at most `limit`.
-  static func events(
-    _ topic: Topic, born: Int64, after sequence: UInt64, limit: Int, _ reader: any Reader
-  ) throws -> [TopicEvent] {
-    try reader.rows(
+  static func page(_ topic: Topic, after sequence: UInt64, limit: Int, _ reader: any Reader) throws -> Page {
+    let last = try last(topic, reader)
+    let events: [TopicEvent] = try reader.rows(
       """
       SELECT sequence, payload FROM octet_topic_events WHERE topic = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
       """, topic.name, sequence, limit
-    ) { TopicEvent(TopicPosition(sequence: $0[0], born: born), payload: $0[1]) }
+    ) { TopicEvent(TopicPosition(sequence: $0[0], born: last.born), payload: $0[1]) }
+    return Page(events: events, last: last)
   }
 }

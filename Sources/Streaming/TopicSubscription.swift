@@ -110,8 +110,8 @@ final class SubscriberCore: Sendable {
     }
   }
 
-  func loaded(_ page: [TopicEvent]) {
-    guarded.withLock { $0.state.loaded(page) }
+  func loaded(_ page: TopicStore.Page) {
+    guarded.withLock { $0.state.loaded(page.events, last: page.last) }
   }
 
   /// A committed event comes in.

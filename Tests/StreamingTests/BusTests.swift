@@ -120,6 +120,24 @@ struct BusTests {
     }
   }
 
+  @Test func `who was cut off until compaction left nothing is told, with and without a sink`() async throws {
+    try await House.with { house in
+      let (left, right, bus, _) = hubs(house)
+      bus.cut()
+      let reader = try await right.subscribe(house.topic, after: 0)
+      let forwarded = try await right.subscribe(house.topic, after: 0)
+      let sink = Recorder()
+      try await forwarded.forward(to: sink)
+      try await house.database.write { try left.publish(house.topic, [1], in: $0) }
+      try await house.database.write { try left.compact(house.topic, through: 1, in: $0) }
+      try await right.catchUp()
+      #expect(await topicError { try await reader.next() } == .resumeTokenTooOld)
+      try await sink.wait { !sink.ended.withLock { $0 }.isEmpty }
+      #expect(sink.ended.withLock { $0 } == [.resumeTokenTooOld])
+      withExtendedLifetime(forwarded) {}
+    }
+  }
+
   @Test func `nodes that share a database and no bus find each other's events`() async throws {
     try await House.with { house in
       var limits = TopicLimits()

@@ -208,6 +208,22 @@ import Testing
     }
   }
 
+  @Test(.timeLimit(.minutes(10)), arguments: [false, true])
+  func `a reader overtaken by compaction that leaves nothing is told`(publishesMeanwhile: Bool) async throws {
+    var limits = TopicLimits()
+    limits.pageEvents = 2
+    try await House.with(limits: limits) { house in
+      try await house.publish(1...10)
+      let subscription = try await house.hub.subscribe(house.topic, after: 0)
+      #expect(try await house.take(2, subscription) == [1, 2])
+      // This one is announced to the reader, and gone before it reads.
+      if publishesMeanwhile { try await house.publish(11...11) }
+      let end: UInt64 = publishesMeanwhile ? 11 : 10
+      try await house.database.write { try house.hub.compact(house.topic, through: end, in: $0) }
+      #expect(await topicError { try await subscription.next() } == .resumeTokenTooOld)
+    }
+  }
+
   @Test func `a slow reader is ended with the token of what it has taken, others go on`() async throws {
     var limits = TopicLimits()
     limits.queuedEvents = 10

@@ -5,35 +5,6 @@ import Testing
 @testable import Streaming
 
 @Suite struct TopicSinkTests {
-  private final class Recorder: TopicSink {
-    let seen = Locked<[UInt64]>([])
-    let ended = Locked<[TopicError]>([])
-    let arrival = ParkingSpot()
-    private let room: Int
-
-    init(room: Int = .max) {
-      self.room = room
-    }
-
-    func receive(_ event: TopicEvent) -> Bool {
-      let count = seen.withLock { seen in
-        seen.append(event.sequence)
-        return seen.count
-      }
-      arrival.unpark()
-      return count < room
-    }
-
-    func end(_ error: TopicError) {
-      ended.withLock { $0.append(error) }
-      arrival.unpark()
-    }
-
-    func wait(_ condition: () -> Bool) async throws {
-      while !condition() { try await arrival.park() }
-    }
-  }
-
   @Test func `a sink gets the replay and then what is committed, without a task`() async throws {
     try await House.with { house in
       try await house.publish(1...5)
