@@ -60,8 +60,9 @@ public enum SearchLimits {
   /// is left, the documents are looked up.
   public static let postingsForLookUp = 16_384
 
-  /// Segments of one size that are merged into one.
-  public static let mergedSegments = 16
+  /// Segments of one size that are merged into one. More make fewer merges, and queries meet more segments: up to one less
+  /// of each size, in each of which each of their words is looked up.
+  public static let mergedSegments = 8
 
   /// Characters by which a word of a personal document is completed: each costs the document a term.
   public static let personalStart = 12
@@ -75,9 +76,9 @@ public enum SearchLimits {
   /// Octets of lists that a node remembers: those of the thousand most frequent words in a million documents.
   public static let rememberedListBytes = 64 << 20
 
-  /// Octets of rows of dictionaries that a node remembers: those of the small segments of a million documents, which
-  /// every new word is looked up in, and half of the larger ones'.
-  public static let rememberedRowBytes = 32 << 20
+  /// Octets of rows of dictionaries that a node remembers: most of those of a million documents, and all of the small
+  /// segments', which every new word is looked up in.
+  public static let rememberedRowBytes = 64 << 20
 
   /// Octets of what a node remembers of where the rows of dictionaries begin: 8 for each row of 1,900, so that those of
   /// ten million documents find room.

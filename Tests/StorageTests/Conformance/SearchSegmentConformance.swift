@@ -123,6 +123,30 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `a query meets few segments of each size when all are merged that can be`(
+    engine: Engine
+  ) async throws {
+    try await engine.withDatabase(SearchSchema.migrations) { database in
+      var shape = SearchIndex.Shape()
+      shape.sealedDocuments = 4
+      let index = SearchIndex(
+        "things", fields: ["text": 1], clock: clock, random: SeededRandomSource(seed: 1), shape: shape)
+      for batch in 0..<63 as Range<Int64> {
+        let documents = (0..<4).map { SearchDocument(id: 4 * batch + $0, texts: ["text": "lamp"]) }
+        try await database.write { try index.put(documents, in: $0) }
+        clock.advance(by: .seconds(1))
+      }
+      while try await index.step(database) {}
+      let sizes: [Int] = try await database.read {
+        try $0.rows("SELECT documents FROM octet_search_segments WHERE state = 1 ORDER BY documents") { $0[0] }
+      }
+      #expect(sizes == [4, 4, 4, 4, 4, 4, 4, 32, 32, 32, 32, 32, 32, 32])
+      #expect(sizes.count == 2 * (SearchLimits.mergedSegments - 1))
+      let hits = try await database.read { try index.search(SearchQuery("lamp"), pageSize: 500, in: $0).hits }
+      #expect(hits.map(\.id) == Array(0..<252))
+    }
+  }
+
   @Test(arguments: Engine.all) func `few documents are looked up in long lists and columns`(
     engine: Engine
   ) async throws {
