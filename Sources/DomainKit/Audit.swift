@@ -4,8 +4,8 @@ public import Storage
 
 /// The trail of what staff, owners and the server did. The audit domain implements it.
 ///
-/// `Kit.mutate` records the calls of staff that change something, and `AccessInterceptor` those that read and those that are
-/// refused: handlers record changes of rights and decisions that neither of them sees.
+/// Calls of staff are recorded by the kit: in the transaction of `Kit.mutate` if they change something, and before they are
+/// answered if they read, or are refused. Handlers record changes of rights and decisions, which it does not see.
 public protocol Audit: Sendable {
   /// Adds a record that commits with the caller's transaction.
   func record(_ entry: AuditEntry, in writer: any Writer) throws
@@ -13,10 +13,19 @@ public protocol Audit: Sendable {
   /// A number that rises with each record: of two snapshots the one with the greater number has seen more. 0 for a trail
   /// that keeps nothing.
   func sequence(in reader: any Reader) throws -> Int64
+
+  /// How often a word was recorded of a thing with these facts, among others: for what must have a record. Nil for a trail
+  /// that cannot tell.
+  func count(
+    _ word: StaticString, on object: SubjectID, with facts: [AuditFact], in reader: any Reader
+  ) throws -> Int?
 }
 
 extension Audit {
   public func sequence(in reader: any Reader) throws -> Int64 { 0 }
+  public func count(
+    _ word: StaticString, on object: SubjectID, with facts: [AuditFact], in reader: any Reader
+  ) throws -> Int? { nil }
 }
 
 /// What is recorded. None of its parts can hold free text, so nothing personal gets into the trail: it must stay
@@ -87,7 +96,7 @@ public enum AuditAction: Sendable, Equatable {
 /// How it went.
 public enum AuditOutcome: Sendable, Equatable {
   case done
-  /// With the reason that the caller was told, such as `PERMISSION_DENIED`.
+  /// With the reason that the caller was told, such as `PERMISSION_DENIED`; or the status, where that had none.
   case refused(reason: String)
 }
 

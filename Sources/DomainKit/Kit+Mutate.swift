@@ -27,7 +27,8 @@ extension Kit {
   ///
   /// Of a method that posts (its policy says so), a caller whom moderators have restricted is refused.
   ///
-  /// What a role of staff lets somebody do is recorded in the same transaction, once however often it is repeated.
+  /// What a role of staff lets somebody do, or lets somebody see on the way, is recorded in the same transaction, once
+  /// however often it is repeated.
   ///
   /// `body` may run more than once, on the engine's thread; it must have no effects outside of the transaction but
   /// through `afterCommit`.
@@ -84,7 +85,7 @@ extension Kit {
           if method.policy.posts, let caller { try requireMayPost(caller.user, in: writer) }
           return try body(writer, standing)
         }
-        if case .byKit = recording { try record(method, caller, request.actedOnID, in: writer) }
+        try caller?.staffCall?.record(SubjectID(parsing: request.actedOnID), recording, in: writer)
         let vault = ReplyVault(scope, standing?.sealingKey, key)
         try writer.store(vault.seal(reply.encoded()), in: slot, now: clock.now())
       }
@@ -118,15 +119,6 @@ extension Kit {
       guard try holdsRole(of: context, caller, in: writer) else { throw KitError.permissionDenied }
     }
     return standing
-  }
-
-  private func record(
-    _ method: MethodDescriptor, _ caller: Caller?, _ object: String, in writer: any Writer
-  ) throws {
-    guard let caller, method.policy.access != .public, let role = roles.staffRole(method.policy, of: caller.roles)
-    else { return }
-    try audit.record(
-      AuditEntry(.call(method), by: caller.actor, on: SubjectID(parsing: object), [.role(role)]), in: writer)
   }
 
   private func requestKey(

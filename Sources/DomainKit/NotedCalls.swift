@@ -1,7 +1,8 @@
 import Base
 
-/// Calls of staff methods that were refused, on their way into the trail. They have no transaction which could record them,
-/// and must not wait for one; so they are noted here, and the audit domain records what was noted.
+/// Calls that were refused and could not wait to be recorded, on their way into the trail: those of others than staff to
+/// methods of staff's, and those of staff that the database or a rate was in the way of. The audit domain records what was
+/// noted.
 ///
 /// Safe to share between threads.
 public final class NotedCalls: Sendable {

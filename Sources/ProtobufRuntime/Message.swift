@@ -35,14 +35,17 @@ extension Message {
   }
 }
 
+/// A request that names what it is about.
+public protocol NamingRequest: Message {
+  /// The printed id of what the request is about: of its first field that is declared to be an id, or is called one. Empty
+  /// if there is no such field, or nothing in it.
+  var actedOnID: String { get }
+}
+
 /// The request of a mutating method: it carries the UUID under which the effect happens once.
-public protocol MutatingRequest: Message {
+public protocol MutatingRequest: NamingRequest {
   /// The client's UUID for this request; empty if it sent none.
   var requestID: String { get }
-
-  /// The printed id of what the request acts on: of its first field that is declared to be an id. Empty if there is no
-  /// such field, or nothing in it.
-  var actedOnID: String { get }
 }
 
 extension MutatingRequest {

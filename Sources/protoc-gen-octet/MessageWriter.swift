@@ -9,7 +9,9 @@ struct MessageWriter {
   ///   - isOptedIn: whether the default limits of the options apply.
   func write(nested: SourceText, isOptedIn: Bool, to out: inout SourceText) {
     let descriptor = model.descriptor
-    let conformances = "GeneratedMessage" + (isMutatingRequest ? ", MutatingRequest" : "")
+    let subject = isRequest ? subjectField : nil
+    let request = isMutatingRequest ? ", MutatingRequest" : subject == nil ? "" : ", NamingRequest"
+    let conformances = "GeneratedMessage" + request
     out.documentation(descriptor.comment, isDeprecated: descriptor.isDeprecated)
     out.block("public struct \(model.name): \(conformances)") { out in
       writeProperties(to: &out)
@@ -22,9 +24,9 @@ struct MessageWriter {
       out.append(nested)
       out.line()
       out.line("public static var fullName: String { \"\(descriptor.fullName)\" }")
-      if isMutatingRequest, let field = firstIdentifier {
+      if let subject {
         out.line()
-        out.line("public var actedOnID: String { self.\(field.name) }")
+        out.line("public var actedOnID: String { self.\(subject.name) }")
       }
       out.line()
       CodecWriter(model: model).write(to: &out)
@@ -35,18 +37,25 @@ struct MessageWriter {
     }
   }
 
+  private var isRequest: Bool { model.descriptor.name.hasSuffix("Request") }
+
   private var isMutatingRequest: Bool {
-    guard let field = model.descriptor.field(named: "request_id") else { return false }
-    return model.descriptor.name.hasSuffix("Request") && field.type == .string && !field.hasPresence
-      && !field.isRepeated
+    guard let field = model.descriptor.field(named: Self.requestID) else { return false }
+    return isRequest && field.type == .string && !field.hasPresence && !field.isRepeated
   }
 
-  /// The first field that is declared to hold an id.
-  private var firstIdentifier: FieldModel? {
-    for case .field(let field) in model.properties where !field.rules.idKind.isEmpty {
-      if case .plain = field.shape { return field }
+  private static let requestID = "request_id"
+
+  /// The first field that is declared to hold an id; without one the first that may hold any thing's, by its name.
+  private var subjectField: FieldModel? {
+    let texts = model.properties.compactMap { property -> FieldModel? in
+      guard case .field(let field) = property, case .plain = field.shape, field.descriptor.type == .string else {
+        return nil
+      }
+      return field
     }
-    return nil
+    return texts.first { !$0.rules.idKind.isEmpty }
+      ?? texts.first { $0.descriptor.name.hasSuffix("_id") && $0.descriptor.name != Self.requestID }
   }
 
   private func writeProperties(to out: inout SourceText) {

@@ -85,8 +85,8 @@ import WellKnownTypes
     await expectRefusal(.notFound, "NOT_FOUND") { try await world.menu("", row: next.id, etag: "2") }
     let past = await badFields { try await world.menu("funghi", from: start + .seconds(14), to: start + .seconds(15)) }
     #expect(past == ["from_time"])
-    #expect(world.trail.entries.allSatisfy { $0.action.text == "table.put" })
-    #expect(world.trail.entries.last?.object?.text == next.id)
+    #expect(world.trail.done.allSatisfy { $0.action.text == "table.put" })
+    #expect(world.trail.done.last?.object?.text == next.id)
     await world.database.close()
   }
 

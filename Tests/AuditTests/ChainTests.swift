@@ -55,7 +55,8 @@ private struct Desk {
 }
 
 @Suite struct ChainTests {
-  @Test func `invariant 12: a whole chain verifies, its first record and each hour are signed`() async throws {
+  /// Each signed head has a record of its own.
+  @Test func `invariant 12: a whole chain verifies, its first records and each hour are signed`() async throws {
     let desk = try await Desk()
     #expect(try await desk.broken == [])
     try await desk.record(300)
@@ -64,7 +65,7 @@ private struct Desk {
     try await desk.record(3)
     try await desk.audit.sealer.sealAll()
     let check = try await desk.audit.checkInvariants()
-    #expect(check.map(\.number) == [12] && check.map(\.rowsChecked) == [303] && check.map(\.violations) == [[]])
+    #expect(check.map(\.number) == [12] && check.map(\.rowsChecked) == [305] && check.map(\.violations) == [[]])
     let heads: Int64? = try await desk.database.read { try $0.first("SELECT COUNT(*) FROM audit_heads") { $0[0] } }
     #expect(heads == 2)
     await desk.database.close()
@@ -78,6 +79,7 @@ private struct Desk {
     ("UPDATE audit_records SET number = CASE number WHEN 3 THEN -6 WHEN 6 THEN -3 ELSE number END", "3"),
     ("DELETE FROM audit_records WHERE number > 8", "9"),
     ("UPDATE audit_heads SET signature = hash", "9"),
+    ("DELETE FROM audit_heads", "9"),
     ("UPDATE audit_chain SET number = 7", "8"),
   ])
   func `invariant 12: what was altered, dropped, moved or cut off is named`(
@@ -108,7 +110,24 @@ private struct Desk {
     try await desk.record(2)
     let next = try AuditDomain(kit: desk.kit, checked: [])
     try await next.sealer.sealAll()
-    #expect(try await next.checkInvariants().map(\.rowsChecked) == [2])
+    #expect(try await next.checkInvariants().map(\.rowsChecked) == [3])
+    await desk.database.close()
+  }
+
+  @Test func `of several signed heads the one that is missing is named`() async throws {
+    let desk = try await Desk()
+    for _ in 0..<3 {
+      try await desk.record(4)
+      try await desk.audit.sealer.sealAll()
+      desk.clock.advance(by: Sealer.headInterval)
+    }
+    #expect(try await desk.broken == [])
+    let heads: [Int64] = try await desk.database.read {
+      try $0.rows("SELECT number FROM audit_heads ORDER BY number") { $0[0] }
+    }
+    try #require(heads.count == 3)
+    try await desk.execute("DELETE FROM audit_heads WHERE number = \(heads[1])")
+    #expect(try await desk.broken == ["\(heads[1])"])
     await desk.database.close()
   }
 
@@ -135,10 +154,10 @@ private struct Desk {
     try await desk.record(3)
     desk.clock.advance(by: Sealer.leaseDuration - .nanoseconds(1))
     try await next.sealer.sealAll()
-    #expect(try await next.checkInvariants().map(\.rowsChecked) == [2])
+    #expect(try await next.checkInvariants().map(\.rowsChecked) == [3])
     desk.clock.advance(by: .nanoseconds(1))
     try await next.sealer.sealAll()
-    #expect(try await next.checkInvariants().map(\.rowsChecked) == [5])
+    #expect(try await next.checkInvariants().map(\.rowsChecked) == [6])
     await desk.database.close()
   }
 
@@ -156,7 +175,7 @@ private struct Desk {
     try await desk.audit.sealer.sealAll()
     try await other.sealer.sealAll()
     let checks = try await desk.audit.checkInvariants()
-    #expect(checks.map(\.rowsChecked) == [80] && checks.map(\.violations) == [[]])
+    #expect(checks.map(\.rowsChecked) == [81] && checks.map(\.violations) == [[]])
     await desk.database.close()
   }
 

@@ -10,8 +10,10 @@ import Storage
 import Streaming
 import Testing
 
-/// A request as small as there is one with a request_id.
-extension Post: MutatingRequest {}
+/// A request as small as there is one with a request_id. Its text may be the id of something.
+extension Post: MutatingRequest {
+  public var actedOnID: String { text }
+}
 
 /// A method that notes what it is asked to; a post of "refuse" is refused.
 private func method(

@@ -20,7 +20,7 @@ private final class Doorstep: Audit {
   /// Unparked when the change is let in, and has not committed.
   let isIn = ParkingSpot()
 
-  /// From now on what is recorded as `action` is waited with.
+  /// From now on what is done and recorded as `action` is waited with.
   func await(_ action: String) {
     state.withLock { $0 = State(awaited: action) }
   }
@@ -31,7 +31,7 @@ private final class Doorstep: Audit {
 
   func record(_ entry: AuditEntry, in writer: any Writer) throws {
     let isWaiting = state.withLock { state in
-      guard entry.action.text == state.awaited else { return false }
+      guard entry.action.text == state.awaited, entry.outcome == .done else { return false }
       state.runs += 1
       // Of the first run nothing comes: each body runs twice in tests.
       return state.runs > 1

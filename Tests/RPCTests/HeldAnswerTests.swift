@@ -3,23 +3,46 @@ import ProtobufRuntime
 import RPC
 import Testing
 
-/// Answers that wait for something (`ServerContext.holdAnswer`).
+/// Answers that wait for something (`ServerContext.hold`).
 struct HeldAnswerTests {
   /// Has each answer wait until it is let go, and notes how often that was asked for.
-  private final class Holder: ServerInterceptor {
+  private final class Holder: ServerInterceptor, AnswerHold {
     let work = Locked(0)
     let mayLeave = Signal()
+    /// What the work throws.
     let error: RPCError?
+    /// What the interceptor throws.
+    let refusal: RPCError?
+    /// Whether it is due; the number of requests that it needs for that.
+    let dueAfter: Int
+    let requests = Locked([RawMessage]())
+    let failures = Locked([StatusCode]())
 
-    init(failing error: RPCError? = nil) { self.error = error }
+    init(failing error: RPCError? = nil, refusing refusal: RPCError? = nil, dueAfter: Int = 0) {
+      (self.error, self.refusal, self.dueAfter) = (error, refusal, dueAfter)
+    }
 
     func beforeSynchronously(_ context: ServerContext) throws -> Bool {
-      context.holdAnswer { [self] _ in
-        work.withLock { $0 += 1 }
-        await mayLeave.wait()
-        if let error { throw error }
-      }
+      context.hold(self)
+      if let refusal { throw refusal }
       return true
+    }
+
+    var isDue: Bool { requests.withLock { $0.count } >= dueAfter }
+
+    func read(_ request: any Message) {
+      if let request = request as? RawMessage { requests.withLock { $0.append(request) } }
+    }
+
+    func settle(_ context: ServerContext) async throws {
+      work.withLock { $0 += 1 }
+      await mayLeave.wait()
+      if let error { throw error }
+    }
+
+    func settle(_ context: ServerContext, failing error: RPCError) async {
+      failures.withLock { $0.append(error.code) }
+      await mayLeave.wait()
     }
   }
 
@@ -156,14 +179,59 @@ struct HeldAnswerTests {
     #expect(await rpcError { try await call.responses.next() }?.code == .unavailable)
   }
 
-  @Test func anErrorOfTheHandlerDoesNotWait() async {
-    let holder = Holder()
+  enum Refusing: CaseIterable {
+    case interceptor, handler, handlerThatWaits, stream
+  }
+
+  @Test(arguments: Refusing.allCases)
+  func anErrorWaitsUntilTheHoldKnowsOfIt(_ refusing: Refusing) async throws {
+    let error = RPCError(.notFound, "nothing")
+    let holder = Holder(refusing: refusing == .interceptor ? error : nil)
     let fixture = Fixture(interceptors: [holder]) {
-      $0.unary(TestMethods.unary) { (_: RawMessage, _) throws -> RawMessage in throw RPCError(.notFound, "nothing") }
+      if refusing == .handlerThatWaits {
+        $0.unary(TestMethods.unary) { (_: RawMessage, _) async throws -> RawMessage in throw error }
+      } else {
+        $0.unary(TestMethods.unary) { (_: RawMessage, _) throws -> RawMessage in throw error }
+      }
+      $0.serverStreaming(TestMethods.download) { (_: RawMessage, _: ResponseWriter<RawMessage>, _) in throw error }
     }
-    let error = await rpcError {
-      try await fixture.channel().unary(TestMethods.unary, RawMessage(), as: RawMessage.self)
+    let told = Locked<StatusCode?>(nil)
+    let task = Task {
+      let error = await rpcError { () async throws -> RawMessage? in
+        if refusing == .stream {
+          return try await fixture.channel().serverStreaming(TestMethods.download, RawMessage(), as: RawMessage.self)
+            .responses.next()
+        }
+        return try await fixture.channel().unary(TestMethods.unary, RawMessage(), as: RawMessage.self)
+      }
+      told.withLock { $0 = error?.code }
     }
-    #expect(error?.code == .notFound && holder.work.withLock { $0 } == 0)
+    while holder.failures.withLock({ $0.isEmpty }) { await Task.yield() }
+    await fixture.executor.settle()
+    #expect(told.withLock { $0 } == nil)
+    holder.mayLeave.fire()
+    await task.value
+    #expect(told.withLock { $0 } == .notFound && holder.failures.withLock { $0 } == [.notFound])
+    #expect(holder.work.withLock { $0 } == 0)
+  }
+
+  @Test func whatIsNotDueYetLeaves_andTheRestWaits() async throws {
+    let holder = Holder(failing: RPCError(.unavailable, "not now"), dueAfter: 2)
+    holder.mayLeave.fire()
+    let fixture = Fixture(interceptors: [holder]) { $0.echo() }
+    let call: BidirectionalCall<RawMessage, RawMessage> = fixture.channel().bidirectional(TestMethods.chat)
+    try await call.requests.write(RawMessage([1]))
+    #expect(try await call.responses.next() == RawMessage([1]))
+    try await call.requests.write(RawMessage([2]))
+    #expect(await rpcError { try await call.responses.next() }?.code == .unavailable)
+    #expect(holder.requests.withLock { $0 } == [RawMessage([1]), RawMessage([2])] && holder.work.withLock { $0 } == 1)
+  }
+
+  @Test func theRequestIsKnownWhenTheAnswerWaits() async throws {
+    let holder = Holder()
+    holder.mayLeave.fire()
+    let fixture = Fixture(interceptors: [holder]) { $0.echo() }
+    let reply: RawMessage = try await fixture.channel().unary(TestMethods.unary, RawMessage([7]))
+    #expect(reply == RawMessage([7]) && holder.requests.withLock { $0 } == [RawMessage([7])])
   }
 }

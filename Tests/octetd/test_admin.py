@@ -8,9 +8,12 @@ import grpc
 import pytest
 
 from support import stubs
+from support.authorization.answers import ask, contains, make_request
+from support.notices import FLAGS
 from support.paths import ROOT
 from support.people import Person, Stranger, outcome, request_id
 from support.server import Server
+from support.staff import with_all_roles
 
 sys.path.insert(0, str(ROOT / "Tests" / "octet"))
 from client import Octet  # noqa: E402
@@ -83,22 +86,41 @@ def test_a_method_is_off_for_people_of_a_country(tmp_path):
         assert asked(people["FI"])[0] == asked(Stranger(channel))[0] == asked(ops)[0] == grpc.StatusCode.OK
 
 
-def test_every_method_of_every_domain_has_a_switch(server):
-    with server.channel() as channel:
-        ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
-        names, token = set(), ""
-        while True:
-            request = service().ListFlagsRequest(prefix="octet.", page_size=500, page_token=token)
-            page = ops.call(f"{ADMIN}/ListFlags", request)
-            names |= {flag.name for flag in page.flags}
-            token = page.next_page_token
-            if not token:
-                break
+# Without these nobody could switch anything on again.
+ALWAYS_ON = {
+    f"{ADMIN}/PutFlag",
+    *(f"octet.identity.v1.SessionService/{name}" for name in ("GetChallenge", "Login", "RefreshSession")),
+}
+
+
+def switches(ops):
+    names, token = set(), ""
+    while True:
+        request = service().ListFlagsRequest(prefix="octet.", page_size=500, page_token=token)
+        page = ops.call(f"{ADMIN}/ListFlags", request)
+        names |= {flag.name for flag in page.flags}
+        token = page.next_page_token
+        if not token:
+            return names
+
+
+def test_every_method_of_every_domain_is_switched_off_by_a_flag_of_its_own(tmp_path):
     files = [file for file in stubs.descriptor_set().file if file.package.startswith("octet.")]
     declared = {
         f"{file.package}.{each.name}/{method.name}" for file in files for each in file.service for method in each.method
     }
-    assert names == declared
+    with Server(tmp_path, *FLAGS) as server, server.channel() as channel:
+        ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
+        anybody = with_all_roles(channel)
+        assert switches(ops) == declared
+        for path in sorted(declared):
+            refused, reason, flag = outcome(lambda path=path: put_flag(ops, path, value(boolean=False)))
+            if path in ALWAYS_ON:
+                assert (refused, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST"), path
+                continue
+            answer = ask(anybody, path, make_request(path, {}))
+            assert answer.code == METHOD_OFF[0] and contains(answer, METHOD_OFF[1]), (path, answer)
+            put_flag(ops, path, value(boolean=True), flag.etag)
 
 
 @pytest.fixture

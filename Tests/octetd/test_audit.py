@@ -6,9 +6,13 @@ import grpc
 import pytest
 
 from support import stubs
-from support.people import Person, info_of, outcome, request_id
+from support.authorization.answers import all_methods, ask, make_request, policy_of
+from support.media import Uploader
+from support.notices import FLAGS
+from support.people import Person, info_of, method_descriptor, outcome, request_id
 from support.promises import TRIES, kept_by_one, within
 from support.server import Server
+from support.staff import ROLES, with_all_roles
 
 AUDIT = "octet.audit.v1.AuditService"
 GRANT = "octet.identity.v1.RoleService/GrantRole"
@@ -71,6 +75,81 @@ def test_a_record_is_sealed_within_a_second(server):
         is_sealed = lambda user_id: records(ops, object_id=user_id)[0].number > 0  # noqa: E731
         make = lambda user_id: grant(admin, user_id, "moderator")  # noqa: E731
         kept_by_one(SEALED_SECONDS, people, make, is_sealed, "no record is sealed")
+
+
+def subject_field(method):
+    """The field of a method's request that says what it is about; None if there is none."""
+    rules = stubs.pool().FindExtensionByName("octet.options.v1.rules")
+    texts = [
+        (field.name, field.GetOptions().Extensions[rules].id_kind)
+        for field in method.input_type.fields
+        if field.type == field.TYPE_STRING and not field.is_repeated and field.containing_oneof is None
+    ]
+    named = [(name, kind) for name, kind in texts if kind]
+    called = [(name, "store") for name, _ in texts if name.endswith("_id") and name != "request_id"]
+    return next(iter(named + called), None)
+
+
+def is_read_by_staff(policy):
+    return not policy.mutates and any(role.split(".")[-1] in ROLES for role in policy.roles)
+
+
+def test_a_read_by_staff_is_recorded_with_what_it_was_about_also_if_it_is_refused(tmp_path):
+    tried = 0
+    with Server(tmp_path, *FLAGS) as server, server.channel() as channel:
+        staff = with_all_roles(channel)
+        for path in all_methods():
+            field = subject_field(method_descriptor(path))
+            # octetd is without the example domain.
+            if not is_read_by_staff(policy_of(path)) or field is None or path.startswith("octet.pinboard."):
+                continue
+            name, kind = field
+            subject = f"{kind}_0000000000001"
+            answer = ask(staff, path, make_request(path, {name: subject}))
+            (record,) = records(staff, action=f"/{path}")
+            reason = "" if answer.code == grpc.StatusCode.OK else "NOT_FOUND"
+            told = (record.actor_id, record.object_id, record.refusal)
+            assert told == (staff.user_id, subject, reason), (path, answer)
+            tried += 1
+    assert tried >= 12
+
+
+def test_what_a_role_alone_shows_is_recorded(server):
+    media, chat = "octet.media.v1.MediaService", "octet.chat.v1.ChatService"
+    profiles, verifications = "octet.identity.v1.ProfileService", "octet.identity.v1.VerificationService"
+    page = b"%PDF a page with a picture " * 1000
+    with server.channel() as channel:
+        ada = Uploader(channel, f"user_{request_id()[:8]}")
+        staff = with_all_roles(channel, Uploader)
+
+        def of_ada(path, **fields):
+            return ada.call(path, make_request(path, fields))
+
+        def expect_a_record(path, subject, by_ada=True, **fields):
+            """Staff asks and is on record; whose it is asks, and is not."""
+            for person in (ada, staff) if by_ada else (staff,):
+                answer = ask(person, path, make_request(path, fields))
+                assert answer.code == grpc.StatusCode.OK, (path, answer)
+            found = records(staff, action=f"/{path}", object_id=subject, actor_id=staff.user_id)
+            assert [record.refusal for record in found] == [""], path
+            assert len(records(staff, action=f"/{path}", actor_id=ada.user_id)) == 0, path
+
+        upload = ada.create(page)
+        ada.go_on(upload.id, page)
+        document = {"kind": "VERIFICATION_DOCUMENT_KIND_PASSPORT", "upload_id": upload.id}
+        (kept,) = of_ada(f"{verifications}/SubmitVerification", documents=[document]).documents
+        for name in ("GetBlob", "ReadBlob", "SignUrl", "ListRenditions"):
+            expect_a_record(f"{media}/{name}", kept.blob_id, blob_id=kept.blob_id)
+        of_ada(f"{profiles}/SetPreferences", preferences={"profile_visibility": "PROFILE_VISIBILITY_PRIVATE"})
+        expect_a_record(f"{profiles}/GetProfile", ada.user_id, user_id=ada.user_id)
+        room = of_ada(f"{chat}/OpenRoom", kind="ROOM_KIND_SUPPORT").id
+        expect_a_record(f"{chat}/Chat", room, room_id=room, frame={"join": {}})
+        expect_a_record(f"{chat}/ListRooms", "", by_ada=False, waiting=True)
+        # What all see is nobody's secret.
+        etag = of_ada(f"{profiles}/GetPreferences").etag
+        public = {"profile_visibility": "PROFILE_VISIBILITY_PUBLIC", "etag": etag}
+        of_ada(f"{profiles}/SetPreferences", preferences=public)
+        expect_a_record(f"{profiles}/GetProfile", ada.user_id, user_id=ada.user_id)
 
 
 def test_what_was_committed_before_a_crash_is_sealed_after_it(tmp_path):

@@ -15,8 +15,7 @@ public final class AccessInterceptor: ServerInterceptor {
   private let switches: (any MethodSwitches)?
 
   /// - Parameters:
-  ///   - kit: that of the domains whose calls are judged. Refused calls of staff methods are noted there, for the trail,
-  ///     and what staff reads is recorded.
+  ///   - kit: that of the domains whose calls are judged. What becomes of calls of staff is recorded there.
   ///   - openServices: full names of services without policies that anybody may call: health, reflection.
   ///   - switches: which methods are switched off; nil if none ever is.
   public init(
@@ -40,7 +39,7 @@ public final class AccessInterceptor: ServerInterceptor {
       return true
     }
     guard let roles = kit.authority.knownRoles(of: token.user, epoch: token.epoch) else { return false }
-    let caller = Caller(token, roles)
+    let caller = caller(token, roles, method)
     guard let isOn = isOnAtOnce(method, for: caller) else { return false }
     try admit(caller, method, context, isOn: isOn)
     return true
@@ -51,7 +50,7 @@ public final class AccessInterceptor: ServerInterceptor {
     if isOpen(method) { return }
     var caller: Caller?
     if let token = try authenticate(method, context) {
-      caller = Caller(token, try await kit.authority.roles(of: token.user, epoch: token.epoch))
+      caller = self.caller(token, try await kit.authority.roles(of: token.user, epoch: token.epoch), method)
     }
     // Whoever may not call the method at all costs no look.
     let isOn = isOnAtOnce(method, for: caller)
@@ -77,28 +76,23 @@ public final class AccessInterceptor: ServerInterceptor {
     if !caller.roles.holds(anyOf: policy.roles, onAnyOf: chain) { try refuse(.permissionDenied, caller, context) }
   }
 
-  /// Of the calls of staff, those that change something are recorded where they do, and those that read before they are
-  /// answered; what is refused, by whomever, has no transaction that could.
+  /// Staff's own calls are recorded by `StaffCall`. That others have tried a method of staff's is noted: whoever does it a
+  /// thousand times must not cost a thousand commits.
   public func ended(_ context: ServerContext, _ status: StatusCode) {
     // Most calls are not refused, and pay for one comparison.
-    guard status == .permissionDenied, let caller = context.caller, kit.roles.admitsStaff(context.method.policy) else {
-      return
-    }
+    guard status != .ok, let caller = context.caller else { return }
+    if let staffCall = caller.staffCall { return staffCall.ended(context, status) }
+    guard status == .permissionDenied, kit.roles.admitsStaff(context.method.policy) else { return }
     kit.notedCalls.note(
       AuditEntry(
-        .call(context.method), by: caller.actor, on: context.audited ?? context[ResourceKey.self],
+        .call(context.method), by: caller.actor, on: context[ResourceKey.self],
         outcome: .refused(reason: KitError.permissionDenied.mapping.reason)))
   }
 
-  /// What staff reads is on record before it is told: no crash between the two leaves a look without a trace. One that
-  /// cannot be recorded is not told.
-  private func record(_ role: String, _ caller: Caller, _ context: ServerContext) {
-    context.holdAnswer { [kit] context in
-      let entry = AuditEntry(
-        .call(context.method), by: caller.actor, on: context.audited ?? context[ResourceKey.self], [.role(role)])
-      // Those that wait at the same time are one commit of the engine's.
-      try await kit.database.write { try kit.audit.record(entry, in: $0) }
-    }
+  private func caller(_ token: AccessToken, _ roles: RoleSet, _ method: MethodDescriptor) -> Caller {
+    var caller = Caller(user: token.user, session: token.session, roles: roles, isMachine: token.isMachine)
+    caller.staffCall = StaffCall(kit, method, roles, by: caller.actor)
+    return caller
   }
 
   private func isOpen(_ method: MethodDescriptor) -> Bool {
@@ -115,9 +109,11 @@ public final class AccessInterceptor: ServerInterceptor {
     if let caller, kit.authority.hasEnded(caller.session) {
       // Whoever is out uses up nothing of what the user may.
       try admit(.address(context.peer.host), policy.rateClass)
+      holdAnswer(of: caller, context)
       try refuse(.sessionEnded, caller, context)
     } else {
       try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
+      holdAnswer(of: caller, context)
     }
     do {
       try Self.judge(caller, by: policy)
@@ -126,18 +122,20 @@ public final class AccessInterceptor: ServerInterceptor {
       try refuse(error, caller, context)
     }
     if !isOn { throw KitError.methodOff }
-    if !policy.mutates, policy.access != .public, !policy.roles.isEmpty, let caller,
-      let role = kit.roles.staffRole(policy, of: caller.roles)
-    {
-      record(role, caller, context)
-    }
+  }
+
+  /// From here on what staff is told, and what it is refused, is on record first. Not what rates keep out: whoever floods
+  /// must not make the database work.
+  private func holdAnswer(of caller: Caller?, _ context: ServerContext) {
+    if let staffCall = caller?.staffCall { context.hold(staffCall) }
   }
 
   /// Refuses a call. One that would change something is let through to its kept reply if it repeats one that was answered:
-  /// that may have ended the caller's session, or the thing that a role was held on.
+  /// that may have ended the caller's session, or the thing that a role was held on. Those of staff are read in any case, as
+  /// the trail tells what they were about.
   private func refuse(_ error: KitError, _ caller: Caller, _ context: ServerContext) throws(KitError) {
     let (kit, method) = (kit, context.method)
-    guard method.policy.mutates,
+    guard method.policy.mutates || caller.staffCall != nil,
       context.refuse(with: error, unless: { try await kit.hasAnswered($0, of: caller, method) })
     else { throw error }
   }
@@ -196,11 +194,5 @@ public final class AccessInterceptor: ServerInterceptor {
   /// judges.
   private static func judgeMachine(_ caller: Caller, by policy: MethodPolicy) throws(KitError) {
     guard caller.roles.holdsSomewhere(anyOf: policy.roles) else { throw .permissionDenied }
-  }
-}
-
-extension Caller {
-  fileprivate init(_ token: AccessToken, _ roles: RoleSet) {
-    self.init(user: token.user, session: token.session, roles: roles, isMachine: token.isMachine)
   }
 }

@@ -13,12 +13,18 @@ public struct Caller: Sendable, Equatable {
   public let roles: RoleSet
   /// Whether a machine calls, with a credential. It may call what its roles let it call, and nothing that is for users.
   public let isMachine: Bool
+  /// What the trail is told of the call; nil for callers who hold no role of staff.
+  var staffCall: StaffCall?
 
   public init(user: Identifier, session: Identifier, roles: RoleSet = RoleSet(), isMachine: Bool = false) {
     self.user = user
     self.session = session
     self.roles = roles
     self.isMachine = isMachine
+  }
+
+  public static func == (a: Caller, b: Caller) -> Bool {
+    a.user == b.user && a.session == b.session && a.roles == b.roles && a.isMachine == b.isMachine
   }
 
   /// As the trail names the caller.
@@ -35,19 +41,7 @@ enum ResourceKey: CallKey {
   typealias Value = SubjectID
 }
 
-/// Where a call's object for the trail lies.
-enum AuditedKey: CallKey {
-  typealias Value = SubjectID
-}
-
 extension ServerContext {
-  /// What a call that reads is about, for the trail: set by handlers whose request names somebody or something. Of calls
-  /// that change something the request says it (`Kit.mutate`).
-  public var audited: SubjectID? {
-    get { self[AuditedKey.self] }
-    nonmutating set { self[AuditedKey.self] = newValue }
-  }
-
   /// Who makes this call; nil for one without credentials, which only public methods accept.
   public internal(set) var caller: Caller? {
     get { self[CallerKey.self] }

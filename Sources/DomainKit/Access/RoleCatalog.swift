@@ -13,12 +13,15 @@ public struct RoleCatalog: Sendable {
     RoleSet.bareStaff.map { RoleDefinition.staff($0, keepsLast: $0 == admin) } + [RoleDefinition.given(verified)]
 
   private let byName: [String: RoleDefinition]
+  /// Names of roles of staff. A handful, which is compared sooner than hashed: it is asked in calls of all who hold a role.
+  private let staff: [String]
 
   /// Traps on a name that is declared twice, on one that is not a domain's, on one of staff's for others, and on givers that
   /// nobody could be.
   /// - Parameter domains: the roles that the domains declare.
   public init(_ domains: [RoleDefinition] = []) {
     byName = Dictionary(uniqueKeysWithValues: (Self.platform + domains).map { ($0.name, $0) })
+    staff = byName.values.filter { $0.kind == .staff }.map(\.name)
     for role in domains {
       precondition(role.name.contains("."), "the role \(role.name) has no domain in its name")
       // Whoever holds the bare one holds it, too.
@@ -39,7 +42,7 @@ public struct RoleCatalog: Sendable {
   public subscript(name: String) -> RoleDefinition? { byName[name] }
 
   /// Whether only the platform's own people hold a role.
-  public func isStaff(_ role: String) -> Bool { byName[role]?.kind == .staff }
+  public func isStaff(_ role: String) -> Bool { staff.contains(role) }
 
   /// Whether there are roles on single things of a kind.
   public func areGranted(on kind: String) -> Bool {

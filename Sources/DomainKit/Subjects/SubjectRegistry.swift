@@ -108,16 +108,33 @@ public final class SubjectRegistry: Sendable {
 
   private static let nobody = Identifier(rawValue: 0)
 
-  /// All is asked in any case: the time that it takes must not tell what is there.
   private func look(
     _ subject: SubjectID, _ caller: Caller?, _ reader: any Reader
   ) throws -> (kind: any SubjectKind, facts: SubjectFacts)? {
     guard let kind = self[subject] else { return nil }
-    let facts = try kind.facts(of: subject.id, in: reader)
-    let mayView = try kind.canView(subject.id, by: caller, in: reader)
-    let isHidden = try isHidden(kind, facts, from: caller, reader)
-    guard let facts, mayView, !isHidden else { return nil }
-    return (kind, facts)
+    // All is asked in any case: the time that it takes must not tell what is there.
+    return try show(subject, to: caller) { caller in
+      let facts = try kind.facts(of: subject.id, in: reader)
+      let mayView = try kind.canView(subject.id, by: caller, in: reader)
+      let isHidden = try isHidden(kind, facts, from: caller, reader)
+      guard let facts, mayView, !isHidden else { return nil }
+      return (kind, facts)
+    }
+  }
+
+  /// What somebody sees; what staff sees, and would not see without its roles, is put on record.
+  private func show<Sight>(
+    _ subject: SubjectID, to caller: Caller?, _ look: (Caller?) throws -> Sight?
+  ) rethrows -> Sight? {
+    let sight = try look(caller)
+    if sight != nil, let caller, let user = caller.asUser, try look(user) == nil { caller.seesAsStaff(subject) }
+    return sight
+  }
+
+  /// Whether somebody may view a thing as far as its kind decides it: also what a block hides.
+  public func mayView(_ subject: SubjectID, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    guard let kind = self[subject] else { return false }
+    return try show(subject, to: caller) { try kind.canView(subject.id, by: $0, in: reader) ? true : nil } != nil
   }
 
   /// Whether somebody may follow a subject.
@@ -126,11 +143,15 @@ public final class SubjectRegistry: Sendable {
     _ subject: SubjectID, by caller: Caller, in reader: any Reader
   ) throws -> (facts: SubjectFacts, isOnRequest: Bool) {
     guard let kind = self[subject] else { throw KitError.notFound(subject.kind) }
-    let facts = try kind.facts(of: subject.id, in: reader)
-    let following = try kind.following(subject.id, by: caller, in: reader)
-    let isHidden = try isHidden(kind, facts, from: caller, reader)
-    guard let facts, following != .refused, !isHidden else { throw KitError.notFound(subject.kind) }
-    return (facts, following == .onRequest)
+    let found: (facts: SubjectFacts, isOnRequest: Bool)? = try show(subject, to: caller) { asking in
+      let facts = try kind.facts(of: subject.id, in: reader)
+      let following = try kind.following(subject.id, by: asking ?? caller, in: reader)
+      let isHidden = try isHidden(kind, facts, from: asking, reader)
+      guard let facts, following != .refused, !isHidden else { return nil }
+      return (facts, following == .onRequest)
+    }
+    guard let found else { throw KitError.notFound(subject.kind) }
+    return found
   }
 
   // MARK: Changes

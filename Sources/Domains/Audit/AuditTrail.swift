@@ -18,10 +18,25 @@ public struct AuditTrail: Audit {
       INSERT INTO audit_records (created_at, actor, action, object, refusal, details)
       VALUES ($1, $2, $3, $4, $5, $6)
       """, clock.now(), entry.actor.text, entry.action.text, entry.object?.text ?? "", refusal,
-      entry.facts.map { "\($0.name)=\($0.text)" }.joined(separator: "\n"))
+      entry.facts.map(\.line).joined(separator: "\n"))
+  }
+
+  public func count(
+    _ word: StaticString, on object: SubjectID, with facts: [AuditFact], in reader: any Reader
+  ) throws -> Int? {
+    let lines = Set(facts.map(\.line))
+    let all: [String] = try reader.rows(
+      "SELECT details FROM audit_records WHERE object = $1 AND action = $2", object.text, "\(word)"
+    ) { $0[0] }
+    return all.count { lines.isSubset(of: $0.split(separator: "\n").map(String.init)) }
   }
 
   public func sequence(in reader: any Reader) throws -> Int64 {
     try reader.first("SELECT id FROM audit_records ORDER BY id DESC LIMIT 1") { $0[0] } ?? 0
   }
+}
+
+extension AuditFact {
+  /// As a record's details have it.
+  fileprivate var line: String { "\(name)=\(text)" }
 }

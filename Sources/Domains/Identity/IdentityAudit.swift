@@ -8,6 +8,7 @@ struct IdentityAudit {
   let reader: any Reader
   let now: Instant
   let limits: IdentityLimits
+  let audit: any Audit
 
   private static let liveSessions = "identity_sessions WHERE ended_at IS NULL"
 
@@ -90,6 +91,7 @@ struct IdentityAudit {
             OR EXISTS (SELECT 1 FROM identity_preferences x WHERE x.user_id = u.id)
             OR EXISTS (SELECT 1 FROM identity_exports x WHERE x.user_id = u.id))
           """),
+      try recordedGrants(),
     ]
   }
 

@@ -93,8 +93,10 @@ public struct IdentityDomain: Domain {
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    let (now, limits) = (core.kit.clock.now(), core.limits)
-    return try await core.kit.checkOnSnapshot { try IdentityAudit(reader: $0, now: now, limits: limits).reports() }
+    let (now, limits, audit) = (core.kit.clock.now(), core.limits, core.kit.audit)
+    return try await core.kit.checkOnSnapshot { reader in
+      try IdentityAudit(reader: reader, now: now, limits: limits, audit: audit).reports()
+    }
   }
 
   /// Grants a platform-wide role without asking who wants it: for the server's own command line, which makes the first

@@ -35,8 +35,11 @@ struct SocialCore: Sendable {
 
   /// Whether one of two users has blocked the other, for somebody who looks at what the other has done.
   func isHidden(_ other: Identifier, from caller: Caller?, in reader: any Reader) throws -> Bool {
-    guard let caller, caller.user != other, !caller.roles.isStaff else { return false }
-    return try kit.community.isBlocked(caller.user, other, in: reader)
+    guard let caller, caller.user != other, try kit.community.isBlocked(caller.user, other, in: reader) else {
+      return false
+    }
+    if caller.roles.isStaff { caller.seesAsStaff(SubjectID(IDKind.user, other)) }
+    return !caller.roles.isStaff
   }
 
   /// Takes one of what a user may do so often a day.

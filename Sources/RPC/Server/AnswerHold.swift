@@ -1,34 +1,58 @@
-/// What has to be done before the answer of a call may leave.
-///
-/// Confined to the call's executor.
-final class AnswerHold {
-  typealias Work = @Sendable (ServerContext) async throws -> Void
+public import ProtobufRuntime
 
-  let work: Work
+/// Something that has to be done before a call is answered, such as putting on record what is told.
+///
+/// An interceptor that wants it gives one to `ServerContext.hold(_:)`. It is asked whether it is due before anything leaves,
+/// and its work is done once at most; whatever wants to leave meanwhile waits for the same.
+public protocol AnswerHold: AnyObject, Sendable {
+  /// Whether the work has to be done before what wants to leave now: a message, or a status of OK. Once it is, it stays so
+  /// until the work is done. Asked for each of them, on the call's executor.
+  var isDue: Bool { get }
+
+  /// A request has been read; of a stream each of its messages. Before the handler has it.
+  func read(_ request: any Message)
+
+  /// Does the work. What it throws becomes the call's status.
+  func settle(_ context: ServerContext) async throws
+
+  /// The call fails with an error, of the handler's or an interceptor's, and the work was not begun. The error is told when
+  /// this returns.
+  func settle(_ context: ServerContext, failing error: RPCError) async
+}
+
+/// What holds the answer of a call. Confined to the call's executor.
+final class HeldAnswer {
+  let hold: any AnswerHold
   /// The work, once something wants to leave.
   var task: Task<Void, any Error>?
 
-  init(_ work: @escaping Work) { self.work = work }
+  init(_ hold: any AnswerHold) { self.hold = hold }
 }
 
 extension ServerCall {
+  /// Whether what wants to leave now has to wait.
+  var isHeld: Bool { mayBeHeld && held?.hold.isDue == true }
+
+  /// Tells what holds the answer of a request that has been read.
+  @usableFromInline
+  func noteRequest(_ request: any Message) { held?.hold.read(request) }
+
   /// Has the work done that the answer waits for. Whoever else wants to answer meanwhile waits for the same. From any thread.
   /// - Throws: what the work throws.
   func release() async throws {
     guard executor.isCurrent else { return try await executor.hop { try await self.release() } }
-    guard let hold else { return }
-    try await begin(hold).value
-    guard isHeld else { return }
-    self.hold = nil
-    isHeld = false
+    guard isHeld, let held else { return }
+    try await begin(held).value
+    guard mayBeHeld else { return }
+    letGo()
     // A publisher may have been told meanwhile that there is no room.
     tellOfDrain()
   }
 
   /// The same for a publisher that cannot wait: it is told that there is room when the answer may leave.
   func releaseForSink() {
-    guard let hold, hold.task == nil else { return }
-    _ = begin(hold)
+    guard let held, held.task == nil else { return }
+    _ = begin(held)
     Task.immediate(executorPreference: executor) {
       do {
         try await self.release()
@@ -38,11 +62,24 @@ extension ServerCall {
     }
   }
 
-  private func begin(_ hold: AnswerHold) -> Task<Void, any Error> {
-    if let task = hold.task { return task }
-    let (work, context) = (hold.work, context)
-    let task = Task(executorPreference: executor) { try await work(context) }
-    hold.task = task
+  /// Ends the call with what an interceptor or the handler threw, when what holds its answer knows of it.
+  func settle(failing error: any Error) async {
+    let error = server.status(for: error, of: self)
+    if let held, held.task == nil, !state.hasEnded { await held.hold.settle(context, failing: error) }
+    end(failing: error)
+  }
+
+  /// Nothing holds the answer any more.
+  func letGo() {
+    held = nil
+    mayBeHeld = false
+  }
+
+  private func begin(_ held: HeldAnswer) -> Task<Void, any Error> {
+    if let task = held.task { return task }
+    let (hold, context) = (held.hold, context)
+    let task = Task(executorPreference: executor) { try await hold.settle(context) }
+    held.task = task
     return task
   }
 }

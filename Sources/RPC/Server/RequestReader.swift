@@ -6,10 +6,13 @@ public import ProtobufRuntime
 /// may read at a time.
 public struct RequestReader<Element: Message>: Sendable {
   @usableFromInline let call: ServerCall
+  /// What may hold the answer; known here, as messages may be read on any thread.
+  @usableFromInline let hold: (any AnswerHold)?
 
   @usableFromInline
   init(_ context: ServerContext) {
     call = context.call
+    hold = context.call.held?.hold
   }
 
   /// The next message, waiting for it; nil after the last.
@@ -18,6 +21,8 @@ public struct RequestReader<Element: Message>: Sendable {
   @inlinable
   public func next() async throws -> Element? {
     guard let payload = try await call.nextPayload() else { return nil }
-    return try Element(request: payload.span, limits: call.decodeLimits)
+    let message = try Element(request: payload.span, limits: call.decodeLimits)
+    hold?.read(message)
+    return message
   }
 }

@@ -7,7 +7,7 @@ extension ServerCall {
   /// returns, without a task; what is left runs in one.
   func start() {
     guard let passed = passInterceptors() else { return }
-    if case .synchronous(let handler) = route.handler, passed == server.interceptors.count, !mustAwaitTurn, !isHeld {
+    if case .synchronous(let handler) = route.handler, passed == server.interceptors.count, !mustAwaitTurn, !mayBeHeld {
       do {
         let request = try takeRequest()
         answer(request.span, handler)
@@ -22,7 +22,7 @@ extension ServerCall {
   /// The same for a request whose only bytes are on loan: they are copied if somebody has to wait.
   func start(_ bytes: Span<UInt8>, _ message: Range<Int>, _ handler: SynchronousHandler) {
     guard let passed = passInterceptors() else { return }
-    if passed == server.interceptors.count, !isHeld {
+    if passed == server.interceptors.count, !mayBeHeld {
       answer(bytes.extracting(message), handler)
     } else {
       if keepRequest(bytes, message) { startTask(after: passed) }
@@ -51,8 +51,17 @@ extension ServerCall {
       }
       return passed
     } catch {
-      end(failing: server.status(for: error, of: self))
+      refuse(error)
       return nil
+    }
+  }
+
+  /// Ends a call that an interceptor has refused.
+  private func refuse(_ error: any Error) {
+    if mayBeHeld {
+      Task.immediate(executorPreference: executor) { await self.settle(failing: error) }
+    } else {
+      end(failing: server.status(for: error, of: self))
     }
   }
 
@@ -73,7 +82,7 @@ extension ServerCall {
       if isHeld { try await release() }
       if let reply { self.reply(reply) } else { end() }
     } catch {
-      end(failing: server.status(for: error, of: self))
+      if mayBeHeld { await settle(failing: error) } else { end(failing: server.status(for: error, of: self)) }
     }
   }
 

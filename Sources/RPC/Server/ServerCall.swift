@@ -32,10 +32,10 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   var inflateFailure: (any Error)?
   /// Whether it has been refused but for what its request may say (`ServerContext.refuse(with:unless:)`).
   @safe @exclusivity(unchecked) @usableFromInline var isRefused = false
-  /// What the answer waits for (`ServerContext.holdAnswer(until:)`); nil once it may leave.
-  var hold: AnswerHold?
-  /// Whether the answer waits for something.
-  @safe @exclusivity(unchecked) var isHeld = false
+  /// What the answer may have to wait for (`ServerContext.hold(_:)`); nil once nothing can hold it.
+  var held: HeldAnswer?
+  /// Whether there is such.
+  @safe @exclusivity(unchecked) @usableFromInline var mayBeHeld = false
   /// Bytes counted in the server's sum: all of a request that is one message and came in pieces; of streamed messages
   /// the one that is not whole yet.
   var gathered = 0
@@ -191,7 +191,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     if awaitsTurn { (request, compressedRequest) = (nil, nil) }
     if status != .ok { task?.cancel() }
     task = nil
-    hold = nil
+    letGo()
     if status != .ok || !isInputRead { dropInput(CancellationError()) }
     wakeWriters()
     if watchers != nil {

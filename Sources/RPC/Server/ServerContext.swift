@@ -85,24 +85,29 @@ public struct ServerContext: Sendable {
     return true
   }
 
-  /// Holds the answer back: no message leaves, nor a status of OK, before `work` has been done, which begins when the first
-  /// of them is there. What it throws becomes the call's status. An error of the handler's does not wait for it.
-  ///
-  /// For interceptors, before the handler runs, and once for a call.
-  public func holdAnswer(until work: @escaping @Sendable (ServerContext) async throws -> Void) {
-    precondition(!call.isHeld, "an answer is held for one thing")
-    call.hold = AnswerHold(work)
-    call.isHeld = true
+  /// Has `hold` asked before anything leaves: a message, a status of OK, or an error. For interceptors, before the handler
+  /// runs, and once for a call.
+  public func hold(_ hold: any AnswerHold) {
+    precondition(!call.mayBeHeld, "an answer is held by one")
+    call.held = HeldAnswer(hold)
+    call.mayBeHeld = true
   }
 
   /// The request of a call that has only one.
   @inlinable
   func read<Request: Message>(_ payload: ArraySlice<UInt8>, as type: Request.Type) throws -> Request {
     do {
-      return try Request(request: payload.span, limits: call.decodeLimits)
+      return try note(Request(request: payload.span, limits: call.decodeLimits))
     } catch {
       throw call.isRefused ? lateRefusal.error : error
     }
+  }
+
+  /// A request that has just been read, as what holds the answer may want to know it.
+  @inlinable @inline(__always)
+  func note<Request: Message>(_ request: Request) -> Request {
+    if call.mayBeHeld { call.noteRequest(request) }
+    return request
   }
 
   /// Lets a call through that was refused, if its request speaks for it.

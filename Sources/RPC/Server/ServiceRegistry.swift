@@ -113,7 +113,7 @@ public struct ServiceRegistry: Sendable {
     add(
       method,
       .synchronous { payload, context in
-        let request = try Request(request: payload, limits: context.call.decodeLimits)
+        let request = try context.note(Request(request: payload, limits: context.call.decodeLimits))
         return EncodedMessage(try handler(request, context))
       })
   }
@@ -146,7 +146,7 @@ public struct ServiceRegistry: Sendable {
     add(
       method, isJudged: true,
       .single { payload, context in
-        let request = try Request(request: payload.span, limits: context.call.decodeLimits)
+        let request = try context.note(Request(request: payload.span, limits: context.call.decodeLimits))
         try await context.judge(resource: resource(request))
         try await handler(request, ResponseWriter(context), context)
         return nil
@@ -162,7 +162,7 @@ public struct ServiceRegistry: Sendable {
     add(
       method,
       .single { payload, context in
-        let request = try Request(request: payload.span, limits: context.call.decodeLimits)
+        let request = try context.note(Request(request: payload.span, limits: context.call.decodeLimits))
         try await handler(request, ResponseWriter(context), context)
         return nil
       })

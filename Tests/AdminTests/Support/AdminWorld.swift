@@ -40,7 +40,7 @@ final class AdminWorld: Sendable {
   static let stranger = Identifier(rawValue: 2)
   static let estimate = "octet.admin.v1.AdminService/EstimateCapacity"
   /// Staff gets its tokens there.
-  static let login = "octet.identity.v1.SessionService/Login"
+  static let waysIn = FlagCatalog.alwaysOn.filter { $0.hasPrefix("octet.identity.") }.sorted()
 
   private let root = SecretKey.random()
 
@@ -88,7 +88,7 @@ final class AdminWorld: Sendable {
     AdminDomain(
       kit: kit, flags: [Pizza.isOpen.declaration, Pizza.slices.declaration, Pizza.topping.declaration],
       tables: AdminDomain.tables + [Pizza.menu],
-      methods: AdminServiceMethods.all.map { String($0.path.dropFirst()) } + [AdminWorld.login],
+      methods: AdminServiceMethods.all.map { String($0.path.dropFirst()) } + AdminWorld.waysIn,
       regions: regions, limits: limits)
   }
 
@@ -188,7 +188,13 @@ final class OpenDoors: Authority {
 final class NotedTrail: Audit {
   private let noted = Locked<[AuditEntry]>([])
 
-  var entries: [AuditEntry] { noted.withLock { $0 } }
+  private var entries: [AuditEntry] { noted.withLock { $0 } }
+  /// What was done.
+  var done: [AuditEntry] { entries.filter { $0.outcome == .done } }
+  /// Why calls of staff were refused.
+  var refusals: [String] {
+    entries.compactMap { if case .refused(let reason) = $0.outcome { reason } else { nil } }
+  }
 
   func record(_ entry: AuditEntry, in writer: any Writer) {
     writer.afterCommit { [self] in noted.withLock { $0.append(entry) } }

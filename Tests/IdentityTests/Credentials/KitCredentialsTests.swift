@@ -56,7 +56,7 @@ import Testing
     #expect(try await write(house) { try $0.machine(merchant, in: $1) } == nil)
     for _ in 0..<2 { try await write(house) { try $0.revoke(made.id, by: .user(merchant), in: $1) } }
     #expect(try await write(house) { try $0.machine(made.id, in: $1)?.isLive } == false)
-    #expect(trail.entries("credential.revoked").count == 1)
+    #expect(trail.entries("credential.revoked").count == 2)
     await expectRefusal(.unauthenticated, "SESSION_ENDED") { try await machine.restore(eve.id) }
     #expect(try await house.identity.checkInvariants().allSatisfy(\.holds))
     await house.close()

@@ -41,7 +41,9 @@ import Testing
     #expect(try await house.count("SELECT COUNT(*) FROM notify_inbox WHERE kind = 'identity.verified'") == 1)
     await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await ops.review(submitted.id, .rejected) }
     await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await ada.submit([house.files.upload(of: user)]) }
-    #expect(trail.entries("/octet.identity.v1.VerificationService/ReviewVerification").count == 1)
+    let reviews = trail.entries("/octet.identity.v1.VerificationService/ReviewVerification")
+    #expect(reviews.map(\.outcome) == [.done, .refused(reason: "WRONG_STATE")])
+    #expect(reviews.map(\.object) == Array(repeating: SubjectID(parsing: submitted.id), count: 2))
     #expect(trail.entries("role.granted").last?.facts == [.role("user.verified")])
     await house.close()
   }

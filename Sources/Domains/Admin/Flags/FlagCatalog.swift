@@ -4,12 +4,11 @@ import ProtobufRuntime
 
 /// The flags that there are.
 struct FlagCatalog: Sendable {
-  /// Whoever switched it off could not switch it on again.
-  static let alwaysOn = "octet.admin.v1.AdminService/PutFlag"
-  /// Without these nobody could call it any more when the last access token has ended.
-  private static let waysIn: Set<String> = [
+  /// The methods that cannot be switched off: the one that switches on again, and those without which nobody could call it
+  /// any more when the last access token has ended.
+  static let alwaysOn: Set<String> = [
+    "octet.admin.v1.AdminService/PutFlag", "octet.identity.v1.SessionService/GetChallenge",
     "octet.identity.v1.SessionService/Login", "octet.identity.v1.SessionService/RefreshSession",
-    "octet.identity.v1.SessionService/GetChallenge",
   ]
 
   /// By name.
@@ -47,7 +46,7 @@ struct FlagCatalog: Sendable {
           FieldViolation(field: "rules[\(index)].region_code", description: "not two capital letters"))
       }
     }
-    if flag.name == alwaysOn || waysIn.contains(flag.name) {
+    if alwaysOn.contains(flag.name) {
       violations.append(FieldViolation(field: "name", description: "this method stays on"))
     }
     guard violations.isEmpty else { throw .invalid(violations) }

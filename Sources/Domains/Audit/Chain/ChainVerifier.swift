@@ -19,6 +19,13 @@ struct ChainVerifier: Sendable {
     var newestHead: HeadRow?
   }
 
+  /// Where the chain is verified to.
+  private struct Place {
+    var end = ChainEnd.start
+    /// The heads that were found up to there.
+    var heads: Set<Int64> = []
+  }
+
   /// - Throws: `AuditError.chainBroken`.
   func verify() async throws -> Result {
     let (stored, newest, waiting) = try await kit.database.read { reader in
@@ -29,10 +36,9 @@ struct ChainVerifier: Sendable {
     }
     // A head tells how far the chain went, whatever has become of its end.
     let last = max(stored?.number ?? 0, newest?.number ?? 0)
-    var end = ChainEnd.start
-    var result = Result(waiting: waiting, newestHead: newest)
-    while end.number < last {
-      let from = end.number
+    var place = Place()
+    while place.end.number < last {
+      let from = place.end.number
       let (rows, heads) = try await kit.database.read { reader in
         let rows = try RecordRow.sealed(after: from, upTo: last, limit: Self.piece, in: reader)
         let heads = try reader.rows(
@@ -40,27 +46,28 @@ struct ChainVerifier: Sendable {
           from, rows.last?.number ?? last, make: HeadRow.init)
         return (rows, heads)
       }
-      try check(rows, heads, &end, &result)
-      if rows.isEmpty { throw AuditError.chainBroken(number: end.number + 1) }
+      try check(rows, heads, &place)
+      if rows.isEmpty { throw AuditError.chainBroken(number: place.end.number + 1) }
     }
+    let end = place.end
     guard stored ?? .start == end else {
       throw AuditError.chainBroken(number: min(end.number, (stored?.number ?? 0) + 1))
     }
-    result.records = end.number
-    return result
+    return Result(records: end.number, heads: Int64(place.heads.count), waiting: waiting, newestHead: newest)
   }
 
-  private func check(_ rows: [RecordRow], _ heads: [HeadRow], _ end: inout ChainEnd, _ result: inout Result) throws {
+  private func check(_ rows: [RecordRow], _ heads: [HeadRow], _ place: inout Place) throws {
     var heads = heads[...]
     for row in rows {
-      let number = end.number + 1
-      let link = row.link(number: number, after: end.hash)
+      let number = place.end.number + 1
+      let link = row.link(number: number, after: place.end.hash)
       guard row.number == number, row.hash == link else { throw AuditError.chainBroken(number: number) }
-      end = ChainEnd(number: number, hash: link)
+      place.end = ChainEnd(number: number, hash: link)
+      if let signed = row.signedHead, !place.heads.contains(signed) { throw AuditError.chainBroken(number: signed) }
       guard let head = heads.first, head.number == number else { continue }
       guard head.hash == link, head.isSigned(by: publicKey) else { throw AuditError.chainBroken(number: number) }
       heads.removeFirst()
-      result.heads += 1
+      place.heads.insert(number)
     }
   }
 }

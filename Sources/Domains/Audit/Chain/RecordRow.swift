@@ -30,6 +30,20 @@ struct RecordRow: Sendable {
     hash = row[8]
   }
 
+  /// The number of the signed head that the record tells of; nil for other records.
+  var signedHead: Int64? {
+    guard action == "\(Sealer.signed)", let fact = facts.first, fact.name == AuditFact.count(0).name else { return nil }
+    return Int64(fact.value)
+  }
+
+  /// What else is known of the action, by name.
+  var facts: [(name: String, value: String)] {
+    details.split(separator: "\n").map { line in
+      let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+    }
+  }
+
   /// The record's link of the chain: BLAKE2b-256 over the link before, the number, and each column with its length.
   func link(number: Int64, after previous: [UInt8]) -> [UInt8] {
     var bytes = previous + number.bigEndianBytes + id.bigEndianBytes + createdAt.nanoseconds.bigEndianBytes

@@ -13,6 +13,8 @@ final class Sealer: Sendable {
   /// Between two signed heads.
   static let headInterval = Duration.seconds(3600)
   private static let leaseName = "audit/sealer"
+  /// What the trail says of a signed head, which is a part of the chain itself by that: a head that was dropped is missed.
+  static let signed: StaticString = "audit.signed"
   /// For so long a node that has died keeps the others from sealing.
   static let leaseDuration = Duration.seconds(2)
   /// A lease is prolonged when less than this is left of it: so that it does not end while a batch is sealed.
@@ -79,7 +81,7 @@ final class Sealer: Sendable {
       guard let lease = try await heldLease() else { return }
       do {
         try await leases.write(under: lease) { [kit, key] writer in
-          try Self.seal(key, kit.clock.now(), writer)
+          try Self.seal(kit, key, writer)
         }
       } catch {
         self.lease.withLock { $0 = nil }
@@ -105,7 +107,8 @@ final class Sealer: Sendable {
   }
 
   /// Seals one batch, and signs the end when it is time.
-  private static func seal(_ key: SigningKey, _ now: Instant, _ writer: any Writer) throws {
+  private static func seal(_ kit: Kit, _ key: SigningKey, _ writer: any Writer) throws {
+    let now = kit.clock.now()
     let stored = try ChainEnd.stored(in: writer)
     var end = stored ?? .start
     let waiting = try writer.rows(
@@ -125,6 +128,7 @@ final class Sealer: Sendable {
     let newest = try HeadRow.newest(in: writer)
     if newest.map({ $0.number < end.number && $0.signedAt <= now - headInterval }) ?? (end.number > 0) {
       try HeadRow(end, at: now, key: key).insert(in: writer)
+      try kit.audit.record(AuditEntry(.word(signed), by: .server, on: nil, [.count(Int(end.number))]), in: writer)
     }
   }
 }

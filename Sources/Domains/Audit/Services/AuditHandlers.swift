@@ -99,11 +99,9 @@ extension AuditRecord {
     action = row.action
     objectID = row.object
     refusal = row.refusal
-    details = row.details.split(separator: "\n").map { line in
-      let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    details = row.facts.map { fact in
       var detail = AuditDetail()
-      detail.name = String(parts[0])
-      detail.value = parts.count > 1 ? String(parts[1]) : ""
+      (detail.name, detail.value) = (fact.name, fact.value)
       return detail
     }
     hash = row.hash ?? []

@@ -11,9 +11,11 @@ struct Curtain: Sendable {
 
   /// Those of some authors whom the reader is not to hear.
   func hidden(_ authors: Set<Identifier>, in reader: any Reader) throws -> Set<Identifier> {
-    guard !caller.roles.isStaff else { return [] }
     let others = authors.subtracting([caller.user, MessageRow.server])
-    return others.isEmpty ? [] : try kit.community.unheard(by: caller.user, among: others, in: reader)
+    let hidden = others.isEmpty ? [] : try kit.community.unheard(by: caller.user, among: others, in: reader)
+    guard caller.roles.isStaff else { return hidden }
+    if let author = hidden.first { caller.seesAsStaff(SubjectID(IDKind.user, author)) }
+    return []
   }
 
   /// Messages of a room as the reader sees them.

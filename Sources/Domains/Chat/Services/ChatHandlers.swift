@@ -81,6 +81,7 @@ struct ChatHandlers: ChatService {
     let caller = try context.requireCaller()
     if request.waiting {
       guard caller.roles.holds(RoomGate.support) else { throw KitError.permissionDenied }
+      caller.seesAsStaff()
       guard request.kind == .unspecified || request.kind == .support else {
         throw KitError.invalid(FieldViolation(field: "kind", description: "only support rooms wait"))
       }

@@ -40,8 +40,12 @@ struct CredentialBook: Sendable {
   }
 
   /// Ends a credential that this transaction holds, with its sessions and grants; a revoked one stays as it is.
+  /// - Parameter actor: who decided it. A person's decision is recorded also if it changes nothing.
   func revoke(_ credential: CredentialRow, by actor: AuditActor, in writer: any Writer) throws {
-    guard credential.revokedAt == nil else { return }
+    guard credential.revokedAt == nil else {
+      if actor != .server { try record("credential.revoked", credential.id, by: actor, in: writer) }
+      return
+    }
     try writer.execute(
       "UPDATE identity_credentials SET revoked_at = $2 WHERE id = $1", credential.id, core.kit.clock.now())
     try core.endSessions(core.liveSessions(of: credential.id, in: writer), .credentialRevoked, in: writer)

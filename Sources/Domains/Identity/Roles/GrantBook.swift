@@ -4,6 +4,10 @@ import Storage
 
 /// Gives and takes roles, in somebody else's transaction. Whether the one who asks may do so is judged before.
 struct GrantBook: Sendable {
+  /// What the trail says of it.
+  static let given: StaticString = "role.granted"
+  static let taken: StaticString = "role.revoked"
+
   let authority: IdentityAuthority
   let identifiers: IdentifierGenerator
   let clock: any WallClock
@@ -45,7 +49,7 @@ struct GrantBook: Sendable {
     guard let grant = try GrantRow.held(role, on: resource, by: user, in: writer) else {
       preconditionFailure("a grant was written and is not there")
     }
-    if isChanged || granter != .server { try record("role.granted", grant, by: granter, in: writer) }
+    if isChanged || granter != .server { try record(Self.given, grant, by: granter, in: writer) }
     return grant
   }
 
@@ -55,7 +59,7 @@ struct GrantBook: Sendable {
   func revoke(_ grant: GrantRow, by revoker: AuditActor, in writer: any Writer) throws {
     guard grant.revokedAt == nil else {
       let isChanged = try revoker != .user(grant.user) && withdraw(grant, in: writer)
-      if isChanged || revoker != .server { try record("role.revoked", grant, by: revoker, in: writer) }
+      if isChanged || revoker != .server { try record(Self.taken, grant, by: revoker, in: writer) }
       return
     }
     let now = clock.now()
@@ -68,7 +72,7 @@ struct GrantBook: Sendable {
     // Somebody else was faster; run again, the row will show it.
     guard revoked == 1 else { throw RetryTransaction() }
     try authority.noteGrantsChanged(of: grant.user, in: writer)
-    try record("role.revoked", grant, by: revoker, in: writer)
+    try record(Self.taken, grant, by: revoker, in: writer)
   }
 
   /// Takes a role from a user, by the server's decision, whether it is held or was given up.

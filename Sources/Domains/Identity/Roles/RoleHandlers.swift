@@ -71,7 +71,6 @@ struct RoleHandlers: RoleService {
     guard user == caller.user || caller.roles.holds(anyOf: context.method.policy.roles) else {
       throw KitError.notFound("user")
     }
-    context.audited = SubjectID(IDKind.user, user)
     let page = try kit.page(
       context, size: request.pageSize, token: request.pageToken, filters: [user.sqlValue])
     let now = kit.clock.now()

@@ -57,7 +57,6 @@ struct VerificationHandlers: VerificationService {
     let caller = try context.requireCaller()
     let user =
       try request.userID.isEmpty ? caller.user : Identifier(request.userID, kind: IDKind.user, field: "user_id")
-    context.audited = SubjectID(IDKind.user, user)
     let mayLook = user == caller.user || caller.roles.holds(anyOf: context.method.policy.roles)
     return try await kit.database.read { reader in
       guard mayLook, let row = try VerificationRow.newest(of: user, in: reader) else {

@@ -91,7 +91,6 @@ extension NotificationHandlers {
   ) async throws -> ListDeliveriesResponse {
     let user =
       try request.userID.isEmpty ? nil : Identifier(request.userID, kind: IDKind.user, field: "user_id")
-    context.audited = user.map { SubjectID(IDKind.user, $0) }
     let state = request.state == .unspecified ? nil : request.state.rawValue
     guard user != nil || state != nil else { throw NotifyError.noFilter }
     let page = try kit.page(

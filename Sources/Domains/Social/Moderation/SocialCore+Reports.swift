@@ -41,7 +41,7 @@ extension SocialCore {
     // All is asked in any case: the time that it takes must not tell what is there.
     let isVisible = try kit.subjects.isVisible(target, to: caller, in: reader)
     let facts = try kind.facts(of: target.id, in: reader)
-    let mayView = try kind.canView(target.id, by: caller, in: reader)
+    let mayView = try kit.subjects.mayView(target, by: caller, in: reader)
     let owner = facts?.owner ?? Self.nobody
     let isBlocked = try hasBlocked(owner, caller.user, in: reader)
     let hasBlocked = try hasBlocked(caller.user, owner, in: reader)

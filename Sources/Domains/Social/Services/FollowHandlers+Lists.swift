@@ -125,8 +125,7 @@ private enum RelationList {
 extension SocialCore {
   /// Whether somebody may know a user's name. The caller's own block, which can be taken back, hides it from nobody.
   fileprivate func mayKnow(_ other: Identifier, _ caller: Caller, in reader: any Reader) throws -> Bool {
-    let subject = SubjectID(IDKind.user, other)
-    guard let kind = kit.subjects[subject], try kind.canView(other, by: caller, in: reader) else { return false }
+    guard try kit.subjects.mayView(SubjectID(IDKind.user, other), by: caller, in: reader) else { return false }
     return try !hasBlocked(other, caller.user, in: reader)
   }
 }
