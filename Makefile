@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check bench-postgres scale docs clean fuzz storm storm-nodes bench-growth bench-search bench-upkeep bench-users
+.PHONY: help setup generate build examples run demo test unit-test client-test lint format bench bench-check bench-postgres scale docs clean fuzz storm storm-nodes bench-growth bench-search bench-search-peers bench-upkeep bench-users
 
 PYTHON := .venv/bin/python
 DATA ?= var
@@ -99,6 +99,14 @@ bench-search: build ## search in a million documents on both engines; fails if a
 	status=0; .build/release/storage-bench search --documents 1000000 --longest-p99 20 \
 	  --path .build/benchmarks/search-million.db || status=1; \
 	  $(PYTHON) Tests/Benchmarks/postgres_search.py || status=1; exit $$status
+
+# Our index once more, so that all figures are of one machine in one state.
+bench-search-peers: build ## the engines' own full text, FTS5 and tsvector, beside our index, in 100,000 documents
+	@mkdir -p .build/benchmarks; rm -f .build/benchmarks/search-ours.db* .build/benchmarks/search-fts5.db*
+	.build/release/storage-bench search --documents 100000 --path .build/benchmarks/search-ours.db
+	.build/release/storage-bench search --documents 100000 --path .build/benchmarks/search-fts5.db --peer yes
+	$(PYTHON) Tests/Benchmarks/postgres_search.py --documents 100000
+	$(PYTHON) Tests/Benchmarks/postgres_search.py --documents 100000 --peer
 
 bench-postgres: build ## durable transactions on PostgreSQL, directly and through a pooler; rows that all write
 	$(PYTHON) Tests/Benchmarks/postgres_table.py

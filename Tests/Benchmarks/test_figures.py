@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from storage_table import BENCH
 
 HERE = pathlib.Path(__file__).resolve().parent
 NUMBER = r"[\d,]+(?:\.\d+)?"
@@ -46,11 +47,20 @@ def test_rows_that_all_write():
     assert_form(printed, *forms)
 
 
-@pytest.mark.parametrize("peer", [(), ("--peer",)], ids=["ours", "tsvector"])
-def test_search_on_postgresql(peer):
-    printed = lines("postgres_search.py", "--documents", 2000, "--queries", 5, *peer, may_miss=not peer)
+def assert_kinds(printed):
     kinds = [line for line in printed if re.search(rf"p50 {NUMBER} .*p99 {NUMBER} ", line)]
     assert len(kinds) >= 10, printed
+
+
+@pytest.mark.parametrize("peer", [(), ("--peer",)], ids=["ours", "tsvector"])
+def test_search_on_postgresql(peer):
+    assert_kinds(lines("postgres_search.py", "--documents", 2000, "--queries", 5, *peer, may_miss=not peer))
+
+
+@pytest.mark.parametrize("peer", [(), ("--peer", "yes")], ids=["ours", "FTS5"])
+def test_search_on_sqlite(peer, tmp_path):
+    flags = ["--path", tmp_path / "search.db", "--documents", "2000", "--queries", "5", "--seconds", "1"]
+    assert_kinds(subprocess.check_output([BENCH, "search", *flags, *peer], text=True).splitlines())
 
 
 def test_rides():

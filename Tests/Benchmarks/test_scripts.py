@@ -4,10 +4,12 @@ themselves; here it counts for nothing.
 
 import pathlib
 import re
+import sqlite3
 import subprocess
 import sys
 
 import pytest
+from storage_table import BENCH, plain_program
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Without the servers whose compilers only `scripts/setup --benchmarks` installs, or that take long to compile.
@@ -61,3 +63,30 @@ def test_storage_table():
     assert header.startswith("durable a second")
     assert re.fullmatch(r"orders, 64 +\d+ +\d+ +\d+ +[\d.]+ +(met|MISSED) +\d+ +[\d.]+ +(met|MISSED)", row)
     assert re.fullmatch(r"orders at \d+/s, half of the rate: p50 .* p99 under 10 ms: (met|MISSED)", latency)
+
+
+def shape(database):
+    """By table: its columns, indexes and declaration of what it is besides columns."""
+    query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    tables = {}
+    for (name,) in database.execute(query).fetchall():
+        columns = database.execute(f"PRAGMA table_info({name})").fetchall()
+        indexes = [
+            (index, unique, [column for _, _, column in database.execute(f"PRAGMA index_info({index})")])
+            for _, index, unique, *_ in database.execute(f"PRAGMA index_list({name})")
+        ]
+        (kind,) = database.execute("SELECT ncol, wr, strict FROM pragma_table_list WHERE name = ?", (name,)).fetchall()
+        tables[name] = (columns, sorted(indexes), kind)
+    return tables
+
+
+def test_the_c_program_fills_the_tables_of_the_storage_layer(tmp_path):
+    """Otherwise their rates are of different work."""
+    plain, ours = tmp_path / "plain.db", tmp_path / "ours.db"
+    subprocess.run([plain_program(tmp_path), "orders", plain, "0", "64"], check=True, capture_output=True)
+    options = ["--path", ours, "--seconds", "1", "--callers", "1"]
+    subprocess.run([BENCH, "orders", *options], check=True, capture_output=True)
+    with sqlite3.connect(plain) as plain_database, sqlite3.connect(ours) as our_database:
+        theirs, known = shape(plain_database), shape(our_database)
+    assert len(theirs) == 10
+    assert theirs == {name: known[name] for name in theirs}

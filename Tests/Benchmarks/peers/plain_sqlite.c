@@ -80,7 +80,7 @@ static const char *schema =
     "CREATE TABLE bench_items (order_id INTEGER NOT NULL, line INTEGER NOT NULL, product INTEGER NOT NULL,"
     "  quantity INTEGER NOT NULL, price INTEGER NOT NULL, PRIMARY KEY (order_id, line)) WITHOUT ROWID, STRICT;"
     "CREATE TABLE octet_outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, payload BLOB NOT NULL,"
-    "  created_at INTEGER NOT NULL) STRICT;"
+    "  created_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, retry_at INTEGER NOT NULL DEFAULT 0) STRICT;"
     "CREATE INDEX octet_outbox_channel ON octet_outbox (channel, id);"
     "CREATE TABLE bench_accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL, last_entry INTEGER NOT NULL) STRICT;"
     "CREATE TABLE bench_transfers (id INTEGER PRIMARY KEY, debtor INTEGER NOT NULL, creditor INTEGER NOT NULL,"
