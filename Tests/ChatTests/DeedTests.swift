@@ -111,26 +111,6 @@ private let second = Identifier(rawValue: 3)
     await lounge.close()
   }
 
-  @Test func `of counts that wait together the newest are told, in the place of the newest`() {
-    func hearts(_ total: Int64) -> ServerFrame {
-      var (frame, count) = (ServerFrame(), HeartCount())
-      count.total = total
-      frame.frame = .hearts(count)
-      return frame
-    }
-    func poll(_ number: Int64, _ votes: Int64) -> ServerFrame {
-      var (frame, counts) = (ServerFrame(), PollCounts())
-      (counts.number, counts.votes) = (number, [votes])
-      frame.frame = .poll(counts)
-      return frame
-    }
-    var message = ServerFrame()
-    message.frame = .message(ChatMessage())
-    let said = [hearts(1), poll(3, 1), message, poll(4, 1), hearts(2), poll(3, 2), message]
-    #expect(Conversation.conflated(said) == [message, poll(4, 1), hearts(2), poll(3, 2), message])
-    #expect(Conversation.conflated([]) == [])
-  }
-
   @Test func `what an erased account has given stays counted, and is nobody's`() async throws {
     let (lounge, _, text) = try await lounge()
     let (host, guest) = (try await lounge.chat(text, as: owner), try await lounge.chat(text, as: viewer))

@@ -122,6 +122,7 @@ CREATE TABLE chat_polls (
   room_id bigint NOT NULL,
   number bigint NOT NULL,
   closes_at bigint,
+  changed bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (room_id, number)
 );
 
@@ -787,6 +788,8 @@ CREATE INDEX chat_members_user ON public.chat_members USING btree (user_id, room
 CREATE INDEX chat_messages_author ON public.chat_messages USING btree (author_id, room_id, number);
 
 CREATE INDEX chat_messages_id ON public.chat_messages USING btree (id);
+
+CREATE INDEX chat_polls_changed ON public.chat_polls USING btree (room_id, changed);
 
 CREATE INDEX chat_rooms_silent ON public.chat_rooms USING btree (active_at) WHERE ((kind = 3) AND (closed_at IS NULL));
 

@@ -135,9 +135,11 @@ CREATE TABLE chat_poll_options (
 CREATE TABLE chat_polls (
   room_id INTEGER NOT NULL,
   number INTEGER NOT NULL,
-  closes_at INTEGER,
+  closes_at INTEGER, changed INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (room_id, number)
 ) WITHOUT ROWID, STRICT;
+
+CREATE INDEX chat_polls_changed ON chat_polls (room_id, changed);
 
 CREATE TABLE chat_rooms (
   id INTEGER PRIMARY KEY,

@@ -1,3 +1,4 @@
+import Base
 import ChatAPI
 public import DomainKit
 public import RPC
@@ -21,6 +22,9 @@ public struct ChatDomain: Domain {
 
   private let chat: ChatRooms
   private let goneRooms: GoneRooms?
+  private let background = BackgroundLoop()
+  /// How long what another node has counted may go untold.
+  private static let lookInterval = Duration.seconds(1)
 
   /// What other domains open rooms with.
   public var rooms: any Rooms { chat }
@@ -29,12 +33,13 @@ public struct ChatDomain: Domain {
   /// - Parameter jobs: takes files from rooms whose things are gone; needed with `files`.
   public init(
     kit: Kit, people: any People, notices: any Notices, scorer: any ToxicityScorer, reviews: (any ReviewQueue)? = nil,
-    files: (any Files)? = nil, jobs: Jobs? = nil, limits: ChatLimits = ChatLimits()
+    files: (any Files)? = nil, jobs: Jobs? = nil, limits: ChatLimits = ChatLimits(),
+    pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   ) {
     precondition(files == nil || jobs != nil, "files would be kept for ever")
     chat = ChatRooms(
       kit: kit, people: people, notices: notices, scorer: scorer, reviews: reviews, files: files,
-      limits: limits)
+      limits: limits, pause: pause)
     if let jobs { goneRooms = GoneRooms(rooms: chat, jobs: jobs) } else { goneRooms = nil }
   }
 
@@ -50,6 +55,19 @@ public struct ChatDomain: Domain {
   public var sweeps: [any Sweep] { [SupportSilence(rooms: chat), LostStreams(rooms: chat)] }
 
   public var personalRecords: (any PersonalRecords)? { ChatRecords(rooms: chat) }
+
+  public func start() async {
+    // Alone, a node knows of all changes as they commit.
+    guard chat.kit.others != nil else { return }
+    background.start { [background, chat] in
+      while !background.isStopping {
+        chat.counts.wakeAll()
+        await background.pause(atMost: Self.lookInterval)
+      }
+    }
+  }
+
+  public func stop() async { await background.stop() }
 
   public func checkInvariants() async throws -> [InvariantCheck] {
     try await chat.kit.checkOnSnapshot { [chat] in try ChatAudit(reader: $0, subjects: chat.kit.subjects).reports() }

@@ -9,6 +9,12 @@ public struct ChatLimits: Sendable {
   public var files = FileRules([.file, .image, .video, .audio], longest: 25 << 20)
   /// The least time between two frames with hearts of one user: a client gathers those of a second.
   public var heartInterval = Duration.seconds(1)
+  /// How long a stream is silent of hearts and answers to polls after it has told some: nobody reads faster, and of what comes
+  /// meanwhile the newest is told.
+  public var countRest = Duration.milliseconds(250)
+  /// Polls whose answers a stream tells at once, and whoever comes back is told of: as many as the messages that a client begins
+  /// with.
+  public var polls = 50
   /// How long a poll can be open that closes by itself.
   public var longestPoll = Duration.seconds(86_400)
   /// Members of a room.

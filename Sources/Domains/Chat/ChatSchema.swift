@@ -172,5 +172,12 @@ enum ChatSchema {
         ) WITHOUT ROWID;
         CREATE INDEX chat_votes_user ON chat_votes (user_id, room_id, number);
         """),
+    Migration(
+      "chat", 6, "the order in which polls have changed",
+      sql: """
+        -- changed rises from change to change of the answers to a room's polls: the poll that changed last has the greatest.
+        ALTER TABLE chat_polls ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX chat_polls_changed ON chat_polls (room_id, changed);
+        """),
   ]
 }

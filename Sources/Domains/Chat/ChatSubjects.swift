@@ -31,7 +31,7 @@ struct MessageSubject: SubjectKind {
     let room = try RoomRow.find(message?.room ?? id, in: reader)
     guard let message, let room, message.deletedAt == nil else { return nil }
     return SubjectFacts(
-      owner: message.author == MessageRow.server ? nil : message.author, parent: SubjectID(IDKind.room, room.id),
+      owner: message.author == MessageRow.server ? nil : message.author, parent: room.asSubject,
       isShared: !room.isOfStrangers)
   }
 

@@ -12,7 +12,7 @@ struct SocialCore: Sendable {
   let people: any People
   let notices: any Notices
   let limits: SocialLimits
-  let board: CounterBoard
+  let board: ChangeBoard
   let scorer: any ToxicityScorer
   let words: WordKeeper
   /// Proves links.

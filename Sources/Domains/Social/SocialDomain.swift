@@ -35,8 +35,8 @@ public struct SocialDomain: Domain {
     pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   ) {
     core = SocialCore(
-      kit: kit, timers: timers, people: people, notices: notices, limits: limits, board: CounterBoard(kit: kit),
-      scorer: scorer, words: WordKeeper(scorer, limit: limits.listedWords),
+      kit: kit, timers: timers, people: people, notices: notices, limits: limits,
+      board: ChangeBoard("social.counters", kit), scorer: scorer, words: WordKeeper(scorer, limit: limits.listedWords),
       linkKey: kit.keys.derived(for: "social links 1"), pause: pause)
     core.handleTriage()
     core.handleUnblinding()

@@ -43,28 +43,37 @@ final class Lounge: Sendable {
 
   var kit: Kit { nodes[0].kit }
   var rooms: ChatRooms { nodes[0].rooms }
-  var domain: ChatDomain { nodes[0].domain }
+  var domain: ChatDomain { domain(node: 0) }
   var timers: Timers { nodes[0].timers }
 
-  /// - Parameter nodes: how many processes serve the database, without a bus between them.
-  static func open(nodes: Int = 1, limits: ChatLimits = ChatLimits()) async throws -> Lounge {
+  /// - Parameters:
+  ///   - nodes: how many processes serve the database, without a bus between them.
+  ///   - pause: what a stream does between two looks at what is counted.
+  static func open(
+    nodes: Int = 1, limits: ChatLimits = ChatLimits(),
+    pause: @escaping @Sendable (Duration) async throws -> Void = { _ in }
+  ) async throws -> Lounge {
     let database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + NotifyDomain.migrations + ChatDomain.migrations, clock: ManualClock())
-    return try Lounge(database: database, nodes: nodes, limits: limits)
+    return try Lounge(database: database, nodes: nodes, limits: limits, pause: pause)
   }
 
-  private init(database: any Database, nodes: Int, limits: ChatLimits) throws {
+  private init(
+    database: any Database, nodes: Int, limits: ChatLimits, pause: @escaping @Sendable (Duration) async throws -> Void
+  ) throws {
     self.database = database
     let root = SecretKey.random()
     let identifiers = IdentifierGenerator(clock: clock)
     files = FilesInMemory(identifiers: identifiers)
     var made: [Node] = []
     for number in 1...nodes {
+      let random = SeededRandomSource(seed: UInt64(number))
+      let others = OtherNodes(bus: nil, node: number, database: database, clock: clock, random: random)
       let kit = Kit(
         database: database,
         hub: TopicHub(database: database, clock: clock, key: root, isShared: nodes > 1), clock: clock,
-        identifiers: identifiers, random: SeededRandomSource(seed: UInt64(number)), keys: try ServerKeys(root: root),
-        authority: doors, log: Log(level: .error), beatInterval: nil)
+        identifiers: identifiers, random: random, keys: try ServerKeys(root: root), authority: doors,
+        log: Log(level: .error), others: nodes > 1 ? others : nil, beatInterval: nil)
       let notify = NotifyDomain(
         kit: kit, timers: Timers(database: database, clock: clock, random: kit.random), people: doors, contacts: doors,
         kinds: ChatDomain.noticeKinds, outbound: OutboundWays(push: NoWay(), mail: NoWay(), sms: NoWay()))
@@ -72,11 +81,9 @@ final class Lounge: Sendable {
       let jobs = Jobs(timers: timers)
       let domain = ChatDomain(
         kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews,
-        files: files, jobs: jobs, limits: limits)
+        files: files, jobs: jobs, limits: limits, pause: pause)
       try jobs.register(domain.jobs, of: ChatDomain.name, kit.timeZones)
-      let rooms = ChatRooms(
-        kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews,
-        files: files, limits: limits)
+      guard let rooms = domain.rooms as? ChatRooms else { preconditionFailure("these are the rooms") }
       kit.community.link(to: quarrels)
       kit.subjects.observe(domain.observer)
       kit.subjects.register(domain.subjects + [threads])
@@ -105,6 +112,8 @@ final class Lounge: Sendable {
       }
     }
   }
+
+  func domain(node: Int) -> ChatDomain { nodes[node].domain }
 
   func close() async {
     for node in nodes { node.kit.hub.close() }

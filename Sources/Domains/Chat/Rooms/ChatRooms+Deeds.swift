@@ -48,9 +48,7 @@ extension ChatRooms {
         hearts = chat_hearts.hearts + excluded.hearts, last_at = excluded.last_at
       """, room.id, user, given, now)
     try writer.execute("UPDATE chat_rooms SET hearts = hearts + $2 WHERE id = $1", room.id, given)
-    var count = HeartCount()
-    count.total = room.hearts + given
-    try publish(.hearts(count), to: room.id, in: writer)
+    tellCounts(of: room, after: writer)
   }
 
   private func start(
@@ -113,7 +111,7 @@ extension ChatRooms {
         "UPDATE chat_poll_options SET votes = votes + $4 WHERE room_id = $1 AND number = $2 AND choice = $3", room.id,
         poll.number, choice, change)
     }
-    try publishCounts(of: poll.number, in: room, writer)
+    try noteChange(of: poll, in: room, writer)
     return poll.number
   }
 
@@ -125,7 +123,7 @@ extension ChatRooms {
     if let closesAt = poll.closesAt, closesAt <= now { return poll.number }
     try writer.execute(
       "UPDATE chat_polls SET closes_at = $3 WHERE room_id = $1 AND number = $2", room.id, poll.number, now)
-    try publishCounts(of: poll.number, in: room, writer)
+    try noteChange(of: poll, in: room, writer)
     return poll.number
   }
 
@@ -140,8 +138,12 @@ extension ChatRooms {
     return poll
   }
 
-  private func publishCounts(of number: Int64, in room: RoomRow, _ writer: any Writer) throws {
-    guard let poll = try PollRow.find(number, in: room.id, writer) else { return }
-    try publish(.poll(poll.counts), to: room.id, in: writer)
+  private func noteChange(of poll: PollRow, in room: RoomRow, _ writer: any Writer) throws {
+    try poll.noteChange(in: writer)
+    tellCounts(of: room, after: writer)
+  }
+
+  private func tellCounts(of room: RoomRow, after writer: any Writer) {
+    writer.afterCommit { [counts] in counts.changed(room.asSubject) }
   }
 }

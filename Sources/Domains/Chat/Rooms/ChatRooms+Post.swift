@@ -169,7 +169,7 @@ extension ChatRooms {
         user,
         Notice(
           ChatDomain.messageNotice, key: "\(room.id.text(kind: IDKind.room))/\(number)",
-          about: SubjectID(IDKind.room, room.id)), in: writer)
+          about: room.asSubject), in: writer)
     }
   }
 }

@@ -16,6 +16,10 @@ public struct ChatRooms: Rooms {
   let reviews: (any ReviewQueue)?
   let files: (any Files)?
   let limits: ChatLimits
+  /// Says that hearts or answers to polls have come.
+  let counts: ChangeBoard
+  /// Waits between two looks of a stream at what is counted.
+  let pause: @Sendable (Duration) async throws -> Void
 
   /// - Parameters:
   ///   - people: tells how authors are shown, and which devices are theirs.
@@ -23,9 +27,11 @@ public struct ChatRooms: Rooms {
   ///   - scorer: judges what is said.
   ///   - reviews: where doubtful messages go; nil where nobody looks at any.
   ///   - files: keeps what goes with messages; nil where nothing can.
+  ///   - pause: waits between two messages of what is counted; tests do not.
   public init(
     kit: Kit, people: any People, notices: any Notices, scorer: any ToxicityScorer, reviews: (any ReviewQueue)? = nil,
-    files: (any Files)? = nil, limits: ChatLimits = ChatLimits()
+    files: (any Files)? = nil, limits: ChatLimits = ChatLimits(),
+    pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   ) {
     self.kit = kit
     self.people = people
@@ -34,6 +40,8 @@ public struct ChatRooms: Rooms {
     self.reviews = reviews
     self.files = files
     self.limits = limits
+    self.pause = pause
+    counts = ChangeBoard("chat.counts", kit)
   }
 
   public func open(_ plan: RoomPlan, in writer: any Writer) throws -> Identifier {

@@ -28,6 +28,43 @@ struct PollRow: Sendable {
     return PollRow(room: room, number: number, closesAt: closesAt, options: options)
   }
 
+  /// Says that its answers have changed, or that it was closed. The room is locked.
+  func noteChange(in writer: any Writer) throws {
+    try writer.execute(
+      """
+      UPDATE chat_polls SET changed = (SELECT MAX(p.changed) FROM chat_polls p WHERE p.room_id = $1) + 1
+      WHERE room_id = $1 AND number = $2
+      """, room, number)
+  }
+
+  /// The place in the order of changes after which so many polls of a room have changed; 0 if there are fewer.
+  static func place(before count: Int, in room: Identifier, _ reader: any Reader) throws -> Int64 {
+    try reader.first(
+      "SELECT changed FROM chat_polls WHERE room_id = $1 ORDER BY changed DESC LIMIT 1 OFFSET $2", room, count
+    ) { $0[0] } ?? 0
+  }
+
+  /// A poll that has changed, and when in the order of changes.
+  struct Change: Sendable {
+    let number: Int64
+    let author: Identifier
+    let place: Int64
+  }
+
+  /// The polls of a room that have changed after a place in that order. Not those whose messages nobody may see.
+  static func changes(
+    after place: Int64, in room: Identifier, limit: Int, _ reader: any Reader
+  ) throws -> [Change] {
+    try reader.rows(
+      """
+      SELECT p.number, m.author_id, p.changed FROM chat_polls p
+      JOIN chat_messages m ON m.room_id = p.room_id AND m.number = p.number
+      WHERE p.room_id = $1 AND p.changed > $2 AND m.deleted_at IS NULL AND m.removed_at IS NULL
+      ORDER BY p.changed LIMIT $3
+      """, room, place, limit
+    ) { Change(number: $0[0], author: $0[1], place: $0[2]) }
+  }
+
   func insert(in writer: any Writer) throws {
     try writer.execute(
       "INSERT INTO chat_polls (room_id, number, closes_at) VALUES ($1, $2, $3)", room, number, closesAt)

@@ -117,7 +117,10 @@ struct RoomRow: Sendable {
   /// How many may be in it.
   func memberLimit(_ limits: ChatLimits) -> Int64 { kind == .live ? limits.livePosters : limits.members }
 
-  /// What happens in a room, in order: encoded `ServerFrame`s, and an empty event when the members change.
+  var asSubject: SubjectID { SubjectID(IDKind.room, id) }
+
+  /// What happens in a room, in order: encoded `ServerFrame`s, and an empty event when the members change. What is counted is
+  /// none of it: there may be more than anybody reads, and only the newest counts.
   static func topic(of room: Identifier) -> Topic { Topic(IDKind.room, room) }
 
   /// The name of the lease that staff have on a support room.

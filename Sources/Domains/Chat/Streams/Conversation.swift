@@ -18,15 +18,16 @@ struct Conversation: Sendable {
   /// Events that reading is judged for at once.
   private static let batchLimit = 64
 
-  private var kit: Kit { rooms.kit }
+  var kit: Kit { rooms.kit }
   private var caller: Caller { gate.caller }
-  private var curtain: Curtain { Curtain(kit: kit, caller: caller) }
+  var curtain: Curtain { Curtain(kit: kit, caller: caller) }
 
   private struct Snapshot: Sendable {
     let row: RoomRow
     let tail: [ChatMessage]
     /// The language that the caller probably writes in.
     let language: String
+    let counts: ToldCounts
   }
 
   func run(_ first: ClientFrame) async throws {
@@ -45,6 +46,8 @@ struct Conversation: Sendable {
   }
 
   private func run(_ join: Join, _ presence: Presence) async throws {
+    // Before the snapshot: what is counted after it is not missed.
+    let changes = rooms.counts.subscribe(SubjectID(IDKind.room, room))
     let (snapshot, subscription) = try await enter(join, presence)
     // In a support room the user may write again.
     if let closedAt = snapshot.row.closedAt, snapshot.row.kind != .support, !(try await hasMore(subscription)) {
@@ -58,13 +61,24 @@ struct Conversation: Sendable {
       return Self.frame(.heartbeat(beat))
     }
     defer { stopHeart() }
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    let last = try await withThrowingTaskGroup(of: ServerFrame?.self) { group in
       group.addTask { try await deliver(subscription, snapshot.row, presence) }
-      group.addTask { try await readPosts(snapshot.language) }
+      group.addTask {
+        try await readPosts(snapshot.language)
+        return nil
+      }
+      if snapshot.row.isOfStrangers {
+        group.addTask {
+          try await tellCounts(changes, after: snapshot.counts)
+          return nil
+        }
+      }
       // Whoever ends first ends the stream: the room has closed, or the client has left.
       defer { group.cancelAll() }
-      try await group.next()
+      return try await group.next() ?? nil
     }
+    // When nobody else sends any more.
+    if let last { try await frames.send(last) }
   }
 
   /// Sends the first frame, and subscribes to all that follows it.
@@ -75,9 +89,13 @@ struct Conversation: Sendable {
       guard try gate.mayRead(row, in: reader), let row else { throw KitError.notFound("room") }
       let tail =
         join.resumeToken.isEmpty ? try MessageRow.list(room, limit: rooms.limits.tail, in: reader) : []
+      // Who comes back has seen answers to polls, and not the last ones.
+      let untold = join.resumeToken.isEmpty ? 0 : rooms.limits.polls
+      let change = try PollRow.place(before: untold, in: room, reader)
       return Snapshot(
         row: row, tail: try curtain.draw(over: tail.reversed(), of: row, in: reader),
-        language: try rooms.people.preferences(of: caller.user, in: reader).language)
+        language: try rooms.people.preferences(of: caller.user, in: reader).language,
+        counts: ToldCounts(hearts: row.hearts, change: change))
     }
     let resumes = !join.resumeToken.isEmpty && join.resumeToken != token
     let subscription = resumes ? try await kit.hub.resume(topic, token: join.resumeToken) : live
@@ -99,7 +117,10 @@ struct Conversation: Sendable {
   }
 
   /// Sends what happens, until the room closes.
-  private func deliver(_ subscription: TopicSubscription, _ row: RoomRow, _ presence: Presence) async throws {
+  /// - Returns: the frame that says so.
+  private func deliver(
+    _ subscription: TopicSubscription, _ row: RoomRow, _ presence: Presence
+  ) async throws -> ServerFrame {
     let isAskedEachTime = gate.isAskedAtEachPush(row)
     while true {
       var events = [try await subscription.next()]
@@ -111,9 +132,9 @@ struct Conversation: Sendable {
         try event.shared { try ServerFrame(decoding: $0.payload) }
       }
       try await judge(&said, in: row, confirming: mayHaveLeft)
-      for frame in Self.conflated(said) {
+      for frame in said {
+        if case .closed = frame.frame { return frame }
         try await frames.send(frame)
-        if case .closed = frame.frame { return }
       }
       presence.touch()
     }
@@ -133,18 +154,6 @@ struct Conversation: Sendable {
       guard let message = said[index].message, let author = message.author, hidden.contains(author) else { continue }
       said[index].frame = .message(ChatMessage(hiding: message))
     }
-  }
-
-  /// Of counts that have changed several times the newest are told.
-  static func conflated(_ said: [ServerFrame]) -> [ServerFrame] {
-    var told: Set<Int64> = []
-    return said.reversed().filter { frame in
-      switch frame.frame {
-      case .hearts: told.insert(0).inserted
-      case .poll(let counts): told.insert(counts.number).inserted
-      default: true
-      }
-    }.reversed()
   }
 
   /// Stores what the client sends, until it half-closes. Each frame is a transaction of its own and is answered by a row.
@@ -183,7 +192,7 @@ struct Conversation: Sendable {
     }
   }
 
-  private static func frame(_ frame: ServerFrame.Frame, token: String = "") -> ServerFrame {
+  static func frame(_ frame: ServerFrame.Frame, token: String = "") -> ServerFrame {
     var whole = ServerFrame()
     whole.resumeToken = token
     whole.frame = frame
