@@ -8,7 +8,7 @@ from .media import Uploader
 from .notices import DEMO_PASSWORD, await_that
 from .people import Person
 from .storm import RideWorld
-from .world import PATIENCE_SECONDS
+from .world import PATIENCE_SECONDS, Refused
 
 ACCOUNTS = "octet.identity.v1.AccountService"
 SESSIONS = "octet.identity.v1.SessionService"
@@ -23,6 +23,8 @@ SEARCH = "octet.search.v1.SearchService"
 ADMIN = "octet.admin.v1.AdminService"
 AUDIT = "octet.audit.v1.AuditService"
 JOBS = "octet.jobs.v1.JobService"
+# Fewer than the server takes of one user.
+REPORTS_A_DAY = 40
 
 
 class Stage(RideWorld):
@@ -35,7 +37,9 @@ class Stage(RideWorld):
         self.actors = []
         self.admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
         self.ops = Uploader(channel, "demo_ops", DEMO_PASSWORD, register=False)
-        granted = ((self.admin, "notify.ops"), (self.admin, "social.moderator"), (self.ops, "support"))
+        granted = (
+            (self.admin, "notify.ops"), (self.admin, "social.moderator"), (self.ops, "social.moderator"), (self.ops, "support"),
+        )  # fmt: skip
         for person, role in granted:
             self.ask(self.admin, f"{ROLES}/GrantRole", user_id=person.user_id, role=role)
             # The token names the grants of when it was made.
@@ -84,6 +88,15 @@ class Stage(RideWorld):
             token = page.next_page_token
             if not token:
                 return rows
+
+    def decide(self, report_id, **ruling):
+        """A moderator's decision; returns whether it was the first: others look at the same queue."""
+        try:
+            self.ask(self.admin, f"{SOCIAL}.ModerationService/Decide", report_id=report_id, **ruling)
+            return True
+        except Refused as refusal:
+            assert refusal.reason == "WRONG_STATE", refusal
+            return False
 
     def await_that(self, condition, otherwise):
         await_that(condition, otherwise, PATIENCE_SECONDS)

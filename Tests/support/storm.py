@@ -13,6 +13,7 @@ import uuid
 import grpc
 
 from . import stubs
+from .notices import await_that
 from .people import request_id
 from .rides import RIDES, STATION, Conversation, Driver, DriverSession, Rider, demo_city, estimate, rides, staff
 from .world import BROKEN, CALL_SECONDS, PATIENCE_SECONDS, Refused, World
@@ -33,6 +34,11 @@ class RideWorld(World):
     def ride_call(self, person, method, ride_id, **fields):
         request = getattr(rides("ride_service"), f"{method}Request")(request_id=request_id(), ride_id=ride_id, **fields)
         return self.call(person, f"{RIDE_SERVICE}/{method}", request)
+
+    def pin_of(self, ride_id):
+        """A driver may be there before the rider has the answer that holds it."""
+        await_that(lambda: ride_id in self.pins, f"the rider of {ride_id} has no PIN", PATIENCE_SECONDS)
+        return self.pins[ride_id]
 
     def say(self, person, ride_id, text):
         """Posts to the chat of a ride until it is stored."""
@@ -70,7 +76,9 @@ class RideWatch:
                         self.changes.put(ride)
                     return
                 except grpc.RpcError as error:
-                    if error.code() not in BROKEN and error.code() != grpc.StatusCode.UNAUTHENTICATED:
+                    if error.code() == grpc.StatusCode.UNAUTHENTICATED:
+                        self.world.log_in(self.rider)
+                    elif error.code() not in BROKEN:
                         raise
                 except ValueError:
                     pass  # The channel was closed.
@@ -174,6 +182,9 @@ class DrivingDriver:
                 # The session was cut, or the server is silent; begin another.
                 if self.session is not None:
                     self.session.cancel()
+                    error = self.session.error
+                    if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAUTHENTICATED:
+                        self.world.log_in(self.person)
                 time.sleep(0.05)
 
     def work(self):
@@ -219,7 +230,7 @@ class DrivingDriver:
                 if self.rng.random() < 0.5:
                     self.world.say(self.person, ride.id, f"driver w{uuid.uuid4().hex}")
             if state in ("ASSIGNED", "ARRIVED"):
-                self.world.ride_call(self.person, "StartRide", ride.id, pin=self.world.pins[ride.id])
+                self.world.ride_call(self.person, "StartRide", ride.id, pin=self.world.pin_of(ride.id))
             if state in ("ASSIGNED", "ARRIVED", "IN_PROGRESS"):
                 ride = self.world.ride_call(self.person, "CompleteRide", ride.id)
             paid = self.world.ride_call(self.person, "ConfirmCash", ride.id, received=ride.outstanding)
@@ -286,7 +297,12 @@ def spoken_in(person, ride_id):
     chat, frames = stubs.module("octet.chat.v1.frames_pb2"), rides("ride_service")
     conversation = Conversation(person, f"{RIDE_SERVICE}/RideChat", timeout=CALL_SECONDS)
     conversation.send(frames.RideChatRequest(ride_id=ride_id, frame=chat.ClientFrame(join=chat.Join())))
-    joined = conversation.next(lambda row: row.frame.HasField("joined")).frame.joined
+    try:
+        joined = conversation.next(lambda row: row.frame.HasField("joined")).frame.joined
+    except EOFError:
+        if conversation.error is None:
+            raise
+        raise conversation.error from None
     conversation.finish()
     conversation.cancel()
     return joined.messages

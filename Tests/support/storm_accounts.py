@@ -10,7 +10,7 @@ from .codes import accounts, code_in
 from .machines import CREDENTIALS
 from .notices import inbox
 from .people import PASSWORD, Stranger, outcome, reason_of, request_id
-from .stage import ACCOUNTS, AUDIT, CHAT, PROFILES, ROLES, SEARCH, SESSIONS, SOCIAL, Actor
+from .stage import ACCOUNTS, AUDIT, CHAT, PROFILES, REPORTS_A_DAY, ROLES, SEARCH, SESSIONS, SOCIAL, Actor
 from .world import BROKEN, Acknowledged, Refused
 
 
@@ -70,6 +70,8 @@ class Member(Actor):
             self.links.setdefault(link.id, link)
 
     def do_report(self):
+        if len(self.cases) == REPORTS_A_DAY:
+            return
         target = self.rng.choice(self.outsiders).user_id
         try:
             case = self.ask(f"{SOCIAL}.ModerationService/ReportContent", target_id=target, policy="POLICY_SPAM")

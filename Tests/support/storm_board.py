@@ -3,13 +3,13 @@
 from . import stubs
 from .board import BOARD, GIVEAWAYS
 from .people import DEADLINE_SECONDS
-from .stage import CHAT, SOCIAL, Actor
-from .world import Refused
+from .stage import CHAT, REPORTS_A_DAY, SOCIAL, Actor
+from .world import Unsaid
 
 COMMENTS, REACTIONS = f"{SOCIAL}.CommentService", f"{SOCIAL}.ReactionService"
 REVIEWS, MODERATION = f"{SOCIAL}.ReviewService", f"{SOCIAL}.ModerationService"
 PIECES = 5
-MOST_COMMENTS, MOST_GIFTS, REPORTS_A_DAY = 20, 4, 40
+MOST_COMMENTS, MOST_GIFTS, MOST_POLLS, OPTIONS = 20, 4, 3, 3
 
 
 class Pinner(Actor):
@@ -21,6 +21,8 @@ class Pinner(Actor):
         self.advert = self.pin().id
         self.room = self.ask(f"{CHAT}/OpenRoom", kind="ROOM_KIND_THREAD", subject_id=self.advert).id
         self.comments, self.said, self.likes = {}, {}, set()
+        # The answers to polls by their numbers and those who gave them.
+        self.hearts, self.votes = 0, {}
         # The guest's reviews by the adverts that were reviewed.
         self.gifts, self.reports = {}, 0
 
@@ -52,12 +54,37 @@ class Pinner(Actor):
         self.ask_as_guest(f"{REACTIONS}/{method}", subject_id=subject, kind="REACTION_KIND_LIKE")
 
     def do_talk(self):
-        person, text = self.rng.choice([self.person, self.guest]), self.word()
-        number = self.stage.post(person, f"{CHAT}/Chat", text, room_id=self.room)
+        text = self.word()
+        self.note(self.in_room(self.rng.choice([self.person, self.guest]), "post", text=text), text)
+
+    def in_room(self, person, deed, **fields):
+        return self.stage.do_in_room(person, f"{CHAT}/Chat", deed, fields, room_id=self.room)
+
+    def note(self, number, text):
         assert number not in self.said, "two posts with one number"
         self.said[number] = text
         with self.stage.lock:
             self.stage.said.append(text)
+
+    def do_give_hearts(self):
+        count = self.rng.randrange(1, 51)
+        try:
+            self.in_room(self.guest, "hearts", count=count)
+            self.hearts += count
+        except Unsaid as refusal:
+            assert refusal.reason == "SLOW_MODE", refusal
+
+    def do_ask_or_vote(self):
+        if len(self.votes) < MOST_POLLS:
+            text = self.word()
+            number = self.in_room(self.person, "start_poll", question=text, options=[self.word() for _ in range(OPTIONS)])
+            self.note(number, text)
+            self.votes[number] = {}
+        else:
+            number, option = self.rng.choice(sorted(self.votes)), self.rng.randrange(OPTIONS)
+            person = self.rng.choice([self.person, self.guest])
+            assert self.in_room(person, "vote", number=number, option=option) == number
+            self.votes[number][person.user_id] = option
 
     def do_give(self):
         """Pins something that the guest queues for, takes a piece of and reviews."""
@@ -86,18 +113,20 @@ class Pinner(Actor):
         return ticket
 
     def do_remove_a_review(self):
-        """Moderators take one away, unless somebody else of them has just decided otherwise."""
+        """Moderators take one away, unless somebody else of them has just decided otherwise; who wrote it may have it back."""
         if not self.gifts or self.reports == REPORTS_A_DAY:
             return
         self.reports += 1
         advert = self.rng.choice(sorted(self.gifts))
         report = self.ask(f"{MODERATION}/ReportContent", target_id=self.gifts[advert], policy="POLICY_SPAM")
         ruling = {"verdict": "VERDICT_ACT", "measure": "MEASURE_REMOVE", "policy": "POLICY_SPAM"}
-        try:
-            self.stage.ask(self.stage.admin, f"{MODERATION}/Decide", report_id=report.id, **ruling)
+        if not self.stage.decide(report.id, **ruling):
+            return
+        if self.rng.random() < 0.5:
+            self.ask_as_guest(f"{MODERATION}/Appeal", report_id=report.id, text=self.word())
+            self.stage.ask(self.stage.ops, f"{MODERATION}/DecideAppeal", report_id=report.id, verdict="VERDICT_OVERTURN")
+        else:
             del self.gifts[advert]
-        except Refused as refusal:
-            assert refusal.reason == "WRONG_STATE", refusal
 
     def verify(self):
         listed = self.stage.all_of(self.guest, f"{COMMENTS}/ListComments", "comments", subject_id=self.advert)
@@ -110,6 +139,11 @@ class Pinner(Actor):
         messages = self.stage.all_of(self.person, f"{CHAT}/ListMessages", "messages", room_id=self.room)
         assert {message.number: message.text for message in messages} == self.said
         assert [message.number for message in messages] == list(range(len(self.said), 0, -1))
+        for message in messages:
+            counts = [option.vote_count for option in message.poll.options]
+            votes = list(self.votes.get(message.number, {}).values())
+            assert counts == ([votes.count(option) for option in range(OPTIONS)] if message.number in self.votes else [])
+        assert self.stage.joined(self.guest, f"{CHAT}/Chat", room_id=self.room).heart_total == self.hearts
         for advert, review in self.gifts.items():
             page = self.ask(f"{REVIEWS}/ListReviews", subject_id=advert)
             assert ([each.id for each in page.reviews], page.review_count) == ([review], 1)

@@ -6,11 +6,8 @@ import struct
 import time
 import zlib
 
-import grpc
-
 from .media import Stream, Uploader, blobs
 from .notices import inbox
-from .people import outcome
 from .stage import ADMIN, CHAT, JOBS, MEDIA, NOTIFY, SEARCH, SOCIAL, VERIFICATION, Actor
 from .world import Refused
 
@@ -121,8 +118,12 @@ class Sender(Actor):
             made = self.stage.ask(person, f"{MEDIA}/ListRenditions", blob_id=blob).renditions
             assert made and all(one.is_ready for one in made)
         for person, blob in self.gone:
-            code, _, _ = outcome(lambda person=person, blob=blob: person.read(blob))
-            assert code == grpc.StatusCode.NOT_FOUND, f"{blob} was deleted: {code}"
+            try:
+                self.stage.insist(person, lambda person=person, blob=blob: person.read(blob))
+            except Refused as refusal:
+                assert refusal.reason == "NOT_FOUND", f"{blob} was deleted: {refusal}"
+            else:
+                raise AssertionError(f"{blob} was deleted and can be read")
         if self.verification is not None:
             there = self.ask(f"{VERIFICATION}/GetVerification", user_id=self.person.user_id)
             assert (there.id, there.state) == (self.verification.id, self.verification.state)
@@ -232,11 +233,9 @@ class Keeper(Actor):
                 assert refusal.reason == "WRONG_STATE", refusal
 
     def do_decide(self):
-        admin = self.stage.admin
-        queue = self.stage.ask(admin, f"{SOCIAL}.ModerationService/ListQueue", page_size=1).reports
+        queue = self.stage.ask(self.stage.admin, f"{SOCIAL}.ModerationService/ListQueue", page_size=1).reports
         if queue:
-            fields = {"report_id": queue[0].id, "verdict": "VERDICT_REJECT"}
-            self.stage.ask(admin, f"{SOCIAL}.ModerationService/Decide", **fields)
+            self.stage.decide(queue[0].id, verdict="VERDICT_REJECT")
 
     def verify(self):
         if self.flag is not None:

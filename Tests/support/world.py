@@ -120,14 +120,22 @@ class World:
 
     def post(self, person, path, text, **room):
         """Posts to a room until it is stored; returns its number there. Throws `Unsaid` if it is refused."""
-        chat = stubs.module("octet.chat.v1.frames_pb2")
+        return self.do_in_room(person, path, "post", {"text": text}, **room)
+
+    def joined(self, person, path, **room):
+        """What a newcomer to a room is told first."""
+        request = stubs.message_class(method_descriptor(path).input_type.full_name)(frame={"join": {}}, **room)
+        return self.insist(person, lambda: next(person.stream(path, iter([request]), timeout=CALL_SECONDS)).frame.joined)
+
+    def do_in_room(self, person, path, deed, fields, **room):
+        """Sends a frame of this kind to a room until it is stored; returns the number in the answer. Throws `Unsaid` if it is
+        refused."""
         request = stubs.message_class(method_descriptor(path).input_type.full_name)
-        post = chat.ClientFrame(post=chat.Post(request_id=request_id(), text=text))
-        join = chat.ClientFrame(join=chat.Join())
+        wanted = {deed: {"request_id": request_id(), **fields}}
 
         def once():
             rows = queue.Queue()
-            for frame in (join, post):
+            for frame in ({"join": {}}, wanted):
                 rows.put(request(frame=frame, **room))
             call = person.stream(path, iter(rows.get, None), timeout=CALL_SECONDS)
             try:
