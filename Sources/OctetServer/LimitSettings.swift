@@ -54,6 +54,8 @@ struct LimitSettings: Sendable {
     Limit("invitations-per-day", anyDaily) { $0.notify.invitationsPerDay = Int64($1) },
     // Decoding takes four bytes a pixel.
     Limit("image-megapixels", 1...200) { $0.media.imagePixels = $1 * 1_000_000 },
+    // Time and memory of processing are for a film of a minute.
+    Limit("film-seconds", 1...60) { $0.media.filmDuration = .seconds($1) },
     Limit("uploads-per-day", anyDaily) { $0.media.uploadsPerDay = Int64($1) },
     // A blob's bytes are hashed in one go when the last of them has come.
     Limit("upload-mebibytes", 1...10_240) { $0.media.uploadBytes = Int64($1) << 20 },

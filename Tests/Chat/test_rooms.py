@@ -1,14 +1,13 @@
 """Rooms through a real octetd: a user and support talk, members are told, what is doubtful is looked at."""
 
-import queue
 import threading
-import uuid
 
 import grpc
 import pytest
 from support import stubs
 from support.notices import DEMO_PASSWORD, FLAGS, await_that, inbox, roles
 from support.people import Person, outcome, request_id
+from support.rooms import RoomStream
 from support.server import Server
 
 SERVICE = "octet.chat.v1.ChatService"
@@ -22,38 +21,6 @@ def server(request, tmp_path):
     flags = [] if request.param == "SQLite" else ["--database", request.getfixturevalue("postgres").make_database()]
     with Server(tmp_path, *FLAGS, *flags) as server:
         yield server
-
-
-class Stream:
-    """A chat stream: frames go out from a queue, and come in one after the other."""
-
-    def __init__(self, person, room, resume_token=""):
-        self.room, self.outgoing = room, queue.Queue()
-        self.send(join=frames.Join(resume_token=resume_token))
-        self.rows = person.stream(f"{SERVICE}/Chat", iter(self.outgoing.get, None))
-        self.joined = self.next("joined")
-
-    def send(self, **frame):
-        self.outgoing.put(chat.ChatRequest(room_id=self.room, frame=frames.ClientFrame(**frame)))
-
-    def next(self, *kinds):
-        """The next frame of one of these kinds, past all others."""
-        for row in self.rows:
-            kind = row.frame.WhichOneof("frame")
-            if kind in kinds:
-                self.token = row.frame.resume_token or getattr(self, "token", "")
-                return getattr(row.frame, kind)
-        raise AssertionError(f"the stream ended before {kinds}")
-
-    def say(self, text):
-        """Posts, and returns the answer: PostAccepted or PostRefused."""
-        self.send(post=frames.Post(request_id=str(uuid.uuid4()), text=text))
-        return self.next("post_accepted", "post_refused")
-
-    def close(self):
-        self.outgoing.put(None)
-        for _ in self.rows:
-            pass
 
 
 def call(person, method, **fields):
@@ -78,10 +45,10 @@ def test_a_user_and_support_talk(server):
     room = call(ada, "OpenRoom", kind=chat.ROOM_KIND_SUPPORT)
     assert room.state == frames.ROOM_STATE_OPEN
     assert call(ada, "OpenRoom", kind=chat.ROOM_KIND_SUPPORT).id == room.id
-    user = Stream(ada, room.id)
+    user = RoomStream(ada, room_id=room.id)
     assert user.say("My parcel is lost").number == 1
     assert [r.id for r in call(agent, "ListRooms", waiting=True).rooms] == [room.id]
-    staff = Stream(agent, room.id)
+    staff = RoomStream(agent, room_id=room.id)
     assert [m.text for m in staff.joined.messages] == ["My parcel is lost"]
     assert staff.say("Hello").reason == "LEASE_LOST"
     assert call(agent, "TakeRoom", room_id=room.id).taker_id == agent.user_id
@@ -96,7 +63,7 @@ def test_a_user_and_support_talk(server):
     await_that(lambda: [n.kind for n in inbox(ada)] == ["chat.message"], "no notice")
     seen = call(ada, "ListRooms").rooms[0]
     assert (seen.last_number, seen.read_through, seen.unread_count) == (4, 1, 3)
-    user = Stream(ada, room.id, token)
+    user = RoomStream(ada, resume_token=token, room_id=room.id)
     assert [user.next("message").number for _ in range(2)] == [3, 4]
     assert call(ada, "MarkRoomRead", room_id=room.id, number=4).unread_count == 0
     # What is refused is refused by a row, and the stream goes on.
@@ -118,7 +85,7 @@ def test_what_is_doubtful_comes_before_moderators(server):
     channel = server.channel()
     ada, moderator = Person(channel, "ada_d"), with_role(channel, "moderator", "moderator_d")
     room = call(ada, "OpenRoom", kind=chat.ROOM_KIND_SUPPORT).id
-    stream = Stream(ada, room)
+    stream = RoomStream(ada, room_id=room)
     assert stream.say("This is stupid").number == 1
     message = call(ada, "ListMessages", room_id=room).messages[0]
     assert message.text == "This is stupid"
@@ -135,7 +102,7 @@ def test_acceptance_11_a_joiner_while_many_post(server):
     posters, each = 8, 13
 
     def post():
-        stream = Stream(ada, room)
+        stream = RoomStream(ada, room_id=room)
         for number in range(each):
             assert stream.say(f"message {number}").number > 0
         stream.close()
@@ -143,7 +110,7 @@ def test_acceptance_11_a_joiner_while_many_post(server):
     threads = [threading.Thread(target=post) for _ in range(posters)]
     for thread in threads:
         thread.start()
-    joiner = Stream(ada, room)
+    joiner = RoomStream(ada, room_id=room)
     numbers = [message.number for message in joiner.joined.messages]
     while not numbers or numbers[-1] < posters * each:
         numbers.append(joiner.next("message").number)

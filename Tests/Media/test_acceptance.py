@@ -9,6 +9,7 @@ import grpc
 import pytest
 from support.media import SERVICE, Stream, Uploader, blobs, crc32c, media, uploads
 from support.people import Stranger, outcome, request_id
+from support.server import Server
 
 PEOPLE = 12
 
@@ -97,6 +98,16 @@ def test_video_acceptance_4_what_is_no_short_film_fails_with_the_reason(server, 
     uploader = Uploader(server.channel(), f"no_{name}_film")
     blob = uploader.watch(uploader.send(film, blobs.BLOB_KIND_VIDEO))
     assert (blob.state, blob.failure) == (blobs.BLOB_STATE_FAILED, reason)
+
+
+def test_a_film_is_as_long_as_the_operator_lets_it(tmp_path, engine_flags):
+    with Server(tmp_path, "--limits", "film-seconds=1", *engine_flags) as server, server.channel() as channel:
+        uploader = Uploader(channel, "filmer")
+        for seconds, state, reason in ((1, blobs.BLOB_STATE_READY, ""), (2, blobs.BLOB_STATE_FAILED, "TOO_LONG")):
+            film = generated(tmp_path, f"{seconds}.mp4", "-i", f"testsrc2=size=64x64:rate=5:duration={seconds}",
+                             "-c:v", "libx264", "-preset", "ultrafast")  # fmt: skip
+            blob = uploader.watch(uploader.send(film, blobs.BLOB_KIND_VIDEO))
+            assert (blob.state, blob.failure) == (state, reason)
 
 
 def test_a_stranger_gets_the_files_of_nothing_that_is_not_public(server):

@@ -1,23 +1,22 @@
 """Whoever may not post does so by no method whose proto says that it posts."""
 
-import queue
 import time
 
 import grpc
 from support import stubs
 from support.authorization.answers import all_methods, ask, make_request, policy_of
+from support.notices import DEMO_PASSWORD
 from support.people import Person, outcome, request_id
+from support.rides import STATION, Driver, Rider, demo_city, staff
+from support.rooms import CHAT, RoomStream
 from support.server import Server
 
-DEMO_PASSWORD = "octet-demo-2026"
 HOUR_SECONDS = 3600
 EXAMPLE = "octet.pinboard."  # which octetd does not serve
-# Streams are not refused as a whole: each row is. Those of a ride are the rooms' own, and its room opens with a driver.
-CHAT = "octet.chat.v1.ChatService/Chat"
-STREAMS = {CHAT, "octet.rides.v1.RideService/RideChat"}
+# Streams are not refused as a whole: each row is.
+RIDE_CHAT = "octet.rides.v1.RideService/RideChat"
 
 chat = stubs.module("octet.chat.v1.chat_service_pb2")
-frames = stubs.module("octet.chat.v1.frames_pb2")
 
 
 def requests(subject):
@@ -32,28 +31,38 @@ def requests(subject):
     }
 
 
-def say(person, room):
-    """Says something in a room, and returns the answer's row."""
-    outgoing = queue.Queue()
-    for frame in ({"join": {}}, {"post": {"request_id": request_id(), "text": "Hello"}}):
-        outgoing.put(chat.ChatRequest(room_id=room, frame=frames.ClientFrame(**frame)))
-    rows = person.stream(CHAT, iter(outgoing.get, None))
-    answer = next(row.frame for row in rows if row.frame.WhichOneof("frame") in ("post_accepted", "post_refused"))
-    outgoing.put(None)
-    rows.cancel()
+def say(person, path, **where):
+    """Says something in a room, and returns the answer."""
+    stream = RoomStream(person, path, **where)
+    answer = stream.say("Hello")
+    stream.close()
     return answer
+
+
+def ride_with_driver(rider, driver):
+    """The id of a ride on its way, in which both can talk."""
+    session = driver.session()
+    session.go_online()
+    session.report(STATION)
+    ride = rider.request_ride()
+    assert session.accept(session.next_offer()).WhichOneof("event") == "ack"
+    return ride.id
 
 
 def test_a_restricted_account_posts_by_no_method(tmp_path, engine_flags):
     with Server(tmp_path, "--seed-demo", *engine_flags) as server, server.channel() as channel:
         admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
-        ada, bob = Person(channel, "ada"), Person(channel, "bob_")
+        ada, bob = Rider(channel, "ada"), Person(channel, "bob_")
+        operator = staff(channel)
+        driver = Driver(channel, "driver", operator, demo_city(operator))
         posting = requests(bob.user_id)
         declared = {path for path in all_methods() if policy_of(path).posts and not path.startswith(EXAMPLE)}
-        assert declared == set(posting) | STREAMS
+        assert declared == set(posting) | {CHAT, RIDE_CHAT}
         opened = {"request_id": request_id(), "kind": chat.ROOM_KIND_SUPPORT}
         room = ada.call("octet.chat.v1.ChatService/OpenRoom", chat.OpenRoomRequest(**opened)).id
-        assert say(ada, room).WhichOneof("frame") == "post_accepted"
+        talks = {CHAT: {"room_id": room}, RIDE_CHAT: {"ride_id": ride_with_driver(ada, driver)}}
+        for path, where in talks.items():
+            assert say(ada, path, **where).number == 1
         end = {"seconds": int(time.time()) + HOUR_SECONDS}
         grant = {"user_id": admin.user_id, "role": "social.moderator"}
         for path, fields in (
@@ -66,4 +75,6 @@ def test_a_restricted_account_posts_by_no_method(tmp_path, engine_flags):
             code, reason, _ = outcome(lambda path=path, fields=fields: ada.call(path, make_request(path, fields)))
             assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RESTRICTED"), path
             assert "RESTRICTED" not in repr(ask(bob, path, make_request(path, fields))), path
-        assert say(ada, room).post_refused.reason == "RESTRICTED"
+        for path, where in talks.items():
+            assert say(ada, path, **where).reason == "RESTRICTED"
+        assert say(driver, RIDE_CHAT, **talks[RIDE_CHAT]).number == 2

@@ -28,8 +28,8 @@ def hide(person, advert, is_private=True):
     return ask(person, f"{BOARD}/SetAdvertPrivacy", advert_id=advert, is_private=is_private)
 
 
-def offer(person, advert, pieces=1):
-    return ask(person, f"{GIVEAWAYS}/OfferGiveaway", advert_id=advert, pieces=pieces)
+def offer(person, advert, pieces=1, **fields):
+    return ask(person, f"{GIVEAWAYS}/OfferGiveaway", advert_id=advert, pieces=pieces, **fields)
 
 
 def take_ticket(person, advert):
