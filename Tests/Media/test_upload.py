@@ -25,9 +25,9 @@ def test_the_checksum_is_castagnoli():
 
 
 @pytest.mark.parametrize("kills", [False, True], ids=["cut", "kill -9"])
-def test_a_cut_at_each_border_of_chunks_loses_nothing(tmp_path, kills):
+def test_a_cut_at_each_border_of_chunks_loses_nothing(tmp_path, engine_flags, kills):
     whole = content()
-    server = Server(tmp_path)
+    server = Server(tmp_path, *engine_flags)
     uploader = Uploader(server.channel(), "border")
     upload = uploader.create(whole)
     try:
@@ -38,7 +38,7 @@ def test_a_cut_at_each_border_of_chunks_loses_nothing(tmp_path, kills):
             stream.wait(start + PIECE)
             if kills:
                 server.kill()
-                server = Server(tmp_path)
+                server = Server(tmp_path, *engine_flags)
                 uploader = Uploader(server.channel(), "border", register=False)
             else:
                 stream.cut()
@@ -65,9 +65,9 @@ def chunk_frame(whole, opened, size=PIECE):
 
 
 @pytest.mark.parametrize("kills", [False, True], ids=["cut", "kill -9"])
-def test_a_cut_within_a_chunk_leaves_the_offset_before_it(tmp_path, kills):
+def test_a_cut_within_a_chunk_leaves_the_offset_before_it(tmp_path, engine_flags, kills):
     whole, rng = content(), random.Random(SEED)
-    server = Server(tmp_path)
+    server = Server(tmp_path, *engine_flags)
     uploader = Uploader(server.channel(), "within")
     upload = uploader.create(whole)
     try:
@@ -87,7 +87,7 @@ def test_a_cut_within_a_chunk_leaves_the_offset_before_it(tmp_path, kills):
                 if kills:
                     server.kill()
             if kills:
-                server = Server(tmp_path)
+                server = Server(tmp_path, *engine_flags)
                 uploader = Uploader(server.channel(), "within", register=False)
             assert uploader.upload(upload.id).offset == expected
         done = uploader.go_on(upload.id, whole)
@@ -96,10 +96,10 @@ def test_a_cut_within_a_chunk_leaves_the_offset_before_it(tmp_path, kills):
         assert server.stop() == 0
 
 
-def test_a_crash_in_a_fast_upload_loses_nothing_that_was_acknowledged(tmp_path):
+def test_a_crash_in_a_fast_upload_loses_nothing_that_was_acknowledged(tmp_path, engine_flags):
     size = 1 << 20
     whole, rng = content(12 * size), random.Random(SEED)
-    server = Server(tmp_path)
+    server = Server(tmp_path, *engine_flags)
     uploader = Uploader(server.channel(), "fast")
     upload = uploader.create(whole)
     acknowledged = 0
@@ -117,7 +117,7 @@ def test_a_crash_in_a_fast_upload_loses_nothing_that_was_acknowledged(tmp_path):
                 stream.wait(target)
                 acknowledged = target
             server.kill()
-            server = Server(tmp_path)
+            server = Server(tmp_path, *engine_flags)
             uploader = Uploader(server.channel(), "fast", register=False)
             assert uploader.upload(upload.id).offset >= acknowledged
         done = uploader.go_on(upload.id, whole)

@@ -79,7 +79,8 @@ def check_all(world, crowd, installation, rng):
         assert listed(world, rider) == requested(world.acknowledged, rider)[::-1]
     for ride_id in {said.ride_id for said in world.said}:
         of_ride = [said for said in world.said if said.ride_id == ride_id]
-        messages = world.insist(crowd.operator, lambda ride_id=ride_id: spoken_in(of_ride[0].person, ride_id))
+        person = of_ride[0].person
+        messages = world.insist(person, lambda person=person, ride_id=ride_id: spoken_in(person, ride_id))
         assert [message.number for message in messages] == list(range(1, len(of_ride) + 1))
         expected = sorted((said.number, said.person.user_id, said.text) for said in of_ride)
         assert [(message.number, message.author_id, message.text) for message in messages] == expected
