@@ -837,6 +837,15 @@ CREATE INDEX social_reports_queue ON social_reports (state, rank, id);
 
 CREATE INDEX social_reports_reporter ON social_reports (reporter_id, id);
 
+CREATE TABLE social_restraints (
+  user_id INTEGER NOT NULL,
+  decision_id INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  made_by INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (user_id, decision_id)
+) WITHOUT ROWID, STRICT;
+
 CREATE TABLE social_restrictions (
   user_id INTEGER PRIMARY KEY,
   until INTEGER NOT NULL,

@@ -32,7 +32,7 @@ import Testing
     #expect(try await world.exported(ada).isEmpty)
     #expect(try await world.counters(ada.text) == [:])
     #expect(try await world.counters(others[0].text) == ["followers": 1])
-    for table in ["social_follows", "social_barriers", "social_quotas", "social_restrictions"] {
+    for table in ["social_follows", "social_barriers", "social_quotas", "social_restrictions", "social_restraints"] {
       let columns = table == "social_follows" ? "follower_id = $1 OR target_id" : "user_id"
       let isThere = try await world.database.read { reader in
         try reader.exists("SELECT 1 FROM \(table) WHERE \(columns) = $1", ada.id)
@@ -141,6 +141,29 @@ import Testing
       #expect(try await world.broken(by: damage) == [11], "\(damage)")
     }
     #expect(try await world.broken(by: "UPDATE social_comments SET state = 4") == [7])
+    #expect(
+      try await world.named(by: "UPDATE social_comments SET state = 1", "UPDATE social_counters SET value = 1") == [
+        "11 \(comment.id)"
+      ])
+    await world.close()
+  }
+
+  @Test func `invariants 7 and 11: the audit names what stays blind for ever, and a reporter's second open report`()
+    async throws
+  {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let thing = try await world.thing(of: ada)
+    let review = try await bob.review(thing, over: world.stay(of: bob, at: thing), 8)
+    try await ada.report(bob.text)
+    #expect(try await world.broken().isEmpty)
+    #expect(try await world.named(by: "DELETE FROM octet_timers WHERE kind = 'social.unblind'") == ["7 \(review.id)"])
+    let another = """
+      INSERT INTO social_reports
+        (target_id, id, target_kind, reporter_id, policy, text, rank, state, appeal_text, created_at)
+      SELECT target_id, id + 1, target_kind, reporter_id, policy, '', rank, state, '', created_at FROM social_reports
+      """
+    #expect(try await world.named(by: "DROP INDEX social_reports_open", another) == ["11 \(bob.text)"])
     await world.close()
   }
 
@@ -180,11 +203,19 @@ extension World {
     Set(try await reports(of: sql).filter { !$0.holds }.map(\.number))
   }
 
-  /// What the audit says after a statement; what that does is taken back.
-  func reports(of sql: String) async throws -> [InvariantCheck] {
+  /// What statements break, each with the number of its invariant; what they do is taken back.
+  func named(by statements: String...) async throws -> Set<String> {
+    let broken = try await reports(of: statements).filter { !$0.holds }
+    return Set(broken.flatMap { check in check.violations.map { "\(check.number) \($0)" } })
+  }
+
+  /// What the audit says after some statements; what these do is taken back.
+  func reports(of statements: String...) async throws -> [InvariantCheck] { try await reports(of: statements) }
+
+  private func reports(of statements: [String]) async throws -> [InvariantCheck] {
     let subjects = kit.subjects
     return try await database.takenBack { writer in
-      try writer.execute(sql)
+      for sql in statements { try writer.execute(sql) }
       return try SocialAudit(reader: writer, subjects: subjects).reports()
     }
   }

@@ -66,6 +66,17 @@ struct SocialAudit {
           """),
       try removals(of: IDKind.comment, in: "social_comments", state: CommentRow.State.removed.rawValue),
       try removals(of: IDKind.review, in: "social_reviews", state: ReviewRow.State.removed.rawValue),
+      try held(IDKind.comment, in: "social_comments", state: CommentRow.State.held.rawValue),
+      try held(IDKind.review, in: "social_reviews", state: ReviewRow.State.held.rawValue),
+      try report(
+        11, "whoever may not post may not until the last decision about it ends, and none that was overturned counts",
+        over: "social_restraints",
+        violations: """
+          SELECT 'user', t.user_id FROM social_restraints t
+          LEFT JOIN social_restrictions r ON r.user_id = t.user_id
+          WHERE r.user_id IS NULL OR r.until < t.until OR EXISTS (
+            SELECT 1 FROM social_decisions o WHERE o.appealed_id = t.decision_id AND o.verdict = 5)
+          """),
       try openness(),
       try orphans(),
     ]
@@ -73,13 +84,26 @@ struct SocialAudit {
 
   /// What moderators have removed, as far as nobody has restored it.
   private func removals(of kind: String, in table: String, state: Int64) throws -> InvariantCheck {
+    let decided = """
+      EXISTS (SELECT 1 FROM social_decisions d WHERE d.target_id = c.id AND \(DecisionRow.isStandingRemoval))
+      """
+    // A visible one is 1 in both tables.
+    return try report(
+      11, "what is removed of \(kind) was decided so, and what was decided so is not seen unless it was overturned",
+      over: table,
+      violations: """
+        SELECT '\(kind)', c.id FROM \(table) c
+        WHERE (c.state = \(state) AND NOT \(decided)) OR (c.state = 1 AND \(decided))
+        """)
+  }
+
+  /// What a program has held back is shown or removed by moderators alone.
+  private func held(_ kind: String, in table: String, state: Int64) throws -> InvariantCheck {
     try report(
-      11, "what is removed of \(kind) was decided so, and what was overturned is not removed", over: table,
+      11, "what is held back of \(kind) waits for a moderator", over: table,
       violations: """
         SELECT '\(kind)', c.id FROM \(table) c WHERE c.state = \(state) AND NOT EXISTS (
-          SELECT 1 FROM social_decisions d WHERE d.target_id = c.id AND d.measure = 2 AND NOT EXISTS (
-            SELECT 1 FROM social_decisions o
-            WHERE o.target_id = d.target_id AND o.appealed_id = d.id AND o.verdict = 5))
+          SELECT 1 FROM social_reports r WHERE r.target_id = c.id AND r.reporter_id = 0 AND r.state IN (1, 2))
         """)
   }
 

@@ -18,7 +18,8 @@ struct SocialRecords: PersonalRecords {
     where try part(user, writer) {
       return true
     }
-    for table in ["social_barriers", "social_restrictions", "social_quotas"] {
+    try RestraintRow.liftAll(from: user, in: writer)
+    for table in ["social_barriers", "social_quotas"] {
       try writer.execute("DELETE FROM \(table) WHERE user_id = $1", user)
     }
     try writer.execute("DELETE FROM social_barriers WHERE other_id = $1", user)

@@ -249,5 +249,24 @@ enum SocialSchema {
         CREATE INDEX IF NOT EXISTS social_reactions_subject ON social_reactions (subject_id, kind, user_id);
         CREATE INDEX IF NOT EXISTS social_links_subject ON social_links (subject_id, id);
         """),
+    Migration(
+      "social", 7, "restrictions by their decisions",
+      sql: """
+        -- Who may not post by which decision, until when. The one of a user that ends last is in social_restrictions as well.
+        -- distributed by user_id
+        CREATE TABLE social_restraints (
+          user_id INTEGER NOT NULL,
+          decision_id INTEGER NOT NULL,
+          until INTEGER NOT NULL,
+          made_by INTEGER NOT NULL,
+          created_at INTEGER NOT NULL,
+          PRIMARY KEY (user_id, decision_id)
+        ) WITHOUT ROWID;
+        INSERT INTO social_restraints (user_id, decision_id, until, made_by, created_at)
+          SELECT r.user_id, MAX(d.id), r.until, r.made_by, r.created_at
+          FROM social_restrictions r
+          JOIN social_decisions d ON d.author_id = r.made_by AND d.created_at = r.created_at AND d.measure = 3
+          GROUP BY r.user_id, r.until, r.made_by, r.created_at;
+        """),
   ]
 }

@@ -60,6 +60,21 @@ struct DecisionRow: Sendable {
       """, report.target.id, first, make: DecisionRow.init)
   }
 
+  /// Whether a row `d` removes something, and nobody has overturned that.
+  static let isStandingRemoval = """
+    d.measure = 2 AND NOT EXISTS (
+      SELECT 1 FROM social_decisions o
+      WHERE o.target_id = d.target_id AND o.appealed_id = d.id AND o.verdict = 5)
+    """
+
+  /// Whether a thing is removed by what moderators have decided.
+  static func isRemoved(_ target: SubjectID, in reader: any Reader) throws -> Bool {
+    try reader.exists(
+      """
+      SELECT 1 FROM social_decisions d WHERE d.target_id = $1 AND d.target_kind = $2 AND \(isStandingRemoval) LIMIT 1
+      """, target.id, target.kind)
+  }
+
   /// - Parameter appealed: the decision that this one judges; nil for a first one.
   func insert(appealed: Identifier?, in writer: any Writer) throws {
     try writer.execute(

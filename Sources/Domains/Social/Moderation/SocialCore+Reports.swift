@@ -111,7 +111,7 @@ extension SocialCore {
           about: row, id: kit.identifiers.next(), .reject, .unspecified, row.policy,
           by: moderator, note: ruling.note, at: now), .rejected, in: writer)
       // What a program held back is shown after all.
-      if row.reporter == nil { try apply(.restore, to: row.target, in: writer) }
+      if row.reporter == nil { try showAgain(row.target, in: writer) }
     default:
       try act(on: row, ruling, by: moderator, in: writer)
     }
@@ -128,7 +128,11 @@ extension SocialCore {
       make: ReportRow.init)
     if !settled.contains(where: { $0.id == row.id }) { settled.append(row) }
     try settle(settled, decision, .actioned, in: writer)
-    try carryOut(ruling.measure, on: row, until: ruling.until, by: moderator, at: decision.createdAt, in: writer)
+    try carryOut(decision, on: row, until: ruling.until, in: writer)
+    // What a program held back waits for nobody any more: it is shown, or removed.
+    if ruling.measure != .remove, settled.contains(where: { $0.reporter == nil }) {
+      try showAgain(row.target, in: writer)
+    }
     try tellOwner(of: row, ruling.measure, decision.id, in: writer)
   }
 
@@ -164,20 +168,21 @@ extension SocialCore {
   }
 
   private func carryOut(
-    _ measure: Measure, on row: ReportRow, until: Instant?, by moderator: Identifier, at: Instant, in writer: any Writer
+    _ decision: DecisionRow, on row: ReportRow, until: Instant?, in writer: any Writer
   ) throws {
-    switch measure {
+    switch decision.measure {
     case .remove: try apply(.remove, to: row.target, in: writer)
     case .restrict:
       guard let owner = row.owner, let until else { throw SocialError.badRuling("restrict_until") }
-      try writer.execute(
-        """
-        INSERT INTO social_restrictions (user_id, until, made_by, created_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (user_id) DO UPDATE SET until = excluded.until, made_by = excluded.made_by,
-          created_at = excluded.created_at
-        """, owner, until, moderator, at)
+      try RestraintRow(user: owner, by: decision, until: until).insert(in: writer)
     default: break
     }
+  }
+
+  /// Shows what was held back or removed, unless another removal of it stands.
+  private func showAgain(_ target: SubjectID, in writer: any Writer) throws {
+    guard try !DecisionRow.isRemoved(target, in: writer) else { return }
+    try apply(.restore, to: target, in: writer)
   }
 
   private func apply(_ measure: ModerationMeasure, to target: SubjectID, in writer: any Writer) throws {
@@ -241,18 +246,12 @@ extension SocialCore {
       try publish(each, in: writer)
     }
     if isOverturned, wasRejected {
-      try carryOut(ruling.measure, on: row, until: nil, by: moderator, at: last.createdAt, in: writer)
+      try carryOut(last, on: row, until: nil, in: writer)
       try tellOwner(of: row, ruling.measure, last.id, in: writer)
     } else if isOverturned {
       switch first.measure {
-      case .remove: try apply(.restore, to: row.target, in: writer)
-      case .restrict:
-        if let owner = row.owner {
-          // Not one that a later decision has put in its place.
-          try writer.execute(
-            "DELETE FROM social_restrictions WHERE user_id = $1 AND made_by = $2 AND created_at = $3", owner,
-            first.author, first.createdAt)
-        }
+      case .remove: try showAgain(row.target, in: writer)
+      case .restrict: if let owner = row.owner { try RestraintRow.lift(from: owner, by: first, in: writer) }
       default: break
       }
     }

@@ -132,7 +132,7 @@ extension ModerationHandlers {
       let row = try core.act(on: SubjectID(IDKind.user, user), of: user, ruling, by: caller.user, in: writer)
       var restriction = Restriction()
       restriction.userID = user.text(kind: IDKind.user)
-      restriction.endTime = Timestamp(until)
+      restriction.endTime = Timestamp(try core.kit.community.restriction(of: user, in: writer) ?? until)
       restriction.reportID = row.asSubject.text
       return restriction
     }
@@ -148,7 +148,7 @@ extension ModerationHandlers {
   ) async throws -> LiftRestrictionResponse {
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
     return try await kit.mutate(request, context) { writer in
-      try writer.execute("DELETE FROM social_restrictions WHERE user_id = $1", user)
+      try RestraintRow.liftAll(from: user, in: writer)
       return LiftRestrictionResponse()
     }
   }
