@@ -120,6 +120,45 @@ import Testing
     await world.close()
   }
 
+  @Test func `invariant 10: what is taken back is not a way to see the other side first, nor to write after 48 hours`()
+    async throws
+  {
+    let world = try await World.open()
+    let (host, guest) = (try await world.user("host"), try await world.user("guest"))
+    let thing = try await world.thing(of: host)
+    let other = "guest" + guest.text.dropFirst(4)
+    // Both have written: each has read the other, also after the host has taken it back.
+    let both = try await world.stay(of: guest, at: thing)
+    let filler = try await guest.review(thing, over: both, 5, "fine")
+    let hosts = try await host.review(other, over: both, 1, "never again")
+    try await guest.delete(filler)
+    await expectRefusal(.failedPrecondition, "WINDOW_CLOSED") {
+      try await guest.review(thing, over: both, 1, "you too")
+    }
+    try await host.delete(hosts)
+    await expectRefusal(.failedPrecondition, "WINDOW_CLOSED") {
+      try await guest.review(thing, over: both, 1, "you too")
+    }
+    await expectRefusal(.failedPrecondition, "WINDOW_CLOSED") { try await host.review(other, over: both, 1) }
+    // The host's waits for the guest's, which may be another one still.
+    let blind = try await world.stay(of: guest, at: thing)
+    let first = try await guest.review(thing, over: blind, 7)
+    try await guest.delete(first)
+    #expect(try await host.review(other, over: blind, 4).state == .blind)
+    try await world.advance(by: .seconds(48 * 3600 - 1))
+    let second = try await guest.review(thing, over: blind, 8)
+    #expect(second.state == .visible && second.editableUntil == first.editableUntil)
+    await expectRefusal(.alreadyExists, "REVIEW_EXISTS") { try await guest.review(thing, over: blind, 9) }
+    // No longer than the first could be changed.
+    let late = try await world.stay(of: guest, at: thing)
+    try await guest.delete(guest.review(thing, over: late, 3))
+    try await world.advance(by: .seconds(48 * 3600))
+    await expectRefusal(.failedPrecondition, "WINDOW_CLOSED") { try await guest.review(thing, over: late, 4) }
+    #expect(try await world.counters(thing) == ["reviews": 1, "scores": 8])
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
   @Test func `invariant 10: a review is changed for 48 hours, answered by the owner, and its sums follow`() async throws
   {
     let world = try await World.open()

@@ -27,7 +27,8 @@ struct ReviewRow: Sendable {
   var state: State
   /// Until when it waits for the other side; nil if it does not.
   let blindUntil: Instant?
-  let editableUntil: Instant
+  /// One that takes the place of another has that one's.
+  var editableUntil: Instant
   var version: Int64
   let createdAt: Instant
   var editedAt: Instant?
@@ -85,13 +86,22 @@ struct ReviewRow: Sendable {
     try writer.firstForUpdate("SELECT \(columns) FROM social_reviews WHERE id = $1", id, make: ReviewRow.init)
   }
 
-  /// Those of other authors over the same matter, held by this transaction.
-  func otherSide(in writer: any Writer) throws -> [ReviewRow] {
+  /// All over the same matter, also what was taken back, oldest first and held by this transaction.
+  func overTheSame(in writer: any Writer) throws -> [ReviewRow] {
     try writer.rows(
       """
       SELECT \(Self.columns) FROM social_reviews
-      WHERE key_id = $1 AND key_kind = $2 AND author_id <> $3 AND state <> 5 ORDER BY id\(writer.dialect.forUpdate)
-      """, key.id, key.kind, author, make: ReviewRow.init)
+      WHERE key_id = $1 AND key_kind = $2 ORDER BY id\(writer.dialect.forUpdate)
+      """, key.id, key.kind, make: ReviewRow.init)
+  }
+
+  /// What others have written, and have not taken back.
+  func otherSide(among known: [ReviewRow]) -> [ReviewRow] {
+    known.filter { $0.author != author && $0.state != .deleted }
+  }
+
+  func isOf(_ author: Identifier, about subject: SubjectID) -> Bool {
+    self.author == author && self.subject == subject
   }
 
   /// - Parameter isOpen: whether everybody may see the thing.

@@ -25,8 +25,18 @@ extension SocialCore {
     try opinion.check(rule.scale, rule.aspects)
     var row = ReviewRow(
       of: subject, id: kit.identifiers.next(), over: key, by: caller.user, rule, opinion, at: now)
+    let known = try row.overTheSame(in: writer)
+    let mine = known.filter { $0.isOf(row.author, about: subject) }
+    guard mine.allSatisfy({ $0.state == .deleted }) else { throw SocialError.reviewExists }
+    if let first = mine.first {
+      // What was taken back is written anew as it would be changed: no longer than that, and not by whoever has read what
+      // the other side says.
+      let isOtherSideSeen = known.contains { $0.author != row.author && $0.state != .blind }
+      guard now < first.editableUntil, !isOtherSideSeen else { throw SocialError.windowClosed }
+      row.editableUntil = first.editableUntil
+    }
     guard try row.insert(isOpen: isOpen(subject, in: writer), in: writer) else { throw SocialError.reviewExists }
-    let others = try row.otherSide(in: writer)
+    let others = row.otherSide(among: known)
     if score.verdict != .refused {
       try change(&row, to: isBlind(row, others: others) ? .blind : .visible, in: writer)
     }
@@ -121,7 +131,8 @@ extension SocialCore {
 
   /// Shows a review that was held back or removed, unless it waits for the other side.
   func restore(_ row: inout ReviewRow, in writer: any Writer) throws {
-    try change(&row, to: isBlind(row, others: row.otherSide(in: writer)) ? .blind : .visible, in: writer)
+    let others = try row.otherSide(among: row.overTheSame(in: writer))
+    try change(&row, to: isBlind(row, others: others) ? .blind : .visible, in: writer)
   }
 
   /// What the owner of the thing answers, in any state but deleted.
