@@ -19,13 +19,12 @@ import Testing
     let like = try await bob.react(.like, to: thing)
     #expect(try await bob.react(.like, to: thing) == like)
     try await bob.react(.save, to: thing)
-    try await bob.react(.emoji, "👍", to: thing)
-    try await bob.react(.emoji, "🏴‍☠️", to: thing)
+    for emoji in ["👍", "🏴‍☠️", "👍", "🏴‍☠️"] { try await bob.react(.emoji, emoji, to: thing) }
     try await ada.react(.emoji, "❤️", to: thing)
     #expect(
       try await world.counters(thing) == ["likes": 1, "saves": 1, "emoji:🏴‍☠️": 1, "emoji:❤️": 1])
-    // The owner is told of the emoji, once, and of nothing of one's own.
-    #expect(try await ada.notices() == ["social.reacted"])
+    // The owner is told of each emoji, once, and of nothing of one's own.
+    #expect(try await ada.notices() == ["social.reacted", "social.reacted"])
     try await bob.clear(.like, from: thing)
     try await bob.clear(.like, from: thing)
     try await bob.clear(.emoji, from: thing)

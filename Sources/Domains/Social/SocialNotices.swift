@@ -91,7 +91,7 @@ enum Deed {
 
 extension SocialCore {
   /// Tells a user what another one has done, unless that is the same one, or the user wants to hear nothing of the other.
-  /// However often it is done and undone, it is told once.
+  /// However often it is done and undone, it is told once; so is each emoji.
   func tell(_ user: Identifier, _ deed: Deed, by other: Identifier, in writer: any Writer) throws {
     guard user != other, try !kit.community.hasMuted(user, other, in: writer),
       try !kit.community.isBlocked(user, other, in: writer)
@@ -101,8 +101,11 @@ extension SocialCore {
     var values: [String: NoticeValue] = [
       "who": .name(try people.person(other, in: writer)?.displayName ?? "", of: other)
     ]
-    if case .reacted(_, let emoji) = deed { values["emoji"] = .text(emoji) }
-    try notices.notify(
-      user, Notice(deed.kind, key: "\(deed.kind.name)/\(object.text)/\(doer.text)", about: object, values), in: writer)
+    var key = "\(deed.kind.name)/\(object.text)/\(doer.text)"
+    if case .reacted(_, let emoji) = deed {
+      values["emoji"] = .text(emoji)
+      key += "/\(emoji)"
+    }
+    try notices.notify(user, Notice(deed.kind, key: key, about: object, values), in: writer)
   }
 }
