@@ -26,6 +26,8 @@ import Testing
     func restriction(of user: Identifier, in reader: any Reader) throws -> Instant? {
       user.rawValue == 3 ? end : nil
     }
+
+    func isRemoved(_ subject: SubjectID, in reader: any Reader) throws -> Bool { false }
   }
 
   /// Its things belong to the user of their number; all may see them.

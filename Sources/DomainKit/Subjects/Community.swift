@@ -18,6 +18,9 @@ public protocol Community: Sendable {
 
   /// Until when a user may not post; nil for one who may. `Kit.mutate` asks for methods whose policy says that they post.
   func restriction(of user: Identifier, in reader: any Reader) throws -> Instant?
+
+  /// Whether moderators have decided that nobody sees a thing any more, and nobody has overturned that.
+  func isRemoved(_ subject: SubjectID, in reader: any Reader) throws -> Bool
 }
 
 extension Community {
@@ -74,6 +77,10 @@ public final class CommunityLink: Community {
 
   public func restriction(of user: Identifier, in reader: any Reader) throws -> Instant? {
     try community?.restriction(of: user, in: reader)
+  }
+
+  public func isRemoved(_ subject: SubjectID, in reader: any Reader) throws -> Bool {
+    try community?.isRemoved(subject, in: reader) ?? false
   }
 }
 

@@ -4,11 +4,12 @@ import Storage
 
 /// Looks whether what must always hold does hold. The numbers are those of the platform's page.
 struct ChatAudit {
-  /// Rooms that are looked at at once.
+  /// Rooms, or messages, that are looked at at once.
   private static let pageSize = 256
 
   let reader: any Reader
   let subjects: SubjectRegistry
+  let community: any Community
 
   func reports() throws -> [InvariantCheck] {
     [
@@ -44,7 +45,29 @@ struct ChatAudit {
         GROUP BY o.room_id, o.number, o.choice, o.votes HAVING COUNT(v.user_id) <> o.votes
         """),
       try orphans(),
+      try removals(),
     ]
+  }
+
+  /// Messages that nobody sees because of moderators, of whom it is asked whether they say so still.
+  private func removals() throws -> InvariantCheck {
+    var (checked, found) = (0, [String]())
+    var last = (room: Identifier(rawValue: .min), number: Int64.min)
+    while found.count < InvariantCheck.shownLimit {
+      let page: [(room: Identifier, number: Int64, message: SubjectID)] = try reader.rows(
+        """
+        SELECT room_id, number, id FROM chat_messages WHERE removed_at IS NOT NULL AND (room_id, number) > ($1, $2)
+        ORDER BY room_id, number LIMIT $3
+        """, last.room, last.number, Self.pageSize
+      ) { ($0[0], $0[1], SubjectID(IDKind.message, $0[2])) }
+      guard let end = page.last else { break }
+      last = (end.room, end.number)
+      checked += page.count
+      for (_, _, message) in page where try !community.isRemoved(message, in: reader) { found.append(message.text) }
+    }
+    return InvariantCheck(
+      number: 11, statement: "what is removed of a room was decided so, and what was overturned is not removed",
+      rowsChecked: checked, violations: found)
   }
 
   /// Open rooms beside things that are gone: they close at that commit.

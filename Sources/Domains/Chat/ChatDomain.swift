@@ -70,7 +70,10 @@ public struct ChatDomain: Domain {
   public func stop() async { await background.stop() }
 
   public func checkInvariants() async throws -> [InvariantCheck] {
-    try await chat.kit.checkOnSnapshot { [chat] in try ChatAudit(reader: $0, subjects: chat.kit.subjects).reports() }
+    let kit = chat.kit
+    return try await kit.checkOnSnapshot { reader in
+      try ChatAudit(reader: reader, subjects: kit.subjects, community: kit.community).reports()
+    }
   }
 
   public func register(in registry: inout ServiceRegistry) { ChatHandlers(rooms: chat).register(in: &registry) }

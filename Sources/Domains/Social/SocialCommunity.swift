@@ -40,6 +40,10 @@ struct SocialCommunity: Community {
   func restriction(of user: Identifier, in reader: any Reader) throws -> Instant? {
     try reader.first("SELECT until FROM social_restrictions WHERE user_id = $1", user) { $0[0] }
   }
+
+  func isRemoved(_ subject: SubjectID, in reader: any Reader) throws -> Bool {
+    try DecisionRow.isRemoved(subject, in: reader)
+  }
 }
 
 /// What people have said of things, for all domains.

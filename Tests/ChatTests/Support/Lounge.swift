@@ -228,7 +228,7 @@ final class Lounge: Sendable {
   /// What breaks the domain's invariants.
   func violations() async throws -> [InvariantCheck] {
     let checks = try await domain.checkInvariants()
-    precondition(checks.count == 6)
+    precondition(checks.count == 7)
     return checks.filter { !$0.holds }
   }
 }
@@ -288,7 +288,9 @@ final class Threads: SubjectKind {
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
-    state.withLock { !$0.hidden.contains(id) }
+    state.withLock { state in
+      !state.hidden.contains(id) && state.parents[id].map { !state.hidden.contains($0) } ?? true
+    }
   }
 
   func posting(on id: Identifier, by caller: Caller, in reader: any Reader) throws -> Posting {
