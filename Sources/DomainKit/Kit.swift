@@ -16,6 +16,8 @@ public struct Kit: Sendable {
   public let log: Log
   /// What can be commented on, reacted to, reviewed, reported, shared: all domains' kinds of things.
   public let subjects: SubjectRegistry
+  /// Wakes streams about what may have become hidden.
+  public let sights: Sights
   /// Who wants to know when sessions end.
   public let sessions = SessionObservers()
   /// What users are to each other. Nothing, where there is no social domain.
@@ -68,6 +70,8 @@ public struct Kit: Sendable {
     library = blobs
     subjects = SubjectRegistry(community: community)
     subjects.observe(findables)
+    sights = Sights(bus: others?.bus, key: keys.derived(for: "sights 1"))
+    subjects.observe(sights)
     self.audit = audit ?? NoAudit()
   }
 }

@@ -78,11 +78,12 @@ public struct RoomPlan: Sendable {
   public var members: [Identifier]
   /// Whose it is; nil for nobody's.
   public var owner: Identifier?
-  public var rules: RoomRules
+  /// Nil for those that are usual in rooms of this kind.
+  public var rules: RoomRules?
 
   public init(
     _ kind: RoomKind, about subject: String, members: [Identifier], owner: Identifier? = nil,
-    rules: RoomRules = RoomRules()
+    rules: RoomRules? = nil
   ) {
     self.kind = kind
     self.subject = subject
@@ -181,10 +182,12 @@ public struct ChatFrames: Sendable {
   public let receive: @Sendable () async throws -> ClientFrame?
   /// Sends a frame. From any task.
   public let send: @Sendable (ServerFrame) async throws -> Void
-  /// Sends the frame that `beat` makes whenever it is time for a heartbeat, until the returned function is called.
+  /// Sends the frame that `beat` makes whenever it is time for a heartbeat, and ends a stream that has lost sight of what it
+  /// is about, until the returned function is called.
   public let keepAlive:
-    @Sendable (_ kit: Kit, _ context: ServerContext, _ beat: @escaping @Sendable () -> ServerFrame) ->
-      @Sendable () -> Void
+    @Sendable (
+      _ kit: Kit, _ context: ServerContext, _ sight: Sight?, _ beat: @escaping @Sendable () -> ServerFrame
+    ) -> @Sendable () -> Void
 
   /// - Parameters:
   ///   - unwrap: the frame in a message of the client; throws if there is none.
@@ -196,9 +199,9 @@ public struct ChatFrames: Sendable {
   ) {
     receive = { try await requests.next().map(unwrap) }
     send = { try await responses.write(wrap($0)) }
-    keepAlive = { kit, context, beat in
+    keepAlive = { kit, context, sight, beat in
       let heart = Heart(kit, context, responses.sink) { wrap(beat()) }
-      heart.start()
+      heart.start(over: sight)
       return { heart.stop() }
     }
   }

@@ -65,6 +65,7 @@ struct LimitSettings: Sendable {
     },
     Limit("room-members", 2...10_000) { $0.chat.members = Int64($1) },
     Limit("live-posters", 1...100_000_000) { $0.chat.livePosters = Int64($1) },
+    Limit("live-post-seconds", 0...3600) { $0.chat.liveSlowMode = .seconds($1) },
     Limit("text-length", 1...10_000) { $0.chat.textLength = $1 },
     Limit("follows-per-day", anyDaily) { $0.social.followsPerDay = Int64($1) },
     Limit("links-per-day", anyDaily) { $0.social.linksPerDay = Int64($1) },

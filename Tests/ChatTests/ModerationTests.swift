@@ -19,15 +19,13 @@ private let bystander = Identifier(rawValue: 4)
 @Suite struct ModerationTests {
   private static let live = Identifier(rawValue: 100)
 
-  private func lounge(slowMode: Duration? = nil) async throws -> (Lounge, room: Identifier, text: String) {
-    let lounge = try await Lounge.open()
+  private func lounge(
+    rules: RoomRules? = RoomRules(), limits: ChatLimits = ChatLimits()
+  ) async throws -> (Lounge, room: Identifier, text: String) {
+    let lounge = try await Lounge.open(limits: limits)
     lounge.threads.add(Self.live, owner: owner)
-    let room = try await lounge.write {
-      try lounge.rooms.open(
-        RoomPlan(
-          .live, about: "thread_" + Self.live.printed, members: [], owner: owner, rules: RoomRules(slowMode: slowMode)),
-        in: $0)
-    }
+    let plan = RoomPlan(.live, about: "thread_" + Self.live.printed, members: [], owner: owner, rules: rules)
+    let room = try await lounge.write { try lounge.rooms.open(plan, in: $0) }
     return (lounge, room, room.text(kind: "room"))
   }
 
@@ -61,8 +59,29 @@ private let bystander = Identifier(rawValue: 4)
     await lounge.close()
   }
 
+  @Test func `one person posts once a second beside a live stream, unless its room has rules of its own`() async throws
+  {
+    #expect(ChatLimits().liveSlowMode == .seconds(1))
+    var limits = ChatLimits()
+    for (slowMode, isSlow) in [(Duration.seconds(1), true), (.zero, false)] {
+      limits.liveSlowMode = slowMode
+      let (lounge, room, text) = try await lounge(rules: nil, limits: limits)
+      let guest = try await lounge.chat(text, as: viewer)
+      try await guest.say("Hi")
+      if isSlow {
+        #expect(try await guest.refusal(of: "Hi again") == "SLOW_MODE")
+        lounge.clock.advance(by: .seconds(1))
+        try await guest.say("Hi again")
+        try await lounge.write { try lounge.rooms.setRules(RoomRules(), of: room, in: $0) }
+      }
+      try await guest.say("Fast")
+      try await guest.say("Faster")
+      await lounge.close()
+    }
+  }
+
   @Test func `slow mode is changed on open screens, and those who look after the room need not wait`() async throws {
-    let (lounge, room, text) = try await lounge(slowMode: .seconds(1))
+    let (lounge, room, text) = try await lounge(rules: RoomRules(slowMode: .seconds(1)))
     let (host, guest) = (try await lounge.chat(text, as: owner), try await lounge.chat(text, as: viewer))
     #expect(try await guest.joined().0.status?.slowMode?.seconds == 1)
     try await host.say("Hello")

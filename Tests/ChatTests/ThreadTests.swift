@@ -118,6 +118,26 @@ private let host = Identifier(rawValue: 3)
     await lounge.close()
   }
 
+  @Test func `they end also with what lies above, and with a block`() async throws {
+    let lounge = try await lounge()
+    let room = try await lounge.openRoom(.thread, as: ada, about: Self.subject).id
+    let (blocked, reader) = (try await lounge.chat(room, as: eve), try await lounge.chat(room, as: host))
+    _ = (try await blocked.joined(), try await reader.joined())
+    lounge.quarrels.block(ada, eve)
+    try await lounge.write { writer in
+      for user in [ada, eve] { try lounge.kit.sights.changed(for: user, in: writer) }
+    }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await blocked.next() }
+    let forum = SubjectID("thread", Identifier(rawValue: 99))
+    try await lounge.write { try lounge.kit.subjects.visibilityChanged(of: forum, in: $0) }
+    try await lounge.chat(room, as: ada).say("Still here")
+    #expect(try await reader.message().0.text == "Still here", "nothing was hidden")
+    lounge.threads.hide(Identifier(rawValue: 99))
+    try await lounge.write { try lounge.kit.subjects.visibilityChanged(of: forum, in: $0) }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await reader.next() }
+    await lounge.close()
+  }
+
   @Test func `a room holds as many as its limit says, and beside a live stream more`() async throws {
     var limits = ChatLimits()
     (limits.members, limits.livePosters) = (2, 3)

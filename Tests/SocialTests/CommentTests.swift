@@ -206,6 +206,41 @@ import Testing
     await world.close()
   }
 
+  @Test func `streams about what hangs on a thing end with it, and a block ends those of either side`() async throws {
+    let world = try await World.open()
+    let (ada, bob, eve) = (try await world.user("ada"), try await world.user("bob"), try await world.user("eve"))
+    let (thing, other) = (try await world.thing(of: ada), try await world.thing(of: ada))
+    let comment = try await bob.comment("here", on: thing)
+    let stay = try await world.stay(of: bob, at: thing)
+    try await ada.review("guest" + bob.text.dropFirst(4), over: stay, 5)
+    let review = try await bob.review(thing, over: stay, 8)
+    let answers = [eve, world.stranger()].map { $0.watchComments(on: review.id) }
+    let counters = [eve.watchCounters(comment.id), world.stranger().watchCounters(review.id)]
+    for stream in answers { _ = try await stream.responses.next() }
+    for stream in counters { _ = try await stream.responses.next() }
+    try await world.hide(thing)
+    for stream in answers { await expectRefusal(.notFound, "NOT_FOUND") { try await stream.responses.next() } }
+    for stream in counters { await expectRefusal(.notFound, "NOT_FOUND") { try await stream.responses.next() } }
+
+    // Of two who have nothing to do with each other, one blocks.
+    let (hers, his) = (eve.watchComments(on: other), bob.watchComments(on: other))
+    let herCounters = eve.watchCounters(other)
+    for stream in [hers, his] { _ = try await stream.responses.next() }
+    _ = try await herCounters.responses.next()
+    let evesThing = try await world.thing(of: eve)
+    let adas = ada.watchComments(on: evesThing)
+    _ = try await adas.responses.next()
+    try await ada.block(eve.text)
+    for stream in [hers, adas] {
+      await expectRefusal(.notFound, "NOT_FOUND") { try await stream.responses.next() }
+    }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await herCounters.responses.next() }
+    try await ada.comment("hello", on: other)
+    guard case .comment = try await his.responses.next()?.event else { throw Unexpected() }
+    his.cancel()
+    await world.close()
+  }
+
   @Test func `acceptance 7: when a thing is made private, its comments are not found and streams end`() async throws {
     let world = try await World.open()
     let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))

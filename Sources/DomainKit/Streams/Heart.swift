@@ -1,15 +1,20 @@
 import Base
 public import ProtobufRuntime
 public import RPC
+import Storage
 
 /// Sends a heartbeat on a stream whenever nothing else was sent for a while, so that proxies keep it open; and ends a
-/// stream whose caller may not be on it any more, also one on which nothing happens. It has no task: a timer of the
-/// stream's executor offers the message, and a stream that is full needs none.
+/// stream whose caller may not be on it any more, or may not see what it is about, also one on which nothing happens. It has
+/// no task: a timer of the stream's executor offers the message, and a stream that is full needs none.
 public final class Heart<Response: Message>: Sendable {
   private struct State {
     var wasSilent = false
     var isStopped = false
     var work: (any ScheduledWork)?
+    var sight: Sight?
+    var watch: SightWatch?
+    var mustLook = false
+    var isLooking = false
   }
 
   private let kit: Kit
@@ -28,7 +33,16 @@ public final class Heart<Response: Message>: Sendable {
   }
 
   /// Begins to beat. From any thread, once.
-  public func start() {
+  /// - Parameter sight: what the stream is about, if it can become hidden while nothing happens to it.
+  public func start(over sight: Sight? = nil) {
+    if let sight, !sight.things.isEmpty {
+      let watch = kit.sights.watch(sight.things) { [weak self] in self?.look() }
+      state.withLock { state in
+        state.sight = sight
+        state.watch = watch
+      }
+      if kit.sights.changes != sight.since { look() }
+    }
     schedule()
   }
 
@@ -39,12 +53,14 @@ public final class Heart<Response: Message>: Sendable {
 
   /// Ends it for good. From any thread.
   public func stop() {
-    let work = state.withLock { state in
+    let (work, watch) = state.withLock { state in
       state.isStopped = true
-      defer { state.work = nil }
-      return state.work
+      defer { (state.work, state.watch, state.sight) = (nil, nil, nil) }
+      return (state.work, state.watch)
     }
     work?.cancel()
+    // Let go of out here: it takes a lock.
+    withExtendedLifetime(watch) {}
   }
 
   private func schedule() {
@@ -58,6 +74,8 @@ public final class Heart<Response: Message>: Sendable {
   }
 
   private func tick() {
+    // Of what other nodes have changed, the word may be lost; and a look may have found the database busy.
+    if kit.others != nil || state.withLock({ $0.mustLook }) { look() }
     do {
       if try kit.judgeAtOnce(context) { beatIfSilent() } else { judgeThenBeat() }
     } catch {
@@ -78,6 +96,41 @@ public final class Heart<Response: Message>: Sendable {
       return sink.executor.execute { [sink] in sink.end(error) }
     } catch {}
     sink.executor.execute { [self] in beatIfSilent() }
+  }
+
+  /// Has the database asked whether the caller sees still what the stream is about.
+  private func look() {
+    let isFirst = state.withLock { state in
+      guard state.sight != nil else { return false }
+      defer { state.isLooking = true }
+      state.mustLook = true
+      return !state.isLooking
+    }
+    guard isFirst else { return }
+    Task { [weak self] in await self?.confirmSight() }
+  }
+
+  private func confirmSight() async {
+    func next() -> Sight? {
+      state.withLock { state in
+        guard state.mustLook, let sight = state.sight else {
+          state.isLooking = false
+          return nil
+        }
+        state.mustLook = false
+        return sight
+      }
+    }
+    while let sight = next() {
+      do {
+        try await kit.database.read { try sight.confirm($0) }
+      } catch let error as KitError where error != .overloaded {
+        return sink.executor.execute { [sink] in sink.end(error) }
+      } catch {
+        // With the next beat.
+        return state.withLock { ($0.mustLook, $0.isLooking) = (true, false) }
+      }
+    }
   }
 
   private func beatIfSilent() {

@@ -28,6 +28,7 @@ extension Kit {
   ///   - resumeToken: the client's last one; empty for a new watch.
   ///   - snapshot: reads the present state, in the transaction that sees how far the topic is. It also judges whether
   ///     the caller may see it, and runs for resumed watches too.
+  ///   - over: what the stream loses sight of without an event of its topic; nil for nothing.
   ///   - isOver: whether the topic will say nothing more after this state; a client that has seen all of it is not kept
   ///     waiting.
   ///   - first: the response for a snapshot, which the token stands for.
@@ -37,13 +38,14 @@ extension Kit {
   ///   `judgeAgain`.
   public func watch<Response: Message, Snapshot: Sendable>(
     _ topic: Topic, resumeToken: String, _ responses: ResponseWriter<Response>, _ context: ServerContext,
-    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, isOver: (Snapshot) -> Bool = { _ in false },
+    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, over: (Snapshot) -> Sight? = { _ in nil },
+    isOver: (Snapshot) -> Bool = { _ in false },
     first: (Snapshot, _ token: String) throws -> WatchStep<Response>,
     heartbeat: @escaping @Sendable () -> Response,
     step: (TopicEvent, _ token: String) async throws -> WatchStep<Response>
   ) async throws {
     try await follow(
-      topic, resumeToken: resumeToken, responses, context, snapshot: snapshot, isOver: isOver, first: first,
+      topic, resumeToken: resumeToken, responses, context, snapshot: snapshot, over: over, isOver: isOver, first: first,
       heartbeat: heartbeat, step: step)
   }
 
@@ -55,21 +57,23 @@ extension Kit {
   ///   - step: what to do with an event and what was read for it.
   public func watch<Response: Message, Snapshot: Sendable, Content: Sendable>(
     _ topic: Topic, resumeToken: String, _ responses: ResponseWriter<Response>, _ context: ServerContext,
-    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, isOver: (Snapshot) -> Bool = { _ in false },
+    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, over: (Snapshot) -> Sight? = { _ in nil },
+    isOver: (Snapshot) -> Bool = { _ in false },
     first: (Snapshot, _ token: String) throws -> WatchStep<Response>,
     heartbeat: @escaping @Sendable () -> Response,
     read: @escaping @Sendable (TopicEvent, any Reader) throws -> Content,
     step: (Content, _ token: String) throws -> WatchStep<Response>
   ) async throws {
     try await follow(
-      topic, resumeToken: resumeToken, responses, context, snapshot: snapshot, isOver: isOver, first: first,
+      topic, resumeToken: resumeToken, responses, context, snapshot: snapshot, over: over, isOver: isOver, first: first,
       heartbeat: heartbeat,
       step: { event, token in try step(try await database.read { try read(event, $0) }, token) })
   }
 
   private func follow<Response: Message, Snapshot: Sendable>(
     _ topic: Topic, resumeToken: String, _ responses: ResponseWriter<Response>, _ context: ServerContext,
-    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, isOver: (Snapshot) -> Bool,
+    snapshot: @escaping @Sendable (any Reader) throws -> Snapshot, over: (Snapshot) -> Sight?,
+    isOver: (Snapshot) -> Bool,
     first: (Snapshot, _ token: String) throws -> WatchStep<Response>,
     heartbeat: @escaping @Sendable () -> Response,
     step: (TopicEvent, _ token: String) async throws -> WatchStep<Response>
@@ -86,7 +90,7 @@ extension Kit {
       } else if isOver(state) {
         return
       }
-      heart.start()
+      heart.start(over: over(state))
       while true {
         let event = try await subscription.next()
         try await judgeAgain(context)

@@ -7,6 +7,8 @@ public struct ChatLimits: Sendable {
   public var textLength = 2000
   /// What can go with a message.
   public var files = FileRules([.file, .image, .video, .audio], longest: 25 << 20)
+  /// The least time between two posts of one person beside a live stream, unless its room was given rules of its own.
+  public var liveSlowMode = Duration.seconds(1)
   /// The least time between two frames with hearts of one user: a client gathers those of a second.
   public var heartInterval = Duration.seconds(1)
   /// How long a stream is silent of hearts and answers to polls after it has told some: nobody reads faster, and of what comes

@@ -28,7 +28,8 @@ public struct MediaLimits: Sendable {
   /// long.
   public var linkLifetime = Duration.seconds(900)
   public var longestLink = Duration.seconds(3600)
-  /// A slow reader may be at a blob for hours: whether it may still see it is asked so often.
+  /// A slow reader may be at a blob for hours: whether it may still see it is asked so often, beside when something becomes
+  /// hidden.
   public var sightInterval = Duration.seconds(5)
   /// Pixels of a picture: 50 megapixels is what good cameras give, and takes 200 MB when it is decoded.
   public var imagePixels = 50_000_000

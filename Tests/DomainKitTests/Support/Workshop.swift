@@ -18,18 +18,22 @@ final class Workshop: Sendable {
 
   static let user = Identifier(rawValue: 1)
 
-  init(topicLimits: TopicLimits = TopicLimits(), beatInterval: Duration? = nil) async throws {
+  /// - Parameter hasOthers: whether other nodes serve the database, without a bus between them.
+  init(
+    topicLimits: TopicLimits = TopicLimits(), beatInterval: Duration? = nil, hasOthers: Bool = false
+  ) async throws {
     doors = try Doors(clock: clock)
     database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + [
         Migration("test", 1, "notes", sql: "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
       ], clock: clock)
-    let root = SecretKey.random()
+    let (root, random) = (SecretKey.random(), SeededRandomSource(seed: 1))
+    let others = OtherNodes(bus: nil, node: 1, database: database, clock: clock, random: random)
     kit = Kit(
       database: database, hub: TopicHub(database: EdgeDatabase(database), clock: clock, key: root, limits: topicLimits),
-      clock: clock, identifiers: IdentifierGenerator(clock: clock), random: SeededRandomSource(seed: 1),
+      clock: clock, identifiers: IdentifierGenerator(clock: clock), random: random,
       keys: try ServerKeys(root: root), authority: doors, log: Log(level: .error),
-      audit: trail, beatInterval: beatInterval)
+      others: hasOthers ? others : nil, audit: trail, beatInterval: beatInterval)
   }
 
   /// A channel to the methods that `register` adds.

@@ -67,11 +67,13 @@ public struct ChatRooms: Rooms {
 
   func insert(_ plan: RoomPlan, in writer: any Writer) throws -> Identifier {
     let id = kit.identifiers.next()
+    let usual = RoomRules(slowMode: plan.kind == .live ? limits.liveSlowMode : nil)
+    let slowMode = (plan.rules ?? usual).slowMode ?? .zero
     try writer.execute(
       """
       INSERT INTO chat_rooms (id, kind, subject, slow_mode, next_number, opened_at, closed_at, owner_id, active_at)
       VALUES ($1, $2, $3, $4, 1, $5, NULL, $6, $5)
-      """, id, plan.kind.rawValue, plan.subject, plan.rules.slowMode?.inNanoseconds ?? 0, kit.clock.now(), plan.owner)
+      """, id, plan.kind.rawValue, plan.subject, slowMode.inNanoseconds, kit.clock.now(), plan.owner)
     try setMembers(id, to: plan.members, in: writer)
     return id
   }

@@ -19,8 +19,8 @@ struct RoomGate: Sendable {
   ///   or whether there is one, so that the time of an answer does not tell what is there.
   func mayRead(_ room: RoomRow?, in reader: any Reader) throws -> Bool {
     if room != nil, case .visitor = access { return true }
-    let isBesideThing = room.map { isOfKind && $0.isOfStrangers } ?? false
-    let thing = isBesideThing ? room.flatMap { SubjectID(parsing: $0.subject) } : nil
+    let isBesideThing = room.map { self.isBesideThing($0) } ?? false
+    let thing = room.flatMap { self.thing(beside: $0) }
     if let thing, try kit.subjects.isVisible(beneath: thing, to: caller, in: reader) { return true }
     if let room, !isBesideThing, try isIn(room, in: reader) { return true }
     // What was not asked yet.
@@ -28,6 +28,11 @@ struct RoomGate: Sendable {
     if room == nil || isBesideThing { _ = try MemberRow.isPresent(caller.user, in: Self.absent, reader) }
     return false
   }
+
+  private func isBesideThing(_ room: RoomRow) -> Bool { isOfKind && room.isOfStrangers }
+
+  /// What whoever reads here has to see; nil where something else decides it.
+  func thing(beside room: RoomRow) -> SubjectID? { isBesideThing(room) ? SubjectID(parsing: room.subject) : nil }
 
   private var isOfKind: Bool {
     if case .ofKind = access { true } else { false }

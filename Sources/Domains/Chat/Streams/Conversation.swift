@@ -25,6 +25,8 @@ struct Conversation: Sendable {
   private struct Snapshot: Sendable {
     let row: RoomRow
     let tail: [ChatMessage]
+    /// What the room is beside, as the caller sees it; nil for what only members see.
+    let sight: Sight?
     /// The language that the caller probably writes in.
     let language: String
     let counts: ToldCounts
@@ -54,7 +56,7 @@ struct Conversation: Sendable {
       return try await frames.send(Self.frame(.closed(Closed(at: closedAt)), token: subscription.lastToken))
     }
     let clock = kit.clock
-    let stopHeart = frames.keepAlive(kit, context) {
+    let stopHeart = frames.keepAlive(kit, context, snapshot.sight) {
       presence.touch()
       var beat = Heartbeat()
       beat.serverTime = Timestamp(clock.now())
@@ -81,12 +83,20 @@ struct Conversation: Sendable {
     if let last { try await frames.send(last) }
   }
 
+  /// The room, for a caller who may read.
+  @discardableResult
+  private func confirm(in reader: any Reader) throws -> RoomRow {
+    let row = try RoomRow.find(room, in: reader)
+    guard try gate.mayRead(row, in: reader), let row else { throw KitError.notFound("room") }
+    return row
+  }
+
   /// Sends the first frame, and subscribes to all that follows it.
   private func enter(_ join: Join, _ presence: Presence) async throws -> (Snapshot, TopicSubscription) {
     let topic = RoomRow.topic(of: room)
+    let lookout = kit.lookout()
     let (snapshot, token, live) = try await kit.hub.watch(topic) { reader in
-      let row = try RoomRow.find(room, in: reader)
-      guard try gate.mayRead(row, in: reader), let row else { throw KitError.notFound("room") }
+      let row = try confirm(in: reader)
       let tail =
         join.resumeToken.isEmpty ? try MessageRow.list(room, limit: rooms.limits.tail, in: reader) : []
       // Who comes back has seen answers to polls, and not the last ones.
@@ -94,6 +104,9 @@ struct Conversation: Sendable {
       let change = try PollRow.place(before: untold, in: room, reader)
       return Snapshot(
         row: row, tail: try curtain.draw(over: tail.reversed(), of: row, in: reader),
+        sight: try gate.thing(beside: row).map { thing in
+          try lookout.sight(of: thing, by: caller, in: reader) { try confirm(in: $0) }
+        },
         language: try rooms.people.preferences(of: caller.user, in: reader).language,
         counts: ToldCounts(hearts: row.hearts, change: change))
     }
@@ -146,7 +159,7 @@ struct Conversation: Sendable {
     let authors = row.isOfStrangers ? Set(said.compactMap(\.message?.author)) : []
     guard confirming || !authors.isEmpty else { return }
     let hidden = try await kit.database.read { reader in
-      if confirming, try !gate.mayRead(RoomRow.find(room, in: reader), in: reader) { throw KitError.notFound("room") }
+      if confirming { try confirm(in: reader) }
       return try curtain.hidden(authors, in: reader)
     }
     if hidden.isEmpty { return }

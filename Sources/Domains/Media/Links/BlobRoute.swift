@@ -72,10 +72,9 @@ struct BlobRoute: PlainRoute {
       } catch KitError.overloaded {
         return PlainResponse(status: 503, headers: ["retry-after": "1", "cache-control": "no-store"])
       }
-      let seenAt = Locked(core.now)
+      let lastSight = Locked(LastSight(core))
       return PlainResponse(status: status, headers: headers, length: range.count) { [core] in
-        if core.now - seenAt.withLock({ $0 }) >= core.limits.sightInterval {
-          seenAt.withLock { $0 = core.now }
+        if lastSight.withLock({ $0.isOld() }) {
           let isSeen = try await core.kit.database.read { try core.see(link, in: $0) != nil }
           guard isSeen else { throw KitError.notFound("blob") }
         }

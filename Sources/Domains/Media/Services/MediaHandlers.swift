@@ -61,6 +61,7 @@ struct MediaHandlers: MediaService {
   ) async throws {
     let caller = context.caller
     let id = try Identifier(request.blobID, kind: IDKind.blob, field: "blob_id")
+    var lastSight = LastSight(core)
     let info = try await core.kit.database.read { [core] reader in
       let sight = try core.see(id, by: caller, through: request.subjectID, in: reader)
       return try core.bytes(sight, profile: request.profile, in: reader)
@@ -72,12 +73,10 @@ struct MediaHandlers: MediaService {
     var response = ReadBlobResponse()
     response.totalLength = size
     response.offset = request.offset
-    var seenAt = core.now
     for try await piece in try await core.open(info, request.offset..<end) {
       response.data = piece
       try await core.kit.judgeAgain(context)
-      if core.now - seenAt >= core.limits.sightInterval {
-        seenAt = core.now
+      if lastSight.isOld() {
         _ = try await core.kit.database.read { [core] in
           try core.see(id, by: caller, through: request.subjectID, in: $0)
         }

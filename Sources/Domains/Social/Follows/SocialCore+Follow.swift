@@ -43,7 +43,10 @@ extension SocialCore {
       "DELETE FROM social_follows WHERE follower_id = $1 AND target_id = $2 AND target_kind = $3 RETURNING state",
       user, target.id, target.kind
     ) { $0[0] }
-    if state == FollowRow.State.following.rawValue { try countFollow(target, by: user, -1, in: writer) }
+    guard state == FollowRow.State.following.rawValue else { return }
+    try countFollow(target, by: user, -1, in: writer)
+    // What is for followers alone is not for this one any more.
+    try kit.sights.changed(for: user, in: writer)
   }
 
   /// Answers a request to follow a user.
@@ -90,6 +93,7 @@ extension SocialCore {
     let count: Int64? = try writer.first("SELECT COUNT(*) FROM social_barriers WHERE user_id = $1", user) { $0[0] }
     guard count ?? 0 <= limits.barriers else { throw KitError.limitExceeded }
     guard barrier == .block else { return }
+    for reader in [user, other] { try kit.sights.changed(for: reader, in: writer) }
     try unfollow(SubjectID(IDKind.user, other), by: user, in: writer)
     try unfollow(SubjectID(IDKind.user, user), by: other, in: writer)
   }

@@ -77,6 +77,12 @@ struct CommentHandlers: CommentService {
     }
   }
 
+  /// What a stream begins with.
+  private struct Opening: Sendable {
+    var list = CommentList()
+    let sight: Sight
+  }
+
   /// What a row of the stream tells.
   private enum Change: Sendable {
     case show(Comment)
@@ -90,21 +96,26 @@ struct CommentHandlers: CommentService {
     let caller = context.caller
     let core = core
     let subject = try kit.subjects.parse(request.subjectID, field: "subject_id")
+    let lookout = kit.lookout()
+    let confirm: @Sendable (any Reader) throws -> Void = { reader in
+      _ = try core.kit.subjects.visible(subject, to: caller, in: reader)
+    }
     try await kit.watch(
       core.commentTopic(of: subject), resumeToken: request.resumeToken, responses, context,
-      snapshot: { reader -> CommentList in
-        _ = try core.kit.subjects.visible(subject, to: caller, in: reader)
+      snapshot: { reader -> Opening in
+        try confirm(reader)
         let view = CommentReader(core, for: caller, in: reader)
-        var list = CommentList()
-        list.comments = try CommentRow.newest(
+        var opening = Opening(sight: try lookout.sight(of: subject, by: caller, in: reader, confirm: confirm))
+        opening.list.comments = try CommentRow.newest(
           on: subject, before: Identifier(rawValue: .max), limit: Self.shownInSnapshot, in: reader
         ).compactMap { try view.show($0) }
-        return list
+        return opening
       },
-      first: { list, token in .send(WatchCommentsResponse(.snapshot(list), token)) },
+      over: { $0.sight },
+      first: { opening, token in .send(WatchCommentsResponse(.snapshot(opening.list), token)) },
       heartbeat: { WatchCommentsResponse() },
       read: { event, reader -> Change in
-        _ = try core.kit.subjects.visible(subject, to: caller, in: reader)
+        try confirm(reader)
         guard !event.payload.isEmpty,
           let row = try CommentRow.find(Identifier(rawValue: Int64(bigEndian: event.payload)), in: reader)
         else { return .nothing }

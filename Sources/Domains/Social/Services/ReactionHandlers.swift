@@ -71,13 +71,21 @@ struct ReactionHandlers: ReactionService, ListsOfUsers {
     let subject = try kit.subjects.parse(request.subjectID, field: "subject_id")
     // Before the first look: what changes after that is not missed.
     let changes = core.board.subscribe(subject)
+    let lookout = kit.lookout()
+    let confirm: @Sendable (any Reader) throws -> Void = { [core] reader in
+      _ = try core.kit.subjects.visible(subject, to: caller, in: reader)
+    }
+    let sight = try await kit.database.read { reader in
+      try confirm(reader)
+      return try lookout.sight(of: subject, by: caller, in: reader, confirm: confirm)
+    }
     let heart = Heart(kit, context, responses.sink) { WatchCountersResponse() }
-    heart.start()
+    heart.start(over: sight)
     defer { heart.stop() }
     var sent: Counters?
     while true {
       let counters = try await kit.database.read { [core] reader in
-        _ = try core.kit.subjects.visible(subject, to: caller, in: reader)
+        try confirm(reader)
         return Counters(try core.counters(of: subject, in: reader))
       }
       try await kit.judgeAgain(context)
