@@ -257,6 +257,18 @@ import Testing
     }
   }
 
+  @Test func `invariant 11: the audit finds what is in the index alone`() async throws {
+    try await withLibrary { library in
+      let books = [try await library.put("Lamp"), try await library.put("Torch")]
+      _ = try await library.database.write { writer in
+        for table in ["search_rows WHERE document", "test_books WHERE id"] {
+          try writer.execute("DELETE FROM \(table) = $1", books[0])
+        }
+      }
+      #expect(try await library.violations == [books[0].text(kind: "document")])
+    }
+  }
+
   @Test func `only staff builds the index anew`() async throws {
     try await withLibrary { library in
       var request = ReindexRequest()

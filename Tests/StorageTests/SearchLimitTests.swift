@@ -49,6 +49,23 @@ import Testing
     }
   }
 
+  @Test func `facets are exact beyond ten thousand hits`() async throws {
+    let count: Int64 = 12_000
+    try await withIndex { index, database in
+      for start in stride(from: 0, to: count, by: 4000) {
+        let documents = (start..<start + 4000).map { id in
+          SearchDocument(
+            id: id, texts: ["text": "lamp"], tags: ["store/\(id % 3)"] + (id.isMultiple(of: 8) ? ["new"] : []))
+        }
+        try await database.write { try index.put(documents, in: $0) }
+      }
+      let query = SearchQuery("lamp", facets: ["store/0", "store/1", "store/2", "new"])
+      let page = try await database.read { try index.search(query, pageSize: 10, in: $0) }
+      #expect(page.isComplete && page.hits.count == 10)
+      #expect(page.facets == ["store/0": 4000, "store/1": 4000, "store/2": 4000, "new": 1500])
+    }
+  }
+
   @Test func `documents are sealed by their number or by their terms, and merged up to a size`() async throws {
     var shape = SearchIndex.Shape()
     shape.termsBetweenChecks = 1

@@ -23,7 +23,7 @@ struct SearchAudit {
     return [
       InvariantCheck(
         number: 11, statement: "what is found is what the domains' rows say", rowsChecked: checked,
-        violations: wrong + (try orphans(live.number)))
+        violations: wrong + (try orphans(live.number)) + (try strays(live.number)))
     ]
   }
 
@@ -36,6 +36,24 @@ struct SearchAudit {
       return try digest == nil && !index.holds(id.rawValue, in: reader)
     }
     return try digest == entry.digest && index.holds(entry.document(id, kind.prefix), in: reader)
+  }
+
+  /// Documents of the index without a row, of which nobody knows what they are.
+  private func strays(_ generation: Int64) throws -> [String] {
+    let index = core.index(generation)
+    var wrong: [String] = []
+    var last = Int64.min
+    while wrong.count < InvariantCheck.shownLimit {
+      let page = try index.documents(after: last, limit: Self.atOnce, in: reader)
+      guard let end = page.last else { break }
+      let known: [Int64] = try reader.rows(
+        "SELECT document FROM search_rows WHERE generation = $1 AND document > $2 AND document <= $3", generation, last,
+        end
+      ) { $0[0] }
+      wrong += Set(page).subtracting(known).sorted().map { Identifier(rawValue: $0).text(kind: "document") }
+      last = end
+    }
+    return wrong
   }
 
   /// Rows of things that are gone.

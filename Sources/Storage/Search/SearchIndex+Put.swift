@@ -114,6 +114,15 @@ extension SearchIndex {
   /// Whether the index holds a document.
   public func holds(_ id: Int64, in reader: any Reader) throws -> Bool { try entry(of: id, reader) != nil }
 
+  /// The documents that the index holds, by rising id. For audits.
+  public func documents(after id: Int64, limit: Int, in reader: any Reader) throws -> [Int64] {
+    try reader.rows(
+      """
+      SELECT document FROM octet_search_documents WHERE collection = $1 AND document > $2 ORDER BY document LIMIT $3
+      """, collection, id, limit
+    ) { $0[0] }
+  }
+
   private func entry(of id: Int64, _ reader: any Reader) throws -> [UInt8]? {
     try reader.first(
       "SELECT entry FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, id
