@@ -56,6 +56,8 @@ public struct EdgeDatabase: Database {
 
   public func close() async { await engine.close() }
 
+  /// A database that is busy or cannot be reached is `KitError.overloaded`, one that is full a `StorageFault`: both are
+  /// `ExcusableError`s, as what they stand for.
   private static func translated(_ error: any Error) -> any Error {
     switch error {
     case IdempotencyError.requestIDReused: KitError.requestIDReused
@@ -65,4 +67,8 @@ public struct EdgeDatabase: Database {
     default: error
     }
   }
+}
+
+extension KitError: ExcusableError {
+  public var isExcused: Bool { if case .overloaded = self { true } else { false } }
 }

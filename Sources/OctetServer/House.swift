@@ -220,14 +220,20 @@ struct House: Sendable {
     node.start(lost: lostNode)
     for domain in domains { try await domain.start() }
     try await jobs.start()
-    timers.start()
-    sweeper.start()
+    timers.start { [kit] error in kit.log.warning("timers_failed", ["error": .text("\(error)")]) }
+    sweeper.start { [kit] sweep, error in
+      kit.log.warning("sweep_failed", ["sweep": .text(sweep), "error": .text("\(error)")])
+    }
     collector.start()
     guard isShared else { return }
-    catchUp.start { [catchUp, authority] in
+    catchUp.start { [catchUp, authority, kit] in
       while !catchUp.isStopping {
-        // What could not be read is read the next time: each look begins where the last one that succeeded did.
-        try? await authority.catchUp()
+        do {
+          try await authority.catchUp()
+        } catch {
+          // It is read the next time: each look begins where the last one that succeeded did.
+          kit.log.warning("catch_up_failed", ["error": .text("\(error)")])
+        }
         await catchUp.pause(atMost: Self.catchUpInterval)
       }
     }

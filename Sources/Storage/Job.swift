@@ -1,7 +1,7 @@
 internal import Base
 
-/// One attempt at a job, as its worker sees it. All that it writes is bound to its lease's fence: once another worker
-/// has taken the job over, or it was cancelled or set anew, nothing of this one commits any more.
+/// One attempt at a job, as its worker sees it. All that it writes is bound to its lease: once that is over by the clock,
+/// or another worker has taken the job over, or it was cancelled or set anew, nothing of this one commits any more.
 ///
 /// Safe to share between the tasks of one worker.
 public final class Job: Sendable {
@@ -17,12 +17,17 @@ public final class Job: Sendable {
     var task: Task<Void, any Error>?
     var interruption: Interruption?
     var isFinished = false
+    /// Whether the last sign of life did not reach the database.
+    var isCutOff = false
+    var mayWrite: Bool { !isFinished && (interruption == nil || interruption == .stopping) }
   }
 
   /// Why an attempt ended that has not failed.
   enum Interruption: Error {
     /// The job is somebody else's by now, or nobody's.
     case lost
+    /// The database could not be reached until the lease was over.
+    case cutOff
     /// The node shuts down.
     case stopping
   }
@@ -43,18 +48,18 @@ public final class Job: Sendable {
   public func write<Result: Sendable>(
     _ body: @escaping @Sendable (any Writer) throws -> Result
   ) async throws -> Result {
-    let timer = timer
-    guard state.withLock({ !$0.isFinished && $0.interruption != .lost }) else { throw JobLost() }
+    let (timer, clock) = (timer, clock)
+    guard state.withLock({ $0.mayWrite }) else { throw JobLost() }
     do {
       return try await database.write { writer in
         let isMine = try writer.firstForUpdate(
-          "SELECT 1 FROM octet_timers WHERE kind = $1 AND key = $2 AND fence = $3", timer.kind, timer.key, timer.fence
+          "SELECT 1 FROM octet_timers WHERE \(Timers.isLeased)", timer.kind, timer.key, timer.fence, clock.now()
         ) { _ in true }
         guard isMine == true else { throw JobLost() }
         return try body(writer)
       }
     } catch let error as JobLost {
-      interrupt(.lost)
+      interrupt(state.withLock { $0.isCutOff } ? .cutOff : .lost)
       throw error
     }
   }
@@ -128,11 +133,15 @@ public final class Job: Sendable {
         let next = clock.now() + lease
         try await extend()
         heldUntil = next
+        state.withLock { $0.isCutOff = false }
       } catch is CancellationError {
         return
+      } catch is JobLost {
+        return
       } catch {
+        state.withLock { $0.isCutOff = true }
         // The database may come back, but at the end of the lease the job may be another worker's.
-        if error is JobLost || clock.now() >= heldUntil { return interrupt(.lost) }
+        if clock.now() >= heldUntil { return interrupt(.cutOff) }
       }
     }
   }

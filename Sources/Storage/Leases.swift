@@ -12,13 +12,15 @@ public struct Lease: Sendable, Equatable {
   public let expiresAt: Instant
 }
 
-/// The lease has gone to somebody else; nothing was written.
+/// The lease is over by the clock, was given back or has gone to somebody else; nothing was written.
 public struct LeaseLost: Error, Sendable, Equatable {
   public let name: String
 }
 
 /// Leases with fencing tokens. Whatever a holder writes goes through `write`, which confirms the lease in the same
-/// transaction: a late holder cannot write. Safe to share between threads.
+/// transaction: a late holder cannot write, whether or not somebody else has taken the lease meanwhile. The end of a lease
+/// was set by its holder's clock, and is judged by the same one; the fence guards against clocks that differ. Safe to share
+/// between threads.
 public final class Leases: Sendable {
   private let database: any Database
   private let clock: any WallClock
@@ -69,17 +71,27 @@ public final class Leases: Sendable {
     return fence.map { Lease(name: name, fence: $0, expiresAt: now + duration) }
   }
 
-  /// Prolongs a lease from now, while nobody else has taken it. One that ended a day ago may be gone for its holder, too.
+  /// Prolongs a lease that is not over from now. One that is over has to be acquired anew.
   /// - Throws: `LeaseLost`.
   public func renew(_ lease: Lease, for duration: Duration) async throws -> Lease {
     let clock = clock
     return try await database.write { writer in
-      let end = clock.now() + duration
-      let renewed = try writer.execute(
-        "UPDATE octet_leases SET expires_at = $3 WHERE name = $1 AND fence = $2", lease.name, lease.fence, end)
-      guard renewed == 1 else { throw LeaseLost(name: lease.name) }
-      return Lease(name: lease.name, fence: lease.fence, expiresAt: end)
+      guard let renewed = try Self.renew(lease, for: duration, from: clock.now(), in: writer) else {
+        throw LeaseLost(name: lease.name)
+      }
+      return renewed
     }
+  }
+
+  /// Prolongs a lease that is not over.
+  /// - Returns: nil if it is.
+  static func renew(
+    _ lease: Lease, for duration: Duration, from now: Instant, in writer: any Writer
+  ) throws -> Lease? {
+    let renewed = try writer.execute(
+      "UPDATE octet_leases SET expires_at = $4 WHERE name = $1 AND fence = $2 AND expires_at > $3", lease.name,
+      lease.fence, now, now + duration)
+    return renewed == 1 ? Lease(name: lease.name, fence: lease.fence, expiresAt: now + duration) : nil
   }
 
   /// Gives a lease back, so that others need not wait for its end. Does nothing if it is lost already.
@@ -99,18 +111,23 @@ public final class Leases: Sendable {
   public func write<Result: Sendable>(
     under lease: Lease, _ body: @escaping @Sendable (any Writer) throws -> Result
   ) async throws -> Result {
-    try await database.write { writer in
-      try Self.confirm(lease, in: writer)
+    let clock = clock
+    return try await database.write { writer in
+      try Self.confirm(lease, by: clock, in: writer)
       return try body(writer)
     }
   }
 
   /// Makes sure that a lease is still held, and that nobody else can take it before this transaction commits. Any number
   /// of transactions may hold on to one lease at the same time.
+  /// - Parameter clock: of the node that acquired it.
   /// - Throws: `LeaseLost`.
-  public static func confirm(_ lease: Lease, in writer: any Writer) throws {
-    let isHeld = try writer.exists(
-      "SELECT 1 FROM octet_leases WHERE name = $1 AND fence = $2\(writer.dialect.forShare)", lease.name, lease.fence)
-    guard isHeld else { throw LeaseLost(name: lease.name) }
+  public static func confirm(_ lease: Lease, by clock: any WallClock, in writer: any Writer) throws {
+    let end: Instant? = try writer.first(
+      "SELECT expires_at FROM octet_leases WHERE name = $1 AND fence = $2\(writer.dialect.forShare)", lease.name,
+      lease.fence
+    ) { $0[0] }
+    // Judged after the row is held: to get it may have taken a while.
+    guard let end, clock.now() < end else { throw LeaseLost(name: lease.name) }
   }
 }

@@ -95,11 +95,16 @@ public final class Outbox: Sendable {
   }
 
   /// Starts to deliver in the background.
-  public func start() {
+  /// - Parameter failed: is told of the first failure of each round. What fails stays in the outbox, and is tried again when
+  ///   its time has come.
+  public func start(failed: @escaping @Sendable (any Error) -> Void) {
     loop.start { [self] in
       while !loop.isStopping {
-        // What fails stays in the outbox, and is tried again when its time has come.
-        _ = try? await deliverWaiting()
+        do {
+          try await deliverWaiting()
+        } catch {
+          failed(error)
+        }
         await loop.pause(atMost: Self.longestSleep)
       }
     }
@@ -199,7 +204,7 @@ public final class Outbox: Sendable {
   ) async throws {
     if delivered.isEmpty && failure == nil { return }
     let now = clock.now()
-    let isBlameless = failure?.error is DestinationUnavailable
+    let isExcused = failure?.error.costsNoAttempt == true
     let retryAt = failure.map { now + channel.policy.delay(afterAttempt: $0.entry.attempt, random: random) }
     let failed = failure.map { (entry: $0.entry, words: String(describing: $0.error)) }
     try await leases.write(under: lease) { writer in
@@ -207,12 +212,12 @@ public final class Outbox: Sendable {
         try writer.send("DELETE FROM octet_outbox WHERE channel = $1 AND id = $2", channel.name, id)
       }
       guard let failed, let retryAt else { return }
-      if failed.entry.attempt >= channel.policy.attempts && !isBlameless {
+      if failed.entry.attempt >= channel.policy.attempts && !isExcused {
         return try Self.bury(failed.entry, channel.name, failed.words, now, writer)
       }
       try writer.send(
         "UPDATE octet_outbox SET attempts = $3, retry_at = $4 WHERE channel = $1 AND id = $2",
-        channel.name, failed.entry.id, isBlameless ? failed.entry.attempt - 1 : failed.entry.attempt, retryAt)
+        channel.name, failed.entry.id, isExcused ? failed.entry.attempt - 1 : failed.entry.attempt, retryAt)
     }
   }
 }

@@ -32,7 +32,9 @@ public struct DeadOutboxEntry: Sendable, Equatable {
 
 /// Thrown by a delivery whose receiver cannot be reached at all. It is not the message's fault: the channel waits as
 /// for any failure, but the attempt does not count, and no message becomes a dead letter of it.
-public struct DestinationUnavailable: Error, Sendable {
+public struct DestinationUnavailable: ExcusableError {
+  public var isExcused: Bool { true }
+
   public init() {}
 }
 

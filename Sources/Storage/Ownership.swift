@@ -94,16 +94,13 @@ public final class Ownership: Sendable {
     if let presence = state.withLock({ $0.presence }), presence.expiresAt - clock.now() > lifetime * 2 / 3 { return }
     let presence = try await leases.acquire(presenceName, for: lifetime)
     let known = state.withLock { Array($0.owned.values) }
-    let (clock, name) = (clock, name)
+    let clock = clock
     let renewed = try await database.write { writer in
       let now = clock.now()
       return try known.compactMap { old -> Owned? in
-        let isMine = try writer.execute(
-          "UPDATE octet_leases SET expires_at = $3 WHERE name = $1 AND fence = $2", name(old.thing), old.lease.fence,
-          now + lifetime)
-        guard isMine == 1 else { return nil }
-        let lease = Lease(name: old.lease.name, fence: old.lease.fence, expiresAt: now + lifetime)
-        return Owned(thing: old.thing, lease: lease, since: now < old.lease.expiresAt ? old.since : now)
+        // One that is over is free: it is taken anew, under another fence.
+        let lease = try Leases.renew(old.lease, for: lifetime, from: now, in: writer)
+        return lease.map { Owned(thing: old.thing, lease: $0, since: old.since) }
       }
     }
     state.withLock { state in

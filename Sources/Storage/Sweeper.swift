@@ -48,20 +48,32 @@ public final class Sweeper: Sendable {
   }
 
   /// Starts to sweep in the background.
-  public func start() { loop.start { [self] in await sweep() } }
+  /// - Parameter failed: is told of each failure, with the name of the sweep. What is to be swept stays for the next round.
+  public func start(failed: @escaping @Sendable (String, any Error) -> Void) {
+    loop.start { [self] in await sweep(failed) }
+  }
 
   /// Ends the background work; the piece under way is finished first.
   public func stop() async { await loop.stop() }
 
-  private func sweep() async {
+  private func sweep(_ failed: @Sendable (String, any Error) -> Void) async {
     var lease: Lease?
     while !loop.isStopping {
       var hasMore = false
-      // A database that is busy or closing: what is to be swept stays, and the lease ends by itself.
-      lease = try? await leases.acquire(Self.leaseName, for: Self.leaseDuration)
+      do {
+        lease = try await leases.acquire(Self.leaseName, for: Self.leaseDuration)
+      } catch {
+        // It ends by itself, if this node has it.
+        lease = nil
+        failed(Self.leaseName, error)
+      }
       if lease != nil {
         for sweep in sweeps where !loop.isStopping {
-          if await turn(sweep) { hasMore = true }
+          do {
+            if try await turn(sweep) { hasMore = true }
+          } catch {
+            failed(sweep.name, error)
+          }
         }
       }
       if !hasMore { await loop.pause(atMost: Self.interval) }
@@ -70,11 +82,11 @@ public final class Sweeper: Sendable {
   }
 
   /// - Returns: whether there is more to do.
-  private func turn(_ sweep: any Sweep) async -> Bool {
+  private func turn(_ sweep: any Sweep) async throws -> Bool {
     let clock = ContinuousClock()
     for _ in 0..<Self.piecesPerTurn {
       let start = clock.now
-      guard let hasMore = try? await sweep.step(database), hasMore, !loop.isStopping else { return false }
+      guard try await sweep.step(database), !loop.isStopping else { return false }
       let rest = max(Self.shortestRest, (clock.now - start) * sweep.restFactor)
       await loop.pause(atMost: rest)
     }

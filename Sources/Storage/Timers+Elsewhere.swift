@@ -92,7 +92,8 @@ extension Timers {
     writer.afterCommit { [changeBoard] in changeBoard.note(kind) }
   }
 
-  private static let isLeased = "kind = $1 AND key = $2 AND fence = $3 AND is_leased = 1 AND due > $4"
+  /// Who has leased a timer, and whether that is still so by the clock.
+  static let isLeased = "kind = $1 AND key = $2 AND fence = $3 AND is_leased = 1 AND due > $4"
 
   private static func lastLease(of kind: String) -> String { "last lease/" + kind }
 

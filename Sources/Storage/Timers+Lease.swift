@@ -56,21 +56,36 @@ extension Timers {
 
   /// Takes due timers for this node: they are not due again before the lease ends.
   func lease() async throws -> [DueTimer] {
+    try await settleRest()
     let room = room()
     let now = clock.now()
     let due = try await firstDue(of: room.map(\.kind)).filter { $0.due <= now }.map(\.kind)
     if due.isEmpty { return [] }
     let wanted = shares(room.filter { due.contains($0.kind) })
     if wanted.isEmpty { return [] }
-    let leased = try await database.write { [self] writer in
-      try wanted.flatMap { try lease($0.kind, atMost: $0.places, now, writer) }
-    }
+    let leased = try await take(wanted, now)
     state.withLock { state in
       for timer in leased { state.running[timer.kind, default: 0] += 1 }
     }
     // Some may have been given up instead.
     for (kind, _) in wanted { changeBoard.note(kind) }
     return leased
+  }
+
+  private func take(_ wanted: [(kind: String, places: Int)], _ now: Instant) async throws -> [DueTimer] {
+    let taken = Locked<[DueTimer]>([])
+    do {
+      return try await database.write { [self] writer in
+        let leased = try wanted.flatMap { try lease($0.kind, atMost: $0.places, now, writer) }
+        taken.withLock { $0 = leased }
+        return leased
+      }
+    } catch let error as StorageError where error.code == .outcomeUnknown {
+      // They may be this node's now, which will not try them.
+      let untried = taken.withLock { $0 }.map { Outcome.untried($0, due: now) }
+      state.withLock { $0.unsettled += untried }
+      throw error
+    }
   }
 
   private func lease(_ kind: String, atMost count: Int, _ now: Instant, _ writer: any Writer) throws -> [DueTimer] {

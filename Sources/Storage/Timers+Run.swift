@@ -22,7 +22,7 @@ extension Timers {
   }
 
   /// Leases and runs until it is stopped. Kinds do not wait for each other.
-  func loop() async {
+  func loop(_ failed: @Sendable (any Error) -> Void) async {
     await withDiscardingTaskGroup { group in
       while !state.withLock({ $0.isStopping }) {
         var wait = Self.longestSleep
@@ -33,7 +33,7 @@ extension Timers {
           }
           wait = leased.isEmpty ? try await timeToNextDue() : .zero
         } catch {
-          // A database that is busy or closing: what is due stays due.
+          failed(error)
         }
         // Nobody cancels the loop's task; stopping wakes it up.
         if wait > .zero { try? await wakeUp.park(atMost: wait) }
@@ -79,20 +79,21 @@ extension Timers {
   private func run(_ timer: DueTimer, _ policy: RetryPolicy, _ body: @escaping TimerHandler) async -> Bool {
     do {
       return try await database.write { writer in
-        if self.clock.now() < timer.scheduledFor {
+        let now = self.clock.now()
+        if now < timer.scheduledFor {
           // The clock has stepped back since the lease. A handler that judges by it would find nothing to do yet, and
           // the timer would be gone.
-          try writer.send(
-            """
-            UPDATE octet_timers SET due = scheduled_for, attempts = attempts - 1, is_leased = 0
-            WHERE kind = $1 AND key = $2 AND fence = $3
-            """, timer.kind, timer.key, timer.fence)
+          try self.put(.untried(timer, due: timer.scheduledFor), writer)
           return false
         }
         // Also takes the row: whoever sets or cancels this timer meanwhile waits, and decides after the effect.
         let isMine = try writer.execute(
-          "DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence = $3", timer.kind, timer.key, timer.fence)
-        guard isMine == 1 else { return false }
+          "DELETE FROM octet_timers WHERE \(Self.isLeased)", timer.kind, timer.key, timer.fence, now)
+        guard isMine == 1 else {
+          // The lease may be over and nobody have taken the timer: the node stood still.
+          try self.put(.untried(timer, due: now), writer)
+          return false
+        }
         try body(writer, timer)
         return true
       }
@@ -121,42 +122,19 @@ extension Timers {
     } catch {
       switch job.interruption ?? (error as? Job.Interruption) {
       case .lost: break
-      case .stopping: await giveBack(timer)
+      // Others may have the job at once, as if it had not been tried.
+      case .cutOff, .stopping: await settleOrKeep(.untried(timer, due: clock.now()))
       case nil: await note(error, timer, registration.policy)
       }
       return false
     }
   }
 
-  /// Leaves a job to other nodes, as if it had not been tried. If this fails, its lease ends by itself.
-  private func giveBack(_ timer: DueTimer) async {
-    let now = clock.now()
-    _ = try? await database.write { writer in
-      try writer.send(
-        """
-        UPDATE octet_timers SET due = $4, attempts = attempts - 1, is_leased = 0
-        WHERE kind = $1 AND key = $2 AND fence = $3
-        """, timer.kind, timer.key, timer.fence, now)
-    }
-  }
-
   private func note(_ error: any Error, _ timer: DueTimer, _ policy: RetryPolicy) async {
     let retryAt = clock.now() + policy.delay(afterAttempt: timer.attempt, random: random)
-    let words = String(describing: error)
-    // A database that cannot keep up is not the timer's fault: such an attempt does not count.
-    let code = (error as? StorageError)?.code
-    let counts = code != .busy && code != .overloaded
-    // If this fails too, the end of the lease makes the timer due again.
-    try? await database.write { writer in
-      if counts && timer.attempt >= policy.attempts {
-        try self.giveUp(timer, attempts: timer.attempt, error: words, writer)
-      } else {
-        try writer.send(
-          """
-          UPDATE octet_timers SET due = $4, attempts = $5, is_leased = 0, error = $6
-          WHERE kind = $1 AND key = $2 AND fence = $3
-          """, timer.kind, timer.key, timer.fence, retryAt, counts ? timer.attempt : timer.attempt - 1, words)
-      }
-    }
+    await settleOrKeep(.failed(timer, error, policy, retryAt: retryAt))
   }
+
+  /// If it cannot be put down at all, the end of the lease makes the timer due again.
+  private func settleOrKeep(_ outcome: Outcome) async { try? await settle(outcome) }
 }

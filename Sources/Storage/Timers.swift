@@ -23,6 +23,8 @@ public final class Timers: Sendable {
     var running: [String: Int] = [:]
     /// The jobs among them, by kind and key.
     var jobs: [String: [String: Job]] = [:]
+    /// What could not be put down yet.
+    var unsettled: [Outcome] = []
     var loop: Task<Void, Never>?
     var isStopping = false
     /// Until when the loop sleeps; a timer due earlier has to wake it.
@@ -203,11 +205,12 @@ public final class Timers: Sendable {
   }
 
   /// Starts to run what is due in the background.
-  public func start() {
+  /// - Parameter failed: is told whenever the node cannot lease what is due, which stays due.
+  public func start(failed: @escaping @Sendable (any Error) -> Void) {
     state.withLock { state in
       precondition(state.loop == nil, "timers were started twice")
       state.isStopping = false
-      state.loop = Task { await loop() }
+      state.loop = Task { await loop(failed) }
     }
   }
 

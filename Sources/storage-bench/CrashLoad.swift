@@ -57,8 +57,8 @@ struct CrashLoad {
     outbox.deliver(Self.channel) { entry in
       acknowledge("out \(entry.id) \(String(decoding: entry.payload, as: UTF8.self))\n")
     }
-    timers.start()
-    outbox.start()
+    timers.start { _ in }
+    outbox.start { _ in }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for caller in 0..<callers {
         group.addTask { try await call(caller) }

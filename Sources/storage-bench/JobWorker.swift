@@ -41,7 +41,7 @@ struct JobWorker {
       }
       say("\(key) done\n")
     }
-    timers.start()
+    timers.start { _ in }
     while true {
       // Whoever waits for a word of this process gets one, also when there is nothing left to do.
       try await Task.sleep(for: .milliseconds(100))

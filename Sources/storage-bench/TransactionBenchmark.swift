@@ -60,7 +60,7 @@ struct TransactionBenchmark {
     guard swept > 0 else { return await measure(round, shape, database) }
     let before = try await AgedRows.count(database)
     let sweeper = AgedRows(rows: swept).sweeper(database)
-    sweeper.start()
+    sweeper.start { sweep, error in print("\(sweep) failed: \(error)") }
     await measure(round, shape, database)
     await sweeper.stop()
     let after = try await AgedRows.count(database)

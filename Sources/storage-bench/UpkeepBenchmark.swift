@@ -29,7 +29,7 @@ struct UpkeepBenchmark {
     await report("commits alone", await commits(database))
     let sweeper = aged.sweeper(database)
     let before = try await AgedRows.count(database)
-    sweeper.start()
+    sweeper.start { sweep, error in print("\(sweep) failed: \(error)") }
     let latencies = await commits(database)
     await sweeper.stop()
     let after = try await AgedRows.count(database)
@@ -74,7 +74,7 @@ struct UpkeepBenchmark {
     let bulk = Locked(0)
     timers.handle("bulk") { writer, _ in writer.afterCommit { bulk.withLock { $0 += 1 } } }
     timers.handle("rare") { writer, _ in writer.afterCommit { arrived.unpark() } }
-    timers.start()
+    timers.start { error in print("timers failed: \(error)") }
     var latencies: [Int64] = []
     let start = clock.now()
     while clock.now() < start + .seconds(seconds) {

@@ -80,7 +80,7 @@ import Testing
       }
       done.unpark()
     }
-    timers.start()
+    timers.start { _ in }
     let left: @Sendable () async throws -> Int = {
       try await database.read { try $0.first("SELECT count(*) FROM octet_timers") { $0[0] } ?? 0 }
     }

@@ -2,13 +2,14 @@ public import RPC
 public import Storage
 
 /// The disk under the database is full, has failed or has lost what was on it. Clients get a reason, the log the cause.
-public struct StorageFault: DomainError, RPCFault {
+public struct StorageFault: DomainError, RPCFault, ExcusableError {
   /// How long a client should stay away: somebody has to see to it.
   private static let pause = Duration.seconds(30)
 
   private let error: StorageError
 
   public var cause: any Error { error }
+  public var isExcused: Bool { error.isExcused }
 
   /// The row of the table.
   public let mapping: ErrorMapping

@@ -43,7 +43,7 @@ import Testing
       try await database.write { writer in
         for n in 0..<50 { try timers.set("long", key: "\(n)", due: clock.now(), in: writer) }
       }
-      timers.start()
+      timers.start { _ in }
       for _ in 0..<20 {
         try await database.write { try timers.set("short", key: "a", due: clock.now(), in: $0) }
         try await wentOff.park()

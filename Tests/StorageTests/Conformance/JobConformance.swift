@@ -106,6 +106,24 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `a worker whose lease is over cannot write, though nobody has taken the job`(
+    engine: Engine
+  ) async throws {
+    try await Self.withHouse(engine) { house in
+      house.timers.work("film") { job in
+        guard job.timer.attempt == 1 else { return try await job.finish(Self.note("second")) }
+        house.clock.advance(by: .seconds(60) - .nanoseconds(1))
+        try await job.write(Self.note("first"))
+        house.clock.advance(by: .nanoseconds(1))
+        await #expect(throws: JobLost.self) { try await job.extend() }
+        try await job.finish(Self.note("late"))
+      }
+      try await house.set("film", "a")
+      #expect(try await house.timers.runDue() == 1)
+      #expect(try await house.notes() == ["first", "second"])
+    }
+  }
+
   @Test(arguments: Engine.all) func `a lease that is extended is nobody else's`(engine: Engine) async throws {
     try await Self.withHouse(engine) { house in
       let other = house.node(8)
@@ -250,7 +268,7 @@ import Testing
         try await ParkingSpot().park()
       }
       try await house.set("film", "a")
-      house.timers.start()
+      house.timers.start { _ in }
       try await running.park()
       await house.timers.stop()
       let status = try await house.status("film", "a")

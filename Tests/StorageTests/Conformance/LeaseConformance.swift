@@ -39,13 +39,31 @@ import Testing
       let note: @Sendable (any Writer) throws -> Void = { try $0.execute("INSERT INTO samples (i) VALUES (1)") }
       let lease = try #require(try await ann.acquire("job", for: .seconds(10)))
       try await ann.write(under: lease, note)
-      clock.advance(by: .seconds(20))
+      clock.advance(by: .seconds(10) - .nanoseconds(1))
       try await ann.write(under: lease, note)
+      clock.advance(by: .nanoseconds(1))
+      await #expect(throws: LeaseLost.self, "by the clock, though nobody has taken it") {
+        try await ann.write(under: lease, note)
+      }
+      await #expect(throws: LeaseLost.self) { try await ann.renew(lease, for: .seconds(10)) }
       let next = try #require(try await bob.acquire("job", for: .seconds(10)))
       await #expect(throws: LeaseLost.self) { try await ann.write(under: lease, note) }
       try await bob.write(under: next, note)
       let rows: Int? = try await database.read { try $0.first("SELECT count(*) FROM samples") { $0[0] } }
       #expect(rows == 3)
+    }
+  }
+
+  @Test(arguments: Engine.all) func `what was given back is not held any more`(engine: Engine) async throws {
+    let clock = ManualClock()
+    try await engine.withDatabase(clock: clock) { database in
+      let ann = Leases(database: database, clock: clock, random: SeededRandomSource(seed: 1))
+      let lease = try #require(try await ann.acquire("job", for: .seconds(10)))
+      try await ann.release(lease)
+      await #expect(throws: LeaseLost.self) { try await ann.write(under: lease) { _ in } }
+      await #expect(throws: LeaseLost.self) { try await ann.renew(lease, for: .seconds(10)) }
+      let again = try #require(try await ann.acquire("job", for: .seconds(10)))
+      #expect(again.fence > lease.fence)
     }
   }
 

@@ -94,7 +94,7 @@ import Testing
       let outbox = Outbox(database: database, clock: clock, random: SeededRandomSource(seed: 1))
       let left = ParkingSpot()
       outbox.deliver("mail") { _ in left.unpark() }
-      outbox.start()
+      outbox.start { _ in }
       for _ in 0..<3 {
         try await database.write { try outbox.append("mail", [1], in: $0) }
         try await left.park()

@@ -63,11 +63,11 @@ import Testing
         #expect(new.since > old.since)
         await #expect(throws: LeaseLost.self) {
           try await database.write { writer in
-            try Leases.confirm(old.lease, in: writer)
+            try Leases.confirm(old.lease, by: clock, in: writer)
             try writer.execute("INSERT INTO samples (i) VALUES (1)")
           }
         }
-        try await database.write { try Leases.confirm(new.lease, in: $0) }
+        try await database.write { try Leases.confirm(new.lease, by: clock, in: $0) }
       }
       // It comes back, and learns what it has lost.
       for _ in 0..<3 { _ = try await round([dies, lives], clock) }
@@ -97,6 +97,7 @@ import Testing
       #expect(alone.owned(first.thing) == nil)
       let again = try #require(try await alone.round(things).first)
       #expect(again.since == clock.now())
+      #expect(again.lease.fence > first.lease.fence, "what was begun before the gap is late")
       #expect(try await alone.round([]) == [], "what is no longer there is given up")
     }
   }

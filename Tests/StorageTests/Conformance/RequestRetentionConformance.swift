@@ -161,14 +161,14 @@ import Testing
           database: database,
           leases: Leases(database: database, clock: clock, random: SeededRandomSource(seed: seed)), sweeps: [probe])
       }
-      sweepers[0].start()
+      sweepers[0].start { _, _ in }
       try await probes[0].swept.park()
-      sweepers[1].start()
+      sweepers[1].start { _, _ in }
       // The first one's lease is given back with its end, and not before.
       await sweepers[1].stop()
       #expect(probes[1].steps.withLock { $0 } == 0)
       await sweepers[0].stop()
-      sweepers[1].start()
+      sweepers[1].start { _, _ in }
       try await probes[1].swept.park()
       await sweepers[1].stop()
     }

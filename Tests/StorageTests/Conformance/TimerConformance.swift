@@ -156,27 +156,6 @@ import Testing
     }
   }
 
-  @Test(arguments: Engine.all) func `a busy database does not make a timer die`(engine: Engine) async throws {
-    try await withHouse(engine) { house in
-      let failures = Locked(20)
-      house.timers.handle("note") { writer, timer in
-        let fails = failures.withLock { left in
-          left -= 1
-          return left >= 0
-        }
-        if fails { throw StorageError(.busy, operation: "step", message: "busy") }
-        try Self.note(writer, timer)
-      }
-      try await house.set("note", "a", in: .zero)
-      for _ in 0..<30 {
-        try await house.timers.runDue()
-        house.clock.advance(by: .seconds(10))
-      }
-      #expect(try await house.total() == 1)
-      #expect(try await house.database.read { try house.timers.dead(limit: 1, in: $0) }.isEmpty)
-    }
-  }
-
   @Test(arguments: Engine.all) func `a failed attempt waits before the next one`(engine: Engine) async throws {
     try await withHouse(engine) { house in
       let fails = Locked(true)
@@ -228,6 +207,27 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `a worker whose lease is over leaves the timer to the next, as if it had not tried`(
+    engine: Engine
+  ) async throws {
+    try await withHouse(engine) { house in
+      let attempts = Locked<[Int]>([])
+      house.timers.handle("note") { writer, timer in
+        attempts.withLock { $0.append(timer.attempt) }
+        try Self.note(writer, timer)
+      }
+      try await house.set("note", "a", in: .zero)
+      for timer in try await house.timers.lease() {
+        house.clock.advance(by: Timers.leaseDuration)
+        #expect(await house.timers.run(timer) == false)
+      }
+      #expect(try await house.total() == 0)
+      #expect(try await house.timers.runDue() == 1)
+      // One engine runs each body twice.
+      #expect(attempts.withLock { Set($0) } == [1])
+    }
+  }
+
   @Test(arguments: Engine.all) func `a timer that takes the process with it is given up in the end`(
     engine: Engine
   ) async throws {
@@ -264,7 +264,7 @@ import Testing
       let timers = Timers(database: database, clock: clock, random: SeededRandomSource(seed: 7))
       let wentOff = ParkingSpot()
       timers.handle("note") { writer, _ in writer.afterCommit { wentOff.unpark() } }
-      timers.start()
+      timers.start { _ in }
       for _ in 0..<3 {
         try await database.write { try timers.set("note", key: "a", due: clock.now(), in: $0) }
         try await wentOff.park()

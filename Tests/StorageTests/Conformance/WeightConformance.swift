@@ -66,7 +66,7 @@ import Testing
       timers.handle("short") { writer, _ in writer.afterCommit { isDone.unpark() } }
       try await house.set("long", "first")
       try await house.set("long", "other")
-      timers.start()
+      timers.start { _ in }
       try await hasBegun.park()
       while try await house.database.read({
         try $0.first("SELECT COUNT(*) FROM octet_timers WHERE is_leased = 1") { $0[0] as Int }

@@ -38,11 +38,11 @@ struct Load {
     let random = SeededRandomSource(seed: seed)
     timers = Timers(database: database, clock: clock, random: random)
     outbox = Outbox(database: database, clock: clock, random: random)
-    timers.handle(Self.timer, policy: Self.patient) { writer, timer in try Self.leaveEffect(of: timer, in: writer) }
-    timers.work(Self.job, policy: Self.patient, lease: Self.lease) { job in
+    timers.handle(Self.timer, policy: Self.soon) { writer, timer in try Self.leaveEffect(of: timer, in: writer) }
+    timers.work(Self.job, policy: Self.soon, lease: Self.lease) { job in
       try await job.finish { writer in try Self.leaveEffect(of: job.timer, in: writer) }
     }
-    outbox.deliver(Self.channel, policy: Self.patient) { [delivered] entry in
+    outbox.deliver(Self.channel, policy: Self.soon) { [delivered] entry in
       delivered.withLock { _ = $0.insert(entry.id) }
     }
   }
@@ -52,10 +52,10 @@ struct Load {
   /// Longer than whatever an attempt that came to no end holds.
   private static let longestLease = Duration.seconds(120)
 
-  /// Attempts fail as often as the way to the database breaks.
-  private static var patient: RetryPolicy {
+  /// Attempts fail as often as the way to the database breaks: far more often than a policy permits, which counts none of
+  /// them. They come again while it breaks.
+  private static var soon: RetryPolicy {
     var policy = RetryPolicy()
-    policy.attempts = 1000
     (policy.base, policy.longest) = (.milliseconds(10), .milliseconds(100))
     return policy
   }
@@ -66,8 +66,8 @@ struct Load {
 
   /// Begins to work off what writes leave, beside them.
   func start() {
-    timers.start()
-    outbox.start()
+    timers.start { _ in }
+    outbox.start { _ in }
   }
 
   /// Works off the rest, when nothing breaks any more.

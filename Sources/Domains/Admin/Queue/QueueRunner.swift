@@ -82,8 +82,8 @@ final class QueueRunner: Sendable {
   private func run(_ event: EventRow, _ lease: Lease?) async throws {
     var event = event
     if !event.isOpen {
-      let opened = try await kit.database.write { [id = event.id] writer in
-        if let lease { try Leases.confirm(lease, in: writer) }
+      let opened = try await kit.database.write { [id = event.id, clock = kit.clock] writer in
+        if let lease { try Leases.confirm(lease, by: clock, in: writer) }
         try EventRow.open(id, in: writer)
         return try EventRow.find(id, in: writer)
       }
@@ -132,7 +132,7 @@ final class QueueRunner: Sendable {
   private func call(_ id: Identifier, _ line: QueueLine, _ lease: Lease?) async throws -> Bool {
     let (clock, limits, presence) = (kit.clock, limits, queue.presence)
     return try await kit.database.write { writer in
-      if let lease { try Leases.confirm(lease, in: writer) }
+      if let lease { try Leases.confirm(lease, by: clock, in: writer) }
       guard var event = try EventRow.hold(id, in: writer), event.isOpen, !event.isClosed else { return false }
       let now = clock.now()
       // As of now: the transaction may have waited for the database longer than anybody may be unseen.

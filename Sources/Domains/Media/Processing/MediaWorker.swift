@@ -198,7 +198,8 @@ struct MediaWorker: Sendable {
     }
   }
 
-  /// Runs a job's body. What the upload is to blame for fails the blob at once; anything else with the last attempt.
+  /// Runs a job's body. What the upload is to blame for fails the blob at once; anything else with the last attempt, unless
+  /// it costs none.
   private func settling(_ job: Job, _ id: Identifier, _ body: () async throws -> Void) async throws {
     let failure: MediaFailure
     do {
@@ -211,7 +212,7 @@ struct MediaWorker: Sendable {
     } catch let error as JobLost {
       throw error
     } catch {
-      guard job.timer.attempt >= core.limits.processingAttempts else { throw error }
+      guard job.timer.attempt >= core.limits.processingAttempts, !error.costsNoAttempt else { throw error }
       core.kit.log.error("media_processing_failed", ["job": .text(job.timer.key), "error": .text("\(error)")])
       failure = .processingFailed
     }

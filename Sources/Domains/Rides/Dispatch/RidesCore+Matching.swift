@@ -69,7 +69,7 @@ extension RidesCore {
           return try await attempt("ride", ride.waiting.id.text(kind: IDKind.ride)) {
             try await kit.database.write { writer in
               // Who has lost the city makes no offers there any more.
-              if let lease = matched.lease { try Leases.confirm(lease, in: writer) }
+              if let lease = matched.lease { try Leases.confirm(lease, by: kit.clock, in: writer) }
               return try makeOffers(ride.waiting.id, epoch: ride.epoch, to: match.drivers, in: writer)
             }
           }

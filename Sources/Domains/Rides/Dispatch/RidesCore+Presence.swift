@@ -90,7 +90,7 @@ extension RidesCore {
     if let owner {
       // It is for the node that matches the city to say so, and another one may have heard from the driver.
       guard let lease = owner.lease(of: presence.cityID) else { return }
-      try Leases.confirm(lease, in: writer)
+      try Leases.confirm(lease, by: kit.clock, in: writer)
       if let heardAt = try writer.heardAt(driver) { fleet.hear(driver, elsewhereAt: heardAt) }
       guard
         fleet.isSilent(driver, freeSince: now - limits.silenceWhenFree, onRideSince: now - limits.silenceOnRide)
