@@ -14,12 +14,12 @@ public enum RequestScope: Sendable {
 extension Kit {
   /// Does what a request asks in one transaction: checks, effects, and the row that makes a repeat harmless.
   ///
-  /// The same request_id with the same body gets the same reply, without `body` being run again, for as long as
-  /// `keeping` says; with another body it is `REQUEST_ID_REUSED`. What `body` throws leaves nothing behind, not even the
-  /// request_id, so a retry is judged afresh. Inside the transaction the caller's session and the roles that the
-  /// method's policy asks for are judged again: no change commits for an ended session or an expired grant. A repeat
-  /// changes nothing, and is answered also if the call has ended its own caller's session, or the thing that a role was
-  /// held on.
+  /// The same request_id with the same body gets the same reply, without `body` being run again, for a week at least, or
+  /// for ever if the method's policy says so; with another body it is `REQUEST_ID_REUSED`. What `body` throws leaves
+  /// nothing behind, not even the request_id, so a retry is judged afresh. Inside the transaction the caller's session and
+  /// the roles that the method's policy asks for are judged again: no change commits for an ended session or an expired
+  /// grant. A repeat changes nothing, and is answered also if the call has ended its own caller's session, or the thing
+  /// that a role was held on.
   ///
   /// The stored reply is sealed with the caller's own key, so that nothing personal is left of it once the account is
   /// erased. Without a caller there is no such key: the reply that `body` returns must then hold nothing personal;
@@ -35,7 +35,6 @@ extension Kit {
   ///
   /// - Parameters:
   ///   - scope: the caller; or for public methods, what identifies the client.
-  ///   - keeping: how long a repeat is recognised; `.forever` for money and bookings.
   ///   - recording: who records the call if a role of staff let it in.
   ///   - complete: adds to the reply what must not be stored: tokens and codes, which it derives again from their row.
   ///     It runs in the transaction for the first reply and for each repeat alike, but not for a repeat by somebody who
@@ -44,12 +43,10 @@ extension Kit {
   /// - Throws: what `body` throws; `KitError`.
   public func mutate<Request: MutatingRequest, Reply: Message>(
     _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
-    keeping: RequestKeeping = .retention, recording: CallRecording = .byKit,
-    complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
+    recording: CallRecording = .byKit, complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
     _ body: @escaping @Sendable (any Writer) throws -> Reply
   ) async throws -> Reply {
-    try await mutate(request, context, scope: scope, keeping: keeping, recording: recording, complete: complete) {
-      writer, _ in
+    try await mutate(request, context, scope: scope, recording: recording, complete: complete) { writer, _ in
       try body(writer)
     }
   }
@@ -57,12 +54,12 @@ extension Kit {
   /// The same for a body that wants to know about its caller; nil for a public method without credentials.
   public func mutate<Request: MutatingRequest, Reply: Message>(
     _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
-    keeping: RequestKeeping = .retention, recording: CallRecording = .byKit,
-    complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
+    recording: CallRecording = .byKit, complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
     _ body: @escaping @Sendable (any Writer, Standing?) throws -> Reply
   ) async throws -> Reply {
     let method = context.method
     let caller = context.caller
+    let keeping: RequestKeeping = method.policy.keepsRequestIDs ? .forever : .retention
     let key = try requestKey(request, method, caller, scope, keeping)
     let hash = keys.requestHash(request.encoded())
     return try await database.write(serving: key) { [self] writer in

@@ -213,6 +213,7 @@ struct ServiceWriter {
     if !declared.resourceField.isEmpty { parts.append("resourceField: \"\(declared.resourceField)\"") }
     if declared.mutates { parts.append("mutates: true") }
     if declared.posts { parts.append("posts: true") }
+    if declared.keepsRequestIDs { parts.append("keepsRequestIDs: true") }
     let isUnary = method.kind == "unary"
     if let deadline = declared.defaultDeadline ?? (isUnary ? .seconds(30) : nil) {
       parts.append("defaultDeadline: \(duration(deadline))")

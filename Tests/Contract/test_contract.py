@@ -122,6 +122,40 @@ def test_answers_an_empty_and_a_random_message_properly(path, user):
         assert code not in refused, f"seed {SEED}: {path} answered {code} ({reason}) to\n{request}"
 
 
+MONEY = "octet.type.v1.Money"
+# They speak of amounts, and neither move money nor book anything: a flag's value, a table's row, a quote.
+SPEAK_OF_AMOUNTS = {
+    "octet.admin.v1.AdminService/PutFlag",
+    "octet.admin.v1.AdminService/PutTableRow",
+    "octet.rides.v1.PricingService/EstimateFare",
+}
+
+
+def reachable(descriptor, found):
+    """The names of all messages that may be in one, itself among them."""
+    if descriptor.full_name not in found:
+        found.add(descriptor.full_name)
+        for field in descriptor.fields:
+            if field.message_type is not None:
+                reachable(field.message_type, found)
+    return found
+
+
+def has_amount(path):
+    service, name = path.split("/")
+    method = stubs.pool().FindServiceByName(service).methods_by_name[name]
+    return MONEY in reachable(method.output_type, reachable(method.input_type, set()))
+
+
+def test_what_money_or_a_booking_depends_on_keeps_its_request_ids():
+    mutating = {path for path in NAMES if policy_of(path).mutates}
+    kept = {path for path in NAMES if policy_of(path).keeps_request_ids}
+    amounts = {path for path in mutating if has_amount(path)}
+    assert amounts > SPEAK_OF_AMOUNTS
+    assert amounts - kept == SPEAK_OF_AMOUNTS
+    assert kept <= mutating
+
+
 def commented_elements(file):
     """(path, name) of everything that needs a comment, by the numbers that descriptor.proto gives."""
     for i, service in enumerate(file.service):

@@ -79,6 +79,29 @@ private func post(_ text: String, _ requestID: String = UUID().uuidString) -> Po
     await shop.database.close()
   }
 
+  @Test func `a method that keeps its request ids knows a repeat when others do not any more`() async throws {
+    let shop = try await Workshop()
+    let book = method("Book", MethodPolicy(access: .user, mutates: true, keepsRequestIDs: true))
+    let channel = shop.channel { registry in
+      for method in [put, book] { registry.unary(method) { try await note(shop.kit, $0, $1) } }
+    }
+    let sweep = RequestRetention(RequestRetention.shortest, clock: shop.clock)
+    while try await sweep.step(shop.database) {}
+    let requests = [(put, post("put")), (book, post("book"))]
+    for (method, request) in requests {
+      _ = try await channel.unary(method, request, as: ChatMessage.self, options: try shop.credentials())
+    }
+    for _ in 0..<5 * 24 {
+      shop.clock.advance(by: .seconds(3600))
+      while try await sweep.step(shop.database) {}
+    }
+    for (method, request) in requests {
+      _ = try await channel.unary(method, request, as: ChatMessage.self, options: try shop.credentials())
+    }
+    #expect(try await shop.notes == ["put", "book", "put"])
+    await shop.database.close()
+  }
+
   @Test func `a text that no engine keeps is the client's mistake`() async throws {
     let shop = try await Workshop()
     let channel = shop.channel { $0.unary(put) { try await note(shop.kit, $0, $1) } }

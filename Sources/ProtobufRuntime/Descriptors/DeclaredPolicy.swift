@@ -40,6 +40,7 @@ public struct DeclaredPolicy: Sendable, Equatable {
   public var posts = false
   /// The request's field with the resource on which one of `roles` must be held; empty for none.
   public var resourceField = ""
+  public var keepsRequestIDs = false
 
   public init() {}
 }
@@ -86,6 +87,7 @@ extension MethodDefinition {
         case (10, .varint): policy.maxMessageBytes = UInt32(truncatingIfNeeded: try reader.varint())
         case (11, .varint): policy.posts = try reader.varint() != 0
         case (12, .lengthDelimited): policy.resourceField = try reader.lengthDelimited().text(field: "resource_field")
+        case (13, .varint): policy.keepsRequestIDs = try reader.varint() != 0
         default: try reader.skip(tag)
         }
       }

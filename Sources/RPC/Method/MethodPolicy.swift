@@ -44,6 +44,8 @@ public struct MethodPolicy: Sendable, Equatable {
   public var mutates: Bool
   /// Whether the caller says something to others by it, which moderators may forbid.
   public var posts: Bool
+  /// Whether a repeat is recognised for ever: where money or a booking depends on it.
+  public var keepsRequestIDs: Bool
   /// The deadline of a call whose client asks for none; nil for no deadline.
   public var defaultDeadline: Duration?
   /// The most that a client can ask for; nil for no bound.
@@ -59,7 +61,7 @@ public struct MethodPolicy: Sendable, Equatable {
 
   public init(
     access: Access = .unspecified, roles: [String] = [], resourceField: String? = nil, mutates: Bool = false,
-    posts: Bool = false,
+    posts: Bool = false, keepsRequestIDs: Bool = false,
     defaultDeadline: Duration? = nil, longestDeadline: Duration? = nil, rateClass: RateClass = .standard,
     priority: Priority = .normal, concurrentCalls: Int? = nil, concurrentCallsPerCaller: Int? = nil,
     messageBytes: Int? = nil
@@ -69,6 +71,7 @@ public struct MethodPolicy: Sendable, Equatable {
     self.resourceField = resourceField
     self.mutates = mutates
     self.posts = posts
+    self.keepsRequestIDs = keepsRequestIDs
     self.defaultDeadline = defaultDeadline
     self.longestDeadline = longestDeadline
     self.rateClass = rateClass

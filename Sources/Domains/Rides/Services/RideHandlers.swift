@@ -19,7 +19,7 @@ struct RideHandlers: RideService {
     let user = try context.requireCaller().user
     // The PIN is not stored with the reply, but worked out again for each repeat.
     let reveal: @Sendable (inout Ride, any Writer) -> Void = { [core] ride, _ in core.reveal(&ride, to: user) }
-    return try await core.kit.mutate(request, context, keeping: .forever, complete: reveal) { [core] writer in
+    return try await core.kit.mutate(request, context, complete: reveal) { [core] writer in
       try core.requestRide(request, by: user, in: writer)
     }
   }
