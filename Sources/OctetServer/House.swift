@@ -205,9 +205,12 @@ struct House: Sendable {
     }
   }
 
+  /// What every server that serves a database agrees on with the others.
+  static let rootKey = "root key"
+
   /// Makes sure that this process has the keys of the installation.
   private static func agree(on keys: ServerKeys, _ database: any Database) async throws {
-    guard try await NodeRegistry.agree(on: "root key", keys.fingerprint, database) else {
+    guard try await NodeRegistry.agree(on: rootKey, keys.fingerprint, database) else {
       throw StartFailure(
         .storage, "\(KeyStore.fileName) in --data is not that of the database's other nodes; copy theirs")
     }

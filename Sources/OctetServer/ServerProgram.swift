@@ -123,7 +123,13 @@ public struct ServerProgram: Sendable {
     }
     let database = try await House.open(configuration, catalog, clock)
     do {
-      try await database.write { try DatabaseHistory.begin(in: $0, random: SystemRandomSource()) }
+      try await database.write { writer in
+        // A name that was mistyped may be that of another database, which has no server's history to end.
+        guard try NodeRegistry.agreed(on: House.rootKey, in: writer) != nil else {
+          throw StartFailure(.storage, "no server has used this database")
+        }
+        try DatabaseHistory.begin(in: writer, random: SystemRandomSource())
+      }
     } catch {
       await database.close()
       throw StartFailure(error, opening: "the database")

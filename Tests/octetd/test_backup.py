@@ -115,6 +115,12 @@ def test_no_other_history_begins_in_a_file_that_is_served(tmp_path):
         assert refused.returncode == 74 and "in use" in last_message(refused)
 
 
+def test_restored_refuses_a_database_that_no_server_has_used(tmp_path, postgres):
+    result = octetd("restored", "--data", tmp_path / "data", "--database", postgres.make_database())
+    assert result.returncode == 74 and "no server has used this database" in last_message(result)
+    assert "history_begun" not in result.stderr
+
+
 def test_other_tools_restores_are_told(tmp_path, postgres):
     flags = ["--data", tmp_path / "data", "--database", postgres.make_database()]
     with Server(tmp_path / "data", *flags[2:], "--seed-demo") as server, server.channel() as channel:

@@ -20,7 +20,7 @@ public struct DatabaseHistory: Sendable, Equatable {
 
   /// The history that the database is in. It has the tables of `NodeRegistry`.
   public static func current(in reader: any Reader) throws -> DatabaseHistory {
-    let content: [UInt8]? = try reader.first("SELECT content FROM octet_installation WHERE name = $1", name) { $0[0] }
+    let content = try NodeRegistry.agreed(on: name, in: reader)
     return DatabaseHistory(number: (content ?? []).reduce(0) { $0 << 8 | UInt64($1) })
   }
 

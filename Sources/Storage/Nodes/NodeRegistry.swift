@@ -128,7 +128,12 @@ public final class NodeRegistry: Sendable {
     try await database.write { writer in
       try writer.send(
         "INSERT INTO octet_installation (name, content) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, content)
-      return try writer.first("SELECT content FROM octet_installation WHERE name = $1", name) { $0[0] } == content
+      return try content == agreed(on: name, in: writer)
     }
+  }
+
+  /// What the nodes of this database have agreed on; nil if none has stated it.
+  public static func agreed(on name: String, in reader: any Reader) throws -> [UInt8]? {
+    try reader.first("SELECT content FROM octet_installation WHERE name = $1", name) { $0[0] }
   }
 }
