@@ -30,7 +30,7 @@ struct RequestFields {
 
 /// The media types of gRPC over HTTP/2.
 enum ContentType {
-  static let grpc = "\(plain)"
+  static let grpc = "application/grpc"
   private static let plain: StaticString = "application/grpc"
 
   /// Whether the value is `application/grpc` or `application/grpc+proto`, with or without parameters. Other message

@@ -164,11 +164,11 @@ import Testing
     try await world.core.checkpointPositions()
     let (second, elsewhere) = (try world.join(number: 3).rides, TestDriver(world, user: driver.user))
     let rounds = Task { while !Task.isCancelled { try await second.core.followOtherNodes() } }
+    defer { rounds.cancel() }
     #expect(await refusal { _ = try await elsewhere.arrive(ride.id) } == Refusal(.failedPrecondition, "TOO_FAR"))
     world.clock.advance(by: .seconds(10))
     try await driver.report(place(north: 100))
     #expect(try await elsewhere.arrive(ride.id).state == .arrived)
-    rounds.cancel()
     #expect(try await world.violations().isEmpty)
   }
 
