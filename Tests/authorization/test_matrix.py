@@ -5,8 +5,8 @@ import collections
 import pytest
 
 from support.authorization import table
-from support.authorization.answers import NOT_FOUND, OK, Answer, all_methods, ask, make_request
-from support.authorization.callers import Citizen
+from support.authorization.answers import NOT_FOUND, OK, Answer, all_methods, ask, make_request, policy_of
+from support.authorization.callers import STAFF, VERIFIED, Citizen
 from support.authorization.trial import Trial, refusal_by_policy, told_secrets
 from support.people import method_descriptor
 
@@ -16,6 +16,12 @@ REPEATS, TRIES = 3, 5
 
 def test_every_method_has_a_row():
     assert set(all_methods()) == {row.path for row in table.ROWS}
+
+
+def test_callers_hold_every_role_that_there_is(world):
+    """A role that no policy names lets nobody in; a server whose policies name one that it has not does not start."""
+    named = {role for path in all_methods() for role in policy_of(path).roles}
+    assert world.callers.held() == {*STAFF, VERIFIED} | named
 
 
 def answer_of(*replies):

@@ -1,7 +1,7 @@
 """Adverts that callers see or do not see, and what people have said about them."""
 
 from ..board import BOARD, GIVEAWAYS, take_ticket
-from .callers import MODERATORS
+from .callers import MODERATORS, grant
 
 CHAT = "octet.chat.v1.ChatService"
 PIECES = 1000
@@ -12,6 +12,29 @@ class BoardThings:
 
     def make_public_advert(self):
         return self._advert("For all to see")
+
+    def make_section_advert(self):
+        """In the section that is looked after."""
+        section = self.callers.section
+        return self.call("owner", f"{BOARD}/PinAdvert", title="For all to see", section_id=section).id
+
+    def make_section(self):
+        return self.callers.section
+
+    def make_section_grant(self):
+        user = self.make_disposable_user()
+        return grant(self.callers["pinboard.owner"], user, "pinboard.editor", resource_id=self.callers.section).id
+
+    def section_credential(self, section):
+        """What a machine is to have that looks after a section."""
+        key = self.credential()["public_key"]
+        return {"name": self.word("credential", "pinboard.owner", "admin"), "kind": "CREDENTIAL_KIND_WORKER",
+                "public_key": key, "roles": [{"role": "pinboard.editor", "resource_id": section}]}  # fmt: skip
+
+    def make_section_credential(self):
+        path = "octet.identity.v1.CredentialService/CreateCredential"
+        made = self.call("pinboard.owner", path, **self.section_credential(self.callers.section))
+        return self.keep(made.id, "pinboard.owner")
 
     def make_bare_advert(self):
         """A hidden one that gives nothing away."""

@@ -1,4 +1,4 @@
-"""Callers of every kind."""
+"""Callers of every kind: one for each role that there is, and those who have none."""
 
 import concurrent.futures
 import pathlib
@@ -8,6 +8,7 @@ import time
 import grpc
 
 from .. import stubs
+from ..board import BOARD
 from ..machines import CREDENTIALS, Machine, credentials, make_credential
 from ..media import Uploader
 from ..notices import await_that
@@ -22,6 +23,9 @@ SEES_HIDDEN = (*STAFF, "machine")
 MODERATORS = {"moderator", "social.moderator"}
 MACHINE_ROLES = ("rides.ops", "notify.ops")
 DOMAIN_ROLES = ("rides.support", "social.moderator", *MACHINE_ROLES)
+# On a section of the board.
+SECTION_ROLES = ("pinboard.owner", "pinboard.editor")
+VERIFIED = "user.verified"
 PATIENCE_SECONDS = 60
 
 roles = stubs.module("octet.identity.v1.role_service_pb2")
@@ -42,7 +46,8 @@ def grant(admin, user, role, **fields):
 
 
 class Callers:
-    """All of them, by name. `roles` says what each holds, `are_out` whose credentials are worth nothing any more."""
+    """All of them, by name. `roles` says what each holds on the whole platform, `are_out` whose credentials are worth
+    nothing any more. Holders of roles on a section hold them on `section`, but for one who owns another section."""
 
     def __init__(self, channel):
         self.channel = channel
@@ -63,6 +68,10 @@ class Callers:
             "lapsed": self._lapsed,
             "machine": self._machine,
             "revoked machine": self._revoked_machine,
+            "pinboard.owner": self._citizen,
+            "pinboard.editor": self._citizen,
+            "owner elsewhere": self._citizen,
+            VERIFIED: self._verified,
         }
         makers |= {role: self._with_role for role in (*STAFF[1:], "social.moderator", "rides.support")}
         makers |= {role: self._machine for role in MACHINE_ROLES}
@@ -71,6 +80,10 @@ class Callers:
             made = {name: pool.submit(make, name) for name, make in makers.items()}
         self.people |= {name: future.result() for name, future in made.items()}
         self.people["admin"] = self.admin
+        self.section = self._open_section("pinboard.owner")
+        self._open_section("owner elsewhere")
+        grant(self["pinboard.owner"], self["pinboard.editor"].user_id, "pinboard.editor", resource_id=self.section)
+        self.people["pinboard.editor"] = Citizen(channel, self._handle("pinboard.editor"), register=False)
         self.roles |= {role: {role} for role in (*STAFF, *DOMAIN_ROLES)} | {"machine": {"support"}}
         self.are_out = {"logged out", "suspended", "revoked machine"}
         self.are_machines = {"machine", "revoked machine", *MACHINE_ROLES}
@@ -81,8 +94,13 @@ class Callers:
     def names(self):
         return list(self.people)
 
+    def held(self):
+        """Every role that one of them holds."""
+        return {role for roles in self.roles.values() for role in roles} | {*SECTION_ROLES, VERIFIED}
+
     def holds(self, name, wanted):
-        """Whether a caller holds one of the wanted roles. A bare staff role covers that of each domain."""
+        """Whether a caller holds one of the wanted roles on the whole platform. A bare staff role covers that of each
+        domain."""
         return any(
             held == role or role.endswith(f".{held}") for held in self.roles.get(name, ()) for role in wanted
         )
@@ -96,6 +114,26 @@ class Callers:
 
     def _citizen(self, name):
         return Citizen(self.channel, self._handle(name))
+
+    def _open_section(self, name):
+        """The section's maker has its first role, which the token of a later login names."""
+        path = f"{BOARD}/OpenSection"
+        section = self.people[name].call(path, make_request(path, {"title": "A section"})).id
+        self.people[name] = Citizen(self.channel, self._handle(name), register=False)
+        return section
+
+    def _verified(self, name):
+        person, service = self._citizen(name), "octet.identity.v1.VerificationService"
+        page = f"a page of {name}".encode()
+        upload = person.create(page)
+        person.go_on(upload.id, page)
+        document = {"kind": "VERIFICATION_DOCUMENT_KIND_PASSPORT", "upload_id": upload.id}
+        path = f"{service}/SubmitVerification"
+        verification = person.call(path, make_request(path, {"documents": [document]})).id
+        path = f"{service}/ReviewVerification"
+        decision = {"verification_id": verification, "decision": "VERIFICATION_STATE_APPROVED"}
+        self.operator.call(path, make_request(path, decision))
+        return Citizen(self.channel, self._handle(name), register=False)
 
     def _driver(self, name):
         return DrivingCitizen(self.channel, self._handle(name), self.operator, demo_city(self.operator))

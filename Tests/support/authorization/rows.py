@@ -26,6 +26,8 @@ class Row:
     # Whose it is, and who else may, beside holders of the policy's roles.
     owner: str = "owner"
     also: frozenset = frozenset()
+    # Those who hold one of the policy's roles on it.
+    granted: frozenset = frozenset()
     # Those who know of the thing, and are told what they may not.
     knowers: frozenset = frozenset()
     # Of a thing that all may see: those from whom it is hidden. None: from all who may not.
@@ -76,7 +78,7 @@ class Row:
             return not self.is_for or callers.holds(name, [self.is_for])
         if self.hidden_from is not None:
             return name not in self.hidden_from
-        return name in {self.owner, *self.also} or callers.holds(name, self.policy.roles)
+        return name in {self.owner, *self.also, *self.granted} or callers.holds(name, self.policy.roles)
 
 
 class Service:
@@ -86,7 +88,7 @@ class Service:
         self.name = name
 
     def __call__(self, method, thing=None, field="", /, *, fields=lambda world: {}, **more):
-        for name in ("also", "knowers", "hidden_from"):
+        for name in ("also", "granted", "knowers", "hidden_from"):
             if name in more:
                 more[name] = frozenset(more[name])
         ROWS.append(Row(f"{self.name}/{method}", fields, thing, field, **more))

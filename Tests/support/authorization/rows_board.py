@@ -1,6 +1,7 @@
 """The example domain: adverts, and what they give away."""
 
 from ..board import BOARD, GIVEAWAYS
+from .callers import SECTION_ROLES
 from .rows import Service
 
 board, giveaways = Service(BOARD), Service(GIVEAWAYS)
@@ -10,6 +11,7 @@ board("ListAdverts")
 board("GetTerms", fields=lambda w: {"at_time": {"seconds": 4_000_000_000}})
 # Nobody looks after the section of an advert that hangs in none.
 board("ClearAdvert", "private_advert", "advert_id", is_proved=False)
+board("ClearAdvert", "section_advert", "advert_id", granted=SECTION_ROLES, is_fresh=True)
 for thing, whose in {"private_advert": {}, "public_advert": {"hidden_from": ("blocked",)}}.items():
     board("GetAdvert", thing, "advert_id", **whose)
     giveaways("GetGiveaway", thing, "advert_id", **whose)

@@ -63,6 +63,15 @@ roles(
     is_fresh=True,
 )
 roles("RevokeRole", "grant", "grant_id", owner="admin", is_fresh=True)
+# On a thing its owners give and take roles, and nobody else's owners do.
+roles(
+    "GrantRole",
+    "section",
+    "resource_id",
+    fields=lambda w: {"role": "pinboard.editor", "user_id": w.thing("disposable_user")},
+    owner="pinboard.owner",
+)
+roles("RevokeRole", "section_grant", "grant_id", owner="pinboard.owner", is_fresh=True)
 roles("ListRoles", "public_user", "user_id")
 roles("ListRoles")
 
@@ -70,6 +79,10 @@ credentials = Service("octet.identity.v1.CredentialService")
 credentials("CreateCredential", fields=lambda w: w.credential(), is_for="admin", refusals=(DENIED,))
 credentials("ListCredentials")
 credentials("RevokeCredential", "credential", "credential_id", owner="admin", is_fresh=True)
+credentials("CreateCredential", "section", fields=lambda w, section: w.section_credential(section),
+            owner="pinboard.owner")  # fmt: skip
+credentials("ListCredentials", "section", "resource_id", owner="pinboard.owner")
+credentials("RevokeCredential", "section_credential", "credential_id", owner="pinboard.owner", is_fresh=True)
 
 verifications = Service("octet.identity.v1.VerificationService")
 verifications(

@@ -18,7 +18,7 @@ def refusal_by_policy(row, callers, name):
         return UNAUTHENTICATED
     if name == "nobody":
         return None if policy.access == PUBLIC else UNAUTHENTICATED
-    holds = callers.holds(name, policy.roles)
+    holds = name in row.granted or callers.holds(name, policy.roles)
     if policy.access == ROLE or (name in callers.are_machines and policy.access != PUBLIC):
         return None if holds else DENIED
     return None
