@@ -9,7 +9,7 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   @usableFromInline var old: [Key: Value] = [:]
   @usableFromInline var youngCost = 0
   /// Where the key stands that was asked for last, while nothing has moved: who calls often calls several times in a row,
-  /// and to compare a key costs less than its hash.
+  /// and to compare a key costs less than its hash. The key is the one that is kept: another may share its storage with more.
   @usableFromInline var latest: (key: Key, place: Dictionary<Key, Value>.Index)?
   /// Nil: each entry counts as one.
   @usableFromInline let cost: (@Sendable (Value) -> Int)?
@@ -38,12 +38,13 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
     mutating get {
       if let latest, latest.key == key { return young.values[latest.place] }
       if let place = young.index(forKey: key) {
-        latest = (key, place)
+        latest = (young.keys[place], place)
         return young.values[place]
       }
-      guard let value = old.removeValue(forKey: key) else { return nil }
-      insert(value, key)
-      return value
+      guard let place = old.index(forKey: key) else { return nil }
+      let found = old.remove(at: place)
+      insert(found.value, found.key)
+      return found.value
     }
     set {
       old.removeValue(forKey: key)
@@ -62,7 +63,7 @@ public struct BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   ) rethrows -> Result {
     if cost == nil, let latest, latest.key == key { return try change(&young.values[latest.place]) }
     if cost == nil, let place = young.index(forKey: key) {
-      latest = (key, place)
+      latest = (young.keys[place], place)
       return try change(&young.values[place])
     }
     var value = remove(key) ?? old.removeValue(forKey: key) ?? initial()

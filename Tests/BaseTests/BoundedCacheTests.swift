@@ -45,6 +45,26 @@ import Testing
     #expect(cache[0] == 5 && copy[0] == 6)
   }
 
+  /// A key whose equals can be told apart.
+  private struct Copied: Hashable {
+    let number: Int
+    let copy: Int
+
+    static func == (a: Copied, b: Copied) -> Bool { a.number == b.number }
+    func hash(into hasher: inout Hasher) { hasher.combine(number) }
+  }
+
+  @Test func `the keys that a cache holds are those that were put in, not those that were asked for`() {
+    var cache = BoundedCache<Copied, Int>(capacity: 4)
+    for number in 0..<2 { cache[Copied(number: number, copy: 1)] = number }
+    #expect(cache[Copied(number: 0, copy: 2)] == 0 && cache.latest?.key.copy == 1)
+    // A new generation: what is asked for then moves into it.
+    cache[Copied(number: 2, copy: 1)] = 2
+    #expect(cache.old.count == 2)
+    for number in 0..<3 { _ = cache[Copied(number: number, copy: 2)] }
+    #expect([cache.young, cache.old].allSatisfy { $0.keys.allSatisfy { $0.copy == 1 } })
+  }
+
   @Test func `entries that cost something stay within what they may cost together`() {
     var cache = BoundedCache<Int, [UInt8]>(capacity: 100) { $0.count }
     var held: Int { (0..<200).reduce(0) { $0 + (cache.young[$1]?.count ?? 0) + (cache.old[$1]?.count ?? 0) } }

@@ -23,16 +23,35 @@ def message(wire_form):
     return b"\x00" + struct.pack(">I", len(wire_form)) + wire_form
 
 
+def varint(value):
+    octets = bytearray()
+    while value > 0x7F:
+        octets.append(value & 0x7F | 0x80)
+        value >>= 7
+    octets.append(value)
+    return bytes(octets)
+
+
+def text(octets):
+    """A text of a header block (RFC 7541 §5.2)."""
+    length = bytes([len(octets)]) if len(octets) < 0x7F else b"\x7f" + varint(len(octets) - 0x7F)
+    return length + octets
+
+
 def literal(index, value, name=b""):
-    """A header field that goes into the dynamic table (RFC 7541 §6.2.1); texts are shorter than 127 octets."""
-    named = bytes([len(name)]) + name if name else b""
-    return bytes([0x40 | index]) + named + bytes([len(value)]) + value
+    """A header field that goes into the dynamic table (RFC 7541 §6.2.1)."""
+    return bytes([0x40 | index]) + (text(name) if name else b"") + text(value)
+
+
+def secret(name, value):
+    """A header field that goes into no table, as clients send credentials (RFC 7541 §6.2.3)."""
+    return b"\x10" + text(name) + text(value)
 
 
 class Client:
-    """One connection, which calls one path."""
+    """One connection, which calls one path, with metadata that is secret."""
 
-    def __init__(self, address, path):
+    def __init__(self, address, path, metadata=()):
         host, port = address.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -46,6 +65,10 @@ class Client:
         self.first_head = b"\x83\x86" + literal(4, path) + literal(1, address.encode())
         self.first_head += literal(31, b"application/grpc") + literal(0, b"trailers", name=b"te")
         self.later_head = b"\x83\x86\xc1\xc0\xbf\xbe"
+        for name, value in metadata:
+            field = secret(name.encode(), value.encode())
+            self.first_head += field
+            self.later_head += field
         settings = struct.pack(">HI", 4, LARGEST_WINDOW)
         self.socket.sendall(
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, settings)

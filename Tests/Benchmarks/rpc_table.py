@@ -16,18 +16,15 @@ import struct
 import subprocess
 import sys
 import tempfile
-import uuid
-
-import grpc
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests"))
 
 from h2load import calls  # noqa: E402
+from new_user import metadata_of_new_user  # noqa: E402
 from peers.build import WORK, build  # noqa: E402
 
 from support.connections import raise_open_files  # noqa: E402
-from support.people import Person  # noqa: E402
 from support.server import BUILD, make_certificate  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -101,12 +98,6 @@ class Measured:
             self.process.wait()
 
 
-def sign_in(server):
-    """The metadata of calls of a new user."""
-    with grpc.insecure_channel(server.address) as channel:
-        return [f"{key}: {value}" for key, value in Person(channel, f"user_{uuid.uuid4().hex[:12]}").metadata]
-
-
 def h2load(server, scheme, seconds, body, metadata):
     """(calls per second, server CPU in µs per call) with 8 connections of 32 streams each."""
     before = server.cpu_seconds()
@@ -139,8 +130,9 @@ def drive(server, *arguments):
 
 def measure_echo(server, extent, name, body):
     scheme = "https" if name == OCTET_TLS else "http"
-    metadata = sign_in(server) if name == SIGNED_IN else ()
-    rate, cpu = h2load(server, scheme, extent.echo_seconds, body, metadata)
+    metadata = metadata_of_new_user(server.address) if name == SIGNED_IN else ()
+    lines = [f"{key}: {value}" for key, value in metadata]
+    rate, cpu = h2load(server, scheme, extent.echo_seconds, body, lines)
     return {CALLS: rate, CPU: cpu}
 
 

@@ -191,7 +191,14 @@ private final class Listener: SessionObserver {
       // Also where none are needed: a client that sends credentials believes it is somebody.
       await expectRefusal(.unauthenticated, "UNAUTHENTICATED") { try await house.client(bad).register("eve") }
     }
-    house.clock.advance(by: .seconds(600))
+    // What is remembered of the good one lets none of those in that differ a little, nor itself when its time is over.
+    _ = try await house.client(token).list()
+    for bad in ["", String(token.dropLast()), token + "A", token.dropLast() + last, last + token.dropFirst()] {
+      await expectRefusal(.unauthenticated, "UNAUTHENTICATED") { try await house.client(bad).list() }
+    }
+    house.clock.advance(by: .seconds(599))
+    _ = try await house.client(token).list()
+    house.clock.advance(by: .seconds(1))
     await expectRefusal(.unauthenticated, "UNAUTHENTICATED") { try await house.client(token).list() }
     await house.close()
   }

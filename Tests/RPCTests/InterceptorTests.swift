@@ -83,6 +83,49 @@ struct InterceptorTests {
       ])
   }
 
+  private final class Visitor: Sendable {}
+
+  /// Knows one.
+  private struct Usher: ServerInterceptor {
+    let visitor: Visitor
+    let seen: Locked<[String]>
+    func beforeSynchronously(_ context: ServerContext) throws -> Bool {
+      let credentials = context.authorization.map { String(decoding: $0, as: UTF8.self) }
+      seen.withLock { $0.append(credentials ?? "-") }
+      if credentials == "Bearer v" { context.principal = visitor }
+      return true
+    }
+    func ended(_ context: ServerContext, _ status: StatusCode) {
+      seen.withLock { $0.append(context.principal === visitor ? "the visitor has left" : "nobody has left") }
+    }
+  }
+
+  @Test func `whom an interceptor finds by the credentials is the call's principal, on any thread and to its end`()
+    async throws
+  {
+    let usher = Usher(visitor: Visitor(), seen: Locked([]))
+    let fixture = Fixture(interceptors: [usher]) {
+      $0.unary(TestMethods.unary) { (_: RawMessage, context) async throws in
+        let isVisitor = await Task.detached { context.principal === usher.visitor }.value
+        return RawMessage(Array((isVisitor ? "visitor" : context.principal == nil ? "nobody" : "another").utf8))
+      }
+    }
+    func call(_ credentials: [String]) async throws -> String {
+      var options = CallOptions()
+      for text in credentials { try options.metadata.add("authorization", text) }
+      let reply: RawMessage = try await fixture.channel().unary(TestMethods.unary, RawMessage(), options: options)
+      return String(decoding: reply.bytes, as: UTF8.self)
+    }
+    #expect(try await call([]) == "nobody")
+    // Of two the first counts.
+    #expect(try await call(["Bearer v", "Bearer w"]) == "visitor")
+    #expect(try await call(["Bearer w", "Bearer v"]) == "nobody")
+    #expect(
+      usher.seen.withLock { $0 } == [
+        "-", "nobody has left", "Bearer v", "the visitor has left", "Bearer w", "nobody has left",
+      ])
+  }
+
   @Test func theClientsInterceptorsAddCredentials() async throws {
     let fixture = Fixture {
       $0.unary(TestMethods.unary) { (_: RawMessage, context) in

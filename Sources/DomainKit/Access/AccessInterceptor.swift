@@ -5,12 +5,12 @@ import Storage
 /// Decides before each call who makes it and whether they may: credentials, the method's policy, rate limits, whether the
 /// method is switched off. No handler writes any of this by hand.
 public final class AccessInterceptor: ServerInterceptor {
-  /// How many verified headers are remembered: checking a signature costs ten times what the rest of a short call does.
+  /// How many verified tokens are remembered: checking a signature costs ten times what the rest of a short call does.
   private static let verifiedLimit = 32_768
 
   private let kit: Kit
   private let limiter: RateLimiter
-  private let verified: Locked<BoundedCache<String, AccessToken>>
+  private let verified: Locked<BoundedCache<TokenText, SignedIn>>
   private let openServices: Set<String>
   private let switches: (any MethodSwitches)?
 
@@ -33,28 +33,33 @@ public final class AccessInterceptor: ServerInterceptor {
   public func beforeSynchronously(_ context: ServerContext) throws -> Bool {
     let method = context.method
     if isOpen(method) { return true }
-    guard let token = try authenticate(method, context) else {
+    // Reading the clock costs as much as finding a caller.
+    let now = kit.clock.now()
+    guard let known = try authenticate(method, context, at: now) else {
       guard let isOn = isOnAtOnce(method, for: nil) else { return false }
-      try admit(nil, method, context, isOn: isOn)
+      try admit(nil, method, context, isOn: isOn, at: now)
       return true
     }
-    guard let roles = kit.authority.knownRoles(of: token.user, epoch: token.epoch) else { return false }
-    let caller = caller(token, roles, method)
-    guard let isOn = isOnAtOnce(method, for: caller) else { return false }
-    try admit(caller, method, context, isOn: isOn)
+    guard let (roles, hasEnded) = kit.authority.recall(known.token, at: now) else { return false }
+    let signedIn = self.caller(known, roles, method)
+    guard let isOn = isOnAtOnce(method, for: signedIn.caller) else { return false }
+    try admit(signedIn, hasEnded: hasEnded, method, context, isOn: isOn, at: now)
     return true
   }
 
   public func before(_ context: ServerContext) async throws {
     let method = context.method
     if isOpen(method) { return }
-    var caller: Caller?
-    if let token = try authenticate(method, context) {
-      caller = self.caller(token, try await kit.authority.roles(of: token.user, epoch: token.epoch), method)
+    var signedIn: SignedIn?
+    if let known = try authenticate(method, context, at: kit.clock.now()) {
+      let token = known.token
+      signedIn = self.caller(known, try await kit.authority.roles(of: token.user, epoch: token.epoch), method)
     }
+    let caller = signedIn?.caller
+    let hasEnded = caller.map { kit.authority.hasEnded($0.session) } ?? false
     // Whoever may not call the method at all costs no look.
     let isOn = isOnAtOnce(method, for: caller)
-    try admit(caller, method, context, isOn: isOn ?? true)
+    try admit(signedIn, hasEnded: hasEnded, method, context, isOn: isOn ?? true, at: kit.clock.now())
     if isOn == nil, let switches, try await !switches.isOn(method, for: caller) { throw KitError.methodOff }
   }
 
@@ -89,10 +94,11 @@ public final class AccessInterceptor: ServerInterceptor {
         outcome: .refused(reason: KitError.permissionDenied.mapping.reason)))
   }
 
-  private func caller(_ token: AccessToken, _ roles: RoleSet, _ method: MethodDescriptor) -> Caller {
-    var caller = Caller(user: token.user, session: token.session, roles: roles, isMachine: token.isMachine)
-    caller.staffCall = StaffCall(kit, method, roles, by: caller.actor)
-    return caller
+  /// Who calls the method. Of staff each call has something of its own: what the trail is told of it.
+  private func caller(_ known: SignedIn, _ roles: RoleSet, _ method: MethodDescriptor) -> SignedIn {
+    let signedIn = remember(known, roles)
+    guard let staffCall = StaffCall(kit, method, roles, by: signedIn.caller.actor) else { return signedIn }
+    return SignedIn(signedIn.text, signedIn.token, roles, staffCall)
   }
 
   private func isOpen(_ method: MethodDescriptor) -> Bool {
@@ -101,18 +107,19 @@ public final class AccessInterceptor: ServerInterceptor {
 
   /// The caller is known: may the call be made?
   private func admit(
-    _ caller: Caller?, _ method: MethodDescriptor, _ context: ServerContext, isOn: Bool
+    _ signedIn: SignedIn?, hasEnded: Bool = false, _ method: MethodDescriptor, _ context: ServerContext, isOn: Bool,
+    at now: Instant
   ) throws {
     let policy = method.policy
-    // Most calls without credentials carry nothing else either, and need no place for it.
-    if caller != nil { context.caller = caller }
-    if let caller, kit.authority.hasEnded(caller.session) {
+    context.principal = signedIn
+    let caller = signedIn?.caller
+    if let caller, hasEnded {
       // Whoever is out uses up nothing of what the user may.
-      try admit(.address(context.peer.host), policy.rateClass)
+      try admit(.address(context.peer.host), policy.rateClass, at: now)
       holdAnswer(of: caller, context)
       try refuse(.sessionEnded, caller, context)
     } else {
-      try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass)
+      try admit(caller.map { .user($0.user) } ?? .address(context.peer.host), policy.rateClass, at: now)
       holdAnswer(of: caller, context)
     }
     do {
@@ -142,33 +149,41 @@ public final class AccessInterceptor: ServerInterceptor {
 
   /// The caller's credentials; nil without any. Bad ones are refused even where none are needed, because a client that
   /// sends them believes it is somebody.
-  private func authenticate(_ method: MethodDescriptor, _ context: ServerContext) throws -> AccessToken? {
+  private func authenticate(
+    _ method: MethodDescriptor, _ context: ServerContext, at now: Instant
+  ) throws -> SignedIn? {
     guard method.policy.access != .unspecified else { throw KitError.noPolicy }
-    guard let header = context.metadata["authorization"] else { return nil }
-    guard let token = token(header), token.isValid(at: kit.clock.now()) else {
+    guard let field = context.authorization else { return nil }
+    guard let known = bearer(of: field), known.token.isValid(at: now) else {
       // Checking a forged signature is not free either.
-      try admit(.address(context.peer.host), .standard)
+      try admit(.address(context.peer.host), .standard, at: now)
       throw KitError.unauthenticated
     }
-    return token
+    return known
   }
 
-  private func admit(_ subject: RateLimiter.Subject, _ rateClass: MethodPolicy.RateClass) throws(KitError) {
-    if let wait = limiter.admit(subject, rateClass) { throw .rateLimited(after: wait) }
+  private func admit(
+    _ subject: RateLimiter.Subject, _ rateClass: MethodPolicy.RateClass, at now: Instant
+  ) throws(KitError) {
+    if let wait = limiter.admit(subject, rateClass, at: now) { throw .rateLimited(after: wait) }
   }
 
-  private func token(_ header: String) -> AccessToken? {
-    if let known = verified.withLock({ $0[header] }) { return known }
-    guard let text = Self.bearerToken(header), let token = AccessToken(text, keys: kit.keys) else { return nil }
-    verified.withLock { $0[header] = token }
-    return token
+  /// The bearer of a token, with the roles as of the last call; nil for one that is not ours.
+  private func bearer(of authorization: ArraySlice<UInt8>) -> SignedIn? {
+    guard let text = TokenText(authorization: authorization) else { return nil }
+    if let known = verified.withLock({ $0[text] }) { return known }
+    guard let token = AccessToken(String(decoding: text.octets, as: UTF8.self), keys: kit.keys) else { return nil }
+    return remember(SignedIn(TokenText(copying: text), token, RoleSet()))
   }
 
-  /// What follows `Bearer `, in any case (RFC 9110 §11.1).
-  private static func bearerToken(_ header: String) -> String? {
-    let parts = header.split(separator: " ", maxSplits: 1)
-    guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-    return String(parts[1])
+  /// The same bearer with the roles of now, which are mostly those of the last call.
+  private func remember(_ known: SignedIn, _ roles: RoleSet) -> SignedIn {
+    known.caller.roles == roles ? known : remember(SignedIn(known.text, known.token, roles))
+  }
+
+  private func remember(_ signedIn: SignedIn) -> SignedIn {
+    verified.withLock { $0[signedIn.text] = signedIn }
+    return signedIn
   }
 
   /// - Throws: `KitError.unauthenticated`, `KitError.permissionDenied`.

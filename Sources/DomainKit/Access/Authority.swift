@@ -10,6 +10,10 @@ public protocol Authority: Sendable {
   /// What `roles(of:epoch:)` would give without waiting; nil if memory is older.
   func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet?
 
+  /// What memory knows of the bearer of a token, in one look: the grants in force at `now`, and whether the session has ended;
+  /// nil if it knows no grants as new as the token.
+  func recall(_ token: AccessToken, at now: Instant) -> (roles: RoleSet, hasEnded: Bool)?
+
   /// The user's grants, at least as new as `epoch`: from memory, or from the database when memory is older.
   func roles(of user: Identifier, epoch: Int64) async throws -> RoleSet
 
@@ -30,6 +34,11 @@ public protocol Authority: Sendable {
 
 extension Authority {
   public func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? { nil }
+
+  public func recall(_ token: AccessToken, at now: Instant) -> (roles: RoleSet, hasEnded: Bool)? {
+    knownRoles(of: token.user, epoch: token.epoch).map { ($0, hasEnded(token.session)) }
+  }
+
   public func sealingKey(of caller: Caller, in reader: any Reader) throws -> SealingKey? { nil }
 }
 

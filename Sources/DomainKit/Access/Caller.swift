@@ -31,11 +31,6 @@ public struct Caller: Sendable, Equatable {
   public var actor: AuditActor { isMachine ? .credential(user) : .user(user) }
 }
 
-/// Where the caller lies in a call's storage.
-enum CallerKey: CallKey {
-  typealias Value = Caller
-}
-
 /// Where the resource lies on which the caller was found to hold a role of the method.
 enum ResourceKey: CallKey {
   typealias Value = SubjectID
@@ -43,10 +38,7 @@ enum ResourceKey: CallKey {
 
 extension ServerContext {
   /// Who makes this call; nil for one without credentials, which only public methods accept.
-  public internal(set) var caller: Caller? {
-    get { self[CallerKey.self] }
-    nonmutating set { self[CallerKey.self] = newValue }
-  }
+  public var caller: Caller? { (principal as? SignedIn)?.caller }
 
   /// Who makes this call.
   /// - Throws: `KitError.unauthenticated` for a call without credentials.

@@ -90,6 +90,12 @@ public final class IdentityAuthority: Authority {
     state.withLock { $0.ended[session] != nil }
   }
 
+  public func recall(_ token: AccessToken, at now: Instant) -> (roles: RoleSet, hasEnded: Bool)? {
+    let (known, hasEnded) = state.withLock { ($0.roles[token.user], $0.ended[token.session] != nil) }
+    guard let known, known.epoch >= token.epoch else { return nil }
+    return (known.roles.inForce(at: now), hasEnded)
+  }
+
   public func knownRoles(of user: Identifier, epoch: Int64) -> RoleSet? {
     guard let known = state.withLock({ $0.roles[user] }), known.epoch >= epoch else { return nil }
     return known.roles.inForce(at: clock.now())

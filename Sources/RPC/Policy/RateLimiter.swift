@@ -57,8 +57,12 @@ public final class RateLimiter: Sendable {
   /// Counts a call.
   /// - Returns: nil if it may go on, else how long its caller should wait.
   public func admit(_ subject: Subject, _ rateClass: MethodPolicy.RateClass) -> Duration? {
-    let now = clock.now()
-    return buckets.withLock { buckets in
+    admit(subject, rateClass, at: clock.now())
+  }
+
+  /// The same for one who has just looked at the clock.
+  public func admit(_ subject: Subject, _ rateClass: MethodPolicy.RateClass, at now: Instant) -> Duration? {
+    buckets.withLock { buckets in
       buckets.update(Key(subject: subject, rateClass: rateClass), initial: TokenBucket(now: now)) { bucket in
         bucket.take(limits.rate(of: rateClass), now: now)
       }

@@ -5,6 +5,8 @@ struct RequestFields {
   private(set) var hasMalformedTimeout = false
   /// nil for an encoding that is not known here.
   private(set) var encoding: MessageEncoding? = .identity
+  /// Where the first `authorization` has its value.
+  private(set) var authorization: Range<Int>?
 
   init(_ headers: HeaderList) {
     for field in headers {
@@ -21,6 +23,8 @@ struct RequestFields {
       case 13:
         if headers.holds(field.name, "grpc-encoding") {
           encoding = MessageEncoding(headers, field.value)
+        } else if authorization == nil, headers.holds(field.name, "authorization") {
+          authorization = field.value
         }
       default: break
       }

@@ -12,6 +12,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   let route: ServiceRegistry.Route
   let headers: HeaderList
   let authority: String
+  /// Where `headers` has the credentials.
+  let authorization: Range<Int>?
   let deadline: Instant?
   /// When the head came; the distant past if nobody wants to know.
   let began: Instant
@@ -19,6 +21,8 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   var started: Instant?
   var handling: Instant?
   let stream: any ServerStream
+  /// Set before other threads than the executor's know the call.
+  @safe @exclusivity(unchecked) var principal: (any AnyObject & Sendable)?
   /// Made when something is attached first; `isAnnotated` tells the other threads that it is there.
   private var annotations: CallAnnotations?
   private let isAnnotated = Atomic(false)
@@ -58,6 +62,7 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
     self.route = route
     self.headers = headers
     self.authority = authority
+    authorization = fields.authorization
     self.stream = stream
     let timeout = server.limits.timeout(
       route.kind, default: route.defaultDeadline, longest: route.longestDeadline,

@@ -14,6 +14,8 @@ public struct ServerContext: Sendable {
   public var executorNumber: Int { call.executor.number }
   /// What the client sent before its messages.
   public var metadata: Metadata { Metadata(received: call.headers) }
+  /// What the client sent as `authorization`, as it came and without a copy; nil if that was nothing.
+  public var authorization: ArraySlice<UInt8>? { call.authorization.map { call.headers.octets[$0] } }
   /// The host that the client called.
   public var authority: String { call.authority }
   /// Who is on the other side of the connection.
@@ -47,6 +49,15 @@ public struct ServerContext: Sendable {
 
   /// Whether the request, or the message of it that was read last, came compressed.
   public var isRequestCompressed: Bool { call.wasCompressed.load(ordering: .relaxed) }
+
+  /// Who makes the call, as an interceptor has found: an object that all calls of one caller can share, so that attaching it
+  /// takes no memory of the call's own.
+  ///
+  /// To be set on the call's executor before the handler starts; from then on it can be read from any thread.
+  public var principal: (any AnyObject & Sendable)? {
+    get { call.principal }
+    nonmutating set { call.principal = newValue }
+  }
 
   /// What an interceptor attached to the call.
   public subscript<Key: CallKey>(_ key: Key.Type) -> Key.Value? {
@@ -143,8 +154,8 @@ private enum LateRefusalKey: CallKey {
 /// Names a value that interceptors attach to calls.
 ///
 /// ```swift
-/// enum CallerKey: CallKey { typealias Value = Caller }
-/// context[CallerKey.self] = caller
+/// enum TenantKey: CallKey { typealias Value = Tenant }
+/// context[TenantKey.self] = tenant
 /// ```
 public protocol CallKey {
   associatedtype Value: Sendable

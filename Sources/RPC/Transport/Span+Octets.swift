@@ -14,7 +14,7 @@ extension Array where Element == UInt8 {
 
 extension Span<UInt8> {
   /// Whether the two hold the same octets, compared eight at a time.
-  func hasSameOctets(as other: Span<UInt8>) -> Bool {
+  package func hasSameOctets(as other: Span<UInt8>) -> Bool {
     unsafe other.bytes.withUnsafeBytes { unsafe hasSameOctets(as: $0) }
   }
 
