@@ -37,7 +37,7 @@ public final class WebAcceptor: RequestAcceptor {
   }
 
   public func accept(_ head: RequestHead, on stream: any ServerStream) -> any ServerStreamHandler {
-    if WebProtocol.isGRPC(head.headers) { return core.accept(head, on: stream) }
+    if head.isKnownGRPC || WebProtocol.isGRPC(head.headers) { return core.accept(head, on: stream) }
     let grant = cors?.grant(head.headers)
     switch head.method {
     case "POST": return post(head, stream, grant)
@@ -63,10 +63,10 @@ public final class WebAcceptor: RequestAcceptor {
     case .grpcWeb(let isTextRequest):
       let isText = GRPCWebCall.wantsText(head.headers, isTextRequest: isTextRequest)
       let call = GRPCWebCall(self, stream, isText: isText, grant)
-      var translated = head
-      translated.path = String(path)
-      translated.headers = ["content-type": "application/grpc"]
-      translated.headers.append(contentsOf: head.headers) { $0 != "content-type" && $0 != "content-length" }
+      var headers: HeaderList = ["content-type": "application/grpc"]
+      headers.append(contentsOf: head.headers) { $0 != "content-type" && $0 != "content-length" }
+      let translated = RequestHead(
+        method: head.method, path: String(path), scheme: head.scheme, authority: head.authority, headers: headers)
       call.begin(translated, isTextRequest ? Base64Body() : nil)
       return call
     case .connectUnary(let format):

@@ -147,7 +147,7 @@ def read_profile(profile):
                 allocations += int(line[6:].split()[0])
         elif line.startswith(("summary:", "totals:")):
             instructions = int(line.split()[1])
-    return (instructions, allocations), waits_for_sockets
+    return instructions, allocations
 
 
 def count(names, folder):

@@ -3,6 +3,7 @@ import ChatAPI
 import Foundation
 import RPC
 import Refusals
+import Storage
 import Testing
 
 @testable import DomainKit

@@ -50,6 +50,8 @@ struct HeaderBlock {
   // The paths and authorities of consecutive requests are mostly the same: an equal one is not made again.
   var lastPath = Remembered()
   var lastAuthority = Remembered()
+  /// What `requestHead` gave for this section.
+  private var madeHead: RequestHead?
 
   /// A text, made again only if the octets differ from the last.
   struct Remembered {
@@ -94,11 +96,17 @@ struct HeaderBlock {
     size = 0
     count = 0
     hasContentType = false
+    madeHead = nil
   }
 
   /// The head of a request. It stays here as well, for the next request if that is the same.
   var requestHead: RequestHead {
-    RequestHead(method: method, path: path, scheme: scheme, authority: authority, headers: headers)
+    mutating get {
+      if let madeHead { return madeHead }
+      let head = RequestHead(received: method, path: path, scheme: scheme, authority: authority, headers: headers)
+      madeHead = head
+      return head
+    }
   }
 
   /// The fields that are not pseudo-headers, moved out.

@@ -65,7 +65,7 @@ public final class RPCServer: RequestAcceptor {
   }
 
   public func accept(_ head: RequestHead, on stream: any ServerStream) -> any ServerStreamHandler {
-    let fields = RequestFields(head.headers)
+    let fields = head.fields
     guard fields.isGRPC, head.method == "POST" else { return refuse(nonGRPC: head, on: stream) }
     guard let route = routes[head.path] else {
       return refuse(head, nil, on: stream, unknownMethod(head.path))
@@ -84,7 +84,7 @@ public final class RPCServer: RequestAcceptor {
       return refuse(head, route, on: stream, error)
     }
     let call = ServerCall(
-      self, route, headers: head.headers, authority: head.authority, fields, stream, executor)
+      self, route, head, fields, stream, executor)
     if !route.kind.hasSingleRequest { call.start() }
     return call
   }

@@ -54,7 +54,7 @@ extension ServerCall {
     let attached = attached
     guard attached != nil || server.limits.responseCompression != .identity else { return StatusHeaders.head }
     let wanted = attached?.with { $0.responseCompression } ?? server.limits.responseCompression
-    guard wanted != .identity, wanted.isAccepted(by: headers) else { return plainHead }
+    guard wanted != .identity, wanted.isAccepted(by: head.headers) else { return plainHead }
     outboundEncoding = wanted
     var headers = plainHead
     headers.append("grpc-encoding", wanted.rawValue)

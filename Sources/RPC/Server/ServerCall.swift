@@ -10,9 +10,8 @@ internal import Synchronization
 final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
   let server: RPCServer
   let route: ServiceRegistry.Route
-  let headers: HeaderList
-  let authority: String
-  /// Where `headers` has the credentials.
+  let head: RequestHead
+  /// Where the head has the credentials.
   let authorization: Range<Int>?
   let deadline: Instant?
   /// When the head came; the distant past if nobody wants to know.
@@ -55,13 +54,12 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   /// - Parameter executor: the stream's.
   init(
-    _ server: RPCServer, _ route: ServiceRegistry.Route, headers: HeaderList, authority: String,
-    _ fields: RequestFields, _ stream: any ServerStream, _ executor: any CallExecutor
+    _ server: RPCServer, _ route: ServiceRegistry.Route, _ head: RequestHead, _ fields: RequestFields,
+    _ stream: any ServerStream, _ executor: any CallExecutor
   ) {
     self.server = server
     self.route = route
-    self.headers = headers
-    self.authority = authority
+    self.head = head
     authorization = fields.authorization
     self.stream = stream
     let timeout = server.limits.timeout(

@@ -13,11 +13,11 @@ public struct ServerContext: Sendable {
   /// `executor.number`, at a lower price.
   public var executorNumber: Int { call.executor.number }
   /// What the client sent before its messages.
-  public var metadata: Metadata { Metadata(received: call.headers) }
+  public var metadata: Metadata { Metadata(received: call.head.headers) }
   /// What the client sent as `authorization`, as it came and without a copy; nil if that was nothing.
-  public var authorization: ArraySlice<UInt8>? { call.authorization.map { call.headers.octets[$0] } }
+  public var authorization: ArraySlice<UInt8>? { call.authorization.map { call.head.headers.octets[$0] } }
   /// The host that the client called.
-  public var authority: String { call.authority }
+  public var authority: String { call.head.authority }
   /// Who is on the other side of the connection.
   public var peer: PeerInfo { call.stream.peer }
   /// When the call ends with DEADLINE_EXCEEDED by itself; nil if it has no deadline.

@@ -9,7 +9,7 @@ public enum OversizedHead {
   /// because a gRPC status goes before an HTTP status (gRPC's http-grpc-status-mapping.md).
   /// - Parameter head: what is left of it; among that its `content-type`, if it had one.
   public static func refuse(_ head: RequestHead, on stream: any ServerStream) -> any ServerStreamHandler {
-    if RequestFields(head.headers).isGRPC { return RefusedRequest(stream, error, httpStatus: status) }
+    if head.fields.isGRPC { return RefusedRequest(stream, error, httpStatus: status) }
     // The answer to HEAD has no body (RFC 9110 §9.3.2).
     let text = head.method == "HEAD" ? "" : "the header fields are larger than the limit\n"
     return RefusedRequest(stream, httpStatus: status, text)

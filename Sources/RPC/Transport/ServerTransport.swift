@@ -5,21 +5,49 @@
 
 /// The head of a request.
 ///
-/// A transport that sees the same path again and again on a connection should give the same string again, rather
-/// than allocate another one.
+/// Its parts lie together on the heap, because every request passes it from hand to hand. A transport that sees the same
+/// head again and again on a connection should give the same one again: what the core reads in it was read then.
 public struct RequestHead: Sendable {
-  public var method: String
-  public var path: String
-  public var scheme: String
-  public var authority: String
-  public var headers: HeaderList
+  private final class Parts: Sendable {
+    let method: String
+    let path: String
+    let scheme: String
+    let authority: String
+    let headers: HeaderList
+    let fields: RequestFields?
+
+    init(
+      _ method: String, _ path: String, _ scheme: String, _ authority: String, _ headers: HeaderList,
+      _ fields: RequestFields?
+    ) {
+      self.method = method
+      self.path = path
+      self.scheme = scheme
+      self.authority = authority
+      self.headers = headers
+      self.fields = fields
+    }
+  }
+
+  private let parts: Parts
+
+  public var method: String { parts.method }
+  public var path: String { parts.path }
+  public var scheme: String { parts.scheme }
+  public var authority: String { parts.authority }
+  public var headers: HeaderList { parts.headers }
+  /// What the core reads in the fields.
+  var fields: RequestFields { parts.fields ?? RequestFields(headers) }
+  /// Whether it is known to be one of gRPC.
+  package var isKnownGRPC: Bool { parts.fields?.isGRPC ?? false }
 
   public init(method: String, path: String, scheme: String, authority: String, headers: HeaderList) {
-    self.method = method
-    self.path = path
-    self.scheme = scheme
-    self.authority = authority
-    self.headers = headers
+    parts = Parts(method, path, scheme, authority, headers, nil)
+  }
+
+  /// A head that has come to a server: its fields are read here.
+  package init(received method: String, path: String, scheme: String, authority: String, headers: HeaderList) {
+    parts = Parts(method, path, scheme, authority, headers, RequestFields(headers))
   }
 }
 
