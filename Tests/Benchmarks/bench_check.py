@@ -3,7 +3,8 @@ unary call, under valgrind, and compares them with counts.json.
 
 Each scenario runs twice, with N and with 2N calls or messages; the difference, divided by N, has nothing of the
 start-up. Counted is what the event loop's thread does: other threads work by the clock, so a slow run would count more
-of it. What the kernel does is not counted. Usage: bench_check.py [--update] [--keep FOLDER] [SCENARIO ...]
+of it. Allocations alone may have some of the start-up, if valgrind gave the loop's thread the number of one that had ended:
+what is odd is counted again. What the kernel does is not counted. Usage: bench_check.py [--update] [--keep FOLDER] [SCENARIO ...]
 """
 
 import argparse
