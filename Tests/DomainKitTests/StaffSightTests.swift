@@ -58,6 +58,7 @@ private struct Wall: SubjectKind {
   private static let list = method("List", .user)
   private static let watch = method("Watch", .public, .serverStreaming)
   private static let comment = method("Comment", .user, mutates: true)
+  private static let talk = method("Talk", .user, .bidirectional, mutates: true)
   private static let diary = SubjectID("diary", Identifier(rawValue: 4))
   private static let reader = Identifier(rawValue: 2)
 
@@ -89,6 +90,18 @@ private struct Wall: SubjectKind {
         for subject in post.text.split(separator: " ").compactMap({ SubjectID(parsing: String($0)) }) {
           _ = try await shop.kit.database.read { try subjects.visible(subject, to: context.caller, in: $0).facts }
           try await responses.write(ChatMessage())
+        }
+      }
+      registry.bidirectional(Self.talk) {
+        (posts: RequestReader<Post>, responses: ResponseWriter<ChatMessage>, context) in
+        let caller = try context.requireCaller()
+        while let post = try await posts.next() {
+          let subject = try subjects.parse(post.text, field: "text")
+          let reply = try await shop.kit.mutate(post, context) { writer in
+            _ = try subjects.visible(subject, to: caller, in: writer)
+            return ChatMessage()
+          }
+          try await responses.write(reply)
         }
       }
       registry.unary(Self.comment) { (post: Post, context) async throws -> ChatMessage in
@@ -185,6 +198,22 @@ private struct Wall: SubjectKind {
       let _: ChatMessage = try await channel.unary(Self.comment, request, options: shop.credentials(Self.reader))
     }
     #expect(trail == [entry(Self.comment, on: Self.diary, "admin")])
+    #expect(shop.kit.notedCalls.take().entries.isEmpty)
+    await shop.database.close()
+  }
+
+  @Test func `of a stream that changes things it is recorded once, and what everybody may do is not`() async throws {
+    hire("moderator")
+    let talk: BidirectionalCall<Post, ChatMessage> = channel.bidirectional(
+      Self.talk, options: try shop.credentials(Self.reader))
+    let wall = SubjectID("wall", Identifier(rawValue: 4))
+    for subject in [wall, Self.diary, wall, wall] {
+      try await talk.requests.write(post(subject.text))
+      #expect(try await talk.responses.next() != nil)
+    }
+    talk.requests.finish()
+    while try await talk.responses.next() != nil {}
+    #expect(trail == [entry(Self.talk, on: Self.diary, "moderator")])
     #expect(shop.kit.notedCalls.take().entries.isEmpty)
     await shop.database.close()
   }

@@ -4,6 +4,7 @@ import RPC
 import Testing
 
 /// Answers that wait for something (`ServerContext.hold`).
+@Suite(.timeLimit(.minutes(10)))
 struct HeldAnswerTests {
   /// Has each answer wait until it is let go, and notes how often that was asked for.
   private final class Holder: ServerInterceptor, AnswerHold {
@@ -44,6 +45,31 @@ struct HeldAnswerTests {
       failures.withLock { $0.append(error.code) }
       await mayLeave.wait()
     }
+  }
+
+  /// Turns due when it has been asked so often, as by another thread.
+  private final class LateHolder: ServerInterceptor, AnswerHold {
+    let questions = Locked(0)
+    let work = Locked(0)
+    let turnsDueAfter: Int
+
+    init(turnsDueAfter: Int) { self.turnsDueAfter = turnsDueAfter }
+
+    func beforeSynchronously(_ context: ServerContext) throws -> Bool {
+      context.hold(self)
+      return true
+    }
+
+    var isDue: Bool {
+      questions.withLock { questions in
+        questions += 1
+        return questions > turnsDueAfter
+      }
+    }
+
+    func read(_ request: any Message) {}
+    func settle(_ context: ServerContext) async throws { work.withLock { $0 += 1 } }
+    func settle(_ context: ServerContext, failing error: RPCError) async {}
   }
 
   /// What a client has of a call.
@@ -104,6 +130,21 @@ struct HeldAnswerTests {
       let call = channel.serverStreaming(TestMethods.download, RawMessage(), as: RawMessage.self)
       while let message = try await call.responses.next() { receipt.note(message) }
     }
+  }
+
+  /// Whoever waited for room then waited for itself.
+  @Test(arguments: 0..<6) func aWriterGoesOnWhateverMomentTheHoldTurnsDueAt(_ questions: Int) async throws {
+    let holder = LateHolder(turnsDueAfter: questions)
+    let fixture = Fixture(interceptors: [holder]) {
+      $0.serverStreaming(TestMethods.download) { (_: RawMessage, responses: ResponseWriter<RawMessage>, _) in
+        // Not on the call's executor.
+        try await Task.detached { for _ in 0..<4 { try await responses.write(RawMessage([1])) } }.value
+      }
+    }
+    let call = fixture.channel().serverStreaming(TestMethods.download, RawMessage(), as: RawMessage.self)
+    var received = 0
+    while try await call.responses.next() != nil { received += 1 }
+    #expect(received == 4 && holder.work.withLock { $0 } <= 1)
   }
 
   @Test func aPublisherIsToldWhenThereIsRoom() async throws {

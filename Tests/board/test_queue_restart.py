@@ -14,7 +14,7 @@ from support.world import PATIENCE_SECONDS, World
 
 PEOPLE = 40
 # Enough for most to come before.
-LEAD_SECONDS = 5
+LEAD_SECONDS = 15
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 ADMITTED = "SELECT id, is_lobby, sequence FROM queue_entries WHERE number IS NOT NULL ORDER BY number"
 

@@ -67,6 +67,7 @@ def test_a_grant_and_a_refused_call_are_recorded(server):
         assert min(sequences) >= 2
 
 
+@pytest.mark.alone
 def test_a_record_is_sealed_within_a_second(server):
     with server.channel() as channel:
         admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)

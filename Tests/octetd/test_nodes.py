@@ -42,6 +42,7 @@ def test_a_node_with_another_root_key_does_not_start(tmp_path, postgres):
         shutil.rmtree(tmp_path / "b")
 
 
+@pytest.mark.alone
 def test_a_session_that_ends_on_one_node_ends_on_the_others(tmp_path, postgres):
     url = postgres.make_database()
     sessions = stubs.module("octet.identity.v1.session_service_pb2")
@@ -69,6 +70,7 @@ def test_a_session_that_ends_on_one_node_ends_on_the_others(tmp_path, postgres):
         assert listing(people[0])[:2] == (grpc.StatusCode.UNAUTHENTICATED, "SESSION_ENDED")
 
 
+@pytest.mark.alone
 def test_a_stream_on_one_node_ends_with_the_role_that_is_lost_on_another(tmp_path, postgres):
     url = postgres.make_database()
     roles = stubs.module("octet.identity.v1.role_service_pb2")

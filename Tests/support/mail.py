@@ -7,6 +7,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from . import ports
+from .server import START_SECONDS
 
 LOGIN = ("octet", "hush hush")
 
@@ -45,7 +46,7 @@ class MailServer:
                        "auth_required": True}  # fmt: skip
         self.holder = ports.reserve()
         self.port = self.holder.getsockname()[1]
-        self.controller = Controller(mailbox, hostname="127.0.0.1", port=self.port, **options)
+        self.controller = Controller(mailbox, hostname="127.0.0.1", port=self.port, ready_timeout=START_SECONDS, **options)
 
     def __enter__(self):
         self.controller.start()

@@ -15,7 +15,7 @@ from .people import method_descriptor, reason_of, request_id
 
 # What a client sees of a server that is killed, is not there yet, or has lost its database.
 BROKEN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 300
 CALL_SECONDS = 20
 
 

@@ -54,10 +54,11 @@ final class StaffCall: AnswerHold {
   /// Records the call in the transaction in which it does what it does.
   /// - Parameter object: what its request names.
   func record(_ object: SubjectID?, _ recording: CallRecording, in writer: any Writer) throws {
-    let (hasSeen, seen) = state.withLock { ($0.hasSeen, $0.seen) }
-    guard role != nil || hasSeen else { return }
-    if case .byKit = recording { try kit.audit.record(entry(on: object ?? seen), in: writer) }
-    writer.afterCommit { [state] in state.withLock { $0.isRecorded = true } }
+    let state = self.state.withLock { $0 }
+    // What was seen once is on record; of what everybody may do after it, in the same stream, there is nothing to tell.
+    guard role != nil || state.hasSeen && !state.isRecorded else { return }
+    if case .byKit = recording { try kit.audit.record(entry(on: object ?? state.seen), in: writer) }
+    writer.afterCommit { [state = self.state] in state.withLock { $0.isRecorded = true } }
   }
 
   // MARK: Calls that are answered

@@ -61,7 +61,7 @@ public final class IdentityAuthority: Authority {
     state = Locked(State(lookedAt: clock.now() - AccessToken.lifetime))
   }
 
-  /// Learns what other nodes (or this one, before it was started) have changed. Called on start, and each second where
+  /// Learns what other nodes (or this one, before it was started) have changed. Called on start, and every half second where
   /// several nodes share a database.
   public func catchUp() async throws {
     let now = clock.now()

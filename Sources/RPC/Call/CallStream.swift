@@ -67,7 +67,9 @@ class CallStream: @unchecked Sendable {
   var queuedBytes: Int { preconditionFailure("overridden by each end") }
   /// Whether there is room for another message.
   var hasRoom: Bool { preconditionFailure("overridden by each end") }
-  /// Waits for what else than room keeps messages from going out.
+  /// Whether something else than room keeps messages from going out.
+  var isHeld: Bool { false }
+  /// Waits for that.
   func awaitRelease() async throws {}
   /// The time, if somebody wants to know how long this end waits for the other.
   var waitingSince: Instant? { preconditionFailure("overridden by each end") }
@@ -305,7 +307,7 @@ extension CallStream {
   /// - Returns: false if there is none, and on other threads.
   @usableFromInline
   final func writeAtOnce(_ bytes: [UInt8], compress: Bool) throws -> Bool {
-    guard executor.isCurrent, hasRoom else { return false }
+    guard executor.isCurrent, !isHeld, hasRoom else { return false }
     try send(bytes, compress: compress)
     return true
   }

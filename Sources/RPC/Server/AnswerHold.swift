@@ -30,9 +30,6 @@ final class HeldAnswer {
 }
 
 extension ServerCall {
-  /// Whether what wants to leave now has to wait.
-  var isHeld: Bool { mayBeHeld && held?.hold.isDue == true }
-
   /// Tells what holds the answer of a request that has been read.
   @usableFromInline
   func noteRequest(_ request: any Message) { held?.hold.read(request) }

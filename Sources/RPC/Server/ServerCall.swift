@@ -101,7 +101,9 @@ final class ServerCall: CallStream, ServerStreamHandler, @unchecked Sendable {
 
   // Who waits for room must learn of the end, after which the stream reports no drain any more.
   override var queuedBytes: Int { state.hasEnded ? 0 : stream.queuedBytes }
-  override var hasRoom: Bool { state.hasEnded || (!isHeld && stream.hasRoom) }
+  override var hasRoom: Bool { state.hasEnded || stream.hasRoom }
+  // Not a part of `hasRoom`: it can turn true on another thread, and no drain ends a wait for what only the writer itself does.
+  override var isHeld: Bool { mayBeHeld && held?.hold.isDue == true }
   override func awaitRelease() async throws { if isHeld { try await release() } }
   override var waitingSince: Instant? { server.wantsStages ? server.now() : nil }
 
