@@ -69,6 +69,7 @@ struct LimitSettings: Sendable {
     Limit("text-length", 1...10_000) { $0.chat.textLength = $1 },
     Limit("follows-per-day", anyDaily) { $0.social.followsPerDay = Int64($1) },
     Limit("links-per-day", anyDaily) { $0.social.linksPerDay = Int64($1) },
+    Limit("emojis-per-day", anyDaily) { $0.social.emojisPerDay = Int64($1) },
     Limit("reports-per-day", anyDaily) { $0.social.reportsPerDay = Int64($1) },
     // A list that is filtered looks each of them up.
     Limit("blocks-and-mutes", 0...100_000) { $0.social.barriers = Int64($1) },

@@ -30,13 +30,40 @@ import Testing
     try await bob.clear(.emoji, from: thing)
     #expect(try await world.counters(thing) == ["saves": 1, "emoji:❤️": 1])
 
-    for emoji in ["", "a", "1", "👍👍", "👍a", "❤"] {
+    let england = "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}"
+    for emoji in [england, "👩🏽\u{200D}🚀", "1\u{FE0F}\u{20E3}", "🇫🇮"] {
+      #expect(try await bob.react(.emoji, emoji, to: thing).emoji == emoji)
+    }
+    let marked = ["👍\u{301}", "👍\u{301}\u{302}", "❤\u{FE0F}\u{301}", "👍\u{FE0E}", "👍\u{200C}"]
+    for emoji in ["", "a", "1", "👍👍", "👍a", "❤"] + marked {
       await expectRefusal(.invalidArgument, "BAD_EMOJI") { try await bob.react(.emoji, emoji, to: thing) }
     }
     await expectRefusal(.invalidArgument, "BAD_EMOJI") { try await bob.react(.like, "👍", to: thing) }
     await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await bob.react(.unspecified, to: thing) }
     await expectRefusal(.failedPrecondition, "REACTION_NOT_TAKEN") { try await bob.react(.like, to: ada.text) }
     await expectRefusal(.notFound, "NOT_FOUND") { try await bob.react(.like, to: "thing_0000000000007") }
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `limits: emojisPerDay: new ones and those in place of others, so that no inbox is filled`() async throws {
+    var limits = SocialLimits()
+    limits.emojisPerDay = 2
+    let world = try await World.open(limits: limits)
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let (one, two) = (try await world.thing(of: ada), try await world.thing(of: ada))
+    for emoji in ["👍", "🎉", "🎉"] { try await bob.react(.emoji, emoji, to: one) }
+    for (emoji, thing) in [("👍", one), ("👍", two)] {
+      await expectRefusal(.resourceExhausted, "LIMIT_EXCEEDED") { try await bob.react(.emoji, emoji, to: thing) }
+    }
+    #expect(try await world.counters(one) == ["emoji:🎉": 1])
+    #expect(try await world.counters(two) == [:])
+    #expect(try await ada.notices() == ["social.reacted", "social.reacted"])
+    // It is for emojis alone, for each user, and for a day.
+    try await bob.react(.like, to: two)
+    try await ada.react(.emoji, "👍", to: one)
+    try await world.advance(by: .seconds(86_400))
+    try await bob.react(.emoji, "👍", to: two)
     #expect(try await world.broken().isEmpty)
     await world.close()
   }

@@ -61,7 +61,10 @@ def test_people_have_what_the_flag_says(tmp_path):
 
 
 def test_what_people_do_to_others_is_bounded_as_the_flag_says(tmp_path):
-    limits = "follows-per-day=1,blocks-and-mutes=0,reports-per-day=0,links-per-day=0,uploads-per-day=0,upload-mebibytes=1"
+    limits = (
+        "follows-per-day=1,blocks-and-mutes=0,reports-per-day=0,links-per-day=0,emojis-per-day=0,uploads-per-day=0,"
+        "upload-mebibytes=1"
+    )
     with Server(tmp_path, "--limits", limits) as server, server.channel() as channel:
         ada, bob, eve = (Person(channel, handle) for handle in ("ada", "bob_", "eve"))
         social = {name: stubs.module(f"octet.social.v1.{name}_service_pb2") for name in ("follow", "moderation", "share")}

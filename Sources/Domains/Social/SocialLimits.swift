@@ -6,6 +6,8 @@ public struct SocialLimits: Sendable {
   public var followsPerDay: Int64 = 200
   /// New links of one user a day (UTC).
   public var linksPerDay: Int64 = 200
+  /// New emojis of one user a day (UTC), also in place of others: of each the owner of the thing is told.
+  public var emojisPerDay: Int64 = 500
   /// Reports of one user a day (UTC): each costs a moderator's time.
   public var reportsPerDay: Int64 = 50
   /// How long a moderator has a report to himself or herself.

@@ -85,10 +85,21 @@ extension Reaction {
 /// Emojis, as Unicode TS 51 draws them.
 enum Emoji {
   /// Whether a text is one emoji and nothing else: one character whose first code point is drawn as a picture, by itself or
-  /// because U+FE0F asks for it.
+  /// because U+FE0F asks for it. Accents and other marks make no new emojis of one.
   static func isOne(_ text: String) -> Bool {
-    guard text.count == 1, let first = text.unicodeScalars.first else { return false }
+    guard text.count == 1, let first = text.unicodeScalars.first, text.unicodeScalars.allSatisfy(isPart) else {
+      return false
+    }
     return first.properties.isEmojiPresentation
       || (first.properties.isEmoji && text.unicodeScalars.contains("\u{FE0F}"))
+  }
+
+  /// Whether a code point occurs in emojis: as a picture, or to join pictures, choose how they are drawn, frame a key or
+  /// tag a flag.
+  private static func isPart(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case "\u{200D}", "\u{FE0F}", "\u{20E3}", "\u{E0020}"..."\u{E007F}": true
+    default: scalar.properties.isEmoji
+    }
   }
 }

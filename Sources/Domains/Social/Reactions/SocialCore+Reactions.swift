@@ -4,7 +4,7 @@ import Storage
 
 extension SocialCore {
   /// Sets a user's reaction of a kind.
-  /// - Throws: `KitError.notFound`, `SocialError.reactionNotTaken`.
+  /// - Throws: `KitError.notFound`, `.dayLimitExceeded`; `SocialError.reactionNotTaken`.
   func react(
     _ kind: ReactionSort, _ emoji: String, to subject: SubjectID, by caller: Caller, in writer: any Writer
   ) throws -> ReactionRow {
@@ -30,8 +30,9 @@ extension SocialCore {
       try count(known, -1, in: writer)
     }
     try count(new, 1, in: writer)
-    if kind == .emoji, let owner = facts.owner {
-      try tell(owner, .reacted(subject, emoji), by: caller.user, in: writer)
+    if kind == .emoji {
+      try take("emojis", of: caller.user, limit: limits.emojisPerDay, in: writer)
+      if let owner = facts.owner { try tell(owner, .reacted(subject, emoji), by: caller.user, in: writer) }
     }
     return new
   }
