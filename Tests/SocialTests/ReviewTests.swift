@@ -167,6 +167,34 @@ import Testing
     await world.close()
   }
 
+  @Test func `what moderators have removed is not written anew after it was taken back, unless that is overturned`()
+    async throws
+  {
+    let scene = try await Scene()
+    let (world, bob, moe) = (scene.world, scene.bob, scene.moe)
+    try await moe.put([("florp", 900)])
+    let stay = try await world.stay(of: bob, at: scene.thing)
+    try await bob.delete(bob.review(scene.thing, over: stay, 2, "fine"))
+    let review = try await bob.review(scene.thing, over: stay, 1, "a florp")
+    let report = try #require(try await moe.queue().first).id
+    try await moe.decide(report, .act, .remove)
+    await expectRefusal(.alreadyExists, "REVIEW_EXISTS") { try await bob.review(scene.thing, over: stay, 1, "fine") }
+    try await bob.delete(review)
+    for text in ["a florp", "fine"] {
+      await expectRefusal(.failedPrecondition, "WRONG_STATE") {
+        try await bob.review(scene.thing, over: stay, 1, text)
+      }
+    }
+    // Over another stay nothing was removed.
+    let other = try await world.stay(of: bob, at: scene.thing)
+    #expect(try await bob.review(scene.thing, over: other, 3, "well").state == .blind)
+    try await bob.appeal(report)
+    try await scene.may.decideAppeal(report, .overturn)
+    #expect(try await bob.review(scene.thing, over: stay, 1, "fine").state == .blind)
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
   @Test func `invariant 10: a review is changed for 48 hours, answered by the owner, and its sums follow`() async throws
   {
     let world = try await World.open()

@@ -7,7 +7,7 @@ private let unblindTimer = "social.unblind"
 
 extension SocialCore {
   /// Reviews a thing.
-  /// - Throws: `KitError.notFound`; `SocialError`.
+  /// - Throws: `KitError.notFound`, `.wrongState`; `SocialError`.
   func submit(
     _ opinion: ReviewOpinion, _ score: ToxicityScore, of subject: SubjectID, over key: SubjectID, by caller: Caller,
     in writer: any Writer
@@ -28,6 +28,8 @@ extension SocialCore {
     let known = try row.overTheSame(in: writer)
     let mine = known.filter { $0.isOf(row.author, about: subject) }
     guard mine.allSatisfy({ $0.state == .deleted }) else { throw SocialError.reviewExists }
+    // Otherwise its author could take away what moderators have removed, and say the same again.
+    for old in mine where try DecisionRow.isRemoved(old.asSubject, in: writer) { throw KitError.wrongState("REMOVED") }
     if let first = mine.first {
       // What was taken back is written anew as it would be changed: no longer than that, and not by whoever has read what
       // the other side says.
