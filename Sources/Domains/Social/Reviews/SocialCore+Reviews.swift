@@ -31,10 +31,10 @@ extension SocialCore {
     // Otherwise its author could take away what moderators have removed, and say the same again.
     for old in mine where try DecisionRow.isRemoved(old.asSubject, in: writer) { throw KitError.wrongState("REMOVED") }
     if let first = mine.first {
-      // What was taken back is written anew as it would be changed: no longer than that, and not by whoever has read what
-      // the other side says.
-      let isOtherSideSeen = known.contains { $0.author != row.author && $0.state != .blind }
-      guard now < first.editableUntil, !isOtherSideSeen else { throw SocialError.windowClosed }
+      // What was taken back is written anew as it would be changed: no longer than that, and not by whoever may have read
+      // what the other side says. What was not blind to the end may have been read, whatever became of it.
+      let mayHaveRead = known.contains { $0.author != row.author && $0.state != .blind }
+      guard now < first.editableUntil, !mayHaveRead else { throw SocialError.windowClosed }
       row.editableUntil = first.editableUntil
     }
     guard try row.insert(isOpen: isOpen(subject, in: writer), in: writer) else { throw SocialError.reviewExists }
