@@ -49,11 +49,19 @@ import WellKnownTypes
     #expect(try await world.broken().isEmpty)
     for damage in [
       "UPDATE social_restrictions SET until = until - 1", "DELETE FROM social_restrictions",
-      "UPDATE social_decisions SET appealed_id = (SELECT MAX(decision_id) FROM social_restraints) WHERE verdict = 5",
+      """
+      UPDATE social_decisions SET appealed_id = (SELECT MAX(decision_id) FROM social_restraints), target_id = (
+        SELECT d.target_id FROM social_decisions d
+        WHERE d.id = (SELECT MAX(decision_id) FROM social_restraints))
+      WHERE verdict = 5
+      """,
     ] {
       let broken = try await world.reports(of: damage).filter { !$0.holds }
       #expect(broken.allSatisfy { $0.number == 11 } && broken.flatMap(\.violations).contains(bob.text), "\(damage)")
     }
+    // One that is over keeps nobody from anything.
+    try await world.advance(by: .seconds(90_000))
+    #expect(try await world.broken(by: "DELETE FROM social_restrictions").isEmpty)
     await world.close()
   }
 

@@ -213,10 +213,10 @@ extension World {
   func reports(of statements: String...) async throws -> [InvariantCheck] { try await reports(of: statements) }
 
   private func reports(of statements: [String]) async throws -> [InvariantCheck] {
-    let subjects = kit.subjects
+    let (subjects, now) = (kit.subjects, clock.now())
     return try await database.takenBack { writer in
       for sql in statements { try writer.execute(sql) }
-      return try SocialAudit(reader: writer, subjects: subjects).reports()
+      return try SocialAudit(reader: writer, subjects: subjects, now: now).reports()
     }
   }
 

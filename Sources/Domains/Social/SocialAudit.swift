@@ -6,6 +6,7 @@ import Storage
 struct SocialAudit {
   let reader: any Reader
   let subjects: SubjectRegistry
+  let now: Instant
 
   func reports() throws -> [InvariantCheck] {
     [
@@ -74,9 +75,11 @@ struct SocialAudit {
         violations: """
           SELECT 'user', t.user_id FROM social_restraints t
           LEFT JOIN social_restrictions r ON r.user_id = t.user_id
-          WHERE r.user_id IS NULL OR r.until < t.until OR EXISTS (
-            SELECT 1 FROM social_decisions o WHERE o.appealed_id = t.decision_id AND o.verdict = 5)
-          """),
+          WHERE t.until > $1 AND (r.user_id IS NULL OR r.until < t.until OR EXISTS (
+            SELECT 1 FROM social_decisions d
+            JOIN social_decisions o ON o.target_id = d.target_id AND o.appealed_id = d.id
+            WHERE d.id = t.decision_id AND o.verdict = 5))
+          """, now.sqlValue),
       try openness(),
       try orphans(),
     ]
@@ -108,12 +111,12 @@ struct SocialAudit {
   }
 
   private func report(
-    _ number: Int, _ statement: String, over table: String, violations sql: String
+    _ number: Int, _ statement: String, over table: String, violations sql: String, _ arguments: SQLValue...
   ) throws -> InvariantCheck {
     InvariantCheck(
       number: number, statement: statement,
       rowsChecked: try reader.first("SELECT COUNT(*) FROM \(table)") { $0[0] } ?? 0,
-      violations: try reader.rows(sql + " LIMIT \(InvariantCheck.shownLimit)") {
+      violations: try reader.rows(sql + " LIMIT \(InvariantCheck.shownLimit)", arguments) {
         SubjectID($0[0], $0[1]).text
       })
   }

@@ -97,7 +97,7 @@ public struct SocialDomain: Domain {
 
   /// Checks the invariants of the domain on one snapshot.
   public func checkInvariants() async throws -> [InvariantCheck] {
-    let subjects = core.kit.subjects
-    return try await core.kit.checkOnSnapshot { try SocialAudit(reader: $0, subjects: subjects).reports() }
+    let (subjects, now) = (core.kit.subjects, core.now)
+    return try await core.kit.checkOnSnapshot { try SocialAudit(reader: $0, subjects: subjects, now: now).reports() }
   }
 }
