@@ -115,6 +115,29 @@ import WellKnownTypes
     }
   }
 
+  @Test func `what becomes hidden while the answer is made is not sent`() async throws {
+    try await MediaWorld.with { world in
+      let owner = world.user()
+      let note = Identifier(rawValue: 1)
+      let memo = world.notes.add(note, of: owner, isPublic: true)
+      let upload = try await world.upload([1, 2, 3], .file, of: owner)
+      let files = world.media.files
+      let file = try await world.database.write {
+        try files.attach(upload, of: owner, to: memo, as: "photo", kind: .file, in: $0)
+      }
+      let path = try await sign(world.client(world.user()), file.blob.text(kind: "blob"))
+      world.notes.afterNextLook {
+        world.notes.publish(note, false)
+        world.clock.advance(by: MediaLimits().sightInterval)
+      }
+      let route = try #require(world.media.routes.first)
+      let request = PlainRequest(method: "GET", path: path[...], headers: HeaderList(), peer: Self.peer)
+      let response = try await route.answer(request)
+      #expect(response.status == 200)
+      await #expect(throws: KitError.self) { try await response.body() }
+    }
+  }
+
   @Test func `a link that was changed in one bit, cut or put together opens nothing`() async throws {
     try await MediaWorld.with { world in
       let sender = Sender(world, world.user())

@@ -34,6 +34,7 @@ final class Notes: SubjectKind {
 
   let prefix = "memo"
   private let notes = Locked([Identifier: Note]())
+  private let afterLook = Locked<(@Sendable () -> Void)?>(nil)
 
   func add(_ id: Identifier, of owner: Identifier, isPublic: Bool) -> SubjectID {
     notes.withLock { $0[id] = Note(owner: owner, isPublic: isPublic) }
@@ -55,6 +56,15 @@ final class Notes: SubjectKind {
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
-    notes.withLock { $0[id] }.map { $0.isPublic || $0.owner == caller?.user } ?? false
+    let isSeen = notes.withLock { $0[id] }.map { $0.isPublic || $0.owner == caller?.user } ?? false
+    let act: (@Sendable () -> Void)? = afterLook.withLock { act in
+      defer { act = nil }
+      return act
+    }
+    act?()
+    return isSeen
   }
+
+  /// Does something right after somebody has looked at a note the next time, before the answer.
+  func afterNextLook(_ act: @escaping @Sendable () -> Void) { afterLook.withLock { $0 = act } }
 }

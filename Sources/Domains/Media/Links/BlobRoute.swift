@@ -21,17 +21,18 @@ struct BlobRoute: PlainRoute {
     let left = link.expiresAt - core.now
     guard left > .zero else { return Self.refusal(403) }
     let name = String(parts[1])
+    // Before the look, so that nothing is missed that changes while the content is opened.
+    let lastSight = LastSight(core)
     let file = try await core.kit.database.read { [core] reader in
       try core.see(link, in: reader).flatMap { try core.served($0, name: name, in: reader) }
     }
     guard let file else { return Self.refusal(404) }
-    return try await answer(request, link, file, freshFor: left)
+    return try await answer(request, link, file, lastSight, freshFor: left)
   }
 
-  private func answer(_ request: PlainRequest, _ link: BlobLink, _ file: ServedFile, freshFor left: Duration)
-    async throws
-    -> PlainResponse
-  {
+  private func answer(
+    _ request: PlainRequest, _ link: BlobLink, _ file: ServedFile, _ lastSight: LastSight, freshFor left: Duration
+  ) async throws -> PlainResponse {
     var headers: HeaderList = [
       "etag": file.etag, "cache-control": "private, max-age=\(left.components.seconds), immutable",
       // The URL is what admits: whoever has it may be a script of any page.
@@ -50,15 +51,16 @@ struct BlobRoute: PlainRoute {
     switch ByteRange(isSame ? request.headers.first("range") : nil, length: file.length) {
     case .unsatisfiable:
       return PlainResponse(status: 416, headers: ["content-range": "bytes */\(file.length)"])
-    case .whole: return try await respond(200, headers, link, file, 0..<file.length)
+    case .whole: return try await respond(200, headers, link, file, lastSight, 0..<file.length)
     case .part(let range):
       headers.append("content-range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.length)")
-      return try await respond(206, headers, link, file, range)
+      return try await respond(206, headers, link, file, lastSight, range)
     }
   }
 
   private func respond(
-    _ status: Int, _ headers: HeaderList, _ link: BlobLink, _ file: ServedFile, _ range: Range<Int64>
+    _ status: Int, _ headers: HeaderList, _ link: BlobLink, _ file: ServedFile, _ lastSight: LastSight,
+    _ range: Range<Int64>
   ) async throws -> PlainResponse {
     switch file.source {
     case .text(let text):
@@ -72,7 +74,7 @@ struct BlobRoute: PlainRoute {
       } catch KitError.overloaded {
         return PlainResponse(status: 503, headers: ["retry-after": "1", "cache-control": "no-store"])
       }
-      let lastSight = Locked(LastSight(core))
+      let lastSight = Locked(lastSight)
       return PlainResponse(status: status, headers: headers, length: range.count) { [core] in
         if lastSight.withLock({ $0.isOld() }) {
           let isSeen = try await core.kit.database.read { try core.see(link, in: $0) != nil }
