@@ -46,23 +46,38 @@ struct PollRow: Sendable {
 
   /// A poll that has changed, and when in the order of changes.
   struct Change: Sendable {
-    let number: Int64
     let author: Identifier
     let place: Int64
+    var counts = PollCounts()
   }
 
   /// The polls of a room that have changed after a place in that order. Not those whose messages nobody may see.
   static func changes(
     after place: Int64, in room: Identifier, limit: Int, _ reader: any Reader
   ) throws -> [Change] {
-    try reader.rows(
+    var changes: [Change] = []
+    // One row for each option. No two polls of a room have one place.
+    try reader.forEachRow(
       """
-      SELECT p.number, m.author_id, p.changed FROM chat_polls p
-      JOIN chat_messages m ON m.room_id = p.room_id AND m.number = p.number
-      WHERE p.room_id = $1 AND p.changed > $2 AND m.deleted_at IS NULL AND m.removed_at IS NULL
-      ORDER BY p.changed LIMIT $3
-      """, room, place, limit
-    ) { Change(number: $0[0], author: $0[1], place: $0[2]) }
+      SELECT c.author_id, c.changed, c.number, c.closes_at, o.votes FROM (
+        SELECT p.number, m.author_id, p.changed, p.closes_at FROM chat_polls p
+        JOIN chat_messages m ON m.room_id = p.room_id AND m.number = p.number
+        WHERE p.room_id = $1 AND p.changed > $2 AND m.deleted_at IS NULL AND m.removed_at IS NULL
+        ORDER BY p.changed LIMIT $3) c
+      JOIN chat_poll_options o ON o.room_id = $1 AND o.number = c.number ORDER BY c.changed, o.choice
+      """, [room.sqlValue, place.sqlValue, limit.sqlValue]
+    ) { row in
+      let place: Int64 = row[1]
+      if changes.last?.place != place {
+        var change = Change(author: row[0], place: place)
+        change.counts.number = row[2]
+        change.counts.closeTime = (row[3] as Instant?).map { Timestamp($0) }
+        changes.append(change)
+      }
+      changes[changes.endIndex - 1].counts.votes.append(row[4])
+      return true
+    }
+    return changes
   }
 
   func insert(in writer: any Writer) throws {
@@ -81,14 +96,6 @@ struct PollRow: Sendable {
     poll.options = options
     poll.closeTime = closesAt.map { Timestamp($0) }
     return poll
-  }
-
-  var counts: PollCounts {
-    var counts = PollCounts()
-    counts.number = number
-    counts.votes = options.map(\.voteCount)
-    counts.closeTime = closesAt.map { Timestamp($0) }
-    return counts
   }
 }
 

@@ -34,8 +34,7 @@ extension Conversation {
   private func look(
     after told: ToldCounts, in reader: any Reader
   ) throws -> (news: [ServerFrame.Frame], counts: ToldCounts, isAll: Bool) {
-    let row = try RoomRow.find(room, in: reader)
-    guard try gate.mayRead(row, in: reader), let row else { throw KitError.notFound("room") }
+    let row = try confirm(in: reader)
     var (news, counts): ([ServerFrame.Frame], ToldCounts) = ([], told)
     if row.hearts > told.hearts {
       counts.hearts = row.hearts
@@ -47,8 +46,7 @@ extension Conversation {
     let hidden = try curtain.hidden(Set(changes.map(\.author)), in: reader)
     for change in changes {
       counts.change = change.place
-      if hidden.contains(change.author) { continue }
-      if let poll = try PollRow.find(change.number, in: room, reader) { news.append(.poll(poll.counts)) }
+      if !hidden.contains(change.author) { news.append(.poll(change.counts)) }
     }
     return (news, counts, changes.count < rooms.limits.polls)
   }

@@ -85,7 +85,7 @@ struct Conversation: Sendable {
 
   /// The room, for a caller who may read.
   @discardableResult
-  private func confirm(in reader: any Reader) throws -> RoomRow {
+  func confirm(in reader: any Reader) throws -> RoomRow {
     let row = try RoomRow.find(room, in: reader)
     guard try gate.mayRead(row, in: reader), let row else { throw KitError.notFound("room") }
     return row
