@@ -48,6 +48,16 @@ private let second = Identifier(rawValue: 3)
       (vote.requestID, vote.number, vote.option) = (UUID().uuidString, number, option)
       try await take(.vote(vote), by: user)
     }
+
+    func closePoll(_ number: Int64) async throws {
+      var end = ClosePoll()
+      (end.requestID, end.number) = (UUID().uuidString, number)
+      try await take(.closePoll(end), by: owner)
+    }
+
+    func close() async throws {
+      try await lounge.write { try lounge.rooms.close(room, in: $0) }
+    }
   }
 
   private func stand(
@@ -126,6 +136,39 @@ private let second = Identifier(rawValue: 3)
     #expect(try await fresh.joined().0.messages.map { $0.poll?.options.map(\.voteCount) } == [[1, 0], [1, 1]])
     try await stand.give(1)
     guard case .hearts? = try await fresh.next()?.frame else { throw Unexpected() }
+    await stand.lounge.close()
+  }
+
+  /// Reads the counts of a poll that is over, and then the end of the room.
+  /// - Returns: the last token.
+  private func end(of guest: Guest) async throws -> String {
+    guard case .poll(let counts)? = try await guest.next()?.frame else { throw Unexpected() }
+    #expect(counts.votes == [0, 1] && counts.closeTime != nil)
+    guard let last = try await guest.next(), case .closed = last.frame else { throw Unexpected() }
+    #expect(try await guest.next() == nil)
+    return last.resumeToken
+  }
+
+  @Test func `what was counted last is told before a room's end, also to who comes back after it`() async throws {
+    let rest = ParkingSpot()
+    let stand = try await stand { _ in try await rest.park() }
+    let guest = try await stand.lounge.chat(stand.text, as: viewer)
+    _ = try await guest.joined()
+    try await stand.ask("Now?")
+    _ = try await guest.message()
+    try await stand.give(5)
+    #expect(try await guest.heartTotal() == 5)
+    // The stream rests, and nobody wakes it.
+    try await stand.answer(1, 1)
+    try await stand.closePoll(1)
+    try await stand.give(7)
+    try await stand.close()
+    #expect(try await guest.heartTotal() == 12)
+    let token = try await end(of: guest)
+
+    let back = try await stand.lounge.chat(stand.text, as: viewer, resumeToken: token)
+    #expect(try await back.joined().0.heartTotal == 12)
+    _ = try await end(of: back)
     await stand.lounge.close()
   }
 

@@ -1,10 +1,11 @@
+import Base
 import ChatAPI
 import DomainKit
 import Storage
 import Streaming
 
-/// What a stream has told of what is counted.
-struct ToldCounts: Sendable {
+/// How far what is counted in a room has come.
+struct CountState: Sendable {
   var hearts: Int64
   /// The newest change of polls: `PollRow.Change.place`.
   var change: Int64
@@ -14,28 +15,44 @@ struct ToldCounts: Sendable {
 /// too slow a reader for them, and nothing is told after what is newer.
 extension Conversation {
   /// Tells what is counted whenever it has changed.
+  /// - Parameter told: what the client knows.
   func tellCounts(
-    _ changes: ConflatingSubscription<ChangeBoard.Mark>, after known: ToldCounts
+    _ changes: ConflatingSubscription<ChangeBoard.Mark>, after told: Locked<CountState>
   ) async throws {
-    var told = known
     while true {
-      let seen = try await kit.database.read { [told] in try look(after: told, in: $0) }
-      told = seen.counts
-      if !seen.news.isEmpty {
-        try await kit.judgeAgain(context)
-        for frame in seen.news { try await frames.send(Self.frame(frame)) }
-        try await rooms.pause(rooms.limits.countRest)
-      }
-      if seen.isAll { _ = try await changes.next() }
+      let step = try await tellNewCounts(after: told)
+      if step.hasNews { try await rooms.pause(rooms.limits.countRest) }
+      if step.isAll { _ = try await changes.next() }
     }
+  }
+
+  /// Tells what was counted last in a room that has closed. Nobody else tells of counts at that time.
+  func tellLastCounts(after told: Locked<CountState>) async throws {
+    do {
+      while try await !tellNewCounts(after: told).isAll {}
+    } catch KitError.notFound {
+      // Closed and hidden at once: the end alone is told.
+    }
+  }
+
+  /// - Returns: whether there was something to tell, and whether that is all.
+  private func tellNewCounts(after told: Locked<CountState>) async throws -> (hasNews: Bool, isAll: Bool) {
+    let known = told.withLock { $0 }
+    let seen = try await kit.database.read { try look(after: known, in: $0) }
+    if !seen.news.isEmpty {
+      try await kit.judgeAgain(context)
+      for frame in seen.news { try await frames.send(Self.frame(frame)) }
+    }
+    told.withLock { $0 = seen.counts }
+    return (!seen.news.isEmpty, seen.isAll)
   }
 
   /// What has changed since, how far that goes, and whether that is all.
   private func look(
-    after told: ToldCounts, in reader: any Reader
-  ) throws -> (news: [ServerFrame.Frame], counts: ToldCounts, isAll: Bool) {
+    after told: CountState, in reader: any Reader
+  ) throws -> (news: [ServerFrame.Frame], counts: CountState, isAll: Bool) {
     let row = try confirm(in: reader)
-    var (news, counts): ([ServerFrame.Frame], ToldCounts) = ([], told)
+    var (news, counts): ([ServerFrame.Frame], CountState) = ([], told)
     if row.hearts > told.hearts {
       counts.hearts = row.hearts
       var count = HeartCount()

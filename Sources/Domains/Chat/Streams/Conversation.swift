@@ -29,7 +29,7 @@ struct Conversation: Sendable {
     let sight: Sight?
     /// The language that the caller probably writes in.
     let language: String
-    let counts: ToldCounts
+    let counts: CountState
   }
 
   func run(_ first: ClientFrame) async throws {
@@ -51,9 +51,11 @@ struct Conversation: Sendable {
     // Before the snapshot: what is counted after it is not missed.
     let changes = rooms.counts.subscribe(SubjectID(IDKind.room, room))
     let (snapshot, subscription) = try await enter(join, presence)
+    let told = Locked(snapshot.counts)
     // In a support room the user may write again.
     if let closedAt = snapshot.row.closedAt, snapshot.row.kind != .support, !(try await hasMore(subscription)) {
-      return try await frames.send(Self.frame(.closed(Closed(at: closedAt)), token: subscription.lastToken))
+      let last = Self.frame(.closed(Closed(at: closedAt)), token: subscription.lastToken)
+      return try await end(with: last, snapshot.row, told)
     }
     let clock = kit.clock
     let stopHeart = frames.keepAlive(kit, context, snapshot.sight) {
@@ -71,7 +73,7 @@ struct Conversation: Sendable {
       }
       if snapshot.row.isOfStrangers {
         group.addTask {
-          try await tellCounts(changes, after: snapshot.counts)
+          try await tellCounts(changes, after: told)
           return nil
         }
       }
@@ -80,7 +82,13 @@ struct Conversation: Sendable {
       return try await group.next() ?? nil
     }
     // When nobody else sends any more.
-    if let last { try await frames.send(last) }
+    if let last { try await end(with: last, snapshot.row, told) }
+  }
+
+  /// Sends the last frame of a room that has closed, and before it what was counted until then.
+  private func end(with last: ServerFrame, _ row: RoomRow, _ told: Locked<CountState>) async throws {
+    if row.isOfStrangers { try await tellLastCounts(after: told) }
+    try await frames.send(last)
   }
 
   /// The room, for a caller who may read.
@@ -108,7 +116,7 @@ struct Conversation: Sendable {
           try lookout.sight(of: thing, by: caller, in: reader) { try confirm(in: $0) }
         },
         language: try rooms.people.preferences(of: caller.user, in: reader).language,
-        counts: ToldCounts(hearts: row.hearts, change: change))
+        counts: CountState(hearts: row.hearts, change: change))
     }
     let resumes = !join.resumeToken.isEmpty && join.resumeToken != token
     let subscription = resumes ? try await kit.hub.resume(topic, token: join.resumeToken) : live
