@@ -189,6 +189,59 @@ private let second = Identifier(rawValue: 3)
     await stand.lounge.close()
   }
 
+  @Test func `readers are woken where another node has counted something, and nowhere else`() async throws {
+    let stand = try await stand(nodes: 2)
+    let (lounge, room) = (stand.lounge, stand.room)
+    // More than one statement asks for.
+    let quiet = try await lounge.write { writer in
+      try (1...100).map { number in
+        let plan = RoomPlan(
+          .live, about: "thread_" + Identifier(rawValue: Int64(1000 + number)).printed, members: [], owner: owner)
+        return try lounge.rooms.open(plan, in: writer)
+      }
+    }
+    guard let rooms = lounge.domain(node: 1).rooms as? ChatRooms else { throw Unexpected() }
+    var watch = CountWatch(rooms)
+    #expect(try await watch.look() == [])
+    let changes = rooms.counts.subscribe(SubjectID("room", room))
+    var others = quiet.map { rooms.counts.subscribe(SubjectID("room", $0)) }
+    #expect(try await watch.look() == Set(quiet + [room]))
+    _ = try await changes.next()
+    #expect(try await watch.look() == [])
+
+    try await stand.give(6)
+    #expect(try await watch.look() == [room])
+    _ = try await changes.next()
+    try await stand.ask("Now?")
+    #expect(try await watch.look() == [])
+    try await stand.answer(1, 0)
+    #expect(try await watch.look() == [room])
+    _ = try await changes.next()
+
+    // What nobody reads is forgotten, and may have changed when somebody reads it again.
+    others.removeAll()
+    #expect(try await watch.look() == [])
+    others.append(rooms.counts.subscribe(SubjectID("room", quiet[0])))
+    #expect(try await watch.look() == [quiet[0]])
+    withExtendedLifetime((changes, others)) {}
+    await lounge.close()
+  }
+
+  @Test func `streams that are told of no counts do not watch them`() async throws {
+    let stand = try await stand()
+    let support = try await stand.lounge.openRoom(.support, as: viewer)
+    let asking = try await stand.lounge.chat(support.id, as: viewer)
+    _ = try await asking.joined()
+    #expect(stand.lounge.rooms.counts.readThings == [])
+    let guest = try await stand.lounge.chat(stand.text, as: viewer)
+    _ = try await guest.joined()
+    try await stand.give(1)
+    #expect(try await guest.heartTotal() == 1)
+    #expect(stand.lounge.rooms.counts.readThings == [SubjectID("room", stand.room)])
+    asking.cancel()
+    await stand.lounge.close()
+  }
+
   @Test func `what another node has counted is found, though nobody tells of it`() async throws {
     let stand = try await stand(nodes: 2)
     let guest = try await stand.lounge.chat(stand.text, as: viewer, node: 1)

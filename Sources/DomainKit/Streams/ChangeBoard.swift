@@ -30,6 +30,14 @@ public final class ChangeBoard: Sendable {
   /// Each mark wakes its reader once; several that wait are one.
   public func subscribe(_ thing: SubjectID) -> ConflatingSubscription<Mark> { topics.subscribe(topic(thing)) }
 
+  /// The things that somebody watches here, in no order.
+  public var readThings: [SubjectID] {
+    topics.readTopics.compactMap { SubjectID(parsing: String($0.name.dropFirst($0.kind.utf8.count + 1))) }
+  }
+
+  /// Has the watchers of a thing here look: a change was found of which another node's word may have been lost.
+  public func wake(_ thing: SubjectID) { topics.take(topic(thing), Mark()) }
+
   /// Has all watchers look. For changes of which another node's word may have been lost.
   public func wakeAll() {
     for topic in topics.readTopics { topics.take(topic, Mark()) }

@@ -60,8 +60,10 @@ public struct ChatDomain: Domain {
     // Alone, a node knows of all changes as they commit.
     guard chat.kit.others != nil else { return }
     background.start { [background, chat] in
+      var watch = CountWatch(chat)
       while !background.isStopping {
-        chat.counts.wakeAll()
+        // What could not be read is read the next time.
+        _ = try? await watch.look()
         await background.pause(atMost: Self.lookInterval)
       }
     }

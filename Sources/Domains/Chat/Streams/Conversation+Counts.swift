@@ -5,7 +5,7 @@ import Storage
 import Streaming
 
 /// How far what is counted in a room has come.
-struct CountState: Sendable {
+struct CountState: Sendable, Equatable {
   var hearts: Int64
   /// The newest change of polls: `PollRow.Change.place`.
   var change: Int64
@@ -16,9 +16,9 @@ struct CountState: Sendable {
 extension Conversation {
   /// Tells what is counted whenever it has changed.
   /// - Parameter told: what the client knows.
-  func tellCounts(
-    _ changes: ConflatingSubscription<ChangeBoard.Mark>, after told: Locked<CountState>
-  ) async throws {
+  func tellCounts(after told: Locked<CountState>) async throws {
+    // Before the first look: what is counted after it is not missed.
+    let changes = rooms.counts.subscribe(SubjectID(IDKind.room, room))
     while true {
       let step = try await tellNewCounts(after: told)
       if step.hasNews { try await rooms.pause(rooms.limits.countRest) }

@@ -48,8 +48,6 @@ struct Conversation: Sendable {
   }
 
   private func run(_ join: Join, _ presence: Presence) async throws {
-    // Before the snapshot: what is counted after it is not missed.
-    let changes = rooms.counts.subscribe(SubjectID(IDKind.room, room))
     let (snapshot, subscription) = try await enter(join, presence)
     let told = Locked(snapshot.counts)
     // In a support room the user may write again.
@@ -73,7 +71,7 @@ struct Conversation: Sendable {
       }
       if snapshot.row.isOfStrangers {
         group.addTask {
-          try await tellCounts(changes, after: told)
+          try await tellCounts(after: told)
           return nil
         }
       }
