@@ -97,7 +97,7 @@ public final class AccessInterceptor: ServerInterceptor {
   /// Who calls the method. Of staff each call has something of its own: what the trail is told of it.
   private func caller(_ known: SignedIn, _ roles: RoleSet, _ method: MethodDescriptor) -> SignedIn {
     let signedIn = remember(known, roles)
-    guard let staffCall = StaffCall(kit, method, roles, by: signedIn.caller.actor) else { return signedIn }
+    guard let staffCall = StaffCall.begin(kit, method, roles, by: signedIn.caller.actor) else { return signedIn }
     return SignedIn(signedIn.text, signedIn.token, roles, staffCall)
   }
 

@@ -29,13 +29,18 @@ final class StaffCall: AnswerHold {
   private let role: String?
   private let state = Locked(State())
 
-  /// Nil for callers who hold no role of staff.
-  init?(_ kit: Kit, _ method: MethodDescriptor, _ roles: RoleSet, by actor: @autoclosure () -> AuditActor) {
-    // Most callers hold none at all.
+  /// Nil for callers who hold no role of staff; most hold none at all, and cost no memory.
+  static func begin(
+    _ kit: Kit, _ method: MethodDescriptor, _ roles: RoleSet, by actor: @autoclosure () -> AuditActor
+  ) -> StaffCall? {
     guard roles.grants.contains(where: { kit.roles.isStaff($0.role) }) else { return nil }
+    return StaffCall(kit, method, roles, by: actor())
+  }
+
+  private init(_ kit: Kit, _ method: MethodDescriptor, _ roles: RoleSet, by actor: AuditActor) {
     self.kit = kit
     self.method = method
-    self.actor = actor()
+    self.actor = actor
     self.roles = roles.grants.map(\.role).filter(kit.roles.isStaff)
     rolesOfUser = RoleSet(roles.grants.filter { !kit.roles.isStaff($0.role) })
     role = method.policy.access == .public ? nil : kit.roles.staffRole(method.policy, of: roles)
