@@ -11,7 +11,7 @@ from support import stubs
 from support.authorization.answers import ask, contains, make_request
 from support.notices import FLAGS
 from support.paths import ROOT
-from support.people import Person, Stranger, outcome, request_id
+from support.people import DEMO_PASSWORD, Person, Stranger, outcome, request_id
 from support.server import Server
 from support.staff import with_all_roles
 
@@ -19,7 +19,6 @@ sys.path.insert(0, str(ROOT / "Tests" / "octet"))
 from client import Octet  # noqa: E402
 
 ADMIN = "octet.admin.v1.AdminService"
-DEMO_PASSWORD = "octet-demo-2026"
 ESTIMATE = f"{ADMIN}/EstimateCapacity"
 METHOD_OFF = (grpc.StatusCode.UNAVAILABLE, "METHOD_OFF")
 

@@ -9,14 +9,13 @@ from support import stubs
 from support.authorization.answers import all_methods, ask, make_request, policy_of
 from support.media import Uploader
 from support.notices import FLAGS
-from support.people import Person, info_of, method_descriptor, outcome, request_id
+from support.people import DEMO_PASSWORD, Person, info_of, method_descriptor, outcome, request_id
 from support.promises import TRIES, kept_by_one, within
 from support.server import Server
 from support.staff import ROLES, with_all_roles
 
 AUDIT = "octet.audit.v1.AuditService"
 GRANT = "octet.identity.v1.RoleService/GrantRole"
-DEMO_PASSWORD = "octet-demo-2026"
 
 
 def messages():

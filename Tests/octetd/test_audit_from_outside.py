@@ -8,11 +8,10 @@ import time
 import grpc
 import pytest
 from support import stubs
-from support.people import Person, Stranger, outcome, request_id
+from support.people import DEMO_PASSWORD, Person, Stranger, outcome, request_id
 from support.server import Server
 
 AUDIT = "octet.audit.v1.AuditService"
-DEMO_PASSWORD = "octet-demo-2026"
 SEALED_WITHIN_SECONDS = 30
 PEOPLE = 5
 # What the DER form of an Ed25519 key begins with (RFC 8410).

@@ -13,13 +13,12 @@ import grpc
 from support import stubs
 from support.machines import CREDENTIALS, Machine, make_credential
 from support.media import Uploader
-from support.people import Person, Stranger, outcome, request_id
+from support.people import DEMO_PASSWORD, Person, Stranger, outcome, request_id
 from support.rides import Rider
 from support.server import BUILD, Server
 
 ACCOUNTS = "octet.identity.v1.AccountService"
 SESSIONS = "octet.identity.v1.SessionService"
-DEMO_PASSWORD = "octet-demo-2026"
 
 
 def identity(name):

@@ -13,7 +13,7 @@ import pytest
 
 from support import stubs
 from support.nats import nats
-from support.people import Person, outcome, request_id
+from support.people import DEMO_PASSWORD, Person, outcome, request_id
 from support.promises import TRIES, kept_by_one, within
 from support.server import Server
 from test_process import last_event, run
@@ -21,7 +21,6 @@ from test_process import last_event, run
 SESSION = "octet.identity.v1.SessionService"
 ROLE = "octet.identity.v1.RoleService"
 ADMIN = "octet.admin.v1.AdminService"
-DEMO_PASSWORD = "octet-demo-2026"
 # Within what time a change of sessions and rights is known on all nodes.
 PROMISED_SECONDS = 1
 REFUSED = (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")

@@ -7,10 +7,9 @@ import grpc
 
 from support import stubs
 from support.media import Uploader
-from support.people import Person, outcome, request_id
+from support.people import DEMO_PASSWORD, Person, outcome, request_id
 
 VERIFICATION = "octet.identity.v1.VerificationService"
-DEMO_PASSWORD = "octet-demo-2026"
 PASSPORT = b"%PDF a page with a picture " * 1000
 
 

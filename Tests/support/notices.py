@@ -4,11 +4,10 @@ import json
 import time
 
 from . import stubs
-from .people import Person, request_id
+from .people import DEMO_PASSWORD, Person, request_id
 
 SERVICE = "octet.notify.v1.NotificationService"
 FLAGS = ("--seed-demo", "--rate-limits", "standard=100000/100000,expensive=100000/100000,telemetry=100000/100000")
-DEMO_PASSWORD = "octet-demo-2026"
 # A job that a killed server held is free again when its lease of a minute has ended.
 PATIENCE_SECONDS = 180
 

@@ -8,6 +8,8 @@ import grpc
 from . import stubs
 
 PASSWORD = "correct horse battery staple"
+# Of the people that --seed-demo makes.
+DEMO_PASSWORD = "octet-demo-2026"
 DEADLINE_SECONDS = 20
 
 

@@ -5,13 +5,12 @@ import queue
 import threading
 
 from . import stubs
-from .people import Person, request_id
+from .people import DEMO_PASSWORD, Person, request_id
 
 RIDES = "octet.rides.v1"
 # In the demo city: the railway station of Helsinki and Töölö bay's opera, a kilometre north of it.
 STATION = (60.1719, 24.9414)
 OPERA = (60.1817, 24.9297)
-DEMO_PASSWORD = "octet-demo-2026"
 WAIT_SECONDS = 20
 
 

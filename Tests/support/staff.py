@@ -1,9 +1,8 @@
 """Members of staff on a server with demo data."""
 
 from . import stubs
-from .people import Person, request_id
+from .people import DEMO_PASSWORD, Person, request_id
 
-DEMO_PASSWORD = "octet-demo-2026"
 # Each of them covers the role of that name in each domain.
 ROLES = ("admin", "ops", "support", "moderator")
 
