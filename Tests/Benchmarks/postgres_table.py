@@ -13,7 +13,6 @@ system's memory. Fails if the last is below half of the second.
 """
 
 import argparse
-import contextlib
 import functools
 import os
 import pathlib
@@ -21,8 +20,6 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 import urllib.parse
 
@@ -30,6 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from support.paths import ROOT  # noqa: E402
+from support.pooler import pooler  # noqa: E402
 from support.postgres import PostgreSQL  # noqa: E402
 
 BENCH = ROOT / ".build" / "release" / "storage-bench"
@@ -110,31 +108,6 @@ def table(names, ways, seconds):
         print(f"| {load[0]}, {load[1]} × {load[2]} | " + " | ".join(cells) + " |", flush=True)
 
 
-@contextlib.contextmanager
-def pooler(postgres, mode, folder):
-    """A PgBouncer before the server; gives the URL of a database through it."""
-    place = pathlib.Path(folder) / mode
-    place.mkdir()
-    place.chmod(0o777)
-    settings = place / "pgbouncer.ini"
-    settings.write_text(
-        f"[databases]\n* = host={postgres.folder} port={postgres.port} user=octet\n"
-        f"[pgbouncer]\nlisten_addr =\nunix_socket_dir = {place}\nlisten_port = 6432\nauth_type = any\n"
-        f"pool_mode = {mode}\ndefault_pool_size = 16\nmax_client_conn = 100\n"
-    )
-    user = ["-u", "postgres"] if os.getuid() == 0 else []
-    process = subprocess.Popen(["/usr/sbin/pgbouncer", *user, settings], stderr=subprocess.PIPE, text=True)
-    try:
-        while "process up" not in process.stderr.readline():
-            assert process.poll() is None, "pgbouncer did not start"
-        # What it logs must not fill the pipe.
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-        yield lambda name: f"postgres://octet@/{name}?host={urllib.parse.quote(str(place), safe='')}&port=6432"
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def grown(bench, postgres, shape, seconds, rows, more):
     """The rate with so many rows there."""
     if rows:
@@ -178,16 +151,15 @@ def main():
     parser.add_argument("--rows", type=int, nargs=3, default=GROWTH)
     parser.add_argument("--kinds", nargs="+", choices=GROWTH_KINDS, default=list(GROWTH_KINDS))
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, PostgreSQL("fsync=on") as postgres:
+    with PostgreSQL("fsync=on") as postgres:
         if arguments.growth:
             sys.exit(not growth(arguments.bench[0], postgres, arguments.seconds, arguments.rows, arguments.kinds))
         url = postgres.make_database()
         if not arguments.pooler:
             table([bench.name for bench in arguments.bench], [(bench, url) for bench in arguments.bench], arguments.seconds)
             return
-        pathlib.Path(folder).chmod(0o755)
         name = name_of(url)
-        with pooler(postgres, "session", folder) as kept, pooler(postgres, "transaction", folder) as lost:
+        with pooler(postgres, "session") as kept, pooler(postgres, "transaction") as lost:
             ways = [(arguments.bench[0], place) for place in (url, kept(name), lost(name))]
             table(["direct", "a session each", "a session for each transaction"], ways, arguments.seconds)
 

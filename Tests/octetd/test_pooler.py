@@ -1,0 +1,39 @@
+"""octetd through PgBouncer that gives each transaction another session of the server."""
+
+import contextlib
+import shutil
+import urllib.parse
+
+import grpc
+
+from support.pooler import pooler
+from support.ride_load import Load
+from support.server import Server
+
+RIDERS = 12
+# Fewer than the nodes have connections, so that a transaction hardly ever gets the session of the one before.
+SESSIONS = 6
+WRITES = 300
+FLAGS = ("--rate-limits", "standard=100000/100000")
+
+
+def test_nodes_serve_through_a_pooler_that_gives_each_transaction_another_session(tmp_path, postgres):
+    name = urllib.parse.urlsplit(postgres.make_database()).path.removeprefix("/")
+    with pooler(postgres, "transaction", SESSIONS) as through, contextlib.ExitStack() as nodes:
+        flags = (*FLAGS, "--database", through(name), "--blobs", tmp_path / "blobs")
+        # From nothing: the schema of all domains.
+        first = nodes.enter_context(Server(tmp_path / "a", "--seed-demo", *flags))
+        (tmp_path / "b").mkdir(mode=0o700)
+        shutil.copy2(tmp_path / "a" / "root.key", tmp_path / "b" / "root.key")
+        second = nodes.enter_context(Server(tmp_path / "b", *flags))
+        target = f"ipv4:{first.address},{second.address}"
+        round_robin = [("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}')]
+        with grpc.insecure_channel(target, round_robin) as channel:
+            # None of the riders' calls is sent again: a pooler is no fault.
+            with Load(channel, RIDERS, "pooled", retries=False) as load:
+                load.await_writes(WRITES)
+            load.check(channel, lambda sql: postgres.run(sql, database=name))
+        # The last to leave comes back.
+        assert second.stop() == first.stop() == 0
+        with Server(tmp_path / "a", *flags) as again, again.channel() as channel:
+            load.check(channel, lambda sql: postgres.run(sql, database=name))
