@@ -28,6 +28,7 @@ class Server:
 
     def __init__(self, data, *flags, tls=None, program="octetd", listen="127.0.0.1:0", env=None, under=()):
         self.data = pathlib.Path(data)
+        self.flags = flags
         self.tls = tls
         command = [*under, BUILD / program, "--listen", listen]
         if program in ("octetd", "octetd-board"):

@@ -37,6 +37,7 @@ class Watch:
 
     def __init__(self, person, ride_id, resume_token=""):
         request = rides("ride_service").WatchRideRequest(ride_id=ride_id, resume_token=resume_token)
+        self.ride_id = ride_id
         self.responses = []
         self._call = person.stream(f"{RIDES}.RideService/WatchRide", request, timeout=120)
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -62,6 +63,12 @@ class Watch:
         self._thread.join(20)
         assert not self._thread.is_alive(), "the watch did not end with the ride"
         return [state_name(event.state) for event in self.events()]
+
+    def resumed_by(self, person):
+        """What goes on after this one, whose node has gone."""
+        self.states()
+        token = [response.resume_token for response in self.responses if response.WhichOneof("event")][-1]
+        return Watch(person, self.ride_id, token)
 
 
 class Track:
