@@ -36,6 +36,8 @@ SHAPES = ("orders", "transfers")
 # Callers, connections and transactions that may share a commit.
 DEFAULT_LOAD = (256, 4, 64)
 LOADS = ((1, 1, 1), (256, 1, 1), (256, 8, 1), (256, 1, 64), DEFAULT_LOAD, (256, 8, 64), (256, 16, 64))
+# Of a pooler: enough for all connections of a load, four of which read, as one that has a session keeps it.
+SESSIONS = 24
 GROWTH = (0, 1_000_000, 10_000_000)
 GROWTH_KINDS = {
     "orders": ("orders", ()),
@@ -159,7 +161,7 @@ def main():
             table([bench.name for bench in arguments.bench], [(bench, url) for bench in arguments.bench], arguments.seconds)
             return
         name = name_of(url)
-        with pooler(postgres, "session") as kept, pooler(postgres, "transaction") as lost:
+        with pooler(postgres, "session", SESSIONS) as kept, pooler(postgres, "transaction", SESSIONS) as lost:
             ways = [(arguments.bench[0], place) for place in (url, kept(name), lost(name))]
             table(["direct", "a session each", "a session for each transaction"], ways, arguments.seconds)
 

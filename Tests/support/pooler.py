@@ -11,7 +11,7 @@ PORT = 6432
 
 
 @contextlib.contextmanager
-def pooler(postgres, mode, sessions=16):
+def pooler(postgres, mode, sessions):
     """Gives the URL of a database through it. In the mode "transaction" each transaction may run in another session, in
     "session" a client has one for itself; `sessions` is how many there are for each database.
     """
