@@ -16,9 +16,13 @@ enum PostgreSQLLimits {
   /// other would otherwise stand until the server finds the deadlock, after a second by default.
   static let batchLockTimeout = Duration.milliseconds(30)
 
-  /// The same for one whose turn it is. It waits for nothing but what other processes hold; all who wait for their turn
-  /// wait with it, so it is longer than most transactions take but not long.
-  static let turnLockTimeout = Duration.milliseconds(250)
+  /// The same for one whose turn it is. It waits for nothing but what other processes hold, so it is longer than most
+  /// transactions take; but two processes whose turns wait for each other stand until one of them gives up.
+  static let turnLockTimeout = Duration.milliseconds(100)
+
+  /// The same for one whose turn it is among all processes. Longer than the one before, so that whoever does not take
+  /// part in these turns gives up first; all who wait for their turn wait with it, so not much longer.
+  static let nodesTurnLockTimeout = Duration.milliseconds(250)
 
   /// For how long the writers of a process take turns after one of them did not get a lock; doubled each time when the
   /// next conflict comes within that time after the end.
@@ -26,6 +30,10 @@ enum PostgreSQLLimits {
 
   /// The longest time of turns at once. At its end one batch may wait for `batchLockTimeout` in vain, a sixtieth of it.
   static let longestTurns = Duration.seconds(2)
+
+  /// For how long a process shares its turns with others after a lock did not come in a turn of its own. At its end one
+  /// batch may wait for `turnLockTimeout` in vain, a three hundredth of it.
+  static let sharedTurns = Duration.seconds(30)
 
   /// How often a body is run that loses races.
   static let attempts = 12

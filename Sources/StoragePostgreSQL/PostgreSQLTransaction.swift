@@ -46,12 +46,15 @@ final class PostgreSQLTransaction: EngineTransaction {
     try forEachRow(sql, arguments) { _ in true }
   }
 
-  private static let lockShared = lockSQL("pg_advisory_xact_lock_shared")
-  private static let lockAlone = lockSQL("pg_advisory_xact_lock")
+  private static let lockShared = lockSQL("pg_advisory_xact_lock_shared", "CAST($1 AS TEXT)", "$2")
+  private static let lockAlone = lockSQL("pg_advisory_xact_lock", "CAST($1 AS TEXT)", "$2")
+
+  /// Has the transactions of all processes that begin with it run one after the other. No lock of a body has its name.
+  static let takeTurnOfNodes = lockSQL("pg_advisory_xact_lock", "' turn'", "0")
 
   /// Of the schema, as a server may have several.
-  private static func lockSQL(_ function: String) -> String {
-    "SELECT \(function)(hashtextextended(CAST(current_schema() AS TEXT) || CAST($1 AS TEXT), $2))"
+  private static func lockSQL(_ function: String, _ name: String, _ number: String) -> String {
+    "SELECT \(function)(hashtextextended(CAST(current_schema() AS TEXT) || \(name), \(number)))"
   }
 
   func define(_ statement: String) throws {

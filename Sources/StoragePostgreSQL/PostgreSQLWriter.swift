@@ -38,30 +38,44 @@ final class PostgreSQLWriter: @unchecked Sendable {
       var jobs = queue.pop(atMost: most, share: options.writers)
       if jobs.isEmpty { return session.disconnect() }
       if !turns.areTaken(at: .now) {
-        jobs = commit(jobs, PostgreSQLLimits.batchLockTimeout)
+        jobs = commit(jobs, .beside)
         if jobs.isEmpty { continue }
         turns.noteConflict(at: .now)
       }
       let late = turns.takeTurn {
         jobs += queue.popWaiting(atMost: most - jobs.count)
-        return commit(jobs, PostgreSQLLimits.turnLockTimeout)
+        return commitInTurn(jobs)
       }
-      // Somebody outside of this process holds what these need.
-      for job in late { commitAlone(job, nil) }
+      for job in late {
+        // Somebody who takes no turns holds what some of them need; they are not to hold up the others.
+        if late.count > 1, turns.takeTurn({ commitAlone(job, .inTurnOfNodes) }) { continue }
+        commitAlone(job, .alone)
+      }
     }
+  }
+
+  /// - Returns: those that did not get a lock in time.
+  private func commitInTurn(_ jobs: [Job]) -> [Job] {
+    var jobs = jobs
+    if !turns.areShared(at: .now) {
+      jobs = commit(jobs, .inTurn)
+      if jobs.isEmpty { return [] }
+      turns.noteConflictInTurn(at: .now)
+    }
+    return commit(jobs, .inTurnOfNodes)
   }
 
   /// Runs bodies together if that goes, and otherwise one by one.
   /// - Returns: those that did not get a lock in time; nothing has come of them.
-  private func commit(_ jobs: [Job], _ lockTimeout: Duration) -> [Job] {
+  private func commit(_ jobs: [Job], _ lockWait: LockWait) -> [Job] {
     if jobs.count > 1 {
-      switch commitTogether(jobs, lockTimeout) {
+      switch commitTogether(jobs, lockWait) {
       case .told: return []
       case .conflict: return jobs
       case .failed: break
       }
     }
-    return jobs.filter { !commitAlone($0, lockTimeout) }
+    return jobs.filter { !commitAlone($0, lockWait) }
   }
 
   /// What became of a batch.
@@ -81,14 +95,10 @@ final class PostgreSQLWriter: @unchecked Sendable {
     }
   }
 
-  private func setting(_ lockTimeout: Duration) -> String {
-    "SET LOCAL lock_timeout = \(min(lockTimeout, options.lockTimeout).inMilliseconds)"
-  }
-
   /// Runs all bodies in one transaction.
-  private func commitTogether(_ jobs: [Job], _ lockTimeout: Duration) -> BatchOutcome {
+  private func commitTogether(_ jobs: [Job], _ lockWait: LockWait) -> BatchOutcome {
     guard let connection = try? session.connected() else { return .failed }
-    connection.begin(isReadOnly: false, settings: session.settings + [setting(lockTimeout)])
+    connection.begin(isReadOnly: false, settings: session.settings + lockWait.settings(options))
     var outcomes: [Result<Actions, any Error>] = []
     outcomes.reserveCapacity(jobs.count)
     for job in jobs {
@@ -162,17 +172,17 @@ final class PostgreSQLWriter: @unchecked Sendable {
   }
 
   /// Runs one body in a transaction of its own, again as long as it loses races or connections.
-  /// - Parameter lockTimeout: how long it waits for a lock; nil: as long as the options say.
-  /// - Returns: false if a lock did not come within `lockTimeout`. Nothing is written then, and nobody has been told.
+  /// - Returns: false if a lock did not come in time, which is a refusal for one that waits by itself. Nothing is written
+  ///   then, and nobody has been told.
   @discardableResult
-  private func commitAlone(_ job: Job, _ lockTimeout: Duration?) -> Bool {
+  private func commitAlone(_ job: Job, _ lockWait: LockWait) -> Bool {
     let began = ContinuousClock.now
     var attempt = 0
     var waits = false
     while true {
       attempt += 1
       do {
-        try commit(job, lockTimeout, waits: waits)
+        try commit(job, lockWait, waits: waits)
         return true
       } catch let failure as PostgreSQLFailure {
         // What came too late comes in its place when each statement is waited for.
@@ -184,7 +194,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
           case .final: failure.isLate
           case .lock: false
           }
-        if failure.kind == .lock, lockTimeout != nil { return false }
+        if failure.kind == .lock, lockWait != .alone { return false }
         guard mayRunAgain else {
           job.finish(failure.error)
           return true
@@ -198,9 +208,9 @@ final class PostgreSQLWriter: @unchecked Sendable {
   }
 
   /// - Throws: `PostgreSQLFailure` if nothing has come of it and another run may help; other errors are the job's own.
-  private func commit(_ job: Job, _ lockTimeout: Duration?, waits: Bool) throws {
+  private func commit(_ job: Job, _ lockWait: LockWait, waits: Bool) throws {
     let connection = try session.connected()
-    let settings = session.settings + (lockTimeout.map { [setting($0)] } ?? [])
+    let settings = session.settings + lockWait.settings(options)
     if options.runsBodiesTwice {
       connection.begin(isReadOnly: false, settings: settings)
       // The run that counts says what is wrong.

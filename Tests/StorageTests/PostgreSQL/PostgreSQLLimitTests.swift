@@ -203,7 +203,7 @@ import Testing
     #expect(counts == [1, 1, 2, 2, 2])
   }
 
-  @Test func `a batch waits for a lock for a moment, then in turn, and then each of its transactions by itself`()
+  @Test func `a batch waits for a lock for a moment, then in turns, and then each of its transactions by itself`()
     async throws
   {
     let url = try await PostgreSQLServer.common().makeSchema()
@@ -238,7 +238,7 @@ import Testing
         return timeouts.count
       }
       // Alone by now: what holds the row ends while this one waits for it, or just before.
-      if run == 3 { mayCommit.close() }
+      if run == 5 { mayCommit.close() }
       return try writer.execute("UPDATE accounts SET balance = balance + 1 WHERE id = 1")
     }
     while database.waiting.writes < 1 { await Task.yield() }
@@ -251,9 +251,13 @@ import Testing
     #expect(try await [first, second] == [1, 1])
     try await busy
     try await holding
-    let milliseconds = [PostgreSQLLimits.batchLockTimeout, PostgreSQLLimits.turnLockTimeout].map(\.inMilliseconds)
+    // The last of its turns is its own.
+    let milliseconds = [
+      PostgreSQLLimits.batchLockTimeout, PostgreSQLLimits.turnLockTimeout, PostgreSQLLimits.nodesTurnLockTimeout,
+      PostgreSQLLimits.nodesTurnLockTimeout,
+    ].map(\.inMilliseconds)
     #expect(timeouts.withLock { $0 } == milliseconds.map { "\($0)ms" } + ["5s"])
-    // Neither batch came to the second one.
+    // No batch came to the second one.
     #expect(neighbourRuns.withLock { $0 } == 1)
     let balance: Int? = try await database.read { try $0.first("SELECT balance FROM accounts WHERE id = 1") { $0[0] } }
     #expect(balance == 2)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import StoragePostgreSQL
 
-/// When the writers of a process take turns.
+/// When the writers of a process take turns, and share them with those of other processes.
 @Suite struct WriterTurnsTests {
   private let start = ContinuousClock.now
 
@@ -39,5 +39,17 @@ import Testing
     let later = start + PostgreSQLLimits.firstTurns * 5
     turns.noteConflict(at: later)
     #expect(!turns.areTaken(at: later + PostgreSQLLimits.firstTurns))
+  }
+
+  @Test func `turns are shared for a while after a lock did not come in one`() {
+    let turns = WriterTurns()
+    turns.noteConflict(at: start)
+    #expect(!turns.areShared(at: start))
+    turns.noteConflictInTurn(at: start)
+    #expect(turns.areShared(at: start + PostgreSQLLimits.sharedTurns - .milliseconds(1)))
+    #expect(!turns.areShared(at: start + PostgreSQLLimits.sharedTurns))
+    // Each of them counts from its own time.
+    turns.noteConflictInTurn(at: start + .milliseconds(1))
+    #expect(turns.areShared(at: start + PostgreSQLLimits.sharedTurns))
   }
 }
