@@ -41,7 +41,7 @@ extension S3BlobStore {
   func claim(_ id: UploadID, base: Found?) async throws -> (name: String, skipped: Int) {
     let before = try await names(id)
     let name = nextName(id, after: before.last)
-    _ = try await put("append", name, Self.bareClaim)
+    try await put("append", name, Self.bareClaim)
     let names = try await names(id)
     let earlier = names.prefix { $0 < name }
     guard names.last == name, try await newest(among: Array(earlier)) == base else {
@@ -65,7 +65,7 @@ extension S3BlobStore {
         _ = try await client.send(
           S3Client.Call(
             operation: "discard", method: "DELETE", key: Self.blobName(id), query: [("uploadId", record.multipart)],
-            answers: [404]))
+            answers: [S3Client.noUpload]))
       }
       try await delete(name)
     }
@@ -103,7 +103,9 @@ extension S3BlobStore {
   /// Nil for a bare claim, and for what is gone.
   private func record(_ name: String) async throws -> S3UploadRecord? {
     let response = try await client.send(
-      S3Client.Call(operation: "upload", method: "GET", key: name, answerBytes: S3Limits.recordBytes, answers: [404]))
+      S3Client.Call(
+        operation: "upload", method: "GET", key: name, answerBytes: S3Limits.recordBytes,
+        answers: [S3Client.noKey]))
     if response.status == 404 || response.body == Self.bareClaim { return nil }
     guard let record = S3UploadRecord(response.body) else {
       throw BlobError(.ioFailure, operation: "upload", message: "the record of the upload is not one")

@@ -60,10 +60,12 @@ public final class S3BlobStore: BlobStore {
   }
 
   public func size(_ key: BlobKey) async throws -> UInt64? {
-    let call = S3Client.Call(operation: "size", method: "HEAD", key: Self.blobName(key.upload), answers: [404])
-    let response = try await client.send(call)
-    if response.status == 404 { return nil }
-    guard let size = response.headers["content-length"].flatMap(UInt64.init) else {
+    // A list, and not HEAD: that a blob is gone must be S3's own word, and an answer to HEAD has none.
+    let name = Self.blobName(key.upload)
+    guard let found = try await objects("size", name, after: nil).objects.first(where: { $0.name == name }) else {
+      return nil
+    }
+    guard let size = found.object.first("Size").flatMap({ UInt64($0) }) else {
       throw BlobError(.unavailable, operation: "size", message: "the answer has no length")
     }
     return size
@@ -124,12 +126,9 @@ public final class S3BlobStore: BlobStore {
   public func mark() async throws -> [UInt8]? {
     let response = try await client.send(
       S3Client.Call(
-        operation: "mark", method: "GET", key: Self.markName, answerBytes: S3Limits.recordBytes, answers: [404]))
-    if response.status == 404 {
-      let code = S3Document(response.body).first("Code")
-      guard code != "NoSuchBucket" else { throw Self.noBucket }
-      return nil
-    }
+        operation: "mark", method: "GET", key: Self.markName, answerBytes: S3Limits.recordBytes,
+        answers: [S3Client.noKey]))
+    if response.status == 404 { return nil }
     guard let mark = HexText.bytes(String(decoding: response.body, as: UTF8.self)) else {
       throw BlobError(.ioFailure, operation: "mark", message: "the mark of the store is not one")
     }
@@ -137,11 +136,8 @@ public final class S3BlobStore: BlobStore {
   }
 
   public func setMark(_ mark: [UInt8]) async throws {
-    let response = try await put("mark", Self.markName, Array(HexText.text(mark).utf8))
-    if response.status == 404 { throw Self.noBucket }
+    try await put("mark", Self.markName, Array(HexText.text(mark).utf8))
   }
-
-  private static let noBucket = BlobError(.refused, operation: "mark", message: "there is no such bucket")
 
   public func close() async {
     for upload in uploads.takeAll() { upload.end(.closed) }
@@ -150,18 +146,20 @@ public final class S3BlobStore: BlobStore {
     try? await OSThread.run(name: "blobs-close") { [pool] in pool.shutDown() }
   }
 
-  /// Sends an object's bytes.
-  func put(_ operation: String, _ name: String, query: [(String, String)] = [], _ body: [UInt8]) async throws
-    -> CurlResponse
-  {
+  /// Sends an object's bytes, or those of a part: S3 has them when this returns, unless it says one of `answers`.
+  @discardableResult
+  func put(
+    _ operation: String, _ name: String, query: [(String, String)] = [], _ body: [UInt8], answers: Set<String> = []
+  ) async throws -> CurlResponse {
     let hash = try await compute { HexText.text(Hash.sha256(body)) }
     return try await client.send(
       S3Client.Call(
-        operation: operation, method: "PUT", key: name, query: query, body: body, bodyHash: hash, answers: [404]))
+        operation: operation, method: "PUT", key: name, query: query, body: body, bodyHash: hash, answers: answers))
   }
 
   func delete(_ name: String) async throws {
-    _ = try await client.send(S3Client.Call(operation: "delete", method: "DELETE", key: name, answers: [404]))
+    _ = try await client.send(
+      S3Client.Call(operation: "delete", method: "DELETE", key: name, answers: [S3Client.noKey]))
   }
 
   /// Runs what takes a processor for long on a thread of the store.

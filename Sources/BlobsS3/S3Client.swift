@@ -39,9 +39,19 @@ struct S3Client: Sendable {
     var body: [UInt8] = []
     var bodyHash = SignatureV4.emptyHash
     var answerBytes = S3Limits.documentBytes
-    /// Statuses that are answers to the caller and not failures, beside those of success.
-    var answers: Set<Int> = []
+    /// Failures that are answers to the caller, by S3's word for them. A status alone does not tell: what stands between
+    /// also says 404, for a way that it does not know.
+    var answers: Set<String> = []
   }
+
+  /// There is no such object.
+  static let noKey = "NoSuchKey"
+
+  /// There is no such multipart upload: it was ended or given up.
+  static let noUpload = "NoSuchUpload"
+
+  /// No octet of the range is in the object.
+  static let badRange = "InvalidRange"
 
   /// Sends a request until there is an answer.
   /// - Throws: `BlobError`: `.refused` for what trying again would not help, `.unavailable` after the last attempt.
@@ -52,10 +62,10 @@ struct S3Client: Sendable {
       var failure: String
       do {
         let response = try await http.send(request(call))
-        let isError = response.status >= 300 || Self.isErrorDocument(call, response)
-        if !isError || call.answers.contains(response.status) { return response }
+        if response.status < 300, !Self.isErrorDocument(call, response) { return response }
         // Only the code: messages may repeat what was sent.
         let code = S3Document(response.body).first("Code") ?? ""
+        if response.status >= 300, call.answers.contains(code) { return response }
         failure = "HTTP \(response.status) \(code)"
         guard Self.isWorthAnother(response.status, code) else {
           throw BlobError(.refused, operation: call.operation, message: failure)
@@ -99,7 +109,8 @@ struct S3Client: Sendable {
   }
 
   private static func isWorthAnother(_ status: Int, _ code: String) -> Bool {
-    status >= 500 || status == 429 || status == 408 || status < 300
+    // S3 says what is not there; without that, it is the way to S3 that is not there.
+    status >= 500 || status == 429 || status == 408 || status < 300 || (status == 404 && code.isEmpty)
       || ["SlowDown", "RequestTimeout", "InternalError", "OperationAborted"].contains(code)
   }
 }

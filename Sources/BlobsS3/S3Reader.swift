@@ -47,7 +47,7 @@ final class S3Reader: BlobReader {
       S3Client.Call(
         operation: "read", method: "GET", key: name,
         headers: [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")],
-        answerBytes: max(count, S3Limits.documentBytes), answers: [404, 416]))
+        answerBytes: max(count, S3Limits.documentBytes), answers: [S3Client.noKey, S3Client.badRange]))
     switch response.status {
     case 404: throw Self.unknownBlob
     case 416: throw Self.badRange

@@ -102,7 +102,7 @@ final class S3Upload: BlobUpload {
     let name = S3BlobStore.blobName(id)
     try await orEnd {
       if open.record == nil {
-        _ = try await store.put("place", name, Array(open.tail.joined()))
+        try await store.put("place", name, Array(open.tail.joined()))
       } else {
         let size = open.offset
         if open.tailBytes > 0 { try await sendPart(&open) }
@@ -134,7 +134,8 @@ final class S3Upload: BlobUpload {
     }
     let response = try await store.put(
       "append", S3BlobStore.blobName(id),
-      query: [("partNumber", String(open.nextNumber)), ("uploadId", record.multipart)], Array(open.tail.joined()))
+      query: [("partNumber", String(open.nextNumber)), ("uploadId", record.multipart)], Array(open.tail.joined()),
+      answers: [S3Client.noUpload])
     if response.status == 404 { throw Self.unknownUpload }
     guard let tag = response.headers["etag"], !tag.contains("\n") else {
       throw BlobError(.unavailable, operation: "append", message: "the part has no tag")
@@ -142,7 +143,7 @@ final class S3Upload: BlobUpload {
     record.parts.append(S3UploadRecord.Part(number: open.nextNumber, tag: tag))
     record.offset += UInt64(open.tailBytes)
     record.hash = open.hash
-    _ = try await store.put("append", name, record.bytes)
+    try await store.put("append", name, record.bytes)
     try await store.confirm(id, name)
     open.nextNumber += 1
     open.settle(record)
@@ -166,7 +167,7 @@ final class S3Upload: BlobUpload {
       throw BlobError(.unavailable, operation: "append", message: "the upload has no id")
     }
     let record = S3UploadRecord(multipart: multipart)
-    _ = try await store.put("append", name, record.bytes)
+    try await store.put("append", name, record.bytes)
     return record
   }
 
@@ -178,7 +179,8 @@ final class S3Upload: BlobUpload {
     let response = try await store.client.send(
       S3Client.Call(
         operation: "place", method: "POST", key: S3BlobStore.blobName(id), query: [("uploadId", record.multipart)],
-        body: body, bodyHash: HexText.text(Hash.sha256(body)), answers: [404]))
+        body: body, bodyHash: HexText.text(Hash.sha256(body)),
+        answers: [S3Client.noUpload]))
     // Unknown to S3: given up meanwhile, or completed by an attempt whose answer was lost.
     if response.status == 404, try await store.size(key) != size { throw Self.unknownUpload }
   }

@@ -1,7 +1,5 @@
 import Base
 import Blobs
-import ChildProcess
-import Foundation
 import Testing
 
 @testable import BlobsS3
@@ -72,24 +70,6 @@ import Testing
             connection.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-length: 100\\r\\n\\r\\nhalf")
     """
 
-  private func withSilentServer(_ kind: String, _ body: (Int) async throws -> Void) async throws {
-    let server = try ChildProcess("python3", ["-u", "-c", Self.silentServer, kind])
-    defer {
-      server.kill()
-      server.wait()
-    }
-    let line = try await OSThread.run(name: "port") { () -> String in
-      var line: [UInt8] = []
-      while line.last != UInt8(ascii: "\n") {
-        let byte = server.readOutput(atMost: 1)
-        if byte.isEmpty { break }
-        line += byte
-      }
-      return String(decoding: line.dropLast(), as: UTF8.self)
-    }
-    try await body(try #require(Int(line)))
-  }
-
   private func time(_ options: S3Options) async throws -> Duration {
     let start = ContinuousClock.now
     #expect(try await message(options).contains("Timeout was reached"))
@@ -99,7 +79,7 @@ import Testing
   @Test(arguments: ["http", "https"])
   func `a server that takes no connection is given up after connectTimeout`(scheme: String) async throws {
     // The one does not even get the first packet through, the other waits for the handshake of TLS.
-    try await withSilentServer(scheme == "http" ? "full" : "silent") { port in
+    try await withScriptedServer(Self.silentServer, [scheme == "http" ? "full" : "silent"]) { port in
       var options = S3Server.options(port: port)
       options.endpoint = "\(scheme)://127.0.0.1:\(port)"
       (options.attempts, options.connectTimeout) = (1, .milliseconds(300))
@@ -110,7 +90,7 @@ import Testing
 
   @Test(arguments: ["silent", "half"])
   func `a server that says nothing more is given up after stallTimeout`(kind: String) async throws {
-    try await withSilentServer(kind) { port in
+    try await withScriptedServer(Self.silentServer, [kind]) { port in
       var options = S3Server.options(port: port)
       (options.attempts, options.stallTimeout) = (1, .seconds(1))
       let time = try await time(options)
@@ -119,7 +99,7 @@ import Testing
   }
 
   @Test func `an attempt as a whole has attemptTimeout`() async throws {
-    try await withSilentServer("silent") { port in
+    try await withScriptedServer(Self.silentServer, ["silent"]) { port in
       var options = S3Server.options(port: port)
       (options.attempts, options.attemptTimeout) = (1, .milliseconds(300))
       let time = try await time(options)

@@ -1,6 +1,5 @@
 import Base
 import Blobs
-import ChildProcess
 import Cryptography
 import Foundation
 import Testing
@@ -105,30 +104,16 @@ import Testing
 
   @Test(arguments: ["503", "500", "429", "close"])
   func `a failing server is tried again`(_ failure: String) async throws {
-    let server = try ChildProcess("python3", ["-u", "-c", Self.failingServer, failure, "2"])
-    defer {
-      server.kill()
-      server.wait()
+    try await withScriptedServer(Self.failingServer, [failure, "2"]) { port in
+      try await withStore(S3Server.options(port: port)) { store in
+        _ = try await store.put([1])
+      }
+      var impatient = S3Server.options(port: port)
+      impatient.attempts = 2
+      try await withStore(impatient) { store in
+        #expect(await blobError { try await store.put([1]) } == .unavailable)
+      }
     }
-    let port = try #require(try await OSThread.run(name: "port") { Self.port(server) })
-    try await withStore(S3Server.options(port: port)) { store in
-      _ = try await store.put([1])
-    }
-    var impatient = S3Server.options(port: port)
-    impatient.attempts = 2
-    try await withStore(impatient) { store in
-      #expect(await blobError { try await store.put([1]) } == .unavailable)
-    }
-  }
-
-  private static func port(_ server: ChildProcess) -> Int? {
-    var line: [UInt8] = []
-    while line.last != UInt8(ascii: "\n") {
-      let byte = server.readOutput(atMost: 1)
-      if byte.isEmpty { return nil }
-      line += byte
-    }
-    return Int(String(decoding: line.dropLast(), as: UTF8.self))
   }
 
   /// Fails so many requests, lets one pass, and begins anew.
