@@ -46,7 +46,7 @@ EXCEPTIONS = {
 }
 
 TABLE = re.compile(r"\bCREATE TABLE (?:IF NOT EXISTS )?(\w+)\s*\(")
-UNIQUE_INDEX = re.compile(r"\bCREATE UNIQUE INDEX (\w+)\s+ON (\w+)\s*\(([^)]*)\)")
+UNIQUE_INDEX = re.compile(r"\bCREATE UNIQUE INDEX (?:IF NOT EXISTS )?(\w+)\s+ON (\w+)\s*\(([^)]*)\)")
 DECLARATION = re.compile(r"--\s*(?:distributed by (\w+)\s*$|(reference|local): \S)")
 COMMENT = re.compile(r"--[^\n]*")
 REFERENCE = re.compile(r"\bREFERENCES (\w+)\s*(?:\(([^)]*)\))?")

@@ -37,6 +37,11 @@ def test_all_migrations():
             "-- distributed by a\nCREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT);\nCREATE UNIQUE INDEX i ON t (b);",
             "unique index i",
         ),
+        (
+            "-- distributed by a\nCREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT);\n"
+            "CREATE UNIQUE INDEX IF NOT EXISTS i ON t (b);",
+            "unique index i",
+        ),
     ],
 )
 def test_what_is_refused(sql, word):
