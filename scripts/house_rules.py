@@ -28,8 +28,12 @@ WRAPPERS = {
 }
 # Engines and tools: the tables that they speak of are in no migration of a component.
 WITHOUT_OWN_TABLES = {"StorageSQLite", "StoragePostgreSQL", "storage-bench"}
+# Tables that only a database has which serves the benchmark.
+ONLY_OF_BENCHMARKS = {"TransactionShapes"}
 # Constructs that need their reason in a comment on the line or just above.
 NEEDS_REASON = re.compile(r"@unchecked Sendable|nonisolated\(unsafe\)|\btry!|[\w)\]]!(?=[.\s),\[]|$)")
+# What old nodes have prepared fails when a column is added: "cached plan must not change result type".
+ALL_COLUMNS = re.compile(r"\b(?:SELECT|RETURNING) (?:\w+\.)?\*")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 IMPORT = re.compile(r"^\s*(?:@\w+\s+)?(?:(?:public|internal|private|fileprivate|package)\s+)?import\s+(\w+)", re.M)
 GUIDE_OF_LIMITS = "docs/guides/limits.md"
@@ -90,6 +94,9 @@ def breaches(path):
     if has_own_tables(path):
         yield from distribution.breaches(text)
         yield from migrations.breaches(text)
+        for literal in migrations.LITERAL.finditer(text):
+            if ALL_COLUMNS.search(literal.group()):
+                yield "a statement names its columns: with * it fails on old nodes when one is added"
     for module in IMPORT.findall(text):
         allowed = WRAPPERS.get(module)
         if allowed is not None and target_of(path) not in allowed and not is_test:
@@ -121,6 +128,19 @@ def table_breaches():
         yield script, f"EXCEPTIONS has {table}, which is no table"
     for breach in distribution.foreign_key_breaches(texts.values()):
         yield script, breach
+    yield from tables_without_golden_file(texts)
+
+
+def tables_without_golden_file(texts):
+    """What each engine makes of every table of an octetd is checked in."""
+    for engine in ("sqlite", "postgresql"):
+        files = sorted((ROOT / "Tests/Golden").glob(f"*-{engine}.sql"))
+        known = {table for file in files for table in re.findall(r"^CREATE TABLE (\w+)", file.read_text(), re.M)}
+        for path, text in texts.items():
+            if target_of(path) in ONLY_OF_BENCHMARKS or "Examples" in path.relative_to(ROOT).parts:
+                continue
+            for table in sorted({table for table, _, _ in distribution.declared(text)} - known):
+                yield path, f"{table} is in no Tests/Golden/*-{engine}.sql"
 
 
 def names_limit(tests, owner, name):

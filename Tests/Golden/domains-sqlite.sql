@@ -589,6 +589,48 @@ CREATE TABLE notify_users (
   mail_count INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE octet_blob_references (
+  content BLOB NOT NULL REFERENCES octet_blobs (id),
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  PRIMARY KEY (content, kind, key)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_blob_store (
+  id INTEGER PRIMARY KEY,
+  mark BLOB NOT NULL,
+  is_marked INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE octet_blob_trash (
+  upload BLOB NOT NULL,
+  content BLOB,
+  PRIMARY KEY (upload)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_blob_uploads (
+  id BLOB NOT NULL,
+  content BLOB,
+  size INTEGER,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (id)
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX octet_blob_uploads_expiry ON octet_blob_uploads (expires_at);
+
+CREATE TABLE octet_blobs (
+  id BLOB NOT NULL,
+  upload BLOB NOT NULL,
+  size INTEGER NOT NULL,
+  unreferenced_since INTEGER,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (id)
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX octet_blobs_unreferenced ON octet_blobs (unreferenced_since) WHERE unreferenced_since IS NOT NULL;
+
+CREATE INDEX octet_blobs_upload ON octet_blobs (upload);
+
 CREATE TABLE queue_entries (
   event_id INTEGER NOT NULL,
   id INTEGER NOT NULL,
@@ -649,6 +691,202 @@ CREATE TABLE queue_processes (
 ) STRICT;
 
 CREATE INDEX queue_processes_beat ON queue_processes (beat_at);
+
+CREATE TABLE rides_cities (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  time_zone TEXT NOT NULL,
+  currency TEXT NOT NULL,
+   
+  table_version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE rides_documents (
+  id INTEGER PRIMARY KEY,
+  driver_id INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  year INTEGER NOT NULL,
+  month INTEGER NOT NULL,
+  day INTEGER NOT NULL,
+   
+  expires_at INTEGER NOT NULL,
+  blob_reference TEXT NOT NULL,
+  rejection TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX rides_documents_driver ON rides_documents (driver_id, kind, id);
+
+CREATE TABLE rides_drivers (
+  id INTEGER PRIMARY KEY,
+  user_id INTEGER NOT NULL,
+  city_id INTEGER NOT NULL,
+  display_name TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  note TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX rides_drivers_user ON rides_drivers (user_id);
+
+CREATE INDEX rides_dues ON rides_rides (rider_id) WHERE state = 10;
+
+CREATE TABLE rides_exclusions (
+  ride_id INTEGER NOT NULL,
+  driver_id INTEGER NOT NULL,
+  PRIMARY KEY (ride_id, driver_id)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE rides_fare_tables (
+  city_id INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  category TEXT NOT NULL,
+  valid_from INTEGER NOT NULL,
+  valid_until INTEGER NOT NULL,
+   
+  body BLOB NOT NULL,
+  PRIMARY KEY (city_id, version)
+) WITHOUT ROWID, STRICT;
+
+CREATE UNIQUE INDEX rides_live_driver ON rides_rides (driver_id) WHERE state IN (5, 6, 7);
+
+CREATE UNIQUE INDEX rides_live_rider ON rides_rides (rider_id) WHERE is_live = 1;
+
+CREATE TABLE rides_offers (
+  id INTEGER PRIMARY KEY,
+  ride_id INTEGER NOT NULL,
+  driver_id INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+   
+  state INTEGER NOT NULL,
+   
+  close_reason INTEGER NOT NULL,
+  eta_s INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX rides_offers_accepted ON rides_offers (ride_id) WHERE state = 2;
+
+CREATE INDEX rides_offers_ride ON rides_offers (ride_id, epoch);
+
+CREATE TABLE rides_positions (
+  driver_id INTEGER PRIMARY KEY,
+  sequence INTEGER NOT NULL,
+  measured_at INTEGER NOT NULL,
+  latitude REAL NOT NULL,
+  longitude REAL NOT NULL
+, heard_at INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE TABLE rides_presences (
+  driver_id INTEGER PRIMARY KEY,
+  city_id INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+   
+  since INTEGER NOT NULL,
+  offer_id INTEGER,
+  ride_id INTEGER
+, version INTEGER NOT NULL DEFAULT 0) STRICT;
+
+CREATE INDEX rides_presences_online ON rides_presences (city_id, driver_id) WHERE state > 1;
+
+CREATE TABLE rides_quotes (
+  id INTEGER PRIMARY KEY,
+  user_id INTEGER NOT NULL,
+  city_id INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+   
+  start_minute INTEGER NOT NULL,
+   
+  ride_id INTEGER,
+   
+  body BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX rides_quotes_unused ON rides_quotes (id) WHERE ride_id IS NULL;
+
+CREATE TABLE rides_rides (
+  id INTEGER PRIMARY KEY,
+  city_id INTEGER NOT NULL,
+  rider_id INTEGER NOT NULL,
+  quote_id INTEGER NOT NULL,
+  category TEXT NOT NULL,
+  method INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+   
+  is_live INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  driver_id INTEGER,
+  offer_id INTEGER,
+  pin_tries INTEGER NOT NULL,
+  requested_at INTEGER NOT NULL,
+  search_ends_at INTEGER NOT NULL,
+  assigned_at INTEGER,
+  pickup_due_at INTEGER,
+  arrived_at INTEGER,
+  started_at INTEGER,
+  ended_at INTEGER,
+   
+  meter BLOB,
+   
+  receipt BLOB,
+  total INTEGER,
+  received INTEGER NOT NULL,
+  cancel_fee INTEGER,
+  currency TEXT NOT NULL,
+  note TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX rides_rides_driver ON rides_rides (driver_id, id) WHERE driver_id IS NOT NULL;
+
+CREATE INDEX rides_rides_rider ON rides_rides (rider_id, id);
+
+CREATE INDEX rides_searching ON rides_rides (city_id, id) WHERE state = 3;
+
+CREATE TABLE rides_sessions (
+  driver_id INTEGER NOT NULL,
+  session INTEGER NOT NULL, flush_wanted INTEGER NOT NULL DEFAULT 0, flushed INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (driver_id)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE rides_trail (
+  ride_id INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  measured_at INTEGER NOT NULL,
+  latitude REAL NOT NULL,
+  longitude REAL NOT NULL,
+  accuracy_m REAL NOT NULL,
+  speed_mps REAL,
+  PRIMARY KEY (ride_id, epoch, sequence)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE rides_vehicles (
+  id INTEGER PRIMARY KEY,
+  owner_id INTEGER NOT NULL,
+   
+  driver_id INTEGER,
+  plate TEXT NOT NULL,
+  category TEXT NOT NULL,
+  seats INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  color TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX rides_vehicles_driver ON rides_vehicles (driver_id) WHERE driver_id IS NOT NULL;
+
+CREATE UNIQUE INDEX rides_vehicles_plate ON rides_vehicles (plate);
+
+CREATE TABLE rides_zones (
+  id INTEGER PRIMARY KEY,
+  city_id INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  name TEXT NOT NULL,
+   
+  corners BLOB NOT NULL,
+  version INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX rides_zones_city ON rides_zones (city_id, id);
 
 CREATE TABLE search_generations (
   generation INTEGER PRIMARY KEY,

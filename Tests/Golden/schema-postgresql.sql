@@ -21,6 +21,12 @@ CREATE TABLE octet_dead_timers (
   PRIMARY KEY (id)
 );
 
+CREATE TABLE octet_installation (
+  name text COLLATE "C" NOT NULL,
+  content bytea NOT NULL,
+  PRIMARY KEY (name)
+);
+
 CREATE TABLE octet_leases (
   name text COLLATE "C" NOT NULL,
   holder text COLLATE "C" NOT NULL,
@@ -43,6 +49,13 @@ CREATE TABLE octet_migrations (
   checksum bigint NOT NULL,
   applied_at bigint NOT NULL,
   PRIMARY KEY (component, number)
+);
+
+CREATE TABLE octet_nodes (
+  node bigint NOT NULL,
+  claim bytea NOT NULL,
+  expires_at bigint NOT NULL,
+  PRIMARY KEY (node)
 );
 
 CREATE TABLE octet_outbox (

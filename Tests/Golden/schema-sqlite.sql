@@ -20,6 +20,12 @@ CREATE TABLE octet_dead_timers (
   died_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE octet_installation (
+  name TEXT NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (name)
+) WITHOUT ROWID, STRICT;
+
 CREATE TABLE octet_leases (
   name TEXT NOT NULL,
   holder TEXT NOT NULL,
@@ -35,6 +41,13 @@ CREATE TABLE octet_migration_walks (
 CREATE TABLE octet_migrations (
   component TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, checksum INTEGER NOT NULL,
   applied_at INTEGER NOT NULL, PRIMARY KEY (component, number)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE octet_nodes (
+  node INTEGER NOT NULL,
+  claim BLOB NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (node)
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE octet_outbox (

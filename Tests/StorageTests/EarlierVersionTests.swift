@@ -28,7 +28,7 @@ import Testing
       ["-c", "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(open(sys.argv[2]).read())", path, dump])
     try await Self.check(
       "schema-sqlite.sql",
-      SQLiteDatabase.open(path: path, migrations: TopicStore.migrations + SearchSchema.migrations, clock: Self.clock))
+      SQLiteDatabase.open(path: path, migrations: GoldenSchemaTests.migrations, clock: Self.clock))
   }
 
   @Test(arguments: [1]) func `from an earlier version on PostgreSQL`(version: Int) async throws {
@@ -37,7 +37,7 @@ import Testing
     try await Self.run("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", dump])
     try await Self.check(
       "schema-postgresql.sql",
-      PostgreSQLDatabase.open(url: url, migrations: TopicStore.migrations + SearchSchema.migrations, clock: Self.clock))
+      PostgreSQLDatabase.open(url: url, migrations: GoldenSchemaTests.migrations, clock: Self.clock))
   }
 
   private static func run(_ program: String, _ arguments: [String]) async throws {

@@ -103,3 +103,24 @@ def test_an_excerpt_that_is_not_in_its_file_is_a_breach(house):
         assert len(said(house.stale_excerpts())) == 1
     guide.write_text("```swift Sources/A/B.swift\nstruct A {\n```\n")
     assert len(said(house.stale_excerpts())) == 1
+
+
+def test_a_statement_names_its_columns(house):
+    source = house.ROOT / "Sources/A/A.swift"
+    for sql, is_refused in [
+        ("SELECT * FROM t", True), ("SELECT t.* FROM t", True), ("DELETE FROM t RETURNING *", True),
+        ("SELECT count(*), 2 * a FROM t", False),
+    ]:  # fmt: skip
+        source.write_text(f'let sql = "{sql}"\n')
+        assert any("names its columns" in breach for breach in house.breaches(source)) == is_refused, sql
+
+
+def test_a_table_is_in_the_golden_file_of_each_engine(house):
+    source = house.ROOT / "Sources/A/A.swift"
+    source.write_text('let sql = "CREATE TABLE a (b INTEGER PRIMARY KEY)"\n')
+    golden = house.ROOT / "Tests/Golden"
+    golden.mkdir()
+    (golden / "some-sqlite.sql").write_text("CREATE TABLE a (\n);\n")
+    (golden / "some-postgresql.sql").write_text("CREATE TABLE ab (\n);\n")
+    assert "a is in no Tests/Golden/*-postgresql.sql" in said(house.table_breaches())
+    assert "a is in no Tests/Golden/*-sqlite.sql" not in said(house.table_breaches())
