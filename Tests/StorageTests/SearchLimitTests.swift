@@ -202,11 +202,54 @@ import Testing
     }
   }
 
+  private static let letters = "0123456789abcdefghijklmnopqrstuvwxyz".map(String.init)
+
+  @Test func `of very many words with one beginning so many are looked at on either side of a misspelt one`()
+    async throws
+  {
+    try await withIndex { index, database in
+      let words: [String] = Self.letters.flatMap { a in Self.letters.map { b in "wonders\(a)\(b)" } }
+      let typed = "wondersmm"
+      try await put(words.filter { $0 != typed }, index, database)
+      let found = try await database.read { try index.corrections(typed, $0).map(\.word) }
+      let place = try #require(words.firstIndex(of: typed))
+      let nearest = words[place - SearchLimits.typoScan...place + SearchLimits.typoScan]
+      #expect(Set(found) == Set(nearest).subtracting([typed]))
+    }
+  }
+
   @Test func `a misspelt word is compared with no more than so many`() async throws {
     try await withIndex { index, database in
-      try await put("abcdefghijklmnopqrstuvwxyz0123456789".map { "wonders" + String($0) }, index, database)
-      let found = try await database.read { try index.corrections("wonders", $0) }
-      #expect(found.count == SearchLimits.typoScan)
+      let typed = "abcdefghi"
+      // Two letters wrong, one of them among the first seven.
+      var made: [String] = []
+      for (first, second) in [(1, 3), (2, 4), (3, 5), (4, 6), (5, 7), (6, 8)] {
+        for a in Self.letters where !typed.contains(a) {
+          for b in Self.letters where !typed.contains(b) {
+            var word = typed.map(String.init)
+            (word[first], word[second]) = (a, b)
+            made.append(word.joined())
+          }
+        }
+      }
+      let words = made.sorted()
+      let middle = try #require(words.firstIndex { $0 > typed })
+      // As if each way to shorten it led to other words, as many as are looked at.
+      let remainders = SearchText.remainders(typed, edits: 1).sorted().prefix(6)
+      try await database.write { writer in
+        for (number, remainder) in remainders.enumerated() where remainder != "abcdefg" {
+          let some = number * SearchLimits.typoScan
+          let below = words[..<(middle - some)].suffix(SearchLimits.typoScan)
+          let above = words[(middle + some)...].prefix(SearchLimits.typoScan)
+          #expect(below.count + above.count == 2 * SearchLimits.typoScan)
+          for word in below + above {
+            try writer.execute(
+              "INSERT INTO octet_search_typos (remainder, word) VALUES ($1, $2)", index.remainderKey(remainder), word)
+          }
+        }
+      }
+      let found = try await database.read { try index.corrections(typed, $0) }
+      #expect(found.count == SearchLimits.typoComparisons)
     }
   }
 

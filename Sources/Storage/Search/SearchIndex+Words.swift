@@ -77,39 +77,6 @@ extension SearchIndex {
     return false
   }
 
-  /// What a word was probably meant to be, if it is misspelt.
-  func nearest(_ typed: String, _ reader: any Reader) throws -> [String] {
-    try corrections(typed, reader).sorted { ($0.changes, $1.magnitude, $0.word) < ($1.changes, $0.magnitude, $1.word) }
-      .prefix(SearchLimits.corrections).map(\.word)
-  }
-
-  func corrections(_ typed: String, _ reader: any Reader) throws -> [SearchSuggestion] {
-    let allowed = SearchText.typosAllowed(typed)
-    if allowed == 0 { return [] }
-    var near: [String: Int] = [:]
-    let remainders = SearchText.remainders(typed, edits: allowed).map { SQLValue.integer(remainderKey($0)) }
-    for some in remainders.filledPieces(of: Self.remaindersAtOnce) {
-      for word in try reader.rows(Self.typosSQL, some, make: { $0[0] as String }) where near[word] == nil {
-        let changes = SearchText.distance(typed, word)
-        if changes > 0, changes <= allowed { near[word] = changes }
-      }
-    }
-    var magnitudes: [String: Int] = [:]
-    for some in near.keys.map(SQLValue.text).filledPieces(of: Self.weighedAtOnce) {
-      try reader.query(Self.magnitudesSQL, [.integer(collection)] + some) { magnitudes[$0[0]] = $0[1] }
-    }
-    return near.map { SearchSuggestion(word: $0.key, changes: $0.value, magnitude: magnitudes[$0.key] ?? 0) }
-  }
-
-  /// A word with one error leaves at most eight remainders, one with two at most 29.
-  private static let remaindersAtOnce = 10
-  private static let typosSQL = (1...remaindersAtOnce).map { number in
-    """
-    SELECT word FROM (SELECT word FROM octet_search_typos WHERE remainder = $\(number)
-    ORDER BY word LIMIT \(SearchLimits.typoScan)) r\(number)
-    """
-  }.joined(separator: " UNION ALL ")
-
   /// The most frequent words that begin with `prefix`, itself included if it is one.
   /// - Returns: also whether there may be more.
   func completions(
@@ -248,8 +215,8 @@ extension SearchIndex {
     }
   }
 
-  private static let weighedAtOnce = 16
-  private static let magnitudesSQL = """
+  static let weighedAtOnce = 16
+  static let magnitudesSQL = """
     SELECT word, magnitude FROM octet_search_words WHERE collection = $1
     AND word IN \(placeholders(from: 2, count: weighedAtOnce)) ORDER BY word
     """

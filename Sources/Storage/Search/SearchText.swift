@@ -117,10 +117,13 @@ enum SearchText {
     }
   }
 
-  /// What is left of the first seven characters when up to `edits` of them are taken out: two words within `edits`
+  /// The first seven characters, in which errors are looked for by what is left without them.
+  static func beginning(of word: String) -> String { String(word.prefix(7)) }
+
+  /// What is left of the beginning of a word when up to `edits` characters are taken out of it: two words within `edits`
   /// changes of each other have one of these in common (the symmetric deletes of SymSpell, W. Garbe, 2012).
   static func remainders(_ word: String, edits: Int) -> Set<String> {
-    var all: Set<String> = [String(word.prefix(7))]
+    var all: Set<String> = [beginning(of: word)]
     var last = all
     for _ in 0..<edits {
       var next: Set<String> = []
@@ -140,7 +143,12 @@ enum SearchText {
   /// Insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment); a wrong
   /// first character counts twice.
   static func distance(_ a: String, _ b: String) -> Int {
-    let (a, b) = (Array(a), Array(b))
+    // Octets are found sooner than characters, and most words have one for each.
+    let areASCII = a.utf8.allSatisfy { $0 < 0x80 } && b.utf8.allSatisfy { $0 < 0x80 }
+    return areASCII ? distance(Array(a.utf8), Array(b.utf8)) : distance(Array(a), Array(b))
+  }
+
+  private static func distance<Letter: Equatable>(_ a: [Letter], _ b: [Letter]) -> Int {
     if a.isEmpty || b.isEmpty { return a.count + b.count }
     var beforeLast: [Int] = []
     var last = Array(0...b.count)
