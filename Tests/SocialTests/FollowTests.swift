@@ -252,6 +252,28 @@ import Testing
     #expect(first == [ids[0]] && rest == [ids[3]])
     await world.close()
   }
+
+  @Test func `invariant 7: an audience of a thing's followers leaves out those between whom and its owner a block is`()
+    async throws
+  {
+    let world = try await World.open()
+    let ada = try await world.user("ada")
+    let thing = try await world.thing(of: ada)
+    var fans: [Somebody] = []
+    for number in 0..<4 {
+      let fan = try await world.user("fan\(number)")
+      try await fan.follow(thing)
+      fans.append(fan)
+    }
+    try await ada.block(fans[0].text)
+    try await fans[1].block(ada.text)
+    // What the owner alone does not want to hear of is no reason.
+    try await ada.mute(fans[2])
+    let source = try #require(world.social.audiences.first)
+    let members = try await world.database.read { try source.members(of: thing, after: nil, limit: 5, in: $0) }
+    #expect(members == [fans[2].id, fans[3].id])
+    await world.close()
+  }
 }
 
 @Test func `the error table of the social domain is as documented`() {

@@ -10,6 +10,8 @@ public protocol Notices: Sendable {
 
   /// Tells many, however many: the caller's transaction writes one row, and the inboxes follow in the background, in
   /// small transactions. Whoever joins or leaves the audience meanwhile may or may not be told; nobody is told twice.
+  ///
+  /// Only those are told who may see what the notice is about at that moment. Once it is gone, nobody is any more.
   func notify(_ audience: Audience, _ notice: Notice, in writer: any Writer) throws
 
   /// Writes to somebody who may have no account. Whoever has proved the address as a user gets the notice as one; whoever
@@ -77,7 +79,7 @@ public protocol AudienceSource: Sendable {
 
 /// The audiences that the social domain has.
 extension Audience {
-  /// All who follow something, but for those who have muted its owner.
+  /// All who follow something, but for those who have muted its owner, and whom a block keeps from it.
   public static func followers(of subject: SubjectID) -> Audience { Audience("social.followers", key: subject.text) }
 }
 

@@ -91,13 +91,23 @@ extension NotifyCore {
     }
     let members = try source.members(
       of: broadcast.audience.key, after: broadcast.reached, limit: limits.toldAtOnce, in: writer)
+    let viewers = try self.viewers(of: broadcast.object, among: members, in: writer)
     var told = 0
-    for user in members where try post(posting, to: user, in: writer) { told += 1 }
-    let hasMore = members.count == limits.toldAtOnce
+    for user in viewers ?? [] where try post(posting, to: user, in: writer) { told += 1 }
+    let hasMore = viewers != nil && members.count == limits.toldAtOnce
     try writer.execute(
       "UPDATE notify_broadcasts SET reached = $2, told = told + $3, ended_at = $4 WHERE id = $1", id,
       members.last ?? broadcast.reached, told, hasMore ? nil : now)
     return hasMore
+  }
+
+  /// Those whom an object may be told of; nil once it is gone.
+  /// - Parameter object: a printed id. What is none, or of a kind that this server has not, hides nothing.
+  private func viewers(
+    of object: String, among members: [Identifier], in reader: any Reader
+  ) throws -> [Identifier]? {
+    guard let subject = SubjectID(parsing: object), kit.subjects[subject] != nil else { return members }
+    return try kit.viewers(of: subject, among: members, in: reader)
   }
 }
 

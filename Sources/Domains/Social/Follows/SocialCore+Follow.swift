@@ -118,7 +118,7 @@ enum Barrier: Int64, Sendable {
   case mute = 2
 }
 
-/// All who follow something, but for those who have muted its owner.
+/// All who follow something, but for those who have muted its owner, and whom a block keeps from it.
 struct Followers: AudienceSource {
   let subjects: SubjectRegistry
   let name = Audience.followers(of: SubjectID(IDKind.user, Identifier(rawValue: 0))).source
@@ -131,6 +131,8 @@ struct Followers: AudienceSource {
       SELECT follower_id FROM social_follows f
       WHERE target_id = $1 AND state = 2 AND target_kind = $2 AND follower_id > $3 AND NOT EXISTS (
         SELECT 1 FROM social_barriers b WHERE b.user_id = f.follower_id AND b.other_id = $4)
+        AND NOT EXISTS (
+          SELECT 1 FROM social_barriers b WHERE b.user_id = $4 AND b.other_id = f.follower_id AND b.kind = 1)
       ORDER BY follower_id LIMIT $5
       """, subject.id, subject.kind, after ?? Identifier(rawValue: .min), owner ?? Identifier(rawValue: 0), limit
     ) { $0[0] }

@@ -1,0 +1,18 @@
+public import Base
+public import Storage
+
+extension Kit {
+  /// Those of some users who may see a thing, none of whom calls: whom to tell of it.
+  /// - Returns: nil if the thing is gone.
+  public func viewers(
+    of subject: SubjectID, among users: [Identifier], in reader: any Reader
+  ) throws -> [Identifier]? {
+    guard let kind = subjects[subject], let facts = try kind.facts(of: subject.id, in: reader) else { return nil }
+    // Of what everybody sees, a block alone keeps somebody away.
+    guard try subjects.isVisible(subject, to: nil, in: reader) else {
+      return try users.filter { try subjects.isVisible(subject, to: absent($0, in: reader), in: reader) }
+    }
+    guard let owner = facts.owner, kind.traits.isHiddenByBlocks, !facts.isShared else { return users }
+    return try users.filter { try !community.isBlocked($0, owner, in: reader) }
+  }
+}
