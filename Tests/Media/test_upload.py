@@ -24,6 +24,46 @@ def test_the_checksum_is_castagnoli():
     assert crc32c(b"123456789") == 0xE3069283
 
 
+def break_off(server, uploader, stream, kills, engine_flags):
+    """Cuts the stream, or kills the server and starts it again."""
+    if not kills:
+        stream.cut()
+        return server, uploader
+    server.kill()
+    server = Server(server.data, *engine_flags)
+    return server, Uploader(server.channel(), uploader.handle, register=False)
+
+
+@pytest.mark.parametrize("kills", [False, True], ids=["cut", "kill -9"])
+def test_a_cut_at_the_end_marker_of_an_open_length_loses_nothing(tmp_path, engine_flags, kills):
+    """Before it, and after it is sent."""
+    whole = content(2 * PIECE)
+    end = media.UploadEnd(length=len(whole), sha256=hashlib.sha256(whole).digest())
+    server = Server(tmp_path, *engine_flags)
+    uploader = Uploader(server.channel(), "camera")
+    try:
+        upload = uploader.create_open()
+        stream = Stream(uploader, upload.id)
+        for start in range(0, len(whole), PIECE):
+            stream.send(whole[start : start + PIECE])
+        stream.wait(len(whole))
+        server, uploader = break_off(server, uploader, stream, kills, engine_flags)
+        assert uploader.upload(upload.id).offset == len(whole)
+        stream = Stream(uploader, upload.id)
+        assert stream.offset == len(whole)
+        stream.frame(end=end)
+        server, uploader = break_off(server, uploader, stream, kills, engine_flags)
+        stream = Stream(uploader, upload.id)
+        done = stream.complete
+        if done is None:
+            assert stream.offset == len(whole)
+            stream.frame(end=end)
+            done = stream.wait()
+        assert uploader.read(done.blob_id) == whole
+    finally:
+        assert server.stop() == 0
+
+
 @pytest.mark.parametrize("kills", [False, True], ids=["cut", "kill -9"])
 def test_a_cut_at_each_border_of_chunks_loses_nothing(tmp_path, engine_flags, kills):
     whole = content()
@@ -31,19 +71,19 @@ def test_a_cut_at_each_border_of_chunks_loses_nothing(tmp_path, engine_flags, ki
     uploader = Uploader(server.channel(), "border")
     upload = uploader.create(whole)
     try:
-        for start in range(0, len(whole) - PIECE, PIECE):
+        for start in range(0, len(whole), PIECE):
             stream = Stream(uploader, upload.id)
             assert stream.offset == start
             stream.send(whole[start : start + PIECE])
-            stream.wait(start + PIECE)
-            if kills:
-                server.kill()
-                server = Server(tmp_path, *engine_flags)
-                uploader = Uploader(server.channel(), "border", register=False)
-            else:
-                stream.cut()
-            assert uploader.upload(upload.id).offset == start + PIECE
+            is_last = start + PIECE == len(whole)
+            # With the last piece the upload ends; how far that has come when the stream is cut is left to chance.
+            if not is_last:
+                stream.wait(start + PIECE)
+            server, uploader = break_off(server, uploader, stream, kills, engine_flags)
+            if not is_last:
+                assert uploader.upload(upload.id).offset == start + PIECE
         done = uploader.go_on(upload.id, whole)
+        assert uploader.go_on(upload.id, whole) == done
         assert hashlib.sha256(uploader.read(done.blob_id)).digest() == hashlib.sha256(whole).digest()
     finally:
         assert server.stop() == 0

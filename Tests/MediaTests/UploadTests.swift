@@ -68,6 +68,54 @@ import Testing
     }
   }
 
+  /// Invariant 1, acceptance 1, at the last border: all bytes are there, and what follows is not.
+  @Test(arguments: [true, false])
+  func `a crash after the last byte leaves what the next stream completes`(isPlaced: Bool) async throws {
+    try await MediaWorld.with { world in
+      let content = Self.content(2000)
+      let sender = Sender(world, world.user())
+      let id = try await sender.create(content).id
+      let stream = try await sender.open(id)
+      try await stream.send(Array(content[..<1000]))
+      try await stream.acknowledged(1000)
+      stream.call.cancel()
+      // What the stream does with the last chunk, up to where the server dies.
+      let row = try await world.database.read { try UploadRow.find(try Identifier.parse(id, kind: "upl"), in: $0) }
+      guard case .open(let upload) = try await world.kit.blobs.resume(try #require(row).store) else {
+        throw RPCError(.internal, "it was finished before its end")
+      }
+      try await upload.append(Array(content[1000...]))
+      if isPlaced {
+        _ = try await upload.finish()
+      } else {
+        _ = try await upload.checkpoint()
+        await upload.close()
+      }
+      #expect(try await sender.get(id).offset == 1000)
+
+      let call = sender.client.uploadChunks()
+      var open = UploadOpen()
+      open.uploadID = id
+      var request = UploadChunksRequest()
+      request.frame = .open(open)
+      try await call.requests.write(request)
+      var frames: [UploadChunksResponse.Frame?] = []
+      while let response = try await call.responses.next() { frames.append(response.frame) }
+      guard case .complete(let done) = frames.last ?? nil else {
+        Issue.record("the upload is not complete: \(frames)")
+        return
+      }
+      #expect(done.state == .complete && done.offset == 2000)
+      // Where nothing is left to send, nothing is asked for.
+      let offsets: [Int64] = frames.compactMap { if case .opened(let opened) = $0 { opened.offset } else { nil } }
+      #expect(offsets == (isPlaced ? [] : [2000]) && frames.count == offsets.count + 1)
+      #expect(try await sender.get(id) == done)
+      #expect(try await world.contents() == 1)
+      #expect(try await world.openUploads() == 0)
+      #expect(try await world.broken().isEmpty)
+    }
+  }
+
   /// Invariant 1, acceptance 2: each byte has one writer epoch.
   @Test func `of two writers the newer goes on and the older is fenced at once, also one that is silent`() async throws
   {
@@ -157,6 +205,33 @@ import Testing
       #expect(try await sender.get(id).state == .errored)
       await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await sender.open(id) }
       #expect(try await world.contents() == 0)
+    }
+  }
+
+  /// The bytes and the row go in one step: whatever fails there leaves an upload that can be taken up again.
+  @Test func `an upload whose end as an error cannot be written is there as before`() async throws {
+    try await MediaWorld.with { world in
+      let content = Self.content(1000)
+      let sender = Sender(world, world.user())
+      func refuse(_ id: String) async throws -> Refusal? {
+        let stream = try await sender.open(id)
+        if stream.opened.offset == 0 { try await stream.send(content) }
+        return await refusal { while try await stream.call.responses.next() != nil {} }
+      }
+      let first = try await sender.create(content, hash: Hash.sha256([1])).id
+      #expect(try await refuse(first) == Refusal(.dataLoss, "CONTENT_HASH"))
+      // From here on the row cannot become an error.
+      _ = try await world.database.write {
+        try $0.execute(
+          "CREATE UNIQUE INDEX one_error ON media_uploads (state) WHERE state = \(UploadState.errored.rawValue)")
+      }
+      let id = try await sender.create(content, hash: Hash.sha256([2])).id
+      #expect(try await refuse(id)?.code == .internal)
+      #expect(try await sender.get(id).state != .errored)
+      _ = try await world.database.write { try $0.execute("DROP INDEX one_error") }
+      #expect(try await refuse(id) == Refusal(.dataLoss, "CONTENT_HASH"))
+      #expect(try await sender.get(id).state == .errored)
+      #expect(try await world.openUploads() == 0)
     }
   }
 

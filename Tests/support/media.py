@@ -81,6 +81,10 @@ class Uploader(Person):
         )
         return self.call(f"{SERVICE}/CreateUpload", request)
 
+    def create_open(self, kind=blobs.BLOB_KIND_FILE):
+        """One whose end marker says how long and what it is."""
+        return self.call(f"{SERVICE}/CreateUpload", media.CreateUploadRequest(request_id=request_id(), kind=kind))
+
     def upload(self, upload_id):
         return self.call(f"{SERVICE}/GetUpload", media.GetUploadRequest(upload_id=upload_id))
 

@@ -205,13 +205,16 @@ public final class Upload: Sendable {
   }
 
   /// Ends the upload: returns once the content is durable, to be adopted by a transaction.
-  /// - Parameter confirm: looks, in a transaction before the content gets its place, whether this upload may still be
-  ///   finished by its caller; what it throws leaves the upload as it is.
+  /// - Parameters:
+  ///   - confirm: looks, in a transaction before the content gets its place, whether this upload may still be finished by
+  ///     its caller; what it throws leaves the upload as it is.
+  ///   - refused: notes, in the transaction that cancels the upload, that the content is not what was expected.
   /// - Throws: `BlobError` `.mismatch` if the content is not what was expected, and the upload is cancelled;
-  ///   `.unknownUpload` if it has expired; `StorageError`; what `confirm` throws.
+  ///   `.unknownUpload` if it has expired; `StorageError`; what `confirm` and `refused` throw.
   public func finish(
     expecting expected: BlobExpectation = BlobExpectation(),
-    confirm: @escaping @Sendable (any Writer) throws -> Void = { _ in }
+    confirm: @escaping @Sendable (any Writer) throws -> Void = { _ in },
+    refused: @escaping @Sendable (any Writer) throws -> Void = { _ in }
   ) async throws -> FinishedUpload {
     let finished = FinishedUpload(upload: id, blob: try await upload.contentID(), size: upload.offset)
     guard expected.id ?? finished.blob == finished.blob, expected.size ?? finished.size == finished.size else {
@@ -219,6 +222,7 @@ public final class Upload: Sendable {
       try await library.database.write { [library, id] writer in
         try confirm(writer)
         try library.cancel(id, in: writer)
+        try refused(writer)
       }
       throw BlobError(.mismatch, operation: "finish", message: "the content is not what was announced")
     }

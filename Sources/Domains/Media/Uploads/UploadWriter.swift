@@ -140,13 +140,14 @@ final class UploadWriter: Sendable {
   private func finish(_ upload: Blobs.Upload, _ hash: BlobID) async throws {
     do {
       let finished = try await translated { [core, row] in
-        try await upload.finish(expecting: BlobExpectation(id: hash)) { writer in
-          _ = try core.requireWriter(row.id, epoch: row.epoch, in: writer)
-        }
+        try await upload.finish(
+          expecting: BlobExpectation(id: hash),
+          confirm: { _ = try core.requireWriter(row.id, epoch: row.epoch, in: $0) },
+          refused: { try core.fail(row.id, epoch: row.epoch, in: $0) })
       }
       try await complete(finished)
     } catch let error as BlobError where error.code == .mismatch {
-      try await refuse()
+      throw MediaError.contentHash
     }
   }
 
