@@ -1,14 +1,13 @@
 """What files must do, tried with a real client: acceptance of the platform 10 and 11, and of video 3 and 4."""
 
 import concurrent.futures
-import struct
 import subprocess
-import zlib
 
 import grpc
 import pytest
 from support.media import SERVICE, Stream, Uploader, blobs, crc32c, media, uploads
 from support.people import Stranger, outcome, request_id
+from support.pictures import png_head
 from support.server import Server
 
 PEOPLE = 12
@@ -18,16 +17,6 @@ def generated(folder, name, *arguments):
     path = folder / name
     subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", *arguments, path], check=True)
     return path.read_bytes()
-
-
-def png_head(width, height):
-    """A PNG that says how large it is, and has next to nothing else."""
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
 
 
 def delete(person, blob_id):

@@ -134,6 +134,37 @@ import Testing
     }
   }
 
+  @Test func `of a blob that is a part of what is hidden as much is asked as of one that is not there`() async throws {
+    try await MediaWorld.with { world in
+      let (owner, reader) = (world.user(), world.client(world.user()))
+      let memo = world.notes.add(Identifier(rawValue: 1), of: owner, isPublic: false)
+      let upload = try await world.upload([1, 2, 3], .file, of: owner)
+      let files = world.media.files
+      let hidden = try await world.database.write {
+        try files.attach(upload, of: owner, to: memo, as: "photo", kind: .file, in: $0)
+      }
+      let alone = try await Sender(world, owner).send([4])
+      func looks(_ blob: String) async throws -> [Int] {
+        var counts: [Int] = []
+        func count<Result>(_ call: () async throws -> Result) async {
+          let before = world.notes.looks
+          await expectRefusal(.notFound, "NOT_FOUND", call)
+          counts.append(world.notes.looks - before)
+        }
+        var (get, list, sign) = (GetBlobRequest(), ListRenditionsRequest(), SignUrlRequest())
+        (get.blobID, list.blobID, sign.blobID) = (blob, blob, blob)
+        await count { [get] in try await reader.getBlob(get) }
+        await count { [list] in try await reader.listRenditions(list) }
+        await count { [sign] in try await reader.signUrl(sign) }
+        await count { try await read(reader, blob) }
+        return counts
+      }
+      let asked = try await looks(hidden.blob.text(kind: "blob"))
+      #expect(asked.allSatisfy { $0 > 0 })
+      for blob in [alone, "blob_0000000000007"] { #expect(try await looks(blob) == asked) }
+    }
+  }
+
   @Test func `what one has given up is no part of anything, whoever else has the same content`() async throws {
     try await MediaWorld.with { world in
       var uploads: [String] = []

@@ -59,6 +59,7 @@ import WellKnownTypes
       for (headers, status, range) in cases {
         let answer = try await get(world, path, headers)
         #expect(answer.status == status, "\(headers)")
+        #expect(answer.headers.first("access-control-allow-origin") == "*", "\(headers)")
         #expect(answer.body == range.map { Array(content[$0]) } ?? [], "\(headers)")
         if status == 206, let range {
           let field = "bytes \(range.lowerBound)-\(range.upperBound - 1)/300000"
@@ -85,7 +86,11 @@ import WellKnownTypes
       world.clock.advance(by: limits.longestLink - limits.linkLifetime - .milliseconds(1))
       #expect(try await get(world, path).body == [1, 2, 3])
       world.clock.advance(by: .milliseconds(1))
-      #expect(try await get(world, path).status == 403)
+      for (path, status) in [(path, 403), ("/media/x/original", 404)] {
+        let refused = try await get(world, path)
+        // A page's script is to learn why.
+        #expect(refused.status == status && refused.headers.first("access-control-allow-origin") == "*")
+      }
       for lifetime in [.zero, .milliseconds(999), limits.longestLink + .milliseconds(1), .seconds(-1)] as [Duration] {
         await expectRefusal(.invalidArgument, "INVALID_REQUEST") {
           try await sign(sender.client, blob, lifetime: lifetime)

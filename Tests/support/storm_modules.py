@@ -2,30 +2,17 @@
 
 import hashlib
 import itertools
-import struct
 import time
-import zlib
 
 from .media import Stream, Uploader, blobs
 from .notices import inbox
+from .pictures import png
 from .stage import ADMIN, CHAT, JOBS, MEDIA, NOTIFY, SEARCH, SOCIAL, VERIFICATION, Actor
 from .world import Refused
 
 BlobState = blobs.BlobState
 HOUR = 3600
 UPLOADS_A_DAY = 50
-
-
-def png(rng):
-    """A small picture that nobody else has."""
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    width, height = rng.randrange(20, 200), rng.randrange(20, 60)
-    rows = b"".join(b"\0" + rng.randbytes(3 * width) for _ in range(height))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 class Sender(Actor):

@@ -57,9 +57,10 @@ struct MediaAudit {
         ContentOwner.renditionKind, over: "media_renditions",
         rows: """
           SELECT r.blob_id AS blob_id, r.content AS content, CAST(r.blob_id AS TEXT) || '/' || r.profile AS key
-          FROM media_renditions r WHERE r.content IS NOT NULL
+          FROM media_renditions r JOIN media_blobs b ON b.id = r.blob_id WHERE r.content IS NOT NULL
           """),
       orphans(),
+      stranded(),
     ]
   }
 
@@ -83,6 +84,41 @@ struct MediaAudit {
     }
     return InvariantCheck(
       number: 13, statement: "the files of a thing that is gone go with it", rowsChecked: checked, violations: found)
+  }
+
+  /// Blobs that are to be looked at, or made something of, by no job.
+  private func stranded() throws -> InvariantCheck {
+    var (checked, found) = (0, [String]())
+    var last = Identifier(rawValue: .min)
+    while found.count < InvariantCheck.shownLimit {
+      let page: [(id: Identifier, state: BlobState)] = try reader.rows(
+        """
+        SELECT id, state FROM media_blobs
+        WHERE state IN (\(BlobState.probing.rawValue), \(BlobState.transcoding.rawValue)) AND id > $1
+        ORDER BY id LIMIT $2
+        """, last, Self.pageSize
+      ) { ($0[0], BlobState(rawValue: $0[1])) }
+      guard let end = page.last else { break }
+      last = end.id
+      checked += page.count
+      for (id, state) in page where try !isWorkedOn(id, state) { found.append(id.text(kind: IDKind.blob)) }
+    }
+    return InvariantCheck(
+      number: 2, statement: "for a blob that is not ready yet there are jobs that will make it so",
+      rowsChecked: checked, violations: found)
+  }
+
+  private func isWorkedOn(_ id: Identifier, _ state: BlobState) throws -> Bool {
+    if state == .probing { return try hasJob(MediaWorker.probeKind, key: id.text(kind: IDKind.blob)) }
+    let waiting: [String] = try reader.rows(
+      "SELECT profile FROM media_renditions WHERE blob_id = $1 AND content IS NULL ORDER BY profile", id
+    ) { $0[0] }
+    return try !waiting.isEmpty
+      && waiting.allSatisfy { try hasJob(MediaWorker.renderKind, key: MediaWorker.renderKey(id, $0)) }
+  }
+
+  private func hasJob(_ kind: String, key: String) throws -> Bool {
+    try reader.exists("SELECT 1 FROM octet_timers WHERE kind = $1 AND key = $2", kind, key)
   }
 
   /// That the references of a kind are the rows of a table.

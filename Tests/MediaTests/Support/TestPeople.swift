@@ -35,6 +35,10 @@ final class Notes: SubjectKind {
   let prefix = "memo"
   private let notes = Locked([Identifier: Note]())
   private let afterLook = Locked<(@Sendable () -> Void)?>(nil)
+  private let looked = Locked(0)
+
+  /// How often it was asked whether somebody may see one.
+  var looks: Int { looked.withLock { $0 } }
 
   func add(_ id: Identifier, of owner: Identifier, isPublic: Bool) -> SubjectID {
     notes.withLock { $0[id] = Note(owner: owner, isPublic: isPublic) }
@@ -56,6 +60,7 @@ final class Notes: SubjectKind {
   }
 
   func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    looked.withLock { $0 += 1 }
     let isSeen = notes.withLock { $0[id] }.map { $0.isPublic || $0.owner == caller?.user } ?? false
     let act: (@Sendable () -> Void)? = afterLook.withLock { act in
       defer { act = nil }

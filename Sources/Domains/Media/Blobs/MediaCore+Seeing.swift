@@ -39,12 +39,11 @@ extension MediaCore {
       : try reader.rows("SELECT subject, id FROM media_uses WHERE blob_id = $1 AND subject = $2 LIMIT 1", id, subject) {
         ($0[0], $0[1])
       }
-    for (subject, share) in uses {
-      guard let row, let subject = SubjectID(parsing: subject) else { continue }
-      if try kit.subjects.isVisible(subject, to: caller, in: reader) {
-        return BlobSight(row: row, isOwner: false, share: share)
-      }
+    for (subject, share) in uses
+    where try kit.subjects.isVisible(beneath: SubjectID(parsing: subject), to: caller, in: reader) {
+      if let row { return BlobSight(row: row, isOwner: false, share: share) }
     }
+    if uses.isEmpty { _ = try kit.subjects.isVisible(beneath: nil, to: caller, in: reader) }
     throw KitError.notFound("blob")
   }
 

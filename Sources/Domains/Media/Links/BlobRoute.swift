@@ -33,12 +33,10 @@ struct BlobRoute: PlainRoute {
   private func answer(
     _ request: PlainRequest, _ link: BlobLink, _ file: ServedFile, _ lastSight: LastSight, freshFor left: Duration
   ) async throws -> PlainResponse {
-    var headers: HeaderList = [
+    var headers = Self.toAnyOrigin([
       "etag": file.etag, "cache-control": "private, max-age=\(left.components.seconds), immutable",
-      // The URL is what admits: whoever has it may be a script of any page.
-      "access-control-allow-origin": "*", "access-control-expose-headers": "content-range, etag",
-      "cross-origin-resource-policy": "cross-origin", "timing-allow-origin": "*", "accept-ranges": "bytes",
-    ]
+      "timing-allow-origin": "*", "accept-ranges": "bytes",
+    ])
     if let known = request.headers.first("if-none-match"), Self.matches(known, file.etag) {
       return PlainResponse(status: 304, headers: headers)
     }
@@ -50,7 +48,7 @@ struct BlobRoute: PlainRoute {
     let isSame = request.headers.first("if-range").map { $0 == file.etag } ?? true
     switch ByteRange(isSame ? request.headers.first("range") : nil, length: file.length) {
     case .unsatisfiable:
-      return PlainResponse(status: 416, headers: ["content-range": "bytes */\(file.length)"])
+      return PlainResponse(status: 416, headers: Self.toAnyOrigin(["content-range": "bytes */\(file.length)"]))
     case .whole: return try await respond(200, headers, link, file, lastSight, 0..<file.length)
     case .part(let range):
       headers.append("content-range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.length)")
@@ -72,7 +70,8 @@ struct BlobRoute: PlainRoute {
       do {
         content = try await core.open(info, range)
       } catch KitError.overloaded {
-        return PlainResponse(status: 503, headers: ["retry-after": "1", "cache-control": "no-store"])
+        return PlainResponse(
+          status: 503, headers: Self.toAnyOrigin(["retry-after": "1", "cache-control": "no-store"]))
       }
       let lastSight = Locked(lastSight)
       return PlainResponse(status: status, headers: headers, length: range.count) { [core] in
@@ -94,11 +93,23 @@ struct BlobRoute: PlainRoute {
       }
   }
 
+  /// The URL is what admits: whoever has it may be a script of any page. It reads a refusal as well, which tells it to ask for
+  /// a new URL.
+  private static func toAnyOrigin(_ fields: HeaderList) -> HeaderList {
+    var headers: HeaderList = [
+      "access-control-allow-origin": "*", "access-control-expose-headers": "content-range, etag, retry-after",
+      "cross-origin-resource-policy": "cross-origin",
+    ]
+    headers.append(contentsOf: fields)
+    return headers
+  }
+
   private static func refusal(_ status: Int) -> PlainResponse {
     let text =
       status == 403 ? "the link has expired; ask for a new one\n" : "there is nothing here, or not any more\n"
     return PlainResponse(
-      status: status, headers: ["content-type": "text/plain; charset=utf-8", "cache-control": "no-store"],
+      status: status,
+      headers: toAnyOrigin(["content-type": "text/plain; charset=utf-8", "cache-control": "no-store"]),
       Array(text.utf8))
   }
 }

@@ -10,6 +10,9 @@ struct MediaWorker: Sendable {
   static let probeKind = "media.probe"
   static let renderKind = "media.render"
 
+  /// The key of the job that makes one rendition.
+  static func renderKey(_ id: Identifier, _ profile: String) -> String { id.text(kind: IDKind.blob) + "/" + profile }
+
   let core: MediaCore
   let tools: MediaTools
   /// For files that ffmpeg reads and writes; of this process alone.
@@ -56,7 +59,7 @@ struct MediaWorker: Sendable {
         try row.update(in: writer)
         for profile in found.profiles {
           try RenditionRow(blob: id, profile: profile).put(in: writer)
-          try core.timers.set(Self.renderKind, key: core.renderKey(id, profile), due: core.now, in: writer)
+          try core.timers.set(Self.renderKind, key: Self.renderKey(id, profile), due: core.now, in: writer)
         }
         try core.publish(row, in: writer)
       }
@@ -237,8 +240,6 @@ struct MediaWorker: Sendable {
 }
 
 extension MediaCore {
-  func renderKey(_ id: Identifier, _ profile: String) -> String { id.text(kind: IDKind.blob) + "/" + profile }
-
   /// Sets the job that looks at a blob.
   func startProcessing(_ id: Identifier, in writer: any Writer) throws {
     try timers.set(MediaWorker.probeKind, key: id.text(kind: IDKind.blob), due: now, in: writer)
@@ -270,7 +271,7 @@ extension MediaCore {
   /// Removes what was made of a blob, and what is being made.
   func removeRenditions(of id: Identifier, in writer: any Writer) throws {
     for rendition in try RenditionRow.list(of: id, in: writer) {
-      try timers.cancel(MediaWorker.renderKind, key: renderKey(id, rendition.profile), in: writer)
+      try timers.cancel(MediaWorker.renderKind, key: MediaWorker.renderKey(id, rendition.profile), in: writer)
       guard let content = rendition.content else { continue }
       try kit.blobs.references.remove(content, by: ContentOwner.rendition(id, rendition.profile), in: writer)
     }
