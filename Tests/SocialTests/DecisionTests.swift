@@ -49,6 +49,7 @@ import WellKnownTypes
     #expect(try await world.broken().isEmpty)
     for damage in [
       "UPDATE social_restrictions SET until = until - 1", "DELETE FROM social_restrictions",
+      "UPDATE social_restrictions SET until = until + 1", "DELETE FROM social_restraints",
       """
       UPDATE social_decisions SET appealed_id = (SELECT MAX(decision_id) FROM social_restraints), target_id = (
         SELECT d.target_id FROM social_decisions d
@@ -91,6 +92,30 @@ import WellKnownTypes
     await world.close()
   }
 
+  @Test func `what could not be judged is shown, and looked at`() async throws {
+    let world = try await World.open(scorer: BrokenScorer())
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let moe = try await world.user("moe_", roles: ["moderator"])
+    let thing = try await world.thing(of: ada)
+    let comment = try await bob.comment("hello", on: thing)
+    let edited = try await bob.comment("well", on: thing)
+    #expect(comment.state == .visible)
+    for report in try await moe.queue() { try await moe.decide(report.id, .reject) }
+    #expect(try await bob.edit(edited, "well said").state == .visible)
+    let stay = try await world.stay(of: bob, at: thing)
+    let review = try await bob.review(thing, over: stay, 4, "fine")
+    try await ada.review("guest" + bob.text.dropFirst(4), over: stay, 5)
+    let answer = try #require(try await ada.answer(review, "thanks").reply)
+    #expect(answer.state == .visible)
+    #expect(try await ada.texts(on: thing) == ["well said", "hello"])
+    #expect(try await world.counters(thing) == ["comments": 2, "reviews": 1, "scores": 4])
+    let waiting = try await moe.queue()
+    #expect(waiting.allSatisfy { $0.score == ToxicityScore.reviewed && $0.policy == .toxicity && $0.reporter == nil })
+    #expect(Set(waiting.map(\.targetID)).isSuperset(of: [edited.id, review.id, answer.id]))
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
   @Test func `what another moderator has removed is not shown by a look at what a program said of it`() async throws {
     let scene = try await Scene()
     let (world, ada, bob, moe) = (scene.world, scene.ada, scene.bob, scene.moe)
@@ -106,4 +131,10 @@ import WellKnownTypes
     #expect(try await world.broken().isEmpty)
     await world.close()
   }
+}
+
+/// Judges nothing.
+private struct BrokenScorer: ToxicityScorer, WordLists {
+  func score(_ text: String, language: String) async throws -> ToxicityScore { throw Unexpected() }
+  func use(_ lists: [DomainKit.WordList]) throws(WordListError) {}
 }

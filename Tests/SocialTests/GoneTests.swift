@@ -76,6 +76,54 @@ import Testing
     await world.close()
   }
 
+  @Test func `what a program wanted looked at waits no more once it is gone or deleted; what people report does`()
+    async throws
+  {
+    let scene = try await Scene()
+    let (world, ada, bob, moe) = (scene.world, scene.ada, scene.bob, scene.moe)
+    let other = try await world.thing(of: ada)
+    try await moe.put([("florp", 900), ("blarg", 600)])
+    // On a thing that goes: one that is held, one that is shown and taken, and one that people report too.
+    let held = try await bob.comment("you florp", on: scene.thing)
+    let shown = try await bob.comment("you blarg", on: scene.thing)
+    try await ada.report(shown.id)
+    // On one that stays, two that their author takes back.
+    let deleted = try await bob.comment("you blarg", on: other)
+    let stay = try await world.stay(of: bob, at: other)
+    let review = try await bob.review(other, over: stay, 3, "a florp")
+    let kept = try await bob.comment("a blarg", on: other)
+    let doubts = Dictionary(
+      uniqueKeysWithValues: try await moe.queue().filter { $0.reporter == nil }.map { ($0.targetID, $0.id) })
+    #expect(Set(doubts.keys) == [held.id, shown.id, deleted.id, review.id, kept.id])
+    try await moe.decide(try #require(doubts[shown.id]), .take)
+    let watch = scene.may.moderation.watchQueue(WatchQueueRequest())
+    _ = try await watch.responses.next()
+
+    try await bob.delete(deleted)
+    try await bob.delete(review)
+    try await world.remove(scene.thing)
+    try await world.settle()
+    var dismissed: Set<String> = []
+    while dismissed.count < 4, case .report(let report) = try await watch.responses.next()?.event {
+      #expect(report.state == .rejected && report.decisions.isEmpty && report.takenBy == nil)
+      dismissed.insert(report.targetID)
+    }
+    watch.cancel()
+    #expect(dismissed == [held.id, shown.id, deleted.id, review.id])
+    let left = try await moe.queue()
+    #expect(Set(left.map(\.targetID)) == [kept.id, shown.id])
+    #expect(left.first { $0.targetID == shown.id }?.reporter?.handle == "ada")
+    #expect(try await moe.queue(.triaged).isEmpty)
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") {
+      try await moe.decide(try #require(doubts[held.id]), .reject)
+    }
+    // Nor does it come back when the moderator's time is over.
+    try await world.advance(by: SocialLimits().triageTime)
+    #expect(try await moe.queue().count == 2)
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
   @Test func `what was said about a thing whose domain has forgotten to say that it is gone is found`() async throws {
     let world = try await World.open()
     let ada = try await world.user("ada")

@@ -100,6 +100,23 @@ import WellKnownTypes
     await world.close()
   }
 
+  @Test func `whoever has reported the thing as well decides no appeal against what was done about it`() async throws {
+    let scene = try await Scene()
+    let (world, bob, moe, may) = (scene.world, scene.bob, scene.moe, scene.may)
+    let comment = try await bob.comment("buy!", on: scene.thing)
+    let report = try await scene.ada.report(comment.id)
+    try await may.report(comment.id)
+    try await moe.decide(report.id, .act, .remove)
+    try await bob.appeal(report.id)
+    for verdict in [Verdict.uphold, .overturn] {
+      await expectRefusal(.failedPrecondition, "SAME_REVIEWER") { try await may.decideAppeal(report.id, verdict) }
+    }
+    let third = try await world.user("mo3_", roles: ["moderator"])
+    #expect(try await third.decideAppeal(report.id, .overturn).state == .overturned)
+    #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
   @Test func `what a moderator deletes can be appealed against, and nobody judges what is his or her own`() async throws
   {
     let scene = try await Scene()

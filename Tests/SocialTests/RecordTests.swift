@@ -158,12 +158,38 @@ import Testing
     try await ada.report(bob.text)
     #expect(try await world.broken().isEmpty)
     #expect(try await world.named(by: "DELETE FROM octet_timers WHERE kind = 'social.unblind'") == ["7 \(review.id)"])
+    let now = world.clock.now().nanoseconds
+    #expect(try await world.named(by: "UPDATE social_reviews SET blind_until = \(now)").isEmpty)
+    let late = now - Duration.seconds(3601).inNanoseconds
+    #expect(try await world.named(by: "UPDATE social_reviews SET blind_until = \(late)") == ["7 \(review.id)"])
     let another = """
       INSERT INTO social_reports
         (target_id, id, target_kind, reporter_id, policy, text, rank, state, appeal_text, created_at)
       SELECT target_id, id + 1, target_kind, reporter_id, policy, '', rank, state, '', created_at FROM social_reports
       """
     #expect(try await world.named(by: "DROP INDEX social_reports_open", another) == ["11 \(bob.text)"])
+    await world.close()
+  }
+
+  @Test func `invariant 10: the audit names what waits for the other side though that has written`() async throws {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let thing = try await world.thing(of: ada)
+    let stay = try await world.stay(of: bob, at: thing)
+    let review = try await bob.review(thing, over: stay, 8)
+    let other = try await ada.review("guest" + bob.text.dropFirst(4), over: stay, 5)
+    #expect(try await world.broken().isEmpty)
+    func blind(_ id: String, beside state: Int) async throws -> Set<String> {
+      let number = try Identifier.parse(id, kind: "rev").rawValue
+      return try await world.named(
+        by: "UPDATE social_reviews SET state = CASE id WHEN \(number) THEN 2 ELSE \(state) END"
+      ).filter { $0.hasPrefix("10 ") }
+    }
+    for id in [review.id, other.id] {
+      for state in [1, 3, 4] { #expect(try await blind(id, beside: state) == ["10 \(id)"]) }
+      // What was taken back was not written.
+      #expect(try await blind(id, beside: 5).isEmpty)
+    }
     await world.close()
   }
 

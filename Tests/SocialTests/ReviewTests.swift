@@ -218,6 +218,18 @@ import Testing
     #expect(try await eve.read(review).reply?.author?.handle == "host")
     await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await host.comment("again", on: review.id) }
     try await eve.react(.like, to: review.id)
+    // An answer that moderators have removed is neither changed nor given anew.
+    let (moe, may) = (
+      try await world.user("moe_", roles: ["moderator"]), try await world.user("may_", roles: ["moderator"])
+    )
+    let answer = try #require(try await eve.read(review).reply?.id)
+    let report = try await eve.report(answer)
+    try await moe.decide(report.id, .act, .remove)
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await host.answer(review, "sorry again") }
+    #expect(try await eve.read(review).reply == nil)
+    try await host.appeal(report.id)
+    try await may.decideAppeal(report.id, .overturn)
+    #expect(try await host.answer(review, "sorry again").reply?.text == "sorry again")
     try await world.advance(by: .seconds(48 * 3600))
     await expectRefusal(.failedPrecondition, "WINDOW_CLOSED") { try await guest.update(review, 4, "") }
     try await guest.block(eve.text)
@@ -331,7 +343,7 @@ extension Somebody {
     return try await service.updateReview(request)
   }
 
-  fileprivate func delete(_ review: Review) async throws {
+  func delete(_ review: Review) async throws {
     var request = DeleteReviewRequest()
     request.requestID = newRequestID()
     request.reviewID = review.id

@@ -4,6 +4,9 @@ import Storage
 
 /// Looks whether what must always hold does hold.
 struct SocialAudit {
+  /// How late a review may be shown whose time is over: a server that was down for a night does much at once.
+  private static let unblindDelay = Duration.seconds(3600)
+
   let reader: any Reader
   let subjects: SubjectRegistry
   let now: Instant
@@ -49,8 +52,15 @@ struct SocialAudit {
       try report(
         7, "a review that nobody may see yet is shown when its time is over", over: "social_reviews",
         violations: """
-          SELECT 'rev', r.id FROM social_reviews r WHERE r.state = 2 AND NOT EXISTS (
-            SELECT 1 FROM octet_timers t WHERE t.kind = 'social.unblind' AND t.key = CAST(r.id AS TEXT))
+          SELECT 'rev', r.id FROM social_reviews r WHERE r.state = 2 AND (r.blind_until < $1 OR NOT EXISTS (
+            SELECT 1 FROM octet_timers t WHERE t.kind = 'social.unblind' AND t.key = CAST(r.id AS TEXT)))
+          """, (now - Self.unblindDelay).sqlValue),
+      try report(
+        10, "a review waits for the other side only until that has written", over: "social_reviews",
+        violations: """
+          SELECT 'rev', r.id FROM social_reviews r WHERE r.state = 2 AND EXISTS (
+            SELECT 1 FROM social_reviews o
+            WHERE o.key_id = r.key_id AND o.key_kind = r.key_kind AND o.author_id <> r.author_id AND o.state <> 5)
           """),
       try report(
         11, "a reporter has one open report on a thing", over: "social_reports",
@@ -79,6 +89,12 @@ struct SocialAudit {
             SELECT 1 FROM social_decisions d
             JOIN social_decisions o ON o.target_id = d.target_id AND o.appealed_id = d.id
             WHERE d.id = t.decision_id AND o.verdict = 5))
+          """, now.sqlValue),
+      try report(
+        11, "nobody is kept from posting for longer than a decision says", over: "social_restrictions",
+        violations: """
+          SELECT 'user', r.user_id FROM social_restrictions r WHERE r.until > $1 AND NOT EXISTS (
+            SELECT 1 FROM social_restraints t WHERE t.user_id = r.user_id AND t.until >= r.until)
           """, now.sqlValue),
       try openness(),
       try orphans(),

@@ -31,15 +31,19 @@ final class World: Sendable {
   let search: SearchDomain
   private let transport: InProcessTransport
 
-  static func open(limits: SocialLimits = SocialLimits()) async throws -> World {
+  static func open(
+    limits: SocialLimits = SocialLimits(), scorer: any ToxicityScorer & WordLists = WordScorer()
+  ) async throws -> World {
     let clock = ManualClock(Instant(seconds: 1_767_225_600))
     let database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + IdentityDomain.migrations + NotifyDomain.migrations + SocialDomain.migrations
         + SearchDomain.migrations + Things.migrations, clock: clock)
-    return try await World(clock, database, limits)
+    return try await World(clock, database, limits, scorer)
   }
 
-  private init(_ clock: ManualClock, _ database: any Database, _ limits: SocialLimits) async throws {
+  private init(
+    _ clock: ManualClock, _ database: any Database, _ limits: SocialLimits, _ scorer: any ToxicityScorer & WordLists
+  ) async throws {
     self.clock = clock
     self.database = database
     let root = SecretKey.random()
@@ -59,8 +63,8 @@ final class World: Sendable {
       kinds: NotifyDomain.noticeKinds + SocialDomain.noticeKinds,
       outbound: OutboundWays(push: outbound, mail: outbound, sms: outbound))
     social = SocialDomain(
-      kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: WordScorer(),
-      limits: limits, pause: { _ in })
+      kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer, limits: limits,
+      pause: { _ in })
     kit.community.link(to: social.community, reads: social.community)
     kit.subjects.observe(social.observer)
     search = SearchDomain(kit: kit, timers: timers)

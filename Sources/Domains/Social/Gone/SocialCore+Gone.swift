@@ -4,7 +4,8 @@ import Storage
 import Streaming
 
 /// What people have said about a thing goes with it, in small transactions: there may be millions of likes. The counters go
-/// down with the rows, so they are their number at any moment, and go last. What moderators have decided stays.
+/// down with the rows, so they are their number at any moment, and go last. What moderators have decided stays, and what people
+/// have reported waits for them still.
 extension SocialCore {
   private static let goneKind = "social.gone"
   private var goneTimer: GoneTimer { GoneTimer(Self.goneKind, timers: timers, clock: kit.clock) }
@@ -22,7 +23,10 @@ extension SocialCore {
 
   func handleGone() {
     goneTimer.handle { [self] subject, writer in
-      let parts = [removeComments, removeReviews, removeReactions, removeFollows, removeUses, removeLinks]
+      // The first takes a turn, which comes before all rows that are held.
+      let parts = [
+        dismissDoubt, removeComments, removeReviews, removeReactions, removeFollows, removeUses, removeLinks,
+      ]
       return try parts.contains { try $0(subject, writer) }
     } finally: { subject, writer in
       try writer.execute(

@@ -5,7 +5,7 @@ import Storage
 import Streaming
 
 /// The timer that gives a report back whose moderator has let the time pass, by the report's number.
-private let triageTimer = "social.triage"
+let triageTimer = "social.triage"
 
 extension SocialCore {
   /// What happens to reports: the id of each in eight octets.
@@ -50,20 +50,6 @@ extension SocialCore {
   }
 
   private static let nobody = Identifier(rawValue: 0)
-
-  /// Has people look at a text that a program does not like.
-  func queue(_ target: SubjectID, of owner: Identifier, _ score: ToxicityScore, in writer: any Writer) throws {
-    guard score.verdict != .harmless else { return }
-    let row = ReportRow(
-      on: target, id: kit.identifiers.next(), by: nil, owner: owner, .toxicity, text: "", score: Int64(score.value),
-      at: now)
-    if try row.insert(in: writer) { return try publish(row, in: writer) }
-    // It waits already, for an earlier version of the text: the worse one counts.
-    try writer.execute(
-      """
-      UPDATE social_reports SET rank = $2 WHERE target_id = $1 AND reporter_id = 0 AND state IN (1, 2) AND rank > $2
-      """, target.id, -row.score)
-  }
 
   func publish(_ row: ReportRow, in writer: any Writer) throws {
     try kit.hub.publish(queueTopic, row.id.rawValue.bigEndianBytes, in: writer)
@@ -230,7 +216,9 @@ extension SocialCore {
     guard row.state == .appealed, let first = try row.decision.flatMap({ try DecisionRow.find($0, in: writer) }) else {
       throw KitError.wrongState(ReportState(rawValue: Int32(row.state.rawValue)).protoName)
     }
-    guard ![first.author, row.owner, row.reporter].contains(moderator) else { throw SocialError.sameReviewer }
+    let settled = try sharing(first, in: writer)
+    guard ![first.author, row.owner].contains(moderator), !settled.contains(where: { $0.reporter == moderator })
+    else { throw SocialError.sameReviewer }
     let isOverturned = ruling.verdict == .overturn
     let wasRejected = first.verdict == .reject
     guard (ruling.measure != .unspecified) == (isOverturned && wasRejected) else {
@@ -240,7 +228,7 @@ extension SocialCore {
       about: row, id: kit.identifiers.next(), ruling.verdict, ruling.measure, first.policy, by: moderator,
       note: ruling.note, at: now)
     try last.insert(appealed: first.id, in: writer)
-    for var each in try sharing(first, in: writer) {
+    for var each in settled {
       each.state = isOverturned ? .overturned : .upheld
       try each.update(in: writer)
       try publish(each, in: writer)
@@ -301,14 +289,5 @@ extension SocialCore {
       try row.update(in: writer)
       try publish(row, in: writer)
     }
-  }
-}
-
-/// The queue of moderators, as other domains put texts into it.
-struct ScoredTexts: ReviewQueue {
-  let core: SocialCore
-
-  func review(_ subject: SubjectID, by author: Identifier, _ score: ToxicityScore, in writer: any Writer) throws {
-    try core.queue(subject, of: author, score, in: writer)
   }
 }

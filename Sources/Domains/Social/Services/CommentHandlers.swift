@@ -165,7 +165,11 @@ extension SocialCore {
     let found = try CommentRow.held(id, in: writer)
     let owner = try kit.subjects.owner(beneath: found?.subject, in: writer)
     guard var row = found, row.state != .deleted else { throw KitError.notFound("comment") }
-    if row.author == caller.user || owner == caller.user { return try bury(&row, in: writer) }
+    if row.author == caller.user || owner == caller.user {
+      try bury(&row, in: writer)
+      try dismissDoubt(about: row.asSubject, in: writer)
+      return
+    }
     guard isModerator else { throw KitError.notFound("comment") }
     if row.state == .removed { return }
     let ruling = Ruling(verdict: .act, measure: .remove, policy: .other, note: "", until: nil)

@@ -41,10 +41,13 @@ struct ReviewHandlers: ReviewService {
     let caller = try context.requireCaller()
     let id = try Identifier(request.reviewID, kind: IDKind.review, field: "review_id")
     return try await kit.mutate(request, context) { [core] writer in
+      // Before the row: whoever decides about a report on it takes the turn first as well.
+      try core.takeTurn(Turn(about: SubjectID(IDKind.review, id)), in: writer)
       guard var row = try ReviewRow.held(id, in: writer), row.author == caller.user, row.state != .deleted else {
         throw KitError.notFound("review")
       }
       try core.bury(&row, in: writer)
+      try core.dismissDoubt(about: row.asSubject, in: writer)
       return DeleteReviewResponse()
     }
   }
