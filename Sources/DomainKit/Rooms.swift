@@ -42,8 +42,9 @@ public protocol Rooms: Sendable {
   /// - Throws: `KitError.notFound`; `.wrongState` for a room that is closed.
   func post(_ message: RoomMessage, in room: Identifier, _ writer: any Writer) throws -> Identifier
 
-  /// Bars a user from posting, with all accounts on the devices that the user has signed in on. A ban of somebody who is
-  /// banned gives it a new end.
+  /// Bars a user from posting, with all accounts on the devices that the user has signed in on, or tries to post on later. A
+  /// ban of somebody who is banned gives it a new end. It ends with the account: of one that is erased nothing is kept, not
+  /// even which devices were its own.
   /// - Parameter until: when it ends; nil for never.
   /// - Throws: `KitError.selfTarget` for the room's owner.
   func ban(_ user: Identifier, from room: Identifier, until: Instant?, in writer: any Writer) throws

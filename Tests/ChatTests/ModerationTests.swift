@@ -59,6 +59,27 @@ private let bystander = Identifier(rawValue: 4)
     await lounge.close()
   }
 
+  @Test func `a device on which somebody banned tries to post is barred with the account, and is free with it`()
+    async throws
+  {
+    let (lounge, room, text) = try await lounge()
+    lounge.doors.put(viewer, on: [7])
+    lounge.doors.put(second, on: [8])
+    let (guest, other) = (try await lounge.chat(text, as: viewer), try await lounge.chat(text, as: second))
+    try await lounge.write { try lounge.rooms.ban(viewer, from: room, until: nil, in: $0) }
+    // What is refused for its device alone makes no other device a banned one's.
+    lounge.doors.put(second, on: [7])
+    #expect(try await other.refusal(of: "Me?") == "BANNED")
+    lounge.doors.put(second, on: [8])
+    #expect(try await other.say("Hello") == 1)
+    lounge.doors.put(viewer, on: [8])
+    for _ in 0..<2 { #expect(try await guest.refusal(of: "And here?") == "BANNED") }
+    #expect(try await other.refusal(of: "Me too?") == "BANNED")
+    try await lounge.write { try lounge.rooms.unban(viewer, from: room, in: $0) }
+    #expect(try await other.say("Thanks") == 2)
+    await lounge.close()
+  }
+
   @Test func `one person posts once a second beside a live stream, unless its room has rules of its own`() async throws
   {
     #expect(ChatLimits().liveSlowMode == .seconds(1))
@@ -78,6 +99,18 @@ private let bystander = Identifier(rawValue: 4)
       try await guest.say("Faster")
       await lounge.close()
     }
+  }
+
+  @Test func `what could not be judged is said, and looked at`() async throws {
+    let lounge = try await Lounge.open(scorer: BrokenScorer())
+    lounge.threads.add(Self.live, owner: owner)
+    let plan = RoomPlan(.thread, about: "thread_" + Self.live.printed, members: [], owner: owner)
+    let text = try await lounge.write { try lounge.rooms.open(plan, in: $0) }.text(kind: "room")
+    let guest = try await lounge.chat(text, as: viewer)
+    try await guest.say("Hello")
+    let said = try #require(try await lounge.messages(text, as: owner).messages.first)
+    #expect(said.text == "Hello" && lounge.reviews.subjects.contains { $0.text == said.id })
+    await lounge.close()
   }
 
   @Test func `slow mode is changed on open screens, and those who look after the room need not wait`() async throws {
@@ -162,4 +195,9 @@ extension Sequence {
     for element in self { results.append(try await body(element)) }
     return results
   }
+}
+
+/// Judges nothing.
+private struct BrokenScorer: ToxicityScorer {
+  func score(_ text: String, language: String) async throws -> ToxicityScore { throw Unexpected() }
 }

@@ -48,18 +48,20 @@ final class Lounge: Sendable {
 
   /// - Parameters:
   ///   - nodes: how many processes serve the database, without a bus between them.
+  ///   - scorer: judges what is said.
   ///   - pause: what a stream does between two looks at what is counted.
   static func open(
-    nodes: Int = 1, limits: ChatLimits = ChatLimits(),
+    nodes: Int = 1, limits: ChatLimits = ChatLimits(), scorer: any ToxicityScorer = WordScorer(),
     pause: @escaping @Sendable (Duration) async throws -> Void = { _ in }
   ) async throws -> Lounge {
     let database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + NotifyDomain.migrations + ChatDomain.migrations, clock: ManualClock())
-    return try Lounge(database: database, nodes: nodes, limits: limits, pause: pause)
+    return try Lounge(database: database, nodes: nodes, limits: limits, scorer: scorer, pause: pause)
   }
 
   private init(
-    database: any Database, nodes: Int, limits: ChatLimits, pause: @escaping @Sendable (Duration) async throws -> Void
+    database: any Database, nodes: Int, limits: ChatLimits, scorer: any ToxicityScorer,
+    pause: @escaping @Sendable (Duration) async throws -> Void
   ) throws {
     self.database = database
     let root = SecretKey.random()
@@ -80,7 +82,7 @@ final class Lounge: Sendable {
       let timers = Timers(database: database, clock: clock, random: kit.random)
       let jobs = Jobs(timers: timers)
       let domain = ChatDomain(
-        kit: kit, people: doors, notices: notify.notices, scorer: WordScorer(), reviews: reviews,
+        kit: kit, people: doors, notices: notify.notices, scorer: scorer, reviews: reviews,
         files: files, jobs: jobs, limits: limits, pause: pause)
       try jobs.register(domain.jobs, of: ChatDomain.name, kit.timeZones)
       guard let rooms = domain.rooms as? ChatRooms else { preconditionFailure("these are the rooms") }

@@ -96,13 +96,25 @@ extension ChatRooms {
       INSERT INTO chat_bans (room_id, user_id, banned_at, ends_at) VALUES ($1, $2, $3, $4)
       ON CONFLICT (room_id, user_id) DO UPDATE SET banned_at = excluded.banned_at, ends_at = excluded.ends_at
       """, room, user, kit.clock.now(), until)
-    for device in try people.devices(of: user, in: writer) {
-      try writer.execute(
-        """
-        INSERT INTO chat_banned_devices (room_id, device_hash, user_id) VALUES ($1, $2, $3)
-        ON CONFLICT (room_id, device_hash, user_id) DO NOTHING
-        """, room, device, user)
-    }
+    for device in try people.devices(of: user, in: writer) { try bar(device, of: user, from: room, in: writer) }
+  }
+
+  /// Bars the device on which somebody who is banned has tried to post, if it is a new one: other accounts on it are no way
+  /// around the ban.
+  func barDevice(of caller: Caller, from room: Identifier, in writer: any Writer) throws {
+    _ = try RoomRow.lock(room, in: writer)
+    guard let device = try people.device(of: caller, in: writer),
+      try writer.exists("SELECT 1 FROM chat_bans WHERE room_id = $1 AND user_id = $2", room, caller.user)
+    else { return }
+    try bar(device, of: caller.user, from: room, in: writer)
+  }
+
+  private func bar(_ device: DeviceHash, of user: Identifier, from room: Identifier, in writer: any Writer) throws {
+    try writer.execute(
+      """
+      INSERT INTO chat_banned_devices (room_id, device_hash, user_id) VALUES ($1, $2, $3)
+      ON CONFLICT (room_id, device_hash, user_id) DO NOTHING
+      """, room, device, user)
   }
 
   public func unban(_ user: Identifier, from room: Identifier, in writer: any Writer) throws {
