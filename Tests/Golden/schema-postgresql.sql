@@ -151,6 +151,15 @@ CREATE TABLE octet_search_new_words (
   PRIMARY KEY (collection, word)
 );
 
+CREATE TABLE octet_search_past (
+  collection bigint NOT NULL,
+  until bigint NOT NULL,
+  document bigint NOT NULL,
+  since bigint NOT NULL,
+  entry bytea NOT NULL,
+  PRIMARY KEY (collection, until, document)
+);
+
 CREATE TABLE octet_search_prefixes (
   prefix bigint NOT NULL,
   rank bigint NOT NULL,

@@ -123,6 +123,11 @@ CREATE TABLE octet_search_fresh (
 CREATE TABLE octet_search_new_words (
   collection INTEGER NOT NULL, word TEXT NOT NULL, PRIMARY KEY (collection, word)) WITHOUT ROWID, STRICT;
 
+CREATE TABLE octet_search_past (
+  collection INTEGER NOT NULL, until INTEGER NOT NULL, document INTEGER NOT NULL, since INTEGER NOT NULL,
+  entry BLOB NOT NULL,
+  PRIMARY KEY (collection, until, document)) WITHOUT ROWID, STRICT;
+
 CREATE TABLE octet_search_prefixes (
   prefix INTEGER NOT NULL, rank INTEGER NOT NULL, word TEXT NOT NULL,
   PRIMARY KEY (prefix, rank, word)) WITHOUT ROWID, STRICT;

@@ -280,10 +280,43 @@ import Testing
   }
 
   @Test func `a node forgets the oldest result lists`() {
-    let results = SearchResults(clock: clock, random: SeededRandomSource(seed: 1))
-    let first = results.keep([], isComplete: true, query: 7, latest: nil)
-    #expect(results.list(first, query: 7) != nil && results.list(first, query: 8) == nil)
-    for _ in 0...SearchLimits.resultLists { _ = results.keep([], isComplete: true, query: 7, latest: nil) }
-    #expect(results.list(first, query: 7) == nil)
+    let results = SearchResults()
+    func cursor(_ id: Int64, query: Int64 = 7) -> SearchCursor {
+      SearchCursor(
+        list: id, offset: 1, last: SearchHit(id: 1, score: 1), query: query, madeAt: clock.now(), groups: [],
+        hasAllWords: true)
+    }
+    let list = SearchResultList(query: 7, hits: [], isComplete: true, after: nil)
+    results.keep(list, as: 1)
+    #expect(results.list(for: cursor(1)) != nil && results.list(for: cursor(1, query: 8)) == nil)
+    for id in 2...Int64(SearchLimits.resultLists + 2) { results.keep(list, as: id) }
+    #expect(results.list(for: cursor(1)) == nil)
+  }
+
+  @Test func `a cursor is refused where too much has changed since`() async throws {
+    try await withIndex { index, database in
+      let query = SearchQuery("lamp")
+      try await put(Array(repeating: "lamp", count: 3), index, database)
+      let cursor = try await database.read { try index.search(query, pageSize: 1, in: $0).next }
+      clock.advance(by: .seconds(1))
+      let other = SearchIndex("things", fields: ["text": 1], clock: clock, random: SeededRandomSource(seed: 2))
+      func change(_ numbers: Range<Int>) async throws {
+        let (collection, now) = (index.collection, clock.now())
+        try await database.write { writer in
+          for number in numbers {
+            try writer.send(
+              "INSERT INTO octet_search_past (collection, until, document, since, entry) VALUES ($1, $2, $3, $4, $5)",
+              collection, now, 1000 + number, now, [0, 0] as [UInt8])
+          }
+        }
+      }
+      try await change(0..<SearchLimits.pastEntries)
+      #expect(try await database.read { try other.search(query, pageSize: 9, after: cursor, in: $0).hits.count } == 2)
+      try await change(SearchLimits.pastEntries..<(SearchLimits.pastEntries + 1))
+      let third = SearchIndex("things", fields: ["text": 1], clock: clock, random: SeededRandomSource(seed: 3))
+      await #expect(throws: SearchError.cursorExpired) {
+        try await database.read { try third.search(query, pageSize: 9, after: cursor, in: $0) }
+      }
+    }
   }
 }

@@ -15,7 +15,7 @@ from support import stubs
 from support.nats import nats
 from support.people import DEMO_PASSWORD, Person, outcome, request_id
 from support.promises import TRIES, kept_by_one, within
-from support.server import Server
+from support.server import Server, second_node
 from test_process import last_event, run
 
 SESSION = "octet.identity.v1.SessionService"
@@ -24,13 +24,6 @@ ADMIN = "octet.admin.v1.AdminService"
 # Within what time a change of sessions and rights is known on all nodes.
 PROMISED_SECONDS = 1
 REFUSED = (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
-
-
-def second_node(first, folder, url):
-    """Another octetd of the same installation: with the same root key and blobs."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    shutil.copy2(first.data / "root.key", folder / "root.key")
-    return Server(folder, "--database", url, "--blobs", first.data / "blobs")
 
 
 def test_a_node_with_another_root_key_does_not_start(tmp_path, postgres):
@@ -47,7 +40,7 @@ def test_a_session_that_ends_on_one_node_ends_on_the_others(tmp_path, postgres):
     sessions = stubs.module("octet.identity.v1.session_service_pb2")
     with (
         Server(tmp_path / "a", "--database", url) as first,
-        second_node(first, tmp_path / "b", url) as second,
+        second_node(first, tmp_path / "b", "--database", url) as second,
         first.channel() as here,
         second.channel() as there,
     ):
@@ -77,7 +70,7 @@ def test_a_stream_on_one_node_ends_with_the_role_that_is_lost_on_another(tmp_pat
     flag = stubs.module("octet.admin.v1.flag_pb2")
     with (
         Server(tmp_path / "a", "--database", url, "--seed-demo") as first,
-        second_node(first, tmp_path / "b", url) as second,
+        second_node(first, tmp_path / "b", "--database", url) as second,
         first.channel() as here,
         second.channel() as there,
     ):

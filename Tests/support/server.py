@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import threading
@@ -108,3 +109,10 @@ class Server:
                 assert code == 0, "\n".join(self.log[-20:])
         if kind is not None:
             print("\n".join(self.log[-50:]))
+
+
+def second_node(first, folder, *flags, **options):
+    """Another node of the same installation: with the same root key and blobs. The flags have to say which database."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    shutil.copy2(first.data / "root.key", folder / "root.key")
+    return Server(folder, *flags, "--blobs", first.data / "blobs", **options)

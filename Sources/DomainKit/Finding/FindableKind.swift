@@ -63,14 +63,14 @@ public protocol Findables: Sendable {
   /// - Throws: a refusal with INVALID_REQUEST for a text that cannot be looked for.
   func find(_ query: FindableQuery, limit: Int, in reader: any Reader) throws -> [FoundThing]
 
-  /// Finds things of one kind page by page. On the node that made the first page, and for ten minutes, the pages are those of
-  /// one snapshot: no thing is repeated or missed, whatever changes meanwhile; one that has gone, or has lost a tag or
-  /// left a range, is left out. Later and elsewhere the search goes on behind the last thing of the page before, and leaves
-  /// out what was added or changed since the first page.
+  /// Finds things of one kind page by page. For ten minutes and on any node the pages are those of one state of the index: no
+  /// thing is repeated or missed, whatever changes meanwhile; one that has gone, or has lost a tag or left a range, is left
+  /// out. A page token has up to 1,300 characters.
   /// - Parameters:
   ///   - size: from 1 to `FindableQuery.pageLimit`.
   ///   - key: `next` of the page before, of an equal query, by way of a page token (`Page.after`); nil for the first page.
-  /// - Throws: like `find`; a refusal with PAGE_EXPIRED if the index was built anew since the page before.
+  /// - Throws: like `find`; a refusal with PAGE_EXPIRED if the first page is longer ago, more than some thousand things have changed since,
+  ///   or the index was built anew.
   func page(_ query: FindableQuery, size: Int, after key: [SQLValue]?, in reader: any Reader) throws -> FoundPage
 }
 

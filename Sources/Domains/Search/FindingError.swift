@@ -5,7 +5,7 @@ import Storage
 
 /// The errors of the search domain.
 enum FindingError: DomainError {
-  /// The index that the first page was of is gone.
+  /// The state of the index that the first page was of is gone.
   case pageExpired
   /// What a request asks cannot be looked for.
   case invalid(FieldViolation)
@@ -21,14 +21,14 @@ enum FindingError: DomainError {
       self = .invalid(FieldViolation(field: "tags", description: "at most \(SearchLimits.filters) with the kind"))
     case .tooManyFacets:
       self = .invalid(FieldViolation(field: "counted_tags", description: "at most \(SearchLimits.facets)"))
-    case .foreignCursor: self = .pageExpired
+    case .foreignCursor, .cursorExpired: self = .pageExpired
     }
   }
 
   var mapping: ErrorMapping {
     switch self {
     case .pageExpired:
-      ErrorMapping("PAGE_EXPIRED", .outOfRange, "the index was built anew since the first page; search again")
+      ErrorMapping("PAGE_EXPIRED", .outOfRange, "the first page is too long ago; search again")
     case .invalid(let violation):
       ErrorMapping("INVALID_REQUEST", .invalidArgument, "the request is not valid", violations: [violation])
     }

@@ -17,6 +17,7 @@ extension SearchIndex {
           """, collection, count)
         if dropped > 0 { return true }
       }
+      if try forgetPast(upTo: Instant(nanoseconds: .max), writer) { return true }
       return try forgetWords(writer)
     }
     if hasRows { return true }

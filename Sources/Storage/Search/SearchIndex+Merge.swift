@@ -10,7 +10,7 @@ extension SearchIndex: Sweep {
   /// After this a merge counts as given up, and what it was to replace is merged by others.
   private static let patience = Duration.seconds(600)
   /// So long the rows of replaced segments stay, for transactions that have seen them and do not read a snapshot.
-  private static let keeping = Duration.seconds(60)
+  static let keeping = Duration.seconds(60)
   /// A segment of which one document in so many is dead is made anew.
   private static let deadShare = 4
 
@@ -20,6 +20,7 @@ extension SearchIndex: Sweep {
 
   public func step(_ database: any Database) async throws -> Bool {
     if try await spreadNewWords(database) { return true }
+    if try await forgetPast(database) { return true }
     var underWay = merging.withLock { merge in
       defer { merge = nil }
       return merge

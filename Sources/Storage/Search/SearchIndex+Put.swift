@@ -50,6 +50,7 @@ extension SearchIndex {
   /// Takes a document out. Does nothing if it is not there.
   public func remove(_ id: Int64, in writer: any Writer) throws {
     guard try entriesForUpdate([id], writer)[id] != nil else { return }
+    try keepPast(of: id, until: clock.now(), writer)
     try writer.send(
       "DELETE FROM octet_search_documents WHERE collection = $1 AND document = $2", collection, id)
     try removeFresh([id], writer)
@@ -67,6 +68,7 @@ extension SearchIndex {
     // Somebody else has just added one; the next run sees it.
     if added < new.count { throw RetryTransaction() }
     for (id, entry) in changes where old[id] != nil {
+      try keepPast(of: id, until: now, writer)
       try writer.send(
         "UPDATE octet_search_documents SET entry = $3, changed_at = $4 WHERE collection = $1 AND document = $2",
         collection, id, entry.bytes, now)

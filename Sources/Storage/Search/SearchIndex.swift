@@ -18,7 +18,7 @@ public final class SearchIndex: Sendable {
   let fields: [String: Double]
   let typicalLength: Double
   let collection: Int64
-  let results: SearchResults
+  let results = SearchResults()
   let known = SearchDocumentCache()
   let lists: SearchListCache
   let dictionary: SearchDictionary
@@ -80,7 +80,6 @@ public final class SearchIndex: Sendable {
     self.random = random
     lists = SearchListCache(bytes: shape.rememberedListBytes)
     dictionary = SearchDictionary(startBytes: shape.rememberedStartBytes, rowBytes: shape.rememberedRowBytes)
-    results = SearchResults(clock: clock, random: random)
   }
 }
 

@@ -103,13 +103,21 @@ public enum SearchLimits {
   /// Numbers of one document.
   public static let documentNumbers = 16
 
-  /// Result lists that a node remembers, of at most `hits` entries: 16 KB each.
+  /// Result lists that a node remembers, of at most `hits` entries: 16 KB each. Of others it makes the rest again.
   public static let resultLists = 1024
 
-  /// By how much the clocks of two nodes may differ without a hit being missed on a further page. What comes so soon after
-  /// the first page may be among the hits of the next.
+  /// By how much the clocks of two nodes may differ without a new document being missed on a further page. What comes so
+  /// soon after the first page may be among the hits of the next.
   public static let clockDifference = Duration.milliseconds(250)
 
-  /// How long a result list is remembered.
-  public static let resultListLifetime = Duration.seconds(600)
+  /// How long after its first page a search can be gone on with, on any node: so long is kept what documents were.
+  public static let cursorLifetime = Duration.seconds(600)
+
+  /// Changes of documents since the first page beyond which a node that has not its list does not go on: each is read, and
+  /// costs a microsecond or two.
+  public static let pastEntries = 16_384
+
+  /// How often a node that has not the list searches on for hits in the place of those that came after the first page. Each
+  /// time gives as many as can be reached by paging.
+  public static let listSearches = 8
 }

@@ -1,38 +1,39 @@
 internal import Base
 
-/// The result lists that a node remembers, so that further pages show the snapshot of the first. Safe to share.
+/// What a search has found, in its order, from some place on.
+struct SearchResultList: Sendable {
+  let query: Int64
+  let hits: [SearchHit]
+  let isComplete: Bool
+  /// The list goes on behind this hit; nil: it is whole.
+  let after: SearchHit?
+
+  /// Where the hits begin that follow another one; nil if the list begins behind them.
+  func place(after last: SearchHit) -> Int? {
+    if let after, SearchTop.isBefore(last, after) { return nil }
+    var (low, high) = (0, hits.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if SearchTop.isBefore(last, hits[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}
+
+/// The result lists that a node remembers, so that further pages need no further search. Safe to share.
 final class SearchResults: Sendable {
-  private struct List: Sendable {
-    let query: Int64
-    let hits: [SearchHit]
-    let isComplete: Bool
-    let latest: Instant?
-    let expiresAt: Instant
-  }
+  private let lists = Locked(BoundedCache<Int64, SearchResultList>(capacity: SearchLimits.resultLists))
 
-  private let lists = Locked(BoundedCache<Int64, List>(capacity: SearchLimits.resultLists))
-  private let clock: any WallClock
-  private let random: any RandomSource
-
-  init(clock: any WallClock, random: any RandomSource) {
-    self.clock = clock
-    self.random = random
-  }
-
-  /// - Parameter latest: what was changed later has still to be left out of the list; nil: nothing has.
-  /// - Returns: the number under which the list is found again.
-  func keep(_ hits: [SearchHit], isComplete: Bool, query: Int64, latest: Instant?) -> Int64 {
-    let id = Int64(bitPattern: random.next())
-    let list = List(
-      query: query, hits: hits, isComplete: isComplete, latest: latest,
-      expiresAt: clock.now() + SearchLimits.resultListLifetime)
+  /// - Parameter id: by which all nodes know it.
+  func keep(_ list: SearchResultList, as id: Int64) {
     lists.withLock { $0[id] = list }
-    return id
   }
 
-  /// Nil if the list is too old, was pushed out, or is another node's.
-  func list(_ id: Int64, query: Int64) -> (hits: [SearchHit], isComplete: Bool, latest: Instant?)? {
-    guard let list = lists.withLock({ $0[id] }), list.query == query, list.expiresAt > clock.now() else { return nil }
-    return (list.hits, list.isComplete, list.latest)
+  /// Nil if the list was pushed out or not made here, or begins behind the cursor.
+  func list(for cursor: SearchCursor) -> SearchResultList? {
+    guard let list = lists.withLock({ $0[cursor.list] }), list.query == cursor.query,
+      list.place(after: cursor.last) != nil
+    else { return nil }
+    return list
   }
 }

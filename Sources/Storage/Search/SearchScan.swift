@@ -4,7 +4,7 @@
 /// Confined to the read that made it.
 struct SearchScan {
   /// A word of the query, or the completions of its last one: a document must have one of the keys.
-  struct Group {
+  struct Group: Sendable, Equatable {
     let keys: [Int64]
     /// The inverse document frequency, in thousandths.
     let weight: Int64

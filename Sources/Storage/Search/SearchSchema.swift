@@ -66,5 +66,16 @@ public enum SearchSchema {
     Migration(
       "search", 2, "when documents were changed, so that further pages leave out what came after the first",
       sql: "ALTER TABLE octet_search_documents ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;"),
+    Migration(
+      "search", 3, "what documents were, so that further pages show the state of the first on any node",
+      sql: """
+        -- Entries that others have taken the place of, or that were removed: what a document contributed from since on,
+        -- before until. Kept as long as a cursor may ask for them.
+        -- distributed by collection
+        CREATE TABLE octet_search_past (
+          collection INTEGER NOT NULL, until INTEGER NOT NULL, document INTEGER NOT NULL, since INTEGER NOT NULL,
+          entry BLOB NOT NULL,
+          PRIMARY KEY (collection, until, document)) WITHOUT ROWID;
+        """),
   ]
 }

@@ -3,9 +3,12 @@ internal import Base
 /// The lists of one query's terms, read as they are needed. Confined to the read that made it.
 final class SearchSource {
   let index: SearchIndex
-  /// Documents that are in no segment yet.
+  /// Documents that are in no segment yet; also what was there at an instant and is not as it was, if the index is searched
+  /// as it was then.
   let fresh: [(document: Int64, entry: SearchEntry)]
   private let freshIDs: Set<Int64>
+  /// What has changed since that instant.
+  private let past: [Int64: SearchEntry?]
   /// The newest first.
   let segments: [SearchSegment]
 
@@ -14,17 +17,30 @@ final class SearchSource {
   /// Of the terms that were opened, the impact in each of the fresh documents, and how many of them have it.
   private var freshPostings: [Int64: (impacts: [UInt16], count: Int)] = [:]
 
-  init(_ index: SearchIndex, _ reader: any Reader) throws {
+  /// - Parameter moment: as of when the index is searched, as far as documents have changed since; what was added since is
+  ///   seen. Nil: as it is.
+  init(_ index: SearchIndex, _ reader: any Reader, asOf moment: Instant? = nil) throws {
     self.index = index
     // Before the segments: what is sealed in between is then seen twice and not missed.
-    fresh = try reader.rows(
+    let now: [(document: Int64, entry: SearchEntry)] = try reader.rows(
       "SELECT document, entry FROM octet_search_fresh WHERE collection = $1", index.collection
     ) { ($0[0], SearchEntry($0[1])) }
-    freshIDs = Set(fresh.lazy.map(\.document))
     segments = try index.segments(reader)
+    // Last, so that no change is seen without what was before it.
+    let past = try moment.map { try index.past(at: $0, reader) } ?? [:]
+    self.past = past
+    fresh =
+      past.isEmpty
+      ? now
+      : now.filter { past[$0.document] == nil } + past.compactMap { id, entry in entry.map { (id, $0) } }
+    freshIDs = Set(now.lazy.map(\.document)).union(past.keys)
   }
 
+  /// Whether `fresh` says what a document is, or that it is not there, and no segment does.
   func isFresh(_ id: Int64) -> Bool { freshIDs.contains(id) }
+
+  /// Whether a document is as it was.
+  func isPast(_ id: Int64) -> Bool { past[id] != nil }
 
   // MARK: - Dictionaries
 

@@ -103,59 +103,6 @@ public struct SearchPage: Sendable {
   public let isCorrected: Bool
 }
 
-/// Where a page begins. Its values go into a page token that is signed (the domain kit's), and come back from there.
-///
-/// The promise: on the node that made the first page, for `SearchLimits.resultListLifetime` and while not more than
-/// `SearchLimits.resultLists` lists are newer, the pages are those of one snapshot, whatever is added, changed or
-/// removed meanwhile: no hit is repeated and none is missed, except that what was removed, or has lost a tag that was
-/// asked for, is left out. Later or elsewhere the list is made anew with the first page's weights of words, goes on
-/// behind the last hit, and leaves out what was added or changed after the first page: what has not changed since is
-/// neither repeated nor missed, and nothing new comes in between, but for what was written within
-/// `SearchLimits.clockDifference` of the first page, or by a transaction that was under way then.
-public struct SearchCursor: Sendable, Equatable {
-  let list: Int64
-  let offset: Int64
-  let last: SearchHit
-  let query: Int64
-  let weights: [Int64]
-  /// What was changed later was not there for the first page; nil in a cursor of a program that did not say so.
-  let latest: Instant?
-
-  init(list: Int64, offset: Int64, last: SearchHit, query: Int64, weights: [Int64], latest: Instant?) {
-    self.list = list
-    self.offset = offset
-    self.last = last
-    self.query = query
-    self.weights = weights
-    self.latest = latest
-  }
-
-  /// - Returns: nil for values that are no cursor's.
-  public init?(_ values: [SQLValue]) {
-    var numbers: [Int64] = []
-    for value in values {
-      guard case .integer(let number) = value else { return nil }
-      numbers.append(number)
-    }
-    guard numbers.count >= 5, numbers[1] >= 0 else { return nil }
-    // No weight is negative, so a negative number behind them is the time. Earlier programs have none, and take this one
-    // for a weight of a word that is not there.
-    var weights = Array(numbers[5...])
-    let latest = weights.last.flatMap { $0 < 0 && $0 > .min ? Instant(nanoseconds: -$0) : nil }
-    if latest != nil { weights.removeLast() }
-    guard weights.count <= SearchLimits.queryWords, weights.allSatisfy({ $0 >= 0 }) else { return nil }
-    self.init(
-      list: numbers[0], offset: numbers[1], last: SearchHit(id: numbers[2], score: numbers[3]), query: numbers[4],
-      weights: weights, latest: latest)
-  }
-
-  /// For the page token.
-  public var values: [SQLValue] {
-    ([list, offset, last.id, last.score, query] + weights + (latest.map { [-$0.nanoseconds] } ?? []))
-      .map { .integer($0) }
-  }
-}
-
 /// A query that is refused. Nothing was looked up.
 public enum SearchError: Error, Sendable, Equatable {
   /// More than `SearchLimits.queryBytes`.
@@ -172,4 +119,7 @@ public enum SearchError: Error, Sendable, Equatable {
   case badPageSize
   /// The cursor was made for another query.
   case foreignCursor
+  /// The first page is longer ago than `SearchLimits.cursorLifetime`, or too much has changed since to tell what it would
+  /// have gone on with.
+  case cursorExpired
 }

@@ -13,10 +13,20 @@ import Streaming
 final class Library: Sendable {
   let clock = ManualClock()
   let database: any Database
-  let kit: Kit
-  let timers: Timers
-  let search: SearchDomain
-  private let transport: InProcessTransport
+  private let nodes: [Node]
+
+  /// One of the processes that serve the database.
+  private struct Node: Sendable {
+    let kit: Kit
+    let timers: Timers
+    let search: SearchDomain
+    let transport: InProcessTransport
+  }
+
+  var kit: Kit { nodes[0].kit }
+  var timers: Timers { nodes[0].timers }
+  var search: SearchDomain { nodes[0].search }
+  var nodeCount: Int { nodes.count }
 
   static let staff = Identifier(rawValue: 1)
   static let reader = Identifier(rawValue: 2)
@@ -29,31 +39,37 @@ final class Library: Sendable {
         NOT NULL)
       """)
 
-  /// - Parameter isCatalogued: whether the search domain knows of books already.
-  init(isCatalogued: Bool = true) async throws {
-    database = try await EngineUnderTest.openTemporary(
+  /// - Parameters:
+  ///   - isCatalogued: whether the search domain knows of books already.
+  ///   - nodes: how many processes serve the database.
+  init(isCatalogued: Bool = true, nodes count: Int = 1) async throws {
+    let clock = clock
+    let database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + SearchDomain.migrations + [Self.books], clock: clock)
     let root = SecretKey.random()
-    let random = SeededRandomSource(seed: 1)
-    timers = Timers(database: database, clock: clock, random: random)
-    let doors = Doors()
-    kit = Kit(
-      database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
-      identifiers: IdentifierGenerator(clock: clock), random: random, keys: try ServerKeys(root: root),
-      authority: doors, log: Log(level: .error), beatInterval: nil)
-    kit.subjects.register([BookSubject()])
-    search = SearchDomain(kit: kit, timers: timers)
-    kit.findables.link(to: search.findables)
-    var registry = ServiceRegistry()
-    search.register(in: &registry)
-    let access = AccessInterceptor(kit: kit)
-    transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
+    let identifiers = IdentifierGenerator(clock: clock)
+    nodes = try (1...count).map { number in
+      let random = SeededRandomSource(seed: UInt64(number))
+      let timers = Timers(database: database, clock: clock, random: random)
+      let kit = Kit(
+        database: database, hub: TopicHub(database: database, clock: clock, key: root, isShared: count > 1),
+        clock: clock, identifiers: identifiers, random: random, keys: try ServerKeys(root: root), authority: Doors(),
+        log: Log(level: .error), beatInterval: nil)
+      kit.subjects.register([BookSubject()])
+      let search = SearchDomain(kit: kit, timers: timers)
+      kit.findables.link(to: search.findables)
+      var registry = ServiceRegistry()
+      search.register(in: &registry)
+      let server = RPCServer(registry: registry, interceptors: [AccessInterceptor(kit: kit)], clock: clock)
+      return Node(kit: kit, timers: timers, search: search, transport: InProcessTransport(acceptor: server))
+    }
+    self.database = database
     if isCatalogued { try await catalogue() }
   }
 
   /// Tells the search domain of books, and lets it build its index.
   func catalogue() async throws {
-    search.register(kinds: [FindableBooks()])
+    for node in nodes { node.search.register(kinds: [FindableBooks()]) }
     try await start()
   }
 
@@ -70,7 +86,9 @@ final class Library: Sendable {
     for sweep in search.sweeps { while try await sweep.step(database) {} }
   }
 
-  func client(_ user: Identifier? = Library.reader) -> SearchServiceClient {
+  func findables(node: Int) -> FindablesLink { nodes[node].kit.findables }
+
+  func client(_ user: Identifier? = Library.reader, node: Int = 0) -> SearchServiceClient {
     let (keys, clock) = (kit.keys, clock)
     let credentials = CallCredentials { _ in
       var metadata = Metadata()
@@ -81,7 +99,8 @@ final class Library: Sendable {
       return metadata
     }
     return SearchServiceClient(
-      RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock))
+      RPCChannel(
+        transport: nodes[node].transport, authority: "in-process", interceptors: [credentials], clock: clock))
   }
 
   // MARK: - Books
@@ -188,8 +207,10 @@ private struct Doors: Authority {
 }
 
 /// Calls `body` with a library, and closes it.
-func withLibrary(isCatalogued: Bool = true, _ body: (Library) async throws -> Void) async throws {
-  let library = try await Library(isCatalogued: isCatalogued)
+func withLibrary(
+  isCatalogued: Bool = true, nodes: Int = 1, _ body: (Library) async throws -> Void
+) async throws {
+  let library = try await Library(isCatalogued: isCatalogued, nodes: nodes)
   do {
     try await body(library)
   } catch {

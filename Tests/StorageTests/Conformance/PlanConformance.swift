@@ -2,9 +2,10 @@ import Base
 import Blobs
 import Cryptography
 import PostgreSQLServer
-import Storage
 import Streaming
 import Testing
+
+@testable import Storage
 
 /// What runs with every call, every event and every second goes by an index, however much there is beside what it is
 /// about. The statements that are explained are those that ran.
@@ -13,7 +14,7 @@ import Testing
   static let others = 3000
   private static let tables = [
     "octet_timers", "octet_requests", "octet_requests_b", "octet_requests_kept", "octet_outbox", "octet_leases",
-    "octet_topics", "octet_topic_events", "octet_search_documents",
+    "octet_topics", "octet_topic_events", "octet_search_documents", "octet_search_past",
   ]
   private static let engines = Engine.all.filter { !$0.testDescription.contains("twice") }
   private static let busyTopic = Topic("chat", "busy")
@@ -43,6 +44,8 @@ import Testing
     ("LEFT JOIN octet_topics t ON t.topic = $1", nil),
     ("FROM octet_topic_events WHERE topic = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", nil),
     ("FROM octet_search_documents WHERE collection = $1 AND document IN ($2, ", nil),
+    ("FROM octet_search_past WHERE collection = $1 AND until > $2\nORDER BY until, document LIMIT $3", nil),
+    ("SELECT 1 FROM octet_search_past WHERE collection = $1 AND until <= $2", nil),
   ]
 
   @Test(arguments: engines) func `the statements that must stay quick go by an index`(_ engine: Engine) async throws {
@@ -126,6 +129,9 @@ import Testing
         try writer.send(
           "INSERT INTO octet_search_documents (collection, document, entry, changed_at) VALUES ($1, $2, $3, $4)",
           number % 50, number, [UInt8](repeating: 0, count: 500), now)
+        try writer.send(
+          "INSERT INTO octet_search_past (collection, until, document, since, entry) VALUES ($1, $2, $3, $2, $4)",
+          number % 50, now, number, [UInt8](repeating: 0, count: 500))
         try writer.send("INSERT INTO octet_topics (topic, last_sequence) VALUES ($1, 1)", "chat/\(number)")
         for (topic, sequence) in [("chat/\(number)", 1), (Self.busyTopic.name, number + 1)] {
           try writer.send(
@@ -208,6 +214,9 @@ import Testing
     let second = try await database.read { try index.search(query, pageSize: 20, after: first.next, in: $0) }
     #expect(second.hits.count == 20 && Set((first.hits + second.hits).map(\.id)).count == 40)
     #expect(database.count == before + 1)
+    // What a node does beside that has not made the list, and in the background.
+    _ = try await database.read { [now = clock.now()] in try index.past(at: now, $0) }
+    #expect(try await index.forgetPast(database) == false)
   }
 
   private func publish(_ database: NotingDatabase) async throws {

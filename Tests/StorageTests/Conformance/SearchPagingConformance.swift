@@ -63,74 +63,202 @@ import Testing
     }
   }
 
-  @Test(arguments: Engine.all) func `on another node, or after its time, a cursor goes on behind the last hit`(
-    engine: Engine
-  ) async throws {
+  @Test(arguments: Engine.all) func `after its time a cursor is refused, and no sooner`(engine: Engine) async throws {
     try await engine.withDatabase(SearchSchema.migrations, clock: clock) { database in
-      let (first, second) = (makeIndex(), makeIndex(seed: 2))
-      try await fill(first, 1...60, database)
-      let whole = try await database.read { try first.search(query, pageSize: 100, in: $0).hits }
-      let page = try await database.read { try first.search(query, pageSize: 20, in: $0) }
-      clock.advance(by: SearchLimits.clockDifference + .milliseconds(1))
+      let nodes = [makeIndex(), makeIndex(seed: 2)]
+      try await fill(nodes[0], 1...60, database)
+      let whole = try await database.read { try nodes[0].search(query, pageSize: 100, in: $0).hits }
+      let page = try await database.read { try nodes[0].search(query, pageSize: 20, in: $0) }
+      clock.advance(by: SearchLimits.cursorLifetime - .nanoseconds(1))
       // Documents that are new change how frequent the word is; the weights stay those of the first page.
-      try await fill(first, 2001...2020, database)
-      let other = try await database.read { try second.search(query, pageSize: 100, after: page.next, in: $0) }
-      #expect(page.hits + other.hits == whole)
-      clock.advance(by: SearchLimits.resultListLifetime)
-      let late = try await database.read { try first.search(query, pageSize: 10, after: page.next, in: $0) }
-      #expect(late.hits == Array(other.hits.prefix(10)))
-      let later = try await database.read { try first.search(query, pageSize: 100, after: late.next, in: $0) }
-      #expect(late.hits + later.hits == other.hits)
+      try await fill(nodes[0], 2001...2020, database)
+      for node in nodes {
+        let rest = try await database.read { try node.search(query, pageSize: 100, after: page.next, in: $0) }
+        #expect(page.hits + rest.hits == whole && rest.next == nil)
+      }
+      clock.advance(by: .nanoseconds(1))
+      for node in nodes {
+        await #expect(throws: SearchError.cursorExpired) {
+          try await database.read { try node.search(query, pageSize: 10, after: page.next, in: $0) }
+        }
+      }
     }
   }
 
   /// As behind a balancer that goes round.
-  @Test(arguments: Engine.all) func `pages from several nodes leave out what came or changed since the first`(
-    engine: Engine
+  @Test(arguments: Engine.all, [1, 3])
+  func `pages from several nodes, or from one that forgets, are those of the first one's state`(
+    engine: Engine, count: Int
   ) async throws {
     try await engine.withDatabase(SearchSchema.migrations, clock: clock) { database in
-      let nodes = (1...3).map { makeIndex(seed: UInt64($0)) }
+      var nodes = (1...count).map { makeIndex(seed: UInt64($0)) }
       try await fill(nodes[0], 101...200, database)
-      let before = try await database.read { try nodes[0].search(query, pageSize: 100, in: $0).hits }
-      clock.advance(by: SearchLimits.clockDifference)
+      let first = nodes[0]
+      let before = try await database.read { try first.search(query, pageSize: 100, in: $0).hits }
       let random = SeededRandomSource(seed: 5)
-      var (cursor, shown, changed): (SearchCursor?, [SearchHit], Set<Int64>) = (nil, [], [])
+      var (cursor, shown): (SearchCursor?, [SearchHit]) = (nil, [])
+      var (changed, gone): (Set<Int64>, Set<Int64>) = ([], [])
+      func draw() -> Int64 { Int64(101 + random.below(100)) }
       for round in 0... {
+        // Alone, the node begins anew and has nothing in memory.
+        if count == 1 { nodes = [makeIndex(seed: UInt64(10 + round))] }
         let now = cursor
-        let page = try await database.read { reader in
-          try nodes[round % nodes.count].search(query, pageSize: 7, after: now, in: reader)
-        }
+        let node = nodes[round % nodes.count]
+        let page = try await database.read { try node.search(query, pageSize: 7, after: now, in: $0) }
         shown += page.hits
         cursor = page.next.flatMap { SearchCursor($0.values) }
         if cursor == nil { break }
         clock.advance(by: .seconds(1))
-        // New ones with lower and with higher ids, better and worse; one that is ranked anew.
-        try await fill(nodes[0], Int64(10 + 3 * round)...Int64(12 + 3 * round), database)
-        try await fill(nodes[1], Int64(1000 + 3 * round)...Int64(1002 + 3 * round), database)
-        let id = Int64(101 + random.below(100))
-        changed.insert(id)
-        try await database.write { try nodes[0].put(document(id, boost: Double(random.below(16)) + 0.5), in: $0) }
+        // New ones with lower and with higher ids, better and worse; one that is ranked anew twice, one that goes and comes
+        // back with another rank, one that is removed, one that is hidden.
+        try await fill(node, Int64(10 + 3 * round)...Int64(12 + 3 * round), database)
+        try await fill(node, Int64(1000 + 3 * round)...Int64(1002 + 3 * round), database)
+        let (ranked, back, removed, hidden) = (draw(), draw(), draw(), draw())
+        changed.formUnion([ranked, back])
+        gone.formUnion([removed, hidden])
+        for boost in [0.5, Double(random.below(16))] {
+          try await database.write { try node.put(document(ranked, boost: boost + 0.5), in: $0) }
+          clock.advance(by: .milliseconds(1))
+        }
+        try await database.write { try node.remove(back, in: $0) }
+        clock.advance(by: .milliseconds(1))
+        try await database.write { writer in
+          try node.put(document(back, boost: Double(random.below(16))), in: writer)
+          try node.remove(removed, in: writer)
+          try node.put(document(hidden, tags: ["private"]), in: writer)
+        }
       }
       let ids = shown.map(\.id)
       #expect(Set(ids).count == ids.count, "nothing is repeated")
       #expect(shown == before.filter { ids.contains($0.id) }, "in the order and with the scores of the first page")
-      #expect(Set(before.map(\.id)).subtracting(ids).isSubset(of: changed), "nothing is missed that stayed as it was")
-      #expect(changed.count > 5)
+      #expect(Set(before.map(\.id)).subtracting(ids).isSubset(of: gone), "what has changed is not missed")
+      #expect(changed.subtracting(gone).count > 5)
     }
   }
 
-  @Test(arguments: Engine.all) func `a cursor of the version before goes on as it did`(engine: Engine) async throws {
+  @Test(arguments: Engine.all) func `a page is the same when it is asked for again, elsewhere and after later ones`(
+    engine: Engine
+  ) async throws {
     try await engine.withDatabase(SearchSchema.migrations, clock: clock) { database in
       let (first, second) = (makeIndex(), makeIndex(seed: 2))
-      try await fill(first, 1...20, database)
-      let page = try await database.read { try first.search(query, pageSize: 5, in: $0) }
-      let cursor = try #require(page.next)
-      let old = try #require(SearchCursor(Array(cursor.values.dropLast())))
-      #expect(old.weights == cursor.weights && old.latest == nil)
+      try await fill(first, 1...40, database)
+      var cursors: [SearchCursor] = []
+      var pages: [[SearchHit]] = []
+      var next = try await database.read { try first.search(query, pageSize: 10, in: $0).next }
+      while let cursor = next {
+        let page = try await database.read { try first.search(query, pageSize: 10, after: cursor, in: $0) }
+        cursors.append(cursor)
+        pages.append(page.hits)
+        next = page.next
+      }
+      #expect(pages.map(\.count) == [10, 10, 10])
       clock.advance(by: .seconds(1))
-      try await database.write { try first.put(document(100, boost: 0.1), in: $0) }
-      let hits = try await database.read { try second.search(query, pageSize: 50, after: old, in: $0).hits }
-      #expect(hits.count == 16 && hits.contains { $0.id == 100 })
+      let changed = pages[0][0].id
+      try await database.write { try first.put(document(changed, boost: 0.1), in: $0) }
+      for (cursor, page) in zip(cursors, pages).reversed() + Array(zip(cursors, pages)) {
+        let again = try await database.read { try second.search(query, pageSize: 10, after: cursor, in: $0) }
+        #expect(again.hits == page)
+      }
+    }
+  }
+
+  @Test(arguments: Engine.all) func `what a word was completed to, or corrected to, is the same on another node`(
+    engine: Engine
+  ) async throws {
+    try await engine.withDatabase(SearchSchema.migrations, clock: clock) { database in
+      let (first, second) = (makeIndex(), makeIndex(seed: 2))
+      func put(_ word: String, _ ids: ClosedRange<Int64>) async throws {
+        try await database.write { writer in
+          try first.put(ids.map { SearchDocument(id: $0, texts: ["text": word]) }, in: writer)
+        }
+        while try await first.step(database) {}
+      }
+      // None of them is asked how frequent its words are.
+      try await put("lantern", 1...5)
+      let queries = [
+        SearchQuery("lan", completesLastWord: true), SearchQuery("lantrn", correctsWords: true),
+      ]
+      var cursors: [SearchCursor] = []
+      for query in queries {
+        let page = try await database.read { try first.search(query, pageSize: 2, in: $0) }
+        #expect(page.hits.map(\.id) == [1, 2] && page.isComplete)
+        cursors.append(try #require(page.next))
+      }
+      clock.advance(by: .seconds(1))
+      // As many words as are taken, which come before it.
+      #expect(SearchLimits.completions == 16 && SearchLimits.corrections == 16)
+      for (id, letter) in zip(101..., "abcdefghijklmnop") { try await put("lan\(letter)trn", Int64(id)...Int64(id)) }
+      for (query, cursor) in zip(queries, cursors) {
+        let anew = try await database.read { try second.search(query, pageSize: 500, in: $0) }
+        #expect(!anew.hits.isEmpty && !anew.hits.contains { $0.id <= 5 })
+        let rest = try await database.read { try second.search(query, pageSize: 9, after: cursor, in: $0) }
+        #expect(rest.hits.map(\.id) == [3, 4, 5] && rest.isComplete)
+        #expect(rest.isCorrected == query.correctsWords)
+      }
+    }
+  }
+
+  @Test(arguments: Engine.all) func `new documents hide none that were there, however many: else the cursor is refused`(
+    engine: Engine
+  ) async throws {
+    try await engine.withDatabase(SearchSchema.migrations, clock: clock) { database in
+      var shape = SearchIndex.Shape()
+      shape.hits = 20
+      let nodes = [1, 2, 3].map { seed in
+        SearchIndex(
+          "things", fields: ["text": 1], clock: clock, random: SeededRandomSource(seed: seed), shape: shape)
+      }
+      try await fill(nodes[0], 1...15, database)
+      let page = try await database.read { try nodes[0].search(query, pageSize: 5, in: $0) }
+      let rest = try await database.read { try nodes[0].search(query, pageSize: 50, after: page.next, in: $0).hits }
+      #expect(rest.count == 10)
+      clock.advance(by: .seconds(1))
+      // As good as those that were there, and before them by their ids.
+      func add(_ count: Int) async throws {
+        try await database.write { writer in
+          for id in 1...Int64(count) { try nodes[0].put(document(-id, boost: Double(id % 7 + 1)), in: writer) }
+        }
+      }
+      let last = shape.hits * (SearchLimits.listSearches - 1)
+      try await add(last)
+      let other = try await database.read { try nodes[1].search(query, pageSize: 50, after: page.next, in: $0) }
+      #expect(other.hits == rest)
+      try await add(last + 8 * shape.hits)
+      await #expect(throws: SearchError.cursorExpired) {
+        try await database.read { try nodes[2].search(query, pageSize: 50, after: page.next, in: $0) }
+      }
+    }
+  }
+
+  @Test(arguments: Engine.all)
+  func `what documents were is kept as long as a cursor asks for it, and goes with the index`(engine: Engine)
+    async throws
+  {
+    try await engine.withDatabase(SearchSchema.migrations, clock: clock) { database in
+      let index = makeIndex()
+      func kept() async throws -> Int {
+        try await database.read { try $0.first("SELECT count(*) FROM octet_search_past") { $0[0] } ?? 0 }
+      }
+      func tidy() async throws { while try await index.step(database) {} }
+      try await fill(index, 1...4, database)
+      #expect(try await kept() == 0)
+      clock.advance(by: .seconds(1))
+      try await database.write { writer in
+        try index.put(document(1), in: writer)
+        // As it is.
+        try index.put(document(2, boost: 3), in: writer)
+        try index.remove(3, in: writer)
+      }
+      #expect(try await kept() == 2)
+      clock.advance(by: SearchLimits.cursorLifetime)
+      try await database.write { try index.remove(4, in: $0) }
+      try await tidy()
+      #expect(try await kept() == 3)
+      clock.advance(by: .seconds(60))
+      try await tidy()
+      #expect(try await kept() == 1)
+      while try await index.dropSome(database) {}
+      #expect(try await kept() == 0)
     }
   }
 
@@ -252,8 +380,14 @@ import Testing
       #expect(SearchCursor(cursor.values) == cursor)
       #expect(SearchCursor([]) == nil && SearchCursor([.text("x")]) == nil)
       #expect(SearchCursor(Array(cursor.values.prefix(4))) == nil)
-      #expect(SearchCursor(cursor.values + [SQLValue](repeating: .integer(1), count: SearchLimits.queryWords)) == nil)
-      #expect(SearchCursor(Array(cursor.values.prefix(5)) + [.integer(-1), .integer(1)]) == nil)
+      let head = Array(cursor.values.prefix(7))
+      for rest: [Int64] in [[-1, 1], [2, 1, 1], [1, -1, 1], [1]] {
+        #expect(SearchCursor(head + rest.map { .integer($0) }) == nil)
+      }
+      let group: [SQLValue] = [.integer(0), .integer(1)]
+      let groups = { (count: Int) in Array(repeatElement(group, count: count).joined()) }
+      #expect(SearchCursor(head + groups(SearchLimits.queryWords))?.groups.count == SearchLimits.queryWords)
+      #expect(SearchCursor(head + groups(SearchLimits.queryWords + 1)) == nil)
     }
   }
 }
