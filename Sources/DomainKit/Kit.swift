@@ -70,7 +70,8 @@ public struct Kit: Sendable {
     library = blobs
     subjects = SubjectRegistry(community: community)
     subjects.observe(findables)
-    sights = Sights(bus: others?.bus, key: keys.derived(for: "sights 1"))
+    let notes = others.map { _ in SightNotes(clock: clock) }
+    sights = Sights(bus: others?.bus, notes: notes, key: keys.derived(for: "sights 1"))
     subjects.observe(sights)
     self.audit = audit ?? NoAudit()
   }

@@ -141,7 +141,7 @@ struct House: Sendable {
         database: database, leases: Leases(database: database, clock: clock, random: random),
         sweeps: [
           RequestRetention(clock: clock), DeadLetterRetention(clock: clock), LeaseSweep(clock: clock),
-          StatisticsUpkeep(),
+          StatisticsUpkeep(), SightNoteRetention(clock: clock),
           TopicSweep(
             domains.reduce(into: [:]) { $0.merge($1.topicRetention) { _, _ in preconditionFailure("a topic of two") } },
             clock: clock),
@@ -163,7 +163,7 @@ struct House: Sendable {
     _ configuration: Configuration, _ catalog: DomainCatalog, _ clock: any WallClock
   ) async throws(StartFailure) -> any Database {
     let wanted =
-      NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + catalog.migrations
+      NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + Sights.migrations + catalog.migrations
       + (configuration.serves(Front.bench) ? TransactionService.migrations : [])
     do {
       guard let url = configuration.database else {
@@ -230,9 +230,11 @@ struct House: Sendable {
     collector.start()
     guard isShared else { return }
     catchUp.start { [catchUp, authority, kit] in
+      var sights = SightCatchUp(kit)
       while !catchUp.isStopping {
         do {
           try await authority.catchUp()
+          try await sights.look()
         } catch {
           // It is read the next time: each look begins where the last one that succeeded did.
           kit.log.warning("catch_up_failed", ["error": .text("\(error)")])

@@ -29,6 +29,7 @@ enum SchemaHistory {
   /// In the order in which an octetd applies them.
   static let steps =
     StorageSchema.migrations + NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations
+    + Sights.migrations
     + domains.flatMap { $0.migrations }
 
   /// A state that the schema may be found in.

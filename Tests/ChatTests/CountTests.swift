@@ -184,7 +184,7 @@ private let second = Identifier(rawValue: 3)
     guard case .hearts? = try await guest.next()?.frame else { throw Unexpected() }
     stand.lounge.threads.hide(Self.live)
     // Nobody says that it is hidden; the next look finds it.
-    stand.lounge.rooms.counts.wakeAll()
+    stand.lounge.rooms.counts.wake(SubjectID("room", stand.room))
     await expectRefusal(.notFound, "NOT_FOUND") { try await guest.next() }
     await stand.lounge.close()
   }
@@ -201,28 +201,29 @@ private let second = Identifier(rawValue: 3)
       }
     }
     guard let rooms = lounge.domain(node: 1).rooms as? ChatRooms else { throw Unexpected() }
-    var watch = CountWatch(rooms)
-    #expect(try await watch.look() == [])
+    var watch = ChangeWatch(rooms.counts, rooms.kit, read: CountState.states)
+    func looked() async throws -> Set<Identifier> { Set(try await watch.look().map(\.id)) }
+    #expect(try await looked() == [])
     let changes = rooms.counts.subscribe(SubjectID("room", room))
     var others = quiet.map { rooms.counts.subscribe(SubjectID("room", $0)) }
-    #expect(try await watch.look() == Set(quiet + [room]))
+    #expect(try await looked() == Set(quiet + [room]))
     _ = try await changes.next()
-    #expect(try await watch.look() == [])
+    #expect(try await looked() == [])
 
     try await stand.give(6)
-    #expect(try await watch.look() == [room])
+    #expect(try await looked() == [room])
     _ = try await changes.next()
     try await stand.ask("Now?")
-    #expect(try await watch.look() == [])
+    #expect(try await looked() == [])
     try await stand.answer(1, 0)
-    #expect(try await watch.look() == [room])
+    #expect(try await looked() == [room])
     _ = try await changes.next()
 
     // What nobody reads is forgotten, and may have changed when somebody reads it again.
     others.removeAll()
-    #expect(try await watch.look() == [])
+    #expect(try await looked() == [])
     others.append(rooms.counts.subscribe(SubjectID("room", quiet[0])))
-    #expect(try await watch.look() == [quiet[0]])
+    #expect(try await looked() == [quiet[0]])
     withExtendedLifetime((changes, others)) {}
     await lounge.close()
   }

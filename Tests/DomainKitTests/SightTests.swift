@@ -22,7 +22,7 @@ private let watch = MethodDescriptor(
   {
     let shop = try await Workshop()
     let (bus, key) = (Wire(), SecretKey.random())
-    let nodes = [key, key, SecretKey.random()].map { Sights(bus: bus, key: $0) }
+    let nodes = [key, key, SecretKey.random()].map { Sights(bus: bus, notes: nil, key: $0) }
     let woken = Locked<[String]>([])
     var watches = nodes.enumerated().flatMap { number, node in
       [thing, other, Sights.reader(Workshop.user)].map { subject in
@@ -45,7 +45,8 @@ private let watch = MethodDescriptor(
 
   /// A stream about the thing, which is hidden as soon as `isHidden` says so.
   private func call(
-    _ shop: Workshop, _ isHidden: Locked<Bool>, beforeWatch: @escaping @Sendable () -> Void = {}
+    _ shop: Workshop, _ isHidden: Locked<Bool>, about thing: SubjectID = thing,
+    beforeWatch: @escaping @Sendable () -> Void = {}
   ) throws -> ServerStreamingCall<ServerFrame> {
     let kit = shop.kit
     let channel = shop.channel {
@@ -74,14 +75,89 @@ private let watch = MethodDescriptor(
     await shop.database.close()
   }
 
-  @Test func `where there are other nodes, each beat looks: their word may be lost`() async throws {
-    let shop = try await Workshop(beatInterval: .milliseconds(1), hasOthers: true)
-    let isHidden = Locked(false)
-    let call = try call(shop, isHidden)
-    for _ in 0..<3 { #expect(try await call.responses.next() != nil) }
-    isHidden.withLock { $0 = true }
-    await expectRefusal(.notFound, "NOT_FOUND") { while try await call.responses.next() != nil {} }
+  @Test func `a hundred quiet streams cost one read together, and what another node has changed is found by it`()
+    async throws
+  {
+    let shop = try await Workshop(beatInterval: .milliseconds(10), hasOthers: true)
+    var changes = SightCatchUp(shop.kit)
+    let hidden = (0..<100).map { _ in Locked(false) }
+    var calls: [ServerStreamingCall<ServerFrame>] = []
+    for (number, isHidden) in hidden.enumerated() {
+      let call = try call(shop, isHidden, about: SubjectID("note", Identifier(rawValue: Int64(number + 1))))
+      // The first one is the snapshot.
+      for _ in 0..<2 { #expect(try await call.responses.next() != nil) }
+      calls.append(call)
+    }
+    let before = shop.statementCount
+    for call in calls {
+      for _ in 0..<3 { #expect(try await call.responses.next() != nil) }
+    }
+    for _ in 0..<5 { try await changes.look() }
+    #expect(shop.statementCount == before + 5)
+
+    // Another node's word is lost.
+    let notes = SightNotes(clock: shop.clock)
+    func change(_ number: Int) async throws {
+      try await shop.database.write { try notes.note(SubjectID("note", Identifier(rawValue: Int64(number))), in: $0) }
+    }
+    for isHidden in hidden { isHidden.withLock { $0 = true } }
+    try await change(8)
+    try await changes.look()
+    await expectRefusal(.notFound, "NOT_FOUND") { while try await calls[7].responses.next() != nil {} }
+    for _ in 0..<3 { #expect(try await calls[8].responses.next() != nil) }
+    for call in calls { call.cancel() }
     await shop.database.close()
+  }
+
+  @Test func `each change is found once, also the second at an instant, one that commits late and one of long ago`()
+    async throws
+  {
+    let shop = try await Workshop(hasOthers: true)
+    let (sights, clock) = (shop.kit.sights, shop.clock)
+    let notes = SightNotes(clock: ManualClock(clock.now()))
+    var changes = SightCatchUp(shop.kit)
+    var seen = sights.changes
+    func expectChanges(_ count: UInt64) async throws {
+      try await changes.look()
+      #expect(sights.changes == seen + count)
+      seen = sights.changes
+    }
+    func note(_ thing: SubjectID) async throws { try await shop.database.write { try notes.note(thing, in: $0) } }
+    try await expectChanges(0)
+    try await note(thing)
+    try await expectChanges(1)
+    try await expectChanges(0)
+    try await note(thing)
+    try await expectChanges(1)
+    clock.advance(by: SightCatchUp.lateness - .seconds(1))
+    try await expectChanges(0)
+    try await note(other)
+    try await expectChanges(1)
+    // Nobody looked for long.
+    clock.advance(by: .seconds(3600))
+    try await note(thing)
+    try await expectChanges(1)
+    let retention = SightNoteRetention(clock: clock)
+    clock.advance(by: .seconds(86_400 - 3660))
+    while try await retention.step(shop.database) {}
+    func count() async throws -> Int {
+      try await shop.database.read { try $0.first("SELECT count(*) FROM sight_notes") { $0[0] } ?? 0 }
+    }
+    #expect(try await count() == 2)
+    clock.advance(by: .seconds(120))
+    while try await retention.step(shop.database) {}
+    #expect(try await count() == 0)
+    await shop.database.close()
+  }
+
+  @Test func `a node that serves alone notes nothing for others`() async throws {
+    for hasOthers in [false, true] {
+      let shop = try await Workshop(hasOthers: hasOthers)
+      try await shop.database.write { try shop.kit.sights.visibilityChanged(of: thing, in: $0) }
+      let isNoted = try await shop.database.read { try $0.exists("SELECT 1 FROM sight_notes WHERE subject_id = 7") }
+      #expect(isNoted == hasOthers)
+      await shop.database.close()
+    }
   }
 }
 

@@ -800,6 +800,13 @@ CREATE TABLE search_rows (
   PRIMARY KEY (document, generation)
 );
 
+CREATE TABLE sight_notes (
+  subject_id bigint NOT NULL,
+  subject_kind text COLLATE "C" NOT NULL,
+  changed_at bigint NOT NULL,
+  PRIMARY KEY (subject_id, subject_kind)
+);
+
 CREATE TABLE social_barriers (
   user_id bigint NOT NULL,
   other_id bigint NOT NULL,
@@ -1139,6 +1146,8 @@ CREATE UNIQUE INDEX rides_vehicles_plate ON public.rides_vehicles USING btree (p
 CREATE INDEX rides_zones_city ON public.rides_zones USING btree (city_id, id);
 
 CREATE INDEX search_rows_by_generation ON public.search_rows USING btree (generation, document);
+
+CREATE INDEX sight_notes_by_time ON public.sight_notes USING btree (changed_at);
 
 CREATE INDEX social_barriers_made ON public.social_barriers USING btree (user_id, kind, id);
 

@@ -911,6 +911,12 @@ CREATE TABLE search_rows (
 
 CREATE INDEX search_rows_by_generation ON search_rows (generation, document);
 
+CREATE TABLE sight_notes (
+  subject_id INTEGER NOT NULL, subject_kind TEXT NOT NULL, changed_at INTEGER NOT NULL,
+  PRIMARY KEY (subject_id, subject_kind)) WITHOUT ROWID, STRICT;
+
+CREATE INDEX sight_notes_by_time ON sight_notes (changed_at);
+
 CREATE TABLE social_barriers (
   user_id INTEGER NOT NULL,
   other_id INTEGER NOT NULL,

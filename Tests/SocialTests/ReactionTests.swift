@@ -1,6 +1,7 @@
 import Base
 import DomainKit
 import IdentityAPI
+import PostgreSQLServer
 import RPC
 import Refusals
 import SocialAPI
@@ -147,11 +148,42 @@ import Testing
     }
     #expect(parts == [0, 0])
     // Of what other nodes have done, those who watch here learn when they look.
-    world.social.core.board.wakeAll()
+    var watch = ChangeWatch(world.social.core.board, world.kit, read: SocialCore.counters(of:in:))
+    #expect(try await watch.look() == [subject])
     #expect(try await stream.responses.next()?.counters?.likes == 0)
     stream.cancel()
     #expect(try await world.counters(thing) == [:])
     #expect(try await world.broken().isEmpty)
+    await world.close()
+  }
+
+  @Test func `of all things whose counters are watched a node reads together, and wakes where another has counted`()
+    async throws
+  {
+    let world = try await World.open()
+    let (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
+    let database = NotingDatabase(world.database)
+    let core = try world.other(node: 2, database: database)
+    var things: [SubjectID] = []
+    for _ in 0..<100 { things.append(try world.kit.subjects.parse(try await world.thing(of: ada), field: "")) }
+    let watched = things.map { core.board.subscribe($0) }
+    var watch = ChangeWatch(core.board, core.kit, read: SocialCore.counters(of:in:))
+    // Nothing is known of them yet.
+    #expect(try await watch.look() == Set(things))
+    let before = database.count
+    for _ in 0..<5 { #expect(try await watch.look() == []) }
+    // Two statements, of 64 things each.
+    #expect(database.count == before + 10)
+
+    try await bob.react(.like, to: things[7].text)
+    try await bob.react(.emoji, "👍", to: things[70].text)
+    #expect(try await watch.look() == [things[7], things[70]])
+    // Also when nothing is left.
+    try await bob.clear(.like, from: things[7].text)
+    #expect(try await watch.look() == [things[7]])
+    try await bob.react(.save, to: try await world.thing(of: ada))
+    #expect(try await watch.look() == [])
+    withExtendedLifetime(watched) {}
     await world.close()
   }
 

@@ -37,9 +37,4 @@ public final class ChangeBoard: Sendable {
 
   /// Has the watchers of a thing here look: a change was found of which another node's word may have been lost.
   public func wake(_ thing: SubjectID) { topics.take(topic(thing), Mark()) }
-
-  /// Has all watchers look. For changes of which another node's word may have been lost.
-  public func wakeAll() {
-    for topic in topics.readTopics { topics.take(topic, Mark()) }
-  }
 }

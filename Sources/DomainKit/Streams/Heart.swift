@@ -74,8 +74,8 @@ public final class Heart<Response: Message>: Sendable {
   }
 
   private func tick() {
-    // Of what other nodes have changed, the word may be lost; and a look may have found the database busy.
-    if kit.others != nil || state.withLock({ $0.mustLook }) { look() }
+    // A look may have found the database busy.
+    if state.withLock({ $0.mustLook }) { look() }
     do {
       if try kit.judgeAtOnce(context) { beatIfSilent() } else { judgeThenBeat() }
     } catch {

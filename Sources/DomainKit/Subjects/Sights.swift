@@ -6,8 +6,8 @@ import Streaming
 /// Wakes streams when what they are about may have become hidden though nothing happens to it: it lies under a thing that
 /// has, or its owner has blocked the reader. Whoever is woken asks the database; nothing is told here but that.
 ///
-/// What another node has changed comes over the bus, which may lose it; `Heart` looks at each beat where there are others.
-/// Safe to share between threads.
+/// What another node has changed comes over the bus, which may lose it; so each change is also noted in the database, where
+/// `SightCatchUp` looks for all streams at once. Safe to share between threads.
 public final class Sights: SubjectObserver {
   /// Of these messages alone.
   private static let busSubject = "octet.sights"
@@ -23,9 +23,12 @@ public final class Sights: SubjectObserver {
   private let state = Locked(State())
   private let bus: (any MessageBus)?
   private let seal: BusSeal
+  /// Nil if no other node has to be told.
+  private let notes: SightNotes?
 
-  init(bus: (any MessageBus)?, key: SecretKey) {
+  init(bus: (any MessageBus)?, notes: SightNotes?, key: SecretKey) {
     self.bus = bus
+    self.notes = notes
     seal = BusSeal(key: key)
     let registration = bus?.subscribe(Self.busSubject) { [weak self, seal] sealed in
       guard let self, let message = seal.open(sealed),
@@ -40,6 +43,7 @@ public final class Sights: SubjectObserver {
   public var changes: UInt64 { state.withLock { $0.changes } }
 
   public func visibilityChanged(of subject: SubjectID, in writer: any Writer) throws {
+    try notes?.note(subject, in: writer)
     writer.afterCommit { [self] in
       wake(subject)
       bus?.publish(Self.busSubject, seal.seal(Array(subject.text.utf8)))

@@ -60,7 +60,7 @@ public struct ChatDomain: Domain {
     // Alone, a node knows of all changes as they commit.
     guard chat.kit.others != nil else { return }
     background.start { [background, chat] in
-      var watch = CountWatch(chat)
+      var watch = ChangeWatch(chat.counts, chat.kit, read: CountState.states)
       while !background.isStopping {
         // What could not be read is read the next time.
         _ = try? await watch.look()

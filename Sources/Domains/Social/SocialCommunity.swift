@@ -48,8 +48,6 @@ struct SocialCommunity: Community {
 
 /// What people have said of things, for all domains.
 extension SocialCommunity: CommunityReads {
-  /// Things of one statement: those of a page, mostly.
-  private static let countedAtOnce = 64
   /// People of one statement: those who speak at the same time in a room, mostly.
   private static let askedAtOnce = 16
   private static let unheardAmong: String = {
@@ -62,17 +60,8 @@ extension SocialCommunity: CommunityReads {
 
   func counts(of subjects: [SubjectID], in reader: any Reader) throws -> [SubjectID: SubjectCounts] {
     var counts: [SubjectID: SubjectCounts] = [:]
-    for piece in subjects.filledPieces(of: Self.countedAtOnce) {
-      let found: [(SubjectID, String, Int64)] = try reader.rows(
-        """
-        SELECT subject_kind, subject_id, counter, CAST(SUM(value) AS BIGINT) FROM social_counters
-        WHERE subject_id IN \(placeholders(from: 1, count: Self.countedAtOnce))
-        GROUP BY subject_kind, subject_id, counter HAVING SUM(value) <> 0
-        """, piece.map(\.id.sqlValue)
-      ) { (SubjectID($0[0], $0[1]), $0[2], $0[3]) }
-      for (subject, counter, value) in found where piece.contains(subject) {
-        counts[subject, default: SubjectCounts()].set(counter, value)
-      }
+    for (subject, counters) in try SocialCore.counters(of: subjects, in: reader) {
+      for (counter, value) in counters { counts[subject, default: SubjectCounts()].set(counter, value) }
     }
     return counts
   }

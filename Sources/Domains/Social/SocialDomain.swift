@@ -84,9 +84,10 @@ public struct SocialDomain: Domain {
     // Alone, a node knows of all changes as they commit.
     guard core.kit.others != nil else { return }
     background.start { [background, core] in
+      var watch = ChangeWatch(core.board, core.kit, read: SocialCore.counters(of:in:))
       while !background.isStopping {
-        core.board.wakeAll()
         // What could not be read is read the next time.
+        _ = try? await watch.look()
         try? await core.words.load(from: core.kit.database)
         await background.pause(atMost: Self.lookInterval)
       }

@@ -51,16 +51,19 @@ final class Lounge: Sendable {
   ///   - scorer: judges what is said.
   ///   - pause: what a stream does between two looks at what is counted.
   static func open(
-    nodes: Int = 1, limits: ChatLimits = ChatLimits(), scorer: any ToxicityScorer = WordScorer(),
+    nodes: Int = 1, limits: ChatLimits = ChatLimits(), topicLimits: TopicLimits = TopicLimits(),
+    scorer: any ToxicityScorer = WordScorer(),
     pause: @escaping @Sendable (Duration) async throws -> Void = { _ in }
   ) async throws -> Lounge {
     let database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + NotifyDomain.migrations + ChatDomain.migrations, clock: ManualClock())
-    return try Lounge(database: database, nodes: nodes, limits: limits, scorer: scorer, pause: pause)
+      migrations: TopicStore.migrations + Sights.migrations + NotifyDomain.migrations + ChatDomain.migrations,
+      clock: ManualClock())
+    return try Lounge(
+      database: database, nodes: nodes, limits: limits, topicLimits: topicLimits, scorer: scorer, pause: pause)
   }
 
   private init(
-    database: any Database, nodes: Int, limits: ChatLimits, scorer: any ToxicityScorer,
+    database: any Database, nodes: Int, limits: ChatLimits, topicLimits: TopicLimits, scorer: any ToxicityScorer,
     pause: @escaping @Sendable (Duration) async throws -> Void
   ) throws {
     self.database = database
@@ -73,7 +76,8 @@ final class Lounge: Sendable {
       let others = OtherNodes(bus: nil, node: number, database: database, clock: clock, random: random)
       let kit = Kit(
         database: database,
-        hub: TopicHub(database: database, clock: clock, key: root, isShared: nodes > 1), clock: clock,
+        hub: TopicHub(database: database, clock: clock, key: root, isShared: nodes > 1, limits: topicLimits),
+        clock: clock,
         identifiers: identifiers, random: random, keys: try ServerKeys(root: root), authority: doors,
         log: Log(level: .error), others: nodes > 1 ? others : nil, beatInterval: nil)
       let notify = NotifyDomain(

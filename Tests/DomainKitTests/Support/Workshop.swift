@@ -14,7 +14,11 @@ final class Workshop: Sendable {
   let doors: Doors
   let trail = Trail()
   let database: any Database
+  private let noting: NotingDatabase
   let kit: Kit
+
+  /// How many statements have run.
+  var statementCount: Int { noting.count }
 
   static let user = Identifier(rawValue: 1)
 
@@ -23,10 +27,12 @@ final class Workshop: Sendable {
     topicLimits: TopicLimits = TopicLimits(), beatInterval: Duration? = nil, hasOthers: Bool = false
   ) async throws {
     doors = try Doors(clock: clock)
-    database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + [
-        Migration("test", 1, "notes", sql: "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
-      ], clock: clock)
+    noting = NotingDatabase(
+      try await EngineUnderTest.openTemporary(
+        migrations: TopicStore.migrations + Sights.migrations + [
+          Migration("test", 1, "notes", sql: "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+        ], clock: clock))
+    database = noting
     let (root, random) = (SecretKey.random(), SeededRandomSource(seed: 1))
     let others = OtherNodes(bus: nil, node: 1, database: database, clock: clock, random: random)
     kit = Kit(

@@ -1,3 +1,5 @@
+import Streaming
+
 @testable import Social
 
 /// A world with those whom moderation concerns.
@@ -7,8 +9,8 @@ struct Scene {
   let thing: String
 
   /// Ada has a thing, Bob talks; Moe and May are moderators.
-  init(limits: SocialLimits = SocialLimits()) async throws {
-    world = try await World.open(limits: limits)
+  init(limits: SocialLimits = SocialLimits(), topicLimits: TopicLimits = TopicLimits()) async throws {
+    world = try await World.open(limits: limits, topicLimits: topicLimits)
     (ada, bob) = (try await world.user("ada"), try await world.user("bob"))
     moe = try await world.user("moe_", roles: ["moderator"])
     may = try await world.user("may_", roles: ["social.moderator"])

@@ -32,17 +32,19 @@ final class World: Sendable {
   private let transport: InProcessTransport
 
   static func open(
-    limits: SocialLimits = SocialLimits(), scorer: any ToxicityScorer & WordLists = WordScorer()
+    limits: SocialLimits = SocialLimits(), topicLimits: TopicLimits = TopicLimits(),
+    scorer: any ToxicityScorer & WordLists = WordScorer()
   ) async throws -> World {
     let clock = ManualClock(Instant(seconds: 1_767_225_600))
     let database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + IdentityDomain.migrations + NotifyDomain.migrations + SocialDomain.migrations
-        + SearchDomain.migrations + Things.migrations, clock: clock)
-    return try await World(clock, database, limits, scorer)
+      migrations: TopicStore.migrations + Sights.migrations + IdentityDomain.migrations + NotifyDomain.migrations
+        + SocialDomain.migrations + SearchDomain.migrations + Things.migrations, clock: clock)
+    return try await World(clock, database, limits, topicLimits, scorer)
   }
 
   private init(
-    _ clock: ManualClock, _ database: any Database, _ limits: SocialLimits, _ scorer: any ToxicityScorer & WordLists
+    _ clock: ManualClock, _ database: any Database, _ limits: SocialLimits, _ topicLimits: TopicLimits,
+    _ scorer: any ToxicityScorer & WordLists
   ) async throws {
     self.clock = clock
     self.database = database
@@ -51,7 +53,7 @@ final class World: Sendable {
     let keys = try ServerKeys(root: root)
     let authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
     kit = Kit(
-      database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
+      database: database, hub: TopicHub(database: database, clock: clock, key: root, limits: topicLimits), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys, authority: authority,
       log: Log(level: .error), roles: RoleCatalog(SocialDomain.roles), beatInterval: nil)
     timers = Timers(database: database, clock: clock, random: random)
@@ -80,7 +82,9 @@ final class World: Sendable {
   }
 
   /// The core of another node on the same database.
-  func other(node: Int) throws -> SocialCore {
+  /// - Parameter database: by what it reaches it, if by another way.
+  func other(node: Int, database: (any Database)? = nil) throws -> SocialCore {
+    let database = database ?? self.database
     let nodes = OtherNodes(bus: nil, node: node, database: database, clock: clock, random: kit.random)
     let kit = Kit(
       database: database, hub: kit.hub, clock: clock, identifiers: kit.identifiers, random: kit.random, keys: kit.keys,

@@ -1,4 +1,5 @@
 import Base
+import PostgreSQLServer
 import Testing
 
 @testable import Storage

@@ -1,4 +1,5 @@
 import Base
+import PostgreSQLServer
 import Storage
 
 /// Refuses to write, or hides that it has.

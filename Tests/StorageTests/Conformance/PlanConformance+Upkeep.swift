@@ -1,6 +1,7 @@
 import Base
 import Cryptography
 import Foundation
+import PostgreSQLServer
 import Storage
 import Testing
 

@@ -9,6 +9,24 @@ struct CountState: Sendable, Equatable {
   var hearts: Int64
   /// The newest change of polls: `PollRow.Change.place`.
   var change: Int64
+
+  /// Rooms of one statement.
+  private static let roomsAtOnce = 64
+
+  /// How far some rooms are.
+  static func states(of rooms: [SubjectID], in reader: any Reader) throws -> [SubjectID: CountState] {
+    var states: [SubjectID: CountState] = [:]
+    for piece in rooms.filledPieces(of: roomsAtOnce) {
+      let found: [(room: Identifier, state: CountState)] = try reader.rows(
+        """
+        SELECT r.id, r.hearts, COALESCE((SELECT MAX(p.changed) FROM chat_polls p WHERE p.room_id = r.id), 0)
+        FROM chat_rooms r WHERE r.id IN \(placeholders(from: 1, count: roomsAtOnce))
+        """, piece.map(\.id.sqlValue)
+      ) { ($0[0], CountState(hearts: $0[1], change: $0[2])) }
+      for (room, state) in found { states[SubjectID(IDKind.room, room)] = state }
+    }
+    return states
+  }
 }
 
 /// Hearts and answers to polls, which many give at once. They are read when there are new ones and wait nowhere, so nobody is

@@ -78,4 +78,24 @@ extension SocialCore {
     ) { ($0[0], $0[1]) }
     return Dictionary(uniqueKeysWithValues: rows)
   }
+
+  /// Things of one statement: those of a page, mostly.
+  private static let countedAtOnce = 64
+
+  /// The counters of some subjects by name; also of those of which nothing is counted.
+  static func counters(of subjects: [SubjectID], in reader: any Reader) throws -> [SubjectID: [String: Int64]] {
+    var counters: [SubjectID: [String: Int64]] = [:]
+    for subject in subjects { counters[subject] = [:] }
+    for piece in subjects.filledPieces(of: countedAtOnce) {
+      let rows: [(subject: SubjectID, counter: String, value: Int64)] = try reader.rows(
+        """
+        SELECT subject_kind, subject_id, counter, CAST(SUM(value) AS BIGINT) FROM social_counters
+        WHERE subject_id IN \(placeholders(from: 1, count: countedAtOnce))
+        GROUP BY subject_kind, subject_id, counter HAVING SUM(value) <> 0
+        """, piece.map(\.id.sqlValue)
+      ) { (SubjectID($0[0], $0[1]), $0[2], $0[3]) }
+      for row in rows { counters[row.subject]?[row.counter] = row.value }
+    }
+    return counters
+  }
 }

@@ -93,7 +93,8 @@ extension SocialCore {
     let count: Int64? = try writer.first("SELECT COUNT(*) FROM social_barriers WHERE user_id = $1", user) { $0[0] }
     guard count ?? 0 <= limits.barriers else { throw KitError.limitExceeded }
     guard barrier == .block else { return }
-    for reader in [user, other] { try kit.sights.changed(for: reader, in: writer) }
+    // In one order, as two may block each other at once.
+    for reader in [user, other].sorted() { try kit.sights.changed(for: reader, in: writer) }
     try unfollow(SubjectID(IDKind.user, other), by: user, in: writer)
     try unfollow(SubjectID(IDKind.user, user), by: other, in: writer)
   }

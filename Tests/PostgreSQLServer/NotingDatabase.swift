@@ -1,32 +1,33 @@
 import Base
-import Storage
+public import Storage
 
 /// Notes which statements run in it, with their arguments, so that they can be explained as they are.
-final class NotingDatabase: PassingDatabase {
-  struct Statement {
-    let sql: String
-    let arguments: [SQLValue]
+public final class NotingDatabase: PassingDatabase {
+  public struct Statement: Sendable {
+    public let sql: String
+    public let arguments: [SQLValue]
   }
 
-  let database: any Database
+  public let database: any Database
   private let noted = Locked<[Statement]>([])
 
-  init(_ database: any Database) { self.database = database }
+  public init(_ database: any Database) { self.database = database }
 
   /// Each text once, with the arguments that it came with first.
-  var statements: [Statement] {
+  public var statements: [Statement] {
     var seen: Set<String> = []
     return noted.withLock { $0 }.filter { seen.insert($0.sql).inserted }
   }
 
   /// How many statements have run.
-  var count: Int { noted.withLock { $0.count } }
+  public var count: Int { noted.withLock { $0.count } }
 
-  func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
+  public func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
     try await database.read { reader in try body(NotingReader(reader: reader, note: self.note)) }
   }
 
-  func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result {
+  public func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result
+  {
     try await database.write { writer in try body(NotingWriter(writer: writer, note: self.note)) }
   }
 
