@@ -1,9 +1,11 @@
 """Acceptance lines of video.md, stays.md and shop.md about the shared modules, through a real octetd-board."""
 
+import time
+
 import grpc
 import pytest
-from support.board import BOARD, GIVEAWAYS, ask, claim, offer, pin, take_ticket
-from support.notices import DEMO_PASSWORD
+from support.board import BOARD, GIVEAWAYS, ask, claim, listen, offer, pin, take_ticket
+from support.notices import DEMO_PASSWORD, await_that
 from support.people import Person, outcome, request_id
 from support.rooms import CHAT, RoomStream
 from support.stage import ROLES, SOCIAL
@@ -12,6 +14,7 @@ COMMENTS, REACTIONS, REVIEWS = f"{SOCIAL}.CommentService", f"{SOCIAL}.ReactionSe
 FOLLOWS, MODERATION = f"{SOCIAL}.FollowService", f"{SOCIAL}.ModerationService"
 NOT_FOUND, PRECONDITION = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION
 EXISTS = grpc.StatusCode.ALREADY_EXISTS
+HOUR_SECONDS = 3600
 
 
 @pytest.fixture
@@ -112,3 +115,39 @@ def test_shop_acceptance_13_nobody_is_served_without_a_ticket_of_his_own(channel
         assert refusal(other, f"{GIVEAWAYS}/ClaimPiece", advert_id=advert, ticket=taken) == needed
     ask(guest, f"{GIVEAWAYS}/ClaimPiece", advert_id=advert, ticket=ticket)
     assert refusal(guest, f"{GIVEAWAYS}/ClaimPiece", advert_id=advert, ticket=ticket) == needed
+
+
+def test_a_queue_takes_so_many_and_lets_nobody_in_after_it_is_over(channel):
+    owner, first, second = (somebody(channel) for _ in range(3))
+    advert = pin(owner, word()).id
+    later = {"open_time": {"seconds": int(time.time()) + HOUR_SECONDS}}
+    offer(owner, advert, places=1, **later)
+
+    def join(person):
+        return outcome(lambda: next(listen(person, f"{GIVEAWAYS}/JoinGiveaway", advert_id=advert)))[:2]
+
+    assert join(first) == (grpc.StatusCode.OK, None)
+    assert join(second) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL")
+    # Whoever has a place comes back to it; when it is given up, it is another's.
+    assert join(first) == (grpc.StatusCode.OK, None)
+    ask(first, f"{GIVEAWAYS}/LeaveGiveaway", advert_id=advert)
+    assert join(second) == (grpc.StatusCode.OK, None)
+    ask(owner, f"{BOARD}/RemoveAdvert", advert_id=advert)
+    assert join(first)[0] == NOT_FOUND
+    last = pin(owner, word()).id
+    offer(owner, last)
+    claim(first, last)
+    advert = last
+    assert join(second) == (PRECONDITION, "WINDOW_CLOSED")
+
+
+def test_a_ticket_is_good_until_its_time_is_over(channel):
+    owner, guest = somebody(channel), somebody(channel)
+    advert = pin(owner, word()).id
+    offer(owner, advert, ticket_time={"seconds": 1})
+    rows = listen(guest, f"{GIVEAWAYS}/JoinGiveaway", advert_id=advert)
+    ticket = next(row.ticket for row in rows if row.WhichOneof("event") == "ticket")
+    await_that(lambda: time.time() > ticket.expire_time.seconds + 1, "time stands still")
+    late = refusal(guest, f"{GIVEAWAYS}/ClaimPiece", advert_id=advert, ticket=ticket.text)
+    assert late == (PRECONDITION, "ADMISSION_EXPIRED")
+    assert claim(guest, advert).advert_id == advert

@@ -7,7 +7,7 @@ from support.board import ask, pin
 from support.people import Person, request_id
 from support.rooms import CHAT, RoomStream
 
-PEOPLE, EACH = 20, 5
+PEOPLE, EACH, JOINERS = 20, 5, 3
 MOST_HEARTS = 50
 # After so many a reader loses the connection.
 FRAMES = 7
@@ -31,10 +31,24 @@ def test_acceptance_11_a_joiner_while_a_hundred_posts_come_has_all_once(board):
             under_way.release()
         stream.close()
 
-    with concurrent.futures.ThreadPoolExecutor(PEOPLE) as pool:
+    def follow(person):
+        """Joins while the others talk, and hears them to the end."""
+        stream = RoomStream(person, room_id=room)
+        heard = list(stream.joined.messages)
+        while heard[-1].number < PEOPLE * EACH:
+            heard.append(stream.next("message"))
+        stream.cut()
+        return heard
+
+    with concurrent.futures.ThreadPoolExecutor(PEOPLE + JOINERS) as pool:
         talks = [pool.submit(talk, person) for person in people]
         for _ in range(PEOPLE):
-            under_way.acquire(timeout=60)
+            assert under_way.acquire(timeout=60)
+        joiners = []
+        for person in people[-JOINERS:]:
+            joiners.append(pool.submit(follow, person))
+            for _ in range(PEOPLE // 2):
+                assert under_way.acquire(timeout=60)
         # Is cut and comes back all the time.
         heard, hearts, token = [], [], ""
         while not heard or heard[-1].number < PEOPLE * EACH:
@@ -54,9 +68,10 @@ def test_acceptance_11_a_joiner_while_a_hundred_posts_come_has_all_once(board):
             stream.cut()
         for each in talks:
             each.result()
-    numbers = [message.number for message in heard]
-    assert numbers == list(range(numbers[0], PEOPLE * EACH + 1))
-    assert all(message.text == said[message.number] for message in heard)
+    for each in (heard, *(joiner.result() for joiner in joiners)):
+        numbers = [message.number for message in each]
+        assert numbers == list(range(numbers[0], PEOPLE * EACH + 1))
+        assert all(message.text == said[message.number] for message in each)
     assert hearts == sorted(hearts), "a count went back"
     afresh = RoomStream(reader, room_id=room)
     assert afresh.joined.heart_total == PEOPLE * MOST_HEARTS

@@ -1,6 +1,7 @@
 import Base
 import DomainKit
 import PinboardAPI
+import ProtobufRuntime
 import RPC
 import Storage
 import WellKnownTypes
@@ -14,10 +15,9 @@ struct GiveawayHandlers: GiveawayService {
   func offerGiveaway(_ request: OfferGiveawayRequest, context: ServerContext) async throws -> Giveaway {
     let owner = try context.requireCaller().user
     let advert = try Identifier(request.advertID, kind: AdvertRow.idKind, field: "advert_id")
-    let opensAt = request.openTime.flatMap { Instant($0) } ?? kit.clock.now()
+    let plan = try QueuePlan(request, now: kit.clock.now())
     return try await kit.mutate(request, context) { [giveaways] writer in
-      let row = try giveaways.offer(
-        Int64(request.pieces), on: advert, of: owner, opensAt: opensAt, in: writer)
+      let row = try giveaways.offer(Int64(request.pieces), on: advert, of: owner, plan, in: writer)
       return try Giveaway(row, giveaways.queue, in: writer)
     }
   }
@@ -69,6 +69,19 @@ struct GiveawayHandlers: GiveawayService {
       let (id, instant) = try giveaways.claim(request.ticket, on: advert, by: caller, in: writer)
       return Claim(id, on: advert, at: instant)
     }
+  }
+}
+
+extension QueuePlan {
+  fileprivate init(_ request: OfferGiveawayRequest, now: Instant) throws {
+    let rate = request.perSecond == 0 ? Giveaways.rate : Int64(request.perSecond)
+    self.init(opensAt: request.openTime.flatMap { Instant($0) } ?? now, ratePerSecond: rate, burst: rate)
+    if request.places > 0 { cap = Int64(request.places) }
+    guard let time = request.ticketTime else { return }
+    guard let ticketTime = Duration(time), Giveaways.ticketTimes.contains(ticketTime) else {
+      throw KitError.invalid(FieldViolation(field: "ticket_time", description: "from 1 second to an hour"))
+    }
+    self.ticketTime = ticketTime
   }
 }
 

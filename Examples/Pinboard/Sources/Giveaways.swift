@@ -5,8 +5,10 @@ import Storage
 /// What an advert gives away, behind an admission queue.
 struct Giveaways: Sendable {
   static let claimKind = "claim"
-  /// How many are let in at once, and in each second: as many as can decide about one thing.
+  /// How many are let in at once, and in each second, if nobody says otherwise: as many as can decide about one thing.
   static let rate: Int64 = 10
+  /// How long a ticket may be good.
+  static let ticketTimes = Duration.seconds(1)...Duration.seconds(3600)
 
   let kit: Kit
   let queue: any Queue
@@ -20,13 +22,12 @@ struct Giveaways: Sendable {
   }
 
   func offer(
-    _ pieces: Int64, on advert: Identifier, of owner: Identifier, opensAt: Instant, in writer: any Writer
+    _ pieces: Int64, on advert: Identifier, of owner: Identifier, _ plan: QueuePlan, in writer: any Writer
   ) throws -> GiveawayRow {
     guard let row = try AdvertRow.find(advert, in: writer), row.owner == owner else {
       throw KitError.notFound(AdvertRow.idKind)
     }
     let subject = SubjectID(AdvertRow.idKind, advert)
-    let plan = QueuePlan(opensAt: opensAt, ratePerSecond: Self.rate, burst: Self.rate)
     let event = try queue.create(plan, for: subject.text, in: writer)
     let count = try writer.execute(
       "INSERT INTO pinboard_giveaways (advert_id, event_id, pieces) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",

@@ -15,6 +15,9 @@ import WellKnownTypes
     let (ada, bob) = (try await square.user("ada"), try await square.user("bob_"))
     let (eve, sofa) = (try await square.user("eve"), try await ada.pin("Blue sofa"))
     await expectRefusal(.notFound, "NOT_FOUND") { try await bob.offer(1, of: sofa) }
+    for time in [Duration.milliseconds(999), .seconds(3601)] {
+      await expectRefusal(.invalidArgument, "INVALID_REQUEST") { try await ada.offer(1, of: sofa, ticketTime: time) }
+    }
     try await ada.offer(1, of: sofa)
     await expectRefusal(.failedPrecondition, "ALREADY_OFFERED") { try await ada.offer(1, of: sofa) }
     await expectRefusal(.failedPrecondition, "ADMISSION_REQUIRED") { _ = try await bob.claim(sofa, "forged") }
@@ -62,9 +65,10 @@ import WellKnownTypes
 extension Passer {
   private var giveaways: GiveawayServiceClient { GiveawayServiceClient(channel) }
 
-  fileprivate func offer(_ pieces: Int32, of advert: Advert) async throws {
+  fileprivate func offer(_ pieces: Int32, of advert: Advert, ticketTime: Duration? = nil) async throws {
     var request = OfferGiveawayRequest()
     (request.requestID, request.advertID, request.pieces) = (newRequestID(), advert.id, pieces)
+    request.ticketTime = ticketTime.map { ProtoDuration($0) }
     _ = try await giveaways.offerGiveaway(request)
   }
 
