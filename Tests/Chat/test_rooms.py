@@ -5,12 +5,14 @@ import threading
 import grpc
 import pytest
 from support import stubs
+from support.media import Uploader
 from support.notices import DEMO_PASSWORD, FLAGS, await_that, inbox, roles
 from support.people import Person, outcome, request_id
 from support.rooms import RoomStream
 from support.server import Server
 
 SERVICE = "octet.chat.v1.ChatService"
+LONGEST_FILE = 25 << 20
 chat = stubs.module("octet.chat.v1.chat_service_pb2")
 frames = stubs.module("octet.chat.v1.frames_pb2")
 moderation = stubs.module("octet.social.v1.moderation_service_pb2")
@@ -120,3 +122,22 @@ def test_acceptance_11_a_joiner_while_many_post(server):
     assert numbers == list(range(numbers[0], posters * each + 1))
     listed = call(ada, "ListMessages", room_id=room, page_size=500).messages
     assert [message.number for message in listed] == list(range(posters * each, 0, -1))
+
+
+def test_a_file_goes_with_a_message_when_it_is_whole_and_not_too_large(server):
+    ada = Uploader(server.channel(), "ada_f")
+    room = call(ada, "OpenRoom", kind=chat.ROOM_KIND_SUPPORT).id
+    stream = RoomStream(ada, room_id=room)
+    content = b"a letter" * 100
+    letter = ada.create(content)
+    assert stream.do("post", upload_ids=[letter.id]).reason == "UPLOAD_INCOMPLETE"
+    blob = ada.go_on(letter.id, content).blob_id
+    assert stream.do("post", upload_ids=[letter.id]).number == 1
+    large = bytes(LONGEST_FILE + 1)
+    film = ada.create(large)
+    ada.go_on(film.id, large)
+    assert stream.do("post", text="Look", upload_ids=[film.id]).reason == "FILE_TOO_LARGE"
+    assert stream.say("It is too long").number == 2
+    stream.close()
+    said = call(ada, "ListMessages", room_id=room).messages
+    assert [list(message.blob_ids) for message in said] == [[], [blob]]

@@ -99,6 +99,53 @@ private let support = Identifier(rawValue: 3)
     await lounge.close()
   }
 
+  @Test func `a reader that falls too far behind is ended, and goes on from its last token without a gap`() async throws
+  {
+    var (topicLimits, limits) = (TopicLimits(), ChatLimits())
+    // More than the windows between the two ends hold, so that the writer waits and the queue overflows.
+    let (count, length): (Int64, Int) = (40, 60_000)
+    (topicLimits.queuedEvents, limits.textLength) = (4, length)
+    let lounge = try await Lounge.open(limits: limits, topicLimits: topicLimits)
+    let room = try await room(lounge)
+    let slow = try await lounge.enter(room, as: ada)
+    var token = try await slow.joined().token
+    for number in 1...count {
+      let message = RoomMessage(.system, text: "\(number)".padding(toLength: length, withPad: "x", startingAt: 0))
+      _ = try await lounge.write { try lounge.rooms.post(message, in: room, $0) }
+    }
+    var numbers: [Int64] = []
+    await expectRefusal(.resourceExhausted, "SLOW_READER") {
+      while true {
+        let (message, next) = try await slow.message()
+        numbers.append(message.number)
+        token = next
+      }
+    }
+    #expect(numbers.count < count)
+    let back = try await lounge.enter(room, as: ada, resumeToken: token)
+    _ = try await back.joined()
+    while numbers.last != count { numbers.append(try await back.message().0.number) }
+    #expect(numbers == Array(1...count))
+    await lounge.close()
+  }
+
+  @Test func `into a room that has closed meanwhile nobody says anything, nor gives hearts`() async throws {
+    let lounge = try await Lounge.open()
+    lounge.threads.add(Identifier(rawValue: 9), owner: eve)
+    let about = "thread_" + Identifier(rawValue: 9).printed
+    let plan = RoomPlan(.live, about: about, members: [], owner: eve)
+    let room = try await lounge.write { try lounge.rooms.open(plan, in: $0) }
+    let guest = try await lounge.chat(room.text(kind: "room"), as: ada)
+    _ = try await guest.joined()
+    // The stream has not heard of it.
+    let now = lounge.clock.now()
+    _ = try await lounge.write { try $0.execute("UPDATE chat_rooms SET closed_at = $1", now) }
+    try await guest.post("Hello")
+    guard case .postRefused(let post) = try await guest.answer() else { throw Unexpected() }
+    #expect(try await [post.reason, guest.hearts(1)] == ["ROOM_CLOSED", "ROOM_CLOSED"])
+    await lounge.close()
+  }
+
   @Test func `slow mode, texts and repeats are answered by rows, and the stream goes on`() async throws {
     let lounge = try await Lounge.open()
     let room = try await room(lounge, slowMode: .seconds(1))

@@ -102,6 +102,9 @@ private let other = Identifier(rawValue: 4)
     await expectRefusal(.notFound, "NOT_FOUND") { try await lounge.closeRoom(room, as: eve) }
     await expectRefusal(.notFound, "NOT_FOUND") { try await lounge.markRead(room, as: eve, 1) }
     await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await lounge.takeRoom(room, as: ada) }
+    let plan = RoomPlan(.ride, about: "ride_1", members: [ada])
+    let ride = try await lounge.write { try lounge.rooms.open(plan, in: $0) }.text(kind: "room")
+    await expectRefusal(.notFound, "NOT_FOUND") { try await lounge.takeRoom(ride, as: agent) }
     await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await lounge.list(ada, waiting: true) }
     // A role that was taken ends what it allowed, also on open streams.
     let staff = try await lounge.chat(room, as: agent)

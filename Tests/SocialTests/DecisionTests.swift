@@ -66,6 +66,19 @@ import WellKnownTypes
     await world.close()
   }
 
+  @Test func `nobody restricts an account that is not there, nor lifts what is one's own`() async throws {
+    let scene = try await Scene()
+    let (world, moe, may) = (scene.world, scene.moe, scene.may)
+    let end = world.clock.now() + .seconds(3600)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await moe.restrict(world.stranger(), until: end) }
+    try await may.restrict(moe, until: end)
+    await expectRefusal(.invalidArgument, "SELF_TARGET") { try await moe.lift(moe) }
+    await expectRefusal(.failedPrecondition, "RESTRICTED") { try await moe.comment("x", on: scene.thing) }
+    try await may.lift(moe)
+    try await moe.comment("x", on: scene.thing)
+    await world.close()
+  }
+
   @Test(arguments: [Measure.warn, .restrict])
   func `what a program held back is shown when moderators do not remove it`(_ measure: Measure) async throws {
     let scene = try await Scene()

@@ -147,6 +147,7 @@ extension ModerationHandlers {
     _ request: LiftRestrictionRequest, context: ServerContext
   ) async throws -> LiftRestrictionResponse {
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
+    guard try user != context.requireCaller().user else { throw KitError.selfTarget }
     return try await kit.mutate(request, context) { writer in
       try RestraintRow.liftAll(from: user, in: writer)
       return LiftRestrictionResponse()
