@@ -72,11 +72,12 @@ public protocol Files: Sendable {
 
 extension Files {
   /// Makes a completed upload a part of a thing, if it is of one kind.
+  /// - Parameter field: which field of the request names the upload.
   public func attach(
     _ upload: Identifier, of user: Identifier, to subject: SubjectID, as slot: String, kind: FileKind,
-    in writer: any Writer
+    field: String = "upload_id", in writer: any Writer
   ) throws -> StoredFile {
-    try attach(.upload(upload), of: user, to: subject, as: slot, FileRules([kind]), in: writer)
+    try attach(.upload(upload), of: user, to: subject, as: slot, FileRules([kind], field: field), in: writer)
   }
 }
 
@@ -94,10 +95,13 @@ public struct FileRules: Sendable, Equatable {
   public var kinds: Set<FileKind>
   /// In bytes; nil for as long as uploads can be.
   public var longest: Int64?
+  /// The field of the request that names the file, for refusals.
+  public var field: String
 
-  public init(_ kinds: Set<FileKind>, longest: Int64? = nil) {
+  public init(_ kinds: Set<FileKind>, longest: Int64? = nil, field: String = "upload_id") {
     self.kinds = kinds
     self.longest = longest
+    self.field = field
   }
 }
 

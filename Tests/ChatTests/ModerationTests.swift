@@ -53,7 +53,7 @@ private let bystander = Identifier(rawValue: 4)
     #expect(forEver.reason == "BANNED" && forEver.retryAfter == nil)
     for _ in 0..<2 { try await lounge.write { try lounge.rooms.unban(second, from: room, in: $0) } }
     #expect(try await guests[0].say("Thanks") == 6)
-    await #expect(throws: KitError.selfTarget) {
+    await #expect(throws: KitError.selfTarget(field: "user_id")) {
       try await lounge.write { try lounge.rooms.ban(owner, from: room, until: nil, in: $0) }
     }
     await lounge.close()

@@ -7,10 +7,12 @@ import pytest
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from support import stubs
-from support.people import Person, Stranger, outcome
+from support.people import Person, Stranger, outcome, violated_fields
 
 SEED = 20_260_101
 POLICY = "octet.options.v1.policy"
+# As octet.options.v1.Access has it.
+ROLE = 4
 
 
 def services():
@@ -86,6 +88,12 @@ def user(server):
     return Person(server.channel(), "contract_user")
 
 
+@pytest.fixture(scope="module")
+def reader(server):
+    """One who calls less often than there is a bound for."""
+    return Person(server.channel(), "contract_reader")
+
+
 def test_server_lists_every_service(server):
     listed = set(ProtoReflectionDescriptorDatabase(server.channel()).get_services())
     assert {service for service, _ in services()} <= listed
@@ -120,6 +128,44 @@ def test_answers_an_empty_and_a_random_message_properly(path, user):
     for request in requests:
         code, reason, _ = invoke(user, path, request)
         assert code not in refused, f"seed {SEED}: {path} answered {code} ({reason}) to\n{request}"
+
+
+LISTS = [path for path in NAMES if path.split("/")[1].startswith("List") or path.endswith("/Search")]
+# They give all there is at once: what is made of one file, and what the operator has set up.
+WHOLE_LISTS = {"octet.media.v1.MediaService/ListRenditions", "octet.rides.v1.DriverService/ListVehicleCategories"}
+LONGEST_PAGE = 500
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_are_paged_alike(path):
+    service, name = path.split("/")
+    method = stubs.pool().FindServiceByName(service).methods_by_name[name]
+    fields = method.input_type.fields_by_name
+    if path in WHOLE_LISTS:
+        assert not {"page_size", "page_token"} & set(fields)
+        return
+    assert {"page_size", "page_token"} <= set(fields)
+    assert "next_page_token" in method.output_type.fields_by_name
+    rules = fields["page_size"].GetOptions().Extensions[stubs.pool().FindExtensionByName("octet.options.v1.rules")]
+    assert (rules.minimum, rules.maximum) == (0, LONGEST_PAGE)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_page_is_not_longer_than_may_be(path, reader):
+    if path in WHOLE_LISTS:
+        return
+    request = stubs.message_class(reader.method(path).input_type.full_name)(page_size=LONGEST_PAGE + 1)
+    try:
+        reader.call(path, request)
+    except grpc.RpcError as error:
+        # Staff's lists are refused before anybody looks at the page.
+        if policy_of(path).access == ROLE:
+            assert error.code() == grpc.StatusCode.PERMISSION_DENIED
+            return
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "page_size" in violated_fields(error)
+    else:
+        pytest.fail("a page of 501 was given")
 
 
 MONEY = "octet.type.v1.Money"

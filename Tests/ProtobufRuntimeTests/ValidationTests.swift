@@ -85,6 +85,14 @@ import WellKnownTypes
     #expect(Self.fields { $0.numbers = [Int32](repeating: 0, count: 1001) } == ["numbers"])
   }
 
+  @Test func `a text with a character that no database keeps is refused by its field`() {
+    var request = Self.valid()
+    request.name = "An\u{0}a"
+    request.tags = ["one", "\u{0}"]
+    #expect(request.violations().map(\.field) == ["name", "tags[1]"])
+    #expect(request.violations().allSatisfy { $0.reason == "INVALID_TEXT" })
+  }
+
   @Test func `violations name the whole path`() {
     #expect(Self.fields { $0.nested = Ruled() } == ["nested.currency_code"])
     #expect(Self.fields { $0.many = [Ruled()] } == ["many[0].currency_code"])

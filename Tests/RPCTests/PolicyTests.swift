@@ -1,4 +1,5 @@
 import Base
+import GoogleRPC
 import ProtobufRuntime
 import RPC
 import Testing
@@ -41,6 +42,7 @@ struct PolicyTests {
     let (_, refusal) = try await begin(fixture, "ann")
     #expect(refusal?.code == .resourceExhausted && refusal?.reason == "TOO_MANY_CALLS")
     #expect(refusal?.retryDelay == RPCLimits.retryDelay)
+    #expect(refusal?.detail(QuotaFailure.self)?.violations_.map(\.description) == ["TOO_MANY_CALLS"])
     let (other, noRefusal) = try await begin(fixture, "bob")
     #expect(noRefusal == nil)
     // An end makes room, whether in good order or not.
@@ -104,6 +106,7 @@ struct PolicyTests {
     let refusal = try await call("ann")
     #expect(refusal?.code == .resourceExhausted && refusal?.reason == "RATE_LIMITED")
     #expect(refusal?.retryDelay == .seconds(1))
+    #expect(refusal?.detail(QuotaFailure.self)?.violations_.map(\.description) == ["RATE_LIMITED"])
     #expect(try await call("bob") == nil)
     clock.advance(by: .seconds(1))
     #expect(try await call("ann") == nil)

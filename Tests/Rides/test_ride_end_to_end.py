@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from support import stubs
-from support.people import outcome
+from support.people import outcome, violated_fields
 from support.rides import RIDES, Driver, Rider, demo_city, rides, staff
 from support.whole_ride import Watch, play, state_name
 
@@ -69,12 +69,4 @@ def test_bad_coordinates_name_each_field(rider):
     with pytest.raises(grpc.RpcError) as error:
         rider.call(f"{RIDES}.PricingService/EstimateFare", request)
     assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    status = stubs.module("google.rpc.status_pb2").Status()
-    details = stubs.module("google.rpc.error_details_pb2")
-    status.ParseFromString(dict(error.value.trailing_metadata())["grpc-status-details-bin"])
-    fields = set()
-    for detail in status.details:
-        bad = details.BadRequest()
-        if detail.Is(details.BadRequest.DESCRIPTOR) and detail.Unpack(bad):
-            fields = {violation.field for violation in bad.field_violations}
-    assert fields == {"stops[0].latitude", "stops[1].latitude", "stops[1].longitude"}
+    assert violated_fields(error.value) == {"stops[0].latitude", "stops[1].latitude", "stops[1].longitude"}

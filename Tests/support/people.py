@@ -91,23 +91,33 @@ class Person(Stranger):
         self.user_id = self.login.user.id
 
 
-def info_of(error):
-    """A grpc.RpcError's ErrorInfo, or None."""
+def detail_of(error, name):
+    """The detail of a grpc.RpcError that google.rpc calls so, or None."""
     status_pb2 = stubs.module("google.rpc.status_pb2")
-    details = stubs.module("google.rpc.error_details_pb2")
+    detail = getattr(stubs.module("google.rpc.error_details_pb2"), name)()
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             for any_value in status_pb2.Status.FromString(value).details:
-                info = details.ErrorInfo()
-                if any_value.Is(details.ErrorInfo.DESCRIPTOR) and any_value.Unpack(info):
-                    return info
+                if any_value.Is(detail.DESCRIPTOR) and any_value.Unpack(detail):
+                    return detail
     return None
+
+
+def info_of(error):
+    """A grpc.RpcError's ErrorInfo, or None."""
+    return detail_of(error, "ErrorInfo")
 
 
 def reason_of(error):
     """The reason in a grpc.RpcError's ErrorInfo, or None."""
     info = info_of(error)
     return info and info.reason
+
+
+def violated_fields(error):
+    """The fields that a grpc.RpcError's BadRequest names."""
+    bad = detail_of(error, "BadRequest")
+    return {violation.field for violation in bad.field_violations} if bad else set()
 
 
 def outcome(call):

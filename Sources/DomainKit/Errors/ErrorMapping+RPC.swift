@@ -1,4 +1,3 @@
-import GoogleRPC
 public import RPC
 
 extension ErrorMapping {
@@ -8,14 +7,6 @@ extension ErrorMapping {
     var error = RPCError(code, reason: reason, message: message, metadata: metadata)
     if !violations.isEmpty { error = error.violations(violations) }
     if let retryAfter { error = error.retryAfter(retryAfter) }
-    if code == .resourceExhausted {
-      var violation = QuotaFailure.Violation()
-      violation.subject = "caller"
-      violation.description = reason
-      var failure = QuotaFailure()
-      failure.violations_ = [violation]
-      error.details.append(ErrorDetail(failure))
-    }
-    return error
+    return code == .resourceExhausted ? error.quotaOfCaller(reason) : error
   }
 }

@@ -52,13 +52,13 @@ public enum KitError: DomainError {
   case limitExceeded
   /// The caller has done this as often as anybody may in one day; the next one begins at midnight, UTC.
   case dayLimitExceeded(at: Instant)
-  /// The caller may not do this to himself or herself.
-  case selfTarget
+  /// A field names the caller, or what is the caller's, and nobody may do this to himself or herself.
+  case selfTarget(field: String)
   /// Moderators have forbidden the caller to post.
   case restricted(until: Instant)
   /// A field holds no language tag.
   case badLanguage(field: String)
-  /// A text holds the character U+0000, which no engine keeps.
+  /// A text that is no field with rules holds the character U+0000, which no engine keeps.
   case invalidText
   /// Staff has switched the method off.
   case methodOff
@@ -132,8 +132,8 @@ public enum KitError: DomainError {
       ErrorMapping("LIMIT_EXCEEDED", .resourceExhausted, "there are as many as one may have")
     case .dayLimitExceeded(let now):
       ErrorMapping("LIMIT_EXCEEDED", .resourceExhausted, "that was all for today", retryAfter: now.restOfDay)
-    case .selfTarget:
-      ErrorMapping("SELF_TARGET", .invalidArgument, "nobody can do this to himself or herself")
+    case .selfTarget(let field):
+      Self.invalid("SELF_TARGET", field, "nobody can do this to himself or herself")
     case .restricted(let until):
       ErrorMapping("RESTRICTED", "the account may not post at present", metadata: ["until": until.iso8601])
     case .badLanguage(let field):
@@ -162,7 +162,7 @@ extension KitError {
     .wrongIDKind(field: "thing_id"), .invalid(FieldViolation(field: "field", description: "wrong")),
     .wrongState("STATE"), .etagMismatch, .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld,
     .slowReader(resumeToken: "token"), .currencyMismatch(field: "fare"), .unknownCurrency(field: "currency_code"),
-    .amountOverflow, .limitExceeded, .dayLimitExceeded(at: Instant(seconds: 0)), .selfTarget,
+    .amountOverflow, .limitExceeded, .dayLimitExceeded(at: Instant(seconds: 0)), .selfTarget(field: "user_id"),
     .restricted(until: Instant(seconds: 0)), .badLanguage(field: "language"), .invalidText, .methodOff,
     .leaseLost,
   ]

@@ -6,7 +6,7 @@ public struct ChatLimits: Sendable {
   /// The longest post in code points.
   public var textLength = 2000
   /// What can go with a message.
-  public var files = FileRules([.file, .image, .video, .audio], longest: 25 << 20)
+  public var files = FileRules([.file, .image, .video, .audio], longest: 25 << 20, field: "upload_ids")
   /// The least time between two posts of one person beside a live stream, unless its room was given rules of its own.
   public var liveSlowMode = Duration.seconds(1)
   /// The least time between two frames with hearts of one user: a client gathers those of a second.

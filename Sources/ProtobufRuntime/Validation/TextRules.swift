@@ -1,4 +1,5 @@
 internal import Base
+internal import Glibc
 
 /// What a string field must look like once it is not empty.
 public struct TextRules: Sendable {
@@ -20,6 +21,9 @@ public struct TextRules: Sendable {
   /// The error reason of an id of another kind.
   public static let wrongIDKind = "WRONG_ID_KIND"
 
+  /// The error reason of a text that no database keeps.
+  public static let invalidText = "INVALID_TEXT"
+
   /// What is wrong with `text`.
   func problem(with text: String) -> (description: String, reason: String?)? {
     // A code point has one to four octets, so that most texts need not be walked, long ones least of all.
@@ -40,6 +44,12 @@ public struct TextRules: Sendable {
         }
       }
     }
-    return nil
+    return Self.holdsNull(text) ? ("must not hold the character U+0000", Self.invalidText) : nil
+  }
+
+  private static func holdsNull(_ text: String) -> Bool {
+    text.utf8.withContiguousStorageIfAvailable { bytes in
+      bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+    } ?? text.utf8.contains(0)
   }
 }

@@ -46,7 +46,8 @@ public final class CallLimiter: ServerInterceptor {
       let ofCaller = state.ofCallers[slot] ?? 0
       if let most = policy.concurrentCallsPerCaller, ofCaller >= most {
         return RPCError(
-          .resourceExhausted, reason: Self.callerReason, message: "\(most) calls of this method are under way for you")
+          .resourceExhausted, reason: Self.callerReason, message: "\(most) calls of this method are under way for you"
+        ).quotaOfCaller(Self.callerReason)
       }
       if let most = policy.concurrentCalls, ofMethod >= most {
         return RPCError(.unavailable, reason: Self.methodReason, message: "\(most) calls of this method are under way")

@@ -93,7 +93,8 @@ public struct RateLimitInterceptor: ServerInterceptor {
 
   public func beforeSynchronously(_ context: ServerContext) throws -> Bool {
     if let wait = limiter.admit(subject(context), context.method.policy.rateClass) {
-      throw RPCError(.resourceExhausted, reason: Self.reason, message: "too many calls; slow down").retryAfter(wait)
+      throw RPCError(.resourceExhausted, reason: Self.reason, message: "too many calls; slow down")
+        .retryAfter(wait).quotaOfCaller(Self.reason)
     }
     return true
   }

@@ -47,7 +47,18 @@ extension RPCError {
     return adding(ErrorDetail(bad))
   }
 
-  /// The same error with one more detail, such as a `google.rpc.QuotaFailure`.
+  /// The same error with a `google.rpc.QuotaFailure`: it is the caller who has, or does, too much.
+  /// - Parameter description: which quota, such as the error's reason.
+  public func quotaOfCaller(_ description: String) -> RPCError {
+    var violation = QuotaFailure.Violation()
+    violation.subject = "caller"
+    violation.description = description
+    var failure = QuotaFailure()
+    failure.violations_ = [violation]
+    return adding(ErrorDetail(failure))
+  }
+
+  /// The same error with one more detail.
   public func adding(_ detail: ErrorDetail) -> RPCError {
     var result = self
     result.details.append(detail)

@@ -4,6 +4,8 @@ import grpc
 
 from .answers import DENIED, NOT_FOUND, OK, UNAUTHENTICATED, ask, contains, make_request, without
 
+# Field 2047, a number.
+UNKNOWN_FIELD = b"\xf8\x7f\x01"
 # As octet.options.v1.Access has them.
 PUBLIC, ROLE = 1, 4
 # Whatever else a call that may be made comes to, it is none of these.
@@ -31,6 +33,11 @@ def told_secrets(world, name, answer, asked=b""):
         for secret, knowers in world.secrets.items()
         if name not in knowers and secret.encode() not in asked and contains(answer, secret)
     ]
+
+
+def with_another_body(request):
+    """The same request with one field more, which the server keeps though it does not know it."""
+    return type(request).FromString(request.SerializeToString() + UNKNOWN_FIELD)
 
 
 class Trial:
@@ -122,7 +129,16 @@ class Trial:
                 again = self.send(name, request)
                 if again != answer:
                     self.fault(name, "a repeat is answered otherwise", (answer, again))
+                self.expect_reuse_refused(name, request)
             if answer.code == OK and row.finish is not None:
                 row.finish(self.world, name)
         if row.is_proved and not any(answer.code == OK for answer in answers.values()):
             self.fault("all", "nobody succeeds, so nothing is proved", answers)
+
+    def expect_reuse_refused(self, name, request):
+        """A request_id is good for one request. Whoever has just ended the session, or the right to it, is refused before."""
+        answer = self.send(name, with_another_body(request))
+        if answer.code in (UNAUTHENTICATED, DENIED):
+            return
+        if answer.code != grpc.StatusCode.ALREADY_EXISTS or not contains(answer, "REQUEST_ID_REUSED"):
+            self.fault(name, "a request_id is good for another body", answer)

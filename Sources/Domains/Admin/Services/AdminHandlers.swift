@@ -96,6 +96,7 @@ struct AdminHandlers: AdminService {
   func listTableRows(_ request: ListTableRowsRequest, context: ServerContext) async throws -> ListTableRowsResponse {
     var response = ListTableRowsResponse()
     guard !request.table.isEmpty else {
+      guard request.pageToken.isEmpty else { throw KitError.badPageToken }
       response.tables = tables.values.sorted { $0.name < $1.name }.map(TableDescription.init)
       return response
     }

@@ -90,7 +90,7 @@ extension ChatRooms {
 
   public func ban(_ user: Identifier, from room: Identifier, until: Instant?, in writer: any Writer) throws {
     let row = try RoomRow.lock(room, in: writer)
-    guard row.owner != user else { throw KitError.selfTarget }
+    guard row.owner != user else { throw KitError.selfTarget(field: "user_id") }
     try writer.execute(
       """
       INSERT INTO chat_bans (room_id, user_id, banned_at, ends_at) VALUES ($1, $2, $3, $4)

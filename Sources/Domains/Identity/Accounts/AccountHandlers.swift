@@ -60,7 +60,7 @@ struct AccountHandlers: AccountService {
 
   func suspendAccount(_ request: SuspendAccountRequest, context: ServerContext) async throws -> User {
     try await change(request.userID, request, context) { user, caller, writer in
-      guard user.id != caller.user else { throw KitError.selfTarget }
+      guard user.id != caller.user else { throw KitError.selfTarget(field: "user_id") }
       guard user.state == .new || user.state == .active else {
         throw KitError.wrongState(UserState(user.state).protoName)
       }

@@ -7,6 +7,8 @@ import WellKnownTypes
 /// The picture of a person: a file that is a part of the user, so whoever may see the profile may see it.
 enum ProfilePhoto {
   private static let slot = "photo"
+  /// What a request calls the upload.
+  private static let field = "photo_upload_id"
   /// What is made of a picture and shown of it.
   private static let rendition = "w640"
 
@@ -18,7 +20,7 @@ enum ProfilePhoto {
     /// - Parameter text: of the request; empty for none.
     init(_ text: String) throws {
       self =
-        try text.isEmpty ? .none : .another(upload: Identifier(text, kind: IDKind.upload, field: "photo_upload_id"))
+        try text.isEmpty ? .none : .another(upload: Identifier(text, kind: IDKind.upload, field: field))
     }
   }
 
@@ -28,7 +30,7 @@ enum ProfilePhoto {
     var blob: Identifier?
     if case .another(let upload) = wish {
       guard let files else { throw KitError.notFound("upload") }
-      blob = try files.attach(upload, of: user.id, to: subject, as: slot, kind: .image, in: writer).blob
+      blob = try files.attach(upload, of: user.id, to: subject, as: slot, kind: .image, field: field, in: writer).blob
     }
     // The same picture once more stays.
     guard blob != user.photo else { return }

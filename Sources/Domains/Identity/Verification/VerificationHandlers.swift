@@ -18,10 +18,9 @@ struct VerificationHandlers: VerificationService {
   func submitVerification(_ request: SubmitVerificationRequest, context: ServerContext) async throws -> Verification {
     let caller = try context.requireCaller()
     let documents = try request.documents.enumerated().map { index, document in
-      (
-        number: index + 1, kind: document.kind,
-        upload: try Identifier(document.uploadID, kind: IDKind.upload, field: "documents.upload_id")
-      )
+      let field = "documents[\(index)].upload_id"
+      let upload = try Identifier(document.uploadID, kind: IDKind.upload, field: field)
+      return (number: index + 1, kind: document.kind, upload: upload, field: field)
     }
     return try await kit.mutate(request, context) { [core, files] writer in
       // Held, so that two that are handed in at once know of each other.
@@ -39,7 +38,7 @@ struct VerificationHandlers: VerificationService {
       for document in documents {
         let file = try files.attach(
           document.upload, of: caller.user, to: SubjectID(IDKind.verification, id), as: "document\(document.number)",
-          kind: .file, in: writer)
+          kind: .file, field: document.field, in: writer)
         try writer.execute(
           """
           INSERT INTO identity_verification_documents (user_id, verification_id, number, kind, blob_id)
@@ -74,7 +73,7 @@ struct VerificationHandlers: VerificationService {
     }
     return try await kit.mutate(request, context) { [core] writer in
       guard let found = try VerificationRow.find(id, in: writer) else { throw KitError.notFound("verification") }
-      guard found.user != caller.user else { throw KitError.selfTarget }
+      guard found.user != caller.user else { throw KitError.selfTarget(field: "verification_id") }
       // Held, so that an approval and an erasure at once know of each other.
       guard let user = try UserRow.findForUpdate(found.user, in: writer), user.state != .erased else {
         throw KitError.notFound("verification")

@@ -16,8 +16,12 @@ struct MediaFiles: Files {
     guard let row = try core.lockShares(id, in: writer), try isOwn(row.id, of: user, file, in: writer) else {
       throw KitError.notFound(known)
     }
-    guard rules.kinds.contains(where: { row.kind == BlobKind($0) }) else { throw MediaError.wrongFileKind }
-    if let longest = rules.longest, row.size > longest { throw MediaError.fileTooLarge(limit: longest) }
+    guard rules.kinds.contains(where: { row.kind == BlobKind($0) }) else {
+      throw MediaError.wrongFileKind(field: rules.field)
+    }
+    if let longest = rules.longest, row.size > longest {
+      throw MediaError.fileTooLarge(limit: longest, field: rules.field)
+    }
     return try use(row.id, for: user, in: subject, as: slot, writer)
   }
 

@@ -11,7 +11,9 @@ extension MediaCore {
   func createUpload(
     kind: BlobKind, length: Int64?, hash: BlobID?, by user: Identifier, in writer: any Writer
   ) throws -> UploadRow {
-    guard length ?? 0 <= limits.uploadBytes else { throw MediaError.uploadTooLarge(limit: limits.uploadBytes) }
+    guard length ?? 0 <= limits.uploadBytes else {
+      throw MediaError.uploadTooLarge(limit: limits.uploadBytes, field: "length")
+    }
     guard limits.uploadsPerDay > 0 else { throw KitError.dayLimitExceeded(at: now) }
     let isAllowed = try writer.execute(
       """

@@ -93,7 +93,9 @@ final class UploadWriter: Sendable {
     guard chunk.offset == offset else { throw MediaError.offsetMismatch(offset: offset) }
     guard CRC32C.checksum(chunk.data) == chunk.crc32c else { throw MediaError.chunkChecksum }
     let limit = row.length ?? core.limits.uploadBytes
-    guard offset + Int64(chunk.data.count) <= limit else { throw MediaError.uploadTooLarge(limit: limit) }
+    guard offset + Int64(chunk.data.count) <= limit else {
+      throw MediaError.uploadTooLarge(limit: limit, field: "chunk.data")
+    }
     try await translated { try await upload.append(chunk.data) }
     let unacknowledged = offset + Int64(chunk.data.count) - state.withLock { $0.acknowledged }
     if unacknowledged >= core.limits.unacknowledgedBytes { try await acknowledge(upload) }

@@ -6,7 +6,9 @@ extension SocialCore {
   /// Makes a user follow something, or ask to.
   /// - Throws: `KitError.notFound`, `.selfTarget`, `.dayLimitExceeded`.
   func follow(_ target: SubjectID, by caller: Caller, in writer: any Writer) throws -> FollowRow {
-    guard target != SubjectID(IDKind.user, caller.user) else { throw KitError.selfTarget }
+    guard target != SubjectID(IDKind.user, caller.user) else {
+      throw KitError.selfTarget(field: "target_id")
+    }
     // Before anybody asks for blocks: one that is being made is waited for.
     if target.kind == IDKind.user { try takeTurn(Turn(between: caller.user, target.id), in: writer) }
     let isOnRequest = try kit.subjects.following(target, by: caller, in: writer).isOnRequest
@@ -82,7 +84,7 @@ extension SocialCore {
   /// Blocks or mutes a user; nothing if that is so.
   /// - Throws: `KitError.selfTarget`, `.limitExceeded`.
   func raise(_ barrier: Barrier, against other: Identifier, by user: Identifier, in writer: any Writer) throws {
-    guard other != user else { throw KitError.selfTarget }
+    guard other != user else { throw KitError.selfTarget(field: "user_id") }
     try takeTurn(Turn(between: user, other), in: writer)
     let isNew = try writer.execute(
       """

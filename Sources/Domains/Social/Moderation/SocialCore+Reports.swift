@@ -24,7 +24,7 @@ extension SocialCore {
     _ target: SubjectID, _ policy: Policy, _ text: String, by caller: Caller, in writer: any Writer
   ) throws -> ReportRow {
     let owner = try reportable(target, by: caller, in: writer).owner
-    guard owner != caller.user else { throw KitError.selfTarget }
+    guard owner != caller.user else { throw KitError.selfTarget(field: "target_id") }
     try take("reports", of: caller.user, limit: limits.reportsPerDay, in: writer)
     let row = ReportRow(
       on: target, id: kit.identifiers.next(), by: caller.user, owner: owner, policy, text: text, at: now)

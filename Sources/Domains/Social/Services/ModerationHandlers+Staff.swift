@@ -118,7 +118,7 @@ extension ModerationHandlers {
   func restrictAccount(_ request: RestrictAccountRequest, context: ServerContext) async throws -> Restriction {
     let caller = try context.requireCaller()
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
-    guard user != caller.user else { throw KitError.selfTarget }
+    guard user != caller.user else { throw KitError.selfTarget(field: "user_id") }
     return try await kit.mutate(request, context) { [core] writer in
       var faults = Faults()
       if !request.policy.isReportable { faults.note(SocialError.badRuling("policy")) }
@@ -147,7 +147,7 @@ extension ModerationHandlers {
     _ request: LiftRestrictionRequest, context: ServerContext
   ) async throws -> LiftRestrictionResponse {
     let user = try Identifier(request.userID, kind: IDKind.user, field: "user_id")
-    guard try user != context.requireCaller().user else { throw KitError.selfTarget }
+    guard try user != context.requireCaller().user else { throw KitError.selfTarget(field: "user_id") }
     return try await kit.mutate(request, context) { writer in
       try RestraintRow.liftAll(from: user, in: writer)
       return LiftRestrictionResponse()
