@@ -96,7 +96,9 @@ import Testing
       let stream = try await sender.open(upload.id)
       try await stream.send([1, 2, 3])
       let blob = try await stream.completed().blobID
-      await #expect(throws: MediaError.wrongFileKind(field: "upload_id")) { try await attach(hidden, kind: .image, of: owner) }
+      await #expect(throws: MediaError.wrongFileKind(field: "upload_id")) {
+        try await attach(hidden, kind: .image, of: owner)
+      }
       await #expect(throws: KitError.notFound("upload")) { try await attach(hidden, of: reader) }
       let file = try await attach(hidden, of: owner)
       #expect(file.blob.text(kind: "blob") == blob && file.state == .ready && file.length == 3)

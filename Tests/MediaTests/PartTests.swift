@@ -70,7 +70,9 @@ import Testing
         }
       }
       await #expect(throws: KitError.self) { try await reuse(other, three) }
-      await #expect(throws: MediaError.wrongFileKind(field: "upload_id")) { try await reuse(owner, two, FileRules([.image, .video])) }
+      await #expect(throws: MediaError.wrongFileKind(field: "upload_id")) {
+        try await reuse(owner, two, FileRules([.image, .video]))
+      }
       await #expect(throws: MediaError.fileTooLarge(limit: 2, field: "upload_id")) {
         try await reuse(owner, two, FileRules([.file], longest: 2))
       }

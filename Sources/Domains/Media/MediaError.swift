@@ -49,7 +49,9 @@ enum MediaError: DomainError {
     }
   }
 
-  private static func invalid(_ reason: String, _ field: String, _ why: String, _ limit: Int64? = nil) -> ErrorMapping {
+  private static func invalid(
+    _ reason: String, _ field: String, _ why: String, _ limit: Int64? = nil
+  ) -> ErrorMapping {
     ErrorMapping(
       reason, .invalidArgument, why, metadata: limit.map { ["limit": String($0)] } ?? [:],
       violations: [FieldViolation(field: field, description: why, reason: reason)])
@@ -57,7 +59,8 @@ enum MediaError: DomainError {
 
   /// One sample of each case, for the golden test of the table.
   static let samples: [MediaError] = [
-    .uploadTooLarge(limit: 1, field: "length"), .offsetMismatch(offset: 1), .chunkChecksum, .contentHash, .writerFenced, .uploadExpired,
-    .blobInUse, .uploadIncomplete, .wrongFileKind(field: "upload_id"), .fileTooLarge(limit: 1, field: "upload_id"), .badRange(length: 1),
+    .uploadTooLarge(limit: 1, field: "length"), .offsetMismatch(offset: 1), .chunkChecksum, .contentHash, .writerFenced,
+    .uploadExpired, .blobInUse, .uploadIncomplete, .wrongFileKind(field: "upload_id"),
+    .fileTooLarge(limit: 1, field: "upload_id"), .badRange(length: 1),
   ]
 }
