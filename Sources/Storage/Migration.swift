@@ -9,6 +9,8 @@ internal import Base
 /// - `INTEGER PRIMARY KEY` is the row's own number, given by the engine when left out; with `AUTOINCREMENT`, a deleted
 ///   row's number never comes back. A table with another
 ///   primary key ends in `WITHOUT ROWID`: its rows are stored in the order of the key.
+/// - An index of a table that an earlier step has made is a statement of its own: `CREATE INDEX name ON table (…) …`. It is
+///   built beside those who write to the table, and the step is then more than one transaction: `parts`.
 /// - No DEFERRABLE constraints (they would fail at the commit, which many transactions share), no triggers.
 ///
 /// A step must leave the database usable for the version before it, which may still be serving: add first, move the

@@ -31,9 +31,9 @@ public struct Migrator: Sendable {
     self.tableWait = tableWait
   }
 
-  /// Applies what is missing, each step in one transaction of its own. Safe to be run by several nodes at once: a
-  /// step is looked up and applied under a lock, and whoever finds it held waits until its holder commits or is gone,
-  /// however long that takes. Steps that the database has and this program does not know belong to a newer version,
+  /// Applies what is missing, each step in one transaction of its own, or in a few: between them it is kept how far the
+  /// step is. Safe to be run by several nodes at once: a step is looked up and applied under a lock, and whoever finds it
+  /// held waits until its holder commits or is gone, however long that takes. Steps that the database has and this program does not know belong to a newer version,
   /// whose schema this one must be able to live with, and are left alone; a program that finds all of its own steps
   /// applied takes no lock.
   /// - Throws: `StorageError` with code `.schemaMismatch` if a step differs from the one that was applied; `.busy` if
@@ -51,24 +51,27 @@ public struct Migrator: Sendable {
         """)
       try writer.define(
         """
-        -- local: how far the steps are that move data
+        -- local: how far the steps are that take more than one transaction
         CREATE TABLE IF NOT EXISTS octet_migration_walks (
           component TEXT NOT NULL, number INTEGER NOT NULL, walked INTEGER NOT NULL, PRIMARY KEY (component, number)
         ) WITHOUT ROWID
         """)
     }
     for migration in migrations {
-      while try await underLock(database, { writer in try apply(migration, writer) }) {}
+      let indexes = try await indexesInUse(migration, database)
+      while try await underLock(database, { writer in try apply(migration, indexes, writer) }) {}
     }
   }
+
+  /// Whether the schema has a table or an index of a name, in PostgreSQL's words.
+  static let relationSQL =
+    "SELECT 1 FROM pg_class WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relname = $1"
 
   /// Whether every step of this program is applied.
   private func isUpToDate(_ database: any Database) async throws -> Bool {
     try await database.read { reader in
       let tables =
-        reader.dialect == .postgreSQL
-        ? "SELECT 1 FROM pg_class WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relname = $1"
-        : "SELECT 1 FROM sqlite_schema WHERE name = $1"
+        reader.dialect == .postgreSQL ? Self.relationSQL : "SELECT 1 FROM sqlite_schema WHERE name = $1"
       guard try reader.exists(tables, "octet_migrations"), try reader.exists(tables, "octet_migration_walks") else {
         return false
       }
@@ -113,16 +116,23 @@ public struct Migrator: Sendable {
 
   // MARK: Steps
 
-  /// Applies a step, or the next batch of one that moves data.
+  /// Applies a step, or what one transaction does of it.
+  /// - Parameter indexes: those that must not be built in a transaction with others.
   /// - Returns: whether there is more to do for it.
-  private func apply(_ migration: Migration, _ writer: any Writer) throws -> Bool {
+  private func apply(_ migration: Migration, _ indexes: [NewIndex], _ writer: any Writer) throws -> Bool {
     if try isApplied(migration, writer) { return false }
-    if let walk = migration.walk {
-      if try advance(walk, migration, writer) { return true }
-    } else {
-      try setLimits(writer)
-      for statement in migration.statements { try writer.define(statement) }
+    let before = try progress(of: migration, writer)
+    let after: Int64? =
+      if let walk = migration.walk {
+        try advance(walk, migration, from: before, writer)
+      } else {
+        try advance(migration.parts, from: Int(before ?? 0), indexes, writer).map { Int64($0) }
+      }
+    if let after {
+      try keep(after, of: migration, writer)
+      return true
     }
+    if before != nil { try forgetProgress(of: migration, writer) }
     try writer.execute(
       "INSERT INTO octet_migrations (component, number, name, checksum, applied_at) VALUES ($1, $2, $3, $4, $5)",
       migration.component, migration.number, migration.name, migration.checksum, clock.now())
@@ -130,7 +140,7 @@ public struct Migrator: Sendable {
   }
 
   /// - Throws: `StorageError` with code `.schemaMismatch` if the step differs from the one that was applied.
-  private func isApplied(_ migration: Migration, _ reader: any Reader) throws -> Bool {
+  func isApplied(_ migration: Migration, _ reader: any Reader) throws -> Bool {
     let applied: Int64? = try reader.first(
       "SELECT checksum FROM octet_migrations WHERE component = $1 AND number = $2",
       migration.component, migration.number
@@ -142,20 +152,19 @@ public struct Migrator: Sendable {
   }
 
   /// A step that rewrites a table or builds an index may take its time, but must not wait for its turn for long.
-  private func setLimits(_ writer: any Writer) throws {
+  func setLimits(_ writer: any Writer) throws {
     guard writer.dialect == .postgreSQL else { return }
     _ = try writer.exists(
       "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', $1, true)",
       String(tableWait.inMilliseconds))
   }
 
-  /// Moves the rows of the next batch and keeps how far it got, in one transaction.
-  /// - Returns: false if there was none left.
-  private func advance(_ walk: Migration.Walk, _ migration: Migration, _ writer: any Writer) throws -> Bool {
-    let walked: Int64? = try writer.first(
-      "SELECT walked FROM octet_migration_walks WHERE component = $1 AND number = $2",
-      migration.component, migration.number
-    ) { $0[0] }
+  /// Moves the rows of the next batch.
+  /// - Parameter walked: the last key that was walked over; nil before the first batch.
+  /// - Returns: that key now; nil if there was no row left.
+  private func advance(
+    _ walk: Migration.Walk, _ migration: Migration, from walked: Int64?, _ writer: any Writer
+  ) throws -> Int64? {
     let lower = walked ?? .min
     let upper: Int64? = try writer.first(
       """
@@ -164,18 +173,31 @@ public struct Migrator: Sendable {
       ORDER BY \(walk.key) DESC LIMIT 1
       """, lower, walk.rowsAtOnce
     ) { $0[0] }
-    guard let upper else {
-      try writer.execute(
-        "DELETE FROM octet_migration_walks WHERE component = $1 AND number = $2", migration.component,
-        migration.number)
-      return false
-    }
+    guard let upper else { return nil }
     for statement in migration.statements { try writer.execute(statement, lower, upper) }
+    return upper
+  }
+
+  // MARK: How far a step is
+
+  /// What a step that is not applied has kept last; nil if nothing was done of it.
+  private func progress(of migration: Migration, _ reader: any Reader) throws -> Int64? {
+    try reader.first(
+      "SELECT walked FROM octet_migration_walks WHERE component = $1 AND number = $2",
+      migration.component, migration.number
+    ) { $0[0] }
+  }
+
+  private func keep(_ progress: Int64, of migration: Migration, _ writer: any Writer) throws {
     try writer.execute(
       """
       INSERT INTO octet_migration_walks (component, number, walked) VALUES ($1, $2, $3)
       ON CONFLICT (component, number) DO UPDATE SET walked = excluded.walked
-      """, migration.component, migration.number, upper)
-    return true
+      """, migration.component, migration.number, progress)
+  }
+
+  private func forgetProgress(of migration: Migration, _ writer: any Writer) throws {
+    try writer.execute(
+      "DELETE FROM octet_migration_walks WHERE component = $1 AND number = $2", migration.component, migration.number)
   }
 }

@@ -55,6 +55,9 @@ struct PostgreSQLFailure: Error {
     let state = field(Int32(UInt8(ascii: "C"))) ?? ""
     let words = field(Int32(UInt8(ascii: "M"))) ?? PQresultErrorMessage(result).map { String(cString: $0) } ?? ""
     self.init(sqlState: state, message: Self.oneLine(words), operation: operation, sql: sql)
+    // PG_DIAG_SOURCE_FUNCTION: the one that finds that a prepared statement has other columns than when it was prepared,
+    // since somebody has changed its table. A session that has not prepared it can run it.
+    if state == "0A000", field(Int32(UInt8(ascii: "R"))) == "RevalidateCachedQuery" { kind = .connection }
   }
 
   /// The program's own fault, which no server has seen.
@@ -68,6 +71,15 @@ struct PostgreSQLFailure: Error {
     var failure = PostgreSQLFailure(
       final: StorageError(.conflict, operation: "write", message: "lost a race \(PostgreSQLLimits.attempts) times"))
     failure.kind = .lostRace
+    return failure
+  }()
+
+  /// What a body wants takes long, and others share its transaction, or wait for their turn after it. It is run again
+  /// by itself.
+  static let sharedTransaction: PostgreSQLFailure = {
+    var failure = PostgreSQLFailure(
+      final: StorageError(.busy, operation: "define", message: "others wait for the transaction"))
+    failure.kind = .lock
     return failure
   }()
 

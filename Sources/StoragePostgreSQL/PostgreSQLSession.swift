@@ -42,6 +42,13 @@ final class PostgreSQLSession {
     keepsStatements = !options.isPooled
   }
 
+  /// Another one at the same server, whose statements take as long as they take.
+  func unhurried() -> PostgreSQLSession {
+    var options = options
+    (options.statementTimeout, options.lockTimeout) = (.zero, .zero)
+    return PostgreSQLSession(url, options, random, time: time)
+  }
+
   /// The connection; one is made if there is none. Blocks: while the server cannot be reached, it tries again for as long
   /// as the options say. Once that time is over, each further call gets one attempt, if one is due, until one succeeds.
   /// - Throws: `StorageError` with code `.unavailable`, or what no waiting will mend.

@@ -1,8 +1,10 @@
 internal import Storage
 
 /// What a body sees of its connection while it runs. Used for reads as well, where only `Reader` is shown.
-final class PostgreSQLTransaction: EngineTransaction {
+final class PostgreSQLTransaction: EngineTransaction, IndexBuilding {
   private let connection: PostgreSQLConnection
+  /// Of the connection, if nobody else waits for the transaction.
+  private let session: PostgreSQLSession?
   /// Whether every statement's outcome is waited for, so that a failure shows where it happens.
   private let waits: Bool
   private var isOver = false
@@ -16,8 +18,9 @@ final class PostgreSQLTransaction: EngineTransaction {
   /// Whether there is anything to be taken back.
   private(set) var hasWritten = false
 
-  init(_ connection: PostgreSQLConnection, waits: Bool = false) {
+  init(_ connection: PostgreSQLConnection, of session: PostgreSQLSession? = nil, waits: Bool = false) {
     self.connection = connection
+    self.session = session
     self.waits = waits
   }
 
@@ -60,6 +63,16 @@ final class PostgreSQLTransaction: EngineTransaction {
   func define(_ statement: String) throws {
     hasWritten = true
     try guarded { try connection.define(PostgreSQLSchema.translated(statement)) }
+  }
+
+  func buildIndex(_ index: NewIndex) throws {
+    try guarded {
+      guard let session else { throw PostgreSQLFailure.sharedTransaction }
+      // This session says nothing until the index is there. That this is its last statement matters, too: the server keeps
+      // the snapshot of a query until the session's next statement, and would wait for it.
+      try connection.define("SET LOCAL idle_in_transaction_session_timeout = 0")
+      try session.build(index)
+    }
   }
 
   func afterCommit(_ action: @escaping @Sendable () -> Void) {

@@ -218,7 +218,8 @@ final class PostgreSQLWriter: @unchecked Sendable {
       connection.rollBack()
     }
     connection.begin(isReadOnly: false, settings: settings)
-    let transaction = PostgreSQLTransaction(connection, waits: waits)
+    let transaction = PostgreSQLTransaction(
+      connection, of: lockWait == .inTurnOfNodes ? nil : session, waits: waits)
     do {
       try job.run(transaction)
     } catch {

@@ -98,6 +98,38 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all) func `a step with indexes of tables in use goes on where it was broken off`(
+    engine: Engine
+  ) async throws {
+    let clock = ManualClock()
+    let step = Migration(
+      "parts", 3, "sizes",
+      sql: """
+        ALTER TABLE parts ADD COLUMN size INTEGER;
+        CREATE INDEX parts_size ON parts (size) WHERE size IS NOT NULL;
+        ALTER TABLE parts ADD COLUMN weight INTEGER;
+        CREATE INDEX parts_weight ON parts (weight);
+        """)
+    let all = [Self.first, Self.second, step]
+    for writes in 3...7 {
+      try await engine.withDatabase([Self.first, Self.second], clock: clock) { database in
+        try await fill(database, 2)
+        // Its first writes find that nothing is to be done.
+        try? await Migrator(all, clock: clock).migrate(DyingDatabase(database, writes: writes))
+        try await Migrator(all, clock: clock).migrate(database)
+        let schema = try await database.schemaText()
+        #expect(schema.contains("INDEX parts_size") && schema.contains("INDEX parts_weight"))
+        let (applied, left) = try await database.read { reader -> (Int?, Int?) in
+          (
+            try reader.first("SELECT count(*) FROM octet_migrations WHERE component = 'parts'") { $0[0] },
+            try reader.first("SELECT count(*) FROM octet_migration_walks") { $0[0] }
+          )
+        }
+        #expect(applied == 3 && left == 0)
+      }
+    }
+  }
+
   // MARK: Steps that move data
 
   private static let moving = Migration(

@@ -23,6 +23,11 @@ import Testing
       try writer.first("SELECT current_setting('statement_timeout')") { $0[0] }
     }
     #expect(timeout == "15s")
+    // An index is built outside of a transaction, in whichever session.
+    let index = Migration("load", 2, "notes by caller", sql: "CREATE INDEX load_notes_caller ON load_notes (caller)")
+    try await Migrator(Load.migrations + [index], clock: SystemClock()).migrate(database)
+    let isValid = "SELECT 1 FROM pg_index WHERE indisvalid AND indexrelid = CAST('load_notes_caller' AS regclass)"
+    #expect(try await database.read { try $0.exists(isValid) })
     await database.close()
     await pooler.stop()
   }

@@ -177,6 +177,24 @@ import Testing
     }
   }
 
+  @Test func `a statement that was prepared before its table changed is run in another session`() async throws {
+    try await withDatabase {
+      $0.writers = 1
+    } _: { database in
+      // Statements of an octetd name their columns; of one with * the server does not change what comes back.
+      let all = "SELECT * FROM accounts WHERE id = 2"
+      for column in ["first", "second"] {
+        let before = [
+          try await database.read { try $0.first(all) { $0[1] as String } },
+          try await database.write { try $0.first(all) { $0[1] as String } },
+        ]
+        #expect(before == ["bob", "bob"])
+        try await database.write { try $0.execute("ALTER TABLE accounts ADD COLUMN \(column) BIGINT") }
+      }
+      #expect(try await database.read { try $0.first(all) { $0[1] as String } } == "bob")
+    }
+  }
+
   @Test func `a transaction that slept until the server gave it up is run again`() async throws {
     // The time for a statement is also that for a pause between two.
     try await withDatabase {
