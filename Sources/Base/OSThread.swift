@@ -32,20 +32,22 @@ public final class OSThread: @unchecked Sendable {
     pthread_sigmask(SIG_SETMASK, &blocked, &previous)
     defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
 
-    let start = Unmanaged.passRetained(Start(body))
+    let start = Unmanaged.passRetained(Start(name, body))
     var thread = pthread_t()
     let code = pthread_create(
       &thread, nil,
       { argument in
         // The pointer is the retained `Start` passed below, never nil.
-        Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue().body()
+        let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+        // By the thread itself, so that its body never runs under the name of the thread that started it.
+        pthread_setname_np(pthread_self(), String(decoding: start.name.utf8.prefix(15), as: UTF8.self))
+        start.body()
         return nil
       }, start.toOpaque())
     guard code == 0 else {
       start.release()
       throw OSThreadError(code: code)
     }
-    pthread_setname_np(thread, String(decoding: name.utf8.prefix(15), as: UTF8.self))
     handle = thread
   }
 
@@ -72,8 +74,13 @@ public final class OSThread: @unchecked Sendable {
   }
 
   private final class Start: Sendable {
+    let name: String
     let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+    init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.body = body
+    }
   }
 }
 
