@@ -20,6 +20,9 @@ public struct DueTimer: Sendable, Equatable {
   /// Rises with every lease of this kind and key. A system outside that keeps the highest it has seen can refuse a
   /// worker that lost its lease.
   public let fence: Int64
+
+  /// What the attempt before failed with; nil if it ended without a word.
+  var lastError: String?
 }
 
 /// Does what a timer is for, in the transaction that removes the timer: its effect happens exactly once.
@@ -75,6 +78,15 @@ public struct TimerStatus: Sendable, Equatable {
 
   /// What the last failed attempt failed with, for people.
   public let error: String?
+}
+
+/// A timer or job whose end could not be put down. It is tried again, or given up, later.
+public struct UnsettledTimer: Error, CustomStringConvertible {
+  public let kind: String
+  public let key: String
+  public let error: any Error
+
+  public var description: String { "\(kind) \(key): \(error)" }
 }
 
 /// A timer that was given up.

@@ -54,14 +54,16 @@ extension Timers {
   /// then.
   func giveUp(_ timer: DueTimer, attempts: Int, error: String, _ writer: any Writer) throws {
     let buried = try writer.execute(
-      "DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence <= $3", timer.kind, timer.key, timer.fence)
+      "DELETE FROM octet_timers WHERE kind = $1 AND key = $2 AND fence = $3", timer.kind, timer.key, timer.fence)
     guard buried == 1 else { return }
     try writer.send(
       """
       INSERT INTO octet_dead_timers (kind, key, scheduled_for, attempts, payload, error, died_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7)
       """, timer.kind, timer.key, timer.scheduledFor, attempts, timer.payload, error, clock.now())
-    try wasGivenUp(timer, writer)
+    var last = timer
+    last.attempt = attempts
+    try wasGivenUp(last, writer)
   }
 
   /// Does what is to be done when nobody does a timer or job any more.

@@ -24,27 +24,26 @@ extension Timers {
     }
   }
 
-  /// Jobs without an attempt left that one call gives up; the next call goes on with others.
-  private static let givenUpAtOnce = 64
+  /// Jobs without an attempt left that one call passes over; the next call goes on with others.
+  private static let passedOverAtOnce = 64
 
-  /// Leases the job of a kind that has been due for longest to whoever asks. Gives up those that have no attempt left, which
-  /// were allowed more when they were tried.
+  /// Leases the job of a kind that has been due for longest to whoever asks. Those that have no attempt left, which were
+  /// allowed more when they were tried, are left to be given up.
   /// - Returns: the job, and the end of its lease; nil if none is due.
   public func takeNext(_ kind: String, in writer: any Writer) throws -> (job: DueTimer, until: Instant)? {
     let (registration, now) = (registration(elsewhere: kind), clock.now())
     let limit = registration.policy.attempts
     let end = now + registration.lease
     noteAfterCommit(kind, writer)
-    for _ in 0..<Self.givenUpAtOnce {
-      guard var job = try due(kind, atMost: 1, now, writer).first else { return nil }
+    for _ in 0..<Self.passedOverAtOnce {
+      guard let job = try due(kind, atMost: 1, now, writer).first else { return nil }
       if job.attempt > limit {
-        job.attempt -= 1
-        try giveUp(job, attempts: job.attempt, error: "no attempt is left", writer)
+        try leave(job, error: job.lastError, writer)
         continue
       }
-      try markLeased(job, until: end, writer)
+      try markLeased(job, until: end, attempts: job.attempt, writer)
       if job.attempt == limit {
-        try set(Self.lastLease(of: kind), key: job.key, due: end, payload: Array(String(job.fence).utf8), in: writer)
+        try set(Self.lastLease(of: kind), key: job.key, due: end, in: writer)
       }
       return (job, end)
     }
@@ -76,16 +75,36 @@ extension Timers {
   /// - Parameter error: for people.
   /// - Throws: `JobLost`; what `givenUp` throws.
   public func fail(_ kind: String, key: String, fence: Int64, error: String, in writer: any Writer) throws {
-    let (registration, now) = (registration(elsewhere: kind), clock.now())
-    guard let job = try leased(kind, key, fence, writer), job.until > now else { throw JobLost() }
-    noteAfterCommit(kind, writer)
-    if job.timer.attempt >= registration.policy.attempts {
-      return try giveUp(job.timer, attempts: job.timer.attempt, error: error, writer)
+    guard let held = try held(kind, key, writer), held.job.fence == fence, held.isLeased, held.until > clock.now()
+    else { throw JobLost() }
+    if held.job.attempt < registration(elsewhere: kind).policy.attempts {
+      return try putBack(held.job, error: error, in: writer)
     }
-    let retryAt = now + registration.policy.delay(afterAttempt: job.timer.attempt, random: random)
+    noteAfterCommit(kind, writer)
+    try giveUp(held.job, attempts: held.job.attempt, error: error, writer)
+  }
+
+  /// Ends the attempt of a job that was taken and cannot be handed out. If it was the last one, the job is given up by
+  /// itself when its lease would have run out: what `givenUp` throws is not for whoever asks for jobs.
+  public func putBack(_ job: DueTimer, error: String, in writer: any Writer) throws {
+    let policy = registration(elsewhere: job.kind).policy
+    if job.attempt >= policy.attempts { return try leave(job, error: error, writer) }
+    try putBack(job, error, due: clock.now() + policy.delay(afterAttempt: job.attempt, random: random), writer)
+  }
+
+  /// Leaves a job without an attempt to the timer that gives it up, and takes it out of the way of others for the time of
+  /// a lease: so one that cannot be given up keeps nobody from the next.
+  private func leave(_ job: DueTimer, error: String?, _ writer: any Writer) throws {
+    let now = clock.now()
+    try putBack(job, error, due: now + registration(elsewhere: job.kind).lease, writer)
+    try setIfAbsent(Self.lastLease(of: job.kind), key: job.key, due: now, in: writer)
+  }
+
+  private func putBack(_ job: DueTimer, _ error: String?, due: Instant, _ writer: any Writer) throws {
+    noteAfterCommit(job.kind, writer)
     try writer.send(
-      "UPDATE octet_timers SET due = $3, is_leased = 0, error = $4 WHERE kind = $1 AND key = $2", kind, key, retryAt,
-      error)
+      "UPDATE octet_timers SET due = $3, is_leased = 0, error = $4 WHERE kind = $1 AND key = $2", job.kind, job.key,
+      due, error)
   }
 
   private func noteAfterCommit(_ kind: String, _ writer: any Writer) {
@@ -104,32 +123,35 @@ extension Timers {
     return registration
   }
 
-  private func leased(
-    _ kind: String, _ key: String, _ fence: Int64, _ writer: any Writer
-  ) throws -> (timer: DueTimer, until: Instant)? {
+  private func held(
+    _ kind: String, _ key: String, _ writer: any Writer
+  ) throws -> (job: DueTimer, until: Instant, isLeased: Bool)? {
     try writer.firstForUpdate(
       """
-      SELECT scheduled_for, payload, attempts, due FROM octet_timers
-      WHERE kind = $1 AND key = $2 AND fence = $3 AND is_leased = 1
-      """, kind, key, fence
+      SELECT scheduled_for, payload, attempts, fence, error, due, is_leased FROM octet_timers
+      WHERE kind = $1 AND key = $2
+      """, kind, key
     ) { row in
-      (DueTimer(kind: kind, key: key, scheduledFor: row[0], payload: row[1], attempt: row[2], fence: fence), row[3])
+      let job = DueTimer(
+        kind: kind, key: key, scheduledFor: row[0], payload: row[1], attempt: row[2], fence: row[3], lastError: row[4])
+      return (job, row[5], row[6])
     }
   }
 
-  /// When the lease of a last attempt may have run out. It has not if the worker has extended it.
+  /// When the lease of a last attempt may have run out. It has not if the worker has extended it, and the job is to be
+  /// tried if it was set anew.
   private func endLastLease(
     _ kind: String, _ timer: DueTimer, _ writer: any Writer
   ) throws {
-    guard let fence = Int64(String(decoding: timer.payload, as: UTF8.self)),
-      let job = try leased(kind, timer.key, fence, writer)
+    guard let held = try held(kind, timer.key, writer),
+      held.job.attempt >= registration(elsewhere: kind).policy.attempts
     else { return }
-    if job.until > clock.now() {
-      try set(timer.kind, key: timer.key, due: job.until, payload: timer.payload, in: writer)
-    } else {
-      noteAfterCommit(kind, writer)
-      try giveUp(
-        job.timer, attempts: job.timer.attempt, error: "the lease of the last attempt has run out", writer)
+    if held.isLeased && held.until > clock.now() {
+      return try set(timer.kind, key: timer.key, due: held.until, in: writer)
     }
+    noteAfterCommit(kind, writer)
+    let silence = "the lease of the last attempt has run out"
+    try giveUp(
+      held.job, attempts: held.job.attempt, error: held.isLeased ? silence : held.job.lastError ?? silence, writer)
   }
 }

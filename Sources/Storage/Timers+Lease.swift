@@ -67,7 +67,6 @@ extension Timers {
     state.withLock { state in
       for timer in leased { state.running[timer.kind, default: 0] += 1 }
     }
-    // Some may have been given up instead.
     for (kind, _) in wanted { changeBoard.note(kind) }
     return leased
   }
@@ -90,15 +89,15 @@ extension Timers {
 
   private func lease(_ kind: String, atMost count: Int, _ now: Instant, _ writer: any Writer) throws -> [DueTimer] {
     guard let registration = state.withLock({ $0.handlers[kind] }) else { return [] }
-    return try due(kind, atMost: count, now, writer).filter { timer in
-      // Every attempt so far ended without a word: it took the whole process with it, or its lease ran out.
-      if timer.attempt > registration.policy.attempts {
-        try giveUp(timer, attempts: timer.attempt - 1, error: "no attempt came to an end", writer)
-        return false
-      }
-      try markLeased(timer, until: now + registration.lease, writer)
-      return true
+    let timers = try due(kind, atMost: count, now, writer)
+    for timer in timers {
+      // Those without an attempt left are leased to be given up, each in a transaction of its own: what a kind has done
+      // then may fail, and would keep all kinds from this one. It is no attempt.
+      let isTried = timer.attempt <= registration.policy.attempts
+      try markLeased(
+        timer, until: now + registration.lease, attempts: isTried ? timer.attempt : timer.attempt - 1, writer)
     }
+    return timers
   }
 
   /// Those of a kind that are due, held by this transaction, with the fence and attempt of the lease that they may get.
@@ -107,21 +106,21 @@ extension Timers {
   ) throws -> [DueTimer] {
     try writer.rows(
       """
-      SELECT key, scheduled_for, payload, attempts, fence FROM octet_timers
+      SELECT key, scheduled_for, payload, attempts, fence, CASE WHEN is_leased = 0 THEN error END FROM octet_timers
       WHERE kind = $1 AND due <= $2 ORDER BY due LIMIT $3
       """ + writer.dialect.forUpdateSkippingLocked,
       [kind.sqlValue, now.sqlValue, count.sqlValue]
     ) { row in
       DueTimer(
         kind: kind, key: row[0], scheduledFor: row[1], payload: row[2], attempt: row[3] + 1,
-        fence: max(row[4] + 1, now.nanoseconds))
+        fence: max(row[4] + 1, now.nanoseconds), lastError: row[5])
     }
   }
 
-  func markLeased(_ timer: DueTimer, until end: Instant, _ writer: any Writer) throws {
+  func markLeased(_ timer: DueTimer, until end: Instant, attempts: Int, _ writer: any Writer) throws {
     try writer.send(
       "UPDATE octet_timers SET due = $3, fence = $4, attempts = $5, is_leased = 1 WHERE kind = $1 AND key = $2",
-      timer.kind, timer.key, end, timer.fence, timer.attempt)
+      timer.kind, timer.key, end, timer.fence, attempts)
   }
 }
 

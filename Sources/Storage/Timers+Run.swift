@@ -22,7 +22,7 @@ extension Timers {
   }
 
   /// Leases and runs until it is stopped. Kinds do not wait for each other.
-  func loop(_ failed: @Sendable (any Error) -> Void) async {
+  func loop() async {
     await withDiscardingTaskGroup { group in
       while !state.withLock({ $0.isStopping }) {
         var wait = Self.longestSleep
@@ -33,7 +33,7 @@ extension Timers {
           }
           wait = leased.isEmpty ? try await timeToNextDue() : .zero
         } catch {
-          failed(error)
+          tell(error)
         }
         // Nobody cancels the loop's task; stopping wakes it up.
         if wait > .zero { try? await wakeUp.park(atMost: wait) }
@@ -58,6 +58,10 @@ extension Timers {
   func run(_ timer: DueTimer) async -> Bool {
     guard let registration = state.withLock({ $0.handlers[timer.kind] }) else { return false }
     defer { leave(timer, registration.limit) }
+    if timer.attempt > registration.policy.attempts {
+      await giveUp(timer, registration.policy)
+      return false
+    }
     switch registration.body {
     case .transaction(let body): return await run(timer, registration.policy, body)
     case .job(let body, _): return await run(timer, registration, body)
@@ -131,10 +135,31 @@ extension Timers {
   }
 
   private func note(_ error: any Error, _ timer: DueTimer, _ policy: RetryPolicy) async {
-    let retryAt = clock.now() + policy.delay(afterAttempt: timer.attempt, random: random)
-    await settleOrKeep(.failed(timer, error, policy, retryAt: retryAt))
+    await settleOrKeep(.failed(timer, error, policy, retryAt: retryAt(timer, policy)))
+  }
+
+  /// Gives up a timer that has no attempt left, though it was not given up when the last one ended: that one took the
+  /// whole process with it, its lease ran out, or what is to be done then has failed.
+  private func giveUp(_ timer: DueTimer, _ policy: RetryPolicy) async {
+    await settleOrKeep(.usedUp(timer, policy, retryAt: retryAt(timer, policy)))
+  }
+
+  private func retryAt(_ timer: DueTimer, _ policy: RetryPolicy) -> Instant {
+    clock.now() + policy.delay(afterAttempt: timer.attempt, random: random)
   }
 
   /// If it cannot be put down at all, the end of the lease makes the timer due again.
-  private func settleOrKeep(_ outcome: Outcome) async { try? await settle(outcome) }
+  private func settleOrKeep(_ outcome: Outcome) async {
+    do {
+      try await settle(outcome)
+    } catch {
+      // What is kept is told of when this node cannot lease for it.
+      if outcome.isKept(after: error) { return }
+      tell(UnsettledTimer(kind: outcome.timer.kind, key: outcome.timer.key, error: error))
+    }
+  }
+
+  private func tell(_ error: any Error) {
+    state.withLock { $0.failed }?(error)
+  }
 }

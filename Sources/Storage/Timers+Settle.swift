@@ -6,8 +6,8 @@ extension Timers {
     enum Fate: Sendable {
       /// It comes again, with so many attempts behind it.
       case again(at: Instant, attempts: Int, error: String?)
-      /// It becomes a dead letter, for this reason.
-      case givenUp(String)
+      /// It becomes a dead letter, after so many attempts, for this reason; later if that cannot be done now.
+      case givenUp(String, attempts: Int, orAgain: Instant)
     }
 
     let timer: DueTimer
@@ -19,13 +19,35 @@ extension Timers {
       if error.costsNoAttempt {
         return Outcome(timer: timer, fate: .again(at: retryAt, attempts: timer.attempt - 1, error: words))
       }
-      if timer.attempt >= policy.attempts { return Outcome(timer: timer, fate: .givenUp(words)) }
+      if timer.attempt >= policy.attempts {
+        return Outcome(timer: timer, fate: .givenUp(words, attempts: timer.attempt, orAgain: retryAt))
+      }
       return Outcome(timer: timer, fate: .again(at: retryAt, attempts: timer.attempt, error: words))
+    }
+
+    /// That of one which was leased to be given up.
+    static func usedUp(_ timer: DueTimer, _ policy: RetryPolicy, retryAt: Instant) -> Outcome {
+      let words = timer.lastError ?? "no attempt came to an end"
+      return Outcome(timer: timer, fate: .givenUp(words, attempts: policy.attempts, orAgain: retryAt))
     }
 
     /// As if it had not been tried.
     static func untried(_ timer: DueTimer, due: Instant) -> Outcome {
       Outcome(timer: timer, fate: .again(at: due, attempts: timer.attempt - 1, error: nil))
+    }
+
+    /// Whether it is put down as soon as the database takes it, once it has met this error.
+    func isKept(after error: any Error) -> Bool {
+      if case .again = fate { error.costsNoAttempt } else { false }
+    }
+
+    /// What is put down in place of a giving up that has met this error, which may come from what is to be done then. So
+    /// nothing that is kept can fail by itself, and keep this node from leasing for ever.
+    func later(after error: any Error) -> Outcome? {
+      guard case .givenUp(let words, let attempts, let retryAt) = fate else { return nil }
+      // With each vain one more is waited for the next.
+      let counted = error.costsNoAttempt ? attempts : timer.attempt
+      return Outcome(timer: timer, fate: .again(at: retryAt, attempts: counted, error: words))
     }
   }
 
@@ -34,8 +56,9 @@ extension Timers {
   func settle(_ outcome: Outcome) async throws {
     do {
       try await database.write { writer in try self.put(outcome, writer) }
-    } catch let error where error.costsNoAttempt {
-      state.withLock { $0.unsettled.append(outcome) }
+    } catch {
+      if outcome.isKept(after: error) { state.withLock { $0.unsettled.append(outcome) } }
+      if let later = outcome.later(after: error) { try await settle(later) }
       throw error
     }
   }
@@ -59,8 +82,8 @@ extension Timers {
         UPDATE octet_timers SET due = $4, attempts = $5, is_leased = 0, error = COALESCE($6, error)
         WHERE kind = $1 AND key = $2 AND fence = $3
         """, timer.kind, timer.key, timer.fence, due, attempts, error)
-    case .givenUp(let error):
-      try giveUp(timer, attempts: timer.attempt, error: error, writer)
+    case .givenUp(let error, let attempts, _):
+      try giveUp(timer, attempts: attempts, error: error, writer)
     }
   }
 }

@@ -26,6 +26,8 @@ public final class Timers: Sendable {
     /// What could not be put down yet.
     var unsettled: [Outcome] = []
     var loop: Task<Void, Never>?
+    /// Who is told of failures.
+    var failed: (@Sendable (any Error) -> Void)?
     var isStopping = false
     /// Until when the loop sleeps; a timer due earlier has to wake it.
     var sleepsUntil: Instant?
@@ -96,7 +98,7 @@ public final class Timers: Sendable {
   ///   - lease: how long a worker that has gone silent keeps others from trying. A living one extends it by itself,
   ///     three times in that time.
   ///   - givenUp: what to do when the last attempt has failed, in the transaction that makes the job a dead letter, or when
-  ///     somebody has abandoned it.
+  ///     somebody has abandoned it. While it throws, the job is not given up, but that is tried again and again.
   public func work(
     _ kind: String, policy: RetryPolicy = RetryPolicy(), atOnce: Int = standardWorkers, weight: Int = 1,
     lease: Duration = .seconds(60), givenUp: @escaping TimerHandler = { _, _ in }, _ body: @escaping JobHandler
@@ -205,12 +207,14 @@ public final class Timers: Sendable {
   }
 
   /// Starts to run what is due in the background.
-  /// - Parameter failed: is told whenever the node cannot lease what is due, which stays due.
+  /// - Parameter failed: is told whenever the node cannot lease what is due, which stays due; and of each
+  ///   `UnsettledTimer`.
   public func start(failed: @escaping @Sendable (any Error) -> Void) {
     state.withLock { state in
       precondition(state.loop == nil, "timers were started twice")
       state.isStopping = false
-      state.loop = Task { await loop(failed) }
+      state.failed = failed
+      state.loop = Task { await loop() }
     }
   }
 

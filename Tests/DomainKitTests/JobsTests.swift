@@ -4,8 +4,9 @@ import DomainKit
 import Foundation
 import RPC
 import Refusals
-import Storage
 import Testing
+
+@testable import Storage
 
 /// Any message serves as a job's payload.
 extension ChatMessage: JobPayload {}
@@ -26,6 +27,8 @@ private struct Number: JobPayload, Equatable {
 }
 
 @Suite struct JobsTests {
+  private struct Broken: Error {}
+
   private struct Shop {
     let workshop: Workshop
     let timers: Timers
@@ -96,6 +99,35 @@ private struct Number: JobPayload, Equatable {
     let dead = try await shop.workshop.database.read { try shop.timers.dead(limit: 9, in: $0) }
     #expect(dead.map { "\($0.key) \($0.attempts)" } == ["bad 2"])
     await shop.workshop.database.close()
+  }
+
+  @Test func `a kind shares a full node by the weight of its terms, and has as many places as they say at most`()
+    async throws
+  {
+    func kind(_ name: String, weight: Int, atOnce: Int?) -> JobKind<NoPayload> {
+      var terms = JobTerms()
+      (terms.weight, terms.atOnce) = (weight, atOnce)
+      return JobKind("notes.\(name)", terms)
+    }
+    let kinds = [
+      kind("heavy", weight: 3, atOnce: nil), kind("light", weight: 1, atOnce: nil),
+      kind("bounded", weight: 100, atOnce: 2),
+    ]
+    let workshop = try await Workshop()
+    let timers = Timers(
+      database: workshop.database, clock: workshop.clock, random: SeededRandomSource(seed: 1), capacity: 10)
+    let jobs = Jobs(timers: timers)
+    try jobs.register(kinds.map { $0.inTransaction { _, _ in } }, of: "notes", workshop.kit.timeZones)
+    let now = workshop.clock.now()
+    try await workshop.database.write { writer in
+      for kind in kinds {
+        for number in 0..<20 { try jobs.set(kind, JobKey("\(number)"), due: now, in: writer) }
+      }
+    }
+    let leased = try await timers.lease()
+    let places = Dictionary(grouping: leased, by: \.kind).mapValues(\.count)
+    #expect(places == ["notes.heavy": 6, "notes.light": 2, "notes.bounded": 2])
+    await workshop.database.close()
   }
 
   @Test func `a schedule follows the clocks of its zone, and missed ticks become one run`() async throws {
@@ -199,18 +231,32 @@ private struct Number: JobPayload, Equatable {
     var terms = JobTerms()
     terms.retry.attempts = 1
     let kind = JobKind<Number>("notes.score", terms)
-    let shop = try await Shop([kind.byMachines { key, writer in try Self.note("given up \(key.text)", writer) }])
+    let fails = Locked(true)
+    let shop = try await Shop([
+      kind.byMachines { key, writer in
+        if key.text == "s0", fails.withLock({ $0 }) { throw Broken() }
+        try Self.note("given up \(key.text)", writer)
+      }
+    ])
     let now = shop.workshop.clock.now()
     try await shop.write { [timers = shop.timers] jobs, writer in
       try timers.set(kind.name, key: "s0", due: now - .seconds(1), payload: [1, 2], in: writer)
       try jobs.set(kind, JobKey("s1"), Number(1), due: now, in: writer)
     }
     let first = try #require(try await shop.write { try $0.lease(kind, in: $1) })
-    #expect(try await shop.workshop.notes == ["given up s0"])
     #expect(first.job.payload == Number(1) && first.until == now + .seconds(60))
     #expect(try await shop.write { try $0.extend(kind, first.job.key, fence: first.job.fence, in: $1) } == first.until)
     try await shop.write { try $0.fail(kind, first.job.key, fence: first.job.fence, "no memory", in: $1) }
-    #expect(try await shop.workshop.notes == ["given up s0", "given up s1"])
+    #expect(try await shop.workshop.notes == ["given up s1"])
+    shop.workshop.clock.advance(by: .seconds(60))
+    try await shop.timers.runDue()
+    #expect(try await shop.workshop.notes == ["given up s1"])
+    fails.withLock { $0 = false }
+    shop.workshop.clock.advance(by: .seconds(60))
+    try await shop.timers.runDue()
+    #expect(try await shop.workshop.notes == ["given up s1", "given up s0"])
+    let dead = try await shop.workshop.database.read { try shop.timers.dead(limit: 1, in: $0) }
+    #expect(dead.map { "\($0.key) \($0.attempts) \($0.error)" } == ["s0 1 Unreadable()"])
     await shop.workshop.database.close()
   }
 }

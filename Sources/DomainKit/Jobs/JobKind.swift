@@ -29,7 +29,8 @@ public struct JobTerms: Sendable, Equatable {
   /// How many run at the same time on a node; nil for 64 that are done in a transaction, 2 that are done by a worker.
   /// Machines take one at a time, so of theirs there are as many as machines.
   public var atOnce: Int?
-  /// The kind's part of a node that has more to do than it has places, beside those of other kinds.
+  /// The kind's part of a node that has more to do than it has places, beside those of other kinds: equal parts unless a kind
+  /// says otherwise, which none of octetd's does (docs/guides/jobs.md).
   /// It says nothing of jobs that machines do: each asks for one kind, so none waits for another.
   public var weight = 1
   /// How long a worker that has gone silent keeps others from trying.

@@ -93,7 +93,7 @@ public struct Jobs: Sendable {
         return LeasedJob(job: try DueJob(timer), until: end)
       } catch {
         // What nobody can read is given up in the end, and others are not kept waiting for it.
-        try timers.fail(kind.name, key: timer.key, fence: timer.fence, error: "\(error)", in: writer)
+        try timers.putBack(timer, error: "\(error)", in: writer)
       }
     }
     return nil

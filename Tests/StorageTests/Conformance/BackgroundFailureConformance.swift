@@ -98,6 +98,50 @@ struct BackgroundFailureConformance {
     }
   }
 
+  @Test(arguments: Engine.all) func `a timer whose failure cannot be put down is named, and goes off later`(
+    engine: Engine
+  ) async throws {
+    try await withDatabase(engine) { database, clock in
+      let (words, fails, wentOff) = (Words(), Locked(true), ParkingSpot())
+      let timers = Timers(database: database, clock: clock, random: SeededRandomSource(seed: 1))
+      timers.handle("note") { writer, _ in
+        if fails.withLock({ $0 }) {
+          database.fault.withLock { $0 = .isDamaged }
+          throw Failure()
+        }
+        writer.afterCommit { wentOff.unpark() }
+      }
+      try await database.write { try timers.set("note", key: "a", due: clock.now(), in: $0) }
+      timers.start { error in words.append("\(error)") }
+      let word = try await words.first()
+      #expect(word.hasPrefix("note a: ") && word.contains("damaged"))
+      fails.withLock { $0 = false }
+      database.fault.withLock { $0 = nil }
+      clock.advance(by: Timers.leaseDuration)
+      timers.wakeUp.unpark()
+      try await wentOff.park()
+      await timers.stop()
+    }
+  }
+
+  @Test(arguments: Engine.all) func `a job that cannot be given up is named, with what is wrong`(
+    engine: Engine
+  ) async throws {
+    struct Stubbornness: Error {}
+    try await withDatabase(engine) { database, clock in
+      let words = Words()
+      let timers = Timers(database: database, clock: clock, random: SeededRandomSource(seed: 1))
+      var policy = RetryPolicy()
+      policy.attempts = 1
+      timers.work("film", policy: policy, givenUp: { _, _ in throw Stubbornness() }) { _ in throw Failure() }
+      try await database.write { try timers.set("film", key: "a", due: clock.now(), in: $0) }
+      timers.start { error in words.append("\(error)") }
+      let word = try await words.first()
+      #expect(word == "film a: Stubbornness()")
+      await timers.stop()
+    }
+  }
+
   @Test(arguments: Engine.all) func `a message that cannot be delivered is told of, and leaves later`(
     engine: Engine
   ) async throws {

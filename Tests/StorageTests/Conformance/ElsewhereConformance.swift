@@ -8,6 +8,8 @@ import Testing
 @Suite struct ElsewhereConformance {
   private static let kind = "score"
 
+  private struct Failure: Error {}
+
   /// What a worker elsewhere knows of its job.
   private struct Hold: Sendable {
     let job: DueTimer
@@ -83,7 +85,8 @@ import Testing
       Self.offer(later, attempts: 1)
       try await later.set(Self.kind, "b")
       #expect(try await Self.take(later)?.job.key == "b")
-      #expect(try await Self.dead(later) == ["a 1 no attempt is left"])
+      try await later.timers.runDue()
+      #expect(try await Self.dead(later) == ["a 1 no memory"])
       #expect(try await later.notes() == ["given up a, attempt 1"])
       #expect(try await Self.take(later) == nil)
     }
@@ -206,6 +209,39 @@ import Testing
       house.clock.advance(by: .seconds(120))
       try await house.timers.runDue()
       #expect(try await house.notes() == ["given up a, attempt 2", "after all"])
+    }
+  }
+
+  @Test(arguments: Engine.all) func `a job that cannot be given up keeps nobody from others, and is given up later`(
+    engine: Engine
+  ) async throws {
+    try await JobConformance.withHouse(engine) { house in
+      let fails = Locked(true)
+      var policy = RetryPolicy()
+      policy.attempts = 1
+      house.timers.offer(Self.kind, policy: policy) { writer, timer in
+        if fails.withLock({ $0 }) { throw Failure() }
+        try JobConformance.note("given up \(timer.key), attempt \(timer.attempt)")(writer)
+      }
+      try await house.set(Self.kind, "a")
+      let failed = try #require(try await Self.take(house))
+      await #expect(throws: Failure.self) { try await Self.fail(house, failed) }
+      for n in 0..<5 {
+        house.clock.advance(by: .seconds(60))
+        if n % 2 == 0 { try await house.timers.runDue() }
+        try await house.set(Self.kind, "\(n)")
+        let next = try #require(try await Self.take(house))
+        #expect(next.job.key == "\(n)")
+        try await Self.finish(house, next, "\(n)")
+        #expect(try await Self.take(house) == nil)
+      }
+      #expect(try await Self.dead(house) == [])
+      fails.withLock { $0 = false }
+      house.clock.advance(by: .seconds(3600))
+      try await house.timers.runDue()
+      #expect(try await Self.dead(house) == ["a 1 the lease of the last attempt has run out"])
+      #expect(try await house.notes() == ["0", "1", "2", "3", "4", "given up a, attempt 1"])
+      #expect(try await Self.take(house) == nil)
     }
   }
 
