@@ -24,7 +24,8 @@ public struct LeaseLost: Error, Sendable, Equatable {
 public final class Leases: Sendable {
   private let database: any Database
   private let clock: any WallClock
-  private let holder: String
+  /// By which its leases are told from those of others.
+  let holder: String
 
   /// - Parameter random: makes the name by which this object recognises its own leases; another object, also in the
   ///   same process, is another holder.

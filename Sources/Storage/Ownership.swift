@@ -59,19 +59,20 @@ public final class Ownership: Sendable {
     try await renew()
     let (nodes, taken) = try await look()
     let part = (things.count + nodes - 1) / nodes
-    var owned = state.withLock { $0.owned }
+    let before = state.withLock { $0.owned }
     let wanted = Set(things)
-    var surplus = owned.keys.filter { !wanted.contains($0) }
-    surplus += things.filter { owned[$0] != nil }.dropFirst(part)
-    for thing in surplus { owned[thing] = nil }
+    var surplus = before.keys.filter { !wanted.contains($0) }
+    surplus += things.filter { before[$0] != nil }.dropFirst(part)
+    // What was given up now is for others, who have less than their part.
     let given = try await release(surplus)
-    for thing in things where owned.count < part && owned[thing] == nil && !taken.contains(thing) {
-      // What was given up now is for others, who have less than their part.
-      guard !given.contains(thing), let lease = try await leases.acquire(name(thing), for: lifetime) else { continue }
-      owned[thing] = Owned(thing: thing, lease: lease, since: clock.now())
+    var count = before.count - surplus.count
+    for thing in things where count < part && before[thing] == nil && !taken.contains(thing) && !given.contains(thing) {
+      guard let lease = try await leases.acquire(name(thing), for: lifetime) else { continue }
+      // Noted at once: the next one may fail.
+      state.withLock { $0.owned[thing] = Owned(thing: thing, lease: lease, since: clock.now()) }
+      count += 1
     }
-    state.withLock { $0.owned = owned }
-    return things.compactMap { owned[$0] }
+    return state.withLock { state in things.compactMap { state.owned[$0] } }
   }
 
   /// Gives everything up, so that others need not wait for the leases to end.
@@ -109,17 +110,18 @@ public final class Ownership: Sendable {
     }
   }
 
-  /// How many nodes there are, this one included, and what has an owner.
+  /// How many nodes there are, this one included, and what belongs to others. What this one has in the database and does not
+  /// know of, as it got no answer, is free for it.
   private func look() async throws -> (nodes: Int, taken: Set<String>) {
-    let (clock, kind, presenceName) = (clock, kind, presenceName)
+    let (clock, kind, presenceName, holder) = (clock, kind, presenceName, leases.holder)
     return try await database.read { reader in
       var nodes: Set<String> = [presenceName]
       var taken: Set<String> = []
       // Things and nodes of this kind, and not the leases of others, of which there may be very many: the names go from
       // `kind.node/…` to `kind/…`, and `0` is what follows `/`.
       try reader.forEachRow(
-        "SELECT name FROM octet_leases WHERE name >= $1 AND name < $2 AND expires_at > $3",
-        [(kind + ".").sqlValue, (kind + "0").sqlValue, clock.now().sqlValue]
+        "SELECT name FROM octet_leases WHERE name >= $1 AND name < $2 AND expires_at > $3 AND holder <> $4",
+        [(kind + ".").sqlValue, (kind + "0").sqlValue, clock.now().sqlValue, holder.sqlValue]
       ) { row in
         let name: String = row[0]
         if name.hasPrefix(kind + ".node/") { nodes.insert(name) }

@@ -134,10 +134,16 @@ public final class RidesDomain: Domain {
     }
     for loop in running { loop.cancel() }
     for loop in running { await loop.value }
+    await finish { try await core.flushTrails() }
+    await finish { try await core.checkpointPositions() }
+    await finish { try await core.owner?.leave() }
+  }
+
+  /// Does one of the last things. If it fails the others are done all the same: cities must not wait for an owner because a
+  /// trail could not be written.
+  private func finish(_ last: () async throws -> Void) async {
     do {
-      try await core.flushTrails()
-      try await core.checkpointPositions()
-      try await core.owner?.leave()
+      try await last()
     } catch {
       core.kit.log.error("rides_flush_failed", ["error": .text(String(describing: error))])
     }

@@ -144,8 +144,8 @@ import Testing
   {
     let (world, driver, second, ride, last) = try await rideWithTrailElsewhere(flushWait: .seconds(600))
     let rounds = Task { while !Task.isCancelled { try await second.core.followOtherNodes() } }
+    defer { rounds.cancel() }
     try await TestDriver(world, user: driver.user).complete(ride.text(kind: IDKind.ride))
-    rounds.cancel()
     #expect(try await trailEnd(world, ride) == last)
     #expect(try await world.violations().isEmpty)
   }
@@ -182,6 +182,18 @@ import Testing
       #expect(try await trailEnd(world, ride) ?? 0 < last)
       #expect(try await world.violations().isEmpty)
     }
+  }
+
+  @Test func `a node that ends gives its cities up, also if it cannot write what it has in memory`() async throws {
+    let (world, _, second, _, _) = try await rideWithTrailElsewhere(flushWait: .seconds(600))
+    let city = try await world.city().id
+    #expect(second.core.owner?.lease(of: city) != nil)
+    try await world.database.write { try $0.execute("ALTER TABLE rides_trail RENAME TO rides_gone") }
+    await second.stop()
+    #expect(second.core.fleet.waitingTrails().count == 1)
+    // One to be seen as a node, one to take.
+    for _ in 0..<2 { try await world.core.matchOnce() }
+    #expect(world.core.owner?.lease(of: city) != nil)
   }
 
   @Test func `a ride goes on with the driver's session on another node`() async throws {

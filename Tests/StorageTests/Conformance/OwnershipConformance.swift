@@ -86,6 +86,25 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.all, [FailingDatabase.Fault.refuses, .commitsWithoutAnswer])
+  func `a round that fails half way leaves nothing without an owner`(
+    engine: Engine, fault: FailingDatabase.Fault
+  ) async throws {
+    let clock = ManualClock()
+    try await engine.withDatabase(clock: clock) { database in
+      let failing = FailingDatabase(database)
+      let alone = node(1, failing, clock)
+      // The node says that it is there, by two of them.
+      failing.spared.withLock { $0 = 4 }
+      failing.fault.withLock { $0 = fault }
+      await #expect(throws: StorageError.self) { try await alone.round(things) }
+      #expect(things.filter { alone.owned($0) != nil } == Array(things.prefix(2)))
+      failing.fault.withLock { $0 = nil }
+      let owned = try await alone.round(things)
+      #expect(owned.map(\.thing) == things)
+    }
+  }
+
   @Test(arguments: Engine.all) func `a gap in the ownership is known to the owner`(engine: Engine) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
