@@ -115,6 +115,8 @@ import Testing
     let hasBegun = ParkingSpot()
     let mayEnd = BlockingQueue<Void>(limit: 1)
     try await withThrowingTaskGroup(of: Void.self) { group in
+      // The group waits for them, whatever fails here.
+      defer { mayEnd.close() }
       // All that write are kept busy, one by one, so that offers have to wait.
       for _ in 0..<EngineUnderTest.writers {
         group.addTask {

@@ -3,7 +3,8 @@ import Testing
 
 @testable import Storage
 
-@Suite struct FairnessConformance {
+@Suite(.timeLimit(.minutes(10)))
+struct FairnessConformance {
   @Test(arguments: Engine.all) func `a kind with very many due timers holds up no other kind`(
     engine: Engine
   ) async throws {

@@ -3,7 +3,8 @@ import Testing
 
 @testable import Storage
 
-@Suite struct TimerConformance {
+@Suite(.timeLimit(.minutes(10)))
+struct TimerConformance {
   private struct Failure: Error {}
 
   private struct House {

@@ -2,7 +2,8 @@ import Base
 import Storage
 import Testing
 
-@Suite struct TransactionConformance {
+@Suite(.timeLimit(.minutes(10)))
+struct TransactionConformance {
   private struct Refused: Error, Equatable {}
 
   private func names(_ database: any Database) async throws -> [String] {
@@ -135,6 +136,8 @@ import Testing
         let after: Int? = try reader.first("SELECT balance FROM accounts WHERE id = 1") { $0[0] }
         return [before, after]
       }
+      // Behind the task, which is waited for when this ends: whatever fails here lets it end.
+      defer { hasCommitted.close() }
       try await hasBegun.park()
       try await database.write { try $0.execute("UPDATE accounts SET balance = 2 WHERE id = 1") }
       try hasCommitted.push(())

@@ -4,7 +4,8 @@ import Testing
 @testable import Storage
 
 /// How kinds share a node that has more to do than it has places.
-@Suite struct WeightConformance {
+@Suite(.timeLimit(.minutes(10)))
+struct WeightConformance {
   private static func crowded(_ house: JobConformance.House, capacity: Int) -> Timers {
     Timers(
       database: house.database, clock: house.clock, random: SeededRandomSource(seed: 9), capacity: capacity)

@@ -5,7 +5,8 @@ import StoragePostgreSQL
 import Testing
 
 /// Nodes that start while another one changes the schema, and steps that change tables in use.
-@Suite struct MigrationLockTests {
+@Suite(.timeLimit(.minutes(10)))
+struct MigrationLockTests {
   /// Takes as long as nobody raises the flag.
   private static let slow = Migration("slow", 1, "waits", sql: "CREATE TABLE slow_done (id INTEGER); SELECT flagged()")
 
@@ -44,9 +45,20 @@ import Testing
     options.applicationName = "second"
     options.patience = .seconds(10)
     let second = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
-    try await body(first, CountingDatabase(second), url)
-    await first.close()
-    await second.close()
+    do {
+      try await body(first, CountingDatabase(second), url)
+    } catch {
+      // Closing waits for a step that nobody lets end any more.
+      try? await raiseFlag(second)
+      for node in [first, second] { await node.close() }
+      throw error
+    }
+    for node in [first, second] { await node.close() }
+  }
+
+  /// Begins a step that ends when the flag is raised: as a task of its own, so that a test which fails does not wait for it.
+  private func beginSlowStep(_ node: any Database) -> Task<Void, any Error> {
+    Task { try await Migrator([Self.slow], clock: ManualClock()).migrate(node) }
   }
 
   /// The process ID of the session that runs the slow step of a node.
@@ -77,24 +89,24 @@ import Testing
 
   @Test func `a node waits for another's step, however long that takes`() async throws {
     try await withNodes { first, second, _ in
-      async let slow: Void = Migrator([Self.slow], clock: ManualClock()).migrate(first)
+      let slow = beginSlowStep(first)
       _ = try await session(of: "first", second)
-      async let waiting: Void = Migrator([Self.slow], clock: ManualClock()).migrate(second)
+      let waiting = beginSlowStep(second)
       // Longer than any limit of the two nodes, and than all of them together.
       let end = ContinuousClock.now + Self.timeout * 3
       while second.writes < 25 || .now < end { await Task.yield() }
       try await raiseFlag(second)
-      try await slow
-      try await waiting
+      try await slow.value
+      try await waiting.value
       #expect(try await applied(second) == 1)
     }
   }
 
   @Test func `a node takes over when the one that changed the schema is gone`() async throws {
     try await withNodes(patience: .zero) { first, second, _ in
-      let slow = Task { try await Migrator([Self.slow], clock: ManualClock()).migrate(first) }
+      let slow = beginSlowStep(first)
       let session = try await session(of: "first", second)
-      async let waiting: Void = Migrator([Self.slow], clock: ManualClock()).migrate(second)
+      let waiting = beginSlowStep(second)
       while second.writes < 3 { await Task.yield() }
       let isGone = try await second.read { reader in
         try reader.first("SELECT pg_terminate_backend(CAST($1 AS INTEGER))", session) { $0[0] as Bool }
@@ -103,19 +115,19 @@ import Testing
       await #expect(throws: StorageError.self) { try await slow.value }
       _ = try await self.session(of: "second", second)
       try await raiseFlag(second)
-      try await waiting
+      try await waiting.value
       #expect(try await applied(second) == 1)
     }
   }
 
   @Test func `a node whose steps are all applied does not wait`() async throws {
     try await withNodes { first, second, _ in
-      async let slow: Void = Migrator([Self.slow], clock: ManualClock()).migrate(first)
+      let slow = beginSlowStep(first)
       _ = try await session(of: "first", second)
       try await Migrator([], clock: ManualClock()).migrate(second)
       #expect(second.writes == 0)
       try await raiseFlag(second)
-      try await slow
+      try await slow.value
     }
   }
 
@@ -130,6 +142,8 @@ import Testing
         isReading.unpark()
         _ = mayEnd.pop(atMost: 1)
       }
+      // Behind the task, which is waited for when this ends: whatever fails here lets it end.
+      defer { mayEnd.close() }
       try await isReading.park()
       let step = Migration("slow", 1, "a column", sql: "ALTER TABLE flags ADD COLUMN more INTEGER;")
       // So long that its last attempt is far away when the third is over.

@@ -223,12 +223,15 @@ import Testing
       holdsRow.unpark()
       _ = mayCommit.pop(atMost: 1)
     }
+    // Each behind its task, which is waited for when this ends: whatever fails here lets it end.
+    defer { mayCommit.close() }
     try await holdsRow.park()
     // Two wait behind a third, so they make a batch.
     async let busy: Void = database.write { _ in
       isBusy.unpark()
       _ = mayEnd.pop(atMost: 1)
     }
+    defer { mayEnd.close() }
     try await isBusy.park()
     let (timeouts, neighbourRuns) = (Locked<[String?]>([]), Locked(0))
     async let first: Int = database.write { writer in

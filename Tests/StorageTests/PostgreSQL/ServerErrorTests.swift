@@ -8,7 +8,8 @@ import Testing
 @testable import StoragePostgreSQL
 
 /// What the engine makes of the errors that a server reports: by the table, and provoked at a real server.
-@Suite struct ServerErrorTests {
+@Suite(.timeLimit(.minutes(10)))
+struct ServerErrorTests {
   private typealias Meaning = (kind: PostgreSQLFailure.Kind, code: StorageError.Code)
 
   /// By SQLSTATE, as appendix A of PostgreSQL's documentation has them; a state of a class stands for the others of it.
@@ -95,6 +96,8 @@ import Testing
         for (me, order) in [[1, 2], [2, 1]].enumerated() {
           let isFirstRun = Locked(true)
           group.addTask {
+            // The other one waits for this one, whatever fails here.
+            defer { held[me].close() }
             try await database.write { writer in
               runs.withLock { $0 += 1 }
               try writer.execute("SET LOCAL deadlock_timeout = 10")
@@ -137,6 +140,8 @@ import Testing
         }
         try writer.execute(Self.raise, 1)
       }
+      // Behind the task, which is waited for when this ends: whatever fails here lets it end.
+      defer { hasChanged.close() }
       try await hasRead.park()
       try await database.write { try $0.execute(Self.raise, 1) }
       try hasChanged.push(())
@@ -216,6 +221,8 @@ import Testing
         }
         try writer.execute(Self.raise, 1)
       }
+      // Behind the task, which is waited for when this ends: whatever fails here lets it end.
+      defer { isGone.close() }
       try await hasBegun.park()
       let id = session.withLock { $0 }
       while try await database.read({ try $0.exists("SELECT 1 FROM pg_stat_activity WHERE pid = $1", id) }) {
@@ -259,6 +266,8 @@ import Testing
         isHeld.unpark()
         _ = mayEnd.pop(atMost: 1)
       }
+      // Behind the task, which is waited for when this ends: whatever fails here lets it end.
+      defer { mayEnd.close() }
       try await isHeld.park()
       let began = ContinuousClock.now
       let error = await storageError {

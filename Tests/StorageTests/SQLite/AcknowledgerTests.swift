@@ -21,6 +21,7 @@ import Testing
   ) async throws {
     let hasBegun = ParkingSpot()
     let mayEnd = BlockingQueue<Void>(limit: 1)
+    defer { mayEnd.close() }
     group.addTask {
       try await database.write { _ in
         hasBegun.unpark()
@@ -37,7 +38,6 @@ import Testing
       }
     }
     while database.waiting.writes < count { await Task.yield() }
-    try mayEnd.push(())
   }
 
   @Test(arguments: [
@@ -70,6 +70,8 @@ import Testing
       // The queue holds as many as the limit says, and one more is with the writer, which waits for room.
       let durable = SQLiteLimits.unacknowledgedBatches + 1
       try await withThrowingTaskGroup(of: Void.self) { group in
+        // The group waits for those who are not told, whatever fails here.
+        defer { mayEnd.close() }
         try await startBatch(of: first, database, &group) {
           guard
             isFirst.withLock({ isFirst in

@@ -51,6 +51,8 @@ import Testing
           last.withLock { $0 = id }
         }
       }()
+      // Behind the task, which is waited for when this ends: whatever fails here lets it end.
+      defer { isDone.withLock { $0 = true } }
       for round in 0..<5 {
         let acknowledged = last.withLock { $0 }
         let bytes = try await SQLiteBackup.backUp(path, to: copy, replaces: round > 0)

@@ -111,6 +111,8 @@ import Testing
     try await withDamage { database in
       try await insert(into: .sound, database)
       let (isHeld, mayEnd) = (ParkingSpot(), BlockingQueue<Void>(limit: 1))
+      // The database waits for it when it is closed, whatever fails here.
+      defer { mayEnd.close() }
       let holding = Task {
         try await database.write { _ in
           isHeld.unpark()

@@ -111,6 +111,8 @@ struct FaultLoad: Sendable {
     let (isHeld, mayGoOn) = (ParkingSpot(), BlockingQueue<Void>(limit: 1))
     let finished = Locked(0)
     try await withThrowingTaskGroup(of: Void.self) { group in
+      // The group waits for the one that holds the writer, whatever fails here.
+      defer { mayGoOn.close() }
       group.addTask {
         _ = try? await database.write { _ in
           isHeld.unpark()

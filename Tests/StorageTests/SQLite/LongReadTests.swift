@@ -38,6 +38,8 @@ import Testing
       _ = mayEnd.pop(atMost: 1)
       return (before, try count(reader))
     }
+    // Behind the task, which is waited for when this ends: whatever fails here lets it end.
+    defer { mayEnd.close() }
     try await hasBegun.park()
     // Every one of these is acknowledged while the read is under way, far beyond where the log usually starts over.
     try await insert(10..<310, database)
