@@ -1,11 +1,11 @@
 """Durable transactions per second through the storage API, beside a plain C program that runs the same statements.
 
-Usage: storage_table.py [--seconds S] [--quick] [--growth] [--rows N N N] [--folder DIR]
+Usage: storage_table.py [--seconds S] [--quick] [--growth] [--rows N N N] [--cache-mib N] [--folder DIR]
 
 They take turns with the same transactions as calls of a whole octetd, so that a busy machine slows all of them. Then the
 latency of commits at half of the rate, over checkpoints. With --growth: the rate with none, a million and ten million
 rows there (or with as many as --rows says), which are filled in once, with caches that begin each round cold and a page
-cache of 64 MiB (some minutes, and 5 GB of disk). Figures are medians of three rounds. Fails if a target is missed.
+cache of 64 MiB, or of as many as --cache-mib says: octetd has 256 (some minutes, and 5 GB of disk). Figures are medians of three rounds. Fails if a target is missed.
 """
 
 import argparse
@@ -159,14 +159,14 @@ def latency(targets, bench, folder, extent, rates):
 
 
 def grown(bench, folder, shape, seconds, rows, options):
-    load = {"callers": 256, "rows": rows, "cache": GROWTH_CACHE_MIB, **options}
+    load = {"callers": 256, "rows": rows, **options}
     if rows:
         return api(bench, folder, shape, seconds, rounds=ROUNDS, **load)
     # Each round begins with none.
     return medians([api(bench, folder, shape, seconds, **load) for _ in range(ROUNDS)])
 
 
-def growth(targets, bench, folder, seconds, sizes):
+def growth(targets, bench, folder, seconds, sizes, cache):
     kinds = {
         "orders": {},
         "transfers": {"requests": "v7"},
@@ -177,7 +177,7 @@ def growth(targets, bench, folder, seconds, sizes):
     for kind, options in kinds.items():
         rates = []
         for rows in sizes:
-            figures = grown(bench, folder, kind.split(",")[0], seconds, rows, options)
+            figures = grown(bench, folder, kind.split(",")[0], seconds, rows, {"cache": cache, **options})
             rates.append(figures["rate"])
             print(f"{kind}, {rows} there: {rates[-1]:.0f}/s, {figures['batch']:.0f} in a commit", flush=True)
         ratio = rates[2] / rates[1]
@@ -191,13 +191,14 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a short look: a round of some, and no target counts")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--rows", type=int, nargs=3, default=GROWTH)
+    parser.add_argument("--cache-mib", type=int, default=GROWTH_CACHE_MIB)
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / ".build" / "benchmarks")
     parser.add_argument("--bench", type=pathlib.Path, default=BENCH)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     targets = Targets()
     if arguments.growth:
-        growth(targets, arguments.bench, arguments.folder, arguments.seconds, arguments.rows)
+        growth(targets, arguments.bench, arguments.folder, arguments.seconds, arguments.rows, arguments.cache_mib)
     else:
         plain = plain_program(arguments.folder)
         extent = Extent(arguments.quick, arguments.seconds)
