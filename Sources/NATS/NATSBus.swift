@@ -16,16 +16,19 @@ public final class NATSBus: MessageBus {
   ///   - name: of this client, for the server's own lists.
   ///   - authorityFile: PEM with the authorities that `tls://` trusts; nil takes those of the system.
   ///   - random: spreads the attempts to connect.
+  ///   - tell: hears on the bus's thread when a server was reached, and once of each reason why there is none.
   /// - Throws: `NATSError` if the URL or the file is wrong, or the system has no room.
   public convenience init(
     url: String, name: String = "octetd", authorityFile: String? = nil,
-    random: any RandomSource = SystemRandomSource()
+    random: any RandomSource = SystemRandomSource(), tell: @escaping @Sendable (NATSNews) -> Void = { _ in }
   ) throws(NATSError) {
-    try self.init(url: url, name: name, authorityFile: authorityFile, random: random, limits: NATSLimits())
+    try self.init(
+      url: url, name: name, authorityFile: authorityFile, random: random, limits: NATSLimits(), tell: tell)
   }
 
   init(
-    url: String, name: String, authorityFile: String? = nil, random: any RandomSource, limits: NATSLimits
+    url: String, name: String, authorityFile: String? = nil, random: any RandomSource, limits: NATSLimits,
+    tell: @escaping @Sendable (NATSNews) -> Void = { _ in }
   ) throws(NATSError) {
     let addresses = try NATSAddress.parse(url)
     let trust = addresses.contains(where: \.usesTLS) ? try NATSTrust(authorityFile: authorityFile) : nil
@@ -34,7 +37,7 @@ public final class NATSBus: MessageBus {
     (self.state, self.wakeUp) = (state, wakeUp)
     thread = OSThread(name: "nats") {
       NATSConnection(
-        addresses, trust: trust, name: name, random: random, limits: limits, state: state, wakeUp: wakeUp
+        addresses, trust: trust, name: name, random: random, limits: limits, state: state, wakeUp: wakeUp, tell: tell
       ).run()
     }
   }

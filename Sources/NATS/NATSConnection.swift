@@ -11,10 +11,11 @@ struct NATSConnection {
   private let limits: NATSLimits
   private let state: Locked<NATSState>
   private let wakeUp: NATSWakeUp
+  private let tell: @Sendable (NATSNews) -> Void
 
   init(
     _ addresses: [NATSAddress], trust: NATSTrust?, name: String, random: any RandomSource, limits: NATSLimits,
-    state: Locked<NATSState>, wakeUp: NATSWakeUp
+    state: Locked<NATSState>, wakeUp: NATSWakeUp, tell: @escaping @Sendable (NATSNews) -> Void
   ) {
     self.addresses = addresses
     self.trust = trust
@@ -23,6 +24,7 @@ struct NATSConnection {
     self.limits = limits
     self.state = state
     self.wakeUp = wakeUp
+    self.tell = tell
   }
 
   private var isClosed: Bool { state.withLock { $0.isClosed } }
@@ -36,16 +38,14 @@ struct NATSConnection {
       do throws(NATSError) {
         try serve(addresses[next])
       } catch {
-        let wasReady = state.withLock { state in
-          defer { state.disconnected(error) }
-          return state.isReady
-        }
+        let (wasReady, reason) = state.withLock { ($0.isReady, $0.disconnected(error)) }
+        if let reason { tell(.lost(reason)) }
         failures = wasReady ? 1 : failures + 1
       }
       next = (next + 1) % addresses.count
       pause(until: .now + random.jittered(limits.reconnectDelay(afterFailures: failures)))
     }
-    state.withLock { $0.disconnected(nil) }
+    _ = state.withLock { $0.disconnected(nil) }
   }
 
   private func pause(until end: ContinuousClock.Instant) {
@@ -163,7 +163,13 @@ struct NATSConnection {
       state.withLock { $0.received(subscription) }?(payload)
     case .ping: try state.withLock { state throws(NATSError) in try state.pong() }
     case .pong:
-      for handler in state.withLock({ $0.ponged() }) { handler() }
+      let (isNew, handlers) = state.withLock { state in
+        let wasReady = state.isReady
+        let handlers = state.ponged()
+        return (!wasReady && state.isReady, handlers)
+      }
+      if isNew { tell(.reached) }
+      for handler in handlers { handler() }
     case .ok: break
     case .error(let text): state.withLock { $0.failed(NATSError(operation: "server", message: text)) }
     }

@@ -30,6 +30,9 @@ struct NATSLimits: Sendable {
   /// The longest wait between two attempts.
   var longestReconnectDelay = Duration.seconds(2)
 
+  /// Reasons that are told of why no server can be reached, until one is. A cluster's servers may fail for one each.
+  var reasonsTold = 8
+
   /// The wait after so many attempts in a row that came to nothing.
   func reconnectDelay(afterFailures count: Int) -> Duration {
     min(firstReconnectDelay * (1 << min(max(count - 1, 0), 16)), longestReconnectDelay)

@@ -10,9 +10,14 @@ struct NATSState {
   var interruptions: [UInt64: @Sendable () -> Void] = [:]
   var isClosed = false
   private var lastNumber: UInt64 = 0
-  private var isConnected = false
+  private var isConnected: Bool {
+    get { figures.isConnected }
+    set { figures.isConnected = newValue }
+  }
   /// What the server of this connection has complained of.
   private var complaint: NATSError?
+  /// What was told since a server was last reached, of why there is none.
+  private var told: Set<String> = []
   /// What waits for the thread.
   private var output: [UInt8] = []
   /// What the thread has taken and not written yet.
@@ -103,7 +108,7 @@ struct NATSState {
     pongsUntilSubscribed = left > 1 ? left - 1 : nil
     guard left <= 1 else { return [] }
     if !isConnected { figures.connects += 1 }
-    isConnected = true
+    (isConnected, told) = (true, [])
     return Array(interruptions.values)
   }
 
@@ -112,15 +117,21 @@ struct NATSState {
     return subscriptions[number]?.handler
   }
 
-  mutating func disconnected(_ error: NATSError?) {
+  /// - Returns: why, unless it is known: attempts to connect fail again and again for one reason.
+  @discardableResult
+  mutating func disconnected(_ error: NATSError?) -> NATSError? {
     isConnected = false
     output = []
     unwritten = 0
     pingsUnanswered = 0
     pongsUntilSubscribed = nil
     // What the server complained of tells more than that it closed the connection then.
-    if let error { figures.lastError = complaint ?? error }
+    let reason = complaint ?? error
     complaint = nil
+    guard error != nil, let reason else { return nil }
+    figures.lastError = reason
+    guard told.count < limits.reasonsTold, told.insert(reason.description).inserted else { return nil }
+    return reason
   }
 
   /// The server complains.
@@ -132,6 +143,8 @@ struct NATSState {
 
 /// What a connection to NATS has seen.
 public struct NATSFigures: Sendable, Equatable {
+  /// Whether there is a server that has all subscriptions.
+  public var isConnected = false
   /// How often a server was reached.
   public var connects = 0
   /// Messages that were given to a connection.
@@ -142,4 +155,12 @@ public struct NATSFigures: Sendable, Equatable {
   public var received = 0
   /// Why the last connection ended or was not made, or what the server last complained of.
   public var lastError: NATSError?
+}
+
+/// What a bus tells whoever looks after it.
+public enum NATSNews: Sendable {
+  /// A server has all subscriptions.
+  case reached
+  /// The connection has ended, or none could be made.
+  case lost(NATSError)
 }

@@ -105,7 +105,7 @@ struct Front: Sendable {
       adminAddresses.isEmpty
       ? nil
       : try AdminListener(
-        adminAddresses, sources: observation.sources, publicServer: server, database: house.database)
+        adminAddresses, sources: observation.sources + house.metrics, publicServer: server, database: house.database)
   }
 
   /// Begins to accept.

@@ -28,7 +28,7 @@ struct House: Sendable {
   let catalog: DomainCatalog
   let database: any Database
   let node: NodeRegistry
-  private let bus: (any MessageBus)?
+  let bus: NATSBus?
   let hub: TopicHub
   let timers: Timers
   private let jobs: Jobs
@@ -49,6 +49,7 @@ struct House: Sendable {
   /// it writes is checked against the rows.
   private static let catchUpInterval = Duration.milliseconds(500)
   private let catchUp = BackgroundLoop()
+  let failures = BackgroundFailures()
   /// Whether other nodes may serve the same database.
   private let isShared: Bool
 
@@ -76,10 +77,14 @@ struct House: Sendable {
       blobs = library
       node = try await NodeRegistry.join(database, clock: clock, random: random)
       joined = node
-      bus = try Self.bus(configuration)
+      bus = try Self.bus(configuration, log)
       hub = TopicHub(
         database: edge, clock: clock, key: keys.derived(for: "topic resume tokens 1"), history: node.history,
-        bus: bus, isShared: isShared)
+        bus: bus, isShared: isShared
+      ) { [failures] error in
+        failures.count(.topics)
+        log.warning("topics_catch_up_failed", ["error": .text("\(error)")])
+      }
       timers = Timers(database: database, clock: clock, random: random)
       jobs = Jobs(timers: timers)
       authority = try IdentityAuthority(database: edge, clock: clock, keys: keys)
@@ -146,7 +151,8 @@ struct House: Sendable {
             domains.reduce(into: [:]) { $0.merge($1.topicRetention) { _, _ in preconditionFailure("a topic of two") } },
             clock: clock),
         ] + domains.flatMap { $0.sweeps })
-      collector = BlobCollector(library, random: random) { error in
+      collector = BlobCollector(library, random: random) { [failures] error in
+        failures.count(.blobCollection)
         log.warning("blob_collection_failed", ["error": .text("\(error)")])
       }
       try await authority.catchUp()
@@ -159,8 +165,9 @@ struct House: Sendable {
   }
 
   /// The engine that the configuration names. Its errors name no URL, which may hold a password.
+  /// - Parameter onlyIfUsed: whether a database that no server has used is refused.
   static func open(
-    _ configuration: Configuration, _ catalog: DomainCatalog, _ clock: any WallClock
+    _ configuration: Configuration, _ catalog: DomainCatalog, _ clock: any WallClock, onlyIfUsed: Bool = false
   ) async throws(StartFailure) -> any Database {
     let wanted =
       NodeRegistry.migrations + TopicStore.migrations + BlobSchema.migrations + Sights.migrations + catalog.migrations
@@ -168,19 +175,24 @@ struct House: Sendable {
     do {
       guard let url = configuration.database else {
         return try await SQLiteDatabase.open(
-          path: databasePath(configuration.data), migrations: wanted, clock: clock)
+          path: databasePath(configuration.data), migrations: wanted, clock: clock, onlyIfUsed: onlyIfUsed)
       }
-      return try await PostgreSQLDatabase.open(url: url, migrations: wanted, clock: clock)
+      return try await PostgreSQLDatabase.open(url: url, migrations: wanted, clock: clock, onlyIfUsed: onlyIfUsed)
     } catch {
       throw StartFailure(error, opening: configuration.database == nil ? configuration.data : "the database")
     }
   }
 
   /// What tells the other nodes of commits; nil if nothing does.
-  private static func bus(_ configuration: Configuration) throws(StartFailure) -> (any MessageBus)? {
+  private static func bus(_ configuration: Configuration, _ log: Log) throws(StartFailure) -> NATSBus? {
     guard let url = configuration.bus else { return nil }
     do {
-      return try NATSBus(url: url, authorityFile: configuration.busAuthority)
+      return try NATSBus(url: url, authorityFile: configuration.busAuthority) { news in
+        switch news {
+        case .reached: log.info("bus_reached")
+        case .lost(let error): log.warning("bus_lost", ["error": .text("\(error)")])
+        }
+      }
     } catch {
       throw StartFailure(.usage, "bus: \(error)")
     }
@@ -205,12 +217,9 @@ struct House: Sendable {
     }
   }
 
-  /// What every server that serves a database agrees on with the others.
-  static let rootKey = "root key"
-
   /// Makes sure that this process has the keys of the installation.
   private static func agree(on keys: ServerKeys, _ database: any Database) async throws {
-    guard try await NodeRegistry.agree(on: rootKey, keys.fingerprint, database) else {
+    guard try await NodeRegistry.agree(on: "root key", keys.fingerprint, database) else {
       throw StartFailure(
         .storage, "\(KeyStore.fileName) in --data is not that of the database's other nodes; copy theirs")
     }
@@ -223,13 +232,17 @@ struct House: Sendable {
     node.start(lost: lostNode)
     for domain in domains { try await domain.start() }
     try await jobs.start()
-    timers.start { [kit] error in kit.log.warning("timers_failed", ["error": .text("\(error)")]) }
-    sweeper.start { [kit] sweep, error in
+    timers.start { [kit, failures] error in
+      failures.count(.timers)
+      kit.log.warning("timers_failed", ["error": .text("\(error)")])
+    }
+    sweeper.start { [kit, failures] sweep, error in
+      failures.count(.sweeps)
       kit.log.warning("sweep_failed", ["sweep": .text(sweep), "error": .text("\(error)")])
     }
     collector.start()
     guard isShared else { return }
-    catchUp.start { [catchUp, authority, kit] in
+    catchUp.start { [catchUp, authority, kit, failures] in
       var sights = SightCatchUp(kit)
       while !catchUp.isStopping {
         do {
@@ -237,6 +250,7 @@ struct House: Sendable {
           try await sights.look()
         } catch {
           // It is read the next time: each look begins where the last one that succeeded did.
+          failures.count(.catchUp)
           kit.log.warning("catch_up_failed", ["error": .text("\(error)")])
         }
         await catchUp.pause(atMost: Self.catchUpInterval)

@@ -121,15 +121,10 @@ public struct ServerProgram: Sendable {
     guard configuration.database != nil || FileManager.default.fileExists(atPath: file) else {
       throw StartFailure(.storage, "there is no database in \(configuration.data)")
     }
-    let database = try await House.open(configuration, catalog, clock)
+    // A name that was mistyped may be that of somebody's database, which is to get no tables of ours.
+    let database = try await House.open(configuration, catalog, clock, onlyIfUsed: true)
     do {
-      try await database.write { writer in
-        // A name that was mistyped may be that of another database, which has no server's history to end.
-        guard try NodeRegistry.agreed(on: House.rootKey, in: writer) != nil else {
-          throw StartFailure(.storage, "no server has used this database")
-        }
-        try DatabaseHistory.begin(in: writer, random: SystemRandomSource())
-      }
+      try await database.write { try DatabaseHistory.begin(in: $0, random: SystemRandomSource()) }
     } catch {
       await database.close()
       throw StartFailure(error, opening: "the database")

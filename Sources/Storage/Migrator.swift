@@ -33,12 +33,16 @@ public struct Migrator: Sendable {
 
   /// Applies what is missing, each step in one transaction of its own, or in a few: between them it is kept how far the
   /// step is. Safe to be run by several nodes at once: a step is looked up and applied under a lock, and whoever finds it
-  /// held waits until its holder commits or is gone, however long that takes. Steps that the database has and this program does not know belong to a newer version,
-  /// whose schema this one must be able to live with, and are left alone; a program that finds all of its own steps
-  /// applied takes no lock.
+  /// held waits until its holder commits or is gone, however long that takes. Steps that the database has and this
+  /// program does not know belong to a newer version, whose schema this one must be able to live with, and are left
+  /// alone; a program that finds all of its own steps applied takes no lock.
+  /// - Parameter onlyIfUsed: whether a database that no program has migrated is refused, and left as it is.
   /// - Throws: `StorageError` with code `.schemaMismatch` if a step differs from the one that was applied; `.busy` if
-  ///   those who use a table never let a step have it.
-  public func migrate(_ database: any Database) async throws {
+  ///   those who use a table never let a step have it; `.cannotOpen` if a database is refused.
+  public func migrate(_ database: any Database, onlyIfUsed: Bool = false) async throws {
+    if onlyIfUsed, try await !database.read({ try Self.has("octet_migrations", $0) }) {
+      throw StorageError(.cannotOpen, operation: "migrate", message: "no server has used this database")
+    }
     if try await isUpToDate(database) { return }
     try await underLock(database) { writer in
       try writer.define(
@@ -70,13 +74,15 @@ public struct Migrator: Sendable {
   /// Whether every step of this program is applied.
   private func isUpToDate(_ database: any Database) async throws -> Bool {
     try await database.read { reader in
-      let tables =
-        reader.dialect == .postgreSQL ? Self.relationSQL : "SELECT 1 FROM sqlite_schema WHERE name = $1"
-      guard try reader.exists(tables, "octet_migrations"), try reader.exists(tables, "octet_migration_walks") else {
-        return false
-      }
+      let tables = ["octet_migrations", "octet_migration_walks"]
+      guard try tables.allSatisfy({ try Self.has($0, reader) }) else { return false }
       return try migrations.allSatisfy { try isApplied($0, reader) }
     }
+  }
+
+  private static func has(_ table: String, _ reader: any Reader) throws -> Bool {
+    try reader.exists(
+      reader.dialect == .postgreSQL ? Self.relationSQL : "SELECT 1 FROM sqlite_schema WHERE name = $1", table)
   }
 
   // MARK: The lock

@@ -19,20 +19,22 @@ public final class PostgreSQLDatabase: Database {
   ///   - migrations: of the components on top; those of the storage layer come first by themselves.
   ///   - clock: for the record of when a migration was applied.
   ///   - random: spreads the waits between attempts.
+  ///   - onlyIfUsed: whether a database that no program has migrated is refused, and left as it is.
   /// - Throws: `StorageError`, e.g. `.unavailable`, `.cannotOpen`, `.schemaMismatch`.
   public static func open(
     url: String, migrations: [Migration], clock: any WallClock, random: any RandomSource = SystemRandomSource(),
-    options: PostgreSQLOptions = PostgreSQLOptions()
+    options: PostgreSQLOptions = PostgreSQLOptions(), onlyIfUsed: Bool = false
   ) async throws -> PostgreSQLDatabase {
     try await open(
-      url: url, steps: StorageSchema.migrations + migrations, clock: clock, random: random, options: options)
+      url: url, steps: StorageSchema.migrations + migrations, clock: clock, random: random, options: options,
+      onlyIfUsed: onlyIfUsed)
   }
 
   /// The same with all steps that are to be applied, also those of the storage layer: so a test makes a database as an
   /// earlier version left it.
   package static func open(
     url: String, steps: [Migration], clock: any WallClock, random: any RandomSource = SystemRandomSource(),
-    options: PostgreSQLOptions = PostgreSQLOptions()
+    options: PostgreSQLOptions = PostgreSQLOptions(), onlyIfUsed: Bool = false
   ) async throws -> PostgreSQLDatabase {
     let database = try await OSThread.run(name: "postgres-open") {
       try PostgreSQLParameters.check(url)
@@ -47,7 +49,7 @@ public final class PostgreSQLDatabase: Database {
       return PostgreSQLDatabase(url, options, random)
     }
     do {
-      try await Migrator(steps, clock: clock).migrate(database)
+      try await Migrator(steps, clock: clock).migrate(database, onlyIfUsed: onlyIfUsed)
     } catch {
       await database.close()
       throw error

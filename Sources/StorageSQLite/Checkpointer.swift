@@ -30,7 +30,7 @@ final class Checkpointer: @unchecked Sendable {
   private var lastLogged = 0
   private let requests = BlockingQueue<Void>(limit: 1)
   private let progress: Locked<Progress>
-  private let done = Locked(0)
+  private let counts = Locked((finished: 0, outrun: 0))
   private let startingPages: Int
   private let gate: WriteGate
   /// Where a reader has kept the log, it is copied again when it has grown by this part of the pages that start it.
@@ -52,7 +52,10 @@ final class Checkpointer: @unchecked Sendable {
   }
 
   /// How often the log has been copied to its end, so that it starts over. From any thread.
-  var finished: Int { done.withLock { $0 } }
+  var finished: Int { counts.withLock { $0.finished } }
+
+  /// How often the log grew faster than it was copied, so that the writer had to. From any thread.
+  var outrun: Int { counts.withLock { $0.outrun } }
 
   /// Watches the commits of the writer's connection. The checkpointer must outlive it.
   func watch(_ writer: SQLiteConnection) {
@@ -83,7 +86,7 @@ final class Checkpointer: @unchecked Sendable {
     }
     // The thread is told of one log at a time, so there is room; closed means that it has ended.
     if begins { try? requests.push(()) }
-    if ends, let round = copy(with: writer), round.copied == round.logged { done.withLock { $0 += 1 } }
+    if ends, let round = copy(with: writer), round.copied == round.logged { counts.withLock { $0.finished += 1 } }
   }
 
   /// Unless the next commit starts the log over, for which no reader may use it: copying begins again when it has grown.
@@ -129,7 +132,7 @@ final class Checkpointer: @unchecked Sendable {
         // A commit tells its length only after others may see it.
         let left = max(logged, round.logged) - round.copied
         if startedOver || round.logged == 0 || left == 0 {
-          done.withLock { $0 += 1 }
+          counts.withLock { $0.finished += 1 }
           progress = startedOver ? .idle(until: startingPages) : later(than: logged)
         } else if left < SQLiteLimits.checkpointRemainder {
           progress = .nearlyDone(copied: round.copied)
@@ -140,6 +143,7 @@ final class Checkpointer: @unchecked Sendable {
           vainRounds = left <= least / 10 * 9 ? 0 : vainRounds + 1
           least = min(least, left)
           guard vainRounds == SQLiteLimits.checkpointRounds else { return false }
+          counts.withLock { $0.outrun += 1 }
           progress = .outrun
         }
         return true

@@ -34,22 +34,26 @@ public final class SQLiteDatabase: Database {
   ///   - path: of the file; missing directories are created. One process at a time may have it open.
   ///   - migrations: of the components on top; those of the storage layer come first by themselves.
   ///   - clock: for the record of when a migration was applied.
+  ///   - onlyIfUsed: whether a database that no program has migrated is refused.
   /// - Throws: `StorageError`, e.g. `.inUse`, `.corrupt`, `.schemaMismatch`.
   public static func open(
-    path: String, migrations: [Migration], clock: any WallClock, options: SQLiteOptions = SQLiteOptions()
+    path: String, migrations: [Migration], clock: any WallClock, options: SQLiteOptions = SQLiteOptions(),
+    onlyIfUsed: Bool = false
   ) async throws -> SQLiteDatabase {
-    try await open(path: path, steps: StorageSchema.migrations + migrations, clock: clock, options: options)
+    try await open(
+      path: path, steps: StorageSchema.migrations + migrations, clock: clock, options: options, onlyIfUsed: onlyIfUsed)
   }
 
   /// The same with all steps that are to be applied, also those of the storage layer: so a test makes a database as an
   /// earlier version left it.
   package static func open(
-    path: String, steps: [Migration], clock: any WallClock, options: SQLiteOptions = SQLiteOptions()
+    path: String, steps: [Migration], clock: any WallClock, options: SQLiteOptions = SQLiteOptions(),
+    onlyIfUsed: Bool = false
   ) async throws -> SQLiteDatabase {
     let database = try await OSThread.run(name: "sqlite-open") {
       try SQLiteDatabase(path: path, options: options, removesFiles: false)
     }
-    return try await migrated(database, steps, clock)
+    return try await migrated(database, Migrator(steps, clock: clock), onlyIfUsed: onlyIfUsed)
   }
 
   /// Opens a new database in a new directory for temporary files, which goes away with `close`. For tests and tools.
@@ -59,14 +63,14 @@ public final class SQLiteDatabase: Database {
     let database = try await OSThread.run(name: "sqlite-open") {
       try SQLiteDatabase(path: SQLiteFiles.temporaryPath(), options: options, removesFiles: true)
     }
-    return try await migrated(database, StorageSchema.migrations + migrations, clock)
+    return try await migrated(database, Migrator(StorageSchema.migrations + migrations, clock: clock))
   }
 
   private static func migrated(
-    _ database: SQLiteDatabase, _ steps: [Migration], _ clock: any WallClock
+    _ database: SQLiteDatabase, _ migrator: Migrator, onlyIfUsed: Bool = false
   ) async throws -> SQLiteDatabase {
     do {
-      try await Migrator(steps, clock: clock).migrate(database)
+      try await migrator.migrate(database, onlyIfUsed: onlyIfUsed)
     } catch {
       await database.close()
       throw error
@@ -164,6 +168,10 @@ public final class SQLiteDatabase: Database {
 
   /// How often the write-ahead log has been copied to its end since the database was opened. From any thread.
   public var checkpoints: Int { checkpointer.finished }
+
+  /// How often the log grew faster than it was copied, so that the writer copied the rest and held commits up. From any
+  /// thread.
+  public var outrunCheckpoints: Int { checkpointer.outrun }
 
   /// Why every write is refused: the disk failed or the file is damaged, and only opening the database anew can help.
   /// Nil while writes are taken. From any thread.

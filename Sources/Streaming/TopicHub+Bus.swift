@@ -19,7 +19,9 @@ extension TopicHub {
   }
 
   /// Connects the hub to the other nodes. Called once, before the hub is used.
-  func join(_ bus: (any MessageBus)?, key: SecretKey) -> BusLink {
+  func join(
+    _ bus: (any MessageBus)?, key: SecretKey, _ failed: @escaping @Sendable (any Error) -> Void
+  ) -> BusLink {
     let seal = BusSeal(key: key.derived(for: "octet topic announcements"))
     let wakeUp = ParkingSpot()
     let interval = limits.backstopInterval
@@ -28,8 +30,12 @@ extension TopicHub {
       backstop: Task { [weak self] in
         while !Task.isCancelled {
           do { try await wakeUp.park(atMost: interval) } catch { return }
-          // A database that cannot be read now is asked again in the next round.
-          try? await self?.catchUp()
+          do {
+            try await self?.catchUp()
+          } catch {
+            // A database that cannot be read now is asked again in the next round.
+            failed(error)
+          }
         }
       },
       registrations: bus.map { bus in

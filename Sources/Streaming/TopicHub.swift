@@ -27,16 +27,18 @@ public final class TopicHub: Sendable {
   ///   - bus: to the other nodes on this database.
   ///   - isShared: whether there are other nodes though there is no bus: what they commit is then found by looking every
   ///     `TopicLimits.backstopInterval`. Otherwise it comes with the next replay.
+  ///   - failed: hears of each such look that failed; the next one finds what it did not.
   public init(
     database: any Database, clock: any WallClock, key: SecretKey, history: DatabaseHistory = .first,
-    bus: (any MessageBus)? = nil, isShared: Bool = false, limits: TopicLimits = TopicLimits()
+    bus: (any MessageBus)? = nil, isShared: Bool = false, limits: TopicLimits = TopicLimits(),
+    failed: @escaping @Sendable (any Error) -> Void = { _ in }
   ) {
     self.database = database
     self.clock = clock
     self.limits = limits
     tokens = ResumeTokens(key: key, history: history)
     guard bus != nil || isShared else { return }
-    let link = join(bus, key: key)
+    let link = join(bus, key: key, failed)
     state.withLock { $0.link = link }
   }
 

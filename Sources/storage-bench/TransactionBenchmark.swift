@@ -110,7 +110,7 @@ struct TransactionBenchmark {
 
   private func measure(_ round: Int, _ shape: any TransactionShape, _ database: any Database) async {
     let clock = SystemClock()
-    let (commits, checkpoints) = counts(database)
+    let before = counts(database)
     let latencies = Locked<[Int64]>([])
     let start = clock.now()
     let end = start + .seconds(seconds)
@@ -139,18 +139,19 @@ struct TransactionBenchmark {
     let elapsed = Double((clock.now() - start).inNanoseconds) / 1e9
     let sorted = latencies.withLock { $0.sorted() }
     let now = counts(database)
-    let made = now.commits - commits
+    let made = now.commits - before.commits
     let batch = made == 0 ? "" : ", \(Double(sorted.count * 10 / made) / 10) in a commit"
     print(
       "\(shape.name): \(callers) callers, \(rows) rows before: \(Int(Double(sorted.count) / elapsed))/s,",
       "p50 \(percentile(sorted, 500)) us, p99 \(percentile(sorted, 990)) us, p99.9 \(percentile(sorted, 999)) us,",
-      "max \(percentile(sorted, 1000)) us, \(now.checkpoints - checkpoints) checkpoints" + batch)
+      "max \(percentile(sorted, 1000)) us, \(now.checkpoints - before.checkpoints) checkpoints,",
+      "\(now.outrun - before.outrun) outrun" + batch)
   }
 
   /// What SQLite has done so far; nothing is known of PostgreSQL.
-  private func counts(_ database: any Database) -> (commits: Int, checkpoints: Int) {
-    guard let database = database as? SQLiteDatabase else { return (0, 0) }
-    return (database.commits, database.checkpoints)
+  private func counts(_ database: any Database) -> (commits: Int, checkpoints: Int, outrun: Int) {
+    guard let database = database as? SQLiteDatabase else { return (0, 0, 0) }
+    return (database.commits, database.checkpoints, database.outrunCheckpoints)
   }
 
   /// Waits for the time of a caller's next call.

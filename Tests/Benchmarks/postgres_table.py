@@ -21,14 +21,13 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from support.paths import ROOT  # noqa: E402
 from support.pooler import pooler  # noqa: E402
-from support.postgres import PostgreSQL  # noqa: E402
+from support.postgres import PostgreSQL, name_of  # noqa: E402
 
 BENCH = ROOT / ".build" / "release" / "storage-bench"
 ROUNDS = 3
@@ -138,10 +137,6 @@ def growth(bench, postgres, seconds, sizes, kinds):
         is_met = is_met and ratio >= LEAST_OF_GROWTH
         print(f"{kind}: {ratio:.2f} of the rate with {sizes[1]}; at least {LEAST_OF_GROWTH}")
     return is_met
-
-
-def name_of(url):
-    return re.search(r"/(\w+)\?", url).group(1)
 
 
 def main():

@@ -52,6 +52,29 @@ struct NATSStateTests {
     #expect(state.ponged().isEmpty)
   }
 
+  @Test func `each reason why there is no server is told once until there is one, and reasonsTold at most`() {
+    func failure(_ number: Int) -> NATSError { NATSError(operation: "connect", message: "\(number)") }
+    var limits = NATSLimits()
+    limits.reasonsTold = 3
+    var state = connected(limits)
+    #expect(state.figures.isConnected)
+    for round in 0..<2 {
+      let told = (0..<10).map { state.disconnected(failure($0 / 2)) }
+      #expect(told == [failure(0), nil, failure(1), nil, failure(2), nil, nil, nil, nil, nil], "round \(round)")
+      #expect(!state.figures.isConnected && state.figures.lastError == failure(4))
+      state.introduce("CONNECT {}\r\n")
+      // What the server complains of says more than that it is gone then.
+      state.failed(failure(7))
+      #expect(state.disconnected(failure(8)) == nil)
+      state.introduce("CONNECT {}\r\n")
+      _ = state.ponged()
+      #expect(state.figures.isConnected)
+    }
+    state.failed(failure(9))
+    #expect(state.disconnected(failure(0)) == failure(9))
+    #expect(state.disconnected(nil) == nil, "the bus was closed")
+  }
+
   @Test func `the wait between attempts begins with firstReconnectDelay and ends with longestReconnectDelay`() {
     let limits = NATSLimits()
     let delays = (1...100).map { limits.reconnectDelay(afterFailures: $0) }

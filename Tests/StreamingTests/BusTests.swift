@@ -154,6 +154,29 @@ struct BusTests {
     }
   }
 
+  @Test func `a look into the database that failed is told of, and the next one finds what it did not`() async throws {
+    try await House.with { house in
+      var limits = TopicLimits()
+      limits.backstopInterval = .milliseconds(5)
+      let (failures, hasFailed) = (Locked(0), ParkingSpot())
+      let left = TopicHub(database: house.database, clock: house.clock, key: key)
+      let note: @Sendable (any Error) -> Void = { _ in
+        failures.withLock { $0 += 1 }
+        hasFailed.unpark()
+      }
+      let right = TopicHub(
+        database: house.database, clock: house.clock, key: key, isShared: true, limits: limits, failed: note)
+      let subscription = try await right.subscribe(house.topic, after: 0)
+      #expect(failures.withLock { $0 } == 0)
+      try await house.database.write { try $0.execute("ALTER TABLE octet_topics RENAME TO octet_gone") }
+      try await hasFailed.park()
+      try await house.database.write { try $0.execute("ALTER TABLE octet_gone RENAME TO octet_topics") }
+      try await house.database.write { try left.publish(house.topic, [1], in: $0) }
+      #expect(try await subscription.next().sequence == 1)
+      right.close()
+    }
+  }
+
   @Test func `anything else that the bus says is no event`() async throws {
     try await House.with { house in
       let (_, right, _, bus) = hubs(house)

@@ -1,13 +1,16 @@
 """octetd backup and restore, with a server that is in use meanwhile."""
 
+import contextlib
 import json
 import shutil
+import sqlite3
 import threading
 
 import grpc
 import pytest
 
 from support.people import Person, outcome
+from support.postgres import name_of
 from support.promises import SLACK_SECONDS
 from support.rides import RIDES, Rider, check_invariants, rides, staff
 from support.server import Server
@@ -106,7 +109,7 @@ def test_restored_takes_no_copy_and_makes_no_database(tmp_path):
     assert copied.returncode == 64 and "belong to" in last_message(copied)
     missing = octetd("restored", "--data", data)
     assert missing.returncode == 74 and "there is no database" in last_message(missing)
-    assert not (data / "octet.db").exists()
+    assert not data.exists()
 
 
 def test_no_other_history_begins_in_a_file_that_is_served(tmp_path):
@@ -115,10 +118,31 @@ def test_no_other_history_begins_in_a_file_that_is_served(tmp_path):
         assert refused.returncode == 74 and "in use" in last_message(refused)
 
 
-def test_restored_refuses_a_database_that_no_server_has_used(tmp_path, postgres):
-    result = octetd("restored", "--data", tmp_path / "data", "--database", postgres.make_database())
+def refuse_restored(*flags):
+    result = octetd("restored", *flags)
     assert result.returncode == 74 and "no server has used this database" in last_message(result)
     assert "history_begun" not in result.stderr
+
+
+def test_restored_leaves_somebody_elses_database_as_it_is(tmp_path, postgres):
+    url = postgres.make_database()
+    postgres.run("CREATE TABLE theirs ()", name_of(url))
+    refuse_restored("--data", tmp_path / "data", "--database", url)
+    tables = "SELECT relname FROM pg_class WHERE relnamespace = CAST('public' AS regnamespace)"
+    assert postgres.run(tables, name_of(url)) == "theirs\n"
+    assert not (tmp_path / "data").exists()
+
+
+def test_restored_leaves_somebody_elses_file_as_it_is(tmp_path):
+    def dump():
+        with contextlib.closing(sqlite3.connect(tmp_path / "octet.db")) as database:
+            return list(database.iterdump())
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "octet.db")) as database:
+        database.execute("CREATE TABLE theirs (a)")
+    before = dump()
+    refuse_restored("--data", tmp_path)
+    assert dump() == before and "theirs" in str(before)
 
 
 def test_other_tools_restores_are_told(tmp_path, postgres):

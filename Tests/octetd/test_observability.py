@@ -16,12 +16,19 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
+from support.nats import nats
 from support.people import Person
+from support.postgres import name_of
+from support.promises import within
 from support.server import BUILD, Server
 
 HEALTH_CHECK = {"grpc_service": "grpc.health.v1.Health", "grpc_method": "Check", "grpc_type": "unary"}
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT_ID = "b7ad6b7169203331"
+# How often a node looks for timers that others have set.
+LOOKED_SECONDS = 1
+# How long an attempt to reach the bus may take.
+BUS_SECONDS = 5
 Answer = collections.namedtuple("Answer", "status headers body")
 
 
@@ -97,9 +104,46 @@ def test_both_forms_of_metrics_are_what_prometheus_reads(observed):
         assert value(found, "octet_connections_accepted_total") >= 1
         assert value(found, "octet_tls_handshakes_total", outcome="failed") == 0
         assert value(found, "octet_storage_waiting", queue="write") >= 0
+        assert value(found, "octet_background_failures_total", work="sweeps") == 0
+        assert value(found, "octet_sqlite_checkpoints_total") >= 0
+        assert value(found, "octet_sqlite_checkpoints_outrun_total") == 0
         assert value(found, "process_resident_memory_bytes") > 1 << 20
         assert value(found, "process_open_fds") > 5
         assert value(found, "process_start_time_seconds") > 1_700_000_000
+
+
+def test_what_fails_in_the_background_is_logged_and_counted(tmp_path, postgres):
+    url = postgres.make_database()
+    with Server(tmp_path, "--database", url, "--admin-listen", "0") as server:
+
+        def failures():
+            found = samples(text_families(get(server.ready["admin"], "/metrics").body))
+            return value(found, "octet_background_failures_total", work="timers")
+
+        assert failures() == 0
+        postgres.run("ALTER TABLE octet_timers RENAME TO octet_gone", name_of(url))
+        within(LOOKED_SECONDS, lambda: failures() > 0, "timers that cannot be leased are not counted")
+        within(LOOKED_SECONDS, lambda: log_lines(server, "timers_failed"), "and not logged")
+        postgres.run("ALTER TABLE octet_gone RENAME TO octet_timers", name_of(url))
+
+
+def test_a_bus_that_lets_nobody_in_is_told_of_and_one_that_is_reached(tmp_path, postgres):
+    flags = ["--database", postgres.make_database(), "--admin-listen", "0"]
+    with nats(tmp_path, -1, "--user", "octet", "--pass", "right") as url:
+        bus = url.replace("//", "//octet:hunter2@")
+        with Server(tmp_path / "data", *flags, "--bus", bus) as server:
+
+            def is_told():
+                return any("Authorization" in line["error"] for line in log_lines(server, "bus_lost"))
+
+            within(BUS_SECONDS, is_told, "nobody says why there is no bus")
+            assert "hunter2" not in str(server.log)
+            found = samples(text_families(get(server.ready["admin"], "/metrics").body))
+            assert value(found, "octet_bus_connected") == value(found, "octet_bus_connects_total") == 0
+        with Server(tmp_path / "data", *flags, "--bus", bus.replace("hunter2", "right")) as server:
+            within(BUS_SECONDS, lambda: log_lines(server, "bus_reached"), "nobody says that the bus is there")
+            found = samples(text_families(get(server.ready["admin"], "/metrics").body))
+            assert value(found, "octet_bus_connected") == 1
 
 
 def test_calls_of_browsers_and_curl_count_as_well(observed):

@@ -10,6 +10,11 @@ import urllib.parse
 from .guarded import Guarded
 
 
+def name_of(url):
+    """The database that a URL of `make_database` names."""
+    return urllib.parse.urlsplit(url).path.removeprefix("/")
+
+
 class PostgreSQL(Guarded):
     """A context manager. Killed with -9 it comes back by itself, unless `stay_down` says otherwise."""
 

@@ -133,7 +133,7 @@ public final class NodeRegistry: Sendable {
   }
 
   /// What the nodes of this database have agreed on; nil if none has stated it.
-  public static func agreed(on name: String, in reader: any Reader) throws -> [UInt8]? {
+  static func agreed(on name: String, in reader: any Reader) throws -> [UInt8]? {
     try reader.first("SELECT content FROM octet_installation WHERE name = $1", name) { $0[0] }
   }
 }
