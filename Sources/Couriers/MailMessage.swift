@@ -13,6 +13,8 @@ struct MailMessage {
   private static let lineLength = 76
   /// Bytes of one encoded word: 75 characters with what is around it (RFC 2047 §2), and not in the midst of a character.
   private static let wordBytes = 45
+  /// Of the first word, which stands behind the header's name in a line of at most 76 characters.
+  private static let firstWordBytes = 36
 
   /// The message; its lines end in CR and LF.
   var bytes: [UInt8] {
@@ -59,7 +61,7 @@ struct MailMessage {
     var word: [UInt8] = []
     for character in text.unicodeScalars.map({ $0.value < 0x20 ? " " : $0 }) {
       let bytes = Array(String(character).utf8)
-      if word.count + bytes.count > wordBytes {
+      if word.count + bytes.count > (words.isEmpty ? firstWordBytes : wordBytes) {
         words.append(Base64.standard.encode(word, padded: true))
         word = []
       }

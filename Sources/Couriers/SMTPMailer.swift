@@ -36,7 +36,7 @@ public final class SMTPMailer: Outbound {
       return .accepted
     } catch let failure as CurlFailure {
       let words = failure.status == 0 ? failure.message : "\(failure.message), SMTP \(failure.status)"
-      if failure.isEnvelopeRefused, failure.status >= 500, !Self.loginStatuses.contains(failure.status) {
+      if failure.isMailRefused, failure.status >= 500, !Self.loginStatuses.contains(failure.status) {
         return .refused(words)
       }
       log.warning("mail_not_sent", ["key": .text(letter.key), "error": .text(words)])

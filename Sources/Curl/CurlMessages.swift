@@ -42,8 +42,8 @@ package struct CurlFailure: Error, Equatable {
   package let message: String
   /// What the server last said, of its protocol's numbers; 0 if it said nothing.
   package let status: Int
-  /// Whether the server turned down a sender or a receiver.
-  package let isEnvelopeRefused: Bool
+  /// Whether the server turned down a mail (its sender, its receiver or its text) and not whoever brings it.
+  package let isMailRefused: Bool
 }
 
 /// Nothing was sent.

@@ -48,11 +48,13 @@ final class CurlTransfer {
       response.status = octet_curl_status(handle)
       continuation.resume(returning: response)
     } else {
+      // Of a sender or receiver that is turned down curl could not send the mail; of a body, the answer is not what it expects.
+      let isMailRefused = code == CURLE_SEND_ERROR || (code == CURLE_WEIRD_SERVER_REPLY && octet_curl_has_sent(handle))
       // The library's text for the number: the detailed one may hold addresses.
       continuation.resume(
         throwing: CurlFailure(
           message: "\(String(cString: curl_easy_strerror(code))) (curl \(code.rawValue))",
-          status: octet_curl_status(handle), isEnvelopeRefused: code == CURLE_SEND_ERROR))
+          status: octet_curl_status(handle), isMailRefused: isMailRefused))
     }
   }
 

@@ -44,6 +44,8 @@ import Testing
     let parts = try words.map { try #require(Base64.standard.decode(String($0.dropFirst(10).dropLast(2)))) }
     #expect(parts.allSatisfy { String(validating: $0, as: UTF8.self) != nil })
     #expect(String(decoding: parts.flatMap { $0 }, as: UTF8.self) == title)
+    // RFC 2047 §2: of a line with an encoded word.
+    #expect(lines(letter(title)).filter { $0.contains("=?utf-8?") }.allSatisfy { $0.utf8.count <= 76 })
   }
 
   @Test func `a mail that can be stopped says how, in its head and in its text`() throws {

@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import re
 import sqlite3
 import subprocess
 import threading
@@ -10,6 +11,7 @@ import threading
 import grpc
 import pytest
 from support import stubs
+from support.codes import account_call
 from support.mail import LOGIN, Mailbox, MailServer
 from support.notices import FLAGS, announce, await_that, call, letters, notice, notify, register_push, staff
 from support.people import PASSWORD, Person, Stranger, outcome, request_id
@@ -85,13 +87,18 @@ def test_mails_go_over_tls_with_a_login_and_can_be_stopped(tmp_path, tls, post_o
 
 
 @pytest.mark.parametrize(
-    ("answer", "state", "word"),
-    [("550 no such mailbox", "FAILED", "550"), ("451 try later", "QUEUED", "451")],
+    ("answers", "state", "word"),
+    [
+        ({"answer": "550 no such mailbox"}, "FAILED", "550"),
+        ({"answer": "451 try later"}, "QUEUED", "451"),
+        ({"verdict": "554 spam"}, "FAILED", "554"),
+        ({"verdict": "452 the disk is full"}, "QUEUED", "452"),
+    ],
 )
-def test_what_a_mail_server_says_is_heeded(tmp_path, tls, post_office, monkeypatch, answer, state, word):
+def test_what_a_mail_server_says_is_heeded(tmp_path, tls, post_office, monkeypatch, answers, state, word):
     register_with_mail(tmp_path, "bob_m", "bob@example.org")
     monkeypatch.setenv("OCTET_SMTP_PASSWORD", LOGIN[1])
-    with Server(tmp_path, *FLAGS, *mail_flags(post_office(Mailbox(answer)), tls)) as server:
+    with Server(tmp_path, *FLAGS, *mail_flags(post_office(Mailbox(**answers)), tls)) as server:
         ops, bob = staff(server.channel()), Person(server.channel(), "bob_m", register=False)
         choose_mail(bob)
         announce(ops, [bob.user_id], "Hello")
@@ -99,6 +106,31 @@ def test_what_a_mail_server_says_is_heeded(tmp_path, tls, post_office, monkeypat
         delivery = deliveries(ops, bob)[0]
         assert notice.DeliveryState.Name(delivery.state).endswith(state) and word in delivery.reason
         assert "bob@example.org" not in delivery.reason and "example.org" not in "".join(server.log)
+
+
+def test_codes_go_by_mail(tmp_path, tls, post_office, monkeypatch):
+    mailbox, email = Mailbox(), "cora@example.org"
+    monkeypatch.setenv("OCTET_SMTP_PASSWORD", LOGIN[1])
+
+    def code(pattern):
+        """The one that came by mail."""
+
+        def found():
+            texts = [message.get_content() for _, _, receivers, message in mailbox.mails if receivers == [email]]
+            return [match.group() for match in map(re.compile(pattern).search, texts) if match]
+
+        await_that(found, "no code came")
+        return found()[0]
+
+    with Server(tmp_path, *FLAGS, *mail_flags(post_office(mailbox), tls)) as server:
+        cora, stranger = Person(server.channel(), "cora_m"), Stranger(server.channel())
+        account_call(cora, "SendCode", email=email)
+        account_call(cora, "ConfirmContact", email=email, code=code(r"\b\d{6}\b"))
+        account_call(stranger, "SendResetCode", email=email)
+        reset = code(r"\b[0-9A-Z]{20}\b")
+        account_call(stranger, "ResetPassword", email=email, code=reset, new_password=PASSWORD + " 2")
+        assert Person(server.channel(), "cora_m", PASSWORD + " 2", register=False).user_id == cora.user_id
+    assert letters(tmp_path / "spool") == {}
 
 
 @pytest.mark.parametrize("fault", ["no TLS", "another certificate", "another password"])

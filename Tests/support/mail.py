@@ -13,10 +13,10 @@ LOGIN = ("octet", "hush hush")
 
 
 class Mailbox:
-    """A mail server's inside: keeps what it takes, and answers receivers as it is told."""
+    """A mail server's inside: keeps what it is sent, and answers receivers and texts as it is told."""
 
-    def __init__(self, answer="250 OK"):
-        self.answer, self.mails = answer, []
+    def __init__(self, answer="250 OK", verdict="250 taken"):
+        self.answer, self.verdict, self.mails = answer, verdict, []
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if self.answer.startswith("250"):
@@ -26,7 +26,7 @@ class Mailbox:
     async def handle_DATA(self, server, session, envelope):
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         self.mails.append((session.ssl is not None, envelope.mail_from, envelope.rcpt_tos, message))
-        return "250 taken"
+        return self.verdict
 
 
 def authenticate(server, session, envelope, mechanism, data):

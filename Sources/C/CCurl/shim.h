@@ -2,6 +2,7 @@
 #define OCTET_CCURL_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 
 // Variadic functions are not imported, nor are macros with arguments. All return a CURLcode.
 static inline CURLcode octet_curl_set_long(CURL *curl, CURLoption option, long value) {
@@ -35,6 +36,13 @@ static inline long octet_curl_status(CURL *curl) {
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   return status;
+}
+
+/// Whether anything of a body was sent.
+static inline bool octet_curl_has_sent(CURL *curl) {
+  curl_off_t count = 0;
+  curl_easy_getinfo(curl, CURLINFO_SIZE_UPLOAD_T, &count);
+  return count > 0;
 }
 
 static inline CURLMcode octet_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
