@@ -2,11 +2,12 @@
 
 import subprocess
 
+import grpc
 import pytest
 from support import stubs
 from support.curl import curl
 from support.media import Uploader, blobs
-from support.people import Person, Stranger, request_id
+from support.people import Person, Stranger, outcome, request_id
 
 PROFILES = "octet.identity.v1.ProfileService"
 
@@ -48,6 +49,19 @@ def test_everybody_gets_the_photo_of_a_public_profile_until_it_is_taken_away(ser
         update(ada, photo_upload_id="")
         assert profile(stranger, ada.user_id).photo_path == ""
         assert curl(url).status == 404
+
+
+def test_a_photo_is_a_complete_upload_of_a_picture(server, picture):
+    with server.channel() as channel:
+        ada = Uploader(channel, f"user_{request_id()[:8]}")
+        upload = ada.create(picture, blobs.BLOB_KIND_IMAGE)
+        begun = outcome(lambda: update(ada, photo_upload_id=upload.id))
+        assert begun[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "UPLOAD_INCOMPLETE")
+        paper = ada.create(picture)
+        ada.go_on(paper.id, picture)
+        wrong = outcome(lambda: update(ada, photo_upload_id=paper.id))
+        assert wrong[:2] == (grpc.StatusCode.INVALID_ARGUMENT, "WRONG_FILE_KIND")
+        assert profile(ada, ada.user_id).photo_path == ""
 
 
 def test_the_path_of_a_photo_ends_with_the_right_to_see_the_profile(server, picture):

@@ -35,9 +35,9 @@ def refresh_in_vain(server, token, name):
         assert outcome(reply.result)[0] == grpc.StatusCode.UNAVAILABLE
 
 
-def test_acceptance_2_a_lost_reply_is_repeated_and_a_spent_token_ends_the_family(tmp_path):
+def test_acceptance_2_a_lost_reply_is_repeated_and_a_spent_token_ends_the_family(tmp_path, engine_flags):
     name = request_id()
-    with Server(tmp_path, *FLAGS) as server:
+    with Server(tmp_path, *FLAGS, *engine_flags) as server:
         ada = Person(server.channel(), "ada_r")
         other = Person(server.channel(), "ada_r", register=False)
         spent = ada.login.tokens.refresh_token
@@ -46,7 +46,7 @@ def test_acceptance_2_a_lost_reply_is_repeated_and_a_spent_token_ends_the_family
         assert pair.refresh_token != spent
         server.kill()
     # Another process knows the pair as well, and none of it is stored.
-    with Server(tmp_path, *FLAGS) as server:
+    with Server(tmp_path, *FLAGS, *engine_flags) as server:
         channel = server.channel()
         stranger = Stranger(channel)
         assert refresh(stranger, spent, name) == pair

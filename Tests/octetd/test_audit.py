@@ -1,12 +1,11 @@
 """The trail of a real octetd: what staff do and may not do is recorded, and the chain is whole, also after a crash."""
 
-import sqlite3
-
 import grpc
 import pytest
 
 from support import stubs
 from support.authorization.answers import all_methods, ask, make_request, policy_of
+from support.installation import Installation
 from support.media import Uploader
 from support.notices import FLAGS
 from support.people import DEMO_PASSWORD, Person, info_of, method_descriptor, outcome, request_id
@@ -165,8 +164,11 @@ def test_what_was_committed_before_a_crash_is_sealed_after_it(tmp_path):
         assert verified.records_verified >= 1 and verified.heads_verified >= 1
 
 
-def test_acceptance_14_one_altered_byte_breaks_the_chain_and_is_named(tmp_path):
-    with Server(tmp_path, "--seed-demo") as server, server.channel() as channel:
+@pytest.mark.parametrize("engine", ("SQLite", "PostgreSQL"))
+def test_acceptance_14_one_altered_byte_breaks_the_chain_and_is_named(tmp_path, engine, request):
+    installation = Installation(tmp_path, engine, "--seed-demo")
+    request.addfinalizer(installation.discard)
+    with installation.channel as channel:
         admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
         ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
         for name in ("ada", "bob_", "eve"):
@@ -174,13 +176,12 @@ def test_acceptance_14_one_altered_byte_breaks_the_chain_and_is_named(tmp_path):
         within(SEALED_SECONDS, lambda: all(each.number > 0 for each in records(ops, action="role.granted")), MISSING)
         number = records(ops, actor_id=admin.user_id)[1].number
         assert ops.call(f"{AUDIT}/VerifyChain", messages().VerifyChainRequest()).records_verified >= 3
-    database = sqlite3.connect(tmp_path / "octet.db")
-    with database:
-        # A role of another name, one byte away.
-        sql = "UPDATE audit_records SET details = replace(details, 'moderator', 'moderatos') WHERE number = ?"
-        assert database.execute(sql, (number,)).rowcount == 1
-    database.close()
-    with Server(tmp_path) as server, server.channel() as channel:
+    assert installation.server.stop() == 0
+    # A role of another name, one byte away.
+    installation.execute(
+        f"UPDATE audit_records SET details = replace(details, 'moderator', 'moderatos') WHERE number = {number}"
+    )
+    with Server(tmp_path, *installation.flags) as server, server.channel() as channel:
         ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
         with pytest.raises(grpc.RpcError) as error:
             ops.call(f"{AUDIT}/VerifyChain", messages().VerifyChainRequest())

@@ -10,21 +10,29 @@ import time
 import pytest
 
 from support import stubs
+from support.codes import account_call, code_in
 from support.installation import FORTNIGHT, MINUTE, VICTIMS, Installation
 from support.media import Uploader
-from support.notices import DEMO_PASSWORD, FLAGS, PATIENCE_SECONDS, announce, await_that, inbox, staff
-from support.people import request_id
+from support.notices import DEMO_PASSWORD, FLAGS, PATIENCE_SECONDS, announce, await_that, inbox, register_push, staff
+from support.people import PASSWORD, Stranger, request_id
 from support.rides import Rider
 from support.server import BUILD
-from support.stage import ACCOUNTS, AUDIT, CHAT, PROFILES, SOCIAL, VERIFICATION
+from support.stage import ACCOUNTS, AUDIT, CHAT, PROFILES, SESSIONS, SOCIAL, VERIFICATION
 from support.world import Refused, World
 
 SEED = 20_261_126
 HANDLE, NAME, ABOUT = "adaline.harper", "Countess of Nowhere", "plays the glass harp"
 STREET, WISH = "Harfenstrasse 77", "window seat only"
 SAID, REPORTED = "meet me at the old mill", "she stole my harp"
+EMAIL, PHONE, DEVICE, PUSH = "adaline@harper.example", "+358407654321", "Adas Taschentelefon", "https://push.example/ada"
+BIRTH = {"year": 1915, "month": 12, "day": 10}
 PAPER = b"a page of my diary " * 500
-TRACES = [text.encode() for text in (HANDLE, NAME, ABOUT, STREET, WISH, SAID, REPORTED)] + [PAPER[:100]]
+# What is never written in clear, not even while the account is open, and what is.
+SEALED = [text.encode() for text in (EMAIL, PHONE, PUSH, STREET, WISH)] + [
+    stubs.module("octet.type.v1.types_pb2").Date(**BIRTH).SerializeToString()
+]
+CLEAR = [text.encode() for text in (HANDLE, NAME, ABOUT, DEVICE, SAID, REPORTED)] + [PAPER[:100]]
+TRACES = SEALED + CLEAR
 POSTS, NOTICES = 400, 20
 # As if a day had passed since contents were let go.
 DAY = "UPDATE octet_blobs SET unreferenced_since = 1 WHERE unreferenced_since IS NOT NULL"
@@ -33,7 +41,7 @@ UNDER_WAY = "SELECT COUNT(*) FROM identity_users WHERE state = 4 AND closed_from
 ERASED = "SELECT COUNT(*) FROM identity_users WHERE state = 5"
 
 
-def live(world):
+def live(world, spool):
     """Somebody leaves something in every module, and closes the account. Others are told nothing that names her: that would
     stay theirs (docs/guides/erasure.md)."""
     ada, bob = Uploader(world.channel, HANDLE), Uploader(world.channel, "bob_e")
@@ -42,7 +50,13 @@ def live(world):
         return world.ask(ada, path, **fields)
 
     profile = ask(f"{PROFILES}/GetProfile", user_id=ada.user_id)
-    ask(f"{PROFILES}/UpdateProfile", etag=profile.etag, display_name=NAME, about=ABOUT)
+    ask(f"{PROFILES}/UpdateProfile", etag=profile.etag, display_name=NAME, about=ABOUT, birth_date=BIRTH)
+    for contact in ({"email": EMAIL}, {"phone": PHONE}):
+        account_call(ada, "SendCode", **contact)
+        account_call(ada, "ConfirmContact", **contact, code=code_in(spool, *contact.values()))
+    named = {"login_name": EMAIL, "password": PASSWORD, "device": {"name": DEVICE}}
+    world.ask(Stranger(world.channel), f"{SESSIONS}/Login", **named)
+    register_push(ada, PUSH)
     where = {"recipient": NAME, "lines": [STREET], "locality": "Leipzig", "region_code": "DE"}
     ask(f"{PROFILES}/PutAddress", address=where)
     ask(f"{PROFILES}/SetPreferences", preferences={"language": "de", "travel_wishes": WISH})
@@ -131,12 +145,12 @@ def test_an_erasure_that_is_killed_goes_on_to_its_end(tmp_path, engine, request)
     installation = Installation(tmp_path, engine, *FLAGS)
     request.addfinalizer(installation.discard)
     world = World(installation.channel, SEED)
-    ada, bob = live(world)
+    ada, bob = live(world, tmp_path / "spool")
     if installation.postgres is not None:
         # As autovacuum does when a table has changed much: it keeps values of columns.
         installation.postgres.run("ANALYZE", database="test1")
         installation.postgres.run("CHECKPOINT")
-    assert {PAPER[:100], SAID.encode(), ABOUT.encode()} <= set(found(installation, tmp_path))
+    assert found(installation, tmp_path) == CLEAR
     installation.kill(world, "server", FORTNIGHT)
     killed_amid = 0
     while killed_amid < KILLS and freeze_amid(installation):

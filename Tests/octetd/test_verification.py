@@ -6,7 +6,7 @@ import tarfile
 import grpc
 
 from support import stubs
-from support.media import Uploader
+from support.media import Uploader, blobs
 from support.people import DEMO_PASSWORD, Person, outcome, request_id
 
 VERIFICATION = "octet.identity.v1.VerificationService"
@@ -33,6 +33,10 @@ def test_documents_are_seen_by_staff_alone_and_approved(server):
         assert outcome(lambda: submit(ada, upload.id))[1] == "UPLOAD_INCOMPLETE"
         ada.go_on(upload.id, PASSPORT)
         assert outcome(lambda: submit(eve, upload.id))[0] == grpc.StatusCode.NOT_FOUND
+        film = ada.create(PASSPORT + b"2", blobs.BLOB_KIND_VIDEO)
+        ada.go_on(film.id, PASSPORT + b"2")
+        wrong_kind = (grpc.StatusCode.INVALID_ARGUMENT, "WRONG_FILE_KIND")
+        assert outcome(lambda: submit(ada, upload.id, film.id))[:2] == wrong_kind
         verification = submit(ada, upload.id)
         (document,) = verification.documents
         assert ops.read(document.blob_id) == PASSPORT
