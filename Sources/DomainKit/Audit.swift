@@ -14,18 +14,37 @@ public protocol Audit: Sendable {
   /// that keeps nothing.
   func sequence(in reader: any Reader) throws -> Int64
 
-  /// How often a word was recorded of a thing with these facts, among others: for what must have a record. Nil for a trail
-  /// that cannot tell.
-  func count(
-    _ word: StaticString, on object: SubjectID, with facts: [AuditFact], in reader: any Reader
-  ) throws -> Int?
+  /// How often each of some words was recorded of each of some things, with the facts of these names: for what must have a
+  /// record. Nil for a trail that cannot tell.
+  func mentions(
+    of words: [StaticString], on objects: [SubjectID], with facts: Set<String>, in reader: any Reader
+  ) throws -> [AuditMention: Int]?
 }
 
 extension Audit {
   public func sequence(in reader: any Reader) throws -> Int64 { 0 }
-  public func count(
-    _ word: StaticString, on object: SubjectID, with facts: [AuditFact], in reader: any Reader
-  ) throws -> Int? { nil }
+  public func mentions(
+    of words: [StaticString], on objects: [SubjectID], with facts: Set<String>, in reader: any Reader
+  ) throws -> [AuditMention: Int]? { nil }
+}
+
+/// A word that is recorded of a thing, with facts in the order of the record.
+public struct AuditMention: Sendable, Hashable {
+  /// As the trail has it: the word, the printed id, and a line for each fact.
+  public let word: String
+  public let object: String
+  public let facts: [String]
+
+  /// What the trail has.
+  public init(word: String, object: String, facts: [String]) {
+    self.word = word
+    self.object = object
+    self.facts = facts
+  }
+
+  public init(_ word: StaticString, on object: SubjectID, _ facts: [AuditFact]) {
+    self.init(word: "\(word)", object: object.text, facts: facts.map(\.line))
+  }
 }
 
 /// What is recorded. None of its parts can hold free text, so nothing personal gets into the trail: it must stay
@@ -138,6 +157,9 @@ public enum AuditFact: Sendable, Equatable {
     case .setting(let name): name
     }
   }
+
+  /// As a record's details have it.
+  public var line: String { "\(name)=\(text)" }
 
   public static func == (a: AuditFact, b: AuditFact) -> Bool { a.name == b.name && a.text == b.text }
 }

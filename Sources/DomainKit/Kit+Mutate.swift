@@ -28,7 +28,7 @@ extension Kit {
   /// Of a method that posts (its policy says so), a caller whom moderators have restricted is refused.
   ///
   /// What a role of staff lets somebody do, or lets somebody see on the way, is recorded in the same transaction, once
-  /// however often it is repeated.
+  /// however often it is repeated. A role that was taken since the call came lets nobody do or see anything.
   ///
   /// `body` may run more than once, on the engine's thread; it must have no effects outside of the transaction but
   /// through `afterCommit`.
@@ -62,6 +62,8 @@ extension Kit {
     let keeping: RequestKeeping = method.policy.keepsRequestIDs ? .forever : .retention
     let key = try requestKey(request, method, caller, scope, keeping)
     let hash = keys.requestHash(request.encoded())
+    await caller?.staffCall?.takeTurn()
+    defer { caller?.staffCall?.endTurn() }
     return try await database.write(serving: key) { [self] writer in
       var reply: Reply
       switch try writer.lookUp(key, hash: hash) {
@@ -78,9 +80,12 @@ extension Kit {
       case .new(let slot):
         var standing: Standing?
         reply = try writer.serve(slot) {
-          standing = try caller.map { try confirm($0, context, writer) }
-          if method.policy.posts, let caller { try requireMayPost(caller.user, in: writer) }
-          return try body(writer, standing)
+          guard let caller else { return try body(writer, nil) }
+          let (confirmed, held) = try confirm(caller, context, writer)
+          standing = confirmed
+          if method.policy.posts { try requireMayPost(caller.user, in: writer) }
+          guard let staffCall = caller.staffCall else { return try body(writer, confirmed) }
+          return try staffCall.judged(by: held) { try body(writer, confirmed) }
         }
         try caller?.staffCall?.record(SubjectID(parsing: request.actedOnID), recording, in: writer)
         let vault = ReplyVault(scope, standing?.sealingKey, key)
@@ -107,15 +112,19 @@ extension Kit {
     }
   }
 
-  private func confirm(_ caller: Caller, _ context: ServerContext, _ writer: any Writer) throws -> Standing {
+  /// - Returns: also what the caller holds by the rows, if anything is done or seen by a role.
+  private func confirm(
+    _ caller: Caller, _ context: ServerContext, _ writer: any Writer
+  ) throws -> (standing: Standing, held: RoleSet) {
     let standing = try authority.confirm(caller, in: writer)
     let policy = context.method.policy
     // Whoever was let in by a role, or may be about to be (a handler lets staff pass as well as owners), has it still.
-    if policy.access == .role || caller.roles.holds(anyOf: policy.roles) {
-      try writer.lock(StandingLock.roles, caller.user.rawValue, .shared)
-      guard try holdsRole(of: context, caller, in: writer) else { throw KitError.permissionDenied }
-    }
-    return standing
+    let needsRole = policy.access == .role || caller.roles.holds(anyOf: policy.roles)
+    guard needsRole || caller.staffCall != nil else { return (standing, RoleSet()) }
+    try writer.lock(StandingLock.roles, caller.user.rawValue, .shared)
+    let held = try authority.roles(of: caller.user, in: writer)
+    guard try !needsRole || isAdmitted(by: held, context, in: writer) else { throw KitError.permissionDenied }
+    return (standing, held)
   }
 
   private func requestKey(

@@ -67,9 +67,12 @@ import Testing
     let fields = await badFields {
       try await world.put(
         Pizza.slices.name, .boolean(true),
-        rules: [FlagRule(.text("8")), FlagRule(.integer(8)), FlagRule(.integer(8), region: "fi")])
+        rules: [
+          FlagRule(.text("8")), FlagRule(.integer(8)), FlagRule(.integer(8), region: "fi"),
+          FlagRule(.integer(8), role: "pizza.oops"),
+        ])
     }
-    #expect(fields == ["value", "rules[0].value", "rules[2].region_code"])
+    #expect(fields == ["value", "rules[0].value", "rules[2].region_code", "rules[3].role"])
     let ofSwitch = await badFields {
       try await world.put(
         AdminWorld.estimate, .integer(0),

@@ -59,6 +59,7 @@ private struct Wall: SubjectKind {
   private static let watch = method("Watch", .public, .serverStreaming)
   private static let comment = method("Comment", .user, mutates: true)
   private static let talk = method("Talk", .user, .bidirectional, mutates: true)
+  private static let crowd = method("Crowd", .user, .bidirectional, mutates: true)
   private static let diary = SubjectID("diary", Identifier(rawValue: 4))
   private static let reader = Identifier(rawValue: 2)
 
@@ -102,6 +103,31 @@ private struct Wall: SubjectKind {
             return ChatMessage()
           }
           try await responses.write(reply)
+        }
+      }
+      registry.bidirectional(Self.crowd) {
+        (posts: RequestReader<Post>, responses: ResponseWriter<ChatMessage>, context) in
+        let caller = try context.requireCaller()
+        let post = try await posts.next() ?? Post()
+        let subject = try subjects.parse(post.text, field: "text")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for _ in 0..<20 {
+            var change = post
+            change.requestID = UUID().uuidString
+            group.addTask { [change] in
+              _ = try await shop.kit.mutate(change, context) { writer in
+                _ = try subjects.visible(subject, to: caller, in: writer)
+                return ChatMessage()
+              }
+            }
+          }
+          group.addTask {
+            for _ in 0..<20 {
+              _ = try await shop.kit.database.read { try subjects.visible(subject, to: caller, in: $0).facts }
+              try await responses.write(ChatMessage())
+            }
+          }
+          try await group.waitForAll()
         }
       }
       registry.unary(Self.comment) { (post: Post, context) async throws -> ChatMessage in
@@ -215,6 +241,48 @@ private struct Wall: SubjectKind {
     while try await talk.responses.next() != nil {}
     #expect(trail == [entry(Self.talk, on: Self.diary, "moderator")])
     #expect(shop.kit.notedCalls.take().entries.isEmpty)
+    await shop.database.close()
+  }
+
+  @Test func `however much happens in a call at once, it is recorded once`() async throws {
+    hire("moderator")
+    let crowd: BidirectionalCall<Post, ChatMessage> = channel.bidirectional(
+      Self.crowd, options: try shop.credentials(Self.reader))
+    try await crowd.requests.write(post(Self.diary.text))
+    crowd.requests.finish()
+    while try await crowd.responses.next() != nil {}
+    #expect(trail == [entry(Self.crowd, on: Self.diary, "moderator")])
+    await shop.database.close()
+  }
+
+  @Test func `a role that was taken since the call came shows nothing to what changes something`() async throws {
+    let moderator = RoleSet([RoleGrant(role: "moderator")])
+    shop.doors.setRoles(Self.reader, moderator, inRows: RoleSet())
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await call(Self.comment, Self.diary.text) }
+    let wall = SubjectID("wall", Identifier(rawValue: 4))
+    try await call(Self.comment, wall.text)
+    // Of a stream it is what memory knew when that began; what all see goes on.
+    shop.doors.setRoles(Self.reader, moderator)
+    let talk: BidirectionalCall<Post, ChatMessage> = channel.bidirectional(
+      Self.talk, options: try shop.credentials(Self.reader))
+    for subject in [Self.diary, wall] {
+      try await talk.requests.write(post(subject.text))
+      #expect(try await talk.responses.next() != nil)
+      shop.doors.setRoles(Self.reader, RoleSet())
+    }
+    try await talk.requests.write(post(Self.diary.text))
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { _ = try await talk.responses.next() }
+    // Who sees the thing without the role is not concerned.
+    shop.doors.setRoles(Workshop.user, moderator, inRows: RoleSet())
+    try await call(Self.comment, Self.diary.text, by: Workshop.user)
+    await shop.database.close()
+  }
+
+  @Test func `whoever holds no role of staff pays for no look at roles`() async throws {
+    shop.doors.setRoles(Self.reader, RoleSet([RoleGrant(role: "shop.clerk")]))
+    let before = shop.doors.looksAtRows
+    try await call(Self.comment, SubjectID("wall", Identifier(rawValue: 4)).text)
+    #expect(shop.doors.looksAtRows == before)
     await shop.database.close()
   }
 }

@@ -290,6 +290,8 @@ CREATE TABLE identity_sessions (
   renewed_at bigint NOT NULL,
   ended_at bigint,
   end_reason bigint,
+  renewed_by bytea,
+  renewed_epoch bigint,
   PRIMARY KEY (id)
 );
 

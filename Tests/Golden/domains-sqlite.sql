@@ -327,7 +327,7 @@ CREATE TABLE identity_sessions (
   renewed_at INTEGER NOT NULL,
   ended_at INTEGER,
   end_reason INTEGER
-) STRICT;
+, renewed_by BLOB, renewed_epoch INTEGER) STRICT;
 
 CREATE INDEX identity_sessions_ended ON identity_sessions (ended_at) WHERE ended_at IS NOT NULL;
 

@@ -77,6 +77,39 @@ import Testing
     await house.close()
   }
 
+  @Test func `many roles are compared with the trail in a few looks, whoever holds them`() async throws {
+    let house = try await House.open(migrations: AuditDomain.migrations, audit: { AuditTrail(clock: $0) })
+    let people = house.identity.people
+    var users: [Identifier] = []
+    for number in 0..<4 {
+      users.append(try Identifier.parse(await house.client().register("user\(number)").id, kind: "user"))
+    }
+    let (sharers, collector) = (users.dropLast(), users[3])
+    // More than are read at a time, of one holder and of each of some.
+    try await house.database.write { writer in
+      for number in 0..<Int64(1200) {
+        let store = SubjectID("store", Identifier(rawValue: number))
+        try people.grant("shop.clerk", to: sharers[Int(number % 3)], on: store, in: writer)
+        try people.grant("shop.clerk", to: collector, on: store, in: writer)
+      }
+      try people.revoke("shop.clerk", from: collector, on: SubjectID("store", Identifier(rawValue: 7)), in: writer)
+    }
+    _ = house.statements.take()
+    let check = try #require(try await house.identity.checkInvariants().last)
+    #expect(check.number == 12 && check.holds && check.rowsChecked == 2400)
+    let statements = house.statements.take()
+    #expect(statements.count { $0.contains("(user_id, role, id)") || $0.contains("FROM audit_records") } <= 8)
+    // The last of them, once more than it was given.
+    let forged = try await house.broken(
+      by: """
+        INSERT INTO identity_grants (id, user_id, role, resource, granted_by, created_at, revoked_at, changed_at)
+        SELECT 7, user_id, role, resource, granted_by, created_at, created_at, changed_at FROM identity_grants
+        WHERE resource = '\(SubjectID("store", Identifier(rawValue: 1199)).text)' LIMIT 1
+        """)
+    #expect(forged == [12])
+    await house.close()
+  }
+
   @Test func `the audit names an account that is closing and that nobody will erase`() async throws {
     let house = try await House.open()
     let (ada, _) = try await house.signIn("ada")

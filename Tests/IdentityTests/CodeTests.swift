@@ -202,6 +202,40 @@ import WellKnownTypes
     await house.close()
   }
 
+  @Test func `five wrong codes end one that was to step a session up`() async throws {
+    let house = try await House.open()
+    let ada = try await house.prove("ada", Self.mail)
+    house.clock.advance(by: CodeLimit.pause)
+    try await ada.sendCode(for: .stepUp(.email))
+    let code = try await house.code(to: Self.mail.address)
+    for _ in 0..<CodeRow.wrongTriesLimit {
+      await expectRefusal(.permissionDenied, "WRONG_CODE") { try await ada.stepUp(code: "none") }
+    }
+    await expectRefusal(.resourceExhausted, "TOO_MANY_ATTEMPTS") { try await ada.stepUp(code: code) }
+    await house.close()
+  }
+
+  @Test func `what is no phone number is none wherever one is asked for`() async throws {
+    let house = try await House.open()
+    let (ada, _) = try await house.signIn("ada")
+    var reset = ResetPasswordRequest()
+    (reset.requestID, reset.code, reset.newPassword) = (newRequestID(), "x", House.password)
+    reset.contact = .phone("123")
+    var send = SendResetCodeRequest()
+    send.requestID = newRequestID()
+    send.contact = .phone("123")
+    let calls: [() async throws -> Void] = [
+      { try await ada.sendCode(.phone("123")) }, { try await ada.confirm(.phone("123"), code: "123456") },
+      { [send] in _ = try await ada.accounts.sendResetCode(send) },
+      { [reset] in _ = try await ada.accounts.resetPassword(reset) },
+    ]
+    for call in calls {
+      await expectRefusal(.invalidArgument, "BAD_PHONE_NUMBER") { try await call() }
+      #expect(await badFields { try await call() } == ["phone"])
+    }
+    await house.close()
+  }
+
   @Test func `what is missing or malformed is named`() async throws {
     let house = try await House.open()
     try await house.client().register("ada")

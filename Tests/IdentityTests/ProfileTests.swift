@@ -287,7 +287,17 @@ import Testing
     }
     #expect(added == IdentityLimits().addresses)
     await expectRefusal(.resourceExhausted, "LIMIT_EXCEEDED") { _ = try await put(ada) }
-    #expect(try await addresses(ada).count == IdentityLimits().addresses)
+    let all = try await addresses(ada)
+    #expect(all.count == IdentityLimits().addresses)
+    var (turned, request) = ([Address](), ListAddressesRequest())
+    request.pageSize = 7
+    repeat {
+      let page = try await ada.profiles.listAddresses(request)
+      #expect(page.addresses.count <= 7)
+      turned += page.addresses
+      request.pageToken = page.nextPageToken
+    } while !request.pageToken.isEmpty
+    #expect(turned == all)
     await house.close()
   }
 

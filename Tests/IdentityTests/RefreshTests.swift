@@ -2,6 +2,7 @@ import Base
 import IdentityAPI
 import RPC
 import Refusals
+import Storage
 import Testing
 
 @testable import Identity
@@ -31,6 +32,57 @@ import Testing
     let third = try await house.client().refresh(first.refreshToken)
     #expect(try await house.client().refresh(login.refreshToken, requestID: id) == first)
     _ = try await house.client().refresh(third.refreshToken)
+    await house.close()
+  }
+
+  @Test func `acceptance 2: a session knows its last refresh when no request_id of that time is kept any more`()
+    async throws
+  {
+    let house = try await House.open()
+    // Whoever proves nothing would be dropped after a week.
+    _ = try await house.prove("ada", .email("ada@example.org"))
+    let login = try await house.client().login("ada")
+    let requests = RequestRetention(clock: house.clock)
+    func wait(days: Int) async throws {
+      for _ in 0..<4 * days {
+        house.clock.advance(by: .seconds(6 * 3600))
+        for sweep in house.identity.sweeps + [requests] { while try await sweep.step(house.database) {} }
+      }
+      let kept = ["octet_requests", "octet_requests_b"].map { "(SELECT COUNT(*) FROM \($0))" }.joined(separator: " + ")
+      #expect(try await house.count("SELECT \(kept)") == 0)
+    }
+    while try await requests.step(house.database) {}
+    let id = newRequestID()
+    let first = try await house.client().refresh(login.refreshToken, requestID: id)
+    // A right that is given meanwhile changes nothing of the pair.
+    try await house.identity.grantRole(handle: "ada", role: "shop.ops")
+    try await wait(days: 15)
+    #expect(try await house.client().refresh(login.refreshToken, requestID: id) == first)
+    let third = try await house.client().refresh(first.refreshToken)
+    // Of what was refreshed before that nothing is known, and somebody who spends it may be a thief.
+    try await wait(days: 15)
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") {
+      try await house.client().refresh(login.refreshToken, requestID: id)
+    }
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") { try await house.client().refresh(third.refreshToken) }
+    await house.close()
+  }
+
+  @Test func `the last refresh is repeated to nobody once its session has been idle for 60 days`() async throws {
+    let house = try await House.open()
+    try await house.client().register("ada")
+    let login = try await house.client().login("ada")
+    let id = newRequestID()
+    _ = try await house.client().refresh(login.refreshToken, requestID: id)
+    for table in ["octet_requests", "octet_requests_b"] { try await house.execute("DELETE FROM \(table)", []) }
+    house.clock.advance(by: .seconds(30 * 24 * 3600))
+    // The repeat is no use of the session: it does not live longer.
+    _ = try await house.client().refresh(login.refreshToken, requestID: id)
+    for table in ["octet_requests", "octet_requests_b"] { try await house.execute("DELETE FROM \(table)", []) }
+    house.clock.advance(by: .seconds(30 * 24 * 3600))
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") {
+      try await house.client().refresh(login.refreshToken, requestID: id)
+    }
     await house.close()
   }
 

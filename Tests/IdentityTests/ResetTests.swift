@@ -26,8 +26,9 @@ import WellKnownTypes
     }
     // The code stays good when the password is not.
     for weak in ["short", "ada and others", "ada@example.org"] {
-      let fields = await badFields { try await house.client().reset(email: Self.mail, code: code, to: weak) }
-      #expect(fields == ["new_password"])
+      func reset() async throws -> Int32 { try await house.client().reset(email: Self.mail, code: code, to: weak) }
+      await expectRefusal(.invalidArgument, "WEAK_PASSWORD") { try await reset() }
+      #expect(await badFields { try await reset() } == ["new_password"])
     }
     let id = newRequestID()
     let typed = "\(code.prefix(10).lowercased())-\(code.suffix(10))"

@@ -155,6 +155,34 @@ private final class Listener: SessionObserver {
     await house.close()
   }
 
+  @Test func `sessions that other nodes end are forgotten when no token of theirs lives any more`() async throws {
+    let house = try await House.open()
+    /// As another node would write it: so many sessions that some of them are looked through.
+    func endElsewhere() async throws -> Identifier {
+      let (now, sessions) = (house.clock.now(), (0..<1200).map { _ in house.kit.identifiers.next() })
+      try await house.database.write { writer in
+        for session in sessions {
+          try writer.execute(
+            """
+            INSERT INTO identity_sessions (id, user_id, device_name, known_device, address, generation, signed_in_at,
+              proved_at, last_used_at, renewed_at, ended_at, end_reason)
+            VALUES ($1, 1, '', 0, '', 0, $2, $2, $2, $2, $2, 1)
+            """, session, now)
+        }
+      }
+      try await house.authority.catchUp()
+      return sessions[0]
+    }
+    let old = try await endElsewhere()
+    #expect(house.authority.hasEnded(old))
+    // A look goes back somewhat further than tokens live.
+    house.clock.advance(by: AccessToken.lifetime + .seconds(60))
+    _ = try await endElsewhere()
+    let new = try await endElsewhere()
+    #expect(!house.authority.hasEnded(old) && house.authority.hasEnded(new))
+    await house.close()
+  }
+
   @Test func `an owner ends one session or all, a stranger none`() async throws {
     let house = try await House.open()
     try await house.client().register("ada")

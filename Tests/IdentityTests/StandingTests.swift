@@ -51,6 +51,17 @@ private final class Doorstep: Audit {
   }
 }
 
+/// A diary, which staff alone sees.
+private struct Diary: SubjectKind {
+  let prefix = "diary"
+
+  func facts(of id: Identifier, in reader: any Reader) throws -> SubjectFacts? { SubjectFacts(owner: nil) }
+
+  func canView(_ id: Identifier, by caller: Caller?, in reader: any Reader) throws -> Bool {
+    caller?.roles.isStaff == true
+  }
+}
+
 /// What lets a change in lasts until it has committed.
 @Suite struct StandingTests {
   private static let suspend = "/octet.identity.v1.AccountService/SuspendAccount"
@@ -121,6 +132,44 @@ private final class Doorstep: Audit {
       try await house.database.write { try people.revoke("shop.owner", from: owner, on: store, in: $0) }
     }
     await expectRefusal(.notFound, "NOT_FOUND") { try await ada.grant("shop.clerk", to: adaID, on: store.text) }
+    await house.close()
+  }
+
+  @Test func `invariant 2: nor is anything changed that a role alone shows after the end of that`() async throws {
+    let (door, comment) = (
+      Doorstep(),
+      MethodDescriptor(
+        service: "test.Diaries", name: "Comment", kind: .unary, policy: MethodPolicy(access: .user, mutates: true))
+    )
+    let diary = SubjectID("diary", Identifier(rawValue: 4))
+    let house = try await House.open(
+      audit: { _ in door },
+      adding: { registry, kit in
+        kit.subjects.register([Diary()])
+        registry.unary(comment) { (request: LogoutRequest, context) async throws -> LogoutResponse in
+          let caller = try context.requireCaller()
+          return try await kit.mutate(request, context) { writer in
+            _ = try kit.subjects.visible(diary, to: caller, in: writer)
+            return LogoutResponse()
+          }
+        }
+      })
+    let people = house.identity.people
+    let (_, login) = try await house.signIn("moe_")
+    let user = try Identifier.parse(login.user?.id ?? "", kind: "user")
+    try await house.identity.grantRole(handle: "moe_", role: "moderator")
+    let channel = house.channel(try await house.client().login("moe_").accessToken)
+    @Sendable func write() async throws {
+      var request = LogoutRequest()
+      request.requestID = newRequestID()
+      let _: LogoutResponse = try await channel.unary(comment, request)
+    }
+    try await race(door, comment.path) {
+      try await write()
+    } _: {
+      try await house.database.write { try people.revoke("moderator", from: user, on: nil, in: $0) }
+    }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await write() }
     await house.close()
   }
 }

@@ -136,6 +136,15 @@ import Testing
     request.texts = announcement(.everyone(Everyone()), ["de", "german!", "DE"]).texts
     let fields = await badFields { [request] in try await staff.announce(request) }
     #expect(fields == ["texts[1].language", "texts", "texts", "segment"])
+    await expectRefusal(.invalidArgument, "BAD_LANGUAGE") {
+      try await staff.announce(announcement(.everyone(Everyone()), ["en", "german!"]))
+    }
+    let store = Identifier(rawValue: 7).text(kind: "store")
+    for role in ["", "opps", "ops/\(store)"] {
+      let request = announcement(.role(role))
+      await expectRefusal(.invalidArgument, "UNKNOWN_ROLE") { try await staff.announce(request) }
+      #expect(await badFields { try await staff.announce(request) } == ["segment.role"])
+    }
     await world.close()
   }
 

@@ -60,12 +60,15 @@ extension Kit {
 
   /// Whether a caller still holds one of the roles that a call needs, by the rows.
   func holdsRole(of context: ServerContext, _ caller: Caller, in reader: any Reader) throws -> Bool {
+    try isAdmitted(by: authority.roles(of: caller.user, in: reader), context, in: reader)
+  }
+
+  /// Whether one of the roles that somebody holds is one that a call needs.
+  func isAdmitted(by held: RoleSet, _ context: ServerContext, in reader: any Reader) throws -> Bool {
     let policy = context.method.policy
-    guard policy.resourceField != nil else {
-      return try authority.roles(of: caller.user, in: reader).holds(anyOf: policy.roles)
-    }
+    guard policy.resourceField != nil else { return held.holds(anyOf: policy.roles) }
     guard let resource = context[ResourceKey.self] else { return false }
-    return try holds(anyOf: policy.roles, on: resource, caller, in: reader)
+    return try held.holds(anyOf: policy.roles, onAnyOf: subjects.chain(of: resource, in: reader))
   }
 
   /// A user who is not calling, as one who asks whether something may be seen.

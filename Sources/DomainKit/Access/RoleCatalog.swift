@@ -41,6 +41,26 @@ public struct RoleCatalog: Sendable {
   /// The role of a name; nil if there is none.
   public subscript(name: String) -> RoleDefinition? { byName[name] }
 
+  /// Looks a role up that a request names.
+  /// - Parameters:
+  ///   - resource: a printed id; empty for the whole platform.
+  ///   - field: of the role's name.
+  /// - Throws: `KitError.unknownRole` for an unknown role, and for one that nobody can hold there.
+  @discardableResult
+  public func check(
+    _ role: String, on resource: String = "", field: String = "role"
+  ) throws(KitError) -> RoleDefinition {
+    guard let definition = self[role] else { throw .unknownRole(field: field) }
+    let isThere =
+      if case .resource(let prefix, _) = definition.kind {
+        SubjectID(parsing: resource)?.kind == prefix
+      } else {
+        resource.isEmpty
+      }
+    guard isThere else { throw .unknownRole(field: field) }
+    return definition
+  }
+
   /// Whether only the platform's own people hold a role.
   public func isStaff(_ role: String) -> Bool { staff.contains(role) }
 

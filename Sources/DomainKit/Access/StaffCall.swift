@@ -12,10 +12,15 @@ final class StaffCall: AnswerHold {
   private struct State {
     /// What the request names.
     var about: SubjectID?
-    /// Whether the caller saw something that others would not have seen, and the first such thing if it has an id.
-    var hasSeen = false
+    /// How often the caller saw something that others would not have seen, and the first such thing if it has an id.
+    var looks = 0
     var seen: SubjectID?
     var isRecorded = false
+    /// Whether something is being written that may record the call, and what waits to be.
+    var isWriting = false
+    var waiting: [CheckedContinuation<Void, Never>] = []
+
+    var hasSeen: Bool { looks > 0 }
   }
 
   /// What is left to the caller without the roles of staff.
@@ -49,12 +54,46 @@ final class StaffCall: AnswerHold {
   /// The caller sees something that only a role of staff shows.
   func sees(_ subject: SubjectID?) {
     state.withLock { state in
-      state.hasSeen = true
+      state.looks += 1
       if state.seen == nil { state.seen = subject }
     }
   }
 
+  // MARK: Turns
+
+  /// Waits until nothing else of the call is being written: whether it is on record is known only then. Of a stream a
+  /// message can be about to leave while another request changes something.
+  func takeTurn() async {
+    await withCheckedContinuation { continuation in
+      let isFirst = state.withLock { state in
+        if state.isWriting { state.waiting.append(continuation) }
+        defer { state.isWriting = true }
+        return !state.isWriting
+      }
+      if isFirst { continuation.resume() }
+    }
+  }
+
+  func endTurn() {
+    let next: CheckedContinuation<Void, Never>? = state.withLock { state in
+      state.isWriting = !state.waiting.isEmpty
+      return state.waiting.isEmpty ? nil : state.waiting.removeFirst()
+    }
+    next?.resume()
+  }
+
   // MARK: Calls that change something
+
+  /// Does what a transaction does for the call. It does not commit if a role of staff has shown the caller something in it
+  /// that is not held by the rows any more: memory, by which sight is judged, is a moment late, and a stream's as old as the
+  /// stream.
+  /// - Parameter held: what the caller holds by the rows, until the transaction ends.
+  func judged<Result>(by held: RoleSet, _ body: () throws -> Result) throws -> Result {
+    let before = state.withLock { $0.looks }
+    let result = try body()
+    if state.withLock({ $0.looks }) != before, !roles.allSatisfy(held.holds) { throw KitError.permissionDenied }
+    return result
+  }
 
   /// Records the call in the transaction in which it does what it does.
   /// - Parameter object: what its request names.
@@ -86,6 +125,10 @@ final class StaffCall: AnswerHold {
   }
 
   func settle(_ context: ServerContext) async throws {
+    await takeTurn()
+    defer { endTurn() }
+    // What it was about to tell may be on record meanwhile.
+    guard isDue else { return }
     let entry = entry(on: object(context))
     // Those that wait at the same time are one commit of the engine's.
     try await kit.database.write { [kit] in try kit.audit.record(entry, in: $0) }
@@ -94,6 +137,8 @@ final class StaffCall: AnswerHold {
 
   /// A refusal is told in any case: one that cannot be recorded now waits in memory until it can be.
   func settle(_ context: ServerContext, failing error: RPCError) async {
+    await takeTurn()
+    defer { endTurn() }
     guard isRefused(with: error.code) else { return }
     let entry = refusal(error.reason ?? error.code.description, context)
     do {

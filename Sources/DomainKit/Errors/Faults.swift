@@ -15,6 +15,7 @@ public struct Faults {
 
   /// Does a part of the checks. What it finds wrong with a field is kept, other errors are thrown.
   /// - Returns: nil if something is wrong.
+  @discardableResult
   public mutating func check<Value>(_ body: () throws -> Value) throws -> Value? {
     do {
       return try body()

@@ -60,6 +60,8 @@ public enum KitError: DomainError {
   case badLanguage(field: String)
   /// A text that is no field with rules holds the character U+0000, which no engine keeps.
   case invalidText
+  /// A field names a role that is none, or not on such a resource.
+  case unknownRole(field: String)
   /// Staff has switched the method off.
   case methodOff
   /// What the caller had alone for a while is over, or somebody else's.
@@ -140,6 +142,8 @@ public enum KitError: DomainError {
       Self.invalid("BAD_LANGUAGE", field, "not a BCP 47 language tag")
     case .invalidText:
       ErrorMapping("INVALID_TEXT", .invalidArgument, "a text holds the character U+0000")
+    case .unknownRole(let field):
+      Self.invalid("UNKNOWN_ROLE", field, "no such role, or not on such a resource")
     case .methodOff:
       ErrorMapping("METHOD_OFF", .unavailable, "this method is switched off for now", retryAfter: Self.methodOffPause)
     case .leaseLost:
@@ -163,7 +167,7 @@ extension KitError {
     .wrongState("STATE"), .etagMismatch, .requestIDReused, .badPageToken, .badResumeToken, .resumeTokenTooOld,
     .slowReader(resumeToken: "token"), .currencyMismatch(field: "fare"), .unknownCurrency(field: "currency_code"),
     .amountOverflow, .limitExceeded, .dayLimitExceeded(at: Instant(seconds: 0)), .selfTarget(field: "user_id"),
-    .restricted(until: Instant(seconds: 0)), .badLanguage(field: "language"), .invalidText, .methodOff,
-    .leaseLost,
+    .restricted(until: Instant(seconds: 0)), .badLanguage(field: "language"), .invalidText,
+    .unknownRole(field: "role"), .methodOff, .leaseLost,
   ]
 }

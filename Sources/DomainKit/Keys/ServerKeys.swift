@@ -36,7 +36,7 @@ public struct ServerKeys: Sendable {
 
   /// What a stored request is compared by. Keyed, because requests hold passwords: from a plain hash in a stolen
   /// database they could be guessed a billion times a second.
-  func requestHash(_ request: [UInt8]) -> [UInt8] {
+  public func requestHash(_ request: [UInt8]) -> [UInt8] {
     Hash.blake2b(request, key: requests, length: 16)
   }
 

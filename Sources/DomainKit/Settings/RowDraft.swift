@@ -2,9 +2,9 @@ public import Base
 
 /// A row that is to be put into a table.
 ///
-///     var fare = RowDraft(city, from: monday)
-///     fare[FareTable.base] = request.baseMinor
-///     try tables.put(fare, of: FareTable.table, endingTheOneBefore: true, in: writer)
+///     var fee = RowDraft(store, from: monday)
+///     fee[FeeTable.base] = request.baseMinor
+///     try tables.put(fee, of: FeeTable.table, endingTheOneBefore: true, in: writer)
 public struct RowDraft: Sendable, Equatable {
   public var key: String
   /// The first instant at which it is in force; nil for now.

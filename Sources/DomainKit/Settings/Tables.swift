@@ -49,14 +49,14 @@ extension Tables {
 
 /// A table as its domain declares it.
 ///
-///     enum FareTable {
-///       static let base = DatedColumn<Money>("base", "What a ride costs at least.", standard: …)
+///     enum FeeTable {
+///       static let base = DatedColumn<Money>("base", "What a delivery costs at least.", standard: …)
 ///       static let perKM = DatedColumn<Int64>("per_km_minor", "For each kilometre, in minor units.", standard: 0, in: 0...100_000)
-///       static let table = TableDefinition("rides.fares", "What rides cost.", key: "city", columns: [base, perKM])
+///       static let table = TableDefinition("shop.fees", "What deliveries cost.", key: "store", columns: [base, perKM])
 ///     }
 ///     …
-///     let fare = try tables.row(city, of: FareTable.table, at: now, in: reader)
-///     fare?[FareTable.base]
+///     let fee = try tables.row(store, of: FeeTable.table, at: now, in: reader)
+///     fee?[FeeTable.base]
 ///
 /// The domain names it in `Domain.tables`; staff cannot put rows into others.
 public struct TableDefinition: Sendable {

@@ -9,7 +9,8 @@ public protocol PersonalRecords: Sendable {
   var name: String { get }
 
   /// What must be settled before a user may close the account, each as one word such as `open_ride`; empty for nothing.
-  func blockers(of user: Identifier, in reader: any Reader) throws -> [String]
+  /// In the transaction that closes the account, which may hold what it finds.
+  func blockers(of user: Identifier, in writer: any Writer) throws -> [String]
 
   /// Erases a part of what is kept about a user, small enough for one transaction. Called until nothing is left, and
   /// again from the beginning after a crash.
@@ -27,7 +28,7 @@ public protocol PersonalRecords: Sendable {
 }
 
 extension PersonalRecords {
-  public func blockers(of user: Identifier, in reader: any Reader) throws -> [String] { [] }
+  public func blockers(of user: Identifier, in writer: any Writer) throws -> [String] { [] }
 
   public func blobs(of user: Identifier, in reader: any Reader) throws -> [BlobInfo] { [] }
 }

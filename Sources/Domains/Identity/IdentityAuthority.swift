@@ -19,10 +19,10 @@ public final class IdentityAuthority: Authority {
   private static let firstSweep = 1024
 
   private struct State {
-    /// Sessions that ended within the life of an access token. Not bounded by a number, because forgetting one would
+    /// Sessions that ended within the life of an access token, on any node. Not bounded by a number, because forgetting one would
     /// let a thief in; but each was opened by a password hash, of which a node makes a few dozen a second.
     var ended: [Identifier: Instant] = [:]
-    /// How many may be there before those that no token can name any more are removed.
+    /// How many are there when those that no token can name any more are removed.
     var sweepAt = IdentityAuthority.firstSweep
     var roles = BoundedCache<Identifier, LoadedRoles>(capacity: IdentityAuthority.rolesLimit)
     /// Opened keys: guarded memory is dear to get, and a user who changes one thing often changes another.
@@ -33,6 +33,14 @@ public final class IdentityAuthority: Authority {
     var lookedAt: Instant
     /// How often they were.
     var looks = 0
+
+    /// Notes sessions that have ended, and forgets those whose tokens have expired by themselves since.
+    mutating func note(ends: [(session: Identifier, at: Instant)], now: Instant) {
+      for (session, at) in ends { ended[session] = at }
+      if ended.count < sweepAt { return }
+      ended = ended.filter { now - $0.value < AccessToken.lifetime + IdentityAuthority.overlap }
+      sweepAt = max(IdentityAuthority.firstSweep, 2 * ended.count)
+    }
 
     /// Since when the next look asks for changes.
     mutating func beginLook(at now: Instant) -> Instant {
@@ -78,7 +86,7 @@ public final class IdentityAuthority: Authority {
       )
     }
     state.withLock { state in
-      for (session, at) in ended { state.ended[session] = at }
+      state.note(ends: ended, now: now)
       for user in changed { state.roles[user] = nil }
       for user in erased { state.sealingKeys[user] = nil }
       state.changes += 1
@@ -184,14 +192,7 @@ public final class IdentityAuthority: Authority {
   func noteEnded(_ sessions: [Identifier], at now: Instant, in writer: any Writer) {
     guard !sessions.isEmpty else { return }
     writer.afterCommit { [self] in
-      state.withLock { state in
-        for session in sessions { state.ended[session] = now }
-        if state.ended.count >= state.sweepAt {
-          // Tokens of sessions that ended before then have expired by themselves.
-          state.ended = state.ended.filter { now - $0.value < AccessToken.lifetime + Self.overlap }
-          state.sweepAt = max(Self.firstSweep, 2 * state.ended.count)
-        }
-      }
+      state.withLock { $0.note(ends: sessions.map { (session: $0, at: now) }, now: now) }
     }
   }
 

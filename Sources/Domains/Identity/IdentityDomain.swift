@@ -110,7 +110,7 @@ public struct IdentityDomain: Domain {
       }
       do {
         _ = try core.grants.grant(role, to: .user(user.id), on: "", until: nil, by: .server, in: writer)
-      } catch IdentityError.unknownRole {
+      } catch KitError.unknownRole {
         throw CommandError.unknownRole
       }
     }

@@ -22,8 +22,6 @@ enum IdentityError: DomainError {
   case tooManyAttempts
   /// The device's signature does not fit its key.
   case badSignature
-  /// No such role, or not on such a resource.
-  case unknownRole
   /// A role that users take themselves, but not with so little proved.
   case notEligible
   /// A role that users take themselves, and that somebody else has taken from this one.
@@ -65,8 +63,6 @@ enum IdentityError: DomainError {
       ErrorMapping("TOO_MANY_ATTEMPTS", .resourceExhausted, "the code was tried too often; ask for a new one")
     case .badSignature:
       ErrorMapping("BAD_SIGNATURE", .permissionDenied, "the signature does not fit the device's key")
-    case .unknownRole:
-      Self.invalid("UNKNOWN_ROLE", "role", "no such role, or not on such a resource")
     case .notEligible:
       ErrorMapping("NOT_ELIGIBLE", "prove a contact, or for some roles who you are, before you take this role")
     case .roleWithdrawn:
@@ -98,7 +94,7 @@ enum IdentityError: DomainError {
   static let samples: [IdentityError] = [
     .handleTaken, .weakPassword("too short"), .weakNewPassword("too short"), .badPhoneNumber(field: "phone"),
     .badEmail, .badHandle,
-    .wrongCredentials, .wrongCode, .codeExpired, .tooManyAttempts, .badSignature, .unknownRole, .notEligible,
+    .wrongCredentials, .wrongCode, .codeExpired, .tooManyAttempts, .badSignature, .notEligible,
     .roleWithdrawn, .lastOwner,
     .closeBlocked(["rides.open_ride"]),
     .expiryPassed, .badBirthDate, .badRegion(field: "preferences.region_code"),

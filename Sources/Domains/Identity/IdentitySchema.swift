@@ -148,5 +148,13 @@ enum IdentitySchema {
         CREATE INDEX identity_grants_history ON identity_grants (user_id, role, id);
         """),
     ClosingSchema.failures,
+    Migration(
+      "identity", 12, "sessions know their last refresh",
+      sql: """
+        -- The keyed hash of the request that bought the newest tokens, and the epoch of the grants that they carry; null
+        -- for the tokens of the sign-in.
+        ALTER TABLE identity_sessions ADD COLUMN renewed_by BLOB;
+        ALTER TABLE identity_sessions ADD COLUMN renewed_epoch INTEGER;
+        """),
   ]
 }

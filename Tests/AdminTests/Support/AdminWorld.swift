@@ -68,7 +68,7 @@ final class AdminWorld: Sendable {
       others: number.map {
         OtherNodes(
           bus: nil, node: $0, database: database, clock: clock, random: random)
-      }, audit: trail, beatInterval: nil)
+      }, audit: trail, roles: RoleCatalog([.staff("pizza.ops")]), beatInterval: nil)
   }
 
   /// Another process on the same database.

@@ -12,6 +12,7 @@ final class Doors: Authority {
     var roles: [Identifier: RoleSet] = [:]
     var rolesInRows: [Identifier: RoleSet] = [:]
     var remembersRoles = true
+    var looksAtRows = 0
   }
 
   private let state = Locked(State())
@@ -33,6 +34,9 @@ final class Doors: Authority {
 
   func endInRows(_ session: Identifier) { _ = state.withLock { $0.endedInRows.insert(session) } }
 
+  /// How often somebody asked what the rows say of roles.
+  var looksAtRows: Int { state.withLock { $0.looksAtRows } }
+
   /// - Parameter inRows: what the rows say; nil for the same.
   func setRoles(_ user: Identifier, _ roles: RoleSet, inRows: RoleSet? = nil) {
     state.withLock { state in
@@ -52,7 +56,10 @@ final class Doors: Authority {
   }
 
   func roles(of user: Identifier, in reader: any Reader) throws -> RoleSet {
-    state.withLock { $0.rolesInRows[user] ?? RoleSet() }
+    state.withLock { state in
+      state.looksAtRows += 1
+      return state.rolesInRows[user] ?? RoleSet()
+    }
   }
 
   func sealingKey(of caller: Caller, in reader: any Reader) throws -> SealingKey? { sealingKey }

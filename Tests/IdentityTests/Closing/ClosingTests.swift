@@ -26,7 +26,7 @@ private final class Shelf: PersonalRecords {
 
   func set(_ change: (inout State) -> Void) { state.withLock { change(&$0) } }
 
-  func blockers(of user: Identifier, in reader: any Reader) throws -> [String] { state.withLock { $0.blockers } }
+  func blockers(of user: Identifier, in writer: any Writer) throws -> [String] { state.withLock { $0.blockers } }
 
   func erase(_ user: Identifier, in writer: any Writer) throws -> Bool {
     let (fails, hasMore) = state.withLock { state in

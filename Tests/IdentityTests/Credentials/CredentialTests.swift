@@ -122,9 +122,9 @@ import WellKnownTypes
     await expectRefusal(.permissionDenied, "PERMISSION_DENIED") {
       try await owner.createCredential(key, [("ops", "")])
     }
-    await expectRefusal(.invalidArgument, "UNKNOWN_ROLE") {
-      try await owner.createCredential(key, [("shop.clerk", "")])
-    }
+    let odd = [("shop.clerk", ""), ("shop.clerk", mine), ("shop.king", mine)]
+    await expectRefusal(.invalidArgument, "UNKNOWN_ROLE") { try await owner.createCredential(key, odd) }
+    #expect(await badFields { try await owner.createCredential(key, odd) } == ["roles[0].role", "roles[2].role"])
     let end = house.clock.now() + .seconds(60)
     let credential = try await owner.createCredential(key, [("shop.clerk", mine)], expireTime: Timestamp(end))
     let id = try Identifier.parse(credential.id, kind: "cred")
@@ -197,11 +197,21 @@ import WellKnownTypes
     await expectRefusal(.resourceExhausted, "LIMIT_EXCEEDED") { try await admin.createCredential(key, [("ops", "")]) }
     try await house.execute("UPDATE identity_credentials SET revoked_at = 1 WHERE id = 7", [])
     let credential = try await admin.createCredential(key, [("ops", "")])
-    let page = try await admin.credentials(pageSize: 2)
-    #expect(page.credentials.first?.id == credential.id && page.credentials.count == 2)
-    #expect(try await admin.credentials(pageSize: 2, pageToken: page.nextPageToken).credentials.count == 2)
+    let all = try await admin.credentials(pageSize: 500).credentials.map(\.id)
+    #expect(all.first == credential.id && all.count == IdentityLimits().credentials + 1)
+    var (turned, token) = ([String](), "")
+    repeat {
+      let page = try await admin.credentials(pageSize: 20, pageToken: token)
+      #expect(page.credentials.count <= 20)
+      turned += page.credentials.map(\.id)
+      token = page.nextPageToken
+    } while !token.isEmpty
+    #expect(turned == all)
     try await house.execute("UPDATE identity_sessions SET proved_at = proved_at - 901000000000", [])
     await expectRefusal(.failedPrecondition, "STEP_UP_REQUIRED") { try await admin.revokeCredential(credential.id) }
+    await expectRefusal(.failedPrecondition, "STEP_UP_REQUIRED") {
+      try await admin.createCredential(key, [("ops", "")])
+    }
     await house.close()
   }
 }

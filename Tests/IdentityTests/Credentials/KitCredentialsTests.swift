@@ -73,7 +73,7 @@ import Testing
         throw Till()
       }
     }
-    await #expect(throws: IdentityError.unknownRole) {
+    await #expect(throws: KitError.unknownRole(field: "role")) {
       try await write(house) { _ = try $0.create(odd, of: merchant, by: .server, in: $1) }
     }
     #expect(try await house.count("SELECT COUNT(*) FROM identity_credentials") == 0)

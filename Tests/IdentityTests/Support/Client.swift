@@ -213,9 +213,11 @@ struct Client: Sendable {
   }
 
   func grant(
-    _ role: String, to user: String, on resource: String = "", requestID: String = newRequestID()
+    _ role: String, to user: String, on resource: String = "", until expireTime: Timestamp? = nil,
+    requestID: String = newRequestID()
   ) async throws -> Grant {
     var request = GrantRoleRequest()
+    request.expireTime = expireTime
     request.requestID = requestID
     request.userID = user
     request.role = role
@@ -230,10 +232,17 @@ struct Client: Sendable {
     return try await roles.revokeRole(request)
   }
 
-  func grants(of user: String = "") async throws -> [Grant] {
+  func grants(of user: String = "", on resource: String = "") async throws -> [Grant] {
+    try await grantPage(of: user, on: resource).grants
+  }
+
+  func grantPage(
+    of user: String = "", on resource: String = "", pageSize: Int32 = 0, pageToken: String = ""
+  ) async throws -> ListRolesResponse {
     var request = ListRolesRequest()
-    request.userID = user
-    return try await roles.listRoles(request).grants
+    (request.userID, request.resourceID) = (user, resource)
+    (request.pageSize, request.pageToken) = (pageSize, pageToken)
+    return try await roles.listRoles(request)
   }
 }
 

@@ -46,7 +46,7 @@ struct RecordsTests {
 
   private func blockers(_ user: Identifier, _ world: RidesWorld) async throws -> [String] {
     let records = try records(world)
-    return try await world.database.read { try records.blockers(of: user, in: $0) }
+    return try await world.database.write { try records.blockers(of: user, in: $0) }
   }
 
   @Test func `who is on a ride, at work or owes a fare cannot go`() async throws {

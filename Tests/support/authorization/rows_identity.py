@@ -73,6 +73,7 @@ roles(
 )
 roles("RevokeRole", "section_grant", "grant_id", owner="pinboard.owner", is_fresh=True)
 roles("ListRoles", "public_user", "user_id")
+roles("ListRoles", "section", "resource_id", owner="pinboard.owner")
 roles("ListRoles")
 
 credentials = Service("octet.identity.v1.CredentialService")

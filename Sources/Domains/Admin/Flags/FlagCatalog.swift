@@ -29,7 +29,9 @@ struct FlagCatalog: Sendable {
 
   /// What of a request is stored.
   /// - Throws: `AdminError.invalid`, with all that does not fit the flag.
-  static func content(_ request: PutFlagRequest, of flag: FlagDeclaration) throws(AdminError) -> AdminAPI.Flag {
+  static func content(
+    _ request: PutFlagRequest, of flag: FlagDeclaration, _ roles: RoleCatalog
+  ) throws(AdminError) -> AdminAPI.Flag {
     var violations: [FieldViolation] = []
     func check(_ value: SettingValue?, _ field: String) {
       if value?.typed?.kind == flag.standard.kind { return }
@@ -39,6 +41,13 @@ struct FlagCatalog: Sendable {
     if request.value != nil { check(request.value, "value") }
     for (index, rule) in request.rules.enumerated() {
       check(rule.value, "rules[\(index)].value")
+      if !rule.role.isEmpty {
+        do throws(KitError) {
+          try roles.check(rule.role, field: "rules[\(index)].role")
+        } catch {
+          violations += error.mapping.violations
+        }
+      }
       if rule.regionCode.isEmpty { continue }
       let isCountry = rule.regionCode.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
       if !isCountry || rule.regionCode.utf8.count != 2 {

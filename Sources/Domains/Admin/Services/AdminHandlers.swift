@@ -21,7 +21,7 @@ struct AdminHandlers: AdminService {
   func putFlag(_ request: PutFlagRequest, context: ServerContext) async throws -> AdminAPI.Flag {
     let caller = try context.requireCaller()
     guard let declared = flags[request.name] else { throw KitError.notFound("flag") }
-    let content = try FlagCatalog.content(request, of: declared)
+    let content = try FlagCatalog.content(request, of: declared, kit.roles)
     // The one that a client saw; 0 for none.
     guard let seen = request.etag.isEmpty ? 0 : Int64(request.etag), seen < .max else { throw KitError.etagMismatch }
     return try await kit.mutate(request, context, recording: .byBody) { [kit, board] writer in

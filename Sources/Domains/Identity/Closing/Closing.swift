@@ -28,9 +28,9 @@ struct Closing: Sendable {
   }
 
   /// What must be settled before somebody may go, with the names of the domains that say so.
-  func blockers(of user: Identifier, in reader: any Reader) throws -> [String] {
+  private func blockers(of user: Identifier, in writer: any Writer) throws -> [String] {
     try kit.personalRecords.all.flatMap { records in
-      try records.blockers(of: user, in: reader).map { "\(records.name).\($0)" }
+      try records.blockers(of: user, in: writer).map { "\(records.name).\($0)" }
     }
   }
 

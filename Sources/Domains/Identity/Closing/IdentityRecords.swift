@@ -14,11 +14,9 @@ struct IdentityRecords: PersonalRecords {
   private static let erasedAtOnce = 256
 
   /// Somebody must keep the roles that need a holder.
-  func blockers(of user: Identifier, in reader: any Reader) throws -> [String] {
+  func blockers(of user: Identifier, in writer: any Writer) throws -> [String] {
     let now = core.kit.clock.now()
-    let isLast = try GrantRow.all(of: user, in: reader).contains { grant in
-      try core.grants.isLast(grant, at: now, locking: false, in: reader)
-    }
+    let isLast = try GrantRow.all(of: user, in: writer).contains { try core.grants.isLast($0, at: now, in: writer) }
     return isLast ? ["last_owner"] : []
   }
 

@@ -8,7 +8,7 @@ struct CredentialBook: Sendable {
   let core: IdentityCore
 
   /// Makes a credential with its grants.
-  /// - Throws: `KitError.limitExceeded`, `.permissionDenied` if the owner is no user; `IdentityError.unknownRole`.
+  /// - Throws: `KitError.limitExceeded`, `.permissionDenied` if the owner is no user, `.unknownRole`.
   func create(
     _ machine: NewMachine, of owner: Identifier, by actor: AuditActor, in writer: any Writer
   ) throws -> CredentialRow {

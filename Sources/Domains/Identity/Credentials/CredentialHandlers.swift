@@ -17,6 +17,11 @@ struct CredentialHandlers: CredentialService {
       throw KitError.invalid(FieldViolation(field: "name", description: "nothing but white space"))
     }
     return try await kit.mutate(request, context, recording: .byBody) { writer, standing in
+      var faults = Faults()
+      for (index, role) in request.roles.enumerated() {
+        try faults.check { try kit.roles.check(role.role, on: role.resourceID, field: "roles[\(index)].role") }
+      }
+      try faults.throwIfAny()
       for role in request.roles { try core.requireGiver(of: role.role, on: role.resourceID, caller, in: writer) }
       try core.requireFreshProof(standing)
       let machine = NewMachine(request, until: try request.expireTime.map(core.expiry))

@@ -5,7 +5,7 @@ import WellKnownTypes
 
 /// Who may give and take roles: admins any; on a resource, those whom the role's definition names, there or above.
 extension IdentityCore {
-  /// - Throws: `IdentityError.unknownRole`; `KitError.permissionDenied` or, for a resource, `.notFound` unless the caller
+  /// - Throws: `KitError.unknownRole`, `.permissionDenied` or, for a resource, `.notFound` unless the caller
   ///   may give the role.
   func requireGiver(of role: String, on resource: String, _ caller: Caller, in writer: any Writer) throws {
     try kit.roles.check(role, on: resource)

@@ -17,7 +17,7 @@ struct GrantBook: Sendable {
 
   /// Gives a role. What is held already stays, with the later expiry of the two.
   /// - Parameter granter: who decided it. A person's decision is recorded also if it changes nothing.
-  /// - Throws: `IdentityError.unknownRole`.
+  /// - Throws: `KitError.unknownRole`.
   func grant(
     _ role: String, to holder: Holder, on resource: String, until expiresAt: Instant?, by granter: AuditActor,
     in writer: any Writer
@@ -63,7 +63,7 @@ struct GrantBook: Sendable {
       return
     }
     let now = clock.now()
-    if try isLast(grant, at: now, locking: true, in: writer) { throw IdentityError.lastOwner }
+    if try isLast(grant, at: now, in: writer) { throw IdentityError.lastOwner }
     let revoked = try writer.execute(
       """
       UPDATE identity_grants SET revoked_at = $2, changed_at = $2, is_withdrawn = $3
@@ -104,19 +104,20 @@ struct GrantBook: Sendable {
     try writer.lock(StandingLock.roles, user.rawValue, .exclusive)
   }
 
-  /// Whether a grant is the last of a role that somebody must keep.
-  /// - Parameter locking: whether all grants of the role there are held by this transaction, so that two who leave at once
-  ///   do not each count the other.
-  func isLast(_ grant: GrantRow, at now: Instant, locking: Bool, in reader: any Reader) throws -> Bool {
+  /// Whether a grant is the last of a role that somebody must keep: without it there would be nobody earlier than with it.
+  /// All grants of the role there are held from then on: of two who leave at once, neither counts the other.
+  func isLast(_ grant: GrantRow, at now: Instant, in writer: any Writer) throws -> Bool {
     guard !grant.isMachine, grant.isInForce(at: now), roles[grant.role]?.keepsLast == true else { return false }
     // What is gone needs nobody.
     if let subject = SubjectID(parsing: grant.resource), let kind = subjects[subject],
-      try kind.facts(of: subject.id, in: reader) == nil
+      try kind.facts(of: subject.id, in: writer) == nil
     {
       return false
     }
-    let holders = try GrantRow.holders(of: grant.role, on: grant.resource, at: now, locking: locking, in: reader)
-    return holders.allSatisfy { $0 == grant.id }
+    // Held first and read then: who has begun to close the account meanwhile shows in other rows.
+    try GrantRow.hold(grant.role, on: grant.resource, in: writer)
+    let keepers = try GrantRow.keepers(of: grant.role, on: grant.resource, at: now, in: writer)
+    return keepers.allSatisfy { $0.id == grant.id || !$0.lasts(asLongAs: grant) }
   }
 
   private func record(
@@ -128,20 +129,5 @@ struct GrantBook: Sendable {
     let entry = AuditEntry(
       .word(action), by: actor, on: grant.holder.subject, facts)
     try audit.record(entry, in: writer)
-  }
-}
-
-extension RoleCatalog {
-  /// - Returns: the role.
-  /// - Throws: `IdentityError.unknownRole` for an unknown role, and for a resource of a kind that it is not granted on.
-  @discardableResult
-  func check(_ role: String, on resource: String) throws(IdentityError) -> RoleDefinition {
-    guard let definition = self[role] else { throw .unknownRole }
-    if case .resource(let prefix, _) = definition.kind {
-      guard SubjectID(parsing: resource)?.kind == prefix else { throw .unknownRole }
-    } else if !resource.isEmpty {
-      throw .unknownRole
-    }
-    return definition
   }
 }

@@ -33,6 +33,12 @@ struct GrantRow: Sendable {
   /// Whether it has neither been revoked nor expired.
   func isInForce(at now: Instant) -> Bool { revokedAt == nil && expiresAt.map { now < $0 } ?? true }
 
+  /// Whether it ends by itself no sooner than another one.
+  func lasts(asLongAs other: GrantRow) -> Bool {
+    guard let expiresAt else { return true }
+    return other.expiresAt.map { $0 <= expiresAt } ?? false
+  }
+
   static func find(_ grant: Identifier, in reader: any Reader) throws -> GrantRow? {
     try reader.first("SELECT \(columns) FROM identity_grants WHERE id = $1", grant, make: GrantRow.init)
   }
@@ -59,6 +65,17 @@ struct GrantRow: Sendable {
   static func history(of holder: Identifier, in reader: any Reader) throws -> [GrantRow] {
     try reader.rows(
       "SELECT \(columns) FROM identity_grants WHERE user_id = $1 ORDER BY id", holder, make: GrantRow.init)
+  }
+
+  /// Some of all grants, by holder and role.
+  /// - Parameter last: the last one of those before.
+  static func all(after last: GrantRow?, limit: Int, in reader: any Reader) throws -> [GrantRow] {
+    try reader.rows(
+      """
+      SELECT \(columns) FROM identity_grants WHERE (user_id, role, id) > ($1, $2, $3)
+      ORDER BY user_id, role, id LIMIT $4
+      """, last?.user ?? Identifier(rawValue: .min), last?.role ?? "", last?.id ?? Identifier(rawValue: .min), limit,
+      make: GrantRow.init)
   }
 
   /// Some grants on a thing that have not been revoked, in one order.
@@ -100,18 +117,25 @@ struct GrantRow: Sendable {
       })
   }
 
-  /// The grants by which users, no machines, hold a role on a resource at `now`.
-  /// - Parameter locking: whether they are held by this transaction.
-  static func holders(
-    of role: String, on resource: String, at now: Instant, locking: Bool, in reader: any Reader
-  ) throws -> [Identifier] {
+  /// Makes this transaction the only one that changes the grants by which users hold a role on a resource.
+  static func hold(_ role: String, on resource: String, in writer: any Writer) throws {
+    _ = try writer.rows(
+      "SELECT id FROM identity_grants WHERE resource = $1 AND role = $2 AND is_machine = 0 AND revoked_at IS NULL ORDER BY id"
+        + writer.dialect.forUpdate, resource, role
+    ) { $0[0] as Identifier }
+  }
+
+  /// The grants by which users, no machines, hold a role on a resource at `now`. Whoever is about to go keeps nothing.
+  static func keepers(
+    of role: String, on resource: String, at now: Instant, in reader: any Reader
+  ) throws -> [GrantRow] {
     try reader.rows(
       """
-      SELECT id FROM identity_grants
+      SELECT \(columns) FROM identity_grants
       WHERE resource = $1 AND role = $2 AND is_machine = 0 AND revoked_at IS NULL
-        AND (expires_at IS NULL OR expires_at > $3) ORDER BY id
-      """ + (locking ? reader.dialect.forUpdate : ""), resource, role, now
-    ) { $0[0] }
+        AND (expires_at IS NULL OR expires_at > $3)
+        AND EXISTS (SELECT 1 FROM identity_users u WHERE u.id = user_id AND u.state NOT IN ($4, $5))
+      """, resource, role, now, UserRow.State.closing.rawValue, UserRow.State.erased.rawValue, make: GrantRow.init)
   }
 
   /// The users, no machines, who hold a role at `now`, in rising order.

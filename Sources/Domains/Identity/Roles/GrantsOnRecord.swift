@@ -3,59 +3,71 @@ import DomainKit
 import Storage
 
 extension IdentityAudit {
-  /// Grants that are looked up at a time.
+  /// Grants that are read at a time.
   private static let piece = 1000
+  /// What a record says of a place, as `AuditFact.name` has it.
+  private static let namedFacts: Set = ["role", "resource"]
 
   /// A role that somebody has, or had, at one place.
-  private struct Held {
-    let grant: Identifier
-    let holder: Holder
+  private struct Place: Hashable {
+    let holder: SubjectID
     let role: String
     let resource: String
-    /// How often it was given, and how often it was taken since.
-    let given: Int
-    let taken: Int
 
-    init(_ row: any Row) {
-      grant = row[0]
-      holder = row[2] ? .machine(row[1]) : .user(row[1])
-      role = row[3]
-      resource = row[4]
-      given = row[5]
-      taken = row[6]
+    /// What a record of it says of the place.
+    var facts: [AuditFact] {
+      [AuditFact.role(role)] + (SubjectID(parsing: resource).map { [AuditFact.resource($0)] } ?? [])
     }
+  }
+
+  /// How often it was given, and how often it was taken since.
+  private struct Tally {
+    /// The first time.
+    let grant: Identifier
+    var given = 0
+    var taken = 0
   }
 
   /// Whether what rows say of roles is in the trail: a right that was written by another hand is not. The trail may have more
   /// records, as a decision is recorded also if it changes nothing.
+  ///
+  /// Each is read once, the grants in the order of their holders.
   func recordedGrants() throws -> InvariantCheck {
     var (rows, violations) = (0, [String]())
-    var last = (user: Identifier(rawValue: 0), role: "", resource: "")
+    var tallies: [Place: Tally] = [:]
+    var last: GrantRow?
     while violations.count < InvariantCheck.shownLimit {
-      let piece = try reader.rows(
-        """
-        SELECT MIN(id), user_id, is_machine, role, resource, COUNT(*), COUNT(revoked_at) FROM identity_grants
-        WHERE (user_id, role, resource) > ($1, $2, $3)
-        GROUP BY user_id, is_machine, role, resource ORDER BY user_id, role, resource LIMIT $4
-        """, last.user, last.role, last.resource, Self.piece, make: Held.init)
-      guard let end = piece.last else { break }
-      for held in piece {
-        rows += held.given
-        if try !isOnRecord(held) { violations.append(held.grant.text(kind: IDKind.grant)) }
+      let piece = try GrantRow.all(after: last, limit: Self.piece, in: reader)
+      if piece.isEmpty { break }
+      for grant in piece {
+        if grant.user != last?.user, tallies.count >= Self.piece {
+          violations += try unrecorded(tallies)
+          tallies = [:]
+        }
+        let place = Place(holder: grant.holder.subject, role: grant.role, resource: grant.resource)
+        tallies[place, default: Tally(grant: grant.id)].given += 1
+        if grant.revokedAt != nil { tallies[place]?.taken += 1 }
+        last = grant
       }
-      last = (end.holder.id, end.role, end.resource)
+      rows += piece.count
     }
+    violations += try unrecorded(tallies)
     return InvariantCheck(
       number: 12, statement: "each role that was given or taken is on record", rowsChecked: rows,
       violations: violations)
   }
 
-  private func isOnRecord(_ held: Held) throws -> Bool {
-    let facts = [AuditFact.role(held.role)] + (SubjectID(parsing: held.resource).map { [AuditFact.resource($0)] } ?? [])
-    func isRecorded(_ word: StaticString, _ times: Int) throws -> Bool {
-      if times == 0 { return true }
-      return try audit.count(word, on: held.holder.subject, with: facts, in: reader).map { $0 >= times } ?? true
+  /// The grants of which the trail does not know, of holders whose grants are all counted.
+  private func unrecorded(_ tallies: [Place: Tally]) throws -> [String] {
+    let words = [GrantBook.given, GrantBook.taken]
+    let holders = Array(Set(tallies.keys.map(\.holder)))
+    let found = try audit.mentions(of: words, on: holders, with: Self.namedFacts, in: reader)
+    guard let mentions = found else { return [] }
+    func isRecorded(_ word: StaticString, _ place: Place, _ times: Int) -> Bool {
+      times <= mentions[AuditMention(word, on: place.holder, place.facts), default: 0]
     }
-    return try isRecorded(GrantBook.given, held.given) && isRecorded(GrantBook.taken, held.taken)
+    return tallies.filter { place, tally in
+      !isRecorded(GrantBook.given, place, tally.given) || !isRecorded(GrantBook.taken, place, tally.taken)
+    }.values.map(\.grant).sorted().map { $0.text(kind: IDKind.grant) }
   }
 }

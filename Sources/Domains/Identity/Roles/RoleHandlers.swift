@@ -1,6 +1,7 @@
 import Base
 import DomainKit
 import IdentityAPI
+import ProtobufRuntime
 import RPC
 import Storage
 import WellKnownTypes
@@ -44,7 +45,7 @@ struct RoleHandlers: RoleService {
       // judged, so that of two owners who take each other's role at once the later one is judged by what the first has left.
       // Roles that all users may have have no owners, and more holders than can be held.
       let owned = kit.roles[role]?.hasOwners == true ? role : ""
-      _ = try GrantRow.holders(of: owned, on: resource, at: kit.clock.now(), locking: true, in: writer)
+      try GrantRow.hold(owned, on: resource, in: writer)
       let held = try core.heldRoles(caller, in: writer)
       let mayTake = try core.mayGive(role, on: resource, by: held, in: writer)
       let mightTake = try core.mayGive(role, on: resource, by: caller.roles, in: writer)
@@ -52,7 +53,7 @@ struct RoleHandlers: RoleService {
       let isGivenUp = grant.holder == .user(caller.user) && kit.roles[role]?.isSelfService == true
       guard mayTake || isGivenUp else {
         // Whoever was an owner when the call came, and lost that to the one whom it is about, learns why nothing came of it.
-        if mightTake, try core.grants.isLast(grant, at: kit.clock.now(), locking: true, in: writer) {
+        if mightTake, try core.grants.isLast(grant, at: kit.clock.now(), in: writer) {
           throw IdentityError.lastOwner
         }
         throw KitError.notFound("grant")
@@ -66,21 +67,28 @@ struct RoleHandlers: RoleService {
 
   func listRoles(_ request: ListRolesRequest, context: ServerContext) async throws -> ListRolesResponse {
     let caller = try context.requireCaller()
+    let isOnResource = !request.resourceID.isEmpty
+    guard !isOnResource || request.userID.isEmpty else {
+      throw KitError.invalid(FieldViolation(field: "user_id", description: "not together with resource_id"))
+    }
     let user =
       try request.userID.isEmpty ? caller.user : Identifier(request.userID, kind: IDKind.user, field: "user_id")
-    guard user == caller.user || caller.roles.holds(anyOf: context.method.policy.roles) else {
-      throw KitError.notFound("user")
-    }
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken, filters: [user.sqlValue])
+    let isStaff = caller.roles.holds(anyOf: context.method.policy.roles)
+    guard user == caller.user || isStaff else { throw KitError.notFound("user") }
+    let whose = isOnResource ? request.resourceID.sqlValue : user.sqlValue
+    let page = try kit.page(context, size: request.pageSize, token: request.pageToken, filters: [whose])
     let now = kit.clock.now()
-    let rows = try await kit.database.read { reader in
-      try reader.rows(
+    let rows = try await kit.database.read { [core] reader in
+      guard try !isOnResource || isStaff || core.owns(request.resourceID, caller, in: reader) else {
+        throw KitError.notFound("resource")
+      }
+      return try reader.rows(
         """
         SELECT \(GrantRow.columns) FROM identity_grants
-        WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND id < $3
+        WHERE \(isOnResource ? "resource" : "user_id") = $1 AND revoked_at IS NULL
+          AND (expires_at IS NULL OR expires_at > $2) AND id < $3
         ORDER BY id DESC LIMIT $4
-        """, user, now, page.before, page.fetch, make: GrantRow.init)
+        """, [whose, now.sqlValue, page.before.sqlValue, page.fetch.sqlValue], make: GrantRow.init)
     }
     let (items, next) = page.cut(rows) { [$0.id.sqlValue] }
     var response = ListRolesResponse()
@@ -88,7 +96,6 @@ struct RoleHandlers: RoleService {
     response.nextPageToken = next
     return response
   }
-
 }
 
 extension Grant {

@@ -1,6 +1,7 @@
 import Base
 import DomainKit
 import IdentityAPI
+import ProtobufRuntime
 import RPC
 import Storage
 
@@ -21,9 +22,10 @@ struct RefreshFlow: Sendable {
       reply.tokens?.sign(core)
     }
     let scope = RequestScope.client(token.session.rawValue.bigEndianBytes)
+    let hash = kit.keys.requestHash(request.encoded())
     do {
       return try await kit.mutate(request, context, scope: scope, complete: complete) { writer in
-        try renew(token, in: writer)
+        try renew(token, by: hash, in: writer)
       }
     } catch is SpentToken {
       try await endFamily(of: token)
@@ -32,23 +34,39 @@ struct RefreshFlow: Sendable {
   }
 
   /// Spends the token and makes the next pair.
-  private func renew(_ token: RefreshToken, in writer: any Writer) throws -> RefreshSessionResponse {
+  /// - Parameter hash: of the request.
+  private func renew(
+    _ token: RefreshToken, by hash: [UInt8], in writer: any Writer
+  ) throws -> RefreshSessionResponse {
     let now = kit.clock.now()
     guard let row = try SessionRow.find(token.session, in: writer), row.isLive(at: now) else {
       throw KitError.sessionEnded
     }
     let (holder, epoch) = try core.holder(of: row, in: writer)
-    guard row.generation == token.generation else { throw SpentToken() }
+    guard row.generation == token.generation else {
+      guard row.generation == token.generation + 1, let first = try row.epoch(renewedBy: hash, in: writer) else {
+        throw SpentToken()
+      }
+      return reply(holder, epoch: first, row, at: now)
+    }
     let spent = try writer.execute(
       """
-      UPDATE identity_sessions SET generation = generation + 1, renewed_at = $3, last_used_at = $3
+      UPDATE identity_sessions
+      SET generation = generation + 1, renewed_at = $3, last_used_at = $3, renewed_by = $4, renewed_epoch = $5
       WHERE id = $1 AND generation = $2 AND ended_at IS NULL
-      """, row.id, token.generation, now)
+      """, row.id, token.generation, now, hash, epoch)
     // Somebody else was faster; run again, the row will show it.
     guard spent == 1, let renewed = try SessionRow.find(row.id, in: writer) else { throw RetryTransaction() }
+    return reply(holder, epoch: epoch, renewed, at: now)
+  }
+
+  /// The session as it is, and the pair as the last refresh made it: a repeat makes the same one.
+  private func reply(
+    _ holder: Holder, epoch: Int64, _ renewed: SessionRow, at now: Instant
+  ) -> RefreshSessionResponse {
     var response = RefreshSessionResponse()
     response.session = Session(stored: renewed, at: now, current: true)
-    response.tokens = SessionTokens(unsigned: holder, epoch: epoch, renewed, now: now)
+    response.tokens = SessionTokens(unsigned: holder, epoch: epoch, renewed, now: renewed.renewedAt)
     return response
   }
 

@@ -69,6 +69,15 @@ struct SessionRow: Sendable {
       "SELECT \(columns) FROM identity_sessions s WHERE s.id = $1", session, make: SessionRow.init)
   }
 
+  /// The epoch of the grants that the newest pair of tokens carries, if a request with this hash bought it: the row knows
+  /// the last refresh for as long as there is something to repeat, which no retention of request_ids is.
+  func epoch(renewedBy hash: [UInt8], in reader: any Reader) throws -> Int64? {
+    try reader.first(
+      "SELECT renewed_epoch FROM identity_sessions WHERE id = $1 AND generation = $2 AND renewed_by = $3", id,
+      generation, hash
+    ) { $0[0] }
+  }
+
   /// Whether its tokens still work.
   func isLive(at now: Instant) -> Bool {
     endedAt == nil && now - renewedAt < Self.idleLimit

@@ -55,8 +55,10 @@ extension NotificationHandlers {
       faults.note(KitError.invalid(FieldViolation(field: "texts", description: "one language twice")))
     }
     if !languages.contains(Language.fallback) { faults.note(NotifyError.noEnglishText) }
-    if request.segment?.who == nil {
-      faults.note(KitError.invalid(FieldViolation(field: "segment", description: "says nobody")))
+    switch request.segment?.who {
+    case .role(let role): try faults.check { try kit.roles.check(role, field: "segment.role") }
+    case .everyone, .users: break
+    case nil: faults.note(KitError.invalid(FieldViolation(field: "segment", description: "says nobody")))
     }
     try faults.throwIfAny()
     return try await kit.mutate(request, context) { [content, core] writer in

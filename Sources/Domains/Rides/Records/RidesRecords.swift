@@ -19,18 +19,18 @@ struct RidesRecords: PersonalRecords {
   /// Points of a trail that one transaction erases.
   private static let erasedAtOnce = 256
 
-  func blockers(of user: Identifier, in reader: any Reader) throws -> [String] {
+  func blockers(of user: Identifier, in writer: any Writer) throws -> [String] {
     var blockers: Set<String> = []
-    let rider: [RideState] = try reader.rows(
+    let rider: [RideState] = try writer.rows(
       "SELECT state FROM rides_rides WHERE rider_id = $1 AND (is_live = 1 OR state IN ($2, $3))", user,
       RideState.completed.rawValue, RideState.paymentDue.rawValue
     ) { RideState(rawValue: $0[0]) }
     for state in rider { blockers.insert(state.isLive ? "open_ride" : "unpaid_ride") }
-    if let driver = try reader.driver(ofUser: user) {
-      let isDriving = try reader.exists(
+    if let driver = try writer.driver(ofUser: user) {
+      let isDriving = try writer.exists(
         "SELECT 1 FROM rides_rides WHERE driver_id = $1 AND state IN (5, 6, 7, 8) LIMIT 1", driver.id)
       if isDriving { blockers.insert("open_ride") }
-      if try reader.presence(of: driver.id).map({ $0.state != .offline }) ?? false { blockers.insert("at_work") }
+      if try writer.presence(of: driver.id).map({ $0.state != .offline }) ?? false { blockers.insert("at_work") }
     }
     return blockers.sorted()
   }
