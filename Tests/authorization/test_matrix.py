@@ -1,10 +1,13 @@
 """Every method, called by callers of every kind, about their own and other people's things."""
 
 import collections
+import itertools
+import queue
 
 import grpc
 import pytest
 
+from support import stubs
 from support.authorization import table
 from support.authorization.answers import (
     NOT_FOUND,
@@ -16,9 +19,12 @@ from support.authorization.answers import (
     make_request,
     policy_of,
 )
-from support.authorization.callers import STAFF, VERIFIED, Citizen
+from support.authorization.callers import MODERATORS, STAFF, VERIFIED, Citizen
 from support.authorization.trial import Trial, refusal_by_policy, told_secrets
+from support.board import BOARD, GIVEAWAYS
 from support.people import method_descriptor
+
+reviews = stubs.module("octet.social.v1.review_service_pb2")
 
 WAIT_SECONDS = 60
 REPEATS, TRIES = 3, 5
@@ -138,6 +144,88 @@ def test_streams_tell_nothing_of_what_happens_to_others(world):
     world.call("lapsed", "octet.social.v1.FollowService/Unfollow", target_id=public)
 
 
+def test_streams_that_all_may_open_tell_each_only_what_that_one_sees(world):
+    callers, social, chat = world.callers, "octet.social.v1", "octet.chat.v1.ChatService"
+    advert = world.call("spare", f"{BOARD}/PinAdvert", title="For all to see").id
+    room = world.call("spare", f"{chat}/OpenRoom", kind="ROOM_KIND_THREAD", subject_id=advert).id
+    # Owner and blocked have a block between them, in whatever stream they meet.
+    watched = {
+        f"{social}.CommentService/WatchComments": ({"subject_id": advert}, ("nobody", "stranger", "owner", "blocked")),
+        f"{chat}/Chat": ({"room_id": room, "frame": {"join": {}}}, ("stranger", "owner", "blocked")),
+        f"{social}.ModerationService/WatchQueue": ({}, ("moderator", "social.moderator")),
+        "octet.admin.v1.AdminService/WatchFlags": ({}, ("ops",)),
+    }
+    opened, says = {}, queue.SimpleQueue()
+    for path, (fields, names) in watched.items():
+        for name in names:
+            request = make_request(path, fields)
+            # Whoever joins a room says nothing, and stays.
+            frames = itertools.chain([request], iter(says.get, None))
+            argument = frames if method_descriptor(path).client_streaming else request
+            opened[name, path] = callers[name].stream(path, argument, timeout=WAIT_SECONDS)
+    rows = {key: [next(stream)] for key, stream in opened.items()}
+    world.thing("report")
+    for thing in ("room", "message", "address", "blob", "push", "session", "hidden_comment", "hidden_review", "thread"):
+        world.fresh(thing)
+    world.announce()
+    for name, other in (("owner", "blocked"), ("blocked", "owner")):
+        text = world.word("said", *(set(callers.names()) - {other}))
+        world.call(name, f"{social}.CommentService/PostComment", subject_id=advert, text=text)
+        world.say(name, f"{chat}/Chat", text, room_id=room)
+    world.held_comment("stranger", advert)
+    # What these streams do tell comes after it.
+    marker = "For all to see"
+    world.call("lapsed", f"{social}.CommentService/PostComment", subject_id=advert, text=marker)
+    world.say("lapsed", f"{chat}/Chat", marker, room_id=room)
+    world.call("lapsed", f"{social}.ModerationService/ReportContent", target_id=advert, policy="POLICY_SPAM", text=marker)
+    flag = world.call("ops", "octet.admin.v1.AdminService/PutFlag", **world.flag())
+    for (name, path), stream in opened.items():
+        end = (flag.name if path.endswith("WatchFlags") else marker).encode()
+        for row in stream:
+            rows[name, path].append(row)
+            if end in row.SerializeToString():
+                break
+        else:
+            raise AssertionError(f"{path} ended for {name}")
+        stream.cancel()
+        says.put(None)
+        told = answer_of(*(row.SerializeToString() for row in rows[name, path]))
+        assert told_secrets(world, name, told) == [], (name, path)
+
+
+def test_counters_count_nothing_that_is_held_or_removed(world):
+    social = "octet.social.v1"
+    advert = world.call("spare", f"{BOARD}/PinAdvert", title="For all to see").id
+    world.call("spare", f"{GIVEAWAYS}/OfferGiveaway", advert_id=advert, pieces=10)
+    comment = world.call("lapsed", f"{social}.CommentService/PostComment", subject_id=advert, text="For all to see").id
+
+    def counts():
+        """As somebody who is nobody sees them."""
+        path = f"{social}.ReactionService/WatchCounters"
+        stream = world.callers["nobody"].stream(path, make_request(path, {"subject_id": advert}), timeout=WAIT_SECONDS)
+        found = next(stream).counters
+        stream.cancel()
+        (shown,) = world.call("nobody", f"{social}.CommentService/ListComments", subject_id=advert).comments
+        opinions = world.call("nobody", f"{social}.ReviewService/ListReviews", subject_id=advert)
+        return found, shown.reply_count, shown.like_count, opinions
+
+    before = counts()
+    assert (before[0].comments, before[1], before[3].review_count) == (1, 0, 0)
+    world.held_comment("stranger", advert)
+    world.held_comment("stranger", advert, parent_id=comment)
+    ticket = world.ticket_of("stranger", advert)
+    claim = world.call("stranger", f"{GIVEAWAYS}/ClaimPiece", advert_id=advert, ticket=ticket).id
+    review = {"subject_id": advert, "key_id": claim, "score": 1, "text": world.insulting_text("stranger")}
+    assert world.call("stranger", f"{social}.ReviewService/SubmitReview", **review).state == reviews.REVIEW_STATE_HELD
+    for parent in ("", comment):
+        text = world.word("removed", "stranger", *MODERATORS)
+        path = f"{social}.CommentService/PostComment"
+        removed = world.call("stranger", path, subject_id=advert, text=text, parent_id=parent).id
+        world.call("stranger", f"{social}.ReactionService/SetReaction", subject_id=removed, kind="REACTION_KIND_LIKE")
+        world.call("moderator", f"{social}.CommentService/DeleteComment", comment_id=removed)
+    assert counts() == before
+
+
 def test_counters_count_nothing_that_is_hidden(world):
     callers, social = world.callers, "octet.social.v1"
     asked = Citizen(world.channel, "m_asked")
@@ -177,7 +265,7 @@ def test_an_export_has_nothing_of_others(world):
     for thing in ("ride", "room", "address", "blob", "report", "vehicle", "document", "hidden_comment", "hidden_review",
                   "thread"):  # fmt: skip
         world.thing(thing)
-    for name in ("stranger", "driver"):
+    for name in ("stranger", "driver", "blocked", "spare", "hidden", "lapsed"):
         export = world.call(name, f"{accounts}/StartExport")
         rows = callers_rows(world, name, f"{accounts}/WatchExport", {"export_id": export.id})
         (blob,) = {row.export.blob_id for row in rows if row.export.blob_id}

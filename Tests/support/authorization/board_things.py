@@ -1,10 +1,13 @@
 """Adverts that callers see or do not see, and what people have said about them."""
 
+from .. import stubs
 from ..board import BOARD, GIVEAWAYS, take_ticket
 from .callers import MODERATORS, grant
 
 CHAT = "octet.chat.v1.ChatService"
 PIECES = 1000
+
+comments = stubs.module("octet.social.v1.comment_service_pb2")
 
 
 class BoardThings:
@@ -49,9 +52,9 @@ class BoardThings:
             self.call("owner", f"{GIVEAWAYS}/OfferGiveaway", advert_id=advert, pieces=pieces)
         return advert
 
-    def _hide(self, advert):
+    def _hide(self, advert, *knowers):
         self.call("owner", f"{BOARD}/SetAdvertPrivacy", advert_id=advert, is_private=True)
-        return self.keep(advert, "owner")
+        return self.keep(advert, "owner", *knowers)
 
     def make_hidden_comment(self):
         """On a hidden advert, by its owner."""
@@ -74,12 +77,32 @@ class BoardThings:
         advert = self._advert(self.word("reviewed", "owner", "spare"))
         # Moderators read what is reported, and the review is.
         review = self._review(advert, self.word("review", "owner", "spare", *MODERATORS))
-        self._hide(advert)
+        # Whose own review names it still.
+        self._hide(advert, "spare")
         return self.keep(review, "owner", "spare")
 
     def make_ticket(self):
         """The owner's, for a piece of the hidden advert."""
-        return take_ticket(self.callers["owner"], self.thing("private_advert"))
+        return self.ticket_of("owner", self.thing("private_advert"))
+
+    def ticket_of(self, name, advert):
+        return take_ticket(self.callers[name], advert)
+
+    def make_insult(self):
+        """A word for which a text is held back until a moderator has looked at it."""
+        insult = {"text": "florp", "weight": 900, "category": "TOXIC_CATEGORY_INSULT"}
+        path = "octet.social.v1.ModerationService/PutWordList"
+        self.call("moderator", path, list={"language": "en", "words": [insult]})
+        return insult["text"]
+
+    def insulting_text(self, author):
+        return f"{self.thing('insult')} {self.word('held', author, *MODERATORS)}"
+
+    def held_comment(self, author, subject, **fields):
+        path = "octet.social.v1.CommentService/PostComment"
+        made = self.call(author, path, subject_id=subject, text=self.insulting_text(author), **fields)
+        assert made.state == comments.COMMENT_STATE_HELD
+        return made.id
 
     def make_thread(self):
         """Beside a hidden advert."""

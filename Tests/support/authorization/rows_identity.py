@@ -21,7 +21,7 @@ accounts(
 accounts(
     "ChangePassword", fields=lambda w: {"old_password": PASSWORD, "new_password": PASSWORD + " 2"}, triers=("spare",)
 )
-accounts("StartExport", triers=("spare",))
+accounts("StartExport", triers=("owner elsewhere",))
 accounts("WatchExport", "export", "export_id")
 accounts("SuspendAccount", "disposable_user", "user_id", is_fresh=True)
 accounts("RestoreAccount", "suspended_user", "user_id", is_fresh=True)

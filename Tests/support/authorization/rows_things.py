@@ -1,6 +1,7 @@
 """Files, rides, jobs, the trail, settings."""
 
 from .answers import FAILED_PRECONDITION, NOT_FOUND
+from .callers import SEES_HIDDEN
 from .rows import Service
 from .world import RIDE_STAFF
 
@@ -11,6 +12,14 @@ media("UploadChunks", "upload", "open.upload_id")
 media("CancelUpload", "upload", "upload_id", is_fresh=True)
 for method in ("GetBlob", "ReadBlob", "SignUrl", "ListRenditions", "WatchBlob"):
     media(method, "blob", "blob_id")
+# A part of what is hidden, and of what all see but those whom a block keeps from it.
+for thing, whose in {
+    "hidden_photo": {"owner": "hidden", "also": SEES_HIDDEN}, "public_photo": {"hidden_from": ("blocked",)}
+}.items():  # fmt: skip
+    for method in ("GetBlob", "ListRenditions"):
+        media(method, thing, "blob_id", **whose)
+    media("ReadBlob", thing, "blob_id", fields=lambda w: {"profile": "w160"}, **whose)
+    media("SignUrl", thing, "blob_id", fields=lambda w: {"name": "w160"}, **whose)
 # A thing that may be seen opens no blob that is not a part of it.
 media("GetBlob", "blob", "blob_id", fields=lambda w: {"subject_id": w.thing("public_user")})
 media("DeleteBlob", "blob", "blob_id", is_fresh=True)

@@ -3,10 +3,13 @@
 import datetime
 import hashlib
 import itertools
+import random
 
 from .. import stubs
+from ..media import blobs
 from ..notices import await_that
 from ..people import PASSWORD, method_descriptor, request_id
+from ..pictures import png
 from ..rides import STATION, Conversation
 from .answers import make_request
 from .board_things import BoardThings
@@ -181,6 +184,23 @@ class World(Requests, BoardThings):
 
     def make_blob(self):
         return self._complete_upload("owner")[1]
+
+    def _photo(self, name):
+        """A picture of a profile."""
+        person, picture = self.callers[name], png(random.Random(next(self._numbers)))
+        upload = person.create(picture, blobs.BLOB_KIND_IMAGE)
+        person.go_on(upload.id, picture)
+        profiles = "octet.identity.v1.ProfileService"
+        etag = self.call(name, f"{profiles}/GetProfile").etag
+        photo = self.call(name, f"{profiles}/UpdateProfile", etag=etag, photo_upload_id=upload.id).photo_id
+        assert person.watch(photo).state == blobs.BLOB_STATE_READY
+        return photo
+
+    def make_hidden_photo(self):
+        return self.keep(self._photo("hidden"), "hidden", *SEES_HIDDEN)
+
+    def make_public_photo(self):
+        return self._photo("owner")
 
     # What people are told, and say
 
