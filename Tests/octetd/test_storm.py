@@ -31,8 +31,6 @@ MOST_WRITES = 150
 ROUND_SECONDS = 15
 SAMPLE = 30
 RIDERS, DRIVERS = 2, 1
-# Nobody in the storm removes a message or restricts an account: the tests of chat and social damage what these look at.
-UNTRIED = ("what is removed of a room was decided so", "whoever may not post may not until the last decision")
 
 
 def repeatable(entry):
@@ -47,7 +45,7 @@ def check(stage, company, installation, since, rng):
         older = [entry for entry in stage.acknowledged[:since] if repeatable(entry)]
     check_replays(stage, acknowledged + rng.sample(older, min(SAMPLE, len(older))))
     company.verify()
-    assert set(installation.query(HOLES)) <= company.leaver.topics, "topics with holes"
+    assert set(installation.query(HOLES)) <= company.topics_with_holes(), "topics with holes"
     stage.may_act.set()
 
 
@@ -75,11 +73,7 @@ def fill(stage, company):
     while True:
         stage.pause()
         reports = company.reports()
-        vacuous = [
-            f"{report.domain}: {report.statement}"
-            for report in reports
-            if report.rows_checked == 0 and not any(words in report.statement for words in UNTRIED)
-        ]
+        vacuous = [f"{report.domain}: {report.statement}" for report in reports if report.rows_checked == 0]
         if not vacuous:
             return
         assert time.monotonic() < deadline, f"nothing is there that could break these: {vacuous}"

@@ -8,6 +8,7 @@ from .people import Person
 from .stage import AUDIT
 from .storm_accounts import Grantor, Guest, Leaver, Member, Prover
 from .storm_board import Pinner
+from .storm_moderation import Offender
 from .storm_modules import Herald, Keeper, Sender, Talker
 
 
@@ -28,11 +29,13 @@ class Company:
         shared = [stage.rng.randbytes(30_000) for _ in range(3)]
         self.herald = Herald(stage, stage.admin, self.members)
         self.leaver = Leaver(stage, person(), self.members[0].person)
+        self.pinners = [Pinner(stage, person(), person()) for _ in range(2)]
         self.actors = [
             *self.members, Guest(stage, person()), Prover(stage, person(), spool),
             *(Sender(stage, person(Uploader), shared) for _ in range(2)),
             *(Talker(stage, person(), stage.ops) for _ in range(2)),
-            *(Pinner(stage, person(), person()) for _ in range(2)), self.herald, Keeper(stage, stage.ops),
+            *self.pinners, self.herald, Keeper(stage, stage.ops),
+            Offender(stage, person()),
             Grantor(stage, Person(stage.channel, "demo_admin", DEMO_PASSWORD, register=False), outsiders), self.leaver,
         ]  # fmt: skip
 
@@ -43,6 +46,10 @@ class Company:
         stage.ask(stage.ops, f"{AUDIT}/VerifyChain")
         broken = [report for report in self.reports() if report.violations]
         assert broken == [], broken
+
+    def topics_with_holes(self):
+        """Those from which something may have been taken."""
+        return set().union(self.leaver.topics, *(pinner.topics for pinner in self.pinners))
 
     def reports(self):
         """What each module says of its invariants."""

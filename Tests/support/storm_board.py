@@ -20,7 +20,11 @@ class Pinner(Actor):
         self.guest = guest
         self.advert = self.pin().id
         self.room = self.ask(f"{CHAT}/OpenRoom", kind="ROOM_KIND_THREAD", subject_id=self.advert).id
-        self.comments, self.said, self.likes = {}, {}, set()
+        self.comments, self.likes = {}, set()
+        # What stands in the room by its numbers, and which of it the guest has written.
+        self.said, self.by_guest = {}, set()
+        # Of what is taken away there, the events go, too.
+        self.topics = set()
         # The answers to polls by their numbers and those who gave them.
         self.hearts, self.votes = 0, {}
         # The guest's reviews by the adverts that were reviewed.
@@ -54,8 +58,11 @@ class Pinner(Actor):
         self.ask_as_guest(f"{REACTIONS}/{method}", subject_id=subject, kind="REACTION_KIND_LIKE")
 
     def do_talk(self):
-        text = self.word()
-        self.note(self.in_room(self.rng.choice([self.person, self.guest]), "post", text=text), text)
+        text, person = self.word(), self.rng.choice([self.person, self.guest])
+        number = self.in_room(person, "post", text=text)
+        self.note(number, text)
+        if person is self.guest:
+            self.by_guest.add(number)
 
     def in_room(self, person, deed, **fields):
         return self.stage.do_in_room(person, f"{CHAT}/Chat", deed, fields, room_id=self.room)
@@ -112,21 +119,36 @@ class Pinner(Actor):
             ticket = self.stage.insist(self.guest, once)
         return ticket
 
-    def do_remove_a_review(self):
-        """Moderators take one away, unless somebody else of them has just decided otherwise; who wrote it may have it back."""
-        if not self.gifts or self.reports == REPORTS_A_DAY:
-            return
+    def is_removed(self, target):
+        """Moderators take something away that the guest has written, unless another of them has just decided otherwise; the
+        guest may have it back. Returns whether it is gone."""
+        if self.reports == REPORTS_A_DAY:
+            return False
         self.reports += 1
-        advert = self.rng.choice(sorted(self.gifts))
-        report = self.ask(f"{MODERATION}/ReportContent", target_id=self.gifts[advert], policy="POLICY_SPAM")
+        report = self.ask(f"{MODERATION}/ReportContent", target_id=target, policy="POLICY_SPAM")
         ruling = {"verdict": "VERDICT_ACT", "measure": "MEASURE_REMOVE", "policy": "POLICY_SPAM"}
         if not self.stage.decide(report.id, **ruling):
-            return
+            return False
         if self.rng.random() < 0.5:
-            self.ask_as_guest(f"{MODERATION}/Appeal", report_id=report.id, text=self.word())
-            self.stage.ask(self.stage.ops, f"{MODERATION}/DecideAppeal", report_id=report.id, verdict="VERDICT_OVERTURN")
-        else:
-            del self.gifts[advert]
+            return True
+        self.ask_as_guest(f"{MODERATION}/Appeal", report_id=report.id, text=self.word())
+        self.stage.ask(self.stage.ops, f"{MODERATION}/DecideAppeal", report_id=report.id, verdict="VERDICT_OVERTURN")
+        return False
+
+    def do_remove_a_review(self):
+        if self.gifts:
+            advert = self.rng.choice(sorted(self.gifts))
+            if self.is_removed(self.gifts[advert]):
+                del self.gifts[advert]
+
+    def do_remove_a_message(self):
+        newest = self.ask(f"{CHAT}/ListMessages", room_id=self.room, page_size=20).messages
+        written = [message for message in newest if message.number in self.by_guest and message.text]
+        if written:
+            message = self.rng.choice(written)
+            self.topics.add(f"room/{self.room}")
+            if self.is_removed(message.id):
+                self.said[message.number] = ""
 
     def verify(self):
         listed = self.stage.all_of(self.guest, f"{COMMENTS}/ListComments", "comments", subject_id=self.advert)
