@@ -287,7 +287,10 @@ let domainTestExtras: [String: [Target.Dependency]] = [
   "Chat": ["FilesInMemory", "Notify"],
   "Identity": ["Audit", "Blobs", "Chat", "ChildProcess", "Couriers", "FilesInMemory", "Notify", "NotifyAPI"],
   "Notify": ["Couriers"],
-  "Pinboard": ["Admin", "Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],
+  "Pinboard": [
+    "Admin", "AdminAPI", "Chat", "ChatAPI", "FilesInMemory", "Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search",
+    "SearchAPI", "Social",
+  ],
   "Rides": ["ChatAPI", "Chat", "Notify"],
   "Social": ["Identity", "IdentityAPI", "Notify", "NotifyAPI", "Search", "SearchAPI"],
 ]

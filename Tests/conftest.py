@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from support.postgres import PostgreSQL  # noqa: E402
+from support.postgres import ENGINES, PostgreSQL, database_flags  # noqa: E402
 from support.server import Server, make_certificate  # noqa: E402
 
 
@@ -27,13 +27,10 @@ def postgres():
         yield postgres
 
 
-@pytest.fixture(params=("SQLite", "PostgreSQL"))
+@pytest.fixture(params=ENGINES)
 def engine_flags(request):
-    """What tells octetd where to keep its data: a test that takes it runs on both engines. The flags mean the same data as
-    long as --data does."""
-    if request.param == "SQLite":
-        return []
-    return ["--database", request.getfixturevalue("postgres").make_database()]
+    """What tells octetd where to keep its data: a test that takes it runs on both engines."""
+    return database_flags(request)
 
 
 @pytest.fixture(scope="module")

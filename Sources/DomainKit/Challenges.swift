@@ -5,15 +5,15 @@ public import RPC
 /// Asks for puzzles to be solved, so that what is cheap for one person is dear for a machine that does it a million
 /// times. The identity domain implements it; a page that must be kept from machines asks in front of its own work.
 public protocol Challenges: Sendable {
-  /// Lets a call pass that carries the solution of a challenge for its method and device in the metadata
-  /// `octet-challenge`. A solution serves one request; a repeat of that request passes with it again.
-  /// - Parameter device: the one that the call is known to come from (`People.device` of its caller); nil for none.
+  /// Lets a call pass that carries the solution of a challenge for its method, and for the device of its caller's session or
+  /// else its network address, in the metadata `octet-challenge`. A solution serves one request; a repeat of that request
+  /// passes with it again. Outside of any transaction, before the one that does the work.
   /// - Throws: `KitError.challengeRequired`.
-  func require(of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?) async throws
+  func require(of context: ServerContext, for request: some MutatingRequest) async throws
 
   /// The same, but only of an address that calls the method more often than people do.
   /// - Throws: `KitError.challengeRequired`.
-  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?) async throws
+  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest) async throws
 }
 
 /// A sort of puzzle: how one is made, and how an answer is judged. `Challenges` sees to it that an answer serves once.

@@ -170,7 +170,7 @@ extension ClientFrame {
 
 /// Where texts go that people have to look at. The social domain's moderation implements it.
 public protocol ReviewQueue: Sendable {
-  /// Puts a text in the queue in the transaction that shows it.
+  /// Puts a text in the queue in the transaction that shows it, unless its score says that it is harmless.
   /// - Parameters:
   ///   - subject: the thing that has the text, such as `msg_…`.
   ///   - author: who wrote it.

@@ -125,8 +125,10 @@ struct House: Sendable {
       let search = SearchDomain(kit: kit, timers: timers)
       kit.findables.link(to: search.findables)
       let parts = DomainParts(
-        kit: kit, jobs: jobs, people: identity.people, notices: notify.notices, queue: admin.queue,
-        tables: admin.tables)
+        kit: kit, jobs: jobs, people: identity.people, contacts: identity.contacts, credentials: identity.credentials,
+        challenges: identity.challenges, notices: notify.notices, letters: LetterPost(timers: timers, clock: clock),
+        rooms: chat.rooms, links: social.links, scorer: scorer, reviewQueue: social.reviews, files: media.files,
+        queue: admin.queue, flags: admin.flags, tables: admin.tables)
       let checked: [any Domain] =
         [identity, chat, notify, JobsDomain(kit: kit, timers: timers), admin, rides, social, media, search]
         + catalog.added.map { $0.make(parts) }

@@ -11,7 +11,7 @@ import Streaming
 ///
 ///     @main struct Shop {
 ///       static func main() {
-///         ServerProgram(adding: [AddedDomain { ShopDomain(kit: $0.kit, jobs: $0.jobs) }]).run()
+///         ServerProgram(adding: [AddedDomain { ShopDomain($0) }]).run()
 ///       }
 ///     }
 public struct ServerProgram: Sendable {

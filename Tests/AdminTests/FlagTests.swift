@@ -14,7 +14,7 @@ import Testing
   @Test func `the first rule that matches decides, then what was put, then the default`() async throws {
     let world = try await AdminWorld()
     let flags = world.admin.flags
-    let subject = FlagSubject(user: Self.ada)
+    let subject = FlagSubject(user: Self.ada, region: nil)
     #expect(flags.value(of: Pizza.slices, for: subject) == 8)
     let put = try await world.put(
       Pizza.slices.name, .integer(6),
@@ -26,17 +26,18 @@ import Testing
     #expect(put.etag == "1" && put.defaultValue?.typed == .integer(8) && put.putTime != nil)
     let staff = RoleSet([RoleGrant(role: "ops")])
     let cases: [(FlagSubject, Int64)] = [
-      (FlagSubject(user: Self.ada, roles: staff), 1), (subject, 2), (FlagSubject(user: Self.bob, roles: staff), 3),
+      (FlagSubject(user: Self.ada, roles: staff, region: nil), 1), (subject, 2),
+      (FlagSubject(user: Self.bob, roles: staff, region: nil), 3),
       (FlagSubject(user: Self.bob, region: "IT"), 4), (FlagSubject(user: nil, region: "IT"), 4),
-      (FlagSubject(user: Self.bob, region: "FI"), 5), (FlagSubject(user: nil), 6),
+      (FlagSubject(user: Self.bob, region: "FI"), 5), (FlagSubject(user: nil, region: nil), 6),
     ]
     for (subject, value) in cases { #expect(flags.value(of: Pizza.slices, for: subject) == value) }
     // A rule that names nothing matches everybody; without a value the default is left.
     try await world.put(Pizza.topping.name, rules: [FlagRule(.text("ham"), users: [Self.ada])])
     #expect(flags.value(of: Pizza.topping, for: subject) == "ham")
-    #expect(flags.value(of: Pizza.topping, for: FlagSubject(user: Self.bob)) == "cheese")
+    #expect(flags.value(of: Pizza.topping, for: FlagSubject(user: Self.bob, region: nil)) == "cheese")
     try await world.put(Pizza.isOpen.name, rules: [FlagRule(.boolean(true))])
-    #expect(flags.value(of: Pizza.isOpen, for: FlagSubject(nil)))
+    #expect(flags.value(of: Pizza.isOpen, for: FlagSubject(nil, region: nil)))
     await world.database.close()
   }
 
@@ -46,7 +47,7 @@ import Testing
       var content = AdminAPI.Flag()
       content.rules = [FlagRule(.boolean(true), share: share)]
       let compiled = CompiledFlag(name: flag, version: 1, content: content)
-      return Set(users.filter { compiled.value(for: FlagSubject(user: $0)) == .boolean(true) })
+      return Set(users.filter { compiled.value(for: FlagSubject(user: $0, region: nil)) == .boolean(true) })
     }
     let (none, some, more, all) = (taken(0, "a.b"), taken(1_000, "a.b"), taken(3_000, "a.b"), taken(10_000, "a.b"))
     #expect(none.isEmpty && all.count == users.count)
@@ -105,7 +106,7 @@ import Testing
     #expect(world.trail.done.map(\.action.text) == ["flag.put", "flag.put"])
     #expect(world.trail.refusals == Array(repeating: "ETAG_MISMATCH", count: 7))
     #expect(world.trail.done.last?.facts == [.setting(Pizza.slices.name), .count(2)])
-    #expect(world.admin.flags.value(of: Pizza.slices, for: FlagSubject(nil)) == 3)
+    #expect(world.admin.flags.value(of: Pizza.slices, for: FlagSubject(nil, region: nil)) == 3)
     await world.database.close()
   }
 

@@ -15,15 +15,15 @@ POLICY = "octet.options.v1.policy"
 ROLE = 4
 
 
-def services():
-    for file in stubs.descriptor_set().file:
+def services(*roots):
+    for file in stubs.descriptor_set(*roots).file:
         if file.package.startswith("octet."):
             for service in file.service:
                 yield f"{file.package}.{service.name}", service
 
 
-def methods():
-    return [(service, method) for service, descriptor in services() for method in descriptor.method]
+def methods(*roots):
+    return [(service, method) for service, descriptor in services(*roots) for method in descriptor.method]
 
 
 METHODS = methods()
@@ -166,6 +166,13 @@ def test_a_page_is_not_longer_than_may_be(path, reader):
         assert "page_size" in violated_fields(error)
     else:
         pytest.fail("a page of 501 was given")
+
+
+def test_a_caller_may_have_so_many_of_each_stream_and_no_more():
+    """Streams stay: without a bound one caller could hold as many as the server has."""
+    streams = {f"{service}/{method.name}" for service, method in methods(*stubs.ALL_ROOTS) if method.server_streaming}
+    assert len(streams) > 10
+    assert {path for path in streams if not policy_of(path).max_concurrent_calls_per_caller} == set()
 
 
 MONEY = "octet.type.v1.Money"

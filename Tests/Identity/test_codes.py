@@ -1,6 +1,5 @@
 """Codes and challenges of a real octetd: read from the spool, and answered, by a foreign client."""
 
-import hashlib
 import itertools
 import pathlib
 import re
@@ -12,6 +11,7 @@ from support import ports, stubs
 from support.codes import account_call, accounts, code_in, proved_person
 from support.notices import FLAGS, letters
 from support.people import PASSWORD, Person, Stranger, outcome, request_id
+from support.puzzles import solve
 from support.server import Server
 
 SESSIONS = "octet.identity.v1.SessionService"
@@ -97,17 +97,6 @@ def test_a_reset_code_sets_a_password_and_ends_all_sessions(tmp_path):
         assert outcome(lambda: log_in(stranger, "bob_c"))[:2] == (UA, "WRONG_CREDENTIALS")
         assert log_in(stranger, "bob_c", NEW_PASSWORD).user.id == bob.user_id
         assert {one["address"] for one in letters(spool).values()} == {email}
-
-
-def solve(challenge):
-    """A text whose hash begins with enough bits 0."""
-    assert challenge.algorithm == "sha256" and 18 <= challenge.zero_bits <= 24
-    beginning = hashlib.sha256(f"{challenge.token}:".encode())
-    for number in itertools.count():
-        attempt = beginning.copy()
-        attempt.update(str(number).encode())
-        if int.from_bytes(attempt.digest(), "big") >> (256 - challenge.zero_bits) == 0:
-            return f"{challenge.token}:{number}"
 
 
 def test_a_challenge_is_answered(tmp_path):

@@ -15,6 +15,15 @@ def name_of(url):
     return urllib.parse.urlsplit(url).path.removeprefix("/")
 
 
+ENGINES = ("SQLite", "PostgreSQL")
+
+
+def database_flags(request):
+    """What tells a server where to keep its data, for a fixture that has the engines as parameters. The flags mean the same data
+    as long as --data does."""
+    return [] if request.param == "SQLite" else ["--database", request.getfixturevalue("postgres").make_database()]
+
+
 class PostgreSQL(Guarded):
     """A context manager. Killed with -9 it comes back by itself, unless `stay_down` says otherwise."""
 

@@ -8,11 +8,7 @@ import Pinboard
 struct OctetdBoard {
   /// Not async: see `ServerProgram.run`.
   static func main() {
-    let board = AddedDomain {
-      PinboardDomain(
-        kit: $0.kit, jobs: $0.jobs, people: $0.people, notices: $0.notices, queue: $0.queue, tables: $0.tables)
-    }
-    ServerProgram(adding: [board], clock: clock).run()
+    ServerProgram(adding: [AddedDomain { PinboardDomain($0) }], clock: clock).run()
   }
 
   /// Which time it is for tests of what happens at one instant of the year: BOARD_TIME, in seconds since 1970, is when the

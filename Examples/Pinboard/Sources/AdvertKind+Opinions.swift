@@ -25,8 +25,12 @@ extension AdvertKind {
   }
 
   func moderate(_ id: Identifier, _ measure: ModerationMeasure, in writer: any Writer) throws -> Bool {
-    let removedAt = measure == .remove ? board.kit.clock.now() : nil
-    try writer.execute("UPDATE pinboard_adverts SET removed_at = $1 WHERE id = $2", removedAt, id)
+    switch measure {
+    case .remove:
+      try writer.execute(
+        "UPDATE pinboard_adverts SET removed_at = $1 WHERE id = $2 AND removed_at IS NULL", board.kit.clock.now(), id)
+    case .restore: try writer.execute("UPDATE pinboard_adverts SET removed_at = NULL WHERE id = $1", id)
+    }
     return true
   }
 

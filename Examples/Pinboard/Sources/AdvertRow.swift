@@ -4,7 +4,7 @@ import Storage
 /// A row of pinboard_adverts.
 struct AdvertRow {
   static let idKind = "advert"
-  private static let columns = "id, owner_id, title, text, expires_at, section_id, is_private, removed_at"
+  private static let columns = "id, owner_id, title, text, expires_at, section_id, is_private, removed_at, photo_id"
 
   let id: Identifier
   let owner: Identifier
@@ -16,6 +16,8 @@ struct AdvertRow {
   let isPrivate: Bool
   /// Nil for one that moderators have not removed.
   let removedAt: Instant?
+  /// Nil for one without.
+  let photo: Identifier?
 
   /// Whether somebody sees it while it hangs; nil for somebody without an account.
   func isSeen(by user: Identifier?) -> Bool {
@@ -25,6 +27,12 @@ struct AdvertRow {
   /// One that hangs.
   static func find(_ id: Identifier, in reader: any Reader) throws -> AdvertRow? {
     try reader.first(
+      "SELECT \(columns) FROM pinboard_adverts WHERE id = $1 AND down_at IS NULL", id, make: AdvertRow.init)
+  }
+
+  /// One that hangs, which is this transaction's until it ends: nobody takes it down meanwhile.
+  static func hold(_ id: Identifier, in writer: any Writer) throws -> AdvertRow? {
+    try writer.firstForUpdate(
       "SELECT \(columns) FROM pinboard_adverts WHERE id = $1 AND down_at IS NULL", id, make: AdvertRow.init)
   }
 
@@ -51,9 +59,18 @@ struct AdvertRow {
 }
 
 extension AdvertRow {
+  /// Hangs a new one.
+  func insert(in writer: any Writer) throws {
+    try writer.execute(
+      """
+      INSERT INTO pinboard_adverts (id, owner_id, title, text, expires_at, section_id, photo_id)
+      VALUES ($1, $2, $3, $4, $5, $6, $7)
+      """, id, owner, title, text, expiresAt, section, photo)
+  }
+
   private init(_ row: any Row) {
     self.init(
       id: row[0], owner: row[1], title: row[2], text: row[3], expiresAt: row[4], section: row[5], isPrivate: row[6],
-      removedAt: row[7])
+      removedAt: row[7], photo: row[8])
   }
 }

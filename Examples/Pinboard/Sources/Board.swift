@@ -11,12 +11,10 @@ struct Board: Sendable {
     "pinboard.expired", ways: [.push], values: ["title": .text],
     words: ["en": NoticeWords("Your advert came down", "{title} has hung for its time.")])
 
-  let kit: Kit
-  let jobs: Jobs
-  let people: any People
-  let notices: any Notices
-  let tables: any Tables
+  let parts: DomainParts
   let giveaways: Giveaways
+
+  var kit: Kit { parts.kit }
 
   /// What takes an advert down when its time is over.
   var expiring: JobDeclaration {
@@ -25,28 +23,30 @@ struct Board: Sendable {
         try takeDown(id, of: row.owner, in: writer)
       else { return }
       let advert = SubjectID(AdvertRow.idKind, id)
-      try notices.notify(
+      try parts.notices.notify(
         row.owner, Notice(Self.expired, key: advert.text + "/expired", about: advert, ["title": .text(row.title)]),
         in: writer)
     }
   }
 
-  func pin(
-    _ title: String, _ text: String, in section: Identifier?, by owner: Identifier, in writer: any Writer
-  ) throws -> Advert {
-    if let section, try !Sections.exists(section, in: writer) { throw KitError.notFound("section") }
-    let (id, now) = (kit.identifiers.next(), kit.clock.now())
-    let expiresAt = now + .seconds(try Terms.days(at: now, tables, in: writer) * 86_400)
-    try writer.execute(
-      """
-      INSERT INTO pinboard_adverts (id, owner_id, title, text, expires_at, section_id) VALUES ($1, $2, $3, $4, $5, $6)
-      """, id, owner, title, text, expiresAt, section)
-    try jobs.set(Self.expiry, JobKey(id), due: expiresAt, in: writer)
-    try changed(id, in: writer)
-    return Advert(
-      AdvertRow(
-        id: id, owner: owner, title: title, text: text, expiresAt: expiresAt, section: section, isPrivate: false,
-        removedAt: nil))
+  /// - Parameter score: of what the draft says. What people had better look at hangs, and waits for them.
+  func pin(_ draft: AdvertDraft, _ score: ToxicityScore, by owner: Identifier, in writer: any Writer) throws -> Advert {
+    if score.verdict == .refused { throw PinboardError.textRefused }
+    if let section = draft.section, try !Sections.exists(section, in: writer) {
+      throw KitError.notFound(Sections.idKind)
+    }
+    let now = kit.clock.now()
+    let advert = SubjectID(AdvertRow.idKind, kit.identifiers.next())
+    let row = AdvertRow(
+      id: advert.id, owner: owner, title: draft.title, text: draft.text,
+      expiresAt: now + .seconds(try Terms.days(at: now, parts.tables, in: writer) * 86_400), section: draft.section,
+      isPrivate: false, removedAt: nil, photo: try draft.photo.map { try attach($0, of: owner, to: advert, in: writer) }
+    )
+    try row.insert(in: writer)
+    try parts.jobs.set(Self.expiry, JobKey(row.id), due: row.expiresAt, in: writer)
+    try parts.reviewQueue.review(advert, by: owner, score, in: writer)
+    try changed(row.id, in: writer)
+    return Advert(row)
   }
 
   /// - Returns: false for one that does not hang, or is somebody else's.
@@ -64,8 +64,9 @@ struct Board: Sendable {
   /// - Returns: false if it was down already: of several who try, one takes it down.
   func takeDown(_ id: Identifier, of owner: Identifier, in writer: any Writer) throws -> Bool {
     let count = try writer.execute(
-      "UPDATE pinboard_adverts SET down_at = $1 WHERE id = $2 AND owner_id = $3 AND down_at IS NULL", kit.clock.now(),
-      id, owner)
+      """
+      UPDATE pinboard_adverts SET down_at = $1, photo_id = NULL WHERE id = $2 AND owner_id = $3 AND down_at IS NULL
+      """, kit.clock.now(), id, owner)
     guard count == 1 else { return false }
     try gone(id, in: writer)
     return true
@@ -76,9 +77,9 @@ struct Board: Sendable {
     try gone(id, in: writer)
   }
 
-  /// What people have said about it goes with it.
+  /// What people have said about it, and its photo, go with it.
   private func gone(_ id: Identifier, in writer: any Writer) throws {
-    try jobs.cancel(Self.expiry, JobKey(id), in: writer)
+    try parts.jobs.cancel(Self.expiry, JobKey(id), in: writer)
     try giveaways.end(on: id, in: writer)
     try kit.subjects.gone(SubjectID(AdvertRow.idKind, id), in: writer)
   }
@@ -114,5 +115,6 @@ extension Advert {
     expireTime = Timestamp(row.expiresAt)
     sectionID = row.section?.text(kind: Sections.idKind) ?? ""
     isPrivate = row.isPrivate
+    photoID = row.photo?.text(kind: Board.photoKind) ?? ""
   }
 }

@@ -65,6 +65,12 @@ struct GiveawayHandlers: GiveawayService {
   func claimPiece(_ request: ClaimPieceRequest, context: ServerContext) async throws -> Claim {
     let caller = try context.requireCaller()
     let advert = try Identifier(request.advertID, kind: AdvertRow.idKind, field: "advert_id")
+    let region = try await kit.database.read { [people = giveaways.parts.people] reader in
+      try people.preferences(of: caller.user, in: reader).region
+    }
+    if giveaways.parts.flags.value(of: Giveaways.puzzles, for: FlagSubject(caller, region: region)) {
+      try await giveaways.parts.challenges.require(of: context, for: request)
+    }
     return try await kit.mutate(request, context) { [giveaways] writer in
       let (id, instant) = try giveaways.claim(request.ticket, on: advert, by: caller, in: writer)
       return Claim(id, on: advert, at: instant)
@@ -75,7 +81,8 @@ struct GiveawayHandlers: GiveawayService {
 extension QueuePlan {
   fileprivate init(_ request: OfferGiveawayRequest, now: Instant) throws {
     let rate = request.perSecond == 0 ? Giveaways.rate : Int64(request.perSecond)
-    self.init(opensAt: request.openTime.flatMap { Instant($0) } ?? now, ratePerSecond: rate, burst: rate)
+    let opensAt = try request.openTime.map { try Instant($0, field: "open_time") } ?? now
+    self.init(opensAt: opensAt, ratePerSecond: rate, burst: rate)
     if request.places > 0 { cap = Int64(request.places) }
     guard let time = request.ticketTime else { return }
     guard let ticketTime = Duration(time), Giveaways.ticketTimes.contains(ticketTime) else {

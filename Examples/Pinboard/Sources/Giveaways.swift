@@ -10,8 +10,15 @@ struct Giveaways: Sendable {
   /// How long a ticket may be good.
   static let ticketTimes = Duration.seconds(1)...Duration.seconds(3600)
 
-  let kit: Kit
-  let queue: any Queue
+  /// Whether machines are kept from taking pieces.
+  static let puzzles = FlagDefinition(
+    "pinboard.claim_puzzles", "Whether whoever takes a piece has to solve a puzzle before, as when machines come.",
+    standard: false)
+
+  let parts: DomainParts
+
+  var kit: Kit { parts.kit }
+  var queue: any Queue { parts.queue }
 
   /// A giveaway that somebody may know of, as he or she may see its advert.
   /// - Throws: `KitError.notFound`.
@@ -24,11 +31,12 @@ struct Giveaways: Sendable {
   func offer(
     _ pieces: Int64, on advert: Identifier, of owner: Identifier, _ plan: QueuePlan, in writer: any Writer
   ) throws -> GiveawayRow {
-    guard let row = try AdvertRow.find(advert, in: writer), row.owner == owner else {
+    // Held, so that it cannot come down meanwhile, and leave a queue that nobody closes.
+    guard let row = try AdvertRow.hold(advert, in: writer), row.owner == owner, row.removedAt == nil else {
       throw KitError.notFound(AdvertRow.idKind)
     }
     let subject = SubjectID(AdvertRow.idKind, advert)
-    let event = try queue.create(plan, for: subject.text, in: writer)
+    let event = try queue.create(plan, for: subject, in: writer)
     let count = try writer.execute(
       "INSERT INTO pinboard_giveaways (advert_id, event_id, pieces) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
       advert, event.id, pieces)
@@ -55,7 +63,14 @@ struct Giveaways: Sendable {
     if let left = try GiveawayRow.find(advert, in: writer), left.given == left.pieces {
       try queue.close(row.event, in: writer)
     }
+    try tellThread(of: SubjectID(AdvertRow.idKind, advert), in: writer)
     return (id, now)
+  }
+
+  /// Those who talk beside the advert see at the same commit that a piece is gone.
+  private func tellThread(of advert: SubjectID, in writer: any Writer) throws {
+    guard let room = try parts.rooms.room(.thread, about: advert.text, in: writer), !room.isClosed else { return }
+    _ = try parts.rooms.post(RoomMessage(.system, text: "A piece was taken.", about: advert), in: room.id, writer)
   }
 
   /// The advert is gone: nobody is let in any more.

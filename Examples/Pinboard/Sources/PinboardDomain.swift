@@ -9,15 +9,14 @@ public struct PinboardDomain: Domain {
   public static var migrations: [Migration] { PinboardSchema.migrations }
   public static var descriptors: [[UInt8]] { [PinboardAPIDescriptors.serializedFileDescriptorSet] }
   public static var roles: [RoleDefinition] { Sections.roles }
-  public static var noticeKinds: [NoticeKind] { [Board.expired] }
+  public static var noticeKinds: [NoticeKind] { [Board.expired, Board.cleared, Board.invited] }
+  public static var flags: [FlagDeclaration] { [Giveaways.puzzles.declaration] }
   public static var tables: [TableDefinition] { [Terms.table] }
 
   let board: Board
 
-  public init(kit: Kit, jobs: Jobs, people: any People, notices: any Notices, queue: any Queue, tables: any Tables) {
-    board = Board(
-      kit: kit, jobs: jobs, people: people, notices: notices, tables: tables,
-      giveaways: Giveaways(kit: kit, queue: queue))
+  public init(_ parts: DomainParts) {
+    board = Board(parts: parts, giveaways: Giveaways(parts: parts))
   }
 
   public var jobs: [JobDeclaration] { [board.expiring] }

@@ -10,6 +10,10 @@ enum PinboardError: DomainError, CaseIterable {
   case allGiven
   /// The caller has a piece.
   case alreadyClaimed
+  /// What an advert says is an insult, a threat or the like.
+  case textRefused
+  /// The upload is no picture.
+  case badPhoto
 
   var mapping: ErrorMapping {
     switch self {
@@ -17,6 +21,8 @@ enum PinboardError: DomainError, CaseIterable {
     case .alreadyOffered: ErrorMapping("ALREADY_OFFERED", "the advert gives something away already")
     case .allGiven: ErrorMapping("ALL_GIVEN", "nothing is left")
     case .alreadyClaimed: ErrorMapping("ALREADY_CLAIMED", "one piece for each")
+    case .textRefused: ErrorMapping("TEXT_REFUSED", "the text is refused: insulting")
+    case .badPhoto: ErrorMapping("BAD_PHOTO", "the upload is no picture that can be shown")
     }
   }
 }

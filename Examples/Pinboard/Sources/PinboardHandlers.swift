@@ -10,11 +10,13 @@ struct PinboardHandlers: PinboardService {
 
   func pinAdvert(_ request: PinAdvertRequest, context: ServerContext) async throws -> Advert {
     let owner = try context.requireCaller().user
-    let section =
-      try request.sectionID.isEmpty
-      ? nil : Identifier(request.sectionID, kind: Sections.idKind, field: "section_id")
+    let draft = try AdvertDraft(request)
+    let language = try await board.kit.database.read { [board] reader in
+      try board.parts.people.preferences(of: owner, in: reader).language
+    }
+    let score = await board.parts.scorer.judge(draft.title + "\n" + draft.text, language: language)
     return try await board.kit.mutate(request, context) { [board] writer in
-      try board.pin(request.title, request.text, in: section, by: owner, in: writer)
+      try board.pin(draft, score, by: owner, in: writer)
     }
   }
 

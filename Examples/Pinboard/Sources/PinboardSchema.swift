@@ -57,5 +57,11 @@ enum PinboardSchema {
         CREATE UNIQUE INDEX pinboard_claims_once ON pinboard_claims (advert_id, user_id);
         CREATE INDEX pinboard_claims_user ON pinboard_claims (user_id, id)
         """),
+    Migration(
+      "pinboard", 4, "photos",
+      sql: """
+        -- Null for an advert without, and for one that came down: its photo goes with it.
+        ALTER TABLE pinboard_adverts ADD COLUMN photo_id INTEGER
+        """),
   ]
 }

@@ -1,9 +1,9 @@
 import Base
 import DomainKit
 import PinboardAPI
-import ProtobufRuntime
 import RPC
 import Storage
+import WellKnownTypes
 
 /// For how long adverts hang: a table whose rows staff puts.
 enum Terms {
@@ -20,12 +20,11 @@ enum Terms {
 
 extension PinboardHandlers {
   func getTerms(_ request: GetTermsRequest, context: ServerContext) async throws -> PinboardAPI.Terms {
-    guard let instant = request.atTime.flatMap({ Instant($0) }) else {
-      throw KitError.invalid(FieldViolation(field: "at_time", description: "not a time"))
-    }
+    // The field's rules have seen to it that it is there.
+    let instant = try Instant(request.atTime ?? Timestamp(), field: "at_time")
     var terms = PinboardAPI.Terms()
     terms.hangingDays = try await board.kit.database.read { [board] in
-      try Terms.days(at: instant, board.tables, in: $0)
+      try Terms.days(at: instant, board.parts.tables, in: $0)
     }
     return terms
   }

@@ -49,6 +49,91 @@ import WellKnownTypes
     await square.close()
   }
 
+  @Test func `no queue stays open on an advert that comes down while something is offered on it`() async throws {
+    let square = try await Square()
+    let ada = try await square.user("ada")
+    let sofa = try await ada.pin("Blue sofa")
+    let id = try Identifier.parse(sofa.id, kind: AdvertRow.idKind)
+    let (giveaways, plan) = (square.pinboard.board.giveaways, QueuePlan(opensAt: square.clock.now()))
+    let (isOffered, isDown, runs) = (ParkingSpot(), Locked(false), Locked(0))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        try await square.database.write { writer in
+          _ = try giveaways.offer(1, on: id, of: ada.id, plan, in: writer)
+          // Each body runs twice here, and of the first run nothing stays.
+          let isToStay = runs.withLock { runs in
+            runs += 1
+            return runs > 1
+          }
+          guard writer.dialect == .postgreSQL else { return isOffered.unpark() }
+          guard isToStay else { return }
+          isOffered.unpark()
+          while !isDown.withLock({ $0 }),
+            try !writer.exists(
+              "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+          {}
+        }
+      }
+      group.addTask {
+        defer { isDown.withLock { $0 = true } }
+        try await isOffered.park(atMost: .seconds(600))
+        try await ada.remove(sofa)
+      }
+      try await group.waitForAll()
+    }
+    let event = try await square.database.read { reader in
+      try GiveawayRow.find(id, in: reader).flatMap { try giveaways.queue.event($0.event, in: reader) }
+    }
+    #expect(event?.isClosed == true)
+    await square.close()
+  }
+
+  @Test func `nothing is offered on what moderators have removed, nor at an instant that nobody can tell`() async throws
+  {
+    let square = try await Square()
+    let ada = try await square.user("ada")
+    let sofa = try await ada.pin("Blue sofa")
+    let (id, kind) = (try Identifier.parse(sofa.id, kind: AdvertRow.idKind), AdvertKind(board: square.pinboard.board))
+    var late = Timestamp()
+    late.seconds = 10_413_792_000
+    #expect(await badFields { try await ada.offer(1, of: sofa, at: late) } == ["open_time"])
+    func moderate(_ measure: ModerationMeasure) async throws -> Instant? {
+      try await square.database.write { writer in
+        _ = try kind.moderate(id, measure, in: writer)
+        return try AdvertRow.find(id, in: writer)?.removedAt
+      }
+    }
+    let removedAt = try await moderate(.remove)
+    #expect(removedAt == square.clock.now())
+    square.clock.advance(by: .seconds(1))
+    // A repeat changes nothing.
+    #expect(try await moderate(.remove) == removedAt)
+    await expectRefusal(.notFound, "NOT_FOUND") { try await ada.offer(1, of: sofa) }
+    #expect(try await moderate(.restore) == nil)
+    try await ada.offer(1, of: sofa)
+    await square.close()
+  }
+
+  @Test func `who is erased is named by no claim, however many there are`() async throws {
+    let square = try await Square()
+    let (ada, records) = (try await square.user("ada"), try #require(square.pinboard.personalRecords))
+    let claims = 2 * PinboardRecords.rowsAtOnce + 1
+    try await square.database.write { writer in
+      for number in 0..<claims {
+        try writer.execute(
+          "INSERT INTO pinboard_claims (advert_id, id, user_id, created_at) VALUES ($1, $2, $3, 0)",
+          Identifier(rawValue: Int64(claims - number)), Identifier(rawValue: Int64(number)), ada.id)
+      }
+    }
+    let named = "SELECT COUNT(*) FROM pinboard_claims WHERE user_id = $1"
+    var left: [Int64] = []
+    while try await square.database.write({ try records.erase(ada.id, in: $0) }) {
+      left.append(try await square.database.read { try $0.first(named, ada.id) { $0[0] } } ?? -1)
+    }
+    #expect(left == [Int64(claims - PinboardRecords.rowsAtOnce), 1, 0])
+    await square.close()
+  }
+
   @Test func `invariant 2: what was given is what was taken`() async throws {
     let square = try await Square()
     let ada = try await square.user("ada")
@@ -65,21 +150,23 @@ import WellKnownTypes
 extension Passer {
   private var giveaways: GiveawayServiceClient { GiveawayServiceClient(channel) }
 
-  fileprivate func offer(_ pieces: Int32, of advert: Advert, ticketTime: Duration? = nil) async throws {
+  func offer(
+    _ pieces: Int32, of advert: Advert, at opening: Timestamp? = nil, ticketTime: Duration? = nil
+  ) async throws {
     var request = OfferGiveawayRequest()
     (request.requestID, request.advertID, request.pieces) = (newRequestID(), advert.id, pieces)
-    request.ticketTime = ticketTime.map { ProtoDuration($0) }
+    (request.openTime, request.ticketTime) = (opening, ticketTime.map { ProtoDuration($0) })
     _ = try await giveaways.offerGiveaway(request)
   }
 
-  fileprivate func giveaway(of advert: Advert) async throws -> Giveaway {
+  func giveaway(of advert: Advert) async throws -> Giveaway {
     var request = GetGiveawayRequest()
     request.advertID = advert.id
     return try await giveaways.getGiveaway(request)
   }
 
   /// Waits for one.
-  fileprivate func ticket(for advert: Advert) async throws -> String {
+  func ticket(for advert: Advert) async throws -> String {
     var request = JoinGiveawayRequest()
     request.advertID = advert.id
     let stream = giveaways.joinGiveaway(request)
@@ -89,7 +176,7 @@ extension Passer {
     return ""
   }
 
-  fileprivate func claim(_ advert: Advert, _ ticket: String) async throws -> Claim {
+  func claim(_ advert: Advert, _ ticket: String) async throws -> Claim {
     var request = ClaimPieceRequest()
     (request.requestID, request.advertID, request.ticket) = (newRequestID(), advert.id, ticket)
     return try await giveaways.claimPiece(request)

@@ -8,8 +8,8 @@ public import Storage
 /// Admission gives a ticket, which is spent in the transaction of the purchase.
 public protocol Queue: Sendable {
   /// Makes a queue in the caller's transaction.
-  /// - Parameter subject: the printed id of what is sold, for records.
-  func create(_ plan: QueuePlan, for subject: String, in writer: any Writer) throws -> QueueEvent
+  /// - Parameter subject: what is sold, for records.
+  func create(_ plan: QueuePlan, for subject: SubjectID, in writer: any Writer) throws -> QueueEvent
 
   /// Ends a queue in the caller's transaction: nobody is admitted or may join any more. Tickets stay good for their time. A
   /// repeat changes nothing.
@@ -76,6 +76,7 @@ public struct QueuePlan: Sendable {
 /// A queue.
 public struct QueueEvent: Sendable, Equatable {
   public let id: Identifier
+  /// The printed id of what is sold.
   public let subject: String
   public let opensAt: Instant
   public let isOpen: Bool

@@ -12,7 +12,7 @@ public protocol Flags: Sendable {
 ///
 ///     static let oneClick = FlagDefinition("shop.one_click", "Whether people may buy with one click.", standard: true)
 ///     …
-///     if flags.value(of: ShopFlags.oneClick, for: FlagSubject(caller)) { … }
+///     if flags.value(of: ShopFlags.oneClick, for: FlagSubject(caller, region: facts.preferences.region)) { … }
 ///
 /// The domain names its `declaration` in `Domain.flags`; staff cannot put others.
 public struct FlagDefinition<Value: SettingType>: Sendable {
@@ -59,13 +59,14 @@ public struct FlagSubject: Sendable {
   /// ISO 3166-1 alpha-2 code, as of `PersonalPreferences.region`; nil matches no rule about regions.
   public let region: String?
 
-  public init(user: Identifier?, roles: RoleSet = RoleSet(), region: String? = nil) {
+  public init(user: Identifier?, roles: RoleSet = RoleSet(), region: String?) {
     self.user = user
     self.roles = roles
     self.region = region
   }
 
-  public init(_ caller: Caller?, region: String? = nil) {
+  /// - Parameter region: has no default, as staff may put a rule about countries to any flag: whoever asks without one says so.
+  public init(_ caller: Caller?, region: String?) {
     self.init(user: caller?.user, roles: caller?.roles ?? RoleSet(), region: region)
   }
 }

@@ -30,10 +30,11 @@ struct IdentityPeople: People {
   }
 
   func device(of caller: Caller, in reader: any Reader) throws -> DeviceHash? {
-    try knownDevice(of: caller, in: reader)?.hash
+    try Self.device(of: caller, in: reader)?.hash
   }
 
-  private func knownDevice(of caller: Caller, in reader: any Reader) throws -> KnownDevice? {
+  /// The device that a caller's session was begun on.
+  static func device(of caller: Caller, in reader: any Reader) throws -> KnownDevice? {
     try reader.first(
       """
       SELECT d.device_hash, d.first_seen_at FROM identity_sessions s
@@ -90,7 +91,7 @@ struct IdentityPeople: People {
       let session = try SessionRow.find(caller.session, in: reader), session.user == caller.user
     else { return nil }
     return CallerFacts(
-      person: person, device: try knownDevice(of: caller, in: reader), signedInAt: session.signedInAt,
+      person: person, device: try Self.device(of: caller, in: reader), signedInAt: session.signedInAt,
       provedAt: session.provedAt, preferences: try preferences(of: caller.user, in: reader))
   }
 

@@ -23,7 +23,8 @@ final class QueueWorld: Sendable {
     let plan = QueuePlan(
       opensAt: start + .seconds(10), lobbyFrom: lobbyFrom.map { start + $0 }, ratePerSecond: rate, burst: burst,
       ticketTime: ticketTime, cap: cap)
-    event = try await world.database.write { try process.queue.create(plan, for: "flash_0000000000001", in: $0) }
+    let subject = SubjectID("flash", Identifier(rawValue: 1))
+    event = try await world.database.write { try process.queue.create(plan, for: subject, in: $0) }
     (self.world, self.process) = (world, process)
   }
 

@@ -16,6 +16,7 @@ for thing, whose in {"private_advert": {}, "public_advert": {"hidden_from": ("bl
     board("GetAdvert", thing, "advert_id", **whose)
     giveaways("GetGiveaway", thing, "advert_id", **whose)
     giveaways("JoinGiveaway", thing, "advert_id", **whose)
+    board("InviteToAdvert", thing, "advert_id", fields=lambda w: {"email": "friend@example.org"}, **whose)
 giveaways("OfferGiveaway", "bare_advert", "advert_id", fields=lambda w: {"pieces": 1}, is_fresh=True)
 giveaways("ClaimPiece", "private_advert", "advert_id", fields=lambda w: {"ticket": w.thing("ticket")})
 # It is the owner's ticket, and for another advert.

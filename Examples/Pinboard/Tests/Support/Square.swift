@@ -1,7 +1,10 @@
 import Admin
+import AdminAPI
 import Base
+import Chat
 import Cryptography
 import DomainKit
+import FilesInMemory
 import Identity
 import IdentityAPI
 import Notify
@@ -11,6 +14,7 @@ import PostgreSQLServer
 import RPC
 import Refusals
 import SearchAPI
+import Social
 import Storage
 import Streaming
 import WellKnownTypes
@@ -28,40 +32,60 @@ final class Square: Sendable {
   let jobs: Jobs
   let pinboard: PinboardDomain
   let search: SearchDomain
+  let files: FilesInMemory
   private let admin: AdminDomain
   private let identity: IdentityDomain
   private let notify: NotifyDomain
+  private let social: SocialDomain
+  let chat: ChatDomain
+  /// What has left the house.
+  let post = Post()
+  let riddles = Riddles()
   private let transport: InProcessTransport
 
   init() async throws {
+    let kinds: [any Domain.Type] = [
+      IdentityDomain.self, ChatDomain.self, NotifyDomain.self, AdminDomain.self, SocialDomain.self, SearchDomain.self,
+      PinboardDomain.self,
+    ]
     database = try await EngineUnderTest.openTemporary(
-      migrations: TopicStore.migrations + IdentityDomain.migrations + NotifyDomain.migrations
-        + AdminDomain.migrations + SearchDomain.migrations + PinboardDomain.migrations, clock: clock)
+      migrations: TopicStore.migrations + kinds.flatMap { $0.migrations }, clock: clock)
     let (root, random) = (SecretKey.random(), SeededRandomSource(seed: 1))
     let keys = try ServerKeys(root: root)
     let authority = try IdentityAuthority(database: database, clock: clock, keys: keys)
     kit = Kit(
       database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys, authority: authority,
-      log: Log(level: .error), roles: RoleCatalog(PinboardDomain.roles), beatInterval: nil)
+      log: Log(level: .error), roles: RoleCatalog(kinds.flatMap { $0.roles }), beatInterval: nil)
     timers = Timers(database: database, clock: clock, random: random)
     jobs = Jobs(timers: timers)
-    identity = try await IdentityDomain(kit: kit, timers: timers, authority: authority, passwords: PlainPasswords())
-    let outbound = NoOutbound()
+    identity = try await IdentityDomain(
+      kit: kit, timers: timers, authority: authority, passwords: PlainPasswords(), challenge: riddles)
     notify = NotifyDomain(
       kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
-      kinds: NotifyDomain.noticeKinds + PinboardDomain.noticeKinds,
-      outbound: OutboundWays(push: outbound, mail: outbound, sms: outbound))
-    admin = AdminDomain(kit: kit, flags: [], tables: PinboardDomain.tables, methods: []) { _, _ in nil }
+      kinds: kinds.flatMap { $0.noticeKinds }, outbound: OutboundWays(push: post, mail: post, sms: post))
+    admin = AdminDomain(kit: kit, flags: PinboardDomain.flags, tables: PinboardDomain.tables, methods: []) { _, _ in nil
+    }
+    let scorer = WordScorer()
+    social = SocialDomain(
+      kit: kit, timers: timers, people: identity.people, notices: notify.notices, scorer: scorer)
+    chat = ChatDomain(kit: kit, people: identity.people, notices: notify.notices, scorer: scorer)
+    files = FilesInMemory(identifiers: kit.identifiers)
     pinboard = PinboardDomain(
-      kit: kit, jobs: jobs, people: identity.people, notices: notify.notices, queue: admin.queue, tables: admin.tables)
+      DomainParts(
+        kit: kit, jobs: jobs, people: identity.people, contacts: identity.contacts, credentials: identity.credentials,
+        challenges: identity.challenges, notices: notify.notices, letters: LetterPost(timers: timers, clock: clock),
+        rooms: chat.rooms, links: social.links, scorer: scorer, reviewQueue: social.reviews, files: files,
+        queue: admin.queue, flags: admin.flags, tables: admin.tables))
     search = SearchDomain(kit: kit, timers: timers)
+    kit.community.link(to: social.community, reads: social.community)
     kit.findables.link(to: search.findables)
+    let domains: [any Domain] = [identity, chat, notify, admin, social, search, pinboard]
     search.register(kinds: pinboard.findables)
-    kit.subjects.register(pinboard.subjects)
+    for domain in domains { kit.subjects.register(domain.subjects) }
     try jobs.register(pinboard.jobs, of: PinboardDomain.name, kit.timeZones)
     var registry = ServiceRegistry()
-    for domain in [identity, notify, search, pinboard] as [any Domain] { domain.register(in: &registry) }
+    for domain in domains { domain.register(in: &registry) }
     let access = AccessInterceptor(kit: kit)
     transport = InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock))
     try await admin.start()
@@ -88,18 +112,30 @@ final class Square: Sendable {
   }
 
   /// Somebody who has logged in.
-  func user(_ handle: String) async throws -> Passer {
-    let id = try await identity.ensureUser(handle: handle, displayName: handle, password: "correct horse", roles: [])
+  /// - Parameter roles: of staff.
+  func user(_ handle: String, roles: [String] = []) async throws -> Passer {
+    let id = try await identity.ensureUser(handle: handle, displayName: handle, password: "correct horse", roles: roles)
     var request = LoginRequest()
     (request.requestID, request.loginName, request.password) = (newRequestID(), handle, "correct horse")
     let login = try await SessionServiceClient(channel(nil)).login(request)
-    return Passer(id: id, channel: channel(login.tokens?.accessToken))
+    let token = login.tokens?.accessToken
+    return Passer(id: id, channel: channel(token)) { [self] in channel(token, solution: $0) }
   }
 
-  private func channel(_ token: String?) -> RPCChannel {
+  /// Puts what a flag is for all.
+  func put(_ flag: FlagDeclaration, _ value: Bool, by staff: Passer) async throws {
+    var request = PutFlagRequest()
+    (request.requestID, request.name, request.value) = (newRequestID(), flag.name, SettingValue())
+    request.value?.value = .boolean(value)
+    _ = try await AdminServiceClient(staff.channel).putFlag(request)
+  }
+
+  /// - Parameter solution: of a challenge.
+  private func channel(_ token: String?, solution: String? = nil) -> RPCChannel {
     let credentials = CallCredentials { _ in
       var metadata = Metadata()
       if let token { try metadata.add("authorization", "Bearer \(token)") }
+      if let solution { try metadata.add("octet-challenge", solution) }
       return metadata
     }
     return RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock)
@@ -110,12 +146,23 @@ final class Square: Sendable {
 struct Passer: Sendable {
   let id: Identifier
   let channel: RPCChannel
+  /// A channel whose calls carry the solution of a challenge.
+  let answering: @Sendable (_ solution: String) -> RPCChannel
   var board: PinboardServiceClient { PinboardServiceClient(channel) }
 
-  func pin(_ title: String, in section: Section? = nil, requestID: String = newRequestID()) async throws -> Advert {
+  func pin(
+    _ title: String, in section: Section? = nil, photo: String = "", requestID: String = newRequestID()
+  ) async throws -> Advert {
     var request = PinAdvertRequest()
     (request.requestID, request.title, request.sectionID) = (requestID, title, section?.id ?? "")
+    request.photoUploadID = photo
     return try await board.pinAdvert(request)
+  }
+
+  func invite(_ email: String, to advert: Advert) async throws {
+    var request = InviteToAdvertRequest()
+    (request.requestID, request.advertID, request.email) = (newRequestID(), advert.id, email)
+    _ = try await board.inviteToAdvert(request)
   }
 
   func remove(_ advert: Advert) async throws {
@@ -185,9 +232,31 @@ private struct PlainPasswords: PasswordWork {
   func verify(_ password: String, against hash: String) async throws -> Bool { hash == "$argon2id$" + password }
 }
 
-/// Nothing leaves the house.
-private struct NoOutbound: Outbound {
+/// Keeps the letters that would go out.
+final class Post: Outbound {
+  private let sent = Locked([OutboundLetter]())
+
+  /// In the order in which they went.
+  var letters: [OutboundLetter] { sent.withLock { $0 } }
+
   func accepts(_ address: String) -> Bool { true }
-  func send(_ letter: OutboundLetter) async -> SendOutcome { .accepted }
+
+  func send(_ letter: OutboundLetter) async -> SendOutcome {
+    sent.withLock { $0.append(letter) }
+    return .accepted
+  }
+
   func close() async {}
+}
+
+/// Puzzles that are solved by saying what they are: what others cost is not at stake here.
+struct Riddles: ChallengeHook {
+  func issue(for subject: ChallengeSubject, effort: Int, expiresAt: Instant) -> IssuedChallenge {
+    IssuedChallenge(algorithm: "riddle", token: subject.method, zeroBits: 0, expiresAt: expiresAt)
+  }
+
+  func check(_ answer: String, for subject: ChallengeSubject, now: Instant) -> SolvedChallenge? {
+    guard answer == subject.method else { return nil }
+    return SolvedChallenge(id: Array(answer.utf8), expiresAt: now + .seconds(60))
+  }
 }

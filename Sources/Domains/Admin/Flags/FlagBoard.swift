@@ -54,13 +54,15 @@ final class FlagBoard: Flags, MethodSwitches {
   func isOnAtOnce(_ method: MethodDescriptor, for caller: Caller?) -> Bool? {
     guard let put = put(of: method) else { return true }
     if put.namesRegions, let caller, !caller.isMachine { return nil }
-    return put.isOn(for: FlagSubject(caller))
+    return put.isOn(for: FlagSubject(caller, region: nil))
   }
 
   func isOn(_ method: MethodDescriptor, for caller: Caller?) async throws -> Bool {
     guard let put = put(of: method) else { return true }
     // Nobody knows where those live who are not signed in, and machines live nowhere.
-    guard put.namesRegions, let caller, !caller.isMachine else { return put.isOn(for: FlagSubject(caller)) }
+    guard put.namesRegions, let caller, !caller.isMachine else {
+      return put.isOn(for: FlagSubject(caller, region: nil))
+    }
     let region = try await database.read { [regions] in try regions(caller.user, $0) }
     return put.isOn(for: FlagSubject(caller, region: region))
   }

@@ -25,9 +25,9 @@ final class AdmissionQueue: Queue {
 
   // MARK: Queues
 
-  func create(_ plan: QueuePlan, for subject: String, in writer: any Writer) throws -> QueueEvent {
+  func create(_ plan: QueuePlan, for subject: SubjectID, in writer: any Writer) throws -> QueueEvent {
     let id = kit.identifiers.next()
-    try EventRow.insert(id, plan, subject, in: writer)
+    try EventRow.insert(id, plan, subject.text, in: writer)
     guard let row = try EventRow.find(id, in: writer) else { throw RetryTransaction() }
     return event(row)
   }

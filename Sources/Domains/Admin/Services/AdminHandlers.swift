@@ -101,15 +101,11 @@ struct AdminHandlers: AdminService {
       return response
     }
     let table = try table(request.table)
-    var instant: Instant?
-    if let time = request.atTime {
-      guard let known = Instant(time) else { throw AdminError.invalid("at_time", "not a time from 1678 to 2262") }
-      instant = known
-    }
+    let instant = try request.atTime.map { try Instant($0, field: "at_time") }
     let page = try kit.page(
       context, size: request.pageSize, token: request.pageToken,
       filters: [.text(table.name), .text(request.key), instant.sqlValue])
-    let rows = try await kit.database.read { [request, instant] reader in
+    let rows = try await kit.database.read { [request] reader in
       try TableRecord.list(
         table.name, key: request.key.isEmpty ? nil : request.key, at: instant, after: page.lastRow, limit: page.fetch,
         in: reader)

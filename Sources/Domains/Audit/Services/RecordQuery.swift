@@ -1,7 +1,6 @@
 import AuditAPI
 import Base
 import DomainKit
-import ProtobufRuntime
 import RPC
 import Storage
 
@@ -20,10 +19,7 @@ struct RecordQuery: Sendable {
       (filter.fromTime, "from_time", "created_at >= "), (filter.toTime, "to_time", "created_at < "),
     ] {
       guard let time else { continue }
-      guard let instant = Instant(time) else {
-        throw .invalid(FieldViolation(field: "filter." + name, description: "not an instant from 1678 to 2262"))
-      }
-      add(condition, instant.sqlValue)
+      add(condition, try Instant(time, field: "filter." + name).sqlValue)
     }
   }
 

@@ -13,7 +13,7 @@ struct AccountHandlers: AccountService {
 
   func register(_ request: RegisterRequest, context: ServerContext) async throws -> User {
     let account = try NewAccount(request, now: core.kit.clock.now())
-    try await core.challenges.requireAboveRate(of: context, for: request, device: nil)
+    try await core.challenges.requireOfAddressAboveRate(context, for: request)
     // Also when the handle is taken: a repeat of a request that succeeded looks like that until its row is read.
     let passwordHash = try await core.passwords.hash(request.password)
     return try await core.kit.mutate(

@@ -79,15 +79,28 @@ final class ChallengeDesk: Challenges {
     limiter.admit(.name(context.method.path + " " + context.peer.host), .standard) != nil
   }
 
-  func require(of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?) async throws {
+  func require(of context: ServerContext, for request: some MutatingRequest) async throws {
+    guard let caller = context.caller else { return try await require(of: context, for: request, device: nil) }
+    let device = try await kit.database.read { try IdentityPeople.device(of: caller, in: $0)?.hash }
+    try await require(of: context, for: request, device: device)
+  }
+
+  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest) async throws {
+    if isAboveRate(context) { try await require(of: context, for: request) }
+  }
+
+  /// - Parameter device: that the call has proved to come from; nil for none.
+  private func require(
+    of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?
+  ) async throws {
     guard let solution = try await solution(in: context, for: request, device: device),
       try await kit.database.write({ try self.spend(solution, in: $0) })
     else { throw Self.refusal(of: context) }
   }
 
-  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?) async throws
-  {
-    if isAboveRate(context) { try await require(of: context, for: request, device: device) }
+  /// Of a call that is made for nobody, whoever is signed in: it comes from its address.
+  func requireOfAddressAboveRate(_ context: ServerContext, for request: some MutatingRequest) async throws {
+    if isAboveRate(context) { try await require(of: context, for: request, device: nil) }
   }
 
   static func refusal(of context: ServerContext) -> KitError { .challengeRequired(method: name(of: context.method)) }

@@ -63,7 +63,7 @@ extension AccountHandlers {
     case .phone(let text): contact = try .phone(of: text)
     case nil: throw Self.missing("contact")
     }
-    try await core.challenges.requireAboveRate(of: context, for: request, device: nil)
+    try await core.challenges.requireOfAddressAboveRate(context, for: request)
     let core = core
     let lookup = core.lookup(contact)
     return try await core.kit.mutate(request, context, scope: .client(lookup)) { writer in
