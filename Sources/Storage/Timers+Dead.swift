@@ -20,6 +20,11 @@ extension Timers {
       "SELECT \(DeadTimer.columns) FROM octet_dead_timers WHERE id = $1", id, make: DeadTimer.init)
   }
 
+  /// Whether one of this kind and key was given up, at the cost of a look at all.
+  public func isDead(_ kind: String, key: String, in reader: any Reader) throws -> Bool {
+    try reader.exists("SELECT 1 FROM octet_dead_timers WHERE kind = $1 AND key = $2", kind, key)
+  }
+
   /// Gives a dead letter all its attempts again, from now.
   /// - Returns: false if there is none with this id, or if its kind and key have been set anew: then it stays dead.
   @discardableResult

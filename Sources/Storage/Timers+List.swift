@@ -17,6 +17,9 @@ public struct LiveTimer: Sendable, Equatable {
 
   /// What the last failed attempt failed with, for people.
   public let error: String?
+
+  /// Rises with each lease of this kind and key.
+  public let fence: Int64
 }
 
 extension Timers {
@@ -49,12 +52,12 @@ extension Timers {
 
 extension LiveTimer {
   fileprivate static let query =
-    "SELECT kind, key, scheduled_for, due, attempts, is_leased, error FROM octet_timers"
+    "SELECT kind, key, scheduled_for, due, attempts, is_leased, error, fence FROM octet_timers"
 
   fileprivate init(_ row: any Row, _ now: Instant) {
     let due: Instant = row[3]
     self.init(
       kind: row[0], key: row[1], scheduledFor: row[2], due: due, attempts: row[4], isRunning: row[5] && due > now,
-      error: row[6])
+      error: row[6], fence: row[7])
   }
 }

@@ -92,7 +92,7 @@ private typealias Job = JobsAPI.Job
     async let running = room.timers.runDue()
     try await hasBegun.park()
     let film = try #require(try await list(client, kind: "film").first)
-    #expect(film.state == .leased && film.attempts == 1)
+    #expect(film.state == .leased && film.attempts == 1 && film.fence > 0)
     room.clock.advance(by: .seconds(61))
     #expect(try await list(client, kind: "film").first?.state == .ready)
     mayEnd.unpark()
@@ -159,6 +159,35 @@ private typealias Job = JobsAPI.Job
     #expect(abandoned.withLock { $0 } == ["1"])
     #expect(try await list(client).isEmpty)
     await expectRefusal(.notFound, "NOT_FOUND") { try await cancel(client, "film", "1") }
+    await room.database.close()
+  }
+
+  @Test func `a job that was given up is retried, and not cancelled`() async throws {
+    let room = try await graveyard("1")
+    let client = room.client()
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await cancel(client, "mail", "1") }
+    await expectRefusal(.notFound, "NOT_FOUND") { try await cancel(client, "mail", "2") }
+    #expect(try await list(client, dead: true).map(\.key) == ["1"])
+    await room.database.close()
+  }
+
+  @Test func `a watch says when there are more jobs than it follows`() async throws {
+    let room = try await Workroom()
+    let limit = JobHandlers.watchLimit
+    func snapshot() async throws -> JobList? {
+      let call = watch(room)
+      defer { call.cancel() }
+      guard case .snapshot(let list) = try await call.responses.next()?.event else { return nil }
+      return list
+    }
+    let keys = (0...limit).map { String($0 + 1000) }
+    let (timers, due) = (room.timers, room.clock.now() + .seconds(5))
+    try await room.database.write { writer in
+      for key in keys.dropLast() { try timers.set("mail", key: key, due: due, in: writer) }
+    }
+    #expect(try await snapshot().map { [$0.jobs.count, $0.isCut ? 1 : 0] } == [limit, 0])
+    try await room.set("mail", keys[limit], after: .seconds(5))
+    #expect(try await snapshot().map { [$0.jobs.count, $0.isCut ? 1 : 0] } == [limit, 1])
     await room.database.close()
   }
 

@@ -13,12 +13,13 @@ extension JobHandlers {
   ) async throws {
     // Before the first look, so that nothing is missed.
     let changes = timers.changes(of: request.kind)
-    let look: @Sendable () async throws -> [Job] = { [kit, timers] in
-      try await kit.database.read { try timers.live(request.kind, limit: Self.watchLimit, in: $0) }.map(Job.init)
+    let look: @Sendable (_ limit: Int) async throws -> [Job] = { [kit, timers] limit in
+      try await kit.database.read { try timers.live(request.kind, limit: limit, in: $0) }.map(Job.init)
     }
-    var known = try await look()
+    let first = try await look(Self.watchLimit + 1)
+    var known = Array(first.prefix(Self.watchLimit))
     var list = JobList()
-    list.jobs = known
+    (list.jobs, list.isCut) = (known, first.count > known.count)
     try await responses.write(WatchJobsResponse(.snapshot(list)))
     let heart = Heart(kit, context, responses.sink) { WatchJobsResponse() }
     heart.start()
@@ -27,7 +28,7 @@ extension JobHandlers {
       try await Task.sleep(for: pauses.shortest)
       try await changes.next(atMost: pauses.longest)
       try await kit.judgeAgain(context)
-      let present = try await look()
+      let present = try await look(Self.watchLimit)
       for change in Self.changes(from: known, to: present) {
         try await responses.write(WatchJobsResponse(change))
         heart.wasHeard()

@@ -48,7 +48,11 @@ struct JobHandlers: JobService {
 
   func cancelJob(_ request: CancelJobRequest, context: ServerContext) async throws -> CancelJobResponse {
     try await kit.mutate(request, context) { [timers] writer in
-      guard try timers.abandon(request.kind, key: request.key, in: writer) else { throw KitError.notFound("job") }
+      guard try timers.abandon(request.kind, key: request.key, in: writer) else {
+        // One that was given up is there still, and comes back by RetryJob alone.
+        let isDead = try timers.isDead(request.kind, key: request.key, in: writer)
+        throw isDead ? KitError.wrongState(JobState.dead.protoName) : KitError.notFound("job")
+      }
       return CancelJobResponse()
     }
   }
@@ -74,6 +78,7 @@ extension Job {
     dueTime = Timestamp(timer.due)
     attempts = Int32(clamping: timer.attempts)
     error = timer.error ?? ""
+    fence = timer.fence
   }
 
   init(_ timer: DeadTimer) {
