@@ -35,6 +35,8 @@ extension Kit {
   ///
   /// - Parameters:
   ///   - scope: the caller; or for public methods, what identifies the client.
+  ///   - keeping: for how long repeats are recognised; nil for as long as the method's policy says. For a stream of requests, whose
+  ///     policy says what the one of them needs that needs most.
   ///   - recording: who records the call if a role of staff let it in.
   ///   - complete: adds to the reply what must not be stored: tokens and codes, which it derives again from their row.
   ///     It runs in the transaction for the first reply and for each repeat alike, but not for a repeat by somebody who
@@ -42,31 +44,33 @@ extension Kit {
   ///   - body: checks and effects; returns the reply, without secrets.
   /// - Throws: what `body` throws; `KitError`.
   public func mutate<Request: MutatingRequest, Reply: Message>(
-    _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
+    _ request: Request, _ context: ServerContext, scope: RequestScope = .caller, keeping: RequestKeeping? = nil,
     recording: CallRecording = .byKit, complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
     _ body: @escaping @Sendable (any Writer) throws -> Reply
   ) async throws -> Reply {
-    try await mutate(request, context, scope: scope, recording: recording, complete: complete) { writer, _ in
+    try await mutate(
+      request, context, scope: scope, keeping: keeping, recording: recording, complete: complete
+    ) { writer, _ in
       try body(writer)
     }
   }
 
   /// The same for a body that wants to know about its caller; nil for a public method without credentials.
   public func mutate<Request: MutatingRequest, Reply: Message>(
-    _ request: Request, _ context: ServerContext, scope: RequestScope = .caller,
+    _ request: Request, _ context: ServerContext, scope: RequestScope = .caller, keeping: RequestKeeping? = nil,
     recording: CallRecording = .byKit, complete: (@Sendable (inout Reply, any Writer) throws -> Void)? = nil,
     _ body: @escaping @Sendable (any Writer, Standing?) throws -> Reply
   ) async throws -> Reply {
     let method = context.method
     let caller = context.caller
-    let keeping: RequestKeeping = method.policy.keepsRequestIDs ? .forever : .retention
-    let key = try requestKey(request, method, caller, scope, keeping)
+    let key = try requestKey(
+      request, method, caller, scope, method.policy.keepsRequestIDs ? .forever : .retention)
     let hash = keys.requestHash(request.encoded())
     await caller?.staffCall?.takeTurn()
     defer { caller?.staffCall?.endTurn() }
     return try await database.write(serving: key) { [self] writer in
       var reply: Reply
-      switch try writer.lookUp(key, hash: hash) {
+      switch try writer.lookUp(key, hash: hash, keeping: keeping) {
       case .stored(let stored):
         // Nobody is judged, as nothing is done: the call may have ended the session, or what its caller's role was on.
         let own = try caller.flatMap { try authority.sealingKey(of: $0, in: writer) }

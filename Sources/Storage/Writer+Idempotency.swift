@@ -48,9 +48,11 @@ extension Writer {
   }
 
   /// Tells a repeated request from a new one, with one statement.
+  /// - Parameter keeping: how long the reply of a new one is kept; nil for as long as the key says. For a key whose requests are
+  ///   kept for ever but for some: all of them are looked for in all places.
   /// - Throws: `IdempotencyError.requestIDReused` if the id was used for another request.
-  public func lookUp(_ key: RequestKey, hash: [UInt8]) throws -> RequestLookup {
-    let isKept = key.keeping == .forever
+  public func lookUp(_ key: RequestKey, hash: [UInt8], keeping: RequestKeeping? = nil) throws -> RequestLookup {
+    let isKept = (keeping ?? key.keeping) == .forever
     let found = try find(key)
     if let stored = found.hash, let reply = found.reply {
       guard stored == hash else { throw IdempotencyError.requestIDReused }

@@ -152,14 +152,14 @@ private struct WorkingSession: Sendable {
     switch frame.frame {
     case .positions(let report): return try await take(report, frame.requestID)
     case .goOnline:
-      return try await decide(frame) { [core, driver] writer in
+      return try await decide(frame, keeping: .retention) { [core, driver] writer in
         // As it is now: a suspension or an expired document counts at once.
         guard let driver = try writer.driver(driver.id) else { throw KitError.notFound("driver") }
         try core.goOnline(driver, in: writer)
         return nil
       }
     case .goOffline:
-      return try await decide(frame) { [core, driver] writer in
+      return try await decide(frame, keeping: .retention) { [core, driver] writer in
         try core.goOffline(driver.id, in: writer)
         return nil
       }
@@ -168,7 +168,7 @@ private struct WorkingSession: Sendable {
       return try await decide(frame) { [core, driver] in try core.accept(offer, by: driver.id, in: $0) }
     case .decline(let decline):
       let offer = try Identifier(decline.offerID, kind: IDKind.offer, field: "decline.offer_id")
-      return try await decide(frame) { [core, driver] writer in
+      return try await decide(frame, keeping: .retention) { [core, driver] writer in
         try core.decline(offer, by: driver.id, in: writer)
         return nil
       }
@@ -186,10 +186,13 @@ private struct WorkingSession: Sendable {
   }
 
   /// Runs a decision like any mutating call: a repeated frame gets the first answer again.
+  /// - Parameter keeping: a week at least is enough where nothing is booked, and nobody pays: drivers decline all day long, and
+  ///   offers live for seconds.
   private func decide(
-    _ frame: DriverSessionRequest, _ body: @escaping @Sendable (any Writer) throws -> Ride?
+    _ frame: DriverSessionRequest, keeping: RequestKeeping? = nil,
+    _ body: @escaping @Sendable (any Writer) throws -> Ride?
   ) async throws -> DriverSessionResponse {
-    try await core.kit.mutate(frame, context) { writer in
+    try await core.kit.mutate(frame, context, keeping: keeping) { writer in
       var ack = SessionAck()
       ack.ride = try body(writer)
       ack.presence = try writer.presence(of: driver.id)?.state ?? .offline
