@@ -42,6 +42,16 @@ struct Main {
 
 /// What `octet --help` says.
 enum Help {
+  /// The row of the commands that are the server's.
+  private static let domain = (
+    name: "DOMAIN COMMAND ...",
+    text: "Call a method by a short name, with flags for its fields: octet rides list. octet DOMAIN --help shows the "
+      + "commands of a domain that the server has."
+  )
+
+  /// The end of the help of one command: what all have in common would drown it.
+  static let commonOptions = "octet --help shows the options of all commands, such as --profile, --json and --verbose."
+
   static var overview: String {
     """
     usage: octet COMMAND [options]
@@ -49,9 +59,7 @@ enum Help {
     Talks to any gRPC server that has reflection, and knows Octet's logins.
 
     commands:
-    \(HelpText.table(Command.all.map { ("\($0.name) \($0.arguments)", $0.summary) }))
-      DOMAIN COMMAND ...          Call a method by a short name, with flags for its fields: octet rides list.
-                                  octet DOMAIN --help shows the commands of a domain that the server has.
+    \(HelpText.table(Command.all.map { ("\($0.name) \($0.arguments)", $0.summary) } + [domain]))
 
     options of all commands:
     \(HelpText.table(GlobalOptions.options))

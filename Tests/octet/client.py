@@ -1,11 +1,14 @@
 """Runs the command-line client."""
 
 import dataclasses
+import fcntl
 import json
 import os
 import pty
 import re
+import struct
 import subprocess
+import termios
 import threading
 
 from support.server import BUILD
@@ -54,11 +57,12 @@ class Octet:
 class Watching:
     """The client in the background, on pipes or on a terminal that also has its keyboard."""
 
-    def __init__(self, octet, *arguments, terminal=False, **ends):
+    def __init__(self, octet, *arguments, terminal=False, columns=80, **ends):
         command = [BUILD.resolve() / "octet", *arguments, *octet.flags]
         self.terminal = terminal
         if terminal:
             self.output, theirs = pty.openpty()
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
             ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs} | ends
         else:
             self.output, theirs = os.pipe()

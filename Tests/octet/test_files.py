@@ -40,8 +40,9 @@ def upload(octet, *arguments):
 class OnATerminal(Watching):
     """The client with standard error on a terminal, so that it shows progress."""
 
-    def __init__(self, octet, *arguments):
-        super().__init__(octet, *arguments, terminal=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    def __init__(self, octet, *arguments, columns=80):
+        ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+        super().__init__(octet, *arguments, terminal=True, columns=columns, **ends)
 
     def end(self):
         code = super().end()
@@ -133,6 +134,9 @@ def test_progress_is_drawn_on_a_terminal_only(octet):
     running = OnATerminal(octet, "media", "download", blob, "-o", "copy.bin")
     code, _ = running.end()
     assert code == 0 and "100 %" in running.text
+    # What has no room is left out, rather than cut.
+    running = OnATerminal(octet, "media", "download", blob, "-o", "narrow.bin", columns=50)
+    assert running.end()[0] == 0 and re.search(r"\x1b\[Knarrow.bin  █{24}  100 %\n", running.text), running.text
     running = OnATerminal(octet, "media", "download", blob, "-o", "again.bin", "--quiet")
     assert running.end()[0] == 0 and running.text == ""
     silent = octet("media", "download", blob, "-o", "third.bin")

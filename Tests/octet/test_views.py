@@ -107,3 +107,10 @@ def test_chat_says_what_is_typed(octet):
         "Ada:   bye {}",
         "- the room has closed",
     ]
+
+
+def test_help_is_as_wide_as_the_terminal(octet):
+    for arguments in (["--help"], ["call", "--help"], ["rides", "--help"], ["rides", "track", "--help"]):
+        for columns in (80, 72):
+            _, text = on_a_terminal(octet, *arguments, columns=columns)
+            assert text and max(map(len, text.splitlines())) <= columns, arguments

@@ -1,6 +1,7 @@
 """What the client shows as it comes: the inbox, support rooms, jobs, flags; and what it does by itself for a call."""
 
 import re
+import unicodedata
 
 import pytest
 from client import Octet, Watching
@@ -59,6 +60,23 @@ def test_the_inbox_is_redrawn_on_a_terminal_and_read_by_a_key(server, staff, tmp
         inbox.press("r")
         inbox.until(rf"Inbox\x1b\[0m  nothing unread.*\n  {MINUTE}  1  Hello")
     assert octet("notify", "list-inbox").json().get("unreadCount", "0") == "0"
+
+
+def width(line):
+    """How many columns a line takes on a terminal."""
+    wide = {"W", "F"}
+    return sum(1 + (unicodedata.east_asian_width(char) in wide) for char in re.sub(r"\x1b\[[0-9]*m", "", line))
+
+
+def test_lines_that_a_terminal_would_break_are_cut(server, staff, tmp_path):
+    octet, user = person(server, tmp_path, "inbox_wide")
+    with Watching(octet, "notify", "inbox", terminal=True, columns=40) as inbox:
+        inbox.until("nobody has told you anything\n")
+        announce(staff, user, "新しいお知らせがあります🎉" * 5)
+        inbox.until(rf"● {MINUTE}  1  新.*\n")
+        lines = inbox.text.split("\x1b[J")[-1].splitlines()
+        assert all(38 <= width(line) <= 39 for line in lines)
+        assert lines[0].startswith("\x1b[1mInbox\x1b[0m  1 unread")
 
 
 def test_people_and_support_talk_in_a_room(server, staff, tmp_path):

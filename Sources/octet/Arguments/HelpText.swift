@@ -1,6 +1,10 @@
 /// Lays out help texts.
 enum HelpText {
-  private static let width = 100
+  /// Where nobody looks, and on a terminal that has as many, as many columns as can be read with ease.
+  private static let most = 100
+  /// Below, columns would have no room.
+  private static let least = 60
+  private static let width = Terminal.isInteractive ? min(max(Terminal.size.columns, least), most) : most
   private static let indent = 2
 
   /// A table of names and what they mean, as wide as a terminal.

@@ -19,7 +19,7 @@ struct Command: Sendable {
       text += "\n\n" + HelpText.wrap(paragraph).joined(separator: "\n")
     }
     if !options.isEmpty { text += "\n\noptions:\n" + HelpText.table(options) }
-    return text + "\n\noptions of all commands:\n" + HelpText.table(GlobalOptions.options)
+    return text + "\n\n" + HelpText.wrap(Help.commonOptions).joined(separator: "\n")
   }
 }
 

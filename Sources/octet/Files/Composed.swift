@@ -60,7 +60,7 @@ extension Command {
       } else {
         Output.print(Terminal.plain("\(id)  \(path)"))
       }
-      if invocation.arguments.isOn("wait"), let failure = try await BlobKinds.settle(id, client) {
+      if invocation.arguments.isOn("wait"), let failure = try await BlobKinds.settle(id, client, isQuiet: isQuiet) {
         failed.append("\(Terminal.plain(path)): \(failure)")
       }
     }
@@ -147,8 +147,12 @@ private enum BlobKinds {
 
   /// Waits until a blob is READY or FAILED.
   /// - Returns: why it failed.
-  static func settle(_ id: String, _ client: Client) async throws -> String? {
+  static func settle(_ id: String, _ client: Client, isQuiet: Bool) async throws -> String? {
     let (service, method) = try await client.method("\(BlobUpload.service)/WatchBlob")
+    // A film takes its minute.
+    let isShown = !isQuiet && Terminal.showsProgress
+    if isShown { Output.ask(Terminal.plain("waiting for what is made of \(id)")) }
+    defer { if isShown { Output.ask("\r\u{1b}[K") } }
     var failure: String?
     var state = ""
     try await CallRunner(client: client, service: service, method: method)

@@ -41,8 +41,9 @@ struct ProgressBar {
     lastPercent = percent
     isOpen = true
     let seconds = Double((now - began).inNanoseconds) / 1e9
-    let text = Self.line(label, done: done, total: total, moved: done - start, seconds: seconds)
-    Output.ask("\r\u{1b}[K" + String(text.prefix(Terminal.size.columns - 1)))
+    let text = Self.line(
+      label, done: done, total: total, moved: done - start, seconds: seconds, columns: Terminal.size.columns - 1)
+    Output.ask("\r\u{1b}[K" + text)
   }
 
   /// Leaves the line as it is, or clears it, so that something else can be printed.
@@ -53,8 +54,11 @@ struct ProgressBar {
     Output.ask(clears ? "\r\u{1b}[K" : "\n")
   }
 
-  /// `photo.jpg  ██████░░░░  61 %  1.2 of 2.0 MB  3.1 MB/s  0:01 left`
-  static func line(_ label: String, done: Int64, total: Int64, moved: Int64, seconds: Double) -> String {
+  /// `photo.jpg  ██████░░░░  61 %  1.2 MB of 2.0 MB  3.1 MB/s  0:01 left`. What has no room is left out: half a number would be
+  /// another one.
+  static func line(
+    _ label: String, done: Int64, total: Int64, moved: Int64, seconds: Double, columns: Int
+  ) -> String {
     let share = total > 0 ? Double(done) / Double(total) : 0
     let filled = Int(Double(barColumns) * min(share, 1))
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: barColumns - filled)
@@ -64,7 +68,8 @@ struct ProgressBar {
       parts.append(size(Int64(rate)) + "/s")
       if done < total { parts.append(clock(Int64(min((Double(total - done) / rate).rounded(.up), 1e15))) + " left") }
     }
-    return parts.joined(separator: "  ")
+    while parts.count > 1, Terminal.width(parts.joined(separator: "  ")) > columns { parts.removeLast() }
+    return Terminal.clipped(parts.joined(separator: "  "), to: columns)
   }
 
   /// `999 B`, `1.2 kB`, `34.5 MB`

@@ -89,6 +89,6 @@ enum DomainCommand {
       text += "\n" + HelpText.wrap(paragraph).joined(separator: "\n") + "\n"
     }
     text += "\nfields of the request:\n" + HelpText.table(flags.options + [Command.dataOption])
-    return text + "\n\noptions of all commands:\n" + HelpText.table(GlobalOptions.options)
+    return text + "\n\n" + HelpText.wrap(Help.commonOptions).joined(separator: "\n")
   }
 }

@@ -58,13 +58,14 @@ struct LiveTable {
   }
 
   func run(_ runner: CallRunner, _ request: JSONText?) async throws {
-    var rows: [String: [String]] = [:]
+    var (rows, isCut) = ([String: [String]](), false)
     var display = Terminal.isInteractive ? LiveDisplay() : nil
     try await runner.run(.objects([Array((request ?? .object([])).text.utf8)])) { bytes in
       guard let message = DynamicMessage(bytes, type: type, pool: pool) else { return }
       let lines = take(message, into: &rows)
+      if let snapshot = message.message("snapshot") { isCut = snapshot.integer("is_cut") == 1 }
       if display != nil {
-        display?.draw(picture(rows))
+        display?.draw(picture(rows, isCut: isCut))
       } else {
         for line in lines { Output.print(line) }
       }
@@ -75,7 +76,8 @@ struct LiveTable {
   private func take(_ message: DynamicMessage, into rows: inout [String: [String]]) -> [String] {
     if let snapshot = message.message("snapshot") {
       rows = [:]
-      return snapshot.messages(shape.rows).map { put($0, into: &rows) }
+      let lines = snapshot.messages(shape.rows).map { put($0, into: &rows) }
+      return snapshot.integer("is_cut") == 1 ? lines + ["- there are more, which are not followed"] : lines
     }
     if let change = message.message("change") { return [put(change, into: &rows)] }
     let gone = message.type.field(named: "gone_key") == nil ? "" : message.text("gone_key")
@@ -92,13 +94,14 @@ struct LiveTable {
     return (["+"] + cells).joined(separator: "  ").trimmingEnd
   }
 
-  private func picture(_ rows: [String: [String]]) -> [String] {
+  private func picture(_ rows: [String: [String]], isCut: Bool) -> [String] {
     let titles = shape.columns.map(\.title)
     let cells = [titles] + rows.sorted { $0.key < $1.key }.map(\.value)
-    let widths = titles.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
+    let widths = titles.indices.map { column in cells.map { Terminal.width($0[column]) }.max() ?? 0 }
     let lines = cells.map { row in
-      zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ").trimmingEnd
+      zip(row, widths).map { $0 + String(repeating: " ", count: $1 - Terminal.width($0)) }
+        .joined(separator: "  ").trimmingEnd
     }
-    return ["\u{1b}[1m\(title)\u{1b}[0m  \(rows.count)"] + lines
+    return ["\u{1b}[1m\(title)\u{1b}[0m  \(rows.count)\(isCut ? " of more" : "")"] + lines
   }
 }

@@ -65,6 +65,12 @@ struct RequestFlags {
     // Without comments, the names alone fit into a line.
     let isBare = choices.allSatisfy(\.text.isEmpty)
     if isBare, !choices.isEmpty { sentences.append("One of \(choices.map(\.name).joined(separator: ", ")).") }
+    // Of one that may be given several times, the fields have no flags of their own.
+    if field.isRepeated, !field.isMap, let inner = pool.messageType(of: field), !FlagValue.hasText(inner.fullName),
+      !inner.fields.isEmpty
+    {
+      sentences.append("Fields: \(inner.fields.map(\.name).joined(separator: ", ")).")
+    }
     if field.name == requestID, path.count == 1 { sentences = ["Default: a new UUID."] }
     if isRequired { sentences.insert("Required.", at: 0) }
     // Other users of the machine see a running program's command line.
