@@ -24,13 +24,17 @@ VICTIMS = {"SQLite": ("server",), "PostgreSQL": ("server", "database")}
 class Installation:
     """Starts it; `kill` takes the server, or the database server under it, and has it back when it returns."""
 
-    def __init__(self, folder, engine, *flags, program="octetd"):
-        self.folder, self.program = folder, program
+    def __init__(self, folder, engine, *flags, program="octetd", env=None):
+        # The environment is that of each server which is started from now on.
+        self.folder, self.program, self.env = folder, program, env
         # Without fsync, so that it is back soon: what a killed process has written, the system keeps.
         self.postgres = PostgreSQL() if engine == "PostgreSQL" else None
         self.flags = flags if self.postgres is None else (*flags, "--database", self.postgres.make_database())
-        self.server = Server(folder, *self.flags, program=program)
+        self.server = self._start()
         self.channel = self.server.channel()
+
+    def _start(self):
+        return Server(self.folder, *self.flags, program=self.program, env=self.env)
 
     def kill(self, world, victim, meanwhile=()):
         """`meanwhile` are statements that are run while no server is there, or, if the database is killed, before."""
@@ -40,7 +44,7 @@ class Installation:
         self.server.kill()
         self.execute(*meanwhile)
         old = self.channel
-        self.server = Server(self.folder, *self.flags, program=self.program)
+        self.server = self._start()
         self.channel = self.server.channel()
         world.channel = self.channel
         old.close()
