@@ -67,6 +67,7 @@ storm: build ## kill -9 of the server and of its database under load, broken con
 	OCTET_KILL_ROUNDS=100 $(PYTHON) -m pytest -q -s Tests/Rides/test_kill.py -k SQLite
 	OCTET_KILL_ROUNDS=30 $(PYTHON) -m pytest -q -s Tests/Rides/test_kill.py -k PostgreSQL
 	OCTET_STORM_ROUNDS=30 $(PYTHON) -m pytest -q -s Tests/octetd/test_storm.py
+	OCTET_QUEUERS=1000 $(PYTHON) -m pytest -q -s Tests/board/test_queue_restart.py
 	OCTET_NOTICES=10000 $(PYTHON) -m pytest -q -s Tests/Notify/test_notices.py -k acceptance_8
 
 storm-nodes: build ## primaries killed in every way, rolling restarts and nodes that come and go, for a quarter of an hour
