@@ -106,7 +106,7 @@ extension S3BlobStore {
       S3Client.Call(
         operation: "upload", method: "GET", key: name, answerBytes: S3Limits.recordBytes,
         answers: [S3Client.noKey]))
-    if response.status == 404 || response.body == Self.bareClaim { return nil }
+    if response.status >= 300 || response.body == Self.bareClaim { return nil }
     guard let record = S3UploadRecord(response.body) else {
       throw BlobError(.ioFailure, operation: "upload", message: "the record of the upload is not one")
     }

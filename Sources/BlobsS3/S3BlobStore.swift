@@ -128,7 +128,7 @@ public final class S3BlobStore: BlobStore {
       S3Client.Call(
         operation: "mark", method: "GET", key: Self.markName, answerBytes: S3Limits.recordBytes,
         answers: [S3Client.noKey]))
-    if response.status == 404 { return nil }
+    if response.status >= 300 { return nil }
     guard let mark = HexText.bytes(String(decoding: response.body, as: UTF8.self)) else {
       throw BlobError(.ioFailure, operation: "mark", message: "the mark of the store is not one")
     }

@@ -136,7 +136,7 @@ final class S3Upload: BlobUpload {
       "append", S3BlobStore.blobName(id),
       query: [("partNumber", String(open.nextNumber)), ("uploadId", record.multipart)], Array(open.tail.joined()),
       answers: [S3Client.noUpload])
-    if response.status == 404 { throw Self.unknownUpload }
+    if response.status >= 300 { throw Self.unknownUpload }
     guard let tag = response.headers["etag"], !tag.contains("\n") else {
       throw BlobError(.unavailable, operation: "append", message: "the part has no tag")
     }
@@ -182,7 +182,7 @@ final class S3Upload: BlobUpload {
         body: body, bodyHash: HexText.text(Hash.sha256(body)),
         answers: [S3Client.noUpload]))
     // Unknown to S3: given up meanwhile, or completed by an attempt whose answer was lost.
-    if response.status == 404, try await store.size(key) != size { throw Self.unknownUpload }
+    if response.status >= 300, try await store.size(key) != size { throw Self.unknownUpload }
   }
 
   private static let unknownUpload = BlobError(

@@ -10,10 +10,6 @@ public protocol Challenges: Sendable {
   /// passes with it again. Outside of any transaction, before the one that does the work.
   /// - Throws: `KitError.challengeRequired`.
   func require(of context: ServerContext, for request: some MutatingRequest) async throws
-
-  /// The same, but only of an address that calls the method more often than people do.
-  /// - Throws: `KitError.challengeRequired`.
-  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest) async throws
 }
 
 /// A sort of puzzle: how one is made, and how an answer is judged. `Challenges` sees to it that an answer serves once.

@@ -22,6 +22,7 @@ public final class Outbox: Sendable {
   let database: any Database
   let clock: any WallClock
   private let random: any RandomSource
+  private let longestDelivery: Duration
   private let leases: Leases
   private let channels = Locked<[String: Channel]>([:])
   let loop = BackgroundLoop()
@@ -43,10 +44,16 @@ public final class Outbox: Sendable {
   /// The longest that a single delivery may take; less than the reserve.
   private static let longestDelivery: Duration = .seconds(15)
 
-  public init(database: any Database, clock: any WallClock, random: any RandomSource) {
+  public convenience init(database: any Database, clock: any WallClock, random: any RandomSource) {
+    self.init(database: database, clock: clock, random: random, longestDelivery: Self.longestDelivery)
+  }
+
+  /// - Parameter longestDelivery: for tests whose deliveries go on on a busy machine.
+  init(database: any Database, clock: any WallClock, random: any RandomSource, longestDelivery: Duration) {
     self.database = database
     self.clock = clock
     self.random = random
+    self.longestDelivery = longestDelivery
     leases = Leases(database: database, clock: clock, random: random)
   }
 
@@ -157,7 +164,7 @@ public final class Outbox: Sendable {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await channel.delivery(entry) }
       group.addTask {
-        try await Task.sleep(for: Self.longestDelivery)
+        try await Task.sleep(for: self.longestDelivery)
         throw DeliveryTimeout()
       }
       defer { group.cancelAll() }

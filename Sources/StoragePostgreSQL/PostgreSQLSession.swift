@@ -46,7 +46,10 @@ final class PostgreSQLSession {
   func unhurried() -> PostgreSQLSession {
     var options = options
     (options.statementTimeout, options.lockTimeout) = (.zero, .zero)
-    return PostgreSQLSession(url, options, random, time: time)
+    let session = PostgreSQLSession(url, options, random, time: time)
+    // What was found out of a pooler holds there, too.
+    (session.isPooled, session.keepsStatements) = (isPooled, keepsStatements)
+    return session
   }
 
   /// The connection; one is made if there is none. Blocks: while the server cannot be reached, it tries again for as long

@@ -33,6 +33,7 @@ extension TopicHub {
           do {
             try await self?.catchUp()
           } catch {
+            if Task.isCancelled { return }
             // A database that cannot be read now is asked again in the next round.
             failed(error)
           }

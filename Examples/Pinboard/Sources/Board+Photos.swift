@@ -12,7 +12,8 @@ extension Board {
   func attach(
     _ upload: Identifier, of owner: Identifier, to advert: SubjectID, in writer: any Writer
   ) throws -> Identifier {
-    let file = try parts.files.attach(upload, of: owner, to: advert, as: Self.photoSlot, kind: .image, in: writer)
+    let file = try parts.files.attach(
+      upload, of: owner, to: advert, as: Self.photoSlot, kind: .image, field: "photo_upload_id", in: writer)
     if case .failed = file.state { throw PinboardError.badPhoto }
     return file.blob
   }

@@ -94,6 +94,6 @@ public struct SightNoteRetention: Sweep {
     }
     guard let end = old.last else { return false }
     _ = try await database.write { try $0.execute("DELETE FROM sight_notes WHERE changed_at <= $1", end) }
-    return true
+    return old.count == Self.atOnce
   }
 }

@@ -116,14 +116,16 @@ public struct Lookout: Sendable {
   let kit: Kit
   let since: UInt64
 
-  /// What a stream about a thing can lose sight of, beside the thing itself, of which its own topic tells. In the
-  /// transaction of the first look.
-  /// - Parameter confirm: throws what the stream ends with if its caller may not see the thing any more.
+  /// What a stream about a thing can lose sight of. In the transaction of the first look.
+  /// - Parameters:
+  ///   - isTopicDurable: whether a topic tells of the thing itself, and loses no word of it.
+  ///   - confirm: throws what the stream ends with if its caller may not see the thing any more.
   public func sight(
-    of subject: SubjectID, by caller: Caller?, in reader: any Reader,
+    of subject: SubjectID, by caller: Caller?, in reader: any Reader, isTopicDurable: Bool = true,
     confirm: @escaping @Sendable (any Reader) throws -> Void
   ) throws -> Sight {
-    var things = Array(try kit.subjects.chain(of: subject, in: reader).dropFirst())
+    var things = try kit.subjects.chain(of: subject, in: reader)
+    if isTopicDurable { things.removeFirst() }
     if let caller { things.append(Sights.reader(caller.user)) }
     return Sight(things: things, since: since, confirm: confirm)
   }

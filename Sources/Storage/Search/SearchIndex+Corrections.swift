@@ -36,7 +36,8 @@ extension SearchIndex {
     // Fewer errors first.
     let remainders = SearchText.remainders(typed, edits: allowed).subtracting([beginning])
       .sorted { ($1.count, $0) < ($0.count, $1) }.map { SQLValue.integer(remainderKey($0)) }
-    for some in remainders.filledPieces(of: Self.remaindersAtOnce) {
+    for some in remainders.filledPieces(of: Self.remaindersAtOnce)
+    where compared.count < SearchLimits.typoComparisons {
       try compare(some, before: beginning, from: beginning + "\u{10ffff}", Self.otherBeginningsSQL)
     }
     var magnitudes: [String: Int] = [:]

@@ -38,24 +38,25 @@ extension SearchIndex {
   }
 
   /// Removes some of what no cursor asks for any more.
-  /// - Returns: whether there was any.
+  /// - Returns: whether there is more.
   func forgetPast(_ database: any Database) async throws -> Bool {
     let end = clock.now() - SearchLimits.cursorLifetime - Self.keeping
     let isDue = try await database.read { [collection] in
       try $0.exists("SELECT 1 FROM octet_search_past WHERE collection = $1 AND until <= $2", collection, end)
     }
-    if isDue { try await database.write { [self] in _ = try forgetPast(upTo: end, $0) } }
-    return isDue
+    guard isDue else { return false }
+    return try await database.write { [self] in try forgetPast(upTo: end, $0) }
   }
 
-  /// - Returns: whether there was any.
+  /// - Returns: whether there may be more.
   func forgetPast(upTo end: Instant, _ writer: any Writer) throws -> Bool {
     let bound: Instant? = try writer.first(
       "SELECT until FROM octet_search_past WHERE collection = $1 ORDER BY until LIMIT 1 OFFSET $2", collection,
       Self.rowsAtOnce
     ) { $0[0] }
-    let removed = try writer.execute(
+    try writer.execute(
       "DELETE FROM octet_search_past WHERE collection = $1 AND until <= $2", collection, min(bound ?? end, end))
-    return removed > 0
+    // What becomes due one by one holds up nothing else.
+    return bound.map { $0 < end } ?? false
   }
 }

@@ -6,7 +6,7 @@ import Testing
 @testable import Storage
 
 /// Indexes of tables that others write to.
-@Suite struct MigrationIndexTests {
+@Suite(.timeLimit(.minutes(10))) struct MigrationIndexTests {
   private static let table = Migration(
     "parts", 1, "parts", sql: "CREATE TABLE parts (id INTEGER PRIMARY KEY, color INTEGER, size INTEGER)")
   private static let indexes = Migration(

@@ -85,10 +85,6 @@ final class ChallengeDesk: Challenges {
     try await require(of: context, for: request, device: device)
   }
 
-  func requireAboveRate(of context: ServerContext, for request: some MutatingRequest) async throws {
-    if isAboveRate(context) { try await require(of: context, for: request) }
-  }
-
   /// - Parameter device: that the call has proved to come from; nil for none.
   private func require(
     of context: ServerContext, for request: some MutatingRequest, device: DeviceHash?

@@ -77,7 +77,7 @@ struct ReactionHandlers: ReactionService, ListsOfUsers {
     }
     let sight = try await kit.database.read { reader in
       try confirm(reader)
-      return try lookout.sight(of: subject, by: caller, in: reader, confirm: confirm)
+      return try lookout.sight(of: subject, by: caller, in: reader, isTopicDurable: false, confirm: confirm)
     }
     let heart = Heart(kit, context, responses.sink) { WatchCountersResponse() }
     heart.start(over: sight)
