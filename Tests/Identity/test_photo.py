@@ -1,13 +1,12 @@
 """The photo of a profile on a real octetd: an upload becomes a picture at a path, which ends with the photo."""
 
-import subprocess
-
 import grpc
 import pytest
 from support import stubs
 from support.curl import curl
 from support.media import Uploader, blobs
 from support.people import Person, Stranger, outcome, request_id
+from support.pictures import picture as make_picture
 
 PROFILES = "octet.identity.v1.ProfileService"
 
@@ -18,10 +17,7 @@ follow = stubs.module("octet.social.v1.follow_service_pb2")
 
 @pytest.fixture
 def picture(tmp_path):
-    path = tmp_path / "picture.png"
-    source = ["-f", "lavfi", "-i", "testsrc2=size=800x600", "-frames:v", "1"]
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *source, path], check=True)
-    return path.read_bytes()
+    return make_picture(tmp_path, "800x600")
 
 
 def profile(caller, user):

@@ -13,26 +13,12 @@ import WellKnownTypes
 @Suite struct LastOwnerTests {
   private let store = Identifier(rawValue: 7).text(kind: "store")
 
-  /// An admin and two others.
-  private func house() async throws -> (
-    House, root: Client, ada: (client: Client, id: String), eve: (client: Client, id: String)
-  ) {
-    let house = try await House.open()
-    let (root, _) = try await house.signIn("root_")
-    try await house.identity.grantRole(handle: "root_", role: "admin")
-    func someone(_ handle: String) async throws -> (client: Client, id: String) {
-      let (client, login) = try await house.signIn(handle)
-      return (client, login.user?.id ?? "")
-    }
-    return (house, root, try await someone("ada"), try await someone("eve"))
-  }
-
   private func expectLast(_ grant: Grant, by client: Client) async {
     await expectRefusal(.failedPrecondition, "LAST_OWNER") { try await client.revoke(grant.id) }
   }
 
   @Test func `the last admin and the last owner of a resource stay`() async throws {
-    let (house, root, ada, _) = try await house()
+    let (house, root, ada, _) = try await House.withAdmin()
     let first = try await root.grants()[0]
     await expectLast(first, by: root)
     _ = try await root.grant("admin", to: ada.id)
@@ -42,7 +28,7 @@ import WellKnownTypes
   }
 
   @Test func `who owns for a while replaces nobody who owns for ever`() async throws {
-    let (house, root, ada, eve) = try await house()
+    let (house, root, ada, eve) = try await House.withAdmin()
     let soon = Timestamp(house.clock.now() + .seconds(60))
     let own = try await root.grant("shop.owner", to: ada.id, on: store)
     let guest = try await ada.client.grant("shop.owner", to: eve.id, on: store, until: soon)
@@ -61,7 +47,7 @@ import WellKnownTypes
   }
 
   @Test func `of those who own for a while the one who does so longest stays`() async throws {
-    let (house, root, ada, eve) = try await house()
+    let (house, root, ada, eve) = try await House.withAdmin()
     func owner(_ id: String, seconds: Int64) async throws -> Grant {
       let end = Timestamp(house.clock.now() + .seconds(seconds))
       return try await root.grant("shop.owner", to: id, on: store, until: end)
@@ -78,7 +64,7 @@ import WellKnownTypes
   }
 
   @Test func `an account that is closing keeps nothing, until it is taken back`() async throws {
-    let (house, root, ada, eve) = try await house()
+    let (house, root, ada, eve) = try await House.withAdmin()
     let own = try await root.grant("shop.owner", to: ada.id, on: store)
     _ = try await root.grant("shop.owner", to: eve.id, on: store)
     try await eve.client.closeAccount()
@@ -91,7 +77,7 @@ import WellKnownTypes
 
   @Test func `of two owners one of whom closes the account while the other gives up the role, one stays`() async throws
   {
-    let (house, root, ada, eve) = try await house()
+    let (house, root, ada, eve) = try await House.withAdmin()
     let own = try await root.grant("shop.owner", to: ada.id, on: store)
     _ = try await root.grant("shop.owner", to: eve.id, on: store)
     house.statements.gather(2)
@@ -105,7 +91,7 @@ import WellKnownTypes
   }
 
   @Test func `acceptance 5: of two owners who take each other's role at once one is told LAST_OWNER`() async throws {
-    let (house, root, ada, eve) = try await house()
+    let (house, root, ada, eve) = try await House.withAdmin()
     let takes = [
       (ada.client, try await root.grant("shop.owner", to: eve.id, on: store).id),
       (eve.client, try await root.grant("shop.owner", to: ada.id, on: store).id),

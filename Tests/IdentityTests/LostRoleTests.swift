@@ -22,22 +22,8 @@ private final class Shops: SubjectKind {
 
 /// Roles that are taken from somebody, and those on things that are gone.
 @Suite struct LostRoleTests {
-  /// An admin and two others.
-  private func house(_ trail: Trail = Trail()) async throws -> (
-    House, root: Client, ada: (client: Client, id: String), eve: (client: Client, id: String)
-  ) {
-    let house = try await House.open(audit: { _ in trail })
-    let (root, _) = try await house.signIn("root_")
-    try await house.identity.grantRole(handle: "root_", role: "admin")
-    func someone(_ handle: String) async throws -> (client: Client, id: String) {
-      let (client, login) = try await house.signIn(handle)
-      return (client, login.user?.id ?? "")
-    }
-    return (house, root, try await someone("ada"), try await someone("eve"))
-  }
-
   @Test func `a role that somebody else took is not taken again, until it is given back`() async throws {
-    let (house, root, (client, id), _) = try await house()
+    let (house, root, (client, id), _) = try await House.withAdmin()
     try await house.prove(.email("ada@example.org"), by: client)
     let grant = try await client.grant("shop.seller", to: id)
     _ = try await root.revoke(grant.id)
@@ -58,7 +44,7 @@ private final class Shops: SubjectKind {
 
   @Test func `whoever gives a role up first does not get round its withdrawal`() async throws {
     let trail = Trail()
-    let (house, root, (client, id), _) = try await house(trail)
+    let (house, root, (client, id), _) = try await House.withAdmin(trail)
     try await house.prove(.email("ada@example.org"), by: client)
     let (people, user) = (house.identity.people, try Identifier.parse(id, kind: "user"))
     func expectWithdrawn() async {
@@ -92,7 +78,7 @@ private final class Shops: SubjectKind {
   }
 
   @Test func `roles on a thing that is gone go with it, the last owner's too`() async throws {
-    let (house, root, ada, eve) = try await house()
+    let (house, root, ada, eve) = try await House.withAdmin()
     let shops = Shops()
     house.kit.subjects.register([shops])
     let (gone, kept) = (SubjectID("store", Identifier(rawValue: 7)), SubjectID("store", Identifier(rawValue: 8)))

@@ -1,6 +1,7 @@
 import Base
 import DomainKit
 import IdentityAPI
+import PostgreSQLServer
 import RPC
 import Refusals
 import Storage
@@ -38,16 +39,9 @@ private final class Doorstep: Audit {
     }
     guard isWaiting else { return }
     isIn.unpark()
-    // Where there is one writer at a time, the other one cannot even begin.
-    let isBeside = writer.dialect == .postgreSQL
-    while isBeside, commits.isEmpty, try !Self.isWaitedFor(writer) {}
+    try writer.waitUntilWaitedFor { !commits.isEmpty }
     // Not when it is told of the commit: what waits for that may be told first. A body may run again.
     state.withLock { if !$0.commits.contains("change") { $0.commits.append("change") } }
-  }
-
-  /// Whether another transaction of a server waits for this one.
-  private static func isWaitedFor(_ writer: any Writer) throws -> Bool {
-    try writer.exists("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
   }
 }
 

@@ -1,22 +1,15 @@
 """What files must do, tried with a real client: acceptance of the platform 10 and 11, and of video 3 and 4."""
 
 import concurrent.futures
-import subprocess
 
 import grpc
 import pytest
 from support.media import SERVICE, Stream, Uploader, blobs, crc32c, media, uploads
 from support.people import Stranger, outcome, request_id
-from support.pictures import png_head
+from support.pictures import generated, png_head
 from support.server import Server
 
 PEOPLE = 12
-
-
-def generated(folder, name, *arguments):
-    path = folder / name
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", *arguments, path], check=True)
-    return path.read_bytes()
 
 
 def delete(person, blob_id):

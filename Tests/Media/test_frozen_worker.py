@@ -8,8 +8,8 @@ import urllib.parse
 
 from support.media import SERVICE, Uploader, blobs, media
 from support.notices import PATIENCE_SECONDS, await_that
+from support.pictures import generated
 from support.server import Server
-from test_acceptance import generated
 
 # Longer than its rendering takes on any machine, and short enough to make.
 FILM = ("-i", "testsrc2=size=1280x720:rate=30:duration=30", "-c:v", "libx264", "-preset", "ultrafast")

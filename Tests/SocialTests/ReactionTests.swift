@@ -212,4 +212,18 @@ import Testing
     #expect(try await ada.watchCounters(thing).responses.next()?.counters?.saves == 1)
     await world.close()
   }
+
+  @Test func `counters end where another node has hidden the thing, though its word is lost and nothing is counted`()
+    async throws
+  {
+    let world = try await World.open()
+    let thing = try await world.thing(of: try await world.user("ada"))
+    let stream = world.stranger().watchCounters(thing)
+    #expect(try await stream.responses.next() != nil)
+    var changes = SightCatchUp(world.kit)
+    try await world.hide(thing, by: try world.other(node: 2).kit)
+    try await changes.look()
+    await expectRefusal(.notFound, "NOT_FOUND") { while try await stream.responses.next() != nil {} }
+    await world.close()
+  }
 }

@@ -1,5 +1,6 @@
 import Base
 import DomainKit
+import PostgreSQLServer
 import RPC
 import Refusals
 import SocialAPI
@@ -34,16 +35,7 @@ import Testing
           guard writer.dialect == .postgreSQL else { return isIn.unpark() }
           guard isToStay else { return }
           isIn.unpark()
-          let deadline = ContinuousClock.now + .seconds(600)
-          while try !writer.exists(
-            "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
-          {
-            guard ContinuousClock.now < deadline else {
-              Issue.record("nobody waits for the turn")
-              return
-            }
-            _ = try writer.exists("SELECT 1 FROM pg_sleep(0.01)")
-          }
+          try writer.waitUntilWaitedFor()
           #expect(try writer.exists("SELECT 1 FROM social_reviews WHERE id = $1 FOR UPDATE NOWAIT", id))
         }
       }

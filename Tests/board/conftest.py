@@ -3,6 +3,7 @@
 import pytest
 from support.board import PROGRAM
 from support.notices import FLAGS
+from support.pictures import picture as make_picture
 from support.postgres import ENGINES, database_flags
 from support.server import Server
 
@@ -12,3 +13,8 @@ def board(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     with Server(folder, *FLAGS, *database_flags(request), program=PROGRAM) as server:
         yield server
+
+
+@pytest.fixture
+def picture(tmp_path):
+    return make_picture(tmp_path, "320x240")

@@ -1,8 +1,6 @@
 """What ends a day later, with servers that begin at instants of this test's choice: contents that nobody has any more, and
 uploads that get no bytes."""
 
-import subprocess
-
 import grpc
 import pytest
 from support.board import PROGRAM, ask
@@ -16,14 +14,6 @@ DAY, HOUR, MINUTE = 86_400, 3600, 60
 NOON = 1_780_315_200
 # A server has done what a test asks of it in less than this time.
 A_WHILE = 10 * MINUTE
-
-
-@pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "picture.png"
-    source = ["-f", "lavfi", "-i", "testsrc2=size=320x240", "-frames:v", "1"]
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *source, path], check=True)
-    return path.read_bytes()
 
 
 def test_contents_go_a_day_after_the_last_has_given_them_up_and_idle_uploads_expire(tmp_path, engine_flags, picture):

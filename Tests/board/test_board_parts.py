@@ -1,7 +1,5 @@
 """What the shared domains do for the board: through a real octetd-board."""
 
-import subprocess
-
 import grpc
 import pytest
 from support import stubs
@@ -24,14 +22,6 @@ NOT_FOUND = grpc.StatusCode.NOT_FOUND
 
 def name():
     return f"p_{request_id()[:8]}"
-
-
-@pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "picture.png"
-    source = ["-f", "lavfi", "-i", "testsrc2=size=320x240", "-frames:v", "1"]
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *source, path], check=True)
-    return path.read_bytes()
 
 
 def moderators(channel):

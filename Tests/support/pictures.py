@@ -1,7 +1,20 @@
-"""Pictures that no other program has made."""
+"""Pictures and films to upload."""
 
 import struct
+import subprocess
 import zlib
+
+
+def generated(folder, name, *arguments):
+    """What ffmpeg makes of one of its own sources."""
+    path = folder / name
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", *arguments, path], check=True)
+    return path.read_bytes()
+
+
+def picture(folder, size):
+    """A PNG of so many pixels, `320x240` say."""
+    return generated(folder, "picture.png", "-i", f"testsrc2=size={size}", "-frames:v", "1")
 
 
 def _png(width, height, content):

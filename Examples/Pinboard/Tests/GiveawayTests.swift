@@ -1,6 +1,7 @@
 import Base
 import DomainKit
 import PinboardAPI
+import PostgreSQLServer
 import RPC
 import Refusals
 import Storage
@@ -68,10 +69,7 @@ import WellKnownTypes
           guard writer.dialect == .postgreSQL else { return isOffered.unpark() }
           guard isToStay else { return }
           isOffered.unpark()
-          while !isDown.withLock({ $0 }),
-            try !writer.exists(
-              "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
-          {}
+          try writer.waitUntilWaitedFor { isDown.withLock { $0 } }
         }
       }
       group.addTask {

@@ -13,6 +13,8 @@ extension Kit {
       return try users.filter { try subjects.isVisible(subject, to: absent($0, in: reader), in: reader) }
     }
     guard let owner = facts.owner, kind.traits.isHiddenByBlocks, !facts.isShared else { return users }
-    return try users.filter { try !community.isBlocked($0, owner, in: reader) }
+    // In one look those whom something separates from the owner; a few may be muted alone.
+    let apart = try community.unheard(by: owner, among: Set(users), in: reader)
+    return try users.filter { try !apart.contains($0) || !community.isBlocked($0, owner, in: reader) }
   }
 }

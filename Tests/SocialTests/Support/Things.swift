@@ -176,9 +176,9 @@ extension World {
   }
 
   /// Hides a thing from all but its owner, or shows it again.
-  func hide(_ thing: String, _ isPrivate: Bool = true) async throws {
+  func hide(_ thing: String, _ isPrivate: Bool = true, by node: Kit? = nil) async throws {
     let subject = try kit.subjects.parse(thing, field: "")
-    let subjects = kit.subjects
+    let subjects = (node ?? kit).subjects
     try await database.write { writer in
       try writer.execute("UPDATE things SET is_private = $2 WHERE id = $1", subject.id, isPrivate)
       try subjects.visibilityChanged(of: subject, in: writer)

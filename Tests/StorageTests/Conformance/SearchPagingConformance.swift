@@ -255,6 +255,9 @@ import Testing
       try await tidy()
       #expect(try await kept() == 3)
       clock.advance(by: .seconds(60))
+      // One that says there is more keeps merging back, and where documents change all the time some are always due.
+      #expect(try await index.forgetPast(database) == false)
+      #expect(try await kept() == 1)
       try await tidy()
       #expect(try await kept() == 1)
       while try await index.dropSome(database) {}
