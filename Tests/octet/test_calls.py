@@ -149,7 +149,9 @@ def test_wrong_command_lines_exit_with_64(octet, arguments):
 )
 def test_help_is_everywhere(octet, command):
     result = octet(*command, "--help")
-    assert result.code == 0 and result.out.startswith("usage: octet") and "--address" in result.out
+    assert result.code == 0 and result.out.startswith(" ".join(["usage: octet", *command]))
+    # Those that all commands have stand in one place, which each command names.
+    assert ("--address" in result.out) == (command == []) and ("octet --help shows" in result.out) == (command != [])
 
 
 def test_a_server_that_is_not_there_is_unavailable(tmp_path):
