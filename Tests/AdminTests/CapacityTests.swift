@@ -167,9 +167,4 @@ import WellKnownTypes
     }
     await world.database.close()
   }
-
-  @Test func `the error table is as documented`() {
-    #expect(
-      AdminError.samples.map { "\($0.mapping.reason) \($0.mapping.code)" } == ["INVALID_REQUEST INVALID_ARGUMENT"])
-  }
 }

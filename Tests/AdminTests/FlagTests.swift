@@ -74,6 +74,9 @@ import Testing
         ])
     }
     #expect(fields == ["value", "rules[0].value", "rules[2].region_code", "rules[3].role"])
+    await expectRefusal(.invalidArgument, "UNKNOWN_ROLE") {
+      try await world.put(Pizza.slices.name, rules: [FlagRule(.integer(8), role: "pizza.oops")])
+    }
     let ofSwitch = await badFields {
       try await world.put(
         AdminWorld.estimate, .integer(0),
@@ -85,7 +88,7 @@ import Testing
     }
     // Refusals of staff are on record; a stranger's waits for the audit.
     #expect(world.trail.done.isEmpty)
-    #expect(world.trail.refusals.first == "NOT_FOUND" && world.trail.refusals.count == 3 + FlagCatalog.alwaysOn.count)
+    #expect(world.trail.refusals.first == "NOT_FOUND" && world.trail.refusals.count == 4 + FlagCatalog.alwaysOn.count)
     await world.database.close()
   }
 

@@ -16,7 +16,7 @@ import Testing
 /// helps, nothing is said of it, and a text that is no field has no name: docs/guides/choosing-an-error.md.
 @Test func `bad input names its fields, and who can wait is told how long`() {
   let tables: [[any DomainError]] = [
-    KitError.samples, TableError.samples, QueueError.samples, AdminError.samples, AuditError.samples, ChatError.samples,
+    KitError.samples, TableError.samples, QueueError.samples, AuditError.samples, ChatError.samples,
     FindingError.samples, IdentityError.samples, MediaError.samples, NotifyError.samples, SocialError.samples,
   ]
   for mapping in tables.joined().map(\.mapping) {

@@ -99,15 +99,24 @@ private let support = Identifier(rawValue: 3)
     await lounge.close()
   }
 
-  @Test func `a reader that falls too far behind is ended, and goes on from its last token without a gap`() async throws
-  {
+  @Test(arguments: ["a method of another domain", "ChatService.Chat"])
+  func `a reader that falls too far behind is ended, and goes on from its last token without a gap`(
+    by method: String
+  ) async throws {
     var (topicLimits, limits) = (TopicLimits(), ChatLimits())
     // More than the windows between the two ends hold, so that the writer waits and the queue overflows.
     let (count, length): (Int64, Int) = (40, 60_000)
     (topicLimits.queuedEvents, limits.textLength) = (4, length)
     let lounge = try await Lounge.open(limits: limits, topicLimits: topicLimits)
     let room = try await room(lounge)
-    let slow = try await lounge.enter(room, as: ada)
+    func enter(_ resumeToken: String = "") async throws -> Guest {
+      if method == "ChatService.Chat" {
+        try await lounge.chat(room.text(kind: "room"), as: ada, resumeToken: resumeToken)
+      } else {
+        try await lounge.enter(room, as: ada, resumeToken: resumeToken)
+      }
+    }
+    let slow = try await enter()
     var token = try await slow.joined().token
     for number in 1...count {
       let message = RoomMessage(.system, text: "\(number)".padding(toLength: length, withPad: "x", startingAt: 0))
@@ -122,7 +131,7 @@ private let support = Identifier(rawValue: 3)
       }
     }
     #expect(numbers.count < count)
-    let back = try await lounge.enter(room, as: ada, resumeToken: token)
+    let back = try await enter(token)
     _ = try await back.joined()
     while numbers.last != count { numbers.append(try await back.message().0.number) }
     #expect(numbers == Array(1...count))

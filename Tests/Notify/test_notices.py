@@ -12,7 +12,21 @@ import grpc
 import pytest
 from support.codes import proved_person
 from support.mail import Mailbox, MailServer
-from support.notices import FLAGS, SERVICE, announce, await_that, call, inbox, letters, notice, notify, register_push, staff
+from support.notices import (
+    FLAGS,
+    SERVICE,
+    announce,
+    announce_to,
+    await_that,
+    call,
+    inbox,
+    letters,
+    notice,
+    notify,
+    register_push,
+    roles,
+    staff,
+)
 from support.people import Person, Stranger, request_id
 from support.server import Server
 
@@ -50,6 +64,30 @@ def test_from_an_announcement_to_the_spool(tmp_path, engine_flags):
             lambda: [d.state for d in call(ops, "ListDeliveries", request).deliveries] == [notice.DELIVERY_STATE_SENT],
             "the delivery is not settled",
         )
+
+
+def test_an_announcement_to_those_who_hold_a_role(tmp_path, engine_flags):
+    with Server(tmp_path, *FLAGS, *engine_flags) as server:
+        channel = server.channel()
+        admin = staff(channel)
+        # In the order of their ids: whoever comes last is told last, and all of them in one transaction.
+        former, other, holder = (Person(channel, handle) for handle in ("former_r", "other_r", "holder_r"))
+
+        def change(method, **fields):
+            request = getattr(roles, f"{method}Request")(request_id=request_id(), **fields)
+            return admin.call(f"octet.identity.v1.RoleService/{method}", request)
+
+        grant = change("GrantRole", user_id=former.user_id, role="rides.ops")
+        change("GrantRole", user_id=other.user_id, role="rides.support")
+        change("GrantRole", user_id=holder.user_id, role="rides.ops")
+        announce_to(admin, notice.Segment(role="rides.ops"), "First")
+        await_that(lambda: [row.title for row in inbox(holder)] == ["First"], "the holder is not told")
+        assert [row.title for row in inbox(former)] == ["First"]
+        change("RevokeRole", grant_id=grant.id)
+        announce_to(admin, notice.Segment(role="rides.ops"), "Second")
+        await_that(lambda: [row.title for row in inbox(holder)] == ["Second", "First"], "the holder is not told again")
+        assert [row.title for row in inbox(former)] == ["First"]
+        assert inbox(other) == []
 
 
 def test_a_ride_tells_its_rider(tmp_path):

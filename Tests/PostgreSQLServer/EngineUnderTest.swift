@@ -55,19 +55,36 @@ public enum EngineUnderTest {
     }
   }
 
-  /// The files that hold a database's tables and its log.
+  /// The file of the log that is written to now, which several databases share; nil for an engine that has none such.
+  public static func logFile(of database: any Database) async throws -> String? {
+    guard isPostgreSQL else { return nil }
+    return try await database.read { reader in
+      try reader.first("SELECT pg_walfile_name(pg_current_wal_insert_lsn())") { $0[0] }
+    }
+  }
+
+  /// The files of a log that several databases share, from one on. Those after the last that was written to wait to be
+  /// used again, and hold older writes.
+  public static func logFiles(of database: any Database, from first: String?) async throws -> [String] {
+    guard let first, let last = try await logFile(of: database) else { return [] }
+    let folder = try await PostgreSQLServer.common().directory + "/data/pg_wal"
+    return entries(of: folder).filter { first <= $0 && $0 <= last }.map { folder + "/" + $0 }
+  }
+
+  /// The files that hold a database's tables, and what the engine logs of it alone.
   public static func files(of database: any Database) async throws -> [String] {
     guard isPostgreSQL else {
       let path: String? = try await database.read { try $0.first("SELECT file FROM pragma_database_list") { $0[0] } }
       return path.map { [$0, $0 + "-wal"] } ?? []
     }
-    let data = try await PostgreSQLServer.common().directory + "/data/"
     let folder: String? = try await database.read { reader in
-      try reader.first("SELECT 'base/' || CAST(oid AS TEXT) FROM pg_database WHERE datname = current_database()") {
+      try reader.first("SELECT '/data/base/' || CAST(oid AS TEXT) FROM pg_database WHERE datname = current_database()")
+      {
         $0[0]
       }
     }
-    return ["pg_wal", folder ?? ""].flatMap { folder in entries(of: data + folder).map { data + folder + "/" + $0 } }
+    let path = try await PostgreSQLServer.common().directory + (folder ?? "")
+    return entries(of: path).map { path + "/" + $0 }
   }
 
   /// Has the engine write what it keeps in memory to its files.

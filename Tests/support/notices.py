@@ -33,9 +33,12 @@ def register_push(person, address):
 
 
 def announce(person, users, title, **texts):
-    request = notify.AnnounceRequest(request_id=request_id())
-    request.segment.users.user_ids.extend(users)
-    request.texts.add(language="en", title=title, text=texts.get("text", ""))
+    return announce_to(person, notice.Segment(users=notice.UserList(user_ids=users)), title, **texts)
+
+
+def announce_to(person, segment, title, text=""):
+    request = notify.AnnounceRequest(request_id=request_id(), segment=segment)
+    request.texts.add(language="en", title=title, text=text)
     return call(person, "Announce", request)
 
 

@@ -41,6 +41,8 @@ final class House: Sendable {
   let statements: RecordingDatabase
   private let transport: InProcessTransport
   private let folder: String
+  /// Where the engine's log stood before the first call.
+  private let firstLogFile: String?
 
   /// - Parameters:
   ///   - migrations: of other domains that a test adds.
@@ -69,6 +71,7 @@ final class House: Sendable {
   ) async throws {
     self.clock = clock
     self.database = database
+    firstLogFile = try await EngineUnderTest.logFile(of: database)
     statements = RecordingDatabase(database)
     let root = SecretKey.random()
     let keys = try ServerKeys(root: root)
@@ -80,7 +83,7 @@ final class House: Sendable {
       identifiers: IdentifierGenerator(clock: clock), random: random, keys: keys,
       authority: authority, log: Log(level: .error),
       blobs: BlobLibrary(store: store, database: database, clock: clock, random: random), audit: audit,
-      roles: RoleCatalog(Self.roles), beatInterval: nil)
+      roles: RoleCatalog(Self.roles + NotifyDomain.roles), beatInterval: nil)
     files = FilesInMemory(identifiers: kit.identifiers)
     timers = Timers(database: database, clock: clock, random: random)
     identity = try await IdentityDomain(
@@ -93,6 +96,7 @@ final class House: Sendable {
       kit: kit, timers: timers, people: identity.people, contacts: identity.contacts,
       kinds: IdentityDomain.noticeKinds + NotifyDomain.noticeKinds + kinds,
       outbound: OutboundWays(push: way, mail: way, sms: way))
+    notify.register(audiences: notify.audiences + identity.audiences)
     notify.register(letters: identity.letters)
     identity.tell(by: notify.notices)
     kit.subjects.register(identity.subjects)
@@ -142,9 +146,11 @@ final class House: Sendable {
       transport: transport, authority: "in-process", interceptors: [credentials, Patience()], clock: clock)
   }
 
-  /// Every byte that is on disk.
+  /// Every byte that is on disk: of the database, and of what was logged since it was opened.
   func bytesOnDisk() async throws -> Data {
-    try await EngineUnderTest.files(of: database).reduce(into: Data()) { bytes, path in
+    let files = try await EngineUnderTest.files(of: database)
+    let log = try await EngineUnderTest.logFiles(of: database, from: firstLogFile)
+    return (files + log).reduce(into: Data()) { bytes, path in
       bytes += (try? Data(contentsOf: URL(filePath: path))) ?? Data()
     }
   }

@@ -129,12 +129,7 @@ import Testing
 
   /// Joins the chat, and leaves it again.
   private func join(_ rider: TestRider, _ ride: String) async throws {
-    let call = rider.rides.rideChat()
-    var request = RideChatRequest()
-    request.rideID = ride
-    request.frame = ClientFrame()
-    request.frame?.frame = .join(Join())
-    try await call.requests.write(request)
+    let call = try await rider.rides.enterChat(ride)
     let first = try await call.responses.next()
     guard case .joined = first?.frame?.frame else { throw RidesError.emptyFrame }
     call.cancel()

@@ -1,4 +1,7 @@
 import Base
+import Chat
+import ChatAPI
+import DomainKit
 import ProtobufRuntime
 import RPC
 import Refusals
@@ -16,9 +19,9 @@ struct SlowReaderTests {
   private static let filler = String(repeating: "x", count: 60_000)
 
   private func world() async throws -> RidesWorld {
-    var limits = TopicLimits()
-    limits.queuedEvents = 4
-    return try await RidesWorld(topicLimits: limits)
+    var (limits, chatLimits) = (TopicLimits(), ChatLimits())
+    (limits.queuedEvents, chatLimits.textLength) = (4, Self.filler.count)
+    return try await RidesWorld(topicLimits: limits, chatLimits: chatLimits)
   }
 
   private func publish(_ payload: [UInt8], on topic: Topic, _ world: RidesWorld) async throws {
@@ -56,5 +59,35 @@ struct SlowReaderTests {
     try await publish(row.encoded(), on: world.core.driverTopic(id), world)
     let ended = await refusal { while try await call.responses.next() != nil {} }
     #expect(ended == Refusal(.resourceExhausted, "SLOW_READER"))
+  }
+
+  @Test func `ends a ride's chat, which goes on from its last token without a gap`() async throws {
+    let world = try await world()
+    let (rider, _, ride) = try await world.rideAssigned()
+    let slow = try await rider.rides.enterChat(ride.id)
+    let first = try await slow.responses.next()?.frame
+    var token = first?.resumeToken ?? ""
+    guard case .joined(let joined)? = first?.frame else {
+      Issue.record("the first frame is `joined`")
+      return
+    }
+    let room = try Identifier.parse(joined.roomID, kind: "room")
+    for _ in 0..<Self.events {
+      _ = try await world.database.write { [rooms = world.core.rooms] writer in
+        try rooms.post(RoomMessage(.system, text: Self.filler), in: room, writer)
+      }
+    }
+    var numbers: [Int64] = []
+    func note(_ frame: ServerFrame?) {
+      guard let frame, case .message(let message) = frame.frame else { return }
+      numbers.append(message.number)
+      token = frame.resumeToken
+    }
+    let ended = await refusal { while let row = try await slow.responses.next() { note(row.frame) } }
+    #expect(ended == Refusal(.resourceExhausted, "SLOW_READER"))
+    #expect(numbers.count < Self.events)
+    let back = try await rider.rides.enterChat(ride.id, resumeToken: token)
+    while numbers.last ?? 0 < Self.events, let row = try await back.responses.next() { note(row.frame) }
+    #expect(numbers == (1...Self.events).map { Int64($0) })
   }
 }

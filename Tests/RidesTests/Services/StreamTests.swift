@@ -146,11 +146,11 @@ struct StreamTests {
     let rider = TestRider(world)
     let ride = try await rider.requestRide()
     let closed = Refusal(.failedPrecondition, "WRONG_STATE")
-    #expect(await refusal { _ = try await join(rider.rides, ride.id).responses.next() } == closed)
+    #expect(await refusal { _ = try await rider.rides.enterChat(ride.id).responses.next() } == closed)
     try await world.match()
     _ = try await driver.accept(try await driver.offer())
 
-    let (atRider, atDriver) = (try await join(rider.rides, ride.id), try await join(driver.rides, ride.id))
+    let (atRider, atDriver) = (try await rider.rides.enterChat(ride.id), try await driver.rides.enterChat(ride.id))
     for call in [atRider, atDriver] {
       guard case .joined = try await call.responses.next()?.frame?.frame else {
         Issue.record("the first frame is `joined`")
@@ -171,32 +171,20 @@ struct StreamTests {
     #expect(heard.text == post.text)
     #expect(heard.authorID == rider.user.text(kind: "user"))
     #expect(
-      await refusal { _ = try await join(TestRider(world).rides, ride.id).responses.next() }
+      await refusal { _ = try await TestRider(world).rides.enterChat(ride.id).responses.next() }
         == Refusal(.notFound, "NOT_FOUND"))
 
     try await driver.arrive(ride.id)
     try await driver.start(ride.id, pin: try #require(try await rider.ride(ride.id).pin))
     try await driver.complete(ride.id)
     try await world.advance(by: .seconds(1799))
-    #expect(try await join(rider.rides, ride.id).responses.next() != nil)
+    #expect(try await rider.rides.enterChat(ride.id).responses.next() != nil)
     try await world.advance(by: .seconds(1))
-    #expect(await refusal { _ = try await join(rider.rides, ride.id).responses.next() } == closed)
+    #expect(await refusal { _ = try await rider.rides.enterChat(ride.id).responses.next() } == closed)
     // The streams that were open have been told.
     while let row = try await atDriver.responses.next() {
       if case .closed = row.frame?.frame { break }
     }
-  }
-
-  private func join(
-    _ client: RideServiceClient, _ ride: String
-  ) async throws -> BidirectionalCall<RideChatRequest, RideChatResponse> {
-    let call = client.rideChat()
-    var request = RideChatRequest()
-    request.rideID = ride
-    request.frame = ClientFrame()
-    request.frame?.frame = .join(Join())
-    try await call.requests.write(request)
-    return call
   }
 
   @Test func `an ended session ends the streams that it opened`() async throws {

@@ -22,6 +22,7 @@ final class RidesWorld: Sendable {
   let keys: ServerKeys
   private let limits: RidesLimits
   private let topicLimits: TopicLimits
+  private let chatLimits: ChatLimits
   private let pacer: Pacer
   private let isShared: Bool
   private let node: Locked<Node>
@@ -38,13 +39,15 @@ final class RidesWorld: Sendable {
   static let noon = Instant(seconds: 1_767_268_800)
 
   init(
-    limits: RidesLimits = RidesLimits(), topicLimits: TopicLimits = TopicLimits(), start: Instant = RidesWorld.noon,
-    pacer: Pacer = Pacer(), isShared: Bool = false
+    limits: RidesLimits = RidesLimits(), topicLimits: TopicLimits = TopicLimits(),
+    chatLimits: ChatLimits = ChatLimits(), start: Instant = RidesWorld.noon, pacer: Pacer = Pacer(),
+    isShared: Bool = false
   ) async throws {
     let clock = ManualClock(start)
     self.clock = clock
     self.limits = limits
     self.topicLimits = topicLimits
+    self.chatLimits = chatLimits
     self.pacer = pacer
     self.isShared = isShared
     database = try await EngineUnderTest.openTemporary(
@@ -54,8 +57,8 @@ final class RidesWorld: Sendable {
     keys = try ServerKeys(root: SecretKey([UInt8](repeating: 7, count: ServerKeys.rootLength)))
     node = Locked(
       try Self.makeNode(
-        limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
-        identifiers: identifiers, keys: keys, number: isShared ? 1 : nil, pacer: pacer))
+        limits: limits, topicLimits: topicLimits, chatLimits: chatLimits, clock: clock, database: database,
+        people: people, identifiers: identifiers, keys: keys, number: isShared ? 1 : nil, pacer: pacer))
     try await rides.seedDemo()
   }
 
@@ -63,8 +66,8 @@ final class RidesWorld: Sendable {
   /// - Returns: the node before, which goes on.
   func join(number: Int) throws -> Node {
     let fresh = try Self.makeNode(
-      limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
-      identifiers: identifiers, keys: keys, number: number, pacer: pacer)
+      limits: limits, topicLimits: topicLimits, chatLimits: chatLimits, clock: clock, database: database,
+      people: people, identifiers: identifiers, keys: keys, number: number, pacer: pacer)
     return node.withLock { node in
       defer { node = fresh }
       return node
@@ -79,8 +82,8 @@ final class RidesWorld: Sendable {
   /// Loses all that is in memory, as a crash would, and starts again on the same database.
   func restart() async throws {
     let fresh = try Self.makeNode(
-      limits: limits, topicLimits: topicLimits, clock: clock, database: database, people: people,
-      identifiers: identifiers, keys: keys, number: isShared ? 1 : nil, pacer: pacer)
+      limits: limits, topicLimits: topicLimits, chatLimits: chatLimits, clock: clock, database: database,
+      people: people, identifiers: identifiers, keys: keys, number: isShared ? 1 : nil, pacer: pacer)
     node.withLock { $0 = fresh }
     try await rides.core.restoreFleet()
   }
@@ -132,8 +135,9 @@ final class RidesWorld: Sendable {
   }
 
   private static func makeNode(
-    limits: RidesLimits, topicLimits: TopicLimits, clock: ManualClock, database: any Database, people: TestPeople,
-    identifiers: IdentifierGenerator, keys: ServerKeys, number: Int?, pacer: Pacer
+    limits: RidesLimits, topicLimits: TopicLimits, chatLimits: ChatLimits, clock: ManualClock,
+    database: any Database, people: TestPeople, identifiers: IdentifierGenerator, keys: ServerKeys, number: Int?,
+    pacer: Pacer
   ) throws -> Node {
     let random = SeededRandomSource(seed: UInt64(number ?? 1))
     let hub = TopicHub(
@@ -153,7 +157,8 @@ final class RidesWorld: Sendable {
     let jobs = Jobs(timers: timers)
     let rides = RidesDomain(
       kit: kit, jobs: jobs,
-      rooms: ChatRooms(kit: kit, people: people, notices: notify.notices, scorer: WordScorer()),
+      rooms: ChatRooms(
+        kit: kit, people: people, notices: notify.notices, scorer: WordScorer(), limits: chatLimits),
       notices: notify.notices, limits: limits, pause: pacer.pause)
     var registry = ServiceRegistry()
     rides.register(in: &registry)

@@ -1,6 +1,7 @@
 import AdminAPI
 import Base
 import DomainKit
+import ProtobufRuntime
 import WellKnownTypes
 
 /// The arithmetic of a planned load: writes a second = actions / period, reads × ratio, bytes × days, nodes = rate / that
@@ -16,13 +17,14 @@ struct PlannedLoad {
   private let days: Int64
   private let decimals: Int
 
-  /// - Throws: `AdminError.invalid`, `KitError.amountOverflow`.
+  /// - Throws: `KitError.invalid`, `.amountOverflow`.
   init(_ request: EstimateCapacityRequest) throws {
     let period = try Self.seconds(request.period)
     let actions = try Fraction(request.actors).times(max(request.actionsPerActor, 1)).divided(by: period)
     if request.actionsRead {
       guard request.readsPerWrite > 0 else {
-        throw AdminError.invalid("reads_per_write", "must be given for actions that read")
+        throw KitError.invalid(
+          FieldViolation(field: "reads_per_write", description: "must be given for actions that read"))
       }
       readsPerSecond = actions
       writesPerSecond = try actions.divided(by: request.readsPerWrite)
@@ -59,10 +61,10 @@ struct PlannedLoad {
     one > 0 ? try rate.divided(by: one).roundedUp() : 0
   }
 
-  private static func seconds(_ period: ProtoDuration?) throws(AdminError) -> Int64 {
+  private static func seconds(_ period: ProtoDuration?) throws(KitError) -> Int64 {
     guard let period else { return secondsPerDay }
     guard period.nanos == 0, (1...longestPeriod).contains(period.seconds) else {
-      throw .invalid("period", "not whole seconds from 1 to 366 days")
+      throw .invalid(FieldViolation(field: "period", description: "not whole seconds from 1 to 366 days"))
     }
     return period.seconds
   }

@@ -28,37 +28,30 @@ struct FlagCatalog: Sendable {
   static func isMethod(_ name: String) -> Bool { name.utf8.contains(UInt8(ascii: "/")) }
 
   /// What of a request is stored.
-  /// - Throws: `AdminError.invalid`, with all that does not fit the flag.
+  /// - Throws: what does not fit the flag, all of it.
   static func content(
     _ request: PutFlagRequest, of flag: FlagDeclaration, _ roles: RoleCatalog
-  ) throws(AdminError) -> AdminAPI.Flag {
-    var violations: [FieldViolation] = []
+  ) throws -> AdminAPI.Flag {
+    var faults = Faults()
+    func refuse(_ field: String, _ description: String) {
+      faults.note(KitError.invalid(FieldViolation(field: field, description: description)))
+    }
     func check(_ value: SettingValue?, _ field: String) {
       if value?.typed?.kind == flag.standard.kind { return }
-      violations.append(
-        FieldViolation(field: field, description: "this flag is of the type \(flag.standard.kind.rawValue)"))
+      refuse(field, "this flag is of the type \(flag.standard.kind.rawValue)")
     }
     if request.value != nil { check(request.value, "value") }
     for (index, rule) in request.rules.enumerated() {
       check(rule.value, "rules[\(index)].value")
-      if !rule.role.isEmpty {
-        do throws(KitError) {
-          try roles.check(rule.role, field: "rules[\(index)].role")
-        } catch {
-          violations += error.mapping.violations
-        }
-      }
+      if !rule.role.isEmpty { try faults.check { try roles.check(rule.role, field: "rules[\(index)].role") } }
       if rule.regionCode.isEmpty { continue }
       let isCountry = rule.regionCode.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
       if !isCountry || rule.regionCode.utf8.count != 2 {
-        violations.append(
-          FieldViolation(field: "rules[\(index)].region_code", description: "not two capital letters"))
+        refuse("rules[\(index)].region_code", "not two capital letters")
       }
     }
-    if alwaysOn.contains(flag.name) {
-      violations.append(FieldViolation(field: "name", description: "this method stays on"))
-    }
-    guard violations.isEmpty else { throw .invalid(violations) }
+    if alwaysOn.contains(flag.name) { refuse("name", "this method stays on") }
+    try faults.throwIfAny()
     var content = AdminAPI.Flag()
     content.value = request.value
     content.rules = request.rules
