@@ -52,6 +52,14 @@ extension MutatingRequest {
   public var actedOnID: String { "" }
 }
 
+/// A request for one page of a list.
+public protocol PagedRequest: Message {
+  /// How many items the page may have; 0 leaves it to the server.
+  var pageSize: Int32 { get set }
+  /// Where the page begins, as the page before has said; empty for the first one.
+  var pageToken: String { get set }
+}
+
 /// Why bytes are not a message.
 public enum DecodeError: Error, Equatable {
   case malformed

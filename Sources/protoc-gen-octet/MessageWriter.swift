@@ -10,8 +10,8 @@ struct MessageWriter {
   func write(nested: SourceText, isOptedIn: Bool, to out: inout SourceText) {
     let descriptor = model.descriptor
     let subject = isRequest ? subjectField : nil
-    let request = isMutatingRequest ? ", MutatingRequest" : subject == nil ? "" : ", NamingRequest"
-    let conformances = "GeneratedMessage" + request
+    let named = isMutatingRequest ? ["MutatingRequest"] : subject == nil ? [] : ["NamingRequest"]
+    let conformances = (["GeneratedMessage"] + named + (isPagedRequest ? ["PagedRequest"] : [])).joined(separator: ", ")
     out.documentation(descriptor.comment, isDeprecated: descriptor.isDeprecated)
     out.block("public struct \(model.name): \(conformances)") { out in
       writeProperties(to: &out)
@@ -39,9 +39,14 @@ struct MessageWriter {
 
   private var isRequest: Bool { model.descriptor.name.hasSuffix("Request") }
 
-  private var isMutatingRequest: Bool {
-    guard let field = model.descriptor.field(named: Self.requestID) else { return false }
-    return isRequest && field.type == .string && !field.hasPresence && !field.isRepeated
+  private var isMutatingRequest: Bool { isRequest && hasPlain(Self.requestID, .string) }
+
+  private var isPagedRequest: Bool { isRequest && hasPlain("page_size", .int32) && hasPlain("page_token", .string) }
+
+  /// Whether there is a field of this name and type that is always there, once.
+  private func hasPlain(_ name: String, _ type: FieldType) -> Bool {
+    guard let field = model.descriptor.field(named: name) else { return false }
+    return field.type == type && !field.hasPresence && !field.isRepeated
   }
 
   private static let requestID = "request_id"

@@ -7,10 +7,10 @@ enum Naming {
   private static let takenTypeNames: Set<String> = [
     "Any", "AnyObject", "Array", "Bool", "Box", "Character", "Clock", "Codable", "DebugText", "Dictionary", "Double",
     "Duration", "Equatable", "Error", "Float", "GeneratedMessage", "Hashable", "Identifiable", "Int", "Int16",
-    "Int32", "Int64", "Int8", "Message", "MessageLayout", "MutatingRequest", "Never", "Optional", "PackedMessage",
-    "Protocol", "ProtobufEnum", "Range", "Result", "Self", "Sendable", "Sequence", "Set", "StaticString", "String",
-    "Task", "Type", "UInt", "UInt16", "UInt32", "UInt64", "UInt8", "UnknownFields", "UnpackedMessage", "Violations",
-    "Void",
+    "Int32", "Int64", "Int8", "Message", "MessageLayout", "MutatingRequest", "NamingRequest", "Never", "Optional",
+    "PackedMessage", "PagedRequest", "Protocol", "ProtobufEnum", "Range", "Result", "Self", "Sendable", "Sequence",
+    "Set", "StaticString", "String", "Task", "Type", "UInt", "UInt16", "UInt32", "UInt64", "UInt8", "UnknownFields",
+    "UnpackedMessage", "Violations", "Void",
   ]
 
   /// Names that a property or enum case cannot have, even between backticks, or that `Message` uses.

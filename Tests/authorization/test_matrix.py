@@ -21,6 +21,7 @@ from support.authorization.answers import (
 )
 from support.authorization.callers import MODERATORS, STAFF, VERIFIED, Citizen
 from support.authorization.trial import Trial, refusal_by_policy, told_secrets
+from support.authorization.world import absent
 from support.board import BOARD, GIVEAWAYS
 from support.people import method_descriptor
 
@@ -32,6 +33,8 @@ REPEATS, TRIES = 3, 5
 
 # Least numbers of methods that have tokens, and of those that give one here, as there are further pages.
 LISTS_AND_WATCHES, WITH_MORE_PAGES = 30, 8
+# And of filters of those lists.
+FILTERS = 12
 
 
 def test_every_method_has_a_row():
@@ -108,6 +111,50 @@ def test_a_token_of_somebody_else_is_refused(world):
             faults.append(f"{row.name} takes a {field} of {name} from {other}: {answer}")
     assert faults == []
     assert len(paths) > WITH_MORE_PAGES, paths
+
+
+def with_another(request, field, user_id):
+    """A copy of a request in which one filter is another one, as valid as it was."""
+    changed = type(request)()
+    changed.CopyFrom(request)
+    rules = field.GetOptions().Extensions[stubs.pool().FindExtensionByName("octet.options.v1.rules")]
+    value = getattr(request, field.name)
+    if field.is_repeated:
+        getattr(changed, field.name).append("other")
+    elif field.message_type is not None:
+        part = field.message_type.fields[0]
+        getattr(changed, field.name).CopyFrom(with_another(value, part, user_id))
+    elif field.enum_type is not None:
+        setattr(changed, field.name, next(each.number for each in field.enum_type.values if each.number not in (0, value)))
+    elif field.type == field.TYPE_STRING:
+        kind, _, number = absent(value or user_id).rpartition("_") if field.name.endswith("_id") else ("", "", "")
+        setattr(changed, field.name, f"{rules.id_kind or kind}_{number}" if number else value + "x")
+    else:
+        setattr(changed, field.name, not value if field.type == field.TYPE_BOOL else value + 1)
+    return changed
+
+
+def test_a_token_of_another_filter_is_refused(world):
+    world.announce()
+    for thing in ("room", "message", "hidden_comment", "report", "grant"):
+        world.fresh(thing)
+    faults, filters = [], set()
+    for row, field, of_reply, reason, fields, names in rows_with_tokens(world):
+        if field != "page_token":
+            continue
+        name, token = first_token(world, row, of_reply, fields, names)
+        if not token:
+            continue
+        request = make_request(row.path, {**fields, field: token})
+        for each in type(request).DESCRIPTOR.fields:
+            if each.name in ("page_size", "page_token"):
+                continue
+            filters.add((row.path, each.name))
+            answer = ask(world.callers[name], row.path, with_another(request, each, world.callers[name].user_id))
+            if not is_refused(answer, reason):
+                faults.append(f"{row.name} takes a page_token with another {each.name}: {answer}")
+    assert faults == []
+    assert len(filters) > FILTERS, filters
 
 
 def test_streams_tell_nothing_of_what_happens_to_others(world):

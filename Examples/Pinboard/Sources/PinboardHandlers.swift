@@ -56,7 +56,7 @@ struct PinboardHandlers: PinboardService {
 
   func listAdverts(_ request: ListAdvertsRequest, context: ServerContext) async throws -> ListAdvertsResponse {
     let user = try context.requireCaller().user
-    let page = try board.kit.page(context, size: request.pageSize, token: request.pageToken)
+    let page = try board.kit.page(request, context)
     return try await board.kit.database.read { [board] reader in
       let rows = try AdvertRow.hanging(before: page.before, for: user, limit: page.fetch, in: reader)
       let unheard = try board.kit.community.unheard(by: user, among: Set(rows.map(\.owner)), in: reader)

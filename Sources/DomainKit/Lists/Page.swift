@@ -1,11 +1,12 @@
 public import Base
 import Cryptography
+public import ProtobufRuntime
 public import RPC
 public import Storage
 
 /// One page of a list: where it begins and how long it is.
 ///
-///     let page = try kit.page(context, size: request.pageSize, token: request.pageToken, filters: [me])
+///     let page = try kit.page(request, context)
 ///     let rows = try reader.rows(
 ///       "SELECT … WHERE rider = $1 AND id < $2 ORDER BY id DESC LIMIT $3", me, page.before, page.fetch, make: …)
 ///     let (rides, next) = page.cut(rows) { [$0.id.sqlValue] }
@@ -50,18 +51,20 @@ public struct Page: Sendable {
 
 extension Kit {
   /// The page that a request asks for.
-  /// - Parameter filters: what the query depends on beside the method and the caller. A token is good for the same
-  ///   ones only.
+  ///
+  /// A token is good for the same caller, method and request only: whatever there is in it beside size and token may
+  /// decide what is listed, so nothing needs to be named here, and no field that is added later is forgotten.
   /// - Throws: `KitError.badPageToken`.
-  public func page(
-    _ context: ServerContext, size: Int32, token: String, filters: [SQLValue] = []
-  ) throws(KitError) -> Page {
+  public func page(_ request: some PagedRequest, _ context: ServerContext) throws(KitError) -> Page {
     let caller = SQLValue.integer(context.caller?.user.rawValue ?? 0)
-    let query = PageToken.bytes([.text(context.method.path), caller] + filters)
-    let wanted = size <= 0 ? Page.defaultSize : min(Int(size), Page.sizeLimit)
+    var asked = request
+    asked.pageSize = 0
+    asked.pageToken = ""
+    let query = PageToken.bytes([.text(context.method.path), caller, .blob(asked.encoded())])
+    let wanted = request.pageSize <= 0 ? Page.defaultSize : min(Int(request.pageSize), Page.sizeLimit)
     var after: [SQLValue]?
-    if !token.isEmpty {
-      guard let values = PageToken.decode(token, query: query, keys: keys) else { throw .badPageToken }
+    if !request.pageToken.isEmpty {
+      guard let values = PageToken.decode(request.pageToken, query: query, keys: keys) else { throw .badPageToken }
       after = values
     }
     return Page(size: wanted, after: after, keys: keys, query: query)

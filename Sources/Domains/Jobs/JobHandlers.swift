@@ -17,9 +17,7 @@ struct JobHandlers: JobService {
   let pauses: WatchPauses
 
   func listJobs(_ request: ListJobsRequest, context: ServerContext) async throws -> ListJobsResponse {
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [request.dead.sqlValue, .text(request.kind)])
+    let page = try kit.page(request, context)
     return try await kit.database.read { [timers] reader in
       var response = ListJobsResponse()
       let kind = request.kind.isEmpty ? nil : request.kind

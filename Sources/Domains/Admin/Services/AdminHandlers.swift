@@ -41,9 +41,7 @@ struct AdminHandlers: AdminService {
   }
 
   func listFlags(_ request: ListFlagsRequest, context: ServerContext) async throws -> ListFlagsResponse {
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [request.prefix.sqlValue, request.onlyPut.sqlValue])
+    let page = try kit.page(request, context)
     let rows = try await putFlags()
     let wanted = flags.declarations.lazy.filter { flag in
       flag.name.hasPrefix(request.prefix) && (!request.onlyPut || rows[flag.name] != nil)
@@ -94,17 +92,14 @@ struct AdminHandlers: AdminService {
   }
 
   func listTableRows(_ request: ListTableRowsRequest, context: ServerContext) async throws -> ListTableRowsResponse {
+    let page = try kit.page(request, context)
     var response = ListTableRowsResponse()
     guard !request.table.isEmpty else {
-      guard request.pageToken.isEmpty else { throw KitError.badPageToken }
       response.tables = tables.values.sorted { $0.name < $1.name }.map(TableDescription.init)
       return response
     }
     let table = try table(request.table)
     let instant = try request.atTime.map { try Instant($0, field: "at_time") }
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [.text(table.name), .text(request.key), instant.sqlValue])
     let rows = try await kit.database.read { [request] reader in
       try TableRecord.list(
         table.name, key: request.key.isEmpty ? nil : request.key, at: instant, after: page.lastRow, limit: page.fetch,

@@ -15,10 +15,8 @@ struct AuditHandlers: AuditService {
   let checked: [any Domain]
 
   func listRecords(_ request: ListRecordsRequest, context: ServerContext) async throws -> ListRecordsResponse {
+    let page = try kit.page(request, context)
     let query = try RecordQuery(request.filter)
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: query.conditions.map { .text($0) } + query.arguments)
     let rows = try await kit.database.read { try query.newestFirst(page, in: $0) }
     let (items, next) = page.cut(rows) { [$0.createdAt.sqlValue, $0.id.sqlValue] }
     var response = ListRecordsResponse()
@@ -61,7 +59,7 @@ struct AuditHandlers: AuditService {
   }
 
   func listHeads(_ request: ListHeadsRequest, context: ServerContext) async throws -> ListHeadsResponse {
-    let page = try kit.page(context, size: request.pageSize, token: request.pageToken)
+    let page = try kit.page(request, context)
     let rows = try await kit.database.read { reader in
       try reader.rows(
         "SELECT \(HeadRow.columns) FROM audit_heads WHERE number < $1 ORDER BY number DESC LIMIT $2", page.before,

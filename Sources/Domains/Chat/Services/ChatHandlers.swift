@@ -79,6 +79,7 @@ struct ChatHandlers: ChatService {
 
   func listRooms(_ request: ListRoomsRequest, context: ServerContext) async throws -> ListRoomsResponse {
     let caller = try context.requireCaller()
+    let page = try kit.page(request, context)
     if request.waiting {
       guard caller.roles.holds(RoomGate.support) else { throw KitError.permissionDenied }
       caller.seesAsStaff()
@@ -86,9 +87,6 @@ struct ChatHandlers: ChatService {
         throw KitError.invalid(FieldViolation(field: "kind", description: "only support rooms wait"))
       }
     }
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [request.waiting.sqlValue, .integer(Int64(request.kind.rawValue))])
     let now = kit.clock.now()
     return try await kit.database.read { [rooms] reader in
       let rows =
@@ -107,9 +105,8 @@ struct ChatHandlers: ChatService {
 
   func listMessages(_ request: ListMessagesRequest, context: ServerContext) async throws -> ListMessagesResponse {
     let caller = try context.requireCaller()
+    let page = try kit.page(request, context)
     let id = try roomID(request.roomID)
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken, filters: [id.sqlValue])
     return try await kit.database.read { [rooms] reader in
       let room = try RoomRow.find(id, in: reader)
       guard try rooms.mayRead(room, caller, in: reader), let room else { throw KitError.notFound("room") }

@@ -34,8 +34,7 @@ struct CredentialHandlers: CredentialService {
     _ request: ListCredentialsRequest, context: ServerContext
   ) async throws -> ListCredentialsResponse {
     let caller = try context.requireCaller()
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken, filters: [request.resourceID.sqlValue])
+    let page = try kit.page(request, context)
     let found: [(row: CredentialRow, grants: [GrantRow])] = try await kit.database.read { [core] reader in
       let rows: [CredentialRow]
       if request.resourceID.isEmpty {

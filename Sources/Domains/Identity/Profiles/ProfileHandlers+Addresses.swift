@@ -68,7 +68,7 @@ extension ProfileHandlers {
     _ request: ListAddressesRequest, context: ServerContext
   ) async throws -> ListAddressesResponse {
     let caller = try context.requireCaller()
-    let page = try kit.page(context, size: request.pageSize, token: request.pageToken)
+    let page = try kit.page(request, context)
     let (rows, key) = try await kit.database.read { [core] reader in
       let rows = try reader.rows(
         """

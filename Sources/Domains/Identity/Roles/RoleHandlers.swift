@@ -67,6 +67,7 @@ struct RoleHandlers: RoleService {
 
   func listRoles(_ request: ListRolesRequest, context: ServerContext) async throws -> ListRolesResponse {
     let caller = try context.requireCaller()
+    let page = try kit.page(request, context)
     let isOnResource = !request.resourceID.isEmpty
     guard !isOnResource || request.userID.isEmpty else {
       throw KitError.invalid(FieldViolation(field: "user_id", description: "not together with resource_id"))
@@ -76,7 +77,6 @@ struct RoleHandlers: RoleService {
     let isStaff = caller.roles.holds(anyOf: context.method.policy.roles)
     guard user == caller.user || isStaff else { throw KitError.notFound("user") }
     let whose = isOnResource ? request.resourceID.sqlValue : user.sqlValue
-    let page = try kit.page(context, size: request.pageSize, token: request.pageToken, filters: [whose])
     let now = kit.clock.now()
     let rows = try await kit.database.read { [core] reader in
       guard try !isOnResource || isStaff || core.owns(request.resourceID, caller, in: reader) else {

@@ -82,7 +82,7 @@ struct SessionHandlers: SessionService {
 
   func listSessions(_ request: ListSessionsRequest, context: ServerContext) async throws -> ListSessionsResponse {
     let caller = try context.requireCaller()
-    let page = try kit.page(context, size: request.pageSize, token: request.pageToken)
+    let page = try kit.page(request, context)
     let renewedAfter = kit.clock.now() - SessionRow.idleLimit
     let rows = try await kit.database.read { reader in
       try reader.rows(

@@ -91,13 +91,11 @@ extension NotificationHandlers {
   func listDeliveries(
     _ request: ListDeliveriesRequest, context: ServerContext
   ) async throws -> ListDeliveriesResponse {
+    let page = try kit.page(request, context)
     let user =
       try request.userID.isEmpty ? nil : Identifier(request.userID, kind: IDKind.user, field: "user_id")
     let state = request.state == .unspecified ? nil : request.state.rawValue
     guard user != nil || state != nil else { throw NotifyError.noFilter }
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [user.sqlValue, state.sqlValue])
     // Below the last one of the page before, in the order of notices and ways.
     var after = (note: Int64.max, way: Int64.max)
     if case .integer(let note)? = page.after?.first, case .integer(let way)? = page.after?.last { after = (note, way) }

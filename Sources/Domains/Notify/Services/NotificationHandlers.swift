@@ -57,7 +57,7 @@ struct NotificationHandlers: NotificationService {
 
   func listInbox(_ request: ListInboxRequest, context: ServerContext) async throws -> ListInboxResponse {
     let caller = try context.requireCaller()
-    let page = try kit.page(context, size: request.pageSize, token: request.pageToken)
+    let page = try kit.page(request, context)
     let (inbox, rows) = try await kit.database.read { [core] reader in
       (
         try Inbox.find(caller.user, in: reader),

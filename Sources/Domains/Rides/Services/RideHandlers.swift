@@ -37,9 +37,7 @@ struct RideHandlers: RideService {
 
   func listRides(_ request: ListRidesRequest, context: ServerContext) async throws -> ListRidesResponse {
     let user = try context.requireCaller().user
-    let page = try core.kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [.integer(Int64(request.side.rawValue)), .integer(Int64(request.state.rawValue))])
+    let page = try core.kit.page(request, context)
     var response = try await core.kit.database.read { reader in
       let rows: [RideRecord]
       if request.side == .driver {

@@ -18,10 +18,8 @@ struct ZoneHandlers: ZoneService {
   }
 
   func listZones(_ request: ListZonesRequest, context: ServerContext) async throws -> ListZonesResponse {
+    let page = try core.kit.page(request, context)
     let city = try request.cityID.isEmpty ? nil : Identifier(request.cityID, kind: IDKind.city, field: "city_id")
-    let page = try core.kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [city.sqlValue, .integer(Int64(request.kind.rawValue))])
     return try await core.kit.database.read { reader in
       var last = Identifier(rawValue: 0)
       if case .integer(let id) = page.after?.first { last = Identifier(rawValue: id) }

@@ -18,6 +18,7 @@ struct SearchHandlers: SearchService {
   private var kit: Kit { core.kit }
 
   func search(_ request: SearchRequest, context: ServerContext) async throws -> SearchResponse {
+    let page = try kit.page(request, context)
     if request.text.isEmpty, request.kind.isEmpty, request.tags.isEmpty {
       throw FindingError.invalid(FieldViolation(field: "text", description: "required without a kind and tags"))
     }
@@ -26,9 +27,6 @@ struct SearchHandlers: SearchService {
     let query = SearchQuery(
       request.text, tags: tags, completesLastWord: request.completesLastWord, correctsWords: true,
       facets: request.countedTags)
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [.text(request.text), request.completesLastWord.sqlValue] + tags.map { .text($0) })
     return try await kit.database.read { reader in
       do {
         return try answer(query, page, context.caller, reader)

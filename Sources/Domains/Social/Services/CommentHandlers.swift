@@ -50,13 +50,11 @@ struct CommentHandlers: CommentService {
 
   func listComments(_ request: ListCommentsRequest, context: ServerContext) async throws -> ListCommentsResponse {
     let caller = context.caller
+    let page = try kit.page(request, context)
     let subject = try kit.subjects.parse(request.subjectID, field: "subject_id")
     let parent =
       try request.parentID.isEmpty
       ? nil : Identifier(request.parentID, kind: IDKind.comment, field: "parent_id")
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [.text(subject.text), parent.sqlValue])
     return try await kit.database.read { [core] reader in
       _ = try core.kit.subjects.visible(subject, to: caller, in: reader)
       let view = CommentReader(core, for: caller, in: reader)

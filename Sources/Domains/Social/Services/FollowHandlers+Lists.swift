@@ -9,9 +9,8 @@ import WellKnownTypes
 extension FollowHandlers {
   func listFollowers(_ request: ListFollowersRequest, context: ServerContext) async throws -> ListFollowersResponse {
     let caller = context.caller
+    let page = try kit.page(request, context)
     let target = try kit.subjects.parse(request.targetID, field: "target_id")
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken, filters: [.text(target.text)])
     return try await kit.database.read { [core] reader in
       _ = try core.kit.subjects.visible(target, to: caller, in: reader)
       let rows = try reader.rows(
@@ -34,8 +33,8 @@ extension FollowHandlers {
 
   func listFollowing(_ request: ListFollowingRequest, context: ServerContext) async throws -> ListFollowingResponse {
     let caller = context.caller
+    let page = try kit.page(request, context)
     let user = try Self.userMeant(request.userID, caller)
-    let page = try kit.page(context, size: request.pageSize, token: request.pageToken, filters: [user.sqlValue])
     return try await kit.database.read { [core] reader in
       _ = try core.kit.subjects.visible(SubjectID(IDKind.user, user), to: caller, in: reader)
       let rows = try reader.rows(
@@ -55,9 +54,8 @@ extension FollowHandlers {
 
   func listRelations(_ request: ListRelationsRequest, context: ServerContext) async throws -> ListRelationsResponse {
     let caller = try context.requireCaller()
+    let page = try kit.page(request, context)
     guard let list = RelationList(request.kind) else { throw SocialError.noRelationKind }
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken, filters: [request.kind.rawValue.sqlValue])
     return try await kit.database.read { [core] reader in
       let rows: [(other: Identifier, id: Identifier, at: Instant)] = try reader.rows(
         list.sql + " AND id < $2 ORDER BY id DESC LIMIT $3", caller.user, page.before, page.fetch

@@ -9,6 +9,7 @@ import WellKnownTypes
 
 extension ModerationHandlers {
   func listQueue(_ request: ListQueueRequest, context: ServerContext) async throws -> ListQueueResponse {
+    let page = try kit.page(request, context)
     let state: ReportRow.State
     switch request.state {
     case .unspecified, .open: state = .open
@@ -16,8 +17,6 @@ extension ModerationHandlers {
     case .appealed: state = .appealed
     default: throw SocialError.badRuling("state")
     }
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken, filters: [state.rawValue.sqlValue])
     // Behind the last one of the page before, in the order of the queue.
     var after = (rank: Int64.min, id: Int64.min)
     if case .integer(let rank)? = page.after?.first, case .integer(let id)? = page.after?.last { after = (rank, id) }

@@ -28,8 +28,7 @@ struct ModerationHandlers: ModerationService {
 
   func listMyCases(_ request: ListMyCasesRequest, context: ServerContext) async throws -> ListMyCasesResponse {
     let caller = try context.requireCaller()
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken, filters: [request.aboutMe.sqlValue])
+    let page = try kit.page(request, context)
     let mine = request.aboutMe ? ReportRow.isAboutOwner : "reporter_id = $1"
     return try await kit.database.read { [core] reader in
       let rows = try reader.rows(

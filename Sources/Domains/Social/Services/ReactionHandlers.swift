@@ -37,11 +37,9 @@ struct ReactionHandlers: ReactionService, ListsOfUsers {
 
   func listReactions(_ request: ListReactionsRequest, context: ServerContext) async throws -> ListReactionsResponse {
     let caller = context.caller
+    let page = try kit.page(request, context)
     let user = try Self.userMeant(request.userID, caller)
     guard let kind = ReactionSort(request.kind) else { throw SocialError.noReactionKind }
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken,
-      filters: [user.sqlValue, kind.rawValue.sqlValue, .text(request.subjectKind)])
     return try await kit.database.read { [core] reader in
       _ = try core.kit.subjects.visible(SubjectID(IDKind.user, user), to: caller, in: reader)
       // As if there were none: what somebody keeps is nobody's business.

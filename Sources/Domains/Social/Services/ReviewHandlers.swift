@@ -96,9 +96,8 @@ struct ReviewHandlers: ReviewService {
 
   func listReviews(_ request: ListReviewsRequest, context: ServerContext) async throws -> ListReviewsResponse {
     let caller = context.caller
+    let page = try kit.page(request, context)
     let subject = try kit.subjects.parse(request.subjectID, field: "subject_id")
-    let page = try kit.page(
-      context, size: request.pageSize, token: request.pageToken, filters: [.text(subject.text)])
     return try await kit.database.read { [core] reader in
       _ = try core.kit.subjects.visible(subject, to: caller, in: reader)
       let rows = try reader.rows(

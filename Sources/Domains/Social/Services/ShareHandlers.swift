@@ -43,7 +43,7 @@ struct ShareHandlers: ShareService {
 
   func listShareLinks(_ request: ListShareLinksRequest, context: ServerContext) async throws -> ListShareLinksResponse {
     let caller = try context.requireCaller()
-    let page = try kit.page(context, size: request.pageSize, token: request.pageToken)
+    let page = try kit.page(request, context)
     return try await kit.database.read { [core] reader in
       let rows = try reader.rows(
         "SELECT \(LinkRow.columns) FROM social_links WHERE maker_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
