@@ -175,6 +175,10 @@ public protocol ReviewQueue: Sendable {
   ///   - subject: the thing that has the text, such as `msg_…`.
   ///   - author: who wrote it.
   func review(_ subject: SubjectID, by author: Identifier, _ score: ToxicityScore, in writer: any Writer) throws
+
+  /// Takes a text out of the queue, if it is there, right after the transaction that deletes the text. Of a thing that is
+  /// `gone` this comes by itself.
+  func withdraw(_ subject: SubjectID, in writer: any Writer) throws
 }
 
 /// How a domain's own method carries chat frames: its messages wrap them.

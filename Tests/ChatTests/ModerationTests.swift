@@ -73,7 +73,11 @@ private let bystander = Identifier(rawValue: 4)
     lounge.doors.put(second, on: [8])
     #expect(try await other.say("Hello") == 1)
     lounge.doors.put(viewer, on: [8])
-    for _ in 0..<2 { #expect(try await guest.refusal(of: "And here?") == "BANNED") }
+    #expect(try await guest.refusal(of: "And here?") == "BANNED")
+    // That bars the device, and of further tries nothing is written.
+    let written = lounge.statements(with: "INTO chat_banned_devices")
+    for _ in 0..<5 { #expect(try await guest.refusal(of: "And here?") == "BANNED") }
+    #expect(written > 0 && lounge.statements(with: "INTO chat_banned_devices") == written)
     #expect(try await other.refusal(of: "Me too?") == "BANNED")
     try await lounge.write { try lounge.rooms.unban(viewer, from: room, in: $0) }
     #expect(try await other.say("Thanks") == 2)

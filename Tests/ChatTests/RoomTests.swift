@@ -167,6 +167,25 @@ private let bob = Identifier(rawValue: 3)
     await lounge.close()
   }
 
+  @Test func `nobody need look at what was deleted, or went with the account of whoever said it`() async throws {
+    let lounge = try await Lounge.open()
+    let room = try await room(lounge)
+    for guest in [try await lounge.chat(room, as: ada), try await lounge.chat(room, as: eve)] {
+      for _ in 0..<2 { try await guest.say("That was stupid") }
+    }
+    let said = try await lounge.messages(room, as: eve).messages
+    let all = Set(said.compactMap { SubjectID(parsing: $0.id) })
+    #expect(all.count == 4 && lounge.reviews.subjects.isSuperset(of: all))
+    let deleted = try #require(said.first { $0.authorID == eve.text(kind: "user") })
+    let (id, message) = (try Identifier.parse(room, kind: "room"), try Identifier.parse(deleted.id, kind: "msg"))
+    try await lounge.write { try lounge.rooms.deleteMessage(message, from: id, in: $0) }
+    let records = ChatRecords(rooms: lounge.rooms)
+    while try await lounge.write({ try records.erase(ada, in: $0) }) {}
+    let left = said.filter { $0.authorID == deleted.authorID && $0.id != deleted.id }
+    #expect(lounge.reviews.subjects.intersection(all).map(\.text) == left.map(\.id))
+    await lounge.close()
+  }
+
   @Test func `whom moderators have forbidden to post reads on`() async throws {
     let lounge = try await Lounge.open()
     let room = try await room(lounge)

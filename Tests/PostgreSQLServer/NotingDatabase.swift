@@ -22,6 +22,9 @@ public final class NotingDatabase: PassingDatabase {
   /// How many statements have run.
   public var count: Int { noted.withLock { $0.count } }
 
+  /// How many statements have run that have a text in them.
+  public func count(of text: String) -> Int { noted.withLock { $0.count { $0.sql.contains(text) } } }
+
   public func read<Result: Sendable>(_ body: @escaping @Sendable (any Reader) throws -> Result) async throws -> Result {
     try await database.read { reader in try body(NotingReader(reader: reader, note: self.note)) }
   }

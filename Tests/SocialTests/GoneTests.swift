@@ -124,6 +124,45 @@ import Testing
     await world.close()
   }
 
+  @Test func `nobody need look at what an erased account said, nor at the answer to a review that was taken back`()
+    async throws
+  {
+    let scene = try await Scene()
+    let (world, ada, bob, moe) = (scene.world, scene.ada, scene.bob, scene.moe)
+    let eve = try await world.user("eve")
+    try await moe.put([("florp", 900), ("blarg", 600)])
+    // Of Bob, whose account goes: a comment that is held, one that is shown and that people report too, and a review.
+    let held = try await bob.comment("you florp", on: scene.thing)
+    let shown = try await bob.comment("you blarg", on: scene.thing)
+    try await ada.report(shown.id)
+    let review = try await bob.review(scene.thing, over: world.stay(of: bob, at: scene.thing), 3, "a florp")
+    // Of Ada, who stays: the answer to a review that goes.
+    let stay = try await world.stay(of: eve, at: scene.thing)
+    let answered = try await eve.review(scene.thing, over: stay, 3, "cold")
+    try await ada.review("guest" + eve.text.dropFirst(4), over: stay, 5, "tidy")
+    let answer = try #require(try await ada.answer(answered, "you blarg").reply?.id)
+    let doubts = Dictionary(
+      uniqueKeysWithValues: try await moe.queue().filter { $0.reporter == nil }.map { ($0.targetID, $0.id) })
+    #expect(Set(doubts.keys) == [held.id, shown.id, review.id, answer])
+    try await moe.decide(try #require(doubts[answer]), .take)
+
+    try await eve.delete(answered)
+    try await world.erase(bob)
+    #expect(try await world.broken().isEmpty)
+    try await world.settle()
+    // What people have reported waits still, and nobody has decided anything.
+    #expect(try await moe.queue().map(\.targetID) == [shown.id])
+    #expect(try await moe.queue(.triaged).isEmpty)
+    await expectRefusal(.failedPrecondition, "WRONG_STATE") {
+      try await moe.decide(try #require(doubts[held.id]), .act, .remove)
+    }
+    try await world.advance(by: .seconds(60))
+    #expect(try await world.broken().isEmpty)
+    let back = try await world.named(by: "UPDATE social_reports SET state = 1 WHERE reporter_id = 0")
+    #expect(back == Set(doubts.keys.map { "11 \($0)" }))
+    await world.close()
+  }
+
   @Test func `what was said about a thing whose domain has forgotten to say that it is gone is found`() async throws {
     let world = try await World.open()
     let ada = try await world.user("ada")

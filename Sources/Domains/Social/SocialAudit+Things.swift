@@ -19,6 +19,22 @@ extension SocialAudit {
       violations: found)
   }
 
+  /// Texts that a program has asked moderators to look at although they are gone, and nobody takes out of the queue.
+  func emptied() throws -> InvariantCheck {
+    let waiting = """
+      (SELECT target_kind AS subject_kind, target_id AS subject_id FROM social_reports
+       WHERE reporter_id = 0 AND state IN (1, 2)) waiting
+      """
+    let (checked, found) = try things(in: waiting) { subject, _ in
+      guard let kind = subjects[subject] else { return true }
+      return try kind.facts(of: subject.id, in: reader) != nil || SocialCore.isRemoving(subject, in: reader)
+        || SocialCore.isDismissing(subject, in: reader)
+    }
+    return InvariantCheck(
+      number: 11, statement: "what a program asks moderators to look at is there to be looked at", rowsChecked: checked,
+      violations: found)
+  }
+
   /// Things of whose comments or reviews it is said wrongly whether everybody may see them, and nobody looks again.
   func openness() throws -> InvariantCheck {
     var (checked, found): (Int, [String]) = (0, [])

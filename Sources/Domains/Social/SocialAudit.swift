@@ -94,6 +94,7 @@ struct SocialAudit {
           """, now.sqlValue),
       try openness(),
       try orphans(),
+      try emptied(),
     ]
   }
 

@@ -42,6 +42,7 @@ public struct SocialDomain: Domain {
     core.handleUnblinding()
     core.handleOpenness()
     core.handleGone()
+    core.handleEmptied()
   }
 
   /// What users are to each other, and what they have said of things, as all domains ask.

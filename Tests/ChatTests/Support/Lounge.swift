@@ -34,6 +34,7 @@ final class Lounge: Sendable {
 
   let clock = ManualClock()
   let database: any Database
+  private let noting: NotingDatabase
   let doors = Doors()
   let threads = Threads()
   let reviews = Reviews()
@@ -59,13 +60,15 @@ final class Lounge: Sendable {
       migrations: TopicStore.migrations + Sights.migrations + NotifyDomain.migrations + ChatDomain.migrations,
       clock: ManualClock())
     return try Lounge(
-      database: database, nodes: nodes, limits: limits, topicLimits: topicLimits, scorer: scorer, pause: pause)
+      database: NotingDatabase(database), nodes: nodes, limits: limits, topicLimits: topicLimits, scorer: scorer,
+      pause: pause)
   }
 
   private init(
-    database: any Database, nodes: Int, limits: ChatLimits, topicLimits: TopicLimits, scorer: any ToxicityScorer,
+    database: NotingDatabase, nodes: Int, limits: ChatLimits, topicLimits: TopicLimits, scorer: any ToxicityScorer,
     pause: @escaping @Sendable (Duration) async throws -> Void
   ) throws {
+    noting = database
     self.database = database
     let root = SecretKey.random()
     let identifiers = IdentifierGenerator(clock: clock)
@@ -125,6 +128,9 @@ final class Lounge: Sendable {
     for node in nodes { node.kit.hub.close() }
     await database.close()
   }
+
+  /// How many statements have run that have a text in them.
+  func statements(with text: String) -> Int { noting.count(of: text) }
 
   func write<Result: Sendable>(_ body: @escaping @Sendable (any Writer) throws -> Result) async throws -> Result {
     try await database.write(body)
@@ -257,6 +263,10 @@ final class Reviews: ReviewQueue {
   func review(_ subject: SubjectID, by author: Identifier, _ score: ToxicityScore, in writer: any Writer) throws {
     precondition(score.verdict == .reviewed)
     _ = found.withLock { $0.insert(subject) }
+  }
+
+  func withdraw(_ subject: SubjectID, in writer: any Writer) throws {
+    _ = found.withLock { $0.remove(subject) }
   }
 }
 

@@ -46,6 +46,7 @@ extension ChatRooms {
     try writer.execute(
       "UPDATE chat_poll_options SET text = '' WHERE room_id = $1 AND number = $2", message.room, message.number)
     try detachFiles(of: message, in: writer)
+    try reviews?.withdraw(SubjectID(IDKind.message, message.id), in: writer)
     try withdraw(message, room, in: writer)
   }
 
@@ -100,13 +101,26 @@ extension ChatRooms {
   }
 
   /// Bars the device on which somebody who is banned has tried to post, if it is a new one: other accounts on it are no way
-  /// around the ban.
-  func barDevice(of caller: Caller, from room: Identifier, in writer: any Writer) throws {
-    _ = try RoomRow.lock(room, in: writer)
-    guard let device = try people.device(of: caller, in: writer),
-      try writer.exists("SELECT 1 FROM chat_bans WHERE room_id = $1 AND user_id = $2", room, caller.user)
-    else { return }
-    try bar(device, of: caller.user, from: room, in: writer)
+  /// around the ban. Of whoever goes on trying nothing more is written.
+  func barDevice(of caller: Caller, from room: Identifier) async throws {
+    guard try await kit.database.read({ try newDevice(of: caller, in: room, $0) }) != nil else { return }
+    try await kit.database.write { writer in
+      _ = try RoomRow.lock(room, in: writer)
+      // The ban may have ended meanwhile.
+      guard let device = try newDevice(of: caller, in: room, writer) else { return }
+      try bar(device, of: caller.user, from: room, in: writer)
+    }
+  }
+
+  /// The device of somebody who is banned, unless it is barred already.
+  private func newDevice(of caller: Caller, in room: Identifier, _ reader: any Reader) throws -> DeviceHash? {
+    guard let device = try people.device(of: caller, in: reader),
+      try reader.exists("SELECT 1 FROM chat_bans WHERE room_id = $1 AND user_id = $2", room, caller.user),
+      try !reader.exists(
+        "SELECT 1 FROM chat_banned_devices WHERE room_id = $1 AND device_hash = $2 AND user_id = $3", room, device,
+        caller.user)
+    else { return nil }
+    return device
   }
 
   private func bar(_ device: DeviceHash, of user: Identifier, from room: Identifier, in writer: any Writer) throws {

@@ -207,7 +207,7 @@ struct Conversation: Sendable {
         try await frames.send(Self.frame(.postAccepted(accepted)))
       } catch let error as any DomainError {
         if let error = error as? ChatError, case .banned = error {
-          try await kit.database.write { try rooms.barDevice(of: caller, from: room, in: $0) }
+          try await rooms.barDevice(of: caller, from: room)
         }
         try await frames.send(Self.frame(.postRefused(PostRefused(request.requestID, error.mapping))))
       }

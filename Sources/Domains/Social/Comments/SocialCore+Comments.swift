@@ -130,6 +130,7 @@ extension SocialCore {
     row.text = ""
     try MentionRow.replace([], of: row.id, in: writer)
     try change(&row, to: .deleted, in: writer)
+    try emptied(row.asSubject, in: writer)
   }
 
   /// Changes how a comment stands; its row is held. Counters follow, and those who watch are told.

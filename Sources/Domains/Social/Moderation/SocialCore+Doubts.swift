@@ -19,10 +19,27 @@ extension SocialCore {
       """, target.id, -row.score)
   }
 
+  private static let emptiedKind = "social.emptied"
+  private var emptiedTimer: GoneTimer { GoneTimer(Self.emptiedKind, timers: timers, clock: kit.clock) }
+
+  /// To be called in the transaction that takes a thing's text from it for good: right after it nobody need look at the text any
+  /// more. Not in it, as that may hold what comes after the thing's turn.
+  func emptied(_ target: SubjectID, in writer: any Writer) throws {
+    if try doubt(about: target, in: writer) != nil { try emptiedTimer.begin(with: target, in: writer) }
+  }
+
+  /// Whether what a program has asked about a thing is being taken out of the queue.
+  static func isDismissing(_ target: SubjectID, in reader: any Reader) throws -> Bool {
+    try GoneTimer.isUnderWay(emptiedKind, with: target, in: reader)
+  }
+
+  func handleEmptied() {
+    emptiedTimer.handle(dismissDoubt)
+  }
+
   /// Takes what a program has asked out of the queue, as there is nothing to look at any more. Nobody has decided anything. It
   /// takes the thing's turn.
   /// - Returns: whether there was something.
-  @discardableResult
   func dismissDoubt(about target: SubjectID, in writer: any Writer) throws -> Bool {
     guard try doubt(about: target, in: writer) != nil else { return false }
     try takeTurn(Turn(about: target), in: writer)
@@ -51,5 +68,9 @@ struct ScoredTexts: ReviewQueue {
 
   func review(_ subject: SubjectID, by author: Identifier, _ score: ToxicityScore, in writer: any Writer) throws {
     try core.queue(subject, of: author, score, in: writer)
+  }
+
+  func withdraw(_ subject: SubjectID, in writer: any Writer) throws {
+    try core.emptied(subject, in: writer)
   }
 }

@@ -90,6 +90,7 @@ extension SocialCore {
     let score = row.opinion.score
     row.opinion = ReviewOpinion(score: score, aspects: [], text: "")
     try change(&row, to: .deleted, in: writer)
+    try emptied(row.asSubject, in: writer)
     // Held: it may have been edited or removed since it was found.
     if let known = try reply(to: row, in: writer), var reply = try CommentRow.held(known.id, in: writer),
       reply.state != .deleted

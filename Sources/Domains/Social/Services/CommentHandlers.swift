@@ -164,9 +164,7 @@ extension SocialCore {
     let owner = try kit.subjects.owner(beneath: found?.subject, in: writer)
     guard var row = found, row.state != .deleted else { throw KitError.notFound("comment") }
     if row.author == caller.user || owner == caller.user {
-      try bury(&row, in: writer)
-      try dismissDoubt(about: row.asSubject, in: writer)
-      return
+      return try bury(&row, in: writer)
     }
     guard isModerator else { throw KitError.notFound("comment") }
     if row.state == .removed { return }

@@ -47,7 +47,6 @@ struct ReviewHandlers: ReviewService {
         throw KitError.notFound("review")
       }
       try core.bury(&row, in: writer)
-      try core.dismissDoubt(about: row.asSubject, in: writer)
       return DeleteReviewResponse()
     }
   }
