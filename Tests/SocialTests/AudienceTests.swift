@@ -1,4 +1,5 @@
 import DomainKit
+import IdentityAPI
 import Notify
 import Storage
 import Testing
@@ -28,6 +29,20 @@ import Testing
     for (user, count) in [(ada, 1), (bob, 0), (eve, 1), (joe, 0)] {
       #expect(try await user.notices().count == count, "\(user.handle)")
     }
+    await world.close()
+  }
+
+  @Test func `staff are told of what they see as others do, and not of what their role alone shows`() async throws {
+    let world = try await World.open()
+    let (ada, moe) = (try await world.user("ada"), try await world.user("moe_", roles: ["moderator"]))
+    let seen = try await world.thing(of: ada)
+    try await ada.show(profileTo: .private)
+    #expect(try await moe.profile(of: ada).handle == "ada")
+    for audience in [Audience.everybody, .holders(of: "moderator")] { try await tell(world, audience, about: ada.text) }
+    #expect(try await moe.notices().isEmpty)
+    #expect(try await ada.notices().count == 1)
+    try await tell(world, .holders(of: "moderator"), about: seen)
+    #expect(try await moe.notices().count == 1)
     await world.close()
   }
 

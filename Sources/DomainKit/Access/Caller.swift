@@ -75,4 +75,11 @@ extension Kit {
   public func absent(_ user: Identifier, in reader: any Reader) throws -> Caller {
     Caller(user: user, session: Identifier(rawValue: 0), roles: try authority.roles(of: user, in: reader))
   }
+
+  /// A user who may be told something unasked, as one who asks whether it may be seen: without the roles of staff. What these
+  /// show is on record before it is seen, and whoever is told has not looked.
+  public func hearer(_ user: Identifier, in reader: any Reader) throws -> Caller {
+    let held = roles.ofUser(try authority.roles(of: user, in: reader))
+    return Caller(user: user, session: Identifier(rawValue: 0), roles: held)
+  }
 }

@@ -64,6 +64,9 @@ public struct RoleCatalog: Sendable {
   /// Whether only the platform's own people hold a role.
   public func isStaff(_ role: String) -> Bool { staff.contains(role) }
 
+  /// What is left without the roles of staff.
+  func ofUser(_ roles: RoleSet) -> RoleSet { RoleSet(roles.grants.filter { !isStaff($0.role) }) }
+
   /// Whether there are roles on single things of a kind.
   public func areGranted(on kind: String) -> Bool {
     byName.values.contains { role in

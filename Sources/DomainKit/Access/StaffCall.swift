@@ -47,7 +47,7 @@ final class StaffCall: AnswerHold {
     self.method = method
     self.actor = actor
     self.roles = roles.grants.map(\.role).filter(kit.roles.isStaff)
-    rolesOfUser = RoleSet(roles.grants.filter { !kit.roles.isStaff($0.role) })
+    rolesOfUser = kit.roles.ofUser(roles)
     role = method.policy.access == .public ? nil : kit.roles.staffRole(method.policy, of: roles)
   }
 

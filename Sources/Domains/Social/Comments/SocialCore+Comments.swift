@@ -70,7 +70,7 @@ extension SocialCore {
     try MentionRow.parse(text) { handle in
       guard let user = try people.user(handle: handle, in: writer),
         try kit.subjects.isVisible(SubjectID(IDKind.user, user), to: caller, in: writer),
-        try kit.subjects.isVisible(subject, to: kit.absent(user, in: writer), in: writer)
+        try kit.subjects.isVisible(subject, to: kit.hearer(user, in: writer), in: writer)
       else { return nil }
       return user
     }
@@ -81,7 +81,7 @@ extension SocialCore {
     var told: Set<Identifier> = [row.author]
     func tellOnce(_ user: Identifier, _ deed: Deed) throws {
       guard told.insert(user).inserted,
-        try kit.subjects.isVisible(row.subject, to: kit.absent(user, in: writer), in: writer)
+        try kit.subjects.isVisible(row.subject, to: kit.hearer(user, in: writer), in: writer)
       else { return }
       try tell(user, deed, by: row.author, in: writer)
     }
