@@ -45,17 +45,10 @@ struct SocialCore: Sendable {
   /// Takes one of what a user may do so often a day.
   /// - Throws: `KitError.dayLimitExceeded`.
   func take(_ quota: String, of user: Identifier, limit: Int64, in writer: any Writer) throws {
-    // The first of a day is written without a look at the limit.
-    guard limit > 0 else { throw KitError.dayLimitExceeded(at: now) }
-    let taken = try writer.execute(
-      """
-      INSERT INTO social_quotas (user_id, quota, day, used) VALUES ($1, $2, $3, 1)
-      ON CONFLICT (user_id, quota) DO UPDATE SET
-        used = CASE WHEN social_quotas.day = excluded.day THEN social_quotas.used + 1 ELSE 1 END, day = excluded.day
-        WHERE social_quotas.day <> excluded.day OR social_quotas.used < $4
-      """, user, quota, now.dayNumber, limit)
-    guard taken == 1 else { throw KitError.dayLimitExceeded(at: now) }
+    try Self.quotas.take(user, quota, limit: limit, at: now, in: writer)
   }
+
+  private static let quotas = DayQuota("social_quotas", by: ["user_id", "quota"], count: "used")
 
   /// Waits until no other transaction has this turn, and keeps it until the end of this one. A transaction takes one turn
   /// at most, before anything else that others may hold.

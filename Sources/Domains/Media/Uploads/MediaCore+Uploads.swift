@@ -8,21 +8,15 @@ import Streaming
 
 /// The states of an upload. Its row is locked by whoever changes it.
 extension MediaCore {
+  private static let quota = DayQuota("media_quotas", by: ["user_id"], count: "uploads")
+
   func createUpload(
     kind: BlobKind, length: Int64?, hash: BlobID?, by user: Identifier, in writer: any Writer
   ) throws -> UploadRow {
     guard length ?? 0 <= limits.uploadBytes else {
       throw MediaError.uploadTooLarge(limit: limits.uploadBytes, field: "length")
     }
-    guard limits.uploadsPerDay > 0 else { throw KitError.dayLimitExceeded(at: now) }
-    let isAllowed = try writer.execute(
-      """
-      INSERT INTO media_quotas (user_id, day, uploads) VALUES ($1, $2, 1)
-      ON CONFLICT (user_id) DO UPDATE SET day = excluded.day,
-        uploads = CASE WHEN media_quotas.day = excluded.day THEN media_quotas.uploads + 1 ELSE 1 END
-        WHERE media_quotas.day <> excluded.day OR media_quotas.uploads < $3
-      """, user, now.dayNumber, limits.uploadsPerDay)
-    guard isAllowed == 1 else { throw KitError.dayLimitExceeded(at: now) }
+    try Self.quota.take(user, limit: limits.uploadsPerDay, at: now, in: writer)
     let row = UploadRow(
       id: kit.identifiers.next(), user: user, kind: kind, length: length, hash: hash,
       store: try kit.blobs.begin(in: writer), expiresAt: now + limits.uploadIdle)

@@ -38,30 +38,18 @@ extension NotifyCore {
   }
 
   private func countInvitation(by sender: Identifier, in writer: any Writer) throws {
-    guard limits.invitationsPerDay > 0 else { throw KitError.dayLimitExceeded(at: now) }
-    let taken = try writer.execute(
-      """
-      INSERT INTO notify_senders (user_id, day, sent) VALUES ($1, $2, 1)
-      ON CONFLICT (user_id) DO UPDATE SET
-        sent = CASE WHEN notify_senders.day = excluded.day THEN notify_senders.sent + 1 ELSE 1 END, day = excluded.day
-        WHERE notify_senders.day <> excluded.day OR notify_senders.sent < $3
-      """, sender, now.dayNumber, limits.invitationsPerDay)
-    guard taken == 1 else { throw KitError.dayLimitExceeded(at: now) }
+    try Self.invitations.take(sender, limit: limits.invitationsPerDay, at: now, in: writer)
   }
+
+  private static let invitations = DayQuota("notify_senders", by: ["user_id"], count: "sent")
+  private static let letters = DayQuota(
+    "notify_addresses", by: ["lookup"], day: "mail_day", count: "mail_count",
+    onlyIf: "notify_addresses.stopped_at IS NULL")
 
   /// Counts a letter to an address.
   /// - Returns: whether it may go: letters of its sort were not stopped, and there were not too many today.
   private func countOutside(_ lookup: [UInt8], in writer: any Writer) throws -> Bool {
-    guard limits.outsideLettersPerDay > 0 else { return false }
-    return try writer.execute(
-      """
-      INSERT INTO notify_addresses (lookup, stopped_at, mail_day, mail_count) VALUES ($1, NULL, $2, 1)
-      ON CONFLICT (lookup) DO UPDATE SET mail_count =
-          CASE WHEN notify_addresses.mail_day = excluded.mail_day THEN notify_addresses.mail_count + 1 ELSE 1 END,
-        mail_day = excluded.mail_day
-        WHERE notify_addresses.stopped_at IS NULL
-          AND (notify_addresses.mail_day <> excluded.mail_day OR notify_addresses.mail_count < $3)
-      """, lookup, now.dayNumber, limits.outsideLettersPerDay) == 1
+    try Self.letters.hasTaken([lookup], limit: limits.outsideLettersPerDay, at: now, in: writer)
   }
 
   /// Sends no more letters of a sort to an address. A repeat changes nothing.
