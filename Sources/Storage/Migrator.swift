@@ -160,9 +160,12 @@ public struct Migrator: Sendable {
   /// A step that rewrites a table or builds an index may take its time, but must not wait for its turn for long.
   func setLimits(_ writer: any Writer) throws {
     guard writer.dialect == .postgreSQL else { return }
+    // Servers before 17 have no `transaction_timeout`.
     _ = try writer.exists(
-      "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', $1, true)",
-      String(tableWait.inMilliseconds))
+      """
+      SELECT set_config(name, CASE name WHEN 'lock_timeout' THEN $1 ELSE '0' END, true) FROM pg_settings
+      WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout')
+      """, String(tableWait.inMilliseconds))
   }
 
   /// Moves the rows of the next batch.

@@ -67,14 +67,16 @@ final class PostgreSQLConnection {
 
   // MARK: Transactions
 
-  /// Opens a transaction with its first statement.
+  /// Opens a transaction with its first statement. Its isolation is said, as those who set up a role or a database may
+  /// have another one for all sessions.
   /// - Parameter settings: `SET LOCAL` statements that go with it.
   func begin(isReadOnly: Bool, settings: [String] = []) {
     precondition(!isInTransaction, "a connection has one transaction at a time")
     self.isReadOnly = isReadOnly
     isInTransaction = true
     hasBegun = false
-    opening = [isReadOnly ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN"] + settings
+    let isolation = isReadOnly ? "REPEATABLE READ READ ONLY" : "READ COMMITTED"
+    opening = ["BEGIN ISOLATION LEVEL \(isolation)"] + settings
   }
 
   /// Makes what was written durable, and waits for it. If that fails, the transaction may still have to be rolled back.
@@ -175,6 +177,23 @@ final class PostgreSQLConnection {
     open()
     pipeline.send(sql, .awaited, "define")
     PQclear(try judged { () throws(PostgreSQLFailure) in try pipeline.settle("define", sql, hasDeadline: false) })
+  }
+
+  /// Runs a statement of the schema that no transaction may hold, with as much time as it takes.
+  ///
+  /// A pooler may give each transaction another session, but not before it is told that the session is idle, which it is at
+  /// a synchronisation point. So there is none between the statement and the transaction that lifts the session's limits.
+  /// They are to hold again whatever comes of the statement, and therefore behind one. PgBouncer keeps the session for that,
+  /// as it knows by then that there is more to come; another pooler may leave its session without limits.
+  func defineAlone(_ sql: String) throws(PostgreSQLFailure) {
+    precondition(!isInTransaction, "the statement is to be by itself")
+    for statement in ["BEGIN", SessionTimeouts.liftForSession, "COMMIT"] {
+      pipeline.send(statement, .control, "define")
+    }
+    pipeline.send(sql, .awaited, "define")
+    pipeline.synchronise(forgets: false)
+    pipeline.send(SessionTimeouts.restore, .control, "define")
+    PQclear(try pipeline.settle("define", sql, hasDeadline: false))
   }
 
   /// Sends what opens the transaction, if that is still to be done.

@@ -27,6 +27,11 @@ enum PostgreSQLDiagnosis {
     if error.message.contains("no password supplied") {
       return StorageError(.cannotOpen, operation: error.operation, message: error.message)
     }
+    if error.message.contains("session is read-only"), isReadOnlyBySetting(url, options) {
+      return StorageError(
+        .cannotOpen, operation: error.operation,
+        message: "default_transaction_read_only is on for this user, database or server: \(error.message)")
+    }
     guard let words = verboseWords(url, options),
       let reason = reasons.first(where: { words.contains(":  \($0.state): ") })
     else { return error }
@@ -36,6 +41,14 @@ enum PostgreSQLDiagnosis {
     // What is filed among what may pass by itself elsewhere.
     if reason.state == "42501" || reason.state == "55000" { explained.code = .cannotOpen }
     return explained
+  }
+
+  /// Whether it is no standby that refuses to write, which may be none any more soon.
+  private static func isReadOnlyBySetting(_ url: String, _ options: PostgreSQLOptions) -> Bool {
+    let parameters = PostgreSQLParameters(url, options, isPooled: options.isPooled, server: "primary")
+    guard let handle = parameters.connect() else { return false }
+    defer { PQfinish(handle) }
+    return PQstatus(handle) == CONNECTION_OK
   }
 
   private static func verboseWords(_ url: String, _ options: PostgreSQLOptions) -> String? {

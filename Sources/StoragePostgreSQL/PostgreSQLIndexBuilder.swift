@@ -5,19 +5,20 @@ extension PostgreSQLSession {
   /// Builds an index on a connection of its own, with as much time as it takes: the server waits for all transactions that
   /// have written to the table before, and for all snapshots that are older than the index.
   func build(_ index: NewIndex) throws {
-    let session = unhurried()
+    let session = another()
     defer { session.disconnect() }
     let connection = try session.connected()
     // A node that is gone may have left a server process that still builds the index, and does not know: this waits for it.
-    connection.begin(isReadOnly: false)
+    connection.begin(isReadOnly: false, settings: [SessionTimeouts.lift])
     try connection.define("LOCK TABLE \(index.table) IN SHARE UPDATE EXCLUSIVE MODE")
+    let isValid = try isValid(index.name, connection)
     try connection.commit()
-    switch try isValid(index.name, connection) {
+    switch isValid {
     case true?: return
-    case false?: try connection.define("DROP INDEX CONCURRENTLY \(index.name)")
+    case false?: try connection.defineAlone("DROP INDEX CONCURRENTLY \(index.name)")
     case nil: break
     }
-    try connection.define(
+    try connection.defineAlone(
       PostgreSQLSchema.translated("CREATE INDEX CONCURRENTLY \(index.name) ON \(index.table) \(index.definition)"))
   }
 

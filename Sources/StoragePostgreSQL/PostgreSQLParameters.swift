@@ -8,8 +8,10 @@ struct PostgreSQLParameters {
   private var keywords: [String] = []
   private var values: [String] = []
 
-  /// - Parameter url: as libpq reads it; what it says goes before what the options say.
-  init(_ url: String, _ options: PostgreSQLOptions, isPooled: Bool) {
+  /// - Parameters:
+  ///   - url: as libpq reads it; what it says goes before what the options say.
+  ///   - server: of which kind it must be, in libpq's words, whatever the URL says.
+  init(_ url: String, _ options: PostgreSQLOptions, isPooled: Bool, server: String? = nil) {
     let timeout = options.connectionTimeout.inMilliseconds
     add("fallback_application_name", options.applicationName)
     add("connect_timeout", "\(max(2, (timeout + 999) / 1000))")
@@ -20,6 +22,7 @@ struct PostgreSQLParameters {
     // Among several hosts, and after a change of roles, only the primary will do.
     add("target_session_attrs", "read-write")
     add("dbname", url)
+    if let server { add("target_session_attrs", server) }
     if !isPooled {
       // Of two `options` libpq takes the last, so those of the URL are said again; of two words on one setting the
       // server takes the last.

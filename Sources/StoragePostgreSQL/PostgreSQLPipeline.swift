@@ -24,6 +24,8 @@ final class PostgreSQLPipeline {
     let operation: String
     var sql: String?
     var mustChange = false
+    /// Whether nobody cares any more for what became of those before.
+    var forgets = false
     /// Called if the server has not carried it out.
     var whenSkipped: (() -> Void)?
   }
@@ -105,10 +107,11 @@ final class PostgreSQLPipeline {
   }
 
   /// Ends what a failure takes with it; does not wait.
-  func synchronise() {
+  /// - Parameter forgets: whether nobody cares any more for what became of the commands before, if there are some behind.
+  func synchronise(forgets: Bool = true) {
     (queuedStatements, queuedBytes, hasConditions) = (0, 0, false)
     guard let last = commands.last, last.role != .synchronisation else { return }
-    add(Command(role: .synchronisation, operation: "synchronise")) { PQpipelineSync(handle) }
+    add(Command(role: .synchronisation, operation: "synchronise", forgets: forgets)) { PQpipelineSync(handle) }
   }
 
   // MARK: Answers
@@ -119,7 +122,7 @@ final class PostgreSQLPipeline {
   ///   - hasDeadline: whether the server may not keep silent for ever.
   ///   - givesUp: asked now and then whether to wait no longer.
   /// - Returns: the answer to the last command, for the caller to clear.
-  /// - Throws: the first failure of a command that was sent after the last synchronisation point.
+  /// - Throws: the first failure of a command that was sent after the last synchronisation point that forgets.
   func settle(
     _ operation: String, _ sql: String? = nil, hasDeadline: Bool = true, givesUp: (() -> Bool)? = nil
   ) throws(PostgreSQLFailure) -> OpaquePointer {
@@ -179,7 +182,7 @@ final class PostgreSQLPipeline {
     if status == PGRES_PIPELINE_SYNC {
       PQclear(result)
       answered += 1
-      if answered == commands.count { return }
+      if answered == commands.count || !commands[answered - 1].forgets { return }
       // Of what was taken back; whatever has become of it matters to nobody.
       PQclear(answers.last)
       answers = Answers()

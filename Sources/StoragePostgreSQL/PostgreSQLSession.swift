@@ -42,10 +42,8 @@ final class PostgreSQLSession {
     keepsStatements = !options.isPooled
   }
 
-  /// Another one at the same server, whose statements take as long as they take.
-  func unhurried() -> PostgreSQLSession {
-    var options = options
-    (options.statementTimeout, options.lockTimeout) = (.zero, .zero)
+  /// Another one at the same server.
+  func another() -> PostgreSQLSession {
     let session = PostgreSQLSession(url, options, random, time: time)
     // What was found out of a pooler holds there, too.
     (session.isPooled, session.keepsStatements) = (isPooled, keepsStatements)

@@ -3,7 +3,7 @@ internal import Storage
 /// What a body sees of its connection while it runs. Used for reads as well, where only `Reader` is shown.
 final class PostgreSQLTransaction: EngineTransaction, IndexBuilding {
   private let connection: PostgreSQLConnection
-  /// Of the connection, if nobody else waits for the transaction.
+  /// Of the connection, if nobody else waits for the transaction: only then it may do what takes long.
   private let session: PostgreSQLSession?
   /// Whether every statement's outcome is waited for, so that a failure shows where it happens.
   private let waits: Bool
@@ -62,7 +62,10 @@ final class PostgreSQLTransaction: EngineTransaction, IndexBuilding {
 
   func define(_ statement: String) throws {
     hasWritten = true
-    try guarded { try connection.define(PostgreSQLSchema.translated(statement)) }
+    try guarded {
+      guard session != nil else { throw PostgreSQLFailure.sharedTransaction }
+      try connection.define(PostgreSQLSchema.translated(statement))
+    }
   }
 
   func buildIndex(_ index: NewIndex) throws {

@@ -211,15 +211,15 @@ final class PostgreSQLWriter: @unchecked Sendable {
   private func commit(_ job: Job, _ lockWait: LockWait, waits: Bool) throws {
     let connection = try session.connected()
     let settings = session.settings + lockWait.settings(options)
+    let mayTakeLong = lockWait != .inTurnOfNodes
     if options.runsBodiesTwice {
       connection.begin(isReadOnly: false, settings: settings)
       // The run that counts says what is wrong.
-      try? job.run(PostgreSQLTransaction(connection))
+      try? job.run(PostgreSQLTransaction(connection, of: mayTakeLong ? session : nil))
       connection.rollBack()
     }
     connection.begin(isReadOnly: false, settings: settings)
-    let transaction = PostgreSQLTransaction(
-      connection, of: lockWait == .inTurnOfNodes ? nil : session, waits: waits)
+    let transaction = PostgreSQLTransaction(connection, of: mayTakeLong ? session : nil, waits: waits)
     do {
       try job.run(transaction)
     } catch {

@@ -20,7 +20,7 @@ public final class PgBouncer: Sendable {
   public init(
     before server: PostgreSQLServer, mode: Mode = .transaction, ignoring: [String] = [], sessions: Int = 2
   ) async throws {
-    directory = server.directory + "/pgbouncer-\(mode)-\(ignoring.count)"
+    directory = server.directory + "/pgbouncer-" + server.newName()
     let settings = """
       [databases]
       * = host=\(server.directory) port=\(server.port) user=octet

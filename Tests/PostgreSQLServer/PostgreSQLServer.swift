@@ -61,7 +61,7 @@ public final class PostgreSQLServer: Sendable {
     return url(name)
   }
 
-  /// A database's name that no other has.
+  /// A name that no other database or pooler has.
   func newName() -> String {
     databases.withLock { count in
       count += 1

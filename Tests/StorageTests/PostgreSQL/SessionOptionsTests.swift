@@ -49,6 +49,20 @@ import Testing
     }
   }
 
+  @Test func `transactions are isolated as the engine wants it, whatever the database has for others`() async throws {
+    let server = try await PostgreSQLServer.common()
+    try await server.run("CREATE DATABASE isolated")
+    try await server.run("ALTER DATABASE isolated SET default_transaction_isolation = 'serializable'")
+    var options = PostgreSQLOptions()
+    (options.writers, options.readers) = (1, 1)
+    let database = try await PostgreSQLDatabase.open(
+      url: server.url("isolated"), migrations: [], clock: ManualClock(), options: options)
+    let isolation = "SHOW transaction_isolation"
+    #expect(try await database.write { try $0.first(isolation) { $0.text(0) } } == "read committed")
+    #expect(try await database.read { try $0.first(isolation) { $0.text(0) } } == "repeatable read")
+    await database.close()
+  }
+
   @Test func `options may hold what a URL and a command line set apart`() async throws {
     let url = try await PostgreSQLServer.common().makeSchema()
     let found = try await settings(url + "&options=--search_path%3D%22a%5C%20b%22%2Cpublic")

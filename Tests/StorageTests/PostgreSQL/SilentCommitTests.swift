@@ -28,7 +28,8 @@ import Testing
         writer.afterCommit { told.withLock { $0.append(number) } }
       }
     }
-    proxy.silence(after: "COMMIT")
+    // By itself, as the isolation is READ COMMITTED.
+    proxy.silence(after: "COMMIT\u{0}")
     let lost = Task { try await write(0) }
     while !proxy.hasSilenced { await Task.yield() }
     let began = ContinuousClock.now

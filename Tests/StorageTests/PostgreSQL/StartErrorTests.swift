@@ -61,6 +61,14 @@ import Testing
     await server.stop()
   }
 
+  @Test func `a user who may not write unless they say so`() async throws {
+    let server = try await PostgreSQLServer.common()
+    try await server.run("CREATE ROLE onlooker SUPERUSER LOGIN")
+    try await server.run("ALTER ROLE onlooker SET default_transaction_read_only = on")
+    await expect(
+      server.url("postgres", user: "onlooker"), .cannotOpen, ["default_transaction_read_only", "session is read-only"])
+  }
+
   private func use(_ database: any Database) async throws {
     try await database.write { _ = try $0.exists("SELECT 1") }
     try await database.read { _ = try $0.exists("SELECT 1") }
