@@ -109,7 +109,7 @@ private let watch = MethodDescriptor(
     await shop.database.close()
   }
 
-  @Test func `each change is found once, also the second at an instant, one that commits late and one of long ago`()
+  @Test func `each change is found once, also the second at an instant, one by a wrong clock and one of long ago`()
     async throws
   {
     let shop = try await Workshop(hasOthers: true)
@@ -132,13 +132,16 @@ private let watch = MethodDescriptor(
     clock.advance(by: SightCatchUp.lateness - .seconds(1))
     try await expectChanges(0)
     try await note(other)
+    clock.advance(by: SightCatchUp.farLookInterval)
     try await expectChanges(1)
+    try await expectChanges(0)
     // Nobody looked for long.
+    let begun = SightNotes(clock: ManualClock(clock.now()))
     clock.advance(by: .seconds(3600))
-    try await note(thing)
+    try await shop.database.write { try begun.note(thing, in: $0) }
     try await expectChanges(1)
     let retention = SightNoteRetention(clock: clock)
-    clock.advance(by: .seconds(86_400 - 3660))
+    clock.advance(by: .seconds(86_400 - 3660) - SightCatchUp.farLookInterval)
     while try await retention.step(shop.database) {}
     func count() async throws -> Int {
       try await shop.database.read { try $0.first("SELECT count(*) FROM sight_notes") { $0[0] } ?? 0 }
@@ -148,6 +151,47 @@ private let watch = MethodDescriptor(
     while try await retention.step(shop.database) {}
     #expect(try await count() == 0)
     await shop.database.close()
+  }
+
+  @Test(arguments: [SightCatchUp.usualLateness, SightCatchUp.lateness])
+  func `what commits late is found, by the next look if it is not very late`(lateness: Duration) async throws {
+    let shop = try await Workshop(hasOthers: true)
+    let (sights, clock, database) = (shop.kit.sights, shop.clock, shop.database)
+    let notes = SightNotes(clock: ManualClock(clock.now()))
+    var changes = SightCatchUp(shop.kit)
+    let (hasNoted, mayEnd) = (ParkingSpot(), BlockingQueue<Void>(limit: 1))
+    let late = Task {
+      try await database.write { writer in
+        try notes.note(thing, in: writer)
+        _ = try writer.exists("SELECT 1 FROM sight_notes")
+        hasNoted.unpark()
+        _ = mayEnd.pop(atMost: 1)
+      }
+    }
+    // Whatever fails here lets it end.
+    defer { mayEnd.close() }
+    try await hasNoted.park()
+    let before = sights.changes
+    // A look twice a second, as a node has it.
+    let pause = Duration.milliseconds(500)
+    func look(for time: Duration) async throws {
+      let end = clock.now() + time
+      while clock.now() < end {
+        clock.advance(by: pause)
+        try await changes.look()
+      }
+    }
+    try await look(for: lateness)
+    #expect(sights.changes == before)
+    mayEnd.close()
+    try await late.value
+    try await changes.look()
+    #expect(sights.changes == (lateness == SightCatchUp.usualLateness ? before + 1 : before))
+    try await look(for: SightCatchUp.farLookInterval)
+    #expect(sights.changes == before + 1)
+    try await look(for: SightCatchUp.lateness)
+    #expect(sights.changes == before + 1)
+    await database.close()
   }
 
   @Test func `a node that serves alone notes nothing for others`() async throws {

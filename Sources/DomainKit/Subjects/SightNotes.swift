@@ -28,6 +28,11 @@ struct SightNotes: Sendable {
 /// Wakes the streams of this node about what other nodes have changed, though their word of it may have been lost: one read
 /// for all streams.
 ///
+/// A note can be read only after its transaction has committed, and says an instant before that. So each look reads again
+/// what is younger than the last look by as much as notes are late by, and knows what it has read before. Few are late by
+/// more than a moment, while a minute's notes are tens of thousands when hundreds of things become hidden in a second: most
+/// looks read back a moment, and one now and then reads back far.
+///
 ///     var changes = SightCatchUp(kit)
 ///     while !loop.isStopping {
 ///       try? await changes.look()
@@ -37,22 +42,38 @@ public struct SightCatchUp: Sendable {
   /// How much later than it says a change may commit, by another node's clock and with all that its transaction waits for.
   static let lateness = Duration.seconds(60)
 
+  /// The same for one whose transaction waits for nothing much, by a clock that is kept right. It is found by the next look.
+  static let usualLateness = Duration.seconds(2)
+
+  /// How often a look finds those that were later than usual.
+  static let farLookInterval = Duration.seconds(15)
+
   private let kit: Kit
   private var lookedAt: Instant
-  /// What the last look has read.
+  private var lookedFarAt: Instant
+  /// What the last look that read back far has read, and those after it.
   private var known: [SubjectID: Instant] = [:]
 
   public init(_ kit: Kit) {
     self.kit = kit
     lookedAt = kit.clock.now()
+    lookedFarAt = lookedAt
   }
 
   /// Wakes the streams about what has changed since the last look that succeeded.
   public mutating func look() async throws {
-    let (now, since) = (kit.clock.now(), lookedAt - Self.lateness)
+    let now = kit.clock.now()
+    // Also if the clock was set back.
+    let isFar = !(lookedFarAt..<lookedFarAt + Self.farLookInterval).contains(now)
+    let since = isFar ? lookedFarAt - Self.lateness : lookedAt - Self.usualLateness
     let notes = try await kit.database.read { try SightNotes.since(since, in: $0) }
     for (thing, changedAt) in notes where known[thing] != changedAt { kit.sights.wake(thing) }
-    (lookedAt, known) = (now, notes)
+    lookedAt = now
+    if isFar {
+      (lookedFarAt, known) = (now, notes)
+    } else {
+      known.merge(notes) { _, new in new }
+    }
   }
 }
 
