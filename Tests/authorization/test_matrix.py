@@ -136,7 +136,7 @@ def with_another(request, field, user_id):
 
 def test_a_token_of_another_filter_is_refused(world):
     world.announce()
-    for thing in ("room", "message", "hidden_comment", "report", "grant"):
+    for thing in ("room", "message", "hidden_comment"):
         world.fresh(thing)
     faults, filters = [], set()
     for row, field, of_reply, reason, fields, names in rows_with_tokens(world):
