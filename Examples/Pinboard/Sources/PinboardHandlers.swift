@@ -45,6 +45,20 @@ struct PinboardHandlers: PinboardService {
     }
   }
 
+  func banFromThread(_ request: BanFromThreadRequest, context: ServerContext) async throws -> BanFromThreadResponse {
+    let owner = try context.requireCaller().user
+    let advert = SubjectID(
+      AdvertRow.idKind, try Identifier(request.advertID, kind: AdvertRow.idKind, field: "advert_id"))
+    let user = try Identifier(request.userID, kind: "user", field: "user_id")
+    return try await board.kit.mutate(request, context) { [board] writer in
+      guard try AdvertRow.find(advert.id, in: writer)?.owner == owner,
+        let room = try board.parts.rooms.room(.thread, about: advert.text, in: writer)
+      else { throw KitError.notFound(AdvertRow.idKind) }
+      try board.parts.rooms.ban(user, from: room.id, until: nil, in: writer)
+      return BanFromThreadResponse()
+    }
+  }
+
   func getAdvert(_ request: GetAdvertRequest, context: ServerContext) async throws -> Advert {
     let id = try Identifier(request.advertID, kind: AdvertRow.idKind, field: "advert_id")
     return try await board.kit.database.read { [board] reader in

@@ -26,4 +26,7 @@ giveaways("ClaimPiece", "public_advert", "advert_id", fields=lambda w: {"ticket"
 giveaways("LeaveGiveaway", "private_advert", "advert_id")
 giveaways("LeaveGiveaway", "public_advert", "advert_id", hidden_from=("blocked",))
 board("SetAdvertPrivacy", "private_advert", "advert_id", fields=lambda w: {"is_private": True})
+# Nobody talks beside it.
+board("BanFromThread", "private_advert", "advert_id", fields=lambda w: {"user_id": w.thing("disposable_user")},
+      is_proved=False)  # fmt: skip
 board("RemoveAdvert", "private_advert", "advert_id", is_fresh=True)
