@@ -463,6 +463,7 @@ CREATE TABLE notify_devices (
   lookup bytea NOT NULL,
   created_at bigint NOT NULL,
   session_id bigint,
+  name text COLLATE "C" NOT NULL DEFAULT ''::text,
   UNIQUE (lookup),
   PRIMARY KEY (id)
 );
@@ -1062,6 +1063,8 @@ CREATE INDEX identity_users_dropped ON public.identity_users USING btree (state,
 CREATE INDEX identity_users_erased ON public.identity_users USING btree (erased_at) WHERE (erased_at IS NOT NULL);
 
 CREATE INDEX identity_verifications_id ON public.identity_verifications USING btree (id);
+
+CREATE INDEX identity_verifications_state ON public.identity_verifications USING btree (state, id);
 
 CREATE INDEX media_holdings_share ON public.media_holdings USING btree (blob_id, id);
 

@@ -376,6 +376,8 @@ CREATE TABLE identity_verifications (
 
 CREATE INDEX identity_verifications_id ON identity_verifications (id);
 
+CREATE INDEX identity_verifications_state ON identity_verifications (state, id);
+
 CREATE TABLE media_blobs (
   id INTEGER PRIMARY KEY,
   content BLOB NOT NULL,
@@ -513,7 +515,7 @@ CREATE TABLE notify_devices (
   sealed BLOB NOT NULL,
   lookup BLOB NOT NULL UNIQUE,
   created_at INTEGER NOT NULL
-, session_id INTEGER) STRICT;
+, session_id INTEGER, name TEXT NOT NULL DEFAULT '') STRICT;
 
 CREATE INDEX notify_devices_session ON notify_devices (session_id) WHERE session_id IS NOT NULL;
 

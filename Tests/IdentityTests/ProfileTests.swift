@@ -7,6 +7,7 @@ import RPC
 import Refusals
 import Storage
 import Testing
+import WellKnownTypes
 
 @testable import Identity
 
@@ -41,6 +42,35 @@ import Testing
   }
 
   // MARK: Profiles
+
+  @Test func `whoever has proved contacts sees which, and nobody else does`() async throws {
+    let (house, ada, eve, id) = try await house()
+    _ = try await ada.sendCode(.email("Pending@example.org"))
+    #expect(try await ada.profile().contacts.isEmpty)
+    house.clock.advance(by: CodeLimit.pause)
+    let first = Timestamp(house.clock.now())
+    try await house.prove(.email("ada@example.org"), by: ada)
+    house.clock.advance(by: .seconds(1))
+    let second = Timestamp(house.clock.now())
+    try await house.prove(.phone("+358401234567"), by: ada)
+    func contact(_ kind: IdentityAPI.ContactKind, _ address: String, _ time: Timestamp) -> ProvedContact {
+      var contact = ProvedContact()
+      (contact.kind, contact.address, contact.proofTime) = (kind, address, time)
+      return contact
+    }
+    let mail = contact(.email, "ada@example.org", first)
+    let contacts = [mail, contact(.phone, "+358401234567", second)]
+    let profile = try await ada.profile()
+    #expect(profile.contacts == contacts)
+    #expect(try await ada.profile(of: id).contacts == contacts)
+    #expect(try await update(ada, etag: profile.etag) { $0.about = "Analyst" }.contacts == contacts)
+    for client in [eve, house.client()] { #expect(try await client.profile(of: id).contacts.isEmpty) }
+    // Somebody else proves the number, which is theirs from then on.
+    house.clock.advance(by: CodeLimit.pause)
+    try await house.prove(.phone("+358401234567"), by: eve)
+    #expect(try await ada.profile().contacts == [mail])
+    await house.close()
+  }
 
   @Test func `a photo is shown to whoever may see the profile, until another or none is wanted`() async throws {
     let (house, ada, eve, id) = try await house()

@@ -18,7 +18,7 @@ import Testing
     try await world.registerPush(other, "https://push.example/3")
     let later = Identifier(rawValue: 7)
     try await world.database.write { [core = world.notify.core] writer in
-      _ = try core.register("https://push.example/2", for: user, in: later, writer)
+      _ = try core.register("https://push.example/2", named: "", for: user, in: later, writer)
     }
     func devices(of user: Identifier) async throws -> Int { try await world.settings(of: user).devices.count }
     func end(_ session: Identifier) async throws {
@@ -29,6 +29,34 @@ import Testing
     try await end(later)
     #expect(try await devices(of: user) == 0)
     #expect(try await devices(of: other) == 1)
+    await world.close()
+  }
+
+  @Test func `devices have the names that their owner gives them, and that of the session that asks is told`()
+    async throws
+  {
+    let world = try await NotifyWorld.open()
+    let (user, other) = (world.user(), world.user())
+    func shown() async throws -> [String] {
+      try await world.settings(of: user).devices.map { "\($0.name) \($0.current)" }
+    }
+    let phone = try await world.registerPush(user, "https://push.example/1", named: "Phone")
+    #expect(phone.name == "Phone" && phone.current)
+    try await world.registerPush(user, "https://push.example/2")
+    try await world.database.write { [core = world.notify.core] writer in
+      let session = Identifier(rawValue: 7)
+      _ = try core.register("https://push.example/3", named: "Tablet", for: user, in: session, writer)
+    }
+    #expect(try await shown() == ["Phone true", " true", "Tablet false"])
+    // Registered again it keeps its name, unless it gets another; it goes with this session now.
+    #expect(try await world.registerPush(user, "https://push.example/3").name == "Tablet")
+    #expect(try await world.registerPush(user, "https://push.example/1", named: "Old phone").id == phone.id)
+    #expect(try await shown() == ["Old phone true", " true", "Tablet true"])
+    // Another user's name for it is not theirs to keep.
+    #expect(try await world.registerPush(other, "https://push.example/1").name == "")
+    await expectRefusal(.invalidArgument, "INVALID_REQUEST") {
+      try await world.registerPush(user, "https://push.example/4", named: String(repeating: "x", count: 81))
+    }
     await world.close()
   }
 

@@ -24,6 +24,18 @@ def submit(person, *uploads):
     return person.call(f"{VERIFICATION}/SubmitVerification", request)
 
 
+def waiting(person):
+    """What staff has to decide, from all pages."""
+    request = messages().ListVerificationsRequest(state=messages().VERIFICATION_STATE_PENDING, page_size=2)
+    found = []
+    while True:
+        page = person.call(f"{VERIFICATION}/ListVerifications", request)
+        found += page.verifications
+        request.page_token = page.next_page_token
+        if not request.page_token:
+            return found
+
+
 def test_documents_are_seen_by_staff_alone_and_approved(server):
     with server.channel() as channel:
         ada = Uploader(channel, f"user_{request_id()[:8]}")
@@ -47,8 +59,11 @@ def test_documents_are_seen_by_staff_alone_and_approved(server):
             decision=messages().VERIFICATION_STATE_APPROVED,
         )
         assert outcome(lambda: eve.call(f"{VERIFICATION}/ReviewVerification", review))[1] == "PERMISSION_DENIED"
+        assert verification in waiting(ops)
+        assert outcome(lambda: waiting(eve))[1] == "PERMISSION_DENIED"
         decided = ops.call(f"{VERIFICATION}/ReviewVerification", review)
         assert decided.state == messages().VERIFICATION_STATE_APPROVED
+        assert verification.id not in [other.id for other in waiting(ops)]
         accounts = stubs.module("octet.identity.v1.account_service_pb2")
         again = Person(channel, ada.handle, register=False)
         assert again.login.user.level == accounts.USER_LEVEL_VERIFIED

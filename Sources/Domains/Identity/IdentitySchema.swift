@@ -156,5 +156,6 @@ enum IdentitySchema {
         ALTER TABLE identity_sessions ADD COLUMN renewed_by BLOB;
         ALTER TABLE identity_sessions ADD COLUMN renewed_epoch INTEGER;
         """),
+    VerificationSchema.queue,
   ]
 }

@@ -45,7 +45,7 @@ struct NotifyRecords: PersonalRecords {
     _ user: Identifier, in reader: any Reader, to record: (_ kind: String, _ json: String) throws -> Void
   ) throws {
     let json = try ExportJSON(NotifyDomain.descriptors)
-    try json.write(try core.settings(of: user, in: reader), to: record)
+    try json.write(try core.settings(of: user, askedIn: nil, in: reader), to: record)
     for letter in try core.outsideLetters(of: user, in: reader) { try json.write(letter, to: record) }
     let inbox = try Inbox.find(user, in: reader)
     var number = Int64.max

@@ -159,5 +159,11 @@ enum NotifySchema {
         ALTER TABLE notify_devices ADD COLUMN session_id INTEGER;
         CREATE INDEX notify_devices_session ON notify_devices (session_id) WHERE session_id IS NOT NULL;
         """),
+    Migration(
+      "notify", 4, "names of devices",
+      sql: """
+        -- What its owner calls the device; empty for one that was not named.
+        ALTER TABLE notify_devices ADD COLUMN name TEXT NOT NULL DEFAULT '';
+        """),
   ]
 }

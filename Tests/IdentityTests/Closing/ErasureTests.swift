@@ -21,7 +21,7 @@ import Testing
   private static let traces = [
     "Adaline.Harper", "adaline.harper", "Countess of Nowhere", "mathematik@example.org", "plays the harp",
     "Adas Taschentelefon", "Harfenstrasse", "window seat only", "meet me at the mill", "a crystal organ",
-    "https://push.example/ada",
+    "https://push.example/ada", "Adas Armbanduhr",
   ]
 
   private func bytes(of database: any Database) async throws -> Data {
@@ -126,7 +126,7 @@ import Testing
       }
       let notice = DomainKit.Notice(Self.told, key: "1", about: nil, ["what": .text("a crystal organ")])
       try notices.notify(user, notice, in: writer)
-      _ = try notify.core.register("https://push.example/ada", for: user, in: user, writer)
+      _ = try notify.core.register("https://push.example/ada", named: "Adas Armbanduhr", for: user, in: user, writer)
     }
     try await ada.closeAccount()
     return user

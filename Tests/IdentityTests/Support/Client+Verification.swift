@@ -23,6 +23,14 @@ extension Client {
     return try await verifications.getVerification(request)
   }
 
+  func verifications(
+    _ state: VerificationState = .unspecified, pageSize: Int32 = 0, pageToken: String = ""
+  ) async throws -> ListVerificationsResponse {
+    var request = ListVerificationsRequest()
+    (request.state, request.pageSize, request.pageToken) = (state, pageSize, pageToken)
+    return try await verifications.listVerifications(request)
+  }
+
   func review(
     _ id: String, _ decision: VerificationState, _ reason: String = ""
   ) async throws -> Verification {

@@ -62,6 +62,44 @@ import Testing
     await house.close()
   }
 
+  @Test func `staff finds those that wait, the one that has waited longest first, page by page`() async throws {
+    let (house, ada, user, ops) = try await open()
+    #expect(try await ops.verifications() == ListVerificationsResponse())
+    var made = [try await ada.submit([house.files.upload(of: user)])]
+    for handle in ["bob", "cleo", "dora"] {
+      let (client, login) = try await house.signIn(handle)
+      made.append(try await client.submit([house.files.upload(of: login.user?.id ?? "")]))
+    }
+    func pages(_ state: VerificationState, of size: Int32) async throws -> [[Verification]] {
+      var (pages, token): ([[Verification]], String) = ([], "")
+      repeat {
+        let page = try await ops.verifications(state, pageSize: size, pageToken: token)
+        pages.append(page.verifications)
+        token = page.nextPageToken
+      } while !token.isEmpty
+      return pages
+    }
+    #expect(try await pages(.pending, of: 3) == [Array(made[..<3]), [made[3]]])
+    let rejected = try await ops.review(made[1].id, .rejected, "not readable")
+    let approved = try await ops.review(made[0].id, .approved)
+    #expect(try await pages(.pending, of: 50) == [Array(made[2...])])
+    #expect(try await pages(.approved, of: 50) == [[approved]])
+    #expect(try await pages(.rejected, of: 50) == [[rejected]])
+    #expect(try await pages(.unspecified, of: 2) == [[approved, rejected], Array(made[2...])])
+    // What is decided between two pages is on none of those that wait, and none is missed by it.
+    let first = try await ops.verifications(.pending, pageSize: 1)
+    _ = try await ops.review(made[2].id, .approved)
+    let second = try await ops.verifications(.pending, pageSize: 1, pageToken: first.nextPageToken)
+    #expect(first.verifications + second.verifications == Array(made[2...]) && second.nextPageToken.isEmpty)
+    for state in [VerificationState.unspecified, .approved] {
+      await expectRefusal(.invalidArgument, "BAD_PAGE_TOKEN") {
+        try await ops.verifications(state, pageSize: 1, pageToken: first.nextPageToken)
+      }
+    }
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await ada.verifications(.pending) }
+    await house.close()
+  }
+
   @Test func `strangers see and decide nothing, and hand in no files of others`() async throws {
     let (house, ada, user, ops) = try await open()
     let (eve, login) = try await house.signIn("eve")

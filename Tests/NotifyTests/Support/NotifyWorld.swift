@@ -159,10 +159,13 @@ final class NotifyWorld: Sendable {
   }
 
   @discardableResult
-  func registerPush(_ user: Identifier, _ address: String? = nil) async throws -> PushDevice {
+  func registerPush(
+    _ user: Identifier, _ address: String? = nil, named name: String = ""
+  ) async throws -> PushDevice {
     var request = RegisterPushRequest()
     request.requestID = newRequestID()
     request.address = address ?? "https://push.example/\(user.rawValue)"
+    request.name = name
     return try await client(user).registerPush(request)
   }
 

@@ -95,6 +95,7 @@ verifications(
     refusals=(NOT_FOUND, FAILED_PRECONDITION),
 )
 verifications("GetVerification", "verified_user", "user_id")
+verifications("ListVerifications")
 verifications("ReviewVerification", "verification", "verification_id",
               fields=lambda w: {"decision": "VERIFICATION_STATE_REJECTED"})  # fmt: skip
 

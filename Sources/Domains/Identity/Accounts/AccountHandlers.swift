@@ -50,7 +50,7 @@ struct AccountHandlers: AccountService {
   func newHash(_ password: String, for user: UserRow) async throws -> String {
     guard let handle = Handle(user.handle) else { preconditionFailure("a user has a strange handle") }
     let contacts = try await core.kit.database.read { [core] in try core.contacts(of: user.id, in: $0) }
-    for contact in contacts.isEmpty ? [nil] : contacts as [Contact?] {
+    for contact in contacts.isEmpty ? [nil] : contacts.map(\.contact) as [Contact?] {
       if let lack = PasswordRules.weakness(of: password, handle: handle, contact: contact) {
         throw IdentityError.weakNewPassword(lack)
       }

@@ -44,6 +44,7 @@ extension IdentityCore {
   func ownProfile(_ user: UserRow, in reader: any Reader) throws -> Profile {
     var profile = Profile(user, isOwn: true)
     profile.birthDate = try birthDate(of: user, in: reader).map { Date($0) }
+    profile.contacts = try contacts(of: user.id, in: reader).compactMap { ProvedContact($0) }
     return profile
   }
 

@@ -92,16 +92,11 @@ struct IdentityRecords: PersonalRecords {
   }
 
   private func contacts(of user: Identifier, in reader: any Reader) throws -> [ExportedContact] {
-    let addresses = try core.contacts(of: user, in: reader)
-    let times: [(kind: Int64, claimedAt: Instant, provedAt: Instant?)] = try reader.rows(
-      "SELECT kind, claimed_at, proved_at FROM identity_contacts WHERE user_id = $1", user
-    ) { ($0[0], $0[1], $0[2]) }
-    return addresses.map { contact in
+    try core.contacts(of: user, in: reader).map { row in
       var message = ExportedContact()
-      message.address = contact.address
-      let known = times.first { $0.kind == contact.kind }
-      message.claimTime = known.map { Timestamp($0.claimedAt) }
-      message.proofTime = known?.provedAt.map { Timestamp($0) }
+      message.address = row.contact.address
+      message.claimTime = Timestamp(row.claimedAt)
+      message.proofTime = row.provedAt.map { Timestamp($0) }
       return message
     }
   }

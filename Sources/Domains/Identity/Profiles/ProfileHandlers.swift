@@ -116,6 +116,21 @@ extension IdentityCore {
   }
 }
 
+extension ProvedContact {
+  /// Nil for one that is not proved.
+  init?(_ row: ContactRow) {
+    guard let provedAt = row.provedAt else { return nil }
+    self.init()
+    kind =
+      switch row.contact {
+      case .email: .email
+      case .phone: .phone
+      }
+    address = row.contact.address
+    proofTime = Timestamp(provedAt)
+  }
+}
+
 extension Profile {
   init(_ user: UserRow, isOwn: Bool) {
     self.init()

@@ -65,6 +65,23 @@ struct VerificationHandlers: VerificationService {
     }
   }
 
+  func listVerifications(
+    _ request: ListVerificationsRequest, context: ServerContext
+  ) async throws -> ListVerificationsResponse {
+    let state = request.state == .unspecified ? nil : request.state
+    let page = try kit.page(request, context)
+    var after = Identifier(rawValue: .min)
+    if case .integer(let id)? = page.after?.first { after = Identifier(rawValue: id) }
+    return try await kit.database.read { [after] reader in
+      let rows = try VerificationRow.list(state, after: after, limit: page.fetch, in: reader)
+      let (items, next) = page.cut(rows) { [$0.id.sqlValue] }
+      var response = ListVerificationsResponse()
+      response.verifications = try items.map { try $0.message(in: reader) }
+      response.nextPageToken = next
+      return response
+    }
+  }
+
   func reviewVerification(_ request: ReviewVerificationRequest, context: ServerContext) async throws -> Verification {
     let caller = try context.requireCaller()
     let id = try Identifier(request.verificationID, kind: IDKind.verification, field: "verification_id")

@@ -44,6 +44,17 @@ struct VerificationRow: Sendable {
       make: VerificationRow.init)
   }
 
+  /// Everybody's in one state, or in all, oldest first.
+  static func list(
+    _ state: VerificationState?, after: Identifier, limit: Int, in reader: any Reader
+  ) throws -> [VerificationRow] {
+    try reader.rows(
+      """
+      SELECT \(columns) FROM identity_verifications
+      WHERE \(state == nil ? "" : "state = $3 AND ")id > $1 ORDER BY id LIMIT $2
+      """, [after.sqlValue, limit.sqlValue] + (state.map { [$0.rawValue.sqlValue] } ?? []), make: VerificationRow.init)
+  }
+
   struct Document: Sendable {
     let number: Int
     let kind: VerificationDocumentKind

@@ -30,4 +30,11 @@ enum VerificationSchema {
         PRIMARY KEY (user_id, verification_id, number)
       ) WITHOUT ROWID;
       """)
+
+  /// What staff looks for: those that wait.
+  static let queue = Migration(
+    "identity", 13, "verifications by state",
+    sql: """
+      CREATE INDEX identity_verifications_state ON identity_verifications (state, id);
+      """)
 }

@@ -7,7 +7,9 @@ import Storage
 extension NotificationHandlers {
   func getChannels(_ request: GetChannelsRequest, context: ServerContext) async throws -> ChannelSettings {
     let caller = try context.requireCaller()
-    return try await kit.database.read { [core] in try core.settings(of: caller.user, in: $0) }
+    return try await kit.database.read { [core] in
+      try core.settings(of: caller.user, askedIn: caller.session, in: $0)
+    }
   }
 
   func setChannels(_ request: SetChannelsRequest, context: ServerContext) async throws -> ChannelSettings {
@@ -29,7 +31,7 @@ extension NotificationHandlers {
       try writer.execute(
         "UPDATE notify_users SET version = version + 1, quiet_start = $2, quiet_end = $3 WHERE user_id = $1",
         caller.user, quiet?.start, quiet?.end)
-      return try core.settings(of: caller.user, in: writer)
+      return try core.settings(of: caller.user, askedIn: caller.session, in: writer)
     }
   }
 
@@ -37,7 +39,9 @@ extension NotificationHandlers {
     let caller = try context.requireCaller()
     guard core.outbound[.push]?.accepts(request.address) == true else { throw NotifyError.pushAddressRefused }
     return try await kit.mutate(request, context) { [core] writer in
-      PushDevice(try core.register(request.address, for: caller.user, in: caller.session, writer))
+      let device = try core.register(
+        request.address, named: request.name, for: caller.user, in: caller.session, writer)
+      return PushDevice(device, askedIn: caller.session)
     }
   }
 
@@ -100,7 +104,10 @@ extension NotifyCore {
       """, user, kind, ways.rawValue)
   }
 
-  func settings(of user: Identifier, in reader: any Reader) throws -> ChannelSettings {
+  /// - Parameter session: of who asks; nil for nobody's.
+  func settings(
+    of user: Identifier, askedIn session: Identifier?, in reader: any Reader
+  ) throws -> ChannelSettings {
     let inbox = try Inbox.find(user, in: reader)
     var settings = ChannelSettings()
     let choices = Dictionary(
@@ -127,7 +134,7 @@ extension NotifyCore {
       hours.endMinute = Int32(quiet.end)
       return hours
     }
-    settings.devices = try devices(of: user, in: reader).map { PushDevice($0) }
+    settings.devices = try devices(of: user, in: reader).map { PushDevice($0, askedIn: session) }
     settings.etag = String(inbox.version)
     return settings
   }
