@@ -96,6 +96,21 @@ def test_what_is_doubtful_comes_before_moderators(server):
     stream.close()
 
 
+def test_acceptance_15_look_alikes_are_refused_and_what_is_negated_or_quoted_is_not(server):
+    channel = server.channel()
+    ada, moderator = Person(channel, "ada_f"), with_role(channel, "moderator", "moderator_f")
+    room = call(ada, "OpenRoom", kind=chat.ROOM_KIND_SUPPORT).id
+    stream = RoomStream(ada, room_id=room)
+    # The first letter of the word is Cyrillic.
+    assert stream.say("You are an іdi0t").reason == "TEXT_REFUSED"
+    assert stream.say("You are not an іdi0t").number == 1
+    assert stream.say("He wrote “іdi0t” to me").number == 2
+    queued = moderator.call("octet.social.v1.ModerationService/ListQueue", moderation.ListQueueRequest()).reports
+    posted = {message.id for message in call(ada, "ListMessages", room_id=room).messages}
+    assert len(posted) == 2 and posted.isdisjoint(report.target_id for report in queued)
+    stream.close()
+
+
 def test_acceptance_11_a_joiner_while_many_post(server):
     """Posts of many clients have dense numbers, and one that joins meanwhile gets each of them once."""
     channel = server.channel()

@@ -26,6 +26,10 @@ PAGES = {
         {"actors": 100 * M, "actions_per_actor": 2, "reads_per_write": 100},
         {"writes_per_second": "2315", "reads_per_second": "231481"},
     ),
+    "stays, listings": (
+        {"actors": 2 * M, "bytes_per_write": 5 * K, "days_kept": THREE_YEARS},
+        {"writes_per_second": "23", "bytes_per_day": 10 * G, "bytes_kept": 10_950 * G},
+    ),
     "video": (
         {"actors": 800 * K, "actions_per_actor": 4, "bytes_per_write": 4 * M, "days_kept": 5 * 365},
         {"writes_per_second": "37", "bytes_per_day": 12_800 * G, "bytes_kept": 23_360 * T},
@@ -33,6 +37,10 @@ PAGES = {
     "shop": (
         {"actors": 300 * M, "actions_per_actor": 2, "reads_per_write": 100, "bytes_per_write": K, "days_kept": THREE_YEARS},
         {"writes_per_second": "6944", "reads_per_second": "694444", "bytes_per_day": 600 * G, "bytes_kept": 657 * T},
+    ),
+    "shop, listings": (
+        {"actors": 6 * M, "bytes_per_write": K, "days_kept": THREE_YEARS},
+        {"writes_per_second": "69", "bytes_per_day": 6 * G, "bytes_kept": 6_570 * G},
     ),
     "deals": (
         {"actors": 10 * M, "actions_per_actor": 5, "actions_read": True, "reads_per_write": 50, "decimals": 1,
@@ -45,7 +53,12 @@ PAGES = {
         {"writes_per_second": "1.16", "peak_writes_per_second": "115.74", "bytes_per_day": 500 * G,
          "bytes_kept": 547_500 * G},
     ),
-    "rail": ({"actors": 31_814, "period": MINUTE}, {"writes_per_second": "530"}),
+    "rail, record": ({"actors": 31_814, "period": MINUTE}, {"writes_per_second": "530"}),
+    "rail, tickets": ({"actors": 150 * K, "period": MINUTE}, {"writes_per_second": "2500"}),
+    "rail, enquiries": (
+        {"actors": 4 * M, "period": MINUTE, "actions_read": True, "reads_per_write": 1},
+        {"writes_per_second": "66667", "reads_per_second": "66667"},
+    ),
 }  # fmt: skip
 
 

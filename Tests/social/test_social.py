@@ -4,12 +4,14 @@ OCTET_SOCIAL_USERS sets how many do, OCTET_SOCIAL_SEED the seed, which is printe
 """
 
 import concurrent.futures
+import itertools
 import os
 import random
 import threading
 
 import grpc
 from support import stubs
+from support.board import PROGRAM, pin
 from support.notices import DEMO_PASSWORD, FLAGS, inbox
 from support.people import Person, outcome, request_id
 from support.server import Server
@@ -26,6 +28,7 @@ moderation = stubs.module("octet.social.v1.moderation_service_pb2")
 audit = stubs.module("octet.audit.v1.audit_service_pb2")
 profiles = stubs.module("octet.identity.v1.profile_service_pb2")
 roles = stubs.module("octet.identity.v1.role_service_pb2")
+LIKE = reactions.REACTION_KIND_LIKE
 
 
 def call(person, method, request):
@@ -105,67 +108,95 @@ def test_following_blocking_and_moderation_from_outside(tmp_path, engine_flags):
         channel.close()
 
 
-class Fan:
-    """Somebody who follows a star, and does not, and does. What is asked for in doubt is asked again, with the same id,
+class Wish:
+    """Something that a fan does, and takes back, and does. What is asked for in doubt is asked again, with the same id,
     until there is an answer."""
 
-    def __init__(self, channel, number, star):
-        self.person = Person(channel, f"fan_{number}")
-        self.star = star
-        self.is_following = False
+    def __init__(self, person, do, undo):
+        """`do` and `undo` are each the name of a method and what makes its request from a request_id."""
+        self.person, self.do, self.undo = person, do, undo
+        self.is_done = False
         self.pending = None
-        self.acknowledged = 0
 
     def step(self):
         """Returns whether there was an answer."""
+        name, make_request = self.undo if self.is_done else self.do
         if self.pending is None:
-            kind = follow.UnfollowRequest if self.is_following else follow.FollowRequest
-            self.pending = kind(request_id=request_id(), target_id=self.star)
-        name = "Unfollow" if isinstance(self.pending, follow.UnfollowRequest) else "Follow"
-        code, reason, _ = outcome(lambda: call(self.person, f"FollowService/{name}", self.pending))
+            self.pending = make_request(request_id())
+        code, reason, _ = outcome(lambda: call(self.person, name, self.pending))
         if code != grpc.StatusCode.OK:
             assert code in BROKEN, f"{code} {reason}"
             return False
-        self.is_following = name == "Follow"
+        self.is_done = not self.is_done
         self.pending = None
-        self.acknowledged += 1
         return True
 
     def settle(self):
         """Returns whether nothing is in doubt any more. A server that has just started may be too busy for a call or two."""
         return self.pending is None or any(self.step() for _ in range(100))
 
+
+class Fan:
+    """Somebody who likes an advert and follows its owner, for a while, and by turns."""
+
+    def __init__(self, channel, number, star, advert):
+        self.person = Person(channel, f"fan_{number}")
+        self.like = Wish(
+            self.person,
+            ("ReactionService/SetReaction",
+             lambda key: reactions.SetReactionRequest(request_id=key, subject_id=advert, kind=LIKE)),
+            ("ReactionService/ClearReaction",
+             lambda key: reactions.ClearReactionRequest(request_id=key, subject_id=advert, kind=LIKE)),
+        )  # fmt: skip
+        self.follow = Wish(
+            self.person,
+            ("FollowService/Follow", lambda key: follow.FollowRequest(request_id=key, target_id=star)),
+            ("FollowService/Unfollow", lambda key: follow.UnfollowRequest(request_id=key, target_id=star)),
+        )
+        self.acknowledged = 0
+
+    def settle(self):
+        return self.like.settle() and self.follow.settle()
+
     def run(self, stopped):
-        while not stopped.is_set() and self.step():
-            pass
+        for wish in itertools.cycle((self.like, self.follow)):
+            if stopped.is_set() or not wish.step():
+                return
+            self.acknowledged += 1
+
+    def likes(self):
+        """The things that the server says this fan likes."""
+        request = reactions.ListReactionsRequest(kind=LIKE)
+        return [one.subject_id for one in call(self.person, "ReactionService/ListReactions", request).reactions]
 
 
 def test_acceptance_5_counters_are_their_rows_after_each_kill(tmp_path, engine_flags):
     seed = int(SEED) if SEED else random.randrange(2**32)
     print("seed", seed)
     rng = random.Random(seed)
-    with Server(tmp_path, *FLAGS, *engine_flags) as server:
+    with Server(tmp_path, *FLAGS, *engine_flags, program=PROGRAM) as server:
         channel = server.channel()
         star = Person(channel, "star")
+        advert = pin(star, "A lamp").id
         with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-            # Most of the time goes into their passwords: there are fewer on the second engine.
-            count = USERS if not engine_flags else USERS // 3
-            fans = list(pool.map(lambda number: Fan(channel, number, star.user_id), range(count)))
+            fans = list(pool.map(lambda number: Fan(channel, number, star.user_id, advert), range(USERS)))
         channel.close()
     for round_number in range(KILLS + 1):
-        server = Server(tmp_path, *FLAGS, *engine_flags)
+        server = Server(tmp_path, *FLAGS, *engine_flags, program=PROGRAM)
         channel = server.channel()
         for person in [star, *(fan.person for fan in fans)]:
             person.channel = channel
         # What was in doubt is settled first: repeats get the answer of what was done.
         with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
             assert all(pool.map(Fan.settle, fans))
-        expected = {fan.person.user_id for fan in fans if fan.is_following}
+        assert [fan.likes() for fan in fans] == [[advert] * fan.like.is_done for fan in fans]
+        assert counters(star, advert).likes == sum(fan.like.is_done for fan in fans)
+        expected = {fan.person.user_id for fan in fans if fan.follow.is_done}
         found = followers(star, star.user_id)
         assert len(found) == len(set(found)) and set(found) == expected
         assert counters(star, star.user_id).followers == len(expected)
         for fan in rng.sample(fans, 5):
-            assert counters(star, fan.person.user_id).following == int(fan.is_following)
+            assert counters(star, fan.person.user_id).following == int(fan.follow.is_done)
         assert broken_invariants(channel) == []
         if round_number == KILLS:
             assert server.stop() == 0
