@@ -71,9 +71,9 @@ class Stranger:
 
 
 class Person(Stranger):
-    """A signed-in user."""
+    """A signed-in user, on a device that proves its DeviceKey if there is one."""
 
-    def __init__(self, channel, handle, password=PASSWORD, register=True):
+    def __init__(self, channel, handle, password=PASSWORD, register=True, key=None):
         super().__init__(channel)
         self.handle, self.password = handle, password
         accounts = stubs.module("octet.identity.v1.account_service_pb2")
@@ -83,10 +83,10 @@ class Person(Stranger):
                 "octet.identity.v1.AccountService/Register",
                 accounts.RegisterRequest(request_id=request_id(), handle=handle, password=password),
             )
-        self.login = self.call(
-            "octet.identity.v1.SessionService/Login",
-            sessions.LoginRequest(request_id=request_id(), login_name=handle, password=password),
-        )
+        identifier = request_id()
+        login = sessions.LoginRequest(
+            request_id=identifier, login_name=handle, password=password, device=key and key.device(identifier))
+        self.login = self.call("octet.identity.v1.SessionService/Login", login)
         self.token = self.login.tokens.access_token
         self.user_id = self.login.user.id
 
