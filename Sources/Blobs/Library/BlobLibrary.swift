@@ -117,18 +117,20 @@ public final class BlobLibrary: Sendable {
   }
 
   /// Notes what an upload turned out to be, before its bytes get their place: if it is given up, the collector knows
-  /// where to look.
-  func recordFinish(
-    _ finished: FinishedUpload, confirm: @escaping @Sendable (any Writer) throws -> Void
-  ) async throws {
-    let expiry = clock.now() + policy.uploadLifetime
-    try await database.write { writer in
-      try confirm(writer)
-      let changed = try writer.execute(
-        "UPDATE octet_blob_uploads SET content = $2, size = $3, expires_at = $4 WHERE id = $1",
-        finished.upload, finished.blob, finished.size, expiry)
-      guard changed == 1 else { throw Self.unknownUpload("finish") }
+  /// where to look. What is noted stays, as a store may be placing it at this moment, for a writer whose place another one
+  /// has taken: where the name does not tell the content (S3), that would replace another one.
+  /// - Returns: whether it is noted; not if another content was.
+  func recordFinish(_ finished: FinishedUpload, in writer: any Writer) throws -> Bool {
+    let changed = try writer.execute(
+      """
+      UPDATE octet_blob_uploads SET content = $2, size = $3, expires_at = $4
+      WHERE id = $1 AND (content IS NULL OR content = $2)
+      """, finished.upload, finished.blob, finished.size, clock.now() + policy.uploadLifetime)
+    if changed == 1 { return true }
+    guard try writer.exists("SELECT 1 FROM octet_blob_uploads WHERE id = $1", finished.upload) else {
+      throw Self.unknownUpload("finish")
     }
+    return false
   }
 
   private static func unknownUpload(_ operation: String) -> BlobError {
@@ -208,8 +210,10 @@ public final class Upload: Sendable {
   /// - Parameters:
   ///   - confirm: looks, in a transaction before the content gets its place, whether this upload may still be finished by
   ///     its caller; what it throws leaves the upload as it is.
-  ///   - refused: notes, in the transaction that cancels the upload, that the content is not what was expected.
-  /// - Throws: `BlobError` `.mismatch` if the content is not what was expected, and the upload is cancelled;
+  ///   - refused: notes, in the transaction that cancels the upload, that the content is not what was expected, or another
+  ///     than before.
+  /// - Throws: `BlobError` `.mismatch` if the content is not what was expected, or not what this upload was finished with
+  ///   before by a writer who may still be placing it, and the upload is cancelled;
   ///   `.unknownUpload` if it has expired; `StorageError`; what `confirm` and `refused` throw.
   public func finish(
     expecting expected: BlobExpectation = BlobExpectation(),
@@ -217,16 +221,20 @@ public final class Upload: Sendable {
     refused: @escaping @Sendable (any Writer) throws -> Void = { _ in }
   ) async throws -> FinishedUpload {
     let finished = FinishedUpload(upload: id, blob: try await upload.contentID(), size: upload.offset)
-    guard expected.id ?? finished.blob == finished.blob, expected.size ?? finished.size == finished.size else {
-      await upload.close()
-      try await library.database.write { [library, id] writer in
-        try confirm(writer)
-        try library.cancel(id, in: writer)
-        try refused(writer)
-      }
-      throw BlobError(.mismatch, operation: "finish", message: "the content is not what was announced")
+    let isExpected =
+      expected.id ?? finished.blob == finished.blob && expected.size ?? finished.size == finished.size
+    let isRecorded = try await library.database.write { [library] writer in
+      try confirm(writer)
+      if isExpected, try library.recordFinish(finished, in: writer) { return true }
+      try library.cancel(finished.upload, in: writer)
+      try refused(writer)
+      return false
     }
-    try await library.recordFinish(finished, confirm: confirm)
+    guard isRecorded else {
+      await upload.close()
+      throw BlobError(
+        .mismatch, operation: "finish", message: "the content is not what was announced, or not what it was before")
+    }
     try await upload.place(BlobKey(blob: finished.blob, upload: id))
     return finished
   }
