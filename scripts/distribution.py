@@ -11,7 +11,7 @@ Tables of the latter two kinds are in EXCEPTIONS, too, so that none becomes one 
 import re
 
 # What is not distributed, and how much of it there is: its size and rate are those of one primary. A table that grows with
-# use wants a key to be distributed by; one is added here only when no key can be had.
+# use wants a key to be distributed by; one is added here only when no key can be had (docs/adr/0030).
 EXCEPTIONS = {
     "admin_flags": ("reference", "some hundreds at most"),
     "admin_table_keys": ("reference", "some hundreds at most"),
