@@ -49,17 +49,19 @@ final class NotifyWorld: Sendable {
 
   /// - Parameter outbound: in place of the spool, for all ways.
   static func open(
-    limits: NotifyLimits = NotifyLimits(), outbound: (any Outbound)? = nil,
-    start: Instant = Instant(seconds: 1_767_225_600)
+    limits: NotifyLimits = NotifyLimits(), topicLimits: TopicLimits = TopicLimits(),
+    outbound: (any Outbound)? = nil, start: Instant = Instant(seconds: 1_767_225_600)
   ) async throws -> NotifyWorld {
     let clock = ManualClock(start)
     let database = try await EngineUnderTest.openTemporary(
       migrations: TopicStore.migrations + NotifyDomain.migrations, clock: clock)
-    return try NotifyWorld(clock: clock, database: database, limits: limits, outbound: outbound)
+    return try NotifyWorld(
+      clock: clock, database: database, limits: limits, topicLimits: topicLimits, outbound: outbound)
   }
 
   private init(
-    clock: ManualClock, database: any Database, limits: NotifyLimits, outbound: (any Outbound)?
+    clock: ManualClock, database: any Database, limits: NotifyLimits, topicLimits: TopicLimits,
+    outbound: (any Outbound)?
   ) throws {
     self.clock = clock
     self.database = database
@@ -67,7 +69,7 @@ final class NotifyWorld: Sendable {
     let random = SeededRandomSource(seed: 1)
     identifiers = IdentifierGenerator(clock: clock)
     kit = Kit(
-      database: database, hub: TopicHub(database: database, clock: clock, key: root), clock: clock,
+      database: database, hub: TopicHub(database: database, clock: clock, key: root, limits: topicLimits), clock: clock,
       identifiers: identifiers, random: random, keys: try ServerKeys(root: root), authority: people,
       log: Log(level: .error), beatInterval: nil)
     timers = Timers(database: database, clock: clock, random: random)
