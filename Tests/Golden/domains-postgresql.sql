@@ -453,6 +453,8 @@ CREATE TABLE notify_deliveries (
   due_at bigint NOT NULL,
   created_at bigint NOT NULL,
   settled_at bigint,
+  taken_by bytea,
+  refused_by bytea,
   PRIMARY KEY (user_id, number, way)
 );
 

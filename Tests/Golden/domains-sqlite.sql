@@ -503,7 +503,7 @@ CREATE TABLE notify_deliveries (
   tries INTEGER NOT NULL,
   due_at INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
-  settled_at INTEGER,
+  settled_at INTEGER, taken_by BLOB, refused_by BLOB,
   PRIMARY KEY (user_id, number, way)
 ) WITHOUT ROWID, STRICT;
 

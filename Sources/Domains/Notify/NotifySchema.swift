@@ -165,5 +165,13 @@ enum NotifySchema {
         -- What its owner calls the device; empty for one that was not named.
         ALTER TABLE notify_devices ADD COLUMN name TEXT NOT NULL DEFAULT '';
         """),
+    Migration(
+      "notify", 5, "devices that have answered",
+      sql: """
+        -- Of a push that is to be tried again: the devices that have it and those that refused it, eight octets each; null
+        -- for none. It goes to neither again.
+        ALTER TABLE notify_deliveries ADD COLUMN taken_by BLOB;
+        ALTER TABLE notify_deliveries ADD COLUMN refused_by BLOB;
+        """),
   ]
 }

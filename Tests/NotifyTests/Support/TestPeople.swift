@@ -103,6 +103,7 @@ final class ScriptedOutbound: Outbound {
   private struct State {
     var answers: [SendOutcome] = []
     var sent: [OutboundLetter] = []
+    var during: [Int: @Sendable () -> Void] = [:]
   }
 
   private let state = Locked(State())
@@ -112,13 +113,21 @@ final class ScriptedOutbound: Outbound {
 
   var sent: [OutboundLetter] { state.withLock { $0.sent } }
 
+  /// Has something happen while the letter of this number is on its way, the first being 1.
+  func during(letter number: Int, _ body: @escaping @Sendable () -> Void) {
+    state.withLock { $0.during[number] = body }
+  }
+
   func accepts(_ address: String) -> Bool { address.hasPrefix("https://push.example/") }
 
   func send(_ letter: OutboundLetter) async -> SendOutcome {
-    state.withLock { state in
+    let (answer, body) = state.withLock { state in
       state.sent.append(letter)
-      return state.answers.isEmpty ? .accepted : state.answers.removeFirst()
+      let answer = state.answers.isEmpty ? SendOutcome.accepted : state.answers.removeFirst()
+      return (answer, state.during[state.sent.count])
     }
+    body?()
+    return answer
   }
 
   func close() async {}

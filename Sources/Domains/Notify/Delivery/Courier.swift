@@ -14,9 +14,15 @@ struct Courier: Sendable {
   private enum Plan: Sendable {
     /// It is settled, or its notice is gone.
     case nothing
-    case skip(String)
+    case end(DeliveryState, String)
     case wait(until: Instant)
-    case send([Parcel])
+    case send([Parcel], DeliveryRow)
+
+    /// No more letters, for a reason that is no fault.
+    static func skip(_ delivery: DeliveryRow, _ reason: String) -> Plan {
+      let (state, reason) = delivery.answers.end(.skipped, reason)
+      return .end(state, reason)
+    }
   }
 
   /// A letter to one address.
@@ -30,18 +36,11 @@ struct Courier: Sendable {
     guard let key = DeliveryKey(job.timer.key, way: way) else { return }
     switch try await core.kit.database.read({ try plan(key, in: $0) }) {
     case .nothing: return
-    case .skip(let reason):
-      try await job.finish { try settle(key, .skipped, reason, in: $0) }
+    case .end(let state, let reason):
+      try await job.finish { try settle(key, state, reason, in: $0) }
     case .wait(let end):
       try await job.finish { try postpone(key, .deferred, DeliveryRow.Reason.quietHours, until: end, in: $0) }
-    case .send(let parcels):
-      var outcomes: [(Parcel, SendOutcome)] = []
-      for parcel in parcels {
-        outcomes.append((parcel, try await outbound.sendUnlessCancelled(parcel.letter)))
-      }
-      // A worker that is stopped notes nothing: what it was told may be that it had to stop.
-      try Task.checkCancellation()
-      try await finish(job, key, outcomes)
+    case .send(let parcels, let delivery): try await send(parcels, of: delivery, key, job)
     }
   }
 
@@ -50,21 +49,25 @@ struct Courier: Sendable {
       let entry = try InboxEntry.find(key.user, number: key.number, in: reader)
     else { return .nothing }
     let inbox = try Inbox.find(key.user, in: reader)
-    if delivery.state == .deferred, entry.number <= inbox.readThrough { return .skip(DeliveryRow.Reason.read) }
+    if delivery.state == .deferred, entry.number <= inbox.readThrough {
+      return .skip(delivery, DeliveryRow.Reason.read)
+    }
     // A kind that no domain declares any more is treated like any other.
     let kind = core.catalog[entry.kind]
     let isUrgent = kind.map { $0.importance != .normal } ?? false
     if let kind, try !core.chosenWays(kind, of: key.user, in: reader).contains(way.option) {
-      return .skip(DeliveryRow.Reason.switchedOff)
+      return .skip(delivery, DeliveryRow.Reason.switchedOff)
     }
     if !isUrgent, way.isLoud, let end = try core.quietEnd(inbox, in: reader) {
       return .wait(until: end)
     }
     let opened = try core.opened([entry], in: reader)[0]
-    let parcels = try addresses(of: key.user, in: reader).map { address, device in
+    let parcels = try addresses(of: key.user, in: reader).filter { _, device in
+      device.map { !delivery.answers.has($0) } ?? true
+    }.map { address, device in
       Parcel(letter: letter(opened, to: address, device, isUrgent: isUrgent), device: device)
     }
-    return parcels.isEmpty ? .skip(DeliveryRow.Reason.noAddress) : .send(parcels)
+    return parcels.isEmpty ? .skip(delivery, DeliveryRow.Reason.noAddress) : .send(parcels, delivery)
   }
 
   private func addresses(of user: Identifier, in reader: any Reader) throws -> [(String, Identifier?)] {
@@ -87,32 +90,68 @@ struct Courier: Sendable {
       unsubscribeToken: way == .mail && !isUrgent ? token.text(key: core.unsubscribeKey) : nil)
   }
 
-  // MARK: Outcomes
-
-  private func finish(_ job: Job, _ key: DeliveryKey, _ outcomes: [(Parcel, SendOutcome)]) async throws {
-    let result = Self.sum(outcomes.map(\.1))
-    let gone = outcomes.compactMap { parcel, outcome in
-      if case .gone = outcome { parcel.device } else { nil }
-    }
-    try await job.finish { writer in
-      for device in gone { try core.removeDevice(device, in: writer) }
-      switch result {
-      case .accepted: try settle(key, .sent, "", in: writer)
-      case .refused(let reason), .gone(let reason): try settle(key, .failed, reason, in: writer)
-      case .retry(let reason):
-        guard let delivery = try DeliveryRow.find(key, in: writer) else { return }
-        let tries = delivery.tries + 1
-        try writer.execute(
-          "UPDATE notify_deliveries SET tries = $4 WHERE user_id = $1 AND number = $2 AND way = $3", key.user,
-          key.number, way.rawValue, tries)
-        if tries >= core.limits.tries { return try settle(key, .failed, reason, in: writer) }
-        let wait = core.limits.wait(after: tries)
-        try postpone(key, .queued, reason, until: core.now + core.kit.random.jittered(wait), in: writer)
+  /// Sends letters one after the other. What a device says is noted before the next letter goes: should the worker die, only
+  /// the letter that it had no answer to goes again.
+  private func send(_ parcels: [Parcel], of delivery: DeliveryRow, _ key: DeliveryKey, _ job: Job) async throws {
+    var answers = delivery.answers
+    var outcomes: [SendOutcome] = []
+    for parcel in parcels {
+      let outcome = try await outbound.sendUnlessCancelled(parcel.letter)
+      // A worker that is stopped notes nothing: what it was told may be that it had to stop.
+      try Task.checkCancellation()
+      outcomes.append(outcome)
+      let before = answers
+      if let device = parcel.device { answers.note(outcome, of: device) }
+      // The last one is noted with the outcome.
+      if answers != before, outcomes.count < parcels.count {
+        try await job.write { [answers] writer in
+          try forget(answers.gone, in: writer)
+          try note(answers, key, tries: delivery.tries, in: writer)
+        }
       }
+    }
+    let result = Self.sum(outcomes)
+    try await job.finish { [answers] in
+      try finish(key, result, answers, tries: delivery.tries, in: $0)
     }
   }
 
-  /// Of several devices: another try while one is to be tried again, else sent if one has it.
+  // MARK: Outcomes
+
+  private func finish(
+    _ key: DeliveryKey, _ result: SendOutcome, _ answers: DeviceAnswers, tries: Int64, in writer: any Writer
+  ) throws {
+    try forget(answers.gone, in: writer)
+    switch result {
+    case .accepted: try settle(key, .sent, "", in: writer)
+    case .refused(let reason), .gone(let reason):
+      let (state, reason) = answers.end(.failed, reason)
+      try settle(key, state, reason, in: writer)
+    case .retry(let reason):
+      let tries = tries + 1
+      try note(answers, key, tries: tries, in: writer)
+      if tries >= core.limits.tries {
+        let (state, reason) = answers.end(.failed, reason)
+        return try settle(key, state, reason, in: writer)
+      }
+      let wait = core.limits.wait(after: tries)
+      try postpone(key, .queued, reason, until: core.now + core.kit.random.jittered(wait), in: writer)
+    }
+  }
+
+  private func note(_ answers: DeviceAnswers, _ key: DeliveryKey, tries: Int64, in writer: any Writer) throws {
+    try writer.execute(
+      """
+      UPDATE notify_deliveries SET tries = $4, taken_by = $5, refused_by = $6
+      WHERE user_id = $1 AND number = $2 AND way = $3
+      """, key.user, key.number, way.rawValue, tries, answers.takenBy, answers.refusedBy)
+  }
+
+  private func forget(_ devices: [Identifier], in writer: any Writer) throws {
+    for device in devices { try core.removeDevice(device, in: writer) }
+  }
+
+  /// Of several letters: another try while one is to be tried again, else sent if one has it.
   private static func sum(_ outcomes: [SendOutcome]) -> SendOutcome {
     for outcome in outcomes {
       if case .retry = outcome { return outcome }

@@ -16,8 +16,11 @@ struct DeliveryRow: Sendable {
   let dueAt: Instant
   let createdAt: Instant
   let settledAt: Instant?
+  /// Of a push.
+  let answers: DeviceAnswers
 
-  static let columns = "user_id, number, way, note_id, state, reason, tries, due_at, created_at, settled_at"
+  static let columns =
+    "user_id, number, way, note_id, state, reason, tries, due_at, created_at, settled_at, taken_by, refused_by"
 
   /// Why a delivery stands as it does, where no other side said so.
   enum Reason {
@@ -40,6 +43,7 @@ struct DeliveryRow: Sendable {
     dueAt = row[7]
     createdAt = row[8]
     settledAt = row[9]
+    answers = DeviceAnswers(takenBy: row[10], refusedBy: row[11])
   }
 
   static func find(_ key: DeliveryKey, in reader: any Reader) throws -> DeliveryRow? {

@@ -44,7 +44,7 @@ extension NotifyCore {
     let isSettled = state == .skipped
     try writer.execute(
       """
-      INSERT INTO notify_deliveries (\(DeliveryRow.columns)) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9)
+      INSERT INTO notify_deliveries (\(DeliveryRow.columns)) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, NULL, NULL)
       """, entry.user, entry.number, way.rawValue, entry.id, state.rawValue, reason, due, now, isSettled ? now : nil)
     if isSettled { return }
     let key = DeliveryKey(user: entry.user, number: entry.number, way: way)
