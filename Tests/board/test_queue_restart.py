@@ -5,7 +5,6 @@ OCTET_QUEUERS sets how many wait: a thousand in `make storm`, where they take mi
 
 import concurrent.futures
 import hashlib
-import hmac
 import os
 import time
 
@@ -14,6 +13,7 @@ from support.board import GIVEAWAYS, PROGRAM, ask, listen, offer, pin, take_tick
 from support.installation import Installation
 from support.notices import FLAGS, await_that
 from support.people import Person
+from support.queues import drawn
 from support.world import PATIENCE_SECONDS, World
 
 PEOPLE, THREADS = int(os.environ.get("OCTET_QUEUERS", "40")), 8
@@ -22,18 +22,13 @@ PER_SECOND = PEOPLE // 10
 # By the servers' clocks, which this test sets: people come long before, and the second server starts just before. Their tokens
 # are still good then.
 BEGIN, LOBBY_SECONDS, LEAD_SECONDS = 1_800_000_000, 300, 3
-DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 ADMITTED = "SELECT id, is_lobby, sequence FROM queue_entries WHERE number IS NOT NULL ORDER BY number"
-
-
-def printed(number):
-    return "qe_" + "".join(DIGITS[number >> shift & 31] for shift in range(60, -1, -5))
 
 
 def order(entries, secret):
     """The lobby by the code of the entries' ids under the secret, then the others as they came."""
     lobby = [entry for entry in entries if entry[1]]
-    lobby.sort(key=lambda entry: hmac.new(secret, printed(entry[0]).encode(), hashlib.sha256).digest())
+    lobby.sort(key=lambda entry: drawn(entry[0], secret))
     return lobby + sorted((entry for entry in entries if not entry[1]), key=lambda entry: entry[2])
 
 
