@@ -1,16 +1,12 @@
 """Codes and challenges of a real octetd: read from the spool, and answered, by a foreign client."""
 
-import itertools
-import pathlib
 import re
-import statistics
 
 import grpc
-import pytest
 from support import ports, stubs
 from support.codes import account_call, accounts, code_in, proved_person
 from support.notices import FLAGS, letters
-from support.people import PASSWORD, Person, Stranger, outcome, request_id
+from support.people import Person, Stranger, log_in, outcome
 from support.puzzles import solve
 from support.server import Server
 
@@ -21,15 +17,8 @@ PD, FP, UA = (
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.UNAUTHENTICATED,
 )
-# Hashing is what registering and logging in cost; so many pairs of calls, and no more rounds of them.
-PAIRS, ROUNDS, TOLERANCE = 7, 5, 0.05
 
 sessions = stubs.module("octet.identity.v1.session_service_pb2")
-
-
-def log_in(stranger, name, password=PASSWORD, **options):
-    request = sessions.LoginRequest(request_id=request_id(), login_name=name, password=password)
-    return stranger.call(f"{SESSIONS}/Login", request, **options)
 
 
 def test_a_code_goes_out_after_kill_9_and_proves_a_contact(tmp_path):
@@ -108,54 +97,3 @@ def test_a_challenge_is_answered(tmp_path):
         request = sessions.GetChallengeRequest(method=f"{SESSIONS}/Login")
         solution = solve(stranger.call(f"{SESSIONS}/GetChallenge", request))
         assert log_in(stranger, "eve_c", metadata=(("octet-challenge", solution),)).user.id == eve.user_id
-
-
-@pytest.mark.alone
-def test_acceptance_1_known_and_unknown_contacts_take_the_same_time(tmp_path):
-    """By the server's own processor time: others have the machine as well."""
-    email = "fay@example.org"
-    with Server(tmp_path, *FLAGS) as server:
-        channel = server.channel()
-        proved_person(channel, tmp_path / "spool", "fay_c", email)
-        stranger, numbers, failures = Stranger(channel), itertools.count(), itertools.count()
-        tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
-
-        def work():
-            return sum(int(task.read_text().split()[0]) for task in tasks.glob("*/schedstat"))
-
-        def cost(call):
-            before = work()
-            result = call()
-            return work() - before, result
-
-        def register(address):
-            return outcome(lambda: account_call(
-                stranger, "Register", handle=f"user_{next(numbers)}", password=PASSWORD, email=address))[:2]  # fmt: skip
-
-        def fail(address):
-            return outcome(lambda: log_in(stranger, address, "wrong"))[:2]
-
-        def compare(call, known, unknown, wanted):
-            times = ([], [])
-            for _ in range(ROUNDS):
-                for _ in range(PAIRS):
-                    for side, address in enumerate((known(), unknown())):
-                        taken, result = cost(lambda address=address: call(address))
-                        assert result == wanted
-                        times[side].append(taken)
-                a, b = map(statistics.median, times)
-                if abs(a - b) <= TOLERANCE * max(a, b):
-                    return
-            raise AssertionError(f"{call.__name__}: {a} and {b} ns")
-
-        def forgiven():
-            """The contact again. A login takes its failures back now and then: five would bring a challenge."""
-            if next(failures) % 4 == 0:
-                log_in(stranger, email)
-            return email
-
-        def unknown():
-            return f"nobody{next(numbers)}@example.org"
-
-        compare(register, lambda: email, unknown, (grpc.StatusCode.OK, None))
-        compare(fail, forgiven, unknown, (UA, "WRONG_CREDENTIALS"))

@@ -70,6 +70,15 @@ class Stranger:
         return self._callable(path)(request, timeout=timeout, metadata=(*self.metadata, *metadata))
 
 
+def log_in(stranger, name, password=PASSWORD, key=None, **options):
+    """Begins a session; `name` is a handle or a contact, `key` the device's DeviceKey if it proves one."""
+    sessions = stubs.module("octet.identity.v1.session_service_pb2")
+    identifier = request_id()
+    request = sessions.LoginRequest(
+        request_id=identifier, login_name=name, password=password, device=key and key.device(identifier))
+    return stranger.call("octet.identity.v1.SessionService/Login", request, **options)
+
+
 class Person(Stranger):
     """A signed-in user, on a device that proves its DeviceKey if there is one."""
 
@@ -77,16 +86,12 @@ class Person(Stranger):
         super().__init__(channel)
         self.handle, self.password = handle, password
         accounts = stubs.module("octet.identity.v1.account_service_pb2")
-        sessions = stubs.module("octet.identity.v1.session_service_pb2")
         if register:
             self.call(
                 "octet.identity.v1.AccountService/Register",
                 accounts.RegisterRequest(request_id=request_id(), handle=handle, password=password),
             )
-        identifier = request_id()
-        login = sessions.LoginRequest(
-            request_id=identifier, login_name=handle, password=password, device=key and key.device(identifier))
-        self.login = self.call("octet.identity.v1.SessionService/Login", login)
+        self.login = log_in(self, handle, password, key)
         self.token = self.login.tokens.access_token
         self.user_id = self.login.user.id
 

@@ -1,0 +1,109 @@
+"""Acceptance 1 of platform.md: whether somebody has a contact shows neither in a reply nor in the time that it takes."""
+
+import contextlib
+import itertools
+import pathlib
+import sqlite3
+import statistics
+
+import grpc
+import pytest
+from support.codes import account_call, proved_person
+from support.notices import FLAGS, await_that
+from support.people import PASSWORD, Stranger, log_in, outcome
+from support.server import Server
+
+TOLERANCE = 0.05
+# So many pairs of calls, and no more rounds of them. Hashing is nearly all that registering and logging in cost, and costs the
+# same each time; of calls that do not hash it takes more to know one that costs as much as another.
+HASHING = {"pairs": 7, "rounds": 5}
+QUICK = {"pairs": 100, "rounds": 20}
+# Done by way around the server: one contact gets a code a minute, and a code five wrong tries.
+FORGET = ("DELETE FROM identity_code_sends", "UPDATE identity_codes SET wrong_tries = 0")
+LETTERS = "SELECT COUNT(*) FROM octet_timers WHERE kind = 'notify.letter.mail'"
+OK = (grpc.StatusCode.OK, None)
+
+
+class Meter:
+    """What calls cost the server in processor time: others have the machine as well."""
+
+    def __init__(self, server):
+        self._tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
+
+    def _work(self):
+        return sum(int(task.read_text().split()[0]) for task in self._tasks.glob("*/schedstat"))
+
+    def _cost(self, call):
+        before = self._work()
+        result = call()
+        return self._work() - before, result
+
+    def compare(self, call, known, unknown, wanted, pairs, rounds, prepare=lambda: None):
+        """Calls in turn with what `known` and `unknown` make, until both have cost the same; `prepare` goes before each call and
+        costs nothing."""
+        costs = ([], [])
+        for _ in range(rounds):
+            for _ in range(pairs):
+                for side, address in enumerate((known(), unknown())):
+                    prepare()
+                    taken, result = self._cost(lambda address=address: outcome(lambda: call(address))[:2])
+                    assert result == wanted
+                    costs[side].append(taken)
+            a, b = map(statistics.median, costs)
+            if abs(a - b) <= TOLERANCE * max(a, b):
+                return
+        raise AssertionError(f"{call.__name__}: {a} and {b} ns")
+
+
+@pytest.mark.alone
+def test_acceptance_1_registering_and_failing_a_login_take_the_same_time(tmp_path):
+    email = "fay@example.org"
+    with Server(tmp_path, *FLAGS) as server:
+        channel = server.channel()
+        proved_person(channel, tmp_path / "spool", "fay_c", email)
+        meter, stranger, numbers, failures = Meter(server), Stranger(channel), itertools.count(), itertools.count()
+
+        def register(address):
+            return account_call(stranger, "Register", handle=f"user_{next(numbers)}", password=PASSWORD, email=address)
+
+        def fail(address):
+            return log_in(stranger, address, "wrong")
+
+        def forgiven():
+            """The contact again. A login takes its failures back now and then: five would bring a challenge."""
+            if next(failures) % 4 == 0:
+                log_in(stranger, email)
+            return email
+
+        def unknown():
+            return f"nobody{next(numbers)}@example.org"
+
+        meter.compare(register, lambda: email, unknown, OK, **HASHING)
+        meter.compare(fail, forgiven, unknown, (grpc.StatusCode.UNAUTHENTICATED, "WRONG_CREDENTIALS"), **HASHING)
+
+
+@pytest.mark.alone
+def test_acceptance_1_asking_for_a_reset_code_and_trying_one_take_the_same_time(tmp_path):
+    email, nobodys = "fay@example.org", "ida@example.org"
+    with Server(tmp_path, *FLAGS) as server, contextlib.closing(
+        sqlite3.connect(tmp_path / "octet.db", timeout=30, isolation_level=None)
+    ) as database:
+        channel = server.channel()
+        proved_person(channel, tmp_path / "spool", "fay_c", email)
+        meter, stranger = Meter(server), Stranger(channel)
+
+        def send(address):
+            return account_call(stranger, "SendResetCode", email=address)
+
+        def reset(address):
+            return account_call(stranger, "ResetPassword", email=address, code="0" * 20, new_password=PASSWORD)
+
+        def prepare():
+            # Letters go out behind the reply, and only where somebody is who gets one.
+            await_that(lambda: database.execute(LETTERS).fetchone() == (0,), "a letter does not go out")
+            for statement in FORGET:
+                database.execute(statement)
+
+        sides = (lambda: email), (lambda: nobodys)
+        meter.compare(send, *sides, OK, **QUICK, prepare=prepare)
+        meter.compare(reset, *sides, (grpc.StatusCode.PERMISSION_DENIED, "WRONG_CODE"), **QUICK, prepare=prepare)
