@@ -1,6 +1,7 @@
 """Whoever is kept from a thread: the owner of the thing that it is beside bans, in a room of ChatService."""
 
 import grpc
+from support.authorization.world import absent
 from support.board import BOARD, ask, pin
 from support.devices import DeviceKey
 from support.people import Person, outcome, request_id
@@ -24,6 +25,8 @@ def test_whoever_is_banned_from_a_thread_reads_it_and_says_nothing_there(board):
     streams = {person: RoomStream(person, room_id=room) for person in (owner, rude, other)}
     assert streams[rude].say("How ugly that is").number == 1
     assert ban(other, rude) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+    assert outcome(lambda: ask(owner, f"{BOARD}/BanFromThread", advert_id=advert, user_id=absent(rude.user_id)))[:2] == (
+        grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
     assert ban(owner, owner) == (grpc.StatusCode.INVALID_ARGUMENT, "SELF_TARGET")
     assert ban(owner, rude, pin(owner, "x" + request_id().replace("-", "")).id)[1] == "NOT_FOUND"
     assert ban(owner, rude)[0] == grpc.StatusCode.OK

@@ -46,7 +46,7 @@ public struct SightCatchUp: Sendable {
   static let usualLateness = Duration.seconds(2)
 
   /// How often a look finds those that were later than usual.
-  static let farLookInterval = Duration.seconds(15)
+  static let farLookInterval = Duration.seconds(3)
 
   private let kit: Kit
   private var lookedAt: Instant

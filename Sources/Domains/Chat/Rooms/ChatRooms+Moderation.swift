@@ -92,6 +92,7 @@ extension ChatRooms {
   public func ban(_ user: Identifier, from room: Identifier, until: Instant?, in writer: any Writer) throws {
     let row = try RoomRow.lock(room, in: writer)
     guard row.owner != user else { throw KitError.selfTarget(field: "user_id") }
+    guard try people.person(user, in: writer) != nil else { throw KitError.notFound(IDKind.user) }
     try writer.execute(
       """
       INSERT INTO chat_bans (room_id, user_id, banned_at, ends_at) VALUES ($1, $2, $3, $4)
@@ -115,7 +116,9 @@ extension ChatRooms {
   /// The device of somebody who is banned, unless it is barred already.
   private func newDevice(of caller: Caller, in room: Identifier, _ reader: any Reader) throws -> DeviceHash? {
     guard let device = try people.device(of: caller, in: reader),
-      try reader.exists("SELECT 1 FROM chat_bans WHERE room_id = $1 AND user_id = $2", room, caller.user),
+      try reader.exists(
+        "SELECT 1 FROM chat_bans WHERE room_id = $1 AND user_id = $2 AND (ends_at IS NULL OR ends_at > $3)", room,
+        caller.user, kit.clock.now()),
       try !reader.exists(
         "SELECT 1 FROM chat_banned_devices WHERE room_id = $1 AND device_hash = $2 AND user_id = $3", room, device,
         caller.user)
