@@ -7,7 +7,7 @@ final class BackgroundFailures: MetricSource {
     case timers
     case sweeps
     case blobCollection = "blob_collection"
-    /// What other nodes have changed of sessions and roles, and have hidden.
+    /// What other nodes have changed of sessions, roles, flags and words, have hidden and have counted.
     case catchUp = "catch_up"
     /// What other nodes have published.
     case topics

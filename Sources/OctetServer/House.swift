@@ -50,8 +50,6 @@ struct House: Sendable {
   private static let catchUpInterval = Duration.milliseconds(500)
   private let catchUp = BackgroundLoop()
   let failures = BackgroundFailures()
-  /// Whether other nodes may serve the same database.
-  private let isShared: Bool
 
   /// Where the database is in a data directory.
   static func databasePath(_ data: String) -> String { data + "/octet.db" }
@@ -64,7 +62,7 @@ struct House: Sendable {
     self.catalog = catalog
     let random = SystemRandomSource()
     let data = configuration.data
-    isShared = configuration.database != nil
+    let isShared = configuration.database != nil
     database = try await Self.open(configuration, catalog, clock)
     var blobs: BlobLibrary?
     var joined: NodeRegistry?
@@ -88,11 +86,17 @@ struct House: Sendable {
       timers = Timers(database: database, clock: clock, random: random)
       jobs = Jobs(timers: timers)
       authority = try IdentityAuthority(database: edge, clock: clock, keys: keys)
+      let others = OtherNodes(
+        bus: bus, node: node.node, database: edge, clock: clock, random: random
+      ) { [failures] what, error in
+        failures.count(.catchUp)
+        log.warning("catch_up_failed", ["what": .text(what), "error": .text("\(error)")])
+      }
       kit = Kit(
         database: database, hub: hub, clock: clock,
         identifiers: IdentifierGenerator(clock: clock, node: node.node), random: random,
         keys: keys, authority: authority, log: log,
-        others: isShared ? OtherNodes(bus: bus, node: node.node, database: edge, clock: clock, random: random) : nil,
+        others: isShared ? others : nil,
         blobs: library, audit: AuditTrail(clock: clock), roles: catalog.roles)
       passwordPool = BlockingPool(
         name: "passwords", threads: Self.passwordThreads, waiting: Self.waitingPasswords)
@@ -243,18 +247,12 @@ struct House: Sendable {
       kit.log.warning("sweep_failed", ["sweep": .text(sweep), "error": .text("\(error)")])
     }
     collector.start()
-    guard isShared else { return }
-    catchUp.start { [catchUp, authority, kit, failures] in
+    guard let others = kit.others else { return }
+    catchUp.start { [catchUp, authority, kit] in
       var sights = SightCatchUp(kit)
       while !catchUp.isStopping {
-        do {
-          try await authority.catchUp()
-          try await sights.look()
-        } catch {
-          // It is read the next time: each look begins where the last one that succeeded did.
-          failures.count(.catchUp)
-          kit.log.warning("catch_up_failed", ["error": .text("\(error)")])
-        }
+        await others.look(for: "sessions") { try await authority.catchUp() }
+        await others.look(for: "what was hidden") { try await sights.look() }
         await catchUp.pause(atMost: Self.catchUpInterval)
       }
     }

@@ -218,6 +218,16 @@ import Testing
     await world.database.close()
   }
 
+  @Test func `a look at what other nodes have put that fails is told`() async throws {
+    let world = try await AdminWorld()
+    let (failures, told) = AsyncStream.makeStream(of: String.self)
+    let other = try world.process(2) { what, _ in told.yield(what) }
+    try await other.start()
+    await world.database.close()
+    #expect(await failures.first { _ in true } == "flags")
+    await other.stop()
+  }
+
   @Test func `another node knows within its interval, also one that starts later, and keeps the newest`() async throws {
     #expect(AdminDomain.catchUpInterval <= .seconds(1))
     let world = try await AdminWorld()

@@ -194,47 +194,6 @@ import Testing
     }
   }
 
-  @Test func `a content that is not what was declared is an error for good`() async throws {
-    try await MediaWorld.with { world in
-      let content = Self.content(1000)
-      let sender = Sender(world, world.user())
-      let id = try await sender.create(content, hash: Hash.sha256([1])).id
-      let stream = try await sender.open(id)
-      try await stream.send(content)
-      await expectRefusal(.dataLoss, "CONTENT_HASH") { while try await stream.call.responses.next() != nil {} }
-      #expect(try await sender.get(id).state == .errored)
-      await expectRefusal(.failedPrecondition, "WRONG_STATE") { try await sender.open(id) }
-      #expect(try await world.contents() == 0)
-    }
-  }
-
-  /// The bytes and the row go in one step: whatever fails there leaves an upload that can be taken up again.
-  @Test func `an upload whose end as an error cannot be written is there as before`() async throws {
-    try await MediaWorld.with { world in
-      let content = Self.content(1000)
-      let sender = Sender(world, world.user())
-      func refuse(_ id: String) async throws -> Refusal? {
-        let stream = try await sender.open(id)
-        if stream.opened.offset == 0 { try await stream.send(content) }
-        return await refusal { while try await stream.call.responses.next() != nil {} }
-      }
-      let first = try await sender.create(content, hash: Hash.sha256([1])).id
-      #expect(try await refuse(first) == Refusal(.dataLoss, "CONTENT_HASH"))
-      // From here on the row cannot become an error.
-      _ = try await world.database.write {
-        try $0.execute(
-          "CREATE UNIQUE INDEX one_error ON media_uploads (state) WHERE state = \(UploadState.errored.rawValue)")
-      }
-      let id = try await sender.create(content, hash: Hash.sha256([2])).id
-      #expect(try await refuse(id)?.code == .internal)
-      #expect(try await sender.get(id).state != .errored)
-      _ = try await world.database.write { try $0.execute("DROP INDEX one_error") }
-      #expect(try await refuse(id) == Refusal(.dataLoss, "CONTENT_HASH"))
-      #expect(try await sender.get(id).state == .errored)
-      #expect(try await world.openUploads() == 0)
-    }
-  }
-
   @Test func `a camera says at its end how long and what it was`() async throws {
     try await MediaWorld.with { world in
       let content = Self.content(2500)

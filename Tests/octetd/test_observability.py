@@ -112,19 +112,25 @@ def test_both_forms_of_metrics_are_what_prometheus_reads(observed):
         assert value(found, "process_start_time_seconds") > 1_700_000_000
 
 
-def test_what_fails_in_the_background_is_logged_and_counted(tmp_path, postgres):
+@pytest.mark.parametrize("table, work, event", [
+    ("octet_timers", "timers", "timers_failed"),
+    ("admin_flags", "catch_up", "catch_up_failed"),
+    ("social_word_lists", "catch_up", "catch_up_failed"),
+    ("sight_notes", "catch_up", "catch_up_failed"),
+])
+def test_what_fails_in_the_background_is_logged_and_counted(tmp_path, postgres, table, work, event):
     url = postgres.make_database()
     with Server(tmp_path, "--database", url, "--admin-listen", "0") as server:
 
         def failures():
             found = samples(text_families(get(server.ready["admin"], "/metrics").body))
-            return value(found, "octet_background_failures_total", work="timers")
+            return value(found, "octet_background_failures_total", work=work)
 
         assert failures() == 0
-        postgres.run("ALTER TABLE octet_timers RENAME TO octet_gone", name_of(url))
-        within(LOOKED_SECONDS, lambda: failures() > 0, "timers that cannot be leased are not counted")
-        within(LOOKED_SECONDS, lambda: log_lines(server, "timers_failed"), "and not logged")
-        postgres.run("ALTER TABLE octet_gone RENAME TO octet_timers", name_of(url))
+        postgres.run(f"ALTER TABLE {table} RENAME TO octet_gone", name_of(url))
+        within(LOOKED_SECONDS, lambda: failures() > 0, f"what cannot be read of {table} is not counted")
+        within(LOOKED_SECONDS, lambda: log_lines(server, event), "and not logged")
+        postgres.run(f"ALTER TABLE octet_gone RENAME TO {table}", name_of(url))
 
 
 def test_a_bus_that_lets_nobody_in_is_told_of_and_one_that_is_reached(tmp_path, postgres):

@@ -5,7 +5,7 @@ public import Storage
 ///
 ///     var watch = ChangeWatch(board, kit) { things, reader in … }
 ///     while !loop.isStopping {
-///       _ = try? await watch.look()
+///       await others.look(for: "counts") { try await watch.look() }
 ///       await loop.pause(atMost: .seconds(1))
 ///     }
 public struct ChangeWatch<State: Sendable & Equatable>: Sendable {

@@ -35,7 +35,7 @@ struct SightNotes: Sendable {
 ///
 ///     var changes = SightCatchUp(kit)
 ///     while !loop.isStopping {
-///       try? await changes.look()
+///       await others.look(for: "what was hidden") { try await changes.look() }
 ///       await loop.pause(atMost: .seconds(1))
 ///     }
 public struct SightCatchUp: Sendable {

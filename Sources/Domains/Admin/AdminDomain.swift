@@ -87,12 +87,11 @@ public struct AdminDomain: Domain {
   public func start() async throws {
     try await board.catchUp()
     runner.start()
-    guard kit.others != nil else { return }
+    guard let others = kit.others else { return }
     loop.start { [loop, board] in
       while !loop.isStopping {
         await loop.pause(atMost: Self.catchUpInterval)
-        // What could not be read is read the next time: each look begins where the last one that succeeded did.
-        try? await board.catchUp()
+        await others.look(for: "flags") { try await board.catchUp() }
       }
     }
   }

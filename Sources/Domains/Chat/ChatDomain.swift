@@ -58,12 +58,11 @@ public struct ChatDomain: Domain {
 
   public func start() async {
     // Alone, a node knows of all changes as they commit.
-    guard chat.kit.others != nil else { return }
+    guard let others = chat.kit.others else { return }
     background.start { [background, chat] in
       var watch = ChangeWatch(chat.counts, chat.kit, read: CountState.states)
       while !background.isStopping {
-        // What could not be read is read the next time.
-        _ = try? await watch.look()
+        await others.look(for: "room counts") { try await watch.look() }
         await background.pause(atMost: Self.lookInterval)
       }
     }

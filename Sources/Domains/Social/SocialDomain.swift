@@ -83,13 +83,12 @@ public struct SocialDomain: Domain {
   public func start() async throws {
     try await core.words.load(from: core.kit.database)
     // Alone, a node knows of all changes as they commit.
-    guard core.kit.others != nil else { return }
+    guard let others = core.kit.others else { return }
     background.start { [background, core] in
       var watch = ChangeWatch(core.board, core.kit, read: SocialCore.counters(of:in:))
       while !background.isStopping {
-        // What could not be read is read the next time.
-        _ = try? await watch.look()
-        try? await core.words.load(from: core.kit.database)
+        await others.look(for: "counters") { try await watch.look() }
+        await others.look(for: "word lists") { try await core.words.load(from: core.kit.database) }
         await background.pause(atMost: Self.lookInterval)
       }
     }

@@ -57,7 +57,7 @@ final class AdminWorld: Sendable {
   /// - Parameter number: of the node; nil for one that is alone.
   private static func kit(
     node number: Int?, _ database: any Database, _ clock: ManualClock, _ root: SecretKey, _ doors: OpenDoors,
-    _ trail: NotedTrail
+    _ trail: NotedTrail, _ failed: @escaping @Sendable (String, any Error) -> Void = { _, _ in }
   ) throws -> Kit {
     // Of its own for each process, which is known by it.
     let random = SystemRandomSource()
@@ -66,8 +66,7 @@ final class AdminWorld: Sendable {
       identifiers: IdentifierGenerator(clock: clock, node: number ?? 0), random: random,
       keys: try ServerKeys(root: root), authority: doors, log: Log(level: .error),
       others: number.map {
-        OtherNodes(
-          bus: nil, node: $0, database: database, clock: clock, random: random)
+        OtherNodes(bus: nil, node: $0, database: database, clock: clock, random: random, failed: failed)
       }, audit: trail, roles: RoleCatalog([.staff("pizza.ops")]), beatInterval: nil)
   }
 
@@ -75,10 +74,12 @@ final class AdminWorld: Sendable {
   /// - Parameters:
   ///   - number: of the node; nil for one that is alone.
   ///   - way: how it reaches the database; nil for directly.
+  ///   - failed: hears of looks at what other nodes have done that failed.
   func process(
-    _ number: Int?, limits: QueueLimits = QueueLimits(), by way: (any Database)? = nil
+    _ number: Int?, limits: QueueLimits = QueueLimits(), by way: (any Database)? = nil,
+    failed: @escaping @Sendable (String, any Error) -> Void = { _, _ in }
   ) throws -> AdminDomain {
-    Self.node(try Self.kit(node: number, way ?? database, clock, root, doors, trail), limits)
+    Self.node(try Self.kit(node: number, way ?? database, clock, root, doors, trail, failed), limits)
   }
 
   /// Another node on the same database.
