@@ -43,12 +43,15 @@ enum PostgreSQLDiagnosis {
     return explained
   }
 
-  /// Whether it is no standby that refuses to write, which may be none any more soon.
+  /// Whether the primary refuses to write, too. That it is found is not enough: a standby, which refuses in the same words,
+  /// may have become the primary since.
   private static func isReadOnlyBySetting(_ url: String, _ options: PostgreSQLOptions) -> Bool {
     let parameters = PostgreSQLParameters(url, options, isPooled: options.isPooled, server: "primary")
     guard let handle = parameters.connect() else { return false }
     defer { PQfinish(handle) }
-    return PQstatus(handle) == CONNECTION_OK
+    // Reported from PostgreSQL 14 on.
+    let setting = PQparameterStatus(handle, "default_transaction_read_only").map { String(cString: $0) }
+    return PQstatus(handle) == CONNECTION_OK && setting == "on"
   }
 
   private static func verboseWords(_ url: String, _ options: PostgreSQLOptions) -> String? {

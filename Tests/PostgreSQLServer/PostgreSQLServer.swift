@@ -118,6 +118,11 @@ public final class PostgreSQLServer: Sendable {
     guard result.status == 0 else { throw Failure(description: result.errors) }
   }
 
+  /// Waits until the server takes sessions and a new one finds that `condition` holds.
+  public func wait(until condition: String) async {
+    while (try? await run("DO $$ BEGIN ASSERT \(condition); END $$")) == nil { await Task.yield() }
+  }
+
   /// kill -9 of the server and all its sessions; it comes back by itself.
   public func kill() throws {
     let path = directory + "/data/postmaster.pid"

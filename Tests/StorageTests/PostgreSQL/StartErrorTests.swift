@@ -3,8 +3,9 @@ import Foundation
 import Glibc
 import PostgreSQLServer
 import Storage
-import StoragePostgreSQL
 import Testing
+
+@testable import StoragePostgreSQL
 
 /// What is said of a server that lets nobody in, so that an operator knows what to do.
 @Suite struct StartErrorTests {
@@ -67,6 +68,29 @@ import Testing
     try await server.run("ALTER ROLE onlooker SET default_transaction_read_only = on")
     await expect(
       server.url("postgres", user: "onlooker"), .cannotOpen, ["default_transaction_read_only", "session is read-only"])
+  }
+
+  @Test(.timeLimit(.minutes(10))) func `a standby, also one that becomes the primary meanwhile`() async throws {
+    let server = try await PostgreSQLServer()
+    try #require(FileManager.default.createFile(atPath: server.directory + "/data/standby.signal", contents: nil))
+    try server.kill()
+    await server.wait(until: "pg_is_in_recovery()")
+    let url = server.url("postgres")
+    let refusal = try #require(
+      await storageError {
+        let database = try await open(url)
+        await database.close()
+      })
+    #expect(refusal.code == .unavailable && refusal.message.contains("session is read-only"), "\(refusal)")
+    try await server.run("SELECT pg_promote()")
+    await server.wait(until: "NOT pg_is_in_recovery()")
+    let explained = try await OSThread.run(name: "diagnosis") {
+      PostgreSQLDiagnosis.explained(refusal, url, PostgreSQLOptions())
+    }
+    #expect(explained.code == .unavailable && explained.message == refusal.message, "\(explained)")
+    let database = try await open(url)
+    await database.close()
+    await server.stop()
   }
 
   private func use(_ database: any Database) async throws {
