@@ -11,6 +11,9 @@ enum LockWait {
   /// By itself, for as long as the options say.
   case alone
 
+  /// Whether others wait for their turn meanwhile.
+  var isInTurn: Bool { self == .inTurn || self == .inTurnOfNodes }
+
   /// What each transaction says for itself when it begins.
   func settings(_ options: PostgreSQLOptions) -> [String] {
     switch self {

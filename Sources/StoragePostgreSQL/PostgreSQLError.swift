@@ -11,6 +11,8 @@ struct PostgreSQLFailure: Error {
     case lostRace
     /// A lock did not come in the time that the transaction had for it.
     case lock
+    /// The transaction wants what takes long where others share it or wait for their turn: it is to run by itself.
+    case sharing
     /// The connection is gone, or its server will not serve: another connection may help.
     case connection
     /// The session does not know a prepared statement, or knows another of that name: somebody pools sessions.
@@ -74,12 +76,11 @@ struct PostgreSQLFailure: Error {
     return failure
   }()
 
-  /// What a body wants takes long, and others share its transaction, or wait for their turn after it. It is run again
-  /// by itself.
+  /// A body wants to change the schema where others wait for it.
   static let sharedTransaction: PostgreSQLFailure = {
     var failure = PostgreSQLFailure(
       final: StorageError(.busy, operation: "define", message: "others wait for the transaction"))
-    failure.kind = .lock
+    failure.kind = .sharing
     return failure
   }()
 

@@ -60,7 +60,7 @@ final class PostgreSQLReader: @unchecked Sendable {
       return attempt < PostgreSQLLimits.attempts
     // A snapshot of a standby may have to give way.
     case .lostRace: return attempt < PostgreSQLLimits.attempts
-    case .final, .lock: return false
+    case .final, .lock, .sharing: return false
     }
   }
 }

@@ -10,12 +10,16 @@ internal import Storage
 /// A statement that was sent without waiting may fail when its body has gone on. All is taken back then as well, and the
 /// body whose statement it was runs with waiting, so that it meets its failure where that belongs.
 ///
-/// If a lock does not come soon, all is taken back as well, and done again in turn: see `WriterTurns`.
+/// If a lock does not come soon, all is taken back as well, and done again in turn: see `WriterTurns`. A body that changes
+/// the schema, which may take long, runs by itself instead.
 final class PostgreSQLWriter: @unchecked Sendable {
-  // Unchecked because the session belongs to the writer's thread.
+  // Unchecked because the session belongs to the writer's thread, and so do the bodies that have had their turn.
   private let session: PostgreSQLSession
   private let order: CommitOrder
   private let turns: WriterTurns
+
+  /// Bodies whose turn has shown that they take long.
+  private var slow: [Job] = []
 
   private typealias Job = TransactionJob<PostgreSQLTransaction>
   private typealias Actions = [@Sendable () -> Void]
@@ -51,6 +55,8 @@ final class PostgreSQLWriter: @unchecked Sendable {
         if late.count > 1, turns.takeTurn({ commitAlone(job, .inTurnOfNodes) }) { continue }
         commitAlone(job, .alone)
       }
+      for job in slow { commitAlone(job, .alone) }
+      slow = []
     }
   }
 
@@ -173,7 +179,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
 
   /// Runs one body in a transaction of its own, again as long as it loses races or connections.
   /// - Returns: false if a lock did not come in time, which is a refusal for one that waits by itself. Nothing is written
-  ///   then, and nobody has been told.
+  ///   then, and nobody has been told; nor is it of one that is found to be slow.
   @discardableResult
   private func commitAlone(_ job: Job, _ lockWait: LockWait) -> Bool {
     let began = ContinuousClock.now
@@ -192,9 +198,13 @@ final class PostgreSQLWriter: @unchecked Sendable {
           case .lostRace, .foreignSession: attempt < PostgreSQLLimits.attempts
           case .connection: failure.isLate || ContinuousClock.now - began < options.patience
           case .final: failure.isLate
-          case .lock: false
+          case .lock, .sharing: false
           }
         if failure.kind == .lock, lockWait != .alone { return false }
+        if failure.kind == .sharing {
+          slow.append(job)
+          return true
+        }
         guard mayRunAgain else {
           job.finish(failure.error)
           return true
@@ -211,15 +221,15 @@ final class PostgreSQLWriter: @unchecked Sendable {
   private func commit(_ job: Job, _ lockWait: LockWait, waits: Bool) throws {
     let connection = try session.connected()
     let settings = session.settings + lockWait.settings(options)
-    let mayTakeLong = lockWait != .inTurnOfNodes
+    let owner = lockWait.isInTurn ? nil : session
     if options.runsBodiesTwice {
       connection.begin(isReadOnly: false, settings: settings)
       // The run that counts says what is wrong.
-      try? job.run(PostgreSQLTransaction(connection, of: mayTakeLong ? session : nil))
+      try? job.run(PostgreSQLTransaction(connection, of: owner))
       connection.rollBack()
     }
     connection.begin(isReadOnly: false, settings: settings)
-    let transaction = PostgreSQLTransaction(connection, of: mayTakeLong ? session : nil, waits: waits)
+    let transaction = PostgreSQLTransaction(connection, of: owner, waits: waits)
     do {
       try job.run(transaction)
     } catch {
@@ -250,7 +260,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
     switch failure.kind {
     case .connection: session.disconnect()
     case .foreignSession: session.forgetStatements()
-    case .lostRace, .lock, .final: break
+    case .lostRace, .lock, .sharing, .final: break
     }
   }
 
