@@ -36,12 +36,12 @@ public struct DayQuota: Sendable {
   /// Takes one of those of a day.
   /// - Throws: `KitError.dayLimitExceeded` if none is left.
   public func take(_ key: any SQLBindable..., limit: Int64, at now: Instant, in writer: any Writer) throws {
-    guard try hasTaken(key, limit: limit, at: now, in: writer) else { throw KitError.dayLimitExceeded(at: now) }
+    guard try takeIfLeft(key, limit: limit, at: now, in: writer) else { throw KitError.dayLimitExceeded(at: now) }
   }
 
   /// Takes one of those of a day, if there is one left.
   /// - Returns: whether there was.
-  public func hasTaken(
+  public func takeIfLeft(
     _ key: [any SQLBindable], limit: Int64, at now: Instant, in writer: any Writer
   ) throws -> Bool {
     // The first of a day is written without a look at the limit.

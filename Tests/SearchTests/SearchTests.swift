@@ -117,6 +117,25 @@ import Testing
     }
   }
 
+  @Test func `tags are counted on the first page, whose token is good with them and without`() async throws {
+    try await withLibrary { library in
+      for number in 0..<5 { try await library.put("A lamp \(number)") }
+      var request = search("lamp", pageSize: 3)
+      request.countedTags = ["letter/a"]
+      let first = try await library.client().search(request)
+      #expect(first.hits.count == 3 && first.counts.map(\.count) == [5])
+      request.pageToken = first.nextPageToken
+      let second = try await library.client().search(request)
+      #expect(second.hits.count == 2 && second.counts.isEmpty)
+      request.countedTags = []
+      #expect(try await library.client().search(request) == second)
+      request.tags = ["letter/a"]
+      await expectRefusal(.invalidArgument, "BAD_PAGE_TOKEN") { [request] in
+        try await library.client().search(request)
+      }
+    }
+  }
+
   @Test func `refuses what cannot be looked for`() async throws {
     try await withLibrary { library in
       for request in [SearchRequest(), search(" - "), search(Array(repeating: "w", count: 20).joined(separator: " "))] {

@@ -38,6 +38,11 @@ public struct Page: Sendable {
     if case .integer(let id) = after?.first { Identifier(rawValue: id) } else { Identifier(rawValue: .max) }
   }
 
+  /// For lists in rising order of one id: the rows of this page have greater ones.
+  public var lastID: Identifier {
+    if case .integer(let id) = after?.first { Identifier(rawValue: id) } else { Identifier(rawValue: .min) }
+  }
+
   /// The token of a page that begins after a key.
   public func token(after key: [SQLValue]) -> String { PageToken.encode(key, query: query, keys: keys) }
 

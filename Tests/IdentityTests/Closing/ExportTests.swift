@@ -121,6 +121,20 @@ private struct Broken: PersonalRecords {
     await house.close()
   }
 
+  @Test func `a contact that is proved is told once`() async throws {
+    let house = try await House.open()
+    let ada = try await house.prove("ada", .email("ada@example.org"))
+    let id = try Identifier.parse(try await ada.profile().userID, kind: "user")
+    let records = try #require(house.identity.personalRecords)
+    let kinds = try await house.database.read { reader in
+      var kinds: [String] = []
+      try records.export(id, in: reader) { kind, json in if json.contains("ada@example.org") { kinds.append(kind) } }
+      return kinds
+    }
+    #expect(kinds == ["ExportedContact"])
+    await house.close()
+  }
+
   @Test func `one export a day, kept for seven, and nobody else's`() async throws {
     let house = try await House.open()
     let (ada, _) = try await house.signIn("ada")

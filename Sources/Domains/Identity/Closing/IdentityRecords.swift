@@ -64,7 +64,10 @@ struct IdentityRecords: PersonalRecords {
     var account = User(stored: row)
     try account.addPersonalData(in: reader)
     try json.write(account, to: record)
-    try json.write(core.ownProfile(row, in: reader), to: record)
+    var profile = try core.ownProfile(row, in: reader)
+    // They follow in messages of their own, with those that are not proved.
+    profile.contacts = []
+    try json.write(profile, to: record)
     try json.write(core.preferences(PreferencesRow.find(user, in: reader), of: user, in: reader), to: record)
     for contact in try contacts(of: user, in: reader) { try json.write(contact, to: record) }
     for address in try addresses(of: user, in: reader) { try json.write(address, to: record) }
@@ -83,8 +86,8 @@ struct IdentityRecords: PersonalRecords {
       }
     }
     for grant in try GrantRow.history(of: user, in: reader) { try json.write(Grant(grant), to: record) }
-    for verification in try VerificationRow.all(of: user, in: reader) {
-      try json.write(verification.message(in: reader), to: record)
+    for verification in try VerificationRow.messages(of: VerificationRow.all(of: user, in: reader), in: reader) {
+      try json.write(verification, to: record)
     }
     for credential in try CredentialRow.history(of: user, in: reader) {
       try json.write(Credential(credential, GrantRow.history(of: credential.id, in: reader)), to: record)

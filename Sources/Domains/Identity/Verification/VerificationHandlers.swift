@@ -70,13 +70,11 @@ struct VerificationHandlers: VerificationService {
   ) async throws -> ListVerificationsResponse {
     let state = request.state == .unspecified ? nil : request.state
     let page = try kit.page(request, context)
-    var after = Identifier(rawValue: .min)
-    if case .integer(let id)? = page.after?.first { after = Identifier(rawValue: id) }
-    return try await kit.database.read { [after] reader in
-      let rows = try VerificationRow.list(state, after: after, limit: page.fetch, in: reader)
+    return try await kit.database.read { reader in
+      let rows = try VerificationRow.list(state, after: page.lastID, limit: page.fetch, in: reader)
       let (items, next) = page.cut(rows) { [$0.id.sqlValue] }
       var response = ListVerificationsResponse()
-      response.verifications = try items.map { try $0.message(in: reader) }
+      response.verifications = try VerificationRow.messages(of: items, in: reader)
       response.nextPageToken = next
       return response
     }

@@ -13,6 +13,8 @@ struct VerificationRow: Sendable {
   let submittedAt: Instant
   let reviewedAt: Instant?
 
+  /// Of how many one statement asks for the documents.
+  private static let atOnce = 64
   private static let columns = "user_id, id, state, reason, submitted_at, reviewed_at"
 
   init(_ row: any Row) {
@@ -62,23 +64,58 @@ struct VerificationRow: Sendable {
 
     /// Which part of the verification the file is.
     var slot: String { "document\(number)" }
+
+    static let columns = "d.number, d.kind, d.blob_id"
+
+    init(_ row: any Row) {
+      number = row[0]
+      kind = VerificationDocumentKind(rawValue: row[1])
+      blob = row[2]
+    }
   }
 
   func documents(in reader: any Reader) throws -> [Document] {
     try reader.rows(
       """
-      SELECT number, kind, blob_id FROM identity_verification_documents
-      WHERE user_id = $1 AND verification_id = $2 ORDER BY number
-      """, user, id
-    ) { Document(number: $0[0], kind: VerificationDocumentKind(rawValue: $0[1]), blob: $0[2]) }
+      SELECT \(Document.columns) FROM identity_verification_documents d
+      WHERE d.user_id = $1 AND d.verification_id = $2 ORDER BY d.number
+      """, user, id, make: Document.init)
   }
 
-  func message(in reader: any Reader) throws -> Verification {
+  /// The documents of each of some.
+  private static func documents(
+    of rows: [VerificationRow], in reader: any Reader
+  ) throws -> [Identifier: [Document]] {
+    var found: [Identifier: [Document]] = [:]
+    for some in rows.map(\.id.sqlValue).filledPieces(of: atOnce) {
+      try reader.query(
+        """
+        SELECT \(Document.columns), v.id
+        FROM identity_verifications v
+        JOIN identity_verification_documents d ON d.user_id = v.user_id AND d.verification_id = v.id
+        WHERE v.id IN \(placeholders(from: 1, count: atOnce)) ORDER BY v.id, d.number
+        """, some
+      ) { row in
+        let id: Identifier = row[3]
+        found[id, default: []].append(Document(row))
+      }
+    }
+    return found
+  }
+
+  static func messages(of rows: [VerificationRow], in reader: any Reader) throws -> [Verification] {
+    let documents = try documents(of: rows, in: reader)
+    return rows.map { $0.message(documents[$0.id] ?? []) }
+  }
+
+  func message(in reader: any Reader) throws -> Verification { try message(documents(in: reader)) }
+
+  private func message(_ documents: [Document]) -> Verification {
     var message = Verification()
     message.id = id.text(kind: IDKind.verification)
     message.userID = user.text(kind: IDKind.user)
     message.state = state
-    message.documents = try documents(in: reader).map { document in
+    message.documents = documents.map { document in
       var part = VerificationDocument()
       part.kind = document.kind
       part.blobID = document.blob.text(kind: IDKind.blob)

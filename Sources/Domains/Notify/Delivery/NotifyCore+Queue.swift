@@ -27,7 +27,8 @@ extension NotifyCore {
     return quiet.end(after: now, in: zone)
   }
 
-  /// Counts a mail of today.
+  /// Counts a mail of today. Not by a `DayQuota`: urgent ones count too and are never refused, and the row, which
+  /// `takeInbox` holds, is known already.
   /// - Returns: whether it may go.
   private func countMail(_ inbox: Inbox, isUrgent: Bool, in writer: any Writer) throws -> Bool {
     let today = now.dayNumber

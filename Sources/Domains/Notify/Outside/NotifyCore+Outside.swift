@@ -14,7 +14,9 @@ extension NotifyCore {
     let notice = outside.notice
     let lookup = outsideKeys.lookup(address, outside.sort)
     // Counted whoever has the address, and repeats as well, so that the count tells nothing of that.
-    if outside.sort == .invitation, let sender = outside.sender { try countInvitation(by: sender, in: writer) }
+    if outside.sort == .invitation, let sender = outside.sender {
+      try Self.invitations.take(sender, limit: limits.invitationsPerDay, at: now, in: writer)
+    }
     let isKnown = try writer.exists(
       "SELECT 1 FROM notify_outside WHERE lookup = $1 AND dedup_key = $2", lookup, notice.key)
     if isKnown { return nil }
@@ -37,10 +39,6 @@ extension NotifyCore {
     return nil
   }
 
-  private func countInvitation(by sender: Identifier, in writer: any Writer) throws {
-    try Self.invitations.take(sender, limit: limits.invitationsPerDay, at: now, in: writer)
-  }
-
   private static let invitations = DayQuota("notify_senders", by: ["user_id"], count: "sent")
   private static let letters = DayQuota(
     "notify_addresses", by: ["lookup"], day: "mail_day", count: "mail_count",
@@ -49,7 +47,7 @@ extension NotifyCore {
   /// Counts a letter to an address.
   /// - Returns: whether it may go: letters of its sort were not stopped, and there were not too many today.
   private func countOutside(_ lookup: [UInt8], in writer: any Writer) throws -> Bool {
-    try Self.letters.hasTaken([lookup], limit: limits.outsideLettersPerDay, at: now, in: writer)
+    try Self.letters.takeIfLeft([lookup], limit: limits.outsideLettersPerDay, at: now, in: writer)
   }
 
   /// Sends no more letters of a sort to an address. A repeat changes nothing.

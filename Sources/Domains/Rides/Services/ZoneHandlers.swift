@@ -21,9 +21,7 @@ struct ZoneHandlers: ZoneService {
     let page = try core.kit.page(request, context)
     let city = try request.cityID.isEmpty ? nil : Identifier(request.cityID, kind: IDKind.city, field: "city_id")
     return try await core.kit.database.read { reader in
-      var last = Identifier(rawValue: 0)
-      if case .integer(let id) = page.after?.first { last = Identifier(rawValue: id) }
-      let rows = try reader.zones(after: last, city: city, kind: request.kind, limit: page.fetch)
+      let rows = try reader.zones(after: page.lastID, city: city, kind: request.kind, limit: page.fetch)
       let (zones, next) = page.cut(rows) { [$0.id.sqlValue] }
       var response = ListZonesResponse()
       response.zones = try zones.map { try reader.message(of: $0) }

@@ -18,7 +18,10 @@ struct SearchHandlers: SearchService {
   private var kit: Kit { core.kit }
 
   func search(_ request: SearchRequest, context: ServerContext) async throws -> SearchResponse {
-    let page = try kit.page(request, context)
+    var listed = request
+    // They decide nothing of what is listed: who wants them on the first page need not send them for the next.
+    listed.countedTags = []
+    let page = try kit.page(listed, context)
     if request.text.isEmpty, request.kind.isEmpty, request.tags.isEmpty {
       throw FindingError.invalid(FieldViolation(field: "text", description: "required without a kind and tags"))
     }

@@ -140,13 +140,6 @@ extension WatchCommentsResponse {
   }
 }
 
-extension Page {
-  /// For lists in rising order of one id: the rows of this page have greater ones.
-  var lastID: Identifier {
-    if case .integer(let id) = after?.first { Identifier(rawValue: id) } else { Identifier(rawValue: .min) }
-  }
-}
-
 extension SocialCore {
   /// A comment as its author gets it back.
   func shown(_ row: CommentRow, to caller: Caller, in reader: any Reader) throws -> Comment {
