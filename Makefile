@@ -45,7 +45,7 @@ HOUSES := $(shell (echo Streaming DomainKit; awk '/^let domains = \[/,/\]$$/' Pa
   xargs -n5 | sed 's/ /|/g; s/.*/^(&)Tests/')
 
 unit-test: generate ## the Swift tests (debug build); those of topics and domains on both engines
-	swift build --build-tests
+	swift build --product octetPackageTests
 	swift test --skip-build --skip '$(STORAGE_TESTS)' --skip '$(STORE_TESTS)' $(foreach house,$(HOUSES),--skip '$(house)')
 	swift test --skip-build --filter '$(STORAGE_TESTS)' --skip '$(CONFORMANCE_TESTS)' --skip '$(SEARCH_TESTS)'
 	swift test --skip-build --filter '$(CONFORMANCE_TESTS)' --skip '$(SEARCH_TESTS)'

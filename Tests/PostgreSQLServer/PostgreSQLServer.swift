@@ -20,8 +20,9 @@ public final class PostgreSQLServer: Sendable {
     var made: Task<Void, any Error>?
   }
 
-  /// The one that most tests share.
-  private static let shared = Task { try await PostgreSQLServer() }
+  /// The one that most tests share. It has hundreds of databases, one after another of which would be vacuumed all the time;
+  /// and what is written is gone with the process.
+  private static let shared = Task { try await PostgreSQLServer(settings: ["autovacuum=off", "full_page_writes=off"]) }
 
   /// The server that all tests of the process share. The first caller waits for its start.
   public static func common() async throws -> PostgreSQLServer { try await shared.value }
