@@ -7,7 +7,7 @@ import Testing
 
 /// Databases of every earlier version come up to this one's schema with all their rows, and the version before can go
 /// on using them: docs/guides/migrations.md. What a version looked like is made by its own steps, which never change.
-@Suite(.serialized) struct SchemaHistoryTests {
+@Suite struct SchemaHistoryTests {
   private static let current = Task {
     let place = try await SchemaHistory.Place.make()
     defer { place.remove() }
