@@ -46,7 +46,8 @@ public protocol Rooms: Sendable {
   /// ban of somebody who is banned gives it a new end. It ends with the account: of one that is erased nothing is kept, not
   /// even which devices were its own.
   /// - Parameter until: when it ends; nil for never.
-  /// - Throws: `KitError.selfTarget` for the room's owner; `.notFound` for an unknown or erased user.
+  /// - Throws: `KitError.selfTarget` for the room's owner; `.notFound` for an unknown user, and for one whose erasure has
+  ///   begun.
   func ban(_ user: Identifier, from room: Identifier, until: Instant?, in writer: any Writer) throws
 
   /// Ends a user's ban, and that of the devices. A repeat changes nothing.

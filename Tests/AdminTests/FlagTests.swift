@@ -218,7 +218,8 @@ import Testing
     await world.database.close()
   }
 
-  @Test func `a look at what other nodes have put that fails is told`() async throws {
+  @Test(.timeLimit(.minutes(10)))
+  func `a look at what other nodes have put that fails is told`() async throws {
     let world = try await AdminWorld()
     let (failures, told) = AsyncStream.makeStream(of: String.self)
     let other = try world.process(2) { what, _ in told.yield(what) }

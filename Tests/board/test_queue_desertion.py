@@ -8,7 +8,6 @@ import collections
 import concurrent.futures
 import time
 
-import pytest
 from support.board import GIVEAWAYS, PROGRAM, ask, listen, offer, pin
 from support.installation import Installation
 from support.notices import FLAGS, await_that
@@ -22,7 +21,7 @@ JOIN = f"{GIVEAWAYS}/JoinGiveaway"
 # So many leave each queue, and one stays, who leads one queue in eight, and hardly ever all of those that open last.
 GONE, EARLIER, LAST = 7, 6, 8
 # From the offers to the last opening, in seconds. The longer ones are for a machine on which some leave too late for the first.
-LEADS = (66, 150, 400)
+LEADS = (75, 150, 400)
 ADMITTED, ABANDONED = 2, 5
 ENTRIES = """
     SELECT v.subject, e.id, e.state, COALESCE(p.unseen_since, 0)
@@ -40,9 +39,19 @@ def desert(person, advert):
     stream.cancel()
 
 
-@pytest.mark.parametrize("engine", ["SQLite", "PostgreSQL"])
-def test_acceptance_12_a_head_gone_for_a_minute_is_passed_over_and_the_next_is_admitted_at_once(tmp_path, engine, request):
-    installation = Installation(tmp_path, engine, *FLAGS, program=PROGRAM)
+def test_acceptance_12_a_head_gone_for_a_minute_is_passed_over_and_the_next_is_admitted_at_once(tmp_path, request):
+    def run(engine):
+        folder = tmp_path / engine
+        folder.mkdir()
+        pass_over(folder, engine, request)
+
+    # The minute goes by on both engines at once.
+    with concurrent.futures.ThreadPoolExecutor() as engines:
+        list(engines.map(run, ["SQLite", "PostgreSQL"]))
+
+
+def pass_over(folder, engine, request):
+    installation = Installation(folder, engine, *FLAGS, program=PROGRAM)
     request.addfinalizer(installation.discard)
 
     def entries(adverts):

@@ -121,16 +121,15 @@ public final class BlobLibrary: Sendable {
   /// has taken: where the name does not tell the content (S3), that would replace another one.
   /// - Returns: whether it is noted; not if another content was.
   func recordFinish(_ finished: FinishedUpload, in writer: any Writer) throws -> Bool {
-    let changed = try writer.execute(
-      """
-      UPDATE octet_blob_uploads SET content = $2, size = $3, expires_at = $4
-      WHERE id = $1 AND (content IS NULL OR content = $2)
-      """, finished.upload, finished.blob, finished.size, clock.now() + policy.uploadLifetime)
-    if changed == 1 { return true }
-    guard try writer.exists("SELECT 1 FROM octet_blob_uploads WHERE id = $1", finished.upload) else {
-      throw Self.unknownUpload("finish")
-    }
-    return false
+    let noted: BlobID?? = try writer.firstForUpdate(
+      "SELECT content FROM octet_blob_uploads WHERE id = $1", finished.upload
+    ) { $0[0] }
+    guard let noted else { throw Self.unknownUpload("finish") }
+    guard noted == nil || noted == finished.blob else { return false }
+    try writer.execute(
+      "UPDATE octet_blob_uploads SET content = $2, size = $3, expires_at = $4 WHERE id = $1", finished.upload,
+      finished.blob, finished.size, clock.now() + policy.uploadLifetime)
+    return true
   }
 
   private static func unknownUpload(_ operation: String) -> BlobError {

@@ -79,7 +79,7 @@ import Testing
       isBusy.unpark()
       _ = mayEnd.pop(atMost: 1)
     }
-    // Likewise.
+    // Whatever fails here lets it end.
     defer { mayEnd.close() }
     try await isBusy.park()
 

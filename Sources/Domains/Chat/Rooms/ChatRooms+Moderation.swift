@@ -92,7 +92,7 @@ extension ChatRooms {
   public func ban(_ user: Identifier, from room: Identifier, until: Instant?, in writer: any Writer) throws {
     let row = try RoomRow.lock(room, in: writer)
     guard row.owner != user else { throw KitError.selfTarget(field: "user_id") }
-    guard try people.person(user, in: writer) != nil else { throw KitError.notFound(IDKind.user) }
+    guard try !people.isLeaving(user, in: writer) else { throw KitError.notFound(IDKind.user) }
     try writer.execute(
       """
       INSERT INTO chat_bans (room_id, user_id, banned_at, ends_at) VALUES ($1, $2, $3, $4)

@@ -4,7 +4,8 @@ import NotifyAPI
 import Storage
 
 /// Takes one notice out on one way: a job, which sends outside of any transaction and notes the outcome in the one that
-/// ends it. A worker that dies in between sends the same letter again, under the same key.
+/// ends it; of a push to several devices each answer as it comes. A worker that dies in between sends the same letter again,
+/// under the same key.
 struct Courier: Sendable {
   let core: NotifyCore
   let way: Way

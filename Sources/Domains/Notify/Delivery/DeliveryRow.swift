@@ -16,7 +16,7 @@ struct DeliveryRow: Sendable {
   let dueAt: Instant
   let createdAt: Instant
   let settledAt: Instant?
-  /// Of a push.
+  /// What the devices of a push have said so far.
   let answers: DeviceAnswers
 
   static let columns =
