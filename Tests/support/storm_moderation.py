@@ -20,8 +20,8 @@ class Offender(Actor):
         self.restrictions, self.appealed, self.comment = [], set(), None
 
     def may_post(self):
-        """Looks, by what is posted anyway: each comment takes the place of the one before."""
-        text = self.word()
+        """Looks, by what is posted anyway: each comment takes the place of the one before, and the doubt about it with it."""
+        text = f"{self.word()} is stupid"
         try:
             posted = self.ask(f"{COMMENTS}/PostComment", subject_id=self.advert, text=text)
         except Refused as refusal:
