@@ -34,7 +34,8 @@ enum MediaError: DomainError {
       ErrorMapping(
         "OFFSET_MISMATCH", .aborted, "the chunk is not the next one", metadata: ["offset": String(offset)])
     case .chunkChecksum: ErrorMapping("CHUNK_CHECKSUM", .dataLoss, "the chunk was damaged on its way; send it again")
-    case .contentHash: ErrorMapping("CONTENT_HASH", .dataLoss, "the content is not what was declared, or not what it was before")
+    case .contentHash:
+      ErrorMapping("CONTENT_HASH", .dataLoss, "the content is not what was declared, or not what it was before")
     case .writerFenced: ErrorMapping("WRITER_FENCED", .aborted, "a newer stream writes this upload")
     case .uploadExpired: ErrorMapping("UPLOAD_EXPIRED", "nothing came for too long; begin a new upload")
     case .blobInUse: ErrorMapping("BLOB_IN_USE", "things of yours have it as a part")
