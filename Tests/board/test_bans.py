@@ -3,7 +3,7 @@
 import grpc
 from support.authorization.world import absent
 from support.board import BOARD, ask, pin
-from support.devices import DeviceKey
+from support.keys import SigningKey
 from support.people import Person, outcome, request_id
 from support.rooms import CHAT, RoomStream
 
@@ -46,7 +46,7 @@ def test_whoever_is_banned_from_a_thread_reads_it_and_says_nothing_there(board):
 
 
 def test_acceptance_12_a_banned_users_second_account_on_the_device_is_banned(board, tmp_path):
-    channel, key = board.channel(), DeviceKey(tmp_path)
+    channel, key = board.channel(), SigningKey(tmp_path)
     owner, stranger = (Person(channel, f"b_{request_id()[:8]}") for _ in range(2))
     rude, second = (Person(channel, f"b_{request_id()[:8]}", key=key) for _ in range(2))
     advert, room = open_thread(owner)

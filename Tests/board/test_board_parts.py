@@ -5,11 +5,11 @@ import pytest
 from support import stubs
 from support.board import BOARD, GIVEAWAYS, ask, hide, offer, pin, take_ticket
 from support.curl import curl
-from support.machines import Machine
+from support.keys import SigningKey
 from support.media import SERVICE as MEDIA
 from support.media import Uploader, blobs
 from support.notices import DEMO_PASSWORD, await_that, letters
-from support.people import PASSWORD, Person, outcome, request_id
+from support.people import Person, Stranger, log_in, outcome, request_id
 from support.puzzles import solve
 from support.rooms import CHAT, RoomStream
 from support.stage import ROLES, SOCIAL
@@ -124,15 +124,6 @@ def test_what_moderators_remove_is_gone_with_all_that_hangs_on_it_until_that_is_
         assert broken == []
 
 
-def log_in_on(device, handle):
-    """Begins a session of somebody on a device that is known by its key."""
-    request = stubs.message_class("octet.identity.v1.LoginRequest")(
-        request_id=request_id(), login_name=handle, password=PASSWORD
-    )
-    request.device.public_key, request.device.signature = device.public_key, device.sign(request.request_id)
-    return device.call(f"{SESSIONS}/Login", request).tokens.access_token
-
-
 def test_a_puzzle_before_a_claim_is_solved_for_the_device_that_claims(board, tmp_path):
     with board.channel() as channel:
         owner, guest = Person(channel, name()), Person(channel, name())
@@ -141,8 +132,8 @@ def test_a_puzzle_before_a_claim_is_solved_for_the_device_that_claims(board, tmp
         ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
         rule = {"user_ids": [guest.user_id], "value": {"boolean": True}}
         ask(ops, f"{ADMIN}/PutFlag", name="pinboard.claim_puzzles", value={"boolean": False}, rules=[rule])
-        device = Machine(channel, tmp_path)
-        guest.token = log_in_on(device, guest.handle)
+        key = SigningKey(tmp_path)
+        guest.token = log_in(Stranger(channel), guest.handle, key=key).tokens.access_token
         ticket = take_ticket(guest, advert)
 
         def claim(solution):
@@ -157,4 +148,4 @@ def test_a_puzzle_before_a_claim_is_solved_for_the_device_that_claims(board, tmp
 
         needed = (grpc.StatusCode.FAILED_PRECONDITION, "CHALLENGE_REQUIRED")
         assert claim("none") == claim(solution()) == needed
-        assert claim(solution(device_public_key=device.public_key)) == (grpc.StatusCode.OK, None)
+        assert claim(solution(device_public_key=key.public)) == (grpc.StatusCode.OK, None)

@@ -71,16 +71,16 @@ class Stranger:
 
 
 def log_in(stranger, name, password=PASSWORD, key=None, **options):
-    """Begins a session; `name` is a handle or a contact, `key` the device's DeviceKey if it proves one."""
+    """Begins a session; `name` is a handle or a contact, `key` the device's SigningKey if it proves one."""
     sessions = stubs.module("octet.identity.v1.session_service_pb2")
     identifier = request_id()
-    request = sessions.LoginRequest(
-        request_id=identifier, login_name=name, password=password, device=key and key.device(identifier))
+    device = key and sessions.Device(public_key=key.public, signature=key.sign(identifier))
+    request = sessions.LoginRequest(request_id=identifier, login_name=name, password=password, device=device)
     return stranger.call("octet.identity.v1.SessionService/Login", request, **options)
 
 
 class Person(Stranger):
-    """A signed-in user, on a device that proves its DeviceKey if there is one."""
+    """A signed-in user, on a device that proves its SigningKey if there is one."""
 
     def __init__(self, channel, handle, password=PASSWORD, register=True, key=None):
         super().__init__(channel)
