@@ -44,6 +44,7 @@ STORE_TESTS := ^(Blobs|NATS)Tests
 HOUSES := $(shell (echo Streaming DomainKit; awk '/^let domains = \[/,/\]$$/' Package.swift | grep -o '"[A-Za-z]*"') | \
   xargs -n5 | sed 's/ /|/g; s/.*/^(&)Tests/')
 
+# The product of the tests alone: what else there is has been built for its own tests, in release.
 unit-test: generate ## the Swift tests (debug build); those of topics and domains on both engines
 	swift build --product octetPackageTests
 	swift test --skip-build --skip '$(STORAGE_TESTS)' --skip '$(STORE_TESTS)' $(foreach house,$(HOUSES),--skip '$(house)')

@@ -1,22 +1,18 @@
-"""What an operator sees of a running octetd: metrics, probes, access log, slow calls, traces."""
+"""What an operator sees of a running octetd: metrics, probes, access log, slow calls."""
 
-import collections
-import concurrent.futures
 import http.client
 import json
 import signal
 import subprocess
-import threading
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from opentelemetry.proto.trace.v1 import trace_pb2
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from support.nats import nats
+from support.observing import check_health, get, log_lines, metrics, samples, value
 from support.people import Person
 from support.postgres import name_of
 from support.promises import within
@@ -27,45 +23,15 @@ TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT_ID = "b7ad6b7169203331"
 # How often a node looks for timers that others have set.
 LOOKED_SECONDS = 1
+# Tables without which something fails in the background, as what it is counted, and how it is logged.
+BACKGROUND = [
+    ("octet_timers", "timers", "timers_failed", None),
+    ("admin_flags", "catch_up", "catch_up_failed", "flags"),
+    ("social_word_lists", "catch_up", "catch_up_failed", "word lists"),
+    ("sight_notes", "catch_up", "catch_up_failed", "what was hidden"),
+]
 # How long an attempt to reach the bus may take.
 BUS_SECONDS = 5
-Answer = collections.namedtuple("Answer", "status headers body")
-
-
-def get(address, path, *flags):
-    """One request by curl, over HTTP/1.1 unless the flags say otherwise."""
-    result = subprocess.run(
-        ["curl", "-sS", "-i", "--max-time", "10", *flags, f"http://{address}{path}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    head, _, body = result.stdout.replace("\r\n", "\n").partition("\n\n")
-    first, *fields = head.split("\n")
-    headers = dict(field.lower().split(": ", 1) for field in fields)
-    return Answer(int(first.split()[1]), headers, body)
-
-
-def samples(families):
-    """Every sample by its name and labels."""
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in families
-        for sample in family.samples
-    }
-
-
-def value(found, name, **labels):
-    return found[(name, frozenset(labels.items()))]
-
-
-def check_health(server, metadata=()):
-    stub = health_pb2_grpc.HealthStub(server.channel())
-    return stub.Check(health_pb2.HealthCheckRequest(), timeout=10, metadata=metadata)
-
-
-def log_lines(server, event):
-    return [entry for entry in map(json.loads, server.log) if entry["event"] == event]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +45,7 @@ def test_a_port_alone_is_on_the_loopback(observed):
 
 
 def test_both_forms_of_metrics_are_what_prometheus_reads(observed):
-    before = samples(text_families(get(observed.ready["admin"], "/metrics").body))
+    before = metrics(observed)
     for _ in range(20):
         check_health(observed)
     text = get(observed.ready["admin"], "/metrics")
@@ -112,25 +78,23 @@ def test_both_forms_of_metrics_are_what_prometheus_reads(observed):
         assert value(found, "process_start_time_seconds") > 1_700_000_000
 
 
-@pytest.mark.parametrize("table, work, event", [
-    ("octet_timers", "timers", "timers_failed"),
-    ("admin_flags", "catch_up", "catch_up_failed"),
-    ("social_word_lists", "catch_up", "catch_up_failed"),
-    ("sight_notes", "catch_up", "catch_up_failed"),
-])
-def test_what_fails_in_the_background_is_logged_and_counted(tmp_path, postgres, table, work, event):
+def test_what_fails_in_the_background_is_logged_and_counted(tmp_path, postgres):
     url = postgres.make_database()
     with Server(tmp_path, "--database", url, "--admin-listen", "0") as server:
 
-        def failures():
-            found = samples(text_families(get(server.ready["admin"], "/metrics").body))
-            return value(found, "octet_background_failures_total", work=work)
+        def failures(work):
+            return value(metrics(server), "octet_background_failures_total", work=work)
 
-        assert failures() == 0
-        postgres.run(f"ALTER TABLE {table} RENAME TO octet_gone", name_of(url))
-        within(LOOKED_SECONDS, lambda: failures() > 0, f"what cannot be read of {table} is not counted")
-        within(LOOKED_SECONDS, lambda: log_lines(server, event), "and not logged")
-        postgres.run(f"ALTER TABLE octet_gone RENAME TO {table}", name_of(url))
+        def logged(event):
+            return [line.get("what") for line in log_lines(server, event)]
+
+        assert failures("timers") == failures("catch_up") == 0
+        for table, work, event, what in BACKGROUND:
+            before = failures(work)
+            postgres.run(f"ALTER TABLE {table} RENAME TO octet_gone", name_of(url))
+            within(LOOKED_SECONDS, lambda: failures(work) > before, f"what cannot be read of {table} is not counted")
+            within(LOOKED_SECONDS, lambda: what in logged(event), "and not logged")
+            postgres.run(f"ALTER TABLE octet_gone RENAME TO {table}", name_of(url))
 
 
 def test_a_bus_that_lets_nobody_in_is_told_of_and_one_that_is_reached(tmp_path, postgres):
@@ -144,17 +108,17 @@ def test_a_bus_that_lets_nobody_in_is_told_of_and_one_that_is_reached(tmp_path, 
 
             within(BUS_SECONDS, is_told, "nobody says why there is no bus")
             assert "hunter2" not in str(server.log)
-            found = samples(text_families(get(server.ready["admin"], "/metrics").body))
+            found = metrics(server)
             assert value(found, "octet_bus_connected") == value(found, "octet_bus_connects_total") == 0
         with Server(tmp_path / "data", *flags, "--bus", bus.replace("hunter2", "right")) as server:
             within(BUS_SECONDS, lambda: log_lines(server, "bus_reached"), "nobody says that the bus is there")
-            found = samples(text_families(get(server.ready["admin"], "/metrics").body))
+            found = metrics(server)
             assert value(found, "octet_bus_connected") == 1
 
 
 def test_calls_of_browsers_and_curl_count_as_well(observed):
     def checks():
-        found = samples(text_families(get(observed.ready["admin"], "/metrics").body))
+        found = metrics(observed)
         return value(found, "grpc_server_started_total", **HEALTH_CHECK)
 
     before = checks()
@@ -214,7 +178,7 @@ def test_a_draining_server_is_alive_but_not_ready(tmp_path):
         assert get(server.ready["admin"], "/readyz")[::2] == (503, "not ready\ndraining\n")
         assert get(server.ready["admin"], "/healthz").status == 200
         active = {"grpc_service": "grpc.health.v1.Health", "grpc_method": "Watch", "grpc_type": "server_stream"}
-        found = samples(text_families(get(server.ready["admin"], "/metrics").body))
+        found = metrics(server)
         assert value(found, "grpc_server_active_calls", **active) == 1
         watch.cancel()
         assert server.process.wait(20) == 0
@@ -270,116 +234,6 @@ def test_a_slow_call_says_where_its_time_went(tmp_path):
     assert 0 < register["storage_us"] < register["handler_us"]
     assert register["loop_lag_us"] >= 0
     assert not log_lines(server, "call")
-
-
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """A stand-in for an OpenTelemetry collector, on the messages that OpenTelemetry publishes."""
-
-    def __init__(self, failures=0, tls=None):
-        self.spans = []
-        self.resources = []
-        self.failures = failures
-        self.arrived = threading.Condition()
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
-        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
-        if tls is None:
-            self.port = self.server.add_insecure_port("127.0.0.1:0")
-        else:
-            pair = ((tls / "key.pem").read_bytes(), (tls / "cert.pem").read_bytes())
-            self.port = self.server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
-        self.server.start()
-
-    def Export(self, request, context):
-        with self.arrived:
-            if self.failures > 0:
-                self.failures -= 1
-                context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
-            for group in request.resource_spans:
-                self.resources.append({item.key: item.value.string_value for item in group.resource.attributes})
-                for scope in group.scope_spans:
-                    self.spans.extend(scope.spans)
-            self.arrived.notify_all()
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-    def wait_for(self, count):
-        with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.spans) >= count, timeout=20), self.spans
-            return list(self.spans)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.stop(0)
-
-
-def attributes(span):
-    return {item.key: item.value.string_value or item.value.int_value for item in span.attributes}
-
-
-def test_traces_reach_a_collector(tmp_path):
-    with Collector(failures=1) as collector:
-        endpoint = f"http://127.0.0.1:{collector.port}"
-        with Server(tmp_path, "--otlp-endpoint", endpoint, "--admin-listen", "0") as server:
-            check_health(server, (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"), ("tracestate", "vendor=1")))
-            check_health(server)
-            check_health(server, (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-00"),))
-            spans = collector.wait_for(2)
-            found = samples(text_families(get(server.ready["admin"], "/metrics").body))
-            assert value(found, "octet_spans_exported_total") in (0, 2)
-            assert value(found, "octet_spans_dropped_total", reason="queue_full") == 0
-    # The third call was not to be kept.
-    assert len(collector.spans) == 2
-    joined, own = spans
-    assert joined.trace_id.hex() == TRACE_ID
-    assert joined.parent_span_id.hex() == PARENT_ID
-    assert joined.trace_state == "vendor=1"
-    assert own.trace_id.hex() != TRACE_ID and any(own.trace_id) and not own.parent_span_id
-    for span in spans:
-        assert span.name == "grpc.health.v1.Health/Check"
-        assert span.kind == trace_pb2.Span.SPAN_KIND_SERVER
-        assert 0 < span.end_time_unix_nano - span.start_time_unix_nano < 5e9
-        assert span.status.code == trace_pb2.Status.STATUS_CODE_UNSET
-        assert attributes(span)["rpc.method"] == "Check"
-        assert attributes(span)["rpc.system"] == "grpc"
-        assert attributes(span)["network.peer.address"].startswith("ipv4:127.0.0.1:")
-    assert collector.resources[0]["service.name"] == "octetd"
-
-
-def test_spans_that_wait_are_brought_before_the_end(tmp_path):
-    with Collector() as collector:
-        with Server(tmp_path, "--otlp-endpoint", f"http://127.0.0.1:{collector.port}") as server:
-            for _ in range(30):
-                check_health(server)
-        assert len(collector.spans) == 30
-
-
-def test_a_collector_under_tls_is_one_whom_the_systems_authorities_know(tmp_path, tls):
-    # OpenSSL's own way to say which these are.
-    for number, (trusted, expected) in enumerate([(tls / "ca.pem", 5), ("/dev/null", 0)]):
-        with Collector(tls=tls) as collector:
-            endpoint = f"https://localhost:{collector.port}"
-            environment = {"SSL_CERT_FILE": str(trusted), "SSL_CERT_DIR": "/nonexistent"}
-            with Server(tmp_path / str(number), "--otlp-endpoint", endpoint, env=environment) as server:
-                for _ in range(5):
-                    check_health(server)
-            assert len(collector.spans) == expected
-
-
-def test_a_collector_that_is_not_there_holds_nothing_up(tmp_path):
-    with Server(tmp_path, "--otlp-endpoint", "http://127.0.0.1:1") as server:
-        for _ in range(5):
-            check_health(server)
-
-
-def test_no_trace_is_kept_that_is_not_sampled(tmp_path):
-    with Collector() as collector:
-        flags = ("--otlp-endpoint", f"http://127.0.0.1:{collector.port}", "--trace-sample-ratio", "0")
-        with Server(tmp_path, *flags) as server:
-            for _ in range(20):
-                check_health(server)
-            check_health(server, (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"),))
-        assert [span.trace_id.hex() for span in collector.spans] == [TRACE_ID]
 
 
 @pytest.mark.parametrize(

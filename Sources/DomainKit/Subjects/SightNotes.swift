@@ -31,7 +31,7 @@ struct SightNotes: Sendable {
 /// A note can be read only after its transaction has committed, and says an instant before that. So each look reads again
 /// what is younger than the last look by as much as notes are late by, and knows what it has read before. Few are late by
 /// more than a moment, while a minute's notes are tens of thousands when hundreds of things become hidden in a second: most
-/// looks read back a moment, and one now and then reads back far.
+/// looks read back a moment, and one every few seconds reads back far.
 ///
 ///     var changes = SightCatchUp(kit)
 ///     while !loop.isStopping {
