@@ -34,8 +34,9 @@ demo: build ## play a whole ride with two clients over TLS, and audit it
 
 test: lint build unit-test client-test ## run everything that CI runs
 
-# In groups, as all tests of one run begin at once: hundreds of databases would starve the tests of time limits, and
-# take more connections than a server has.
+# So many tests of a run go on at the same time; without a limit all would, and starve each other. In groups all the
+# same, as one server has the databases of all tests of a run.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := 16
 STORAGE_TESTS := ^StorageTests
 CONFORMANCE_TESTS := ^StorageTests\..*Conformance
 SEARCH_TESTS := ^StorageTests\.Search

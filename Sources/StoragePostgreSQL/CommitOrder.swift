@@ -21,6 +21,10 @@ final class CommitOrder: Sendable {
   }
 
   private let state = Locked(State())
+  private let overtakenCommit: Duration
+
+  /// - Parameter overtakenCommit: how long the answer to a commit that was overtaken may be missing.
+  init(overtakenCommit: Duration = PostgreSQLLimits.overtakenCommit) { self.overtakenCommit = overtakenCommit }
 
   /// A commit is about to be sent. Must be followed by `end` or `fail`.
   func begin() -> UInt64 {
@@ -35,7 +39,7 @@ final class CommitOrder: Sendable {
   func isOvertaken(_ number: UInt64, at now: ContinuousClock.Instant) -> Bool {
     state.withLock { state in
       guard let overtaken = state.open[number].flatMap({ $0 }) else { return false }
-      return now - overtaken >= PostgreSQLLimits.overtakenCommit
+      return now - overtaken >= overtakenCommit
     }
   }
 

@@ -59,7 +59,7 @@ public final class PostgreSQLDatabase: Database {
 
   private init(_ url: String, _ options: PostgreSQLOptions, _ random: any RandomSource) {
     let (writes, reads) = (writes, reads)
-    let (order, turns) = (CommitOrder(), WriterTurns())
+    let (order, turns) = (CommitOrder(overtakenCommit: options.overtakenCommit), WriterTurns())
     let writers = (0..<options.writers).map { _ in
       let writer = PostgreSQLWriter(PostgreSQLSession(url, options, random), order, turns)
       return OSThread(name: "postgres-write") { writer.run(writes) }

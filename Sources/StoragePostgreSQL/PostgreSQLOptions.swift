@@ -32,6 +32,9 @@ public struct PostgreSQLOptions: Sendable {
   /// What the server's lists of sessions show.
   public var applicationName = "octet"
 
+  /// As `PostgreSQLLimits` says of it; for tests that are not about it.
+  package var overtakenCommit = PostgreSQLLimits.overtakenCommit
+
   /// Runs every write body once in vain before it counts, so that a test finds bodies that cannot be repeated.
   public var runsBodiesTwice = false
 

@@ -218,7 +218,7 @@ import Testing
     await world.database.close()
   }
 
-  @Test(.timeLimit(.minutes(10)))
+  @Test(.timeLimit(.minutes(60)))
   func `a look at what other nodes have put that fails is told`() async throws {
     let world = try await AdminWorld()
     let (failures, told) = AsyncStream.makeStream(of: String.self)

@@ -70,7 +70,7 @@ enum SchemaHistory {
       guard EngineUnderTest.isPostgreSQL else {
         return try await SQLiteDatabase.open(path: url, steps: steps, clock: clock)
       }
-      var options = PostgreSQLOptions()
+      var options = PostgreSQLOptions.ofTests
       (options.writers, options.readers) = (1, 1)
       return try await PostgreSQLDatabase.open(url: url, steps: steps, clock: clock, options: options)
     }

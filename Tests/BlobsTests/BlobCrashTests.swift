@@ -106,7 +106,8 @@ import Testing
       guard database.hasPrefix("postgres://") else {
         return try await SQLiteDatabase.open(path: database, migrations: BlobSchema.migrations, clock: clock)
       }
-      return try await PostgreSQLDatabase.open(url: database, migrations: BlobSchema.migrations, clock: clock)
+      return try await PostgreSQLDatabase.open(
+        url: database, migrations: BlobSchema.migrations, clock: clock, options: .ofTests)
     }
 
     func openStore(_ clock: any WallClock) async throws -> any BlobStore {

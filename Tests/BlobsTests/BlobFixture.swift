@@ -28,9 +28,8 @@ struct BlobEngine: Sendable, CustomTestStringConvertible {
   private static func openPostgreSQL(
     _ migrations: [Migration], _ clock: any WallClock, runsBodiesTwice: Bool
   ) async throws -> any Database {
-    var options = PostgreSQLOptions()
-    // All tests run at once, on one server.
-    (options.writers, options.readers) = (4, 2)
+    var options = PostgreSQLOptions.ofTests
+    options.writers = 4
     options.runsBodiesTwice = runsBodiesTwice
     let url = try await PostgreSQLServer.common().makeDatabase()
     return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: options)

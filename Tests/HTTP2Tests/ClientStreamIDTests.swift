@@ -16,7 +16,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(10)))
+  @Test(.timeLimit(.minutes(60)))
   func `when the ids are used up, calls go over another connection and old ones go on`() async throws {
     try await Fixture.run(ScriptedAcceptor { _, stream in EchoHandler(stream) }) { fixture in
       let long = Exchange.start(fixture.transport, body: [[1]], finish: false)

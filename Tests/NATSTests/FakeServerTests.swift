@@ -45,7 +45,7 @@ final class FakeServer: Sendable {
   }
 }
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct FakeServerTests {
   private let greeting = Array("INFO {}\r\nPONG\r\n".utf8)
 

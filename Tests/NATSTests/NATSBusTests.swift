@@ -4,7 +4,7 @@ import Testing
 
 @testable import NATS
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct NATSBusTests {
   let random = SeededRandomSource(seed: 1)
 

@@ -6,7 +6,7 @@ import Testing
 @testable import NATS
 
 /// TLS to a real server, with certificates that the test makes.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct NATSTLSTests {
   private var hasty: NATSLimits {
     var limits = NATSLimits()

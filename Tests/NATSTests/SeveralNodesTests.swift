@@ -8,7 +8,7 @@ import Streaming
 import Testing
 
 /// Nodes that share one database and one bus.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct SeveralNodesTests {
   static let topicCount = 5
 
@@ -57,7 +57,7 @@ struct SeveralNodesTests {
 
     init(_ database: String, _ url: String, loss: (any RandomSource)?, backstop: Duration) async throws {
       self.database = try await PostgreSQLDatabase.open(
-        url: database, migrations: TopicStore.migrations, clock: SystemClock())
+        url: database, migrations: TopicStore.migrations, clock: SystemClock(), options: .ofTests)
       bus = try NATSBus(url: url)
       try await bus.connected()
       var limits = TopicLimits()

@@ -7,13 +7,10 @@ import StorageSQLite
 /// The engine that the domains' tests run on: SQLite, or PostgreSQL when OCTET_TEST_ENGINE says so. `make unit-test`
 /// runs them on both.
 public enum EngineUnderTest {
-  /// Tests run side by side, each with connections of its own, and the server has a limit.
-  private static let connections = 2
-
   public static let isPostgreSQL = getenv("OCTET_TEST_ENGINE").map { String(cString: $0) } == "postgresql"
 
   /// How many of its threads write.
-  public static var writers: Int { isPostgreSQL ? connections : 1 }
+  public static var writers: Int { isPostgreSQL ? PostgreSQLOptions.ofTests.writers : 1 }
 
   /// Opens an empty database. Every write body runs twice, which finds those that have effects outside of their
   /// transactions.
@@ -28,13 +25,8 @@ public enum EngineUnderTest {
   }
 
   private static var options: PostgreSQLOptions {
-    var options = PostgreSQLOptions()
-    // Hundreds of houses may connect at the same time, on a machine that has other things to do.
-    options.connectionTimeout = .seconds(60)
-    options.patience = .seconds(60)
+    var options = PostgreSQLOptions.ofTests
     options.runsBodiesTwice = true
-    options.writers = connections
-    options.readers = connections
     return options
   }
 

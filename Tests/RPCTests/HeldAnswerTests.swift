@@ -4,7 +4,7 @@ import RPC
 import Testing
 
 /// Answers that wait for something (`ServerContext.hold`).
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct HeldAnswerTests {
   /// Has each answer wait until it is let go, and notes how often that was asked for.
   private final class Holder: ServerInterceptor, AnswerHold {

@@ -37,7 +37,7 @@ import Testing
     try await Self.run("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", dump])
     try await Self.check(
       "schema-postgresql.sql",
-      PostgreSQLDatabase.open(url: url, migrations: GoldenSchemaTests.migrations, clock: Self.clock))
+      PostgreSQLDatabase.open(url: url, migrations: GoldenSchemaTests.migrations, clock: Self.clock, options: .ofTests))
   }
 
   private static func run(_ program: String, _ arguments: [String]) async throws {

@@ -21,7 +21,8 @@ import Testing
   @Test func `PostgreSQL's schema of the shared layers is the one that is checked in`() async throws {
     let url = try await PostgreSQLServer.common().makeDatabase()
     try await check(
-      "schema-postgresql.sql", PostgreSQLDatabase.open(url: url, migrations: Self.migrations, clock: ManualClock()))
+      "schema-postgresql.sql",
+      PostgreSQLDatabase.open(url: url, migrations: Self.migrations, clock: ManualClock(), options: .ofTests))
   }
 
   private func check(_ name: String, _ database: some Database) async throws {

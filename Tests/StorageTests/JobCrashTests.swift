@@ -37,7 +37,8 @@ import Testing
     async throws
   {
     let url = try await PostgreSQLServer.common().makeDatabase()
-    let database = try await PostgreSQLDatabase.open(url: url, migrations: [Self.schema], clock: SystemClock())
+    let database = try await PostgreSQLDatabase.open(
+      url: url, migrations: [Self.schema], clock: SystemClock(), options: .ofTests)
     try await setJobs(database, closing: false)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<2 {

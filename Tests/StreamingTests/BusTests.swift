@@ -62,7 +62,7 @@ final class LocalBus: MessageBus {
   }
 }
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct BusTests {
   let key = SecretKey([UInt8](repeating: 7, count: SecretKey.standardLength))
 

@@ -208,7 +208,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(10)), arguments: [false, true])
+  @Test(.timeLimit(.minutes(60)), arguments: [false, true])
   func `a reader overtaken by compaction that leaves nothing is told`(publishesMeanwhile: Bool) async throws {
     var limits = TopicLimits()
     limits.pageEvents = 2

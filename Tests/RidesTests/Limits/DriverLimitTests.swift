@@ -12,7 +12,7 @@ import Testing
 
 /// The limits of drivers: their silence, their trails, what they are told. Each has another value than by default, just
 /// before which the one thing holds, and just after it the other.
-@Suite(.timeLimit(.minutes(10))) struct DriverLimitTests {
+@Suite(.timeLimit(.minutes(60))) struct DriverLimitTests {
   private let moment = Duration.milliseconds(1)
 
   private func world(_ change: (inout RidesLimits) -> Void) async throws -> (RidesWorld, RidesLimits) {

@@ -10,7 +10,7 @@ import Testing
 
 /// The limits of offers and of the search for a driver. Each has another value than by default, just before which the
 /// one thing holds, and just after it the other.
-@Suite(.timeLimit(.minutes(10))) struct OfferLimitTests {
+@Suite(.timeLimit(.minutes(60))) struct OfferLimitTests {
   private let moment = Duration.milliseconds(1)
 
   private func world(_ change: (inout RidesLimits) -> Void) async throws -> (RidesWorld, RidesLimits) {

@@ -12,7 +12,7 @@ import Testing
 
 /// The limits of a ride: its way, the pickup, what cancelling costs, its chat. Each has another value than by default,
 /// just before which the one thing holds, and just after it the other.
-@Suite(.timeLimit(.minutes(10))) struct RideLimitTests {
+@Suite(.timeLimit(.minutes(60))) struct RideLimitTests {
   private let moment = Duration.milliseconds(1)
 
   private func world(_ change: (inout RidesLimits) -> Void) async throws -> (RidesWorld, RidesLimits) {

@@ -6,7 +6,7 @@ import Testing
 @testable import Rides
 
 /// What the domain does by itself, and after which pause: each round is let go by its own limit.
-@Suite(.timeLimit(.minutes(10))) struct RoundTests {
+@Suite(.timeLimit(.minutes(60))) struct RoundTests {
   /// Four limits that cannot be taken for each other, or for the defaults.
   private static var limits: RidesLimits {
     var limits = RidesLimits()

@@ -4,7 +4,7 @@ import Testing
 @testable import Storage
 
 /// What fails in the background is told to whoever started it, and done later.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct BackgroundFailureConformance {
   private struct Failure: Error {}
 

@@ -20,22 +20,15 @@ struct Engine: Sendable, CustomTestStringConvertible {
     },
     Engine(testDescription: "PostgreSQL") { migrations, clock in
       let url = try await PostgreSQLServer.common().makeSchema()
-      return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: fewConnections)
+      return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: .ofTests)
     },
     Engine(testDescription: "PostgreSQL, every body twice") { migrations, clock in
-      var options = fewConnections
+      var options = PostgreSQLOptions.ofTests
       options.runsBodiesTwice = true
       let url = try await PostgreSQLServer.common().makeSchema()
       return try await PostgreSQLDatabase.open(url: url, migrations: migrations, clock: clock, options: options)
     },
   ]
-
-  /// All tests run at once, on one server.
-  private static var fewConnections: PostgreSQLOptions {
-    var options = PostgreSQLOptions()
-    (options.writers, options.readers) = (2, 2)
-    return options
-  }
 
   init(
     testDescription: String, open: @escaping @Sendable ([Migration], any WallClock) async throws -> any Database

@@ -8,7 +8,7 @@ import Testing
 @testable import StorageSQLite
 
 /// How many transactions may wait, share a commit or share a snapshot, on both engines with one thread for each kind.
-@Suite(.timeLimit(.minutes(10))) struct EngineLimitConformance {
+@Suite(.timeLimit(.minutes(60))) struct EngineLimitConformance {
   /// An engine with its limits.
   struct Bounded: Sendable, CustomTestStringConvertible {
     let testDescription: String
@@ -34,7 +34,7 @@ import Testing
       waitingReads: PostgreSQLLimits.waitingReads, transactionsPerCommit: PostgreSQLLimits.transactionsPerCommit,
       readsPerSnapshot: PostgreSQLLimits.readsPerSnapshot
     ) {
-      var options = PostgreSQLOptions()
+      var options = PostgreSQLOptions.ofTests
       (options.writers, options.readers) = (1, 1)
       return try await PostgreSQLDatabase.open(
         url: try await PostgreSQLServer.common().makeSchema(), migrations: [Fixture.values], clock: ManualClock(),

@@ -5,7 +5,7 @@ import Testing
 @testable import Storage
 
 /// What the database is to blame for costs a timer or a job no attempt, by the policy that all have who name none.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct ExcuseConformance {
   private static let excused: [StorageError.Code] = [
     .conflict, .busy, .overloaded, .unavailable, .outcomeUnknown, .diskFull,

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Storage
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct FairnessConformance {
   @Test(arguments: Engine.all) func `a kind with very many due timers holds up no other kind`(
     engine: Engine

@@ -98,8 +98,8 @@ import Testing
     struct Spent: Error {}
     let url = try await PostgreSQLServer.common().makeSchema()
     let (here, elsewhere) = try await (
-      PostgreSQLDatabase.open(url: url, migrations: [Fixture.accounts], clock: ManualClock()),
-      PostgreSQLDatabase.open(url: url, migrations: [Fixture.accounts], clock: ManualClock())
+      PostgreSQLDatabase.open(url: url, migrations: [Fixture.accounts], clock: ManualClock(), options: .ofTests),
+      PostgreSQLDatabase.open(url: url, migrations: [Fixture.accounts], clock: ManualClock(), options: .ofTests)
     )
     let key = try key()
     let spend: @Sendable (any Writer) throws -> [UInt8] = { writer in

@@ -4,7 +4,7 @@ import Storage
 import Streaming
 import Testing
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct TopicConformance {
   private struct Refused: Error {}
 

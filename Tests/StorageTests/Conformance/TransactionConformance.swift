@@ -2,7 +2,7 @@ import Base
 import Storage
 import Testing
 
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct TransactionConformance {
   private struct Refused: Error, Equatable {}
 

@@ -4,7 +4,7 @@ import Testing
 @testable import Storage
 
 /// How kinds share a node that has more to do than it has places.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct WeightConformance {
   private static func crowded(_ house: JobConformance.House, capacity: Int) -> Timers {
     Timers(

@@ -7,7 +7,7 @@ import Testing
 /// Callers with a connection each who all write the same two rows, half of them the other way round. If their connections
 /// go on to fight for the rows, one deadlock follows the other. This server never looks for one, so whoever is in it is
 /// refused in the end.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct HotRowTests {
   private static let callers = 16
   private static let transfers = 50
@@ -24,7 +24,7 @@ struct HotRowTests {
   ) async throws {
     let server = try await PostgreSQLServer(settings: ["deadlock_timeout=600000"])
     let url = try await server.makeDatabase()
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers) = (Self.callers / nodes, 1)
     var databases: [PostgreSQLDatabase] = []
     do {

@@ -6,7 +6,7 @@ import Testing
 @testable import Storage
 
 /// Indexes of tables that others write to.
-@Suite(.timeLimit(.minutes(10))) struct MigrationIndexTests {
+@Suite(.timeLimit(.minutes(60))) struct MigrationIndexTests {
   private static let table = Migration(
     "parts", 1, "parts", sql: "CREATE TABLE parts (id INTEGER PRIMARY KEY, color INTEGER, size INTEGER)")
   private static let indexes = Migration(
@@ -19,7 +19,7 @@ import Testing
   ) async throws {
     // Not one with other tests, whose transactions the server would wait for.
     let url = try await PostgreSQLServer.common().makeDatabase()
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers) = (2, 1)
     let clock = ManualClock()
     let old = try await PostgreSQLDatabase.open(url: url, migrations: [Self.table], clock: clock, options: options)

@@ -5,7 +5,7 @@ import StoragePostgreSQL
 import Testing
 
 /// Nodes that start while another one changes the schema, and steps that change tables in use.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct MigrationLockTests {
   /// Takes as long as nobody raises the flag.
   private static let slow = Migration("slow", 1, "waits", sql: "CREATE TABLE slow_done (id INTEGER); SELECT flagged()")
@@ -30,7 +30,7 @@ struct MigrationLockTests {
   ) async throws {
     let url = try await PostgreSQLServer.common().makeSchema()
     // With limits of its own, which are long.
-    let founder = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock())
+    let founder = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: .ofTests)
     try await founder.write { writer in for statement in Self.flag { try writer.execute(statement) } }
     await founder.close()
     var options = PostgreSQLOptions()

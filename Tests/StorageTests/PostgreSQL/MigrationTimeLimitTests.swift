@@ -7,7 +7,7 @@ import Testing
 
 /// Limits of time that a role or a URL gives all sessions, and indexes of tables that others write to. A pooler may stand
 /// between that gives each transaction another session, and none what it asks for at its start.
-@Suite(.timeLimit(.minutes(10))) struct MigrationTimeLimitTests {
+@Suite(.timeLimit(.minutes(60))) struct MigrationTimeLimitTests {
   private static let table = Migration("parts", 1, "parts", sql: "CREATE TABLE parts (id INTEGER PRIMARY KEY)")
   private static let index = Migration(
     "parts", 2, "by id", sql: "CREATE INDEX parts_by_id ON parts (unhurried(id))")

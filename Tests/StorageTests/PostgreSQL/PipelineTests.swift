@@ -6,7 +6,7 @@ import Testing
 @testable import StoragePostgreSQL
 
 /// Statements that nobody waits for, on a connection by itself.
-@Suite(.timeLimit(.minutes(10))) struct PipelineTests {
+@Suite(.timeLimit(.minutes(60))) struct PipelineTests {
   private static let insert = "INSERT INTO samples (id, b) VALUES ($1, $2)"
 
   /// Runs `body` with a connection in a transaction, and another one that may look on.
@@ -14,7 +14,8 @@ import Testing
     _ body: @escaping @Sendable (PostgreSQLConnection, _ other: PostgreSQLConnection) throws -> Outcome
   ) async throws -> Outcome {
     let url = try await PostgreSQLServer.common().makeSchema()
-    let database = try await PostgreSQLDatabase.open(url: url, migrations: [Fixture.values], clock: ManualClock())
+    let database = try await PostgreSQLDatabase.open(
+      url: url, migrations: [Fixture.values], clock: ManualClock(), options: .ofTests)
     await database.close()
     return try await OSThread.run(name: "pipeline") {
       func connect() throws -> PostgreSQLConnection {

@@ -7,7 +7,7 @@ import Testing
 @testable import StoragePostgreSQL
 
 /// The limits of the PostgreSQL engine alone; those that both engines have are in `EngineLimitConformance`.
-@Suite(.timeLimit(.minutes(10))) struct PostgreSQLLimitTests {
+@Suite(.timeLimit(.minutes(60))) struct PostgreSQLLimitTests {
   /// Draws the longest wait every time, less a nanosecond.
   private struct LongestWaits: RandomSource {
     func next() -> UInt64 { .max }

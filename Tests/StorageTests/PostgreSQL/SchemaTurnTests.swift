@@ -6,7 +6,7 @@ import Testing
 @testable import StoragePostgreSQL
 
 /// Changes of the schema, and those who wait: for a transaction that they share, or for their turn.
-@Suite(.timeLimit(.minutes(10))) struct SchemaTurnTests {
+@Suite(.timeLimit(.minutes(60))) struct SchemaTurnTests {
   /// A run of a body that came to change the schema.
   private struct Run: Equatable {
     /// How long it waits for a lock, which shows whether it has a turn, and which.
@@ -31,7 +31,7 @@ import Testing
   }
 
   private static var options: PostgreSQLOptions {
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers, options.statementTimeout) = (1, 1, .seconds(600))
     return options
   }

@@ -8,7 +8,7 @@ import Testing
 @testable import StoragePostgreSQL
 
 /// What the engine makes of the errors that a server reports: by the table, and provoked at a real server.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct ServerErrorTests {
   private typealias Meaning = (kind: PostgreSQLFailure.Kind, code: StorageError.Code)
 
@@ -52,7 +52,8 @@ struct ServerErrorTests {
     let place: String
     if let url { place = url } else { place = try await PostgreSQLServer.common().makeSchema() }
     // With limits of its own, which are long.
-    let founder = try await PostgreSQLDatabase.open(url: place, migrations: [Fixture.accounts], clock: ManualClock())
+    let founder = try await PostgreSQLDatabase.open(
+      url: place, migrations: [Fixture.accounts], clock: ManualClock(), options: .ofTests)
     try await founder.write { writer in
       try writer.execute("INSERT INTO accounts (id, name, balance) VALUES (1, 'ann', 0), (2, 'bob', 0)")
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import StoragePostgreSQL
 
 /// A connection over which nothing comes any more, at the worst moment: when its commit is done.
-@Suite(.timeLimit(.minutes(10))) struct SilentCommitTests {
+@Suite(.timeLimit(.minutes(60))) struct SilentCommitTests {
   @Test func `a commit without an answer does not hold back those after it, and what follows them keeps its order`()
     async throws
   {

@@ -70,7 +70,7 @@ import Testing
       server.url("postgres", user: "onlooker"), .cannotOpen, ["default_transaction_read_only", "session is read-only"])
   }
 
-  @Test(.timeLimit(.minutes(10))) func `a standby, also one that becomes the primary meanwhile`() async throws {
+  @Test(.timeLimit(.minutes(60))) func `a standby, also one that becomes the primary meanwhile`() async throws {
     let server = try await PostgreSQLServer()
     try #require(FileManager.default.createFile(atPath: server.directory + "/data/standby.signal", contents: nil))
     try server.kill()

@@ -6,7 +6,7 @@ import Testing
 @testable import StorageSQLite
 
 /// Which thread tells callers that their transactions are durable, and what happens when it falls behind.
-@Suite(.timeLimit(.minutes(10))) struct AcknowledgerTests {
+@Suite(.timeLimit(.minutes(60))) struct AcknowledgerTests {
   private static let insert = "INSERT INTO samples (i) VALUES (1)"
 
   private func withDatabase(_ body: (SQLiteDatabase) async throws -> Void) async throws {

@@ -5,7 +5,7 @@ import Testing
 @testable import StorageSQLite
 
 /// What a long read has kept in the log, and who copies it once the read has ended.
-@Suite(.timeLimit(.minutes(10))) struct BacklogTests {
+@Suite(.timeLimit(.minutes(60))) struct BacklogTests {
   /// Whose turn it is when a read ends is a matter of chance.
   private static let reads = 5
   private static let startingPages = 200

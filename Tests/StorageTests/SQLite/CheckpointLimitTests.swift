@@ -7,7 +7,7 @@ import Testing
 
 /// How much of a long log is copied and synced by which thread, while commits go on. Each round of the checkpointing
 /// thread begins with a sync of the log; commits come in just then.
-@Suite(.timeLimit(.minutes(10))) struct CheckpointLimitTests {
+@Suite(.timeLimit(.minutes(60))) struct CheckpointLimitTests {
   private static let startingPages = 2000
 
   /// What the checkpointing thread does, and what is committed meanwhile.

@@ -6,7 +6,7 @@ import Testing
 
 /// A page of the database file turns to rubbish while the database is served. Whoever meets it first, nothing is
 /// acknowledged from then on, and what was is there once the file is whole again.
-@Suite(.timeLimit(.minutes(10))) struct CorruptionTests {
+@Suite(.timeLimit(.minutes(60))) struct CorruptionTests {
   private static let schema = Migration(
     "two", 1, "two tables",
     sql: """

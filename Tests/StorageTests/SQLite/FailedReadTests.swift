@@ -5,7 +5,7 @@ import StorageSQLite
 import Testing
 
 /// One read of the disk fails and the next one works. Nothing is cached, so whoever wants a row reads.
-@Suite(.timeLimit(.minutes(10))) struct FailedReadTests {
+@Suite(.timeLimit(.minutes(60))) struct FailedReadTests {
   private static let schema = Migration(
     "rows", 1, "rows", sql: "CREATE TABLE rows (id INTEGER PRIMARY KEY, filling BLOB NOT NULL)")
   private static let rows = 100

@@ -4,7 +4,7 @@ import StorageSQLite
 import Testing
 
 /// A sync of the database file that fails when a part of the log was copied into it before.
-@Suite(.timeLimit(.minutes(10))) struct FailedSyncTests {
+@Suite(.timeLimit(.minutes(60))) struct FailedSyncTests {
   private static let startingPages = 12
   private static let pages = 3
 

@@ -4,7 +4,7 @@ import Storage
 import StorageSQLite
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct LongReadTests {
+@Suite(.timeLimit(.minutes(60))) struct LongReadTests {
   private static let schema = Migration(
     "long", 1, "rows", sql: "CREATE TABLE rows (id INTEGER PRIMARY KEY, filling BLOB NOT NULL)")
 

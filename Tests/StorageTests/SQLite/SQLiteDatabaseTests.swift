@@ -177,7 +177,7 @@ import Testing
     await database.close()
   }
 
-  @Test(.timeLimit(.minutes(10))) func `the log is copied back and starts over while commits go on`() async throws {
+  @Test(.timeLimit(.minutes(60))) func `the log is copied back and starts over while commits go on`() async throws {
     try await withDirectory { path in
       var options = SQLiteOptions()
       options.checkpointPages = 50

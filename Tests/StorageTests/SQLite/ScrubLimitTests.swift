@@ -6,7 +6,7 @@ import Testing
 @testable import StorageSQLite
 
 /// What a scrub does when others write, or the disk fails, while it is under way. It begins with a sync of the log.
-@Suite(.timeLimit(.minutes(10))) struct ScrubLimitTests {
+@Suite(.timeLimit(.minutes(60))) struct ScrubLimitTests {
   /// More than the tests write: nobody else copies.
   private static let checkpointPages = 20_000
 

@@ -7,7 +7,7 @@ import Testing
 @testable import StorageSQLite
 
 /// Requests whose rows are not in the writer's cache, and who reads them from the disk.
-@Suite(.timeLimit(.minutes(10))) struct WarmingTests {
+@Suite(.timeLimit(.minutes(60))) struct WarmingTests {
   /// Their tree is larger than the cache of one MiB.
   private static let rows = 20_000
   private static let writes = 50
