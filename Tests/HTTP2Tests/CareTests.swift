@@ -153,7 +153,7 @@ import Testing
   @Test func `a server's complaint of pings doubles a client's patience`() async throws {
     var limits = HTTP2Limits()
     limits.clientKeepAliveTime = .seconds(30)
-    let shared = SharedLimits(limits, random: SeededRandomSource(seed: 1))
+    let shared = SharedLimits(Fixture.patient(limits), random: SeededRandomSource(seed: 1))
     let group = try EventLoopGroup(loops: 1)
     let listener = try RawListener()
     let target = try #require(ClientTarget("127.0.0.1:\(listener.port)"))

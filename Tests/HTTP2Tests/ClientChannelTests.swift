@@ -180,7 +180,7 @@ import Testing
     let house = try await House(1)
     let group = try EventLoopGroup(loops: 2)
     let transport = HTTP2ClientTransport(
-      target: ClientTarget(addresses: [house.address(0)], authority: "house"), group: group)
+      target: ClientTarget(addresses: [house.address(0)], authority: "house"), limits: Fixture.patient(), group: group)
     let states = transport.states()
     #expect(transport.state == .idle)
     transport.connect()
@@ -305,7 +305,8 @@ import Testing
     var registry = ServiceRegistry()
     registry.unary(Self.method) { (_: RawMessage, _) in RawMessage([4]) }
     let server = try HTTP2Server(
-      acceptor: RPCServer(registry: registry), listen: [.cleartext("127.0.0.1:0")!], group: group)
+      acceptor: RPCServer(registry: registry), listen: [.cleartext("127.0.0.1:0")!], limits: Fixture.patient(),
+      group: group)
     try await server.start()
     let config = ServiceConfig(loadBalancing: .roundRobin, healthCheckService: "")
     let target = ClientTarget(addresses: [server.boundAddresses[0].address], authority: "house")

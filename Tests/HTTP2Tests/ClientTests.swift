@@ -12,7 +12,8 @@ import Testing
     _ target: String, limits: HTTP2Limits = HTTP2Limits(), _ body: (HTTP2ClientTransport) async throws -> Void
   ) async throws {
     let group = try EventLoopGroup(loops: 1)
-    let transport = HTTP2ClientTransport(target: ClientTarget(target)!, limits: limits, group: group)
+    let transport = HTTP2ClientTransport(
+      target: ClientTarget(target)!, limits: Fixture.patient(limits), group: group)
     try await body(transport)
     await transport.shutdown()
     await group.shutdown()

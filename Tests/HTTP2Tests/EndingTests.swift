@@ -130,12 +130,12 @@ import Testing
   @Test func `an idle connection is closed as soon as its client knows that the server drains`() async throws {
     var limits = HTTP2Limits()
     // So that it is the client's answer that ends the connection.
-    limits.drainNoticeTimeout = .seconds(60)
+    limits.drainNoticeTimeout = .seconds(600)
     try await Fixture.run(ExchangeTests.echo, limits: limits) { fixture in
       _ = await Exchange.start(fixture.transport).response()
       let start = ContinuousClock.now
-      await fixture.server.drain(within: .seconds(120))
-      #expect(ContinuousClock.now - start < .seconds(20))
+      await fixture.server.drain(within: .seconds(600))
+      #expect(ContinuousClock.now - start < .seconds(300))
       #expect(fixture.server.connectionCount == 0)
     }
   }
@@ -145,7 +145,7 @@ import Testing
     try await Fixture.run(observer.acceptor) { fixture in
       let exchange = Exchange.start(fixture.transport)
       let handler = try await observer.nextStream()
-      async let drained: Void = fixture.server.drain(within: .seconds(60))
+      async let drained: Void = fixture.server.drain(within: .seconds(3600))
       // The listener goes first, so this tells that the drain has begun.
       let port = try #require(fixture.server.boundAddresses[0].address.port)
       while (try? RawPeer(port: port)) != nil { await Task.yield() }

@@ -12,7 +12,7 @@ import Testing
       let options = certificate.map { ["--cacert", $0.authorityFile] } ?? []
       let result = try ChildProcess.run(
         "curl",
-        ["-sS", "-i", "--max-time", "20", "--http2-prior-knowledge", "-d", "hello from curl"] + options
+        ["-sS", "-i", "--max-time", "600", "--http2-prior-knowledge", "-d", "hello from curl"] + options
           + ["\(encrypted ? "https" : "http")://\(fixture.address)/a/b"])
       #expect(result.status == 0, "\(result.errors)")
       #expect(result.output.hasPrefix("HTTP/2 200"))
@@ -29,7 +29,7 @@ import Testing
       // Both requests go over one connection.
       let result = try ChildProcess.run(
         "curl",
-        ["-sS", "-i", "-v", "--max-time", "20", "--http1.1", "-d", "hello from curl"] + options + [url, url])
+        ["-sS", "-i", "-v", "--max-time", "600", "--http1.1", "-d", "hello from curl"] + options + [url, url])
       #expect(result.status == 0, "\(result.errors)")
       #expect(result.output.ranges(of: "HTTP/1.1 200 OK").count == 2)
       #expect(result.output.ranges(of: "hello from curl").count == 2)
@@ -42,8 +42,8 @@ import Testing
     try await Fixture.run(acceptor) { fixture in
       let script = """
         head -c 20000000 /dev/zero > upload && \
-        curl -sS --http1.1 --max-time 60 -T upload -o chunked -H 'Transfer-Encoding: chunked' http://\(fixture.address)/ && \
-        curl -sS --http1.1 --max-time 60 -T upload -o whole http://\(fixture.address)/ && \
+        curl -sS --http1.1 --max-time 3600 -T upload -o chunked -H 'Transfer-Encoding: chunked' http://\(fixture.address)/ && \
+        curl -sS --http1.1 --max-time 3600 -T upload -o whole http://\(fixture.address)/ && \
         cmp upload chunked && cmp upload whole
         """
       let directory = try #require(ChildProcess.run("mktemp", ["-d"]).output.split(separator: "\n").first)
@@ -58,7 +58,7 @@ import Testing
     try await Fixture.run(ExchangeTests.echo) { fixture in
       let result = try ChildProcess.run(
         "curl",
-        ["-sS", "-i", "--max-time", "20", "--http2-prior-knowledge", "http://\(fixture.address)/"]
+        ["-sS", "-i", "--max-time", "600", "--http2-prior-knowledge", "http://\(fixture.address)/"]
           + (0..<5).flatMap { ["-H", "x-\($0): " + String(repeating: "v", count: 4000)] })
       #expect(result.output.hasPrefix("HTTP/2 431"))
       #expect(result.output.hasSuffix("the header fields are larger than the limit\n"))

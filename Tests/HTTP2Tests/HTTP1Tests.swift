@@ -103,16 +103,9 @@ import Testing
     }
   }
 
-  /// For a client that stops in its first word: the test may have to wait for its thread.
-  private static var patient: HTTP2Limits {
-    var limits = HTTP2Limits()
-    limits.handshakeTimeout = .seconds(3600)
-    return limits
-  }
-
   @Test(arguments: ["P", "PU", "PR", "PRO"])
   func `a method is told from HTTP 2's preface, however it comes`(start: String) async throws {
-    try await Fixture.run(ExchangeTests.echo, limits: Self.patient) { fixture in
+    try await Fixture.run(ExchangeTests.echo) { fixture in
       let peer = try RawPeer(fixture)
       try peer.send(start)
       // The server has read the start when it has answered somebody who asked later, on the same loop.
@@ -123,7 +116,7 @@ import Testing
   }
 
   @Test func `HTTP 2's preface may come in pieces`() async throws {
-    try await Fixture.run(ExchangeTests.echo, limits: Self.patient) { fixture in
+    try await Fixture.run(ExchangeTests.echo) { fixture in
       for cut in 1..<RawPeer.preface.count {
         let peer = try RawPeer(fixture)
         try peer.send(Array(RawPeer.preface[..<cut]))

@@ -165,7 +165,7 @@ extension LimitTests {
       let addresses = (1...count).map { SocketAddress.ipv4([127, 0, UInt8($0 >> 8), UInt8($0 & 255)], port: port) }
       let transport = HTTP2ClientTransport(
         target: ClientTarget(addresses: addresses, authority: "many"),
-        serviceConfig: ServiceConfig(loadBalancing: .roundRobin), group: fixture.clientGroup)
+        serviceConfig: ServiceConfig(loadBalancing: .roundRobin), limits: Fixture.patient(), group: fixture.clientGroup)
       transport.connect()
       let channel = transport.channels[0]
       while await channel.loop.value({ channel.ready.count }) < count { await Task.yield() }

@@ -135,7 +135,7 @@ import Testing
       let peer = try RawPeer(port: try #require(fixture.server.boundAddresses[0].address.port))
       try peer.send(Self.request)
       _ = await streams.first { _ in true }
-      async let drained: Void = fixture.server.drain(within: .seconds(60))
+      async let drained: Void = fixture.server.drain(within: .seconds(600))
       let port = try #require(fixture.server.boundAddresses[0].address.port)
       while (try? RawPeer(port: port)) != nil { await Task.yield() }
       // The answer to the drain's PING and the end of the stream make the server say its last words.
@@ -145,7 +145,7 @@ import Testing
           + RawPeer.frame(Frames.settings, 0, 0, []))
       let start = ContinuousClock.now
       await drained
-      #expect(ContinuousClock.now - start < .seconds(30))
+      #expect(ContinuousClock.now - start < .seconds(300))
       withExtendedLifetime(peer) {}
     }
   }

@@ -33,7 +33,8 @@ extension ClientChannelTests {
       let health = ServiceHealth(services: ["house"])
       health.register(in: &registry)
       let server = try HTTP2Server(
-        acceptor: RPCServer(registry: registry), listen: [.cleartext(address)!], group: group)
+        acceptor: RPCServer(registry: registry), listen: [.cleartext(address)!], limits: Fixture.patient(),
+        group: group)
       try await server.start()
       servers.append(server)
       self.health.append(health)

@@ -28,11 +28,12 @@ struct Fixture {
     let address = listen ?? (certificate == nil ? .cleartext("127.0.0.1:0")! : .tls("127.0.0.1:0")!)
     let server = try HTTP2Server(
       acceptor: acceptor, listen: [address], tls: tls ?? certificate?.serverConfiguration(),
-      shared: shared(limits, random, engine), group: serverGroup)
+      shared: shared(patient(limits, serverTime), random, engine), group: serverGroup)
     try await server.start()
     let transport = HTTP2ClientTransport(
       target: ClientTarget("\(server.boundAddresses[0].address)")!, tls: try certificate?.clientConfiguration(),
-      serviceConfig: nil, shared: shared(clientLimits, SystemRandomSource(), engine), group: clientGroup)
+      serviceConfig: nil, shared: shared(patient(clientLimits, clientTime), SystemRandomSource(), engine),
+      group: clientGroup)
     let fixture = Fixture(
       server: server, transport: transport, serverGroup: serverGroup, clientGroup: clientGroup)
     do {
@@ -42,6 +43,22 @@ struct Fixture {
       throw error
     }
     await fixture.shutDown()
+  }
+
+  /// Limits for loops with this clock. On the system's, whose time goes on while the machine stands still, times that a
+  /// test does not set are so long that a peer which has no turn is not taken for one that does nothing.
+  static func patient(_ limits: HTTP2Limits = HTTP2Limits(), _ time: ManualTime? = nil) -> HTTP2Limits {
+    guard time == nil else { return limits }
+    let defaults = HTTP2Limits()
+    let times: [WritableKeyPath<HTTP2Limits, Duration>] = [
+      \.handshakeTimeout, \.headerTimeout, \.bodyTimeout, \.requestIdleTimeout, \.sendTimeout, \.connectTimeout,
+    ]
+    var patient = limits
+    for limit in times where limits[keyPath: limit] == defaults[keyPath: limit] {
+      patient[keyPath: limit] = .seconds(3600)
+    }
+    if limits.messagePeriod == defaults.messagePeriod { patient.messagePeriod = .seconds(3600) }
+    return patient
   }
 
   private static func shared(
@@ -63,6 +80,7 @@ struct Fixture {
   /// One more client of the same server.
   func anotherTransport(limits: HTTP2Limits = HTTP2Limits(), tls: TLSClientConfiguration? = nil) -> HTTP2ClientTransport
   {
-    HTTP2ClientTransport(target: ClientTarget(address)!, tls: tls, limits: limits, group: clientGroup)
+    HTTP2ClientTransport(
+      target: ClientTarget(address)!, tls: tls, limits: Self.patient(limits, clientGroup.time), group: clientGroup)
   }
 }

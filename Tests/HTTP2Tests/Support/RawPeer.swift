@@ -73,12 +73,12 @@ final class RawPeer {
 
   private func limitWaits() {
     Self.limitReads(of: socket)
-    setSendLimit(milliseconds: 120_000)
+    setSendLimit(milliseconds: 600_000)
   }
 
-  /// A read waits for two minutes, and so does accepting a connection: longer than a busy machine takes for all tests.
+  /// A read waits for ten minutes, and so does accepting a connection: longer than a busy machine takes for all tests.
   fileprivate static func limitReads(of socket: Int32) {
-    var limit = timeval(tv_sec: 120, tv_usec: 0)
+    var limit = timeval(tv_sec: 600, tv_usec: 0)
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 

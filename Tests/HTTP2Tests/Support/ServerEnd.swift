@@ -35,14 +35,14 @@ final class ServerEnd: @unchecked Sendable {
       setsockopt(serverEnd, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     }
     let loop = group.loops[0]
+    let limits = Fixture.patient(limits, group.time)
     let connection: ServerConnection? = await loop.value {
       guard let channel = try? ByteChannel(Descriptor(serverEnd), tls: nil) else { return nil }
       let connection = ServerConnection(
         loop: loop, channel: channel, peer: PeerInfo(address: "unix:", isEncrypted: false), network: nil,
         acceptor: acceptor, limits: SharedLimits(limits, random: SeededRandomSource(seed: 1)),
         counter: ConnectionCounter(), onClose: { _ in })
-      // A test that follows the system's clock may have to wait for its thread.
-      try? connection.start(timeout: group.time == nil ? .seconds(3600) : limits.handshakeTimeout)
+      try? connection.start(timeout: limits.handshakeTimeout)
       return connection
     }
     let end = ServerEnd(group, try #require(connection), RawPeer(connected: peerEnd))
