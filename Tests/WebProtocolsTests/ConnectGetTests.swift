@@ -24,7 +24,7 @@ struct ConnectGetTests {
     var request = SimpleRequest()
     request.responseSize = 3
     let call = try await get(
-      "?encoding=proto&base64=1&message=\(Base64.url.encode(request.encoded()))", ["connect-timeout-ms": "10000"])
+      "?encoding=proto&base64=1&message=\(Base64.url.encode(request.encoded()))", ["connect-timeout-ms": "3600000"])
     #expect(call.head.first("content-type") == "application/proto")
     let response = try SimpleResponse(decoding: call.body)
     #expect(response.payload?.body == [7, 7, 7])

@@ -28,7 +28,7 @@ struct GRPCWebTests {
 
   @Test func binary() async throws {
     let call = await (try WebFixture()).post(
-      "UnaryCall", "application/grpc-web", frame([1, 2]), ["x-echo": "web", "grpc-timeout": "10S", "x-grpc-web": "1"])
+      "UnaryCall", "application/grpc-web", frame([1, 2]), ["x-echo": "web", "grpc-timeout": "1H", "x-grpc-web": "1"])
     #expect(call.status == 200)
     #expect(call.head.first("content-type") == binary)
     #expect(call.head.first("x-initial") == "web")
