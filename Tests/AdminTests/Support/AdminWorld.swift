@@ -116,7 +116,7 @@ final class AdminWorld: Sendable {
     return AdminServiceClient(
       RPCChannel(
         transport: InProcessTransport(acceptor: RPCServer(registry: registry, interceptors: [access], clock: clock)),
-        authority: "in-process", interceptors: [credentials], clock: clock))
+        authority: "in-process", interceptors: [credentials, Patience()], clock: clock))
   }
 
   // MARK: Flags

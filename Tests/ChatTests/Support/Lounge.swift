@@ -8,6 +8,7 @@ import Notify
 import PostgreSQLServer
 import ProtobufRuntime
 import RPC
+import Refusals
 import Storage
 import Streaming
 
@@ -145,7 +146,7 @@ final class Lounge: Sendable {
       return metadata
     }
     return RPCChannel(
-      transport: nodes[node].transport, authority: "in-process", interceptors: [credentials], clock: clock)
+      transport: nodes[node].transport, authority: "in-process", interceptors: [credentials, Patience()], clock: clock)
   }
 
   /// A user's client of ChatService.

@@ -9,6 +9,7 @@ import IdentityAPI
 import Notify
 import PostgreSQLServer
 import RPC
+import Refusals
 import Storage
 import Streaming
 
@@ -161,13 +162,6 @@ final class House: Sendable {
 
   func count(_ sql: String) async throws -> Int {
     try await database.read { reader in try reader.first(sql) { $0[0] } ?? 0 }
-  }
-}
-
-/// Hundreds of tests run side by side on a machine that has other things to do: none has less than ten minutes for a call.
-private struct Patience: ClientInterceptor {
-  func before(_ method: MethodDescriptor, _ options: inout CallOptions) async throws {
-    options.timeout = options.timeout ?? .seconds(600)
   }
 }
 

@@ -4,6 +4,7 @@ import DomainKit
 import JobsAPI
 import PostgreSQLServer
 import RPC
+import Refusals
 import Storage
 import Streaming
 
@@ -50,7 +51,7 @@ final class Workroom: Sendable {
       return metadata
     }
     return JobServiceClient(
-      RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock))
+      RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials, Patience()], clock: clock))
   }
 
   func set(_ kind: String, _ keys: String..., after wait: Duration = .zero) async throws {

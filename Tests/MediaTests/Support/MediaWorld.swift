@@ -6,6 +6,7 @@ import Foundation
 import MediaAPI
 import PostgreSQLServer
 import RPC
+import Refusals
 import Storage
 import Streaming
 
@@ -125,7 +126,7 @@ final class MediaWorld: Sendable {
       return metadata
     }
     return MediaServiceClient(
-      RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock))
+      RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials, Patience()], clock: clock))
   }
 
   /// What breaks an invariant, with its number.

@@ -113,7 +113,7 @@ final class NotifyWorld: Sendable {
       return metadata
     }
     return NotificationServiceClient(
-      RPCChannel(transport: transport, authority: "test", interceptors: [credentials], clock: clock))
+      RPCChannel(transport: transport, authority: "test", interceptors: [credentials, Patience()], clock: clock))
   }
 
   /// A client of somebody with the role `notify.ops`.

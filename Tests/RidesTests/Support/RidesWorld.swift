@@ -6,6 +6,7 @@ import Notify
 import OctetTypes
 import PostgreSQLServer
 import RPC
+import Refusals
 import RidesAPI
 import Storage
 import Streaming
@@ -118,7 +119,7 @@ final class RidesWorld: Sendable {
       return metadata
     }
     return RPCChannel(
-      transport: transport, authority: "test", interceptors: [credentials], clock: clock)
+      transport: transport, authority: "test", interceptors: [credentials, Patience()], clock: clock)
   }
 
   /// A new user.

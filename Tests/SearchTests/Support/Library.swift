@@ -3,6 +3,7 @@ import Cryptography
 import DomainKit
 import PostgreSQLServer
 import RPC
+import Refusals
 import SearchAPI
 import Storage
 import Streaming
@@ -100,7 +101,8 @@ final class Library: Sendable {
     }
     return SearchServiceClient(
       RPCChannel(
-        transport: nodes[node].transport, authority: "in-process", interceptors: [credentials], clock: clock))
+        transport: nodes[node].transport, authority: "in-process", interceptors: [credentials, Patience()],
+        clock: clock))
   }
 
   // MARK: - Books

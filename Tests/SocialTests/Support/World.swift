@@ -132,7 +132,8 @@ final class World: Sendable {
       }
       return metadata
     }
-    return RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock)
+    return RPCChannel(
+      transport: transport, authority: "in-process", interceptors: [credentials, Patience()], clock: clock)
   }
 
   /// Has the index built, and does what is due until nothing is.

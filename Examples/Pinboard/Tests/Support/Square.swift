@@ -138,7 +138,8 @@ final class Square: Sendable {
       if let solution { try metadata.add("octet-challenge", solution) }
       return metadata
     }
-    return RPCChannel(transport: transport, authority: "in-process", interceptors: [credentials], clock: clock)
+    return RPCChannel(
+      transport: transport, authority: "in-process", interceptors: [credentials, Patience()], clock: clock)
   }
 }
 
