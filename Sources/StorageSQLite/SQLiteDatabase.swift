@@ -23,8 +23,10 @@ public final class SQLiteDatabase: Database {
   private let removesFiles: Bool
   /// One at a time: SQLite refuses a second checkpoint at once, whatever the busy timeout.
   private let scrubbing = Locked(())
-  /// How long a scrub tries to empty the log, and how long it leaves it to the checkpointing thread in between.
+  /// How long a scrub tries to empty the log, how often at least, as the machine may stand still all the while, and how
+  /// long it leaves it to the checkpointing thread in between.
   private static let scrubPatience = Duration.seconds(15)
+  private static let scrubAttempts = 50
   private static let scrubPauseMicroseconds: UInt32 = 20_000
   /// How long one try to empty the log waits for each lock. No commit begins meanwhile.
   private static let scrubBusyMilliseconds = 5
@@ -195,8 +197,10 @@ public final class SQLiteDatabase: Database {
     connection.syncCopies()
     defer { gate.close(after: connection) }
     let deadline = ContinuousClock.now + Self.scrubPatience
+    var attempts = 0
     while try !empty(connection) {
-      guard ContinuousClock.now < deadline else {
+      attempts += 1
+      guard attempts < Self.scrubAttempts || ContinuousClock.now < deadline else {
         throw StorageError(.busy, operation: "scrub", message: "others went on using the log")
       }
       usleep(Self.scrubPauseMicroseconds)
