@@ -19,7 +19,7 @@ import WellKnownTypes
     defer { try? FileManager.default.removeItem(at: folder) }
     let path = folder.appending(path: name)
     let limits = ChildProgram.Limits(
-      time: .seconds(120), processorSeconds: 120, memoryBytes: 4 << 30, fileBytes: 1 << 30)
+      time: .seconds(3600), processorSeconds: 3600, memoryBytes: 4 << 30, fileBytes: 1 << 30)
     let outcome = try await ChildProgram.run(
       "ffmpeg", ["-nostdin", "-v", "error"] + arguments + [path.path], limits: limits)
     try #require(outcome.status == 0, "\(String(decoding: outcome.errors, as: UTF8.self))")
@@ -184,7 +184,7 @@ import WellKnownTypes
     let path = FileManager.default.temporaryDirectory.appending(path: "octet-probe-\(UUID().uuidString).mp4")
     defer { try? FileManager.default.removeItem(at: path) }
     try Data(bytes).write(to: path)
-    return try await MediaTools(limits: MediaLimits()).probe(path.path)
+    return try await MediaTools(limits: MediaLimits().patient).probe(path.path)
   }
 
   private struct Bad: CustomStringConvertible {

@@ -58,7 +58,7 @@ final class MediaWorld: Sendable {
       beatInterval: nil)
     timers = Timers(database: database, clock: clock, random: SeededRandomSource(seed: 2))
     media = MediaDomain(
-      kit: kit, timers: timers, workFolder: folder.appending(path: "work").path, limits: limits)
+      kit: kit, timers: timers, workFolder: folder.appending(path: "work").path, limits: limits.patient)
     try await media.start()
     kit.subjects.register([notes])
     kit.subjects.observe(media.observer)
@@ -95,7 +95,8 @@ final class MediaWorld: Sendable {
   /// The jobs of another process that does the same.
   func otherWorker() async throws -> Timers {
     let timers = Timers(database: database, clock: clock, random: SeededRandomSource(seed: 3))
-    let domain = MediaDomain(kit: kit, timers: timers, workFolder: folder.appending(path: "other").path)
+    let domain = MediaDomain(
+      kit: kit, timers: timers, workFolder: folder.appending(path: "other").path, limits: MediaLimits().patient)
     try await domain.start()
     return timers
   }
@@ -149,5 +150,15 @@ final class MediaWorld: Sendable {
   /// How many contents the store of blobs keeps.
   func contents() async throws -> Int {
     try await database.read { try $0.first("SELECT COUNT(*) FROM octet_blobs") { $0[0] } ?? 0 }
+  }
+}
+
+extension MediaLimits {
+  /// The same for tests that do not bound the time of programs themselves: those run beside hundreds of tests, and give
+  /// way to them.
+  var patient: MediaLimits {
+    var limits = self
+    if limits.processingTime == MediaLimits().processingTime { limits.processingTime = .seconds(3600) }
+    return limits
   }
 }
