@@ -63,11 +63,12 @@ public enum EngineUnderTest {
     return entries(of: folder).filter { first <= $0 && $0 <= last }.map { folder + "/" + $0 }
   }
 
-  /// The files that hold a database's tables, and what the engine logs of it alone.
+  /// The files that hold a database's tables, after what the engine logs of it alone: what is copied from the log while
+  /// they are read is found in one or the other.
   public static func files(of database: any Database) async throws -> [String] {
     guard isPostgreSQL else {
       let path: String? = try await database.read { try $0.first("SELECT file FROM pragma_database_list") { $0[0] } }
-      return path.map { [$0, $0 + "-wal"] } ?? []
+      return path.map { [$0 + "-wal", $0] } ?? []
     }
     let folder: String? = try await database.read { reader in
       try reader.first("SELECT '/data/base/' || CAST(oid AS TEXT) FROM pg_database WHERE datname = current_database()")

@@ -149,11 +149,13 @@ final class House: Sendable {
 
   /// Every byte that is on disk: of the database, and of what was logged since it was opened.
   func bytesOnDisk() async throws -> Data {
-    let files = try await EngineUnderTest.files(of: database)
-    let log = try await EngineUnderTest.logFiles(of: database, from: firstLogFile)
-    return (files + log).reduce(into: Data()) { bytes, path in
-      bytes += (try? Data(contentsOf: URL(filePath: path))) ?? Data()
+    func bytes(_ paths: [String]) -> Data {
+      paths.reduce(into: Data()) { $0 += (try? Data(contentsOf: URL(filePath: $1))) ?? Data() }
     }
+    // A part of the log may go at any time, as the database's files hold by then what was in it. So they come last.
+    let log = bytes(try await EngineUnderTest.logFiles(of: database, from: firstLogFile))
+    try await EngineUnderTest.flush()
+    return log + bytes(try await EngineUnderTest.files(of: database))
   }
 
   func execute(_ sql: String, _ arguments: [SQLValue]) async throws {
