@@ -103,7 +103,7 @@ final class RidesWorld: Sendable {
     let timers = node.withLock { $0.timers }
     try await timers.runDue()
     let dead = try await database.read { try timers.dead(limit: 1, in: $0) }
-    precondition(dead.isEmpty, "a timer failed for good: \(dead)")
+    guard dead.isEmpty else { throw TimerFailed(dead: "\(dead)") }
   }
 
   /// A channel whose calls are made by a user.
@@ -171,6 +171,11 @@ final class RidesWorld: Sendable {
     let server = RPCServer(registry: registry, interceptors: [access], clock: clock)
     return Node(rides: rides, timers: timers, transport: InProcessTransport(acceptor: server), kit: kit)
   }
+}
+
+/// A timer failed for good.
+struct TimerFailed: Error {
+  let dead: String
 }
 
 /// A place in the demo city, some metres north and east of the railway station.
