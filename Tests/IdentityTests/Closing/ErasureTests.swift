@@ -24,6 +24,12 @@ import Testing
     "https://push.example/ada", "Adas Armbanduhr",
   ]
 
+  /// Where an operator has the server write anew what is left.
+  private static let tables = [
+    "identity_users", "identity_sessions", "identity_preferences", "identity_addresses", "identity_contacts",
+    "chat_messages", "notify_inbox", "notify_devices", "octet_topic_events", "octet_requests", "octet_requests_b",
+  ]
+
   private func bytes(of database: any Database) async throws -> Data {
     // PostgreSQL's log is left out: it is made of old writes, and is recycled by the server in its own time.
     try await EngineUnderTest.files(of: database).reduce(into: Data()) {
@@ -59,12 +65,13 @@ import Testing
 
     try await house.advance(by: Closing.delay)
     try await audit.sealer.sealAll()
-    try await EngineUnderTest.rewrite(
-      [
-        "identity_users", "identity_sessions", "identity_preferences", "identity_addresses", "identity_contacts",
-        "chat_messages", "notify_inbox", "notify_devices", "octet_topic_events", "octet_requests", "octet_requests_b",
-      ], of: house.database)
-    #expect(try await found(in: house.database) == [])
+    var left = Self.traces
+    // The server keeps what a transaction that happens to be open beside could still look at.
+    for _ in 0..<10 where !left.isEmpty {
+      try await EngineUnderTest.rewrite(Self.tables, of: house.database)
+      left = try await found(in: house.database)
+    }
+    #expect(left == [])
 
     let records = try await house.count("SELECT COUNT(*) FROM audit_records WHERE action = 'account.erased'")
     #expect(records == 1)
