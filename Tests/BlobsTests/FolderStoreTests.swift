@@ -59,7 +59,7 @@ import Testing
     try await withFolder(limits: limits) { store, _ in
       for number in UInt8(0)..<5 {
         // A thread of the store may hold the upload before for a moment longer than its user.
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(600)
         while true {
           do {
             try await store.upload(.new()).append([number])

@@ -46,6 +46,8 @@ final class S3Server: Sendable {
     }
     var options = S3Server.options(port: port)
     options.prefix = "test-\(number)/"
+    // For longer than a server takes to be well again after the machine has stood still.
+    options.attempts = 20
     return options
   }
 
@@ -65,6 +67,9 @@ final class S3Server: Sendable {
       secret: SecretKey(Array(secret.utf8)))
     options.partBytes = 5 << 20
     options.firstWait = .milliseconds(1)
+    // A machine that stands still for a while is no reason to give a server up.
+    (options.connectTimeout, options.attemptTimeout) = (.seconds(600), .seconds(600))
+    options.stallTimeout = .seconds(600)
     return options
   }
 }
