@@ -32,6 +32,9 @@ public final class PgBouncer: Sendable {
       pool_mode = \(mode)
       default_pool_size = \(sessions)
       max_client_conn = 200
+      query_wait_timeout = 0
+      server_connect_timeout = 600
+      client_login_timeout = 600
       ignore_startup_parameters = \(ignoring.joined(separator: ","))
       """
     let file = directory + "/pgbouncer.ini"
@@ -42,15 +45,18 @@ public final class PgBouncer: Sendable {
     fclose(stream)
     // It refuses to run as root, as the server does.
     let user = getuid() == 0 ? ["-u", "postgres"] : []
-    let command = ["--pdeathsig", "KILL", "sh", "-c", "exec \"$@\" 2>&1", "sh", "/usr/sbin/pgbouncer"] + user + [file]
+    let guardian = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined() + "/support/guard"
+    let command = [guardian, "\(getpid())", "/usr/sbin/pgbouncer"] + user + [file]
     process = try await OSThread.run(name: "pgbouncer-start") {
-      let process = try ChildProcess("setpriv", command)
+      let process = try ChildProcess("bash", command)
       var log: [UInt8] = []
       while !String(decoding: log, as: UTF8.self).contains("process up") {
         let bytes = process.readOutput(atMost: 4096)
         if bytes.isEmpty { throw PostgreSQLServer.Failure(description: String(decoding: log, as: UTF8.self)) }
         log += bytes
       }
+      // What it logs from now on must not fill the pipe.
+      _ = OSThread(name: "pgbouncer-log") { while !process.readOutput(atMost: 4096).isEmpty {} }
       return process
     }
   }
@@ -62,7 +68,7 @@ public final class PgBouncer: Sendable {
   }
 
   public func stop() async {
-    process.kill()
+    process.terminate()
     try? await OSThread.run(name: "pgbouncer-stop") { [process] in _ = process.wait() }
   }
 }
