@@ -10,7 +10,7 @@ struct NATSBusTests {
 
   /// Waits a little for a server that comes back.
   var hasty: NATSLimits {
-    var limits = NATSLimits()
+    var limits = NATSLimits.ofTests
     limits.firstReconnectDelay = .milliseconds(1)
     limits.longestReconnectDelay = .milliseconds(4)
     return limits
@@ -83,14 +83,15 @@ struct NATSBusTests {
     let server = try await NATSServer()
     let (left, _, unused) = try await listen(server.url, "x")
     let (right, inbox, subscription) = try await listen(server.url, "a")
+    let before = (left: left.figures.connects, right: right.figures.connects)
     try await server.kill()
     while left.figures.dropped == 0 {
       left.publish("a", [1])
       await Task.yield()
     }
     try await server.start()
-    try await left.connected(2)
-    try await right.connected(2)
+    try await left.connected(before.left + 1)
+    try await right.connected(before.right + 1)
     left.publish("a", [2])
     #expect(try await inbox.take() == [2])
     withExtendedLifetime((subscription, unused)) {}

@@ -1,7 +1,8 @@
 import Base
 import ChildProcess
 import Glibc
-import NATS
+
+@testable import NATS
 
 /// A NATS server that a test has for itself.
 final class NATSServer: Sendable {
@@ -48,6 +49,8 @@ final class NATSServer: Sendable {
         guard !bytes.isEmpty else { throw Failure(log: log) }
         log += String(decoding: bytes, as: UTF8.self)
       }
+      // What it logs from now on must not fill the pipe.
+      _ = OSThread(name: "nats-log") { while !process.readOutput(atMost: 4096).isEmpty {} }
       return process
     }
   }
@@ -71,6 +74,15 @@ final class Inbox: Sendable {
       if let first { return first }
       try await arrival.park()
     }
+  }
+}
+
+extension NATSLimits {
+  /// Those of tests that are not about them. A machine that stands still for a while is no reason to give a server up.
+  static var ofTests: Self {
+    var limits = Self()
+    (limits.connectTimeout, limits.pingInterval, limits.pingTimeout) = (.seconds(600), .seconds(600), .seconds(600))
+    return limits
   }
 }
 

@@ -1,11 +1,12 @@
 import Base
 import Cryptography
-import NATS
 import PostgreSQLServer
 import Storage
 import StoragePostgreSQL
 import Streaming
 import Testing
+
+@testable import NATS
 
 /// Nodes that share one database and one bus.
 @Suite(.timeLimit(.minutes(60)))
@@ -58,7 +59,7 @@ struct SeveralNodesTests {
     init(_ database: String, _ url: String, loss: (any RandomSource)?, backstop: Duration) async throws {
       self.database = try await PostgreSQLDatabase.open(
         url: database, migrations: TopicStore.migrations, clock: SystemClock(), options: .ofTests)
-      bus = try NATSBus(url: url)
+      bus = try NATSBus(url: url, name: "test", random: SystemRandomSource(), limits: .ofTests)
       try await bus.connected()
       var limits = TopicLimits()
       limits.backstopInterval = backstop
