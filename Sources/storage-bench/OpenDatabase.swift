@@ -4,14 +4,13 @@ import StoragePostgreSQL
 import StorageSQLite
 
 /// Opens a file with SQLite, a `postgres://` URL with PostgreSQL.
-/// - Parameter patience: how long a statement may take there.
-func openDatabase(
-  at place: String, migrations: [Migration], patience: Duration = PostgreSQLOptions().statementTimeout
-) async throws -> any Database {
+func openDatabase(at place: String, migrations: [Migration]) async throws -> any Database {
   let clock = SystemClock()
   if place.hasPrefix("postgres://") {
     var options = PostgreSQLOptions()
-    options.statementTimeout = patience
+    // Nothing here is about them: neither a slow statement nor a machine that stands still for a while is given up.
+    options.statementTimeout = .seconds(600)
+    (options.connectionTimeout, options.patience) = (.seconds(60), .seconds(60))
     return try await PostgreSQLDatabase.open(url: place, migrations: migrations, clock: clock, options: options)
   }
   return try await SQLiteDatabase.open(path: place, migrations: migrations, clock: clock)

@@ -27,8 +27,7 @@ struct SearchBenchmark {
   private let missed = Locked<[String]>([])
 
   func run() async throws {
-    // GIN holds up one insert in many for long.
-    let database = try await openDatabase(at: path, migrations: SearchSchema.migrations, patience: .seconds(600))
+    let database = try await openDatabase(at: path, migrations: SearchSchema.migrations)
     if isPeer { try await run(EngineSearch(), database) } else { try await run(OurSearch(clock), database) }
     await database.close()
     let missed = missed.withLock { $0 }

@@ -76,6 +76,17 @@ enum Fixture {
       """)
 }
 
+/// Repeats `body` until no reason that may pass by itself is in its way.
+func insist<Result>(_ body: () async throws -> Result) async throws -> Result {
+  while true {
+    do {
+      return try await body()
+    } catch let error as StorageError where error.isTransient {
+      await Task.yield()
+    }
+  }
+}
+
 /// The error that `body` throws, as a `StorageError`; anything else is a failure of the test.
 func storageError<Result>(
   _ body: () async throws -> Result, sourceLocation: SourceLocation = #_sourceLocation
