@@ -6,7 +6,7 @@ import Testing
 
 /// The way to the server breaks at random points; the server is killed with SIGKILL. OCTET_CONNECTION_FAULT_ROUNDS and
 /// OCTET_SERVER_CRASH_ROUNDS set how often (`make storm`).
-@Suite struct ConnectionFaultTests {
+@Suite(.timeLimit(.minutes(60))) struct ConnectionFaultTests {
   private static let callers = 16
   private static let kills = Rounds.count("OCTET_SERVER_CRASH_ROUNDS", otherwise: 3)
   private static let writes = 40
@@ -14,8 +14,8 @@ import Testing
   private static let spoiledWrites = 60
 
   private static var options: PostgreSQLOptions {
-    var options = PostgreSQLOptions()
-    options.patience = .seconds(60)
+    var options = PostgreSQLOptions.ofTests
+    (options.writers, options.readers) = (4, 4)
     return options
   }
 
@@ -27,14 +27,18 @@ import Testing
     defer { proxy.stop() }
     // Makes the tables, which may take longer than what comes here.
     let founder = try await PostgreSQLDatabase.open(
-      url: server.url("faults"), migrations: Load.migrations, clock: SystemClock())
+      url: server.url("faults"), migrations: Load.migrations, clock: SystemClock(), options: .ofTests)
     await founder.close()
     var options = Self.options
     // How long an answer that was swallowed is waited for.
     options.statementTimeout = .seconds(2)
     options.connectionTimeout = .seconds(2)
-    let database = try await PostgreSQLDatabase.open(
-      url: server.url("faults", port: proxy.port), migrations: Load.migrations, clock: SystemClock(), options: options)
+    options.overtakenCommit = .seconds(2)
+    let url = server.url("faults", port: proxy.port)
+    let database = try await insist {
+      try await PostgreSQLDatabase.open(
+        url: url, migrations: Load.migrations, clock: SystemClock(), options: options)
+    }
     let load = Load(database, seed: seed)
     load.start()
     for round in 1...Self.spoiledRounds {

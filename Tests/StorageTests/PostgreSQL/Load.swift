@@ -1,9 +1,10 @@
 import Base
 import Cryptography
-import Storage
 import StoragePostgreSQL
 import Streaming
 import Testing
+
+@testable import Storage
 
 /// Writes under idempotency keys, each repeated until it is acknowledged, as a client would do it, each with an event, a
 /// timer, a job and a message, which are worked off meanwhile; then the database is asked whether each is there once.
@@ -37,7 +38,7 @@ struct Load {
     hub = TopicHub(database: database, clock: clock, key: SecretKey([UInt8](repeating: 1, count: 32)))
     let random = SeededRandomSource(seed: seed)
     timers = Timers(database: database, clock: clock, random: random)
-    outbox = Outbox(database: database, clock: clock, random: random)
+    outbox = Outbox(database: database, clock: clock, random: random, longestDelivery: .seconds(600))
     timers.handle(Self.timer, policy: Self.soon) { writer, timer in try Self.leaveEffect(of: timer, in: writer) }
     timers.work(Self.job, policy: Self.soon, lease: Self.lease) { job in
       try await job.finish { writer in try Self.leaveEffect(of: job.timer, in: writer) }
@@ -70,17 +71,24 @@ struct Load {
     outbox.start { _ in }
   }
 
-  /// Works off the rest, when nothing breaks any more.
+  /// Works off the rest, when nothing breaks any more; but what takes too long for the database's limits may still be
+  /// given up.
   private func finish() async throws {
     await timers.stop()
     await outbox.stop()
     repeat {
       clock.advance(by: Self.longestLease)
-      try await timers.runDue()
-      try await outbox.deliverWaiting()
-    } while try await database.read({ reader in
+      _ = try await insist { try await timers.runDue() }
+      _ = try await insist { try await outbox.deliverWaiting() }
+    } while try await read({ reader in
       try reader.exists("SELECT 1 FROM octet_timers") || reader.exists("SELECT 1 FROM octet_outbox")
     })
+  }
+
+  private func read<Result: Sendable>(
+    _ body: @escaping @Sendable (any Reader) throws -> Result
+  ) async throws -> Result {
+    try await insist { try await database.read(body) }
   }
 
   /// Has each of `callers` write the notes of these numbers, all callers at the same time.
@@ -101,28 +109,23 @@ struct Load {
       preconditionFailure("\(id) is a UUID")
     }
     clock.advance(by: .milliseconds(1))
-    while true {
-      do {
-        try await database.write { writer in
-          _ = try writer.once(key, hash: [1], now: clock.now()) {
-            try writer.send("INSERT INTO load_notes (caller, number) VALUES ($1, $2)", caller, number)
-            // A hot row, and a topic that others write to as well.
-            try writer.send(
-              """
-              INSERT INTO load_counters (id, value) VALUES (1, 1)
-              ON CONFLICT (id) DO UPDATE SET value = load_counters.value + 1
-              """)
-            try hub.publish(Topic("load", String(caller % Self.topics)), [1], in: writer)
-            for kind in [Self.timer, Self.job] {
-              try timers.set(kind, key: "\(caller) \(number)", due: clock.now(), in: writer)
-            }
-            try outbox.append(Self.channel, Array("\(caller) \(number)".utf8), in: writer)
-            return []
+    try await insist {
+      try await database.write { writer in
+        _ = try writer.once(key, hash: [1], now: clock.now()) {
+          try writer.send("INSERT INTO load_notes (caller, number) VALUES ($1, $2)", caller, number)
+          // A hot row, and a topic that others write to as well.
+          try writer.send(
+            """
+            INSERT INTO load_counters (id, value) VALUES (1, 1)
+            ON CONFLICT (id) DO UPDATE SET value = load_counters.value + 1
+            """)
+          try hub.publish(Topic("load", String(caller % Self.topics)), [1], in: writer)
+          for kind in [Self.timer, Self.job] {
+            try timers.set(kind, key: "\(caller) \(number)", due: clock.now(), in: writer)
           }
+          try outbox.append(Self.channel, Array("\(caller) \(number)".utf8), in: writer)
+          return []
         }
-        return
-      } catch let error as StorageError where error.isTransient {
-        await Task.yield()
       }
     }
   }
@@ -130,7 +133,7 @@ struct Load {
   /// Looks for every note, once, with what each has led to, and for dense topics.
   func check(callers: Int, writes: Int) async throws {
     try await finish()
-    let (notes, distinct, counted, topics) = try await database.read { reader in
+    let (notes, distinct, counted, topics) = try await read { reader in
       (
         try reader.first("SELECT count(*) FROM load_notes") { $0.integer(0) },
         try reader.first("SELECT count(*) FROM (SELECT DISTINCT caller, number FROM load_notes) AS n") {
@@ -147,7 +150,7 @@ struct Load {
     }
     let expected = Int64(callers * writes)
     #expect([notes, distinct, counted] == [expected, expected, expected], "seed \(seed)")
-    let (effects, distinctEffects, dead) = try await database.read { reader in
+    let (effects, distinctEffects, dead) = try await read { reader in
       (
         try reader.rows("SELECT count(*) FROM load_effects GROUP BY kind ORDER BY kind") { $0.integer(0) },
         try reader.rows("SELECT count(DISTINCT key) FROM load_effects GROUP BY kind ORDER BY kind") { $0.integer(0) },

@@ -18,47 +18,63 @@ struct MigrationLockTests {
     """,
   ]
 
-  /// How long a node waits for an answer: shorter than what the nodes have to wait for, and longer than any other
-  /// statement takes on a busy machine.
+  /// How long a node waits for an answer: shorter than what the nodes have to wait for.
   private static let timeout = Duration.seconds(3)
 
-  /// Two nodes, whose limits are all shorter than what they have to wait for.
+  /// Two nodes, whose limits are all shorter than what they have to wait for, and somebody who looks on and has none.
   /// - Parameter patience: how long the first node looks for a session when it has lost its own.
   private func withNodes(
-    patience: Duration = .seconds(10),
-    _ body: (_ first: PostgreSQLDatabase, _ second: CountingDatabase, _ url: String) async throws -> Void
+    patience: Duration = .seconds(600),
+    _ body: (_ first: CountingDatabase, _ second: CountingDatabase, _ watcher: PostgreSQLDatabase) async throws -> Void
   ) async throws {
     let url = try await PostgreSQLServer.common().makeSchema()
-    // With limits of its own, which are long.
-    let founder = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: .ofTests)
-    try await founder.write { writer in for statement in Self.flag { try writer.execute(statement) } }
-    await founder.close()
-    var options = PostgreSQLOptions()
-    (options.writers, options.readers) = (2, 1)
+    let watcher = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: .ofTests)
+    try await watcher.write { writer in for statement in Self.flag { try writer.execute(statement) } }
+    var options = PostgreSQLOptions.ofTests
+    (options.writers, options.readers) = (1, 1)
     options.lockTimeout = .milliseconds(50)
     options.statementTimeout = Self.timeout
     options.connectionTimeout = Self.timeout
-    options.patience = patience
     // The names that the server's list of sessions shows.
-    options.applicationName = "first"
-    let first = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
-    options.applicationName = "second"
-    options.patience = .seconds(10)
-    let second = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
+    let second = try await openNode("second", url, options)
+    options.patience = patience
+    let first = try await openNode("first", url, options)
     do {
-      try await body(first, CountingDatabase(second), url)
+      try await body(CountingDatabase(first), CountingDatabase(second), watcher)
     } catch {
       // Closing waits for a step that nobody lets end any more.
-      try? await raiseFlag(second)
-      for node in [first, second] { await node.close() }
+      try? await raiseFlag(watcher)
+      for database in [first, second, watcher] { await database.close() }
       throw error
     }
-    for node in [first, second] { await node.close() }
+    for database in [first, second, watcher] { await database.close() }
+  }
+
+  /// Opens a node with its sessions.
+  private func openNode(
+    _ name: String, _ url: String, _ options: PostgreSQLOptions
+  ) async throws -> PostgreSQLDatabase {
+    var options = options
+    options.applicationName = name
+    let node = try await insist {
+      try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
+    }
+    _ = try await insist { try await node.write { try $0.exists("SELECT 1") } }
+    return node
   }
 
   /// Begins a step that ends when the flag is raised: as a task of its own, so that a test which fails does not wait for it.
-  private func beginSlowStep(_ node: any Database) -> Task<Void, any Error> {
-    Task { try await Migrator([Self.slow], clock: ManualClock()).migrate(node) }
+  /// A node that does not even come to look for the lock begins again.
+  private func beginSlowStep(_ node: CountingDatabase) -> Task<Void, any Error> {
+    Task {
+      while true {
+        do {
+          return try await Migrator([Self.slow], clock: ManualClock()).migrate(node)
+        } catch let error as StorageError where error.isTransient && node.writes == 0 {
+          await Task.yield()
+        }
+      }
+    }
   }
 
   /// The process ID of the session that runs the slow step of a node.
@@ -88,54 +104,51 @@ struct MigrationLockTests {
   }
 
   @Test func `a node waits for another's step, however long that takes`() async throws {
-    try await withNodes { first, second, _ in
+    try await withNodes { first, second, watcher in
       let slow = beginSlowStep(first)
-      _ = try await session(of: "first", second)
+      _ = try await session(of: "first", watcher)
       let waiting = beginSlowStep(second)
       // Longer than any limit of the two nodes, and than all of them together.
       let end = ContinuousClock.now + Self.timeout * 3
       while second.writes < 25 || .now < end { await Task.yield() }
-      try await raiseFlag(second)
+      try await raiseFlag(watcher)
       try await slow.value
       try await waiting.value
-      #expect(try await applied(second) == 1)
+      #expect(try await applied(watcher) == 1)
     }
   }
 
   @Test func `a node takes over when the one that changed the schema is gone`() async throws {
-    try await withNodes(patience: .zero) { first, second, _ in
+    try await withNodes(patience: .zero) { first, second, watcher in
       let slow = beginSlowStep(first)
-      let session = try await session(of: "first", second)
+      let session = try await session(of: "first", watcher)
       let waiting = beginSlowStep(second)
       while second.writes < 3 { await Task.yield() }
-      let isGone = try await second.read { reader in
+      let isGone = try await watcher.read { reader in
         try reader.first("SELECT pg_terminate_backend(CAST($1 AS INTEGER))", session) { $0[0] as Bool }
       }
       #expect(isGone == true)
       await #expect(throws: StorageError.self) { try await slow.value }
-      _ = try await self.session(of: "second", second)
-      try await raiseFlag(second)
+      _ = try await self.session(of: "second", watcher)
+      try await raiseFlag(watcher)
       try await waiting.value
-      #expect(try await applied(second) == 1)
+      #expect(try await applied(watcher) == 1)
     }
   }
 
   @Test func `a node whose steps are all applied does not wait`() async throws {
-    try await withNodes { first, second, _ in
+    try await withNodes { first, second, watcher in
       let slow = beginSlowStep(first)
-      _ = try await session(of: "first", second)
-      try await Migrator([], clock: ManualClock()).migrate(second)
+      _ = try await session(of: "first", watcher)
+      try await insist { try await Migrator([], clock: ManualClock()).migrate(second) }
       #expect(second.writes == 0)
-      try await raiseFlag(second)
+      try await raiseFlag(watcher)
       try await slow.value
     }
   }
 
   @Test func `a step does not keep those waiting who use its table`() async throws {
-    try await withNodes { first, second, url in
-      var options = PostgreSQLOptions()
-      options.readers = 1
-      let old = try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
+    try await withNodes { _, second, old in
       let (isReading, mayEnd) = (ParkingSpot(), BlockingQueue<Void>(limit: 1))
       async let long: Void = old.read { reader in
         _ = try reader.exists("SELECT 1 FROM flags")
@@ -154,7 +167,7 @@ struct MigrationLockTests {
       try mayEnd.push(())
       try await long
       try await change
-      #expect(try await applied(first) == 1)
+      #expect(try await applied(old) == 1)
 
       // If it never gets the table, it says so.
       let held = Task {
@@ -172,7 +185,6 @@ struct MigrationLockTests {
       #expect(error?.code == .busy)
       try mayEnd.push(())
       try await held.value
-      await old.close()
     }
   }
 }

@@ -71,13 +71,13 @@ import Testing
     isPooled: Bool
   ) async throws {
     let name = isPooled ? "hurried_pooled" : "hurried"
-    let limits = ["lock_timeout = 1", "statement_timeout = 20000"]
+    let limits = ["lock_timeout = 1", "statement_timeout = 600000"]
     let server = try await make(name, ["default_transaction_isolation = 'repeatable read'"] + (isPooled ? limits : []))
     let pooler = isPooled ? try await PgBouncer(before: server, sessions: 4) : nil
     let said = limits.map { "-c%20" + $0.split(separator: " = ").joined(separator: "%3D") }.joined(separator: "%20")
     let url = pooler?.url(name) ?? server.url(name) + "&options=" + said
-    var options = PostgreSQLOptions()
-    (options.writers, options.readers, options.statementTimeout) = (2, 1, .seconds(600))
+    var options = PostgreSQLOptions.ofTests
+    (options.writers, options.readers) = (2, 1)
     let old = try await PostgreSQLDatabase.open(
       url: server.url(name), migrations: [Self.table], clock: ManualClock(), options: options)
     let new = try await PostgreSQLDatabase.open(
@@ -111,7 +111,7 @@ import Testing
       "CREATE TABLE parts (id BIGINT PRIMARY KEY)", "INSERT INTO parts (id) VALUES (1)", database: "hurried_again")
     let url = pooler.url("hurried_again")
     try await OSThread.run(name: "hurried") {
-      let connection = try PostgreSQLConnection(url, PostgreSQLOptions(), isPooled: true, keepsStatements: false)
+      let connection = try PostgreSQLConnection(url, .ofTests, isPooled: true, keepsStatements: false)
       func expectLimit() throws {
         var limit = ""
         _ = try connection.run("SHOW statement_timeout", []) { row in

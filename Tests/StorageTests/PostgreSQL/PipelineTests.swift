@@ -19,7 +19,7 @@ import Testing
     await database.close()
     return try await OSThread.run(name: "pipeline") {
       func connect() throws -> PostgreSQLConnection {
-        try PostgreSQLConnection(url, PostgreSQLOptions(), isPooled: false, keepsStatements: true)
+        try PostgreSQLConnection(url, .ofTests, isPooled: false, keepsStatements: true)
       }
       let (connection, other) = (try connect(), try connect())
       connection.begin(isReadOnly: false)

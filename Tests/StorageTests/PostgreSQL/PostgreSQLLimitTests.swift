@@ -51,7 +51,7 @@ import Testing
     let url = try await PostgreSQLServer.common().makeSchema()
     let queue = BlockingQueue<TransactionJob<PostgreSQLTransaction>>(limit: 1)
     let thread = OSThread(name: "limit-write") {
-      let session = PostgreSQLSession(url, PostgreSQLOptions(), LongestWaits(), time: waits.time)
+      let session = PostgreSQLSession(url, .ofTests, LongestWaits(), time: waits.time)
       PostgreSQLWriter(session, CommitOrder(), WriterTurns()).run(queue)
     }
     do {
@@ -103,11 +103,9 @@ import Testing
         try? FileManager.default.createSymbolicLink(atPath: folder, withDestinationPath: server.directory)
       }
     }
-    var options = PostgreSQLOptions()
-    options.patience = .seconds(60)
     let (time, place) = (waits.time, url(folder, server))
-    let isBroken = try await OSThread.run(name: "limit-connect") { [options] in
-      try PostgreSQLSession(place, options, LongestWaits(), time: time).connected().isBroken
+    let isBroken = try await OSThread.run(name: "limit-connect") {
+      try PostgreSQLSession(place, .ofTests, LongestWaits(), time: time).connected().isBroken
     }
     #expect(!isBroken)
     let expected = doubling(
@@ -119,7 +117,7 @@ import Testing
   @Test func `a server that stays away is given up after the time that the options say`() async throws {
     let server = try await PostgreSQLServer.common()
     let waits = Waits()
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     options.patience = .seconds(10)
     let (time, place) = (waits.time, url(missingFolder(), server))
     let error = await storageError {
@@ -136,8 +134,7 @@ import Testing
   @Test func `as many statements stay prepared as the limit says; then the session forgets all`() async throws {
     let url = try await PostgreSQLServer.common().makeSchema()
     let counts = try await OSThread.run(name: "limit-prepare") {
-      let connection = try PostgreSQLConnection(
-        url, PostgreSQLOptions(), isPooled: false, keepsStatements: true)
+      let connection = try PostgreSQLConnection(url, .ofTests, isPooled: false, keepsStatements: true)
       connection.begin(isReadOnly: true)
       func value(_ sql: String) throws -> Int {
         var value = 0
@@ -164,8 +161,7 @@ import Testing
   @Test func `statements of many arguments stay prepared too, one for their types, but not with NULLs`() async throws {
     let url = try await PostgreSQLServer.common().makeSchema()
     let counts = try await OSThread.run(name: "limit-prepare") {
-      let connection = try PostgreSQLConnection(
-        url, PostgreSQLOptions(), isPooled: false, keepsStatements: true)
+      let connection = try PostgreSQLConnection(url, .ofTests, isPooled: false, keepsStatements: true)
       connection.begin(isReadOnly: true)
       func sum(of arguments: [SQLValue]) throws -> Double {
         let terms = (1...arguments.count).map { "COALESCE(CAST($\($0) AS DOUBLE PRECISION), 0)" }
@@ -207,7 +203,7 @@ import Testing
     async throws
   {
     let url = try await PostgreSQLServer.common().makeSchema()
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers) = (1, 1)
     func open() async throws -> PostgreSQLDatabase {
       try await PostgreSQLDatabase.open(
@@ -259,7 +255,7 @@ import Testing
       PostgreSQLLimits.batchLockTimeout, PostgreSQLLimits.turnLockTimeout, PostgreSQLLimits.nodesTurnLockTimeout,
       PostgreSQLLimits.nodesTurnLockTimeout,
     ].map(\.inMilliseconds)
-    #expect(timeouts.withLock { $0 } == milliseconds.map { "\($0)ms" } + ["5s"])
+    #expect(timeouts.withLock { $0 } == milliseconds.map { "\($0)ms" } + ["10min"])
     // No batch came to the second one.
     #expect(neighbourRuns.withLock { $0 } == 1)
     let balance: Int? = try await database.read { try $0.first("SELECT balance FROM accounts WHERE id = 1") { $0[0] } }

@@ -46,12 +46,12 @@ struct ServerErrorTests {
     url: String? = nil, _ change: (inout PostgreSQLOptions) -> Void = { _ in },
     _ body: (PostgreSQLDatabase) async throws -> Void
   ) async throws {
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers) = (2, 1)
     change(&options)
     let place: String
     if let url { place = url } else { place = try await PostgreSQLServer.common().makeSchema() }
-    // With limits of its own, which are long.
+    // Without the limits that the test is about.
     let founder = try await PostgreSQLDatabase.open(
       url: place, migrations: [Fixture.accounts], clock: ManualClock(), options: .ofTests)
     try await founder.write { writer in
@@ -63,8 +63,6 @@ struct ServerErrorTests {
     try await closing(database) { try await body(database) }
   }
 
-  /// Shorter than what it is to end, and longer than any other statement takes on a busy machine.
-  private static let shortTimeout = Duration.seconds(3)
   private static let raise = "UPDATE accounts SET balance = balance + 1 WHERE id = $1"
 
   private func balances(_ database: any Database) async throws -> [Int] {
@@ -202,10 +200,7 @@ struct ServerErrorTests {
   }
 
   @Test func `a transaction that slept until the server gave it up is run again`() async throws {
-    // The time for a statement is also that for a pause between two.
-    try await withDatabase {
-      $0.statementTimeout = Self.shortTimeout
-    } _: { database in
+    try await withDatabase { database in
       let runs = Locked(0)
       let (session, isGone) = (Locked(0), BlockingQueue<Void>(limit: 1))
       let hasBegun = ParkingSpot()
@@ -217,6 +212,7 @@ struct ServerErrorTests {
         let id: Int? = try writer.first("SELECT pg_backend_pid()") { $0[0] }
         if run == 1 {
           session.withLock { $0 = id ?? 0 }
+          try writer.execute("SET LOCAL idle_in_transaction_session_timeout = 50")
           hasBegun.unpark()
           _ = isGone.pop(atMost: 1)
         }
@@ -239,13 +235,22 @@ struct ServerErrorTests {
   // MARK: Limits
 
   @Test func `a statement that takes too long, or is cancelled, is busy`() async throws {
-    try await withDatabase {
-      $0.statementTimeout = Self.shortTimeout
-    } _: { database in
-      for statement in ["SELECT pg_sleep(60)", "SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(60)"] {
-        let error = await storageError { try await database.write { try $0.execute(statement) } }
+    try await withDatabase { database in
+      let cases = [
+        (before: "SELECT set_config('statement_timeout', '100', true)", statement: "SELECT pg_sleep(60)"),
+        (before: "SELECT 1", statement: "SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(60)"),
+      ]
+      for (before, statement) in cases {
+        let error = await storageError {
+          try await database.write { writer in
+            _ = try writer.exists(before)
+            try writer.execute(statement)
+          }
+        }
         #expect(error?.code == .busy && error?.message.contains("57014") == true, "\(String(describing: error))")
-        let read = await storageError { try await database.read { try $0.exists(statement) } }
+        let read = await storageError {
+          try await database.read { try $0.exists(before) && $0.exists(statement) }
+        }
         #expect(read?.code == .busy)
       }
     }
@@ -289,7 +294,7 @@ struct ServerErrorTests {
   @Test func `a server without a place for another session is unavailable`() async throws {
     let server = try await PostgreSQLServer.common()
     try await server.run("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0")
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     options.patience = .zero
     let error = await storageError {
       try await PostgreSQLDatabase.open(

@@ -12,10 +12,12 @@ import Testing
 
   /// The settings that sessions have under this URL.
   private func settings(_ url: String) async throws -> [String: String] {
-    var options = PostgreSQLOptions()
+    // Makes the tables, in which a lock may be met: who has met one waits longer for the next.
+    await (try PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: .ofTests)).close()
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers) = (1, 1)
-    options.statementTimeout = .seconds(14)
-    options.lockTimeout = .seconds(4)
+    options.statementTimeout = .seconds(614)
+    options.lockTimeout = .seconds(604)
     let database = try await PostgreSQLDatabase.open(
       url: url, migrations: [], clock: ManualClock(), options: options)
     var written = try await database.write { try Self.settings(in: $0) }
@@ -33,9 +35,9 @@ import Testing
 
   @Test func `without options in the URL the engine's limits hold`() async throws {
     let found = try await settings(try await PostgreSQLServer.common().makeSchema())
-    #expect(found["statement_timeout"] == "14s")
-    #expect(found["lock_timeout"] == "4s")
-    #expect(found["idle_in_transaction_session_timeout"] == "14s")
+    #expect(found["statement_timeout"] == "614s")
+    #expect(found["lock_timeout"] == "604s")
+    #expect(found["idle_in_transaction_session_timeout"] == "614s")
   }
 
   @Test func `options in the URL come beside the engine's limits, and go before the one that they name`() async throws {
@@ -53,7 +55,7 @@ import Testing
     let server = try await PostgreSQLServer.common()
     try await server.run("CREATE DATABASE isolated")
     try await server.run("ALTER DATABASE isolated SET default_transaction_isolation = 'serializable'")
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers) = (1, 1)
     let database = try await PostgreSQLDatabase.open(
       url: server.url("isolated"), migrations: [], clock: ManualClock(), options: options)
@@ -67,6 +69,6 @@ import Testing
     let url = try await PostgreSQLServer.common().makeSchema()
     let found = try await settings(url + "&options=--search_path%3D%22a%5C%20b%22%2Cpublic")
     #expect(found["search_path"] == #""a b",public"#)
-    #expect(found["statement_timeout"] == "14s")
+    #expect(found["statement_timeout"] == "614s")
   }
 }

@@ -14,10 +14,10 @@ import Testing
     try await server.run("CREATE DATABASE silent")
     let proxy = try FaultProxy(target: server.port, random: SeededRandomSource(seed: 1))
     defer { proxy.stop() }
-    var options = PostgreSQLOptions()
+    // An answer may take longer than this test does.
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers) = (2, 1)
-    // How long an answer may take: longer than this test.
-    options.statementTimeout = .seconds(600)
+    options.overtakenCommit = PostgreSQLLimits.overtakenCommit
     let database = try await PostgreSQLDatabase.open(
       url: server.url("silent", port: proxy.port), migrations: [Fixture.accounts], clock: SystemClock(),
       options: options)
@@ -51,7 +51,7 @@ import Testing
     try await server.run("CREATE DATABASE unsent")
     let proxy = try FaultProxy(target: server.port, random: SeededRandomSource(seed: 1))
     defer { proxy.stop() }
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers) = (1, 1)
     let database = try await PostgreSQLDatabase.open(
       url: server.url("unsent", port: proxy.port), migrations: [Fixture.accounts], clock: SystemClock(),

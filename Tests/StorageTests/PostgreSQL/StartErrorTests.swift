@@ -8,10 +8,12 @@ import Testing
 @testable import StoragePostgreSQL
 
 /// What is said of a server that lets nobody in, so that an operator knows what to do.
-@Suite struct StartErrorTests {
+@Suite(.timeLimit(.minutes(60))) struct StartErrorTests {
   private func open(_ url: String) async throws -> PostgreSQLDatabase {
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     (options.writers, options.readers) = (1, 1)
+    // A server that refuses is not asked again.
+    options.patience = .zero
     return try await PostgreSQLDatabase.open(url: url, migrations: [], clock: ManualClock(), options: options)
   }
 
@@ -27,6 +29,17 @@ import Testing
       #expect(error?.message.contains(word) == true, "\(String(describing: error))", sourceLocation: sourceLocation)
     }
     #expect(error?.message.contains("hush") != true, sourceLocation: sourceLocation)
+  }
+
+  /// Waits until the server refuses for this reason.
+  private func waitForRefusal(_ url: String, _ sqlState: String) async throws {
+    while true {
+      let error = await optionalStorageError {
+        let database = try await open(url)
+        await database.close()
+      }
+      if error?.message.contains("SQLSTATE \(sqlState)") == true { return }
+    }
   }
 
   @Test func `a database that is not there, or takes nobody`() async throws {
@@ -53,7 +66,7 @@ import Testing
     try await server.run("SELECT pg_reload_conf()")
     func url(_ user: String) -> String { "postgres://\(user)@127.0.0.1:\(server.port)/postgres" }
     // The server reads its rules soon after it was told to.
-    while let database = try? await open(url("nobody")) { await database.close() }
+    try await waitForRefusal(url("nobody"), "28000")
     await expect(url("locked:hush"), .cannotOpen, ["with this password", "SQLSTATE 28P01"])
     await expect(url("nobody:hush"), .cannotOpen, ["does not let this user in", "SQLSTATE 28000"])
     await expect(url("locked"), .cannotOpen, ["no password supplied"])
@@ -85,7 +98,7 @@ import Testing
     try await server.run("SELECT pg_promote()")
     await server.wait(until: "NOT pg_is_in_recovery()")
     let explained = try await OSThread.run(name: "diagnosis") {
-      PostgreSQLDiagnosis.explained(refusal, url, PostgreSQLOptions())
+      PostgreSQLDiagnosis.explained(refusal, url, .ofTests)
     }
     #expect(explained.code == .unavailable && explained.message == refusal.message, "\(explained)")
     let database = try await open(url)
@@ -125,7 +138,7 @@ import Testing
     await guest.close()
     // It waits for those who are there, and takes nobody else.
     kill(postmaster, SIGTERM)
-    while let another = try? await open(url) { await another.close() }
+    try await waitForRefusal(url, "57P03")
     await expect(url, .unavailable, ["takes no connections now", "SQLSTATE 57P03"])
     await database.close()
     await server.stop()

@@ -21,7 +21,7 @@ import Testing
       let file = folder.appending(path: "\(authority)/ca.pem").path
       return "postgres://octet@\(host):\(server.port)/postgres?sslmode=verify-full&sslrootcert=\(file)"
     }
-    var options = PostgreSQLOptions()
+    var options = PostgreSQLOptions.ofTests
     options.patience = .zero
     let database = try await PostgreSQLDatabase.open(
       url: url("localhost", "right"), migrations: [], clock: ManualClock(), options: options)
