@@ -1,7 +1,8 @@
 import Base
-import Storage
 import Streaming
 import Testing
+
+@testable import Storage
 
 /// Looks through what the mixed load has written: nothing acknowledged is missing, nothing is there twice, every topic
 /// is dense, the sum of all accounts is what it was.
@@ -103,7 +104,8 @@ struct CrashAudit {
     }
     try await timers.runDue()
     let rest = Locked<[String]>([])
-    let outbox = Outbox(database: database, clock: clock, random: SystemRandomSource())
+    let outbox = Outbox(
+      database: database, clock: clock, random: SystemRandomSource(), longestDelivery: .seconds(600))
     outbox.deliver("crash") { entry in
       rest.withLock { $0.append("out \(entry.id) \(String(decoding: entry.payload, as: UTF8.self))") }
     }

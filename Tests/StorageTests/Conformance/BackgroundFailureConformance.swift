@@ -147,7 +147,8 @@ struct BackgroundFailureConformance {
   ) async throws {
     try await withDatabase(engine) { database, clock in
       let (words, fails, hasLeft) = (Words(), Locked(true), ParkingSpot())
-      let outbox = Outbox(database: database, clock: clock, random: SeededRandomSource(seed: 1))
+      let outbox = Outbox(
+        database: database, clock: clock, random: SeededRandomSource(seed: 1), longestDelivery: .seconds(600))
       outbox.deliver("bus") { _ in
         if fails.withLock({ $0 }) { throw Failure() }
         hasLeft.unpark()

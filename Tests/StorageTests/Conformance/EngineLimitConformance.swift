@@ -130,7 +130,7 @@ import Testing
               // Those of the commits before may be told beside the writer: the first of a commit waits for them.
               let run = toldBefore.withLock { $0.count }
               let before = run / engine.transactionsPerCommit * engine.transactionsPerCommit
-              let end = ContinuousClock.now + .seconds(30)
+              let end = ContinuousClock.now + .seconds(600)
               while told.withLock({ $0 }) < before, ContinuousClock.now < end { sched_yield() }
               toldBefore.withLock { $0.append(told.withLock { $0 }) }
               writer.afterCommit { told.withLock { $0 += 1 } }
