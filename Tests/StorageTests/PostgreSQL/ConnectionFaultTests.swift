@@ -42,10 +42,10 @@ import Testing
     let load = Load(database, seed: seed)
     load.start()
     for round in 1...Self.spoiledRounds {
-      proxy.spoil(after: 40_000)
+      proxy.spoil(after: 200_000)
       let first = (round - 1) * Self.spoiledWrites
       try await load.run(callers: Self.callers, numbers: first..<first + Self.spoiledWrites)
-      #expect(proxy.spoiled >= 8 * round, "seed \(seed)")
+      #expect(proxy.spoiled >= 8 * round, "\(proxy.spoiled) spoiled, seed \(seed)")
       // Each round begins with connections that were opened in peace.
       proxy.spoil(after: nil)
     }
