@@ -49,7 +49,7 @@ def counter():
 
 
 @pytest.fixture(scope="module", params=("SQLite", "PostgreSQL"))
-def world(request, tmp_path_factory):
+def lasting_world(request, tmp_path_factory):
     is_counted = request.param == "PostgreSQL"
     flags = ["--database", request.getfixturevalue("counter").make_database()] if is_counted else []
     with (
@@ -60,3 +60,9 @@ def world(request, tmp_path_factory):
         world.counter = request.getfixturevalue("counter") if is_counted else None
         yield world
         world.close()
+
+
+@pytest.fixture
+def world(lasting_world):
+    lasting_world.beat()
+    return lasting_world

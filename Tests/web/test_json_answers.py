@@ -45,6 +45,7 @@ class CurlTrial(Trial):
         self.is_accepted = False
 
     def run(self):
+        self.world.beat()
         self.permit(self.permitted(), self.identifier())
         return self.faults
 

@@ -85,6 +85,11 @@ class BoardThings:
         """The owner's, for a piece of the hidden advert."""
         return self.ticket_of("owner", self.thing("private_advert"))
 
+    def renew_ticket(self):
+        """The one that there is may be good no more."""
+        self.call("owner", f"{GIVEAWAYS}/LeaveGiveaway", advert_id=self.thing("private_advert"))
+        self._things["ticket"] = self.make_ticket()
+
     def ticket_of(self, name, advert):
         return take_ticket(self.callers[name], advert)
 

@@ -2,8 +2,10 @@
 
 import concurrent.futures
 import pathlib
+import shutil
 import tempfile
 import time
+import weakref
 
 import grpc
 
@@ -12,7 +14,7 @@ from ..board import BOARD
 from ..machines import CREDENTIALS, Machine, credentials, make_credential
 from ..media import Uploader
 from ..notices import await_that
-from ..people import PASSWORD, Stranger, outcome, request_id
+from ..people import PASSWORD, Person, Stranger, log_in, outcome, request_id
 from ..rides import DEMO_PASSWORD, Driver, Rider, demo_city, staff
 from .answers import ask, make_request
 
@@ -26,7 +28,9 @@ DOMAIN_ROLES = ("rides.support", "social.moderator", *MACHINE_ROLES)
 # On a section of the board.
 SECTION_ROLES = ("pinboard.owner", "pinboard.editor")
 VERIFIED = "user.verified"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
+# A login is good for ten minutes, and what is tried with it takes its time as well.
+RENEWAL_SECONDS = 240
 
 roles = stubs.module("octet.identity.v1.role_service_pb2")
 timestamps = stubs.module("google.protobuf.timestamp_pb2")
@@ -51,6 +55,7 @@ class Callers:
 
     def __init__(self, channel):
         self.channel = channel
+        self._logged_in_at = time.monotonic()
         self.people = {"nobody": Stranger(channel)}
         self.roles = {}
         self.admin = Citizen(channel, "demo_admin", DEMO_PASSWORD, register=False)
@@ -86,6 +91,8 @@ class Callers:
         self.people["pinboard.editor"] = Citizen(channel, self._handle("pinboard.editor"), register=False)
         self.roles |= {role: {role} for role in (*STAFF, *DOMAIN_ROLES)} | {"machine": {"support"}}
         self.are_out = {"logged out", "suspended", "revoked machine"}
+        # Who has closed the account, and cannot log in again.
+        self.are_gone = set()
         self.are_machines = {"machine", "revoked machine", *MACHINE_ROLES}
 
     def __getitem__(self, name):
@@ -97,6 +104,25 @@ class Callers:
     def held(self):
         """Every role that one of them holds."""
         return {role for roles in self.roles.values() for role in roles} | {*SECTION_ROLES, VERIFIED}
+
+    def renew(self):
+        """Logs everybody in again whose credentials are worth something, if the last time is a while ago."""
+        if time.monotonic() - self._logged_in_at < RENEWAL_SECONDS:
+            return
+        self._logged_in_at = time.monotonic()
+        names = [name for name in self.people if name not in self.are_out | self.are_gone and name != "nobody"]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(self._renew, names))
+
+    def _renew(self, name):
+        person = self.people[name]
+        if isinstance(person, Person):
+            person.login = log_in(self.people["nobody"], person.handle, person.password)
+            person.token = person.login.tokens.access_token
+        else:
+            # It is to sign in with its key alone.
+            person.token = None
+            person.login(person.credential)
 
     def holds(self, name, wanted):
         """Whether a caller holds one of the wanted roles on the whole platform. A bare staff role covers that of each
@@ -165,8 +191,13 @@ class Callers:
     def _lapsed(self, name):
         """Somebody whose role has ended."""
         user = self._registered(name)
-        end = timestamps.Timestamp(seconds=int(time.time()) + 5)
-        grant(self.admin, user, "support", expire_time=end)
+        for seconds in (5, 30, 120):
+            end = timestamps.Timestamp(seconds=int(time.time()) + seconds)
+            code = outcome(lambda end=end: grant(self.admin, user, "support", expire_time=end))[0]
+            # On a slow machine it may have ended before it is made.
+            if code == grpc.StatusCode.OK:
+                break
+        assert code == grpc.StatusCode.OK
         person = Citizen(self.channel, self._handle(name), register=False)
         path = "octet.chat.v1.ChatService/TakeRoom"
         request = make_request(path, {"room_id": "room_0000000000000"})
@@ -176,10 +207,12 @@ class Callers:
 
     def _machine(self, name):
         role = name if name in MACHINE_ROLES else "support"
-        with tempfile.TemporaryDirectory(prefix="octet-machine-") as folder:
-            machine = Machine(self.channel, pathlib.Path(folder))
-            machine.credential = make_credential(self.admin, machine, role, name=name).id
-            machine.login(machine.credential)
+        # There as long as the machine, which signs in again with it.
+        folder = tempfile.mkdtemp(prefix="octet-machine-")
+        machine = Machine(self.channel, pathlib.Path(folder))
+        weakref.finalize(machine, shutil.rmtree, folder)
+        machine.credential = make_credential(self.admin, machine, role, name=name).id
+        machine.login(machine.credential)
         return machine
 
     def _revoked_machine(self, name):

@@ -18,7 +18,8 @@ for thing, whose in {"private_advert": {}, "public_advert": {"hidden_from": ("bl
     giveaways("JoinGiveaway", thing, "advert_id", **whose)
     board("InviteToAdvert", thing, "advert_id", fields=lambda w: {"email": "friend@example.org"}, **whose)
 giveaways("OfferGiveaway", "bare_advert", "advert_id", fields=lambda w: {"pieces": 1}, is_fresh=True)
-giveaways("ClaimPiece", "private_advert", "advert_id", fields=lambda w: {"ticket": w.thing("ticket")})
+giveaways("ClaimPiece", "private_advert", "advert_id", fields=lambda w: {"ticket": w.thing("ticket")},
+          prepare=lambda w: w.renew_ticket())  # fmt: skip
 # It is the owner's ticket, and for another advert.
 giveaways("ClaimPiece", "public_advert", "advert_id", fields=lambda w: {"ticket": w.thing("ticket")}, is_proved=False,
           hidden_from=("blocked",))  # fmt: skip

@@ -19,7 +19,10 @@ accounts(
     is_proved=False,
 )
 accounts(
-    "ChangePassword", fields=lambda w: {"old_password": PASSWORD, "new_password": PASSWORD + " 2"}, triers=("spare",)
+    "ChangePassword",
+    fields=lambda w: {"old_password": PASSWORD, "new_password": PASSWORD + " 2"},
+    triers=("spare",),
+    finish=lambda w, name: setattr(w.callers[name], "password", PASSWORD + " 2"),
 )
 accounts("StartExport", triers=("owner elsewhere",))
 accounts("WatchExport", "export", "export_id")
@@ -101,5 +104,5 @@ verifications("ReviewVerification", "verification", "verification_id",
 
 # These end what the others need.
 sessions("EndAllSessions", fields=lambda w: {"keep_current": True}, triers=("spare",))
-accounts("CloseAccount", triers=("spare",))
+accounts("CloseAccount", triers=("spare",), finish=lambda w, name: w.callers.are_gone.add(name))
 sessions("Logout", triers=("lapsed",))

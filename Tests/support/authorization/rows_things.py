@@ -45,7 +45,7 @@ zones("ListZones")
 
 rides = Service("octet.rides.v1.RideService")
 rides("RequestRide", "quote", "quote_id", fields=lambda w: {"method": "PAYMENT_METHOD_CASH"},
-      owner="lapsed", finish=lambda w, name: w.cancel_ride(name))  # fmt: skip
+      owner="lapsed", is_fresh=True, finish=lambda w, name: w.cancel_ride(name))  # fmt: skip
 rides("ListRides")
 drivers("GetDriver", "driver", "driver_id", owner="driver", also=("owner",), prepare=lambda w: w.thing("ride"))
 media("GetBlob", "ride", "subject_id", fields=lambda w: {"blob_id": w.thing("blob")}, also=())
@@ -63,7 +63,7 @@ rides("CompleteRide", "ride", "ride_id", owner="driver", knowers=PARTIES)
 rides("ConfirmCash", "ride", "ride_id", fields=lambda w: {"received": w.outstanding()}, owner="driver", knowers=PARTIES)
 rides("GetReceipt", "ride", "ride_id", also=("driver",), knowers=RIDE_STAFF)
 rides("RecomputeFare", "ride", "ride_id", also=("driver",), knowers=RIDE_STAFF)
-rides("CancelRide", "waiting_ride", "ride_id", owner="spare", knowers=("driver", *RIDE_STAFF))
+rides("CancelRide", "waiting_ride", "ride_id", owner="spare", knowers=("driver", *RIDE_STAFF), is_fresh=True)
 checks = Service("octet.rides.v1.AuditService")
 checks("CheckInvariants")
 

@@ -80,6 +80,7 @@ class Trial:
         return [name for name in self.triers() if self.row.may(self.callers, name)]
 
     def run(self):
+        self.world.beat()
         identifier = self.identifier()
         missing = self.world.missing(self.row.thing) if self.row.thing else None
         triers, permitted = self.triers(), self.permitted()
