@@ -13,7 +13,7 @@ import threading
 
 from support.server import BUILD
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 @dataclasses.dataclass

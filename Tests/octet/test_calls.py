@@ -110,11 +110,11 @@ def test_refuses_wrong_json_with_its_place(octet):
 
 def test_sends_metadata_and_deadlines(octet):
     seen = octet(
-        "call", "AnimalService/Inspect", "-H", "X-Tenant: north", "-H", "x-raw-bin: AQID", "--deadline", "5s", "-v"
+        "call", "AnimalService/Inspect", "-H", "X-Tenant: north", "-H", "x-raw-bin: AQID", "--deadline", "300s", "-v"
     )
     answer = seen.json()
     assert answer["metadata"]["x-tenant"] == "north" and answer["metadata"]["x-raw-bin"] == "010203"
-    assert 3000 < int(answer["deadlineMs"]) <= 5000
+    assert 200_000 < int(answer["deadlineMs"]) <= 300_000
     assert "< x-initial: one" in seen.error and "<< x-trailing: two" in seen.error and "status: OK" in seen.error
     assert "deadlineMs" not in octet("call", "AnimalService/Inspect").json()
 
@@ -159,10 +159,18 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path):
     assert result.code == 14 and "UNAVAILABLE" in result.error
 
 
+def bench(octet, *arguments):
+    """For three seconds; for thirty, if the machine stood still for that long."""
+    for seconds in ("3", "30"):
+        result = octet("bench", *arguments, "--seconds", seconds, "--warmup", "0")
+        if result.code != 0 or "p99 " in result.out:
+            break
+    return result
+
+
 def test_bench_reports_rate_and_latency(octet):
-    result = octet(
-        "bench", "AnimalService/GetAnimal", "-d", '{"animalId": "cat"}', "--connections", "2", "--streams", "4",
-        "--seconds", "1", "--warmup", "0",
+    result = bench(
+        octet, "AnimalService/GetAnimal", "-d", '{"animalId": "cat"}', "--connections", "2", "--streams", "4"
     )
     assert result.code == 0 and "calls/s" in result.out and "p99 " in result.out and "failed" not in result.out
     assert octet("bench", "AnimalService/GetAnimal").code == 5
@@ -173,8 +181,7 @@ def test_each_call_of_bench_has_a_request_id_of_its_own(octet, zoo):
     fed = zoo.animals.fed
     for message, fills in (('{"animalId": "cat"}', True), ('{"animalId": "cat", "requestId": "mine"}', False)):
         before = len(fed)
-        result = octet("bench", "AnimalService/FeedAnimal", "-d", message, "--streams", "2", "--seconds", "1",
-                       "--warmup", "0")  # fmt: skip
+        result = bench(octet, "AnimalService/FeedAnimal", "-d", message, "--streams", "2")
         assert result.code == 0, result.error
         ids = [request_id for _, request_id in fed[before:]]
         assert len(ids) > 2

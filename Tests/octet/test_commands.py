@@ -147,8 +147,9 @@ def test_help_comes_from_the_comments(octet):
 
 
 def complete(octet, *words):
-    # The address comes from the environment; the flag must stand before the words that are completed.
-    result = octet("__complete", "--plaintext", *words)
+    # The address comes from the environment; the flags must stand before the words that are completed. Nobody would wait that
+    # long for a Tab, and without the deadline a server that is slow completes nothing.
+    result = octet("__complete", "--plaintext", "--deadline", "60s", *words)
     assert result.code == 0
     return result.out.split()
 
@@ -179,7 +180,7 @@ def test_prints_completion_scripts(octet, shell):
 def test_bash_completes_with_the_script(octet):
     script = "source <(octet completion bash); COMP_WORDS=(octet c); COMP_CWORD=1; _octet; echo ${COMPREPLY[*]}"
     environment = octet.environment | {"PATH": f"{BUILD.resolve()}:{os.environ['PATH']}"}
-    shell = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=30)
+    shell = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=120)
     assert shell.stdout.split() == ["call", "completion"], shell.stderr
 
 

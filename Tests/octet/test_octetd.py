@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 import pytest
-from client import Octet
+from client import PATIENCE_SECONDS, Octet
 from support import stubs
 from support.paths import ROOT
 from support.people import PASSWORD
@@ -123,7 +123,7 @@ def test_completion_knows_the_commands_of_several_methods(octet, server):
     plain = Octet(octet.folder, server.address)
 
     def complete(*words):
-        return plain("__complete", "--plaintext", *words).out.split()
+        return plain("__complete", "--plaintext", "--deadline", "60s", *words).out.split()
 
     assert complete("media", "up") == ["upload", "upload-chunks"]
     assert complete("media", "upload", "--w") == ["--wait"]
@@ -190,7 +190,7 @@ class Running:
             env=octet.environment,
             cwd=octet.folder,
         )
-        self.watchdog = threading.Timer(15, self.process.kill)
+        self.watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
         self.watchdog.start()
 
     def line_with(self, wanted):
@@ -230,6 +230,8 @@ def test_a_whole_ride(octet, server):
         chat.say("I wear a red hat")
         chat.line_with("I wear a red hat")
 
+        # Where the driver is must have been said lately.
+        session.report(STATION)
         driver.ride_call("MarkArrived", ride)
         pin = octet("rides", "get", ride).json()["pin"]
         wrong = octet("rides", "start", ride, "--pin", pin)

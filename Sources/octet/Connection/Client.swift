@@ -17,7 +17,7 @@ final class Client {
   let clock = SystemClock()
 
   /// Time for the questions that come before a call, when the call itself has no deadline.
-  private static let reflectionDeadline = Duration.seconds(10)
+  private static let reflectionDeadline = Duration.seconds(60)
 
   init(_ global: GlobalOptions, environment: Environment) async throws {
     self.global = global
