@@ -11,6 +11,8 @@ class Gate:
     def __init__(self, target):
         self.target = target
         self._left, self._downwards = None, False
+        # How often it was to close: connections that are older than the last time are not counted.
+        self._closings = 0
         self._lock = threading.Lock()
         self._open = threading.Event()
         self._open.set()
@@ -21,9 +23,10 @@ class Gate:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close_after(self, octets, downwards=False):
-        """Lets so many octets through to the server, or from it; the other way stays open."""
+        """Lets so many octets of new connections through to the server, or from it; the other way stays open."""
         with self._lock:
             self._left, self._downwards = octets, downwards
+            self._closings += 1
             self._closed.clear()
 
     def wait_until_closed(self, seconds):
@@ -55,14 +58,15 @@ class Gate:
                     continue
                 with self._lock:
                     self._ends += [client, server]
+                    closings = self._closings
                 for source, sink, downwards in ((client, server, False), (server, client, True)):
-                    threading.Thread(target=self._pump, args=(source, sink, downwards), daemon=True).start()
+                    threading.Thread(target=self._pump, args=(source, sink, downwards, closings), daemon=True).start()
 
-    def _pump(self, source, sink, downwards):
+    def _pump(self, source, sink, downwards, closings):
         with contextlib.suppress(OSError):
             while piece := source.recv(16384):
                 with self._lock:
-                    is_counted = self._left is not None and downwards == self._downwards
+                    is_counted = self._left is not None and (downwards, closings) == (self._downwards, self._closings)
                     if is_counted:
                         self._left -= len(piece)
                         if self._left <= 0:
