@@ -9,18 +9,25 @@ import statistics
 import grpc
 import pytest
 from support.codes import account_call, proved_person
-from support.notices import FLAGS, await_that
+from support.notices import FLAGS
 from support.people import PASSWORD, Stranger, log_in, outcome
 from support.server import Server
 
 TOLERANCE = 0.05
 # So many pairs of calls, and no more rounds of them. Hashing is nearly all that registering and logging in cost, and costs the
 # same each time; of calls that do not hash it takes more to know one that costs as much as another.
-HASHING = {"pairs": 7, "rounds": 5}
+HASHING = {"pairs": 7, "rounds": 20}
 QUICK = {"pairs": 100, "rounds": 20}
+# Letters go out behind the reply, and only where somebody is who gets one: they are held for an hour, in nanoseconds.
+HOLD_LETTERS = """
+  CREATE TRIGGER held_letters AFTER INSERT ON octet_timers WHEN NEW.kind = 'notify.letter.mail' BEGIN
+    UPDATE octet_timers SET due = due + 3600000000000 WHERE kind = NEW.kind AND key = NEW.key;
+  END"""
 # Done by way around the server: one contact gets a code a minute, and a code five wrong tries.
-FORGET = ("DELETE FROM identity_code_sends", "UPDATE identity_codes SET wrong_tries = 0")
-LETTERS = "SELECT COUNT(*) FROM octet_timers WHERE kind = 'notify.letter.mail'"
+FORGET = (
+    "DELETE FROM identity_code_sends", "UPDATE identity_codes SET wrong_tries = 0",
+    "DELETE FROM octet_timers WHERE kind = 'notify.letter.mail'",
+)  # fmt: skip
 OK = (grpc.StatusCode.OK, None)
 
 
@@ -31,7 +38,11 @@ class Meter:
         self._tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
 
     def _work(self):
-        return sum(int(task.read_text().split()[0]) for task in self._tasks.glob("*/schedstat"))
+        work = 0
+        for task in self._tasks.glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # It has ended meanwhile.
+                work += int(task.read_text().split()[0])
+        return work
 
     def _cost(self, call):
         before = self._work()
@@ -91,6 +102,7 @@ def test_acceptance_1_asking_for_a_reset_code_and_trying_one_take_the_same_time(
         channel = server.channel()
         proved_person(channel, tmp_path / "spool", "fay_c", email)
         meter, stranger = Meter(server), Stranger(channel)
+        database.execute(HOLD_LETTERS)
 
         def send(address):
             return account_call(stranger, "SendResetCode", email=address)
@@ -99,8 +111,6 @@ def test_acceptance_1_asking_for_a_reset_code_and_trying_one_take_the_same_time(
             return account_call(stranger, "ResetPassword", email=address, code="0" * 20, new_password=PASSWORD)
 
         def prepare():
-            # Letters go out behind the reply, and only where somebody is who gets one.
-            await_that(lambda: database.execute(LETTERS).fetchone() == (0,), "a letter does not go out")
             for statement in FORGET:
                 database.execute(statement)
 
