@@ -3,9 +3,12 @@
 import functools
 import hashlib
 import queue
+import time
+
+import grpc
 
 from . import stubs
-from .people import Person, request_id
+from .people import Person, reason_of, request_id
 
 SERVICE = "octet.media.v1.MediaService"
 CHUNK_BYTES = 1 << 20
@@ -39,14 +42,27 @@ def crc32c(data):
 class Stream:
     """An open stream of one upload."""
 
-    def __init__(self, person, upload_id, timeout=60):
-        self._frames = queue.SimpleQueue()
-        self.frame(open=media.UploadOpen(upload_id=upload_id))
-        self._responses = person.stream(f"{SERVICE}/UploadChunks", iter(self._frames.get, None), timeout=timeout)
-        first = next(self._responses)
+    def __init__(self, person, upload_id, timeout=600):
+        deadline = time.monotonic() + timeout
+        while (first := self._open(person, upload_id, deadline)) is None:
+            time.sleep(0.1)
         self.complete = first.complete if first.HasField("complete") else None
         self.opened = first.opened
         self.offset = first.opened.offset
+
+    def _open(self, person, upload_id, deadline):
+        """The first answer; None while the server is too busy, as when the stream before still holds the upload."""
+        self._frames = queue.SimpleQueue()
+        self.frame(open=media.UploadOpen(upload_id=upload_id))
+        frames, seconds = iter(self._frames.get, None), deadline - time.monotonic()
+        self._responses = person.stream(f"{SERVICE}/UploadChunks", frames, timeout=seconds)
+        try:
+            return next(self._responses)
+        except grpc.RpcError as error:
+            self._frames.put(None)
+            if reason_of(error) != "OVERLOADED" or time.monotonic() > deadline:
+                raise
+            return None
 
     def frame(self, **frame):
         self._frames.put(media.UploadChunksRequest(**frame))
@@ -115,7 +131,7 @@ class Uploader(Person):
         request = media.SignUrlRequest(blob_id=blob_id, name=name)
         return self.call(f"{SERVICE}/SignUrl", request).path
 
-    def watch(self, blob_id, timeout=120):
+    def watch(self, blob_id, timeout=600):
         """The blob once it is READY or FAILED."""
         responses = self.stream(f"{SERVICE}/WatchBlob", media.WatchBlobRequest(blob_id=blob_id), timeout=timeout)
         return [response.blob for response in responses if response.HasField("blob")][-1]
