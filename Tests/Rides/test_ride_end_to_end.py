@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from support import stubs
-from support.people import outcome, violated_fields
+from support.people import first_row, outcome, violated_fields
 from support.rides import RIDES, Driver, Rider, demo_city, rides, staff
 from support.whole_ride import Watch, play, state_name
 
@@ -48,12 +48,12 @@ def test_a_stranger_sees_nothing(server, rider):
 def test_a_watch_resumes_without_gap_or_repeat(server, rider):
     ride = rider.request_ride()
     request = rides("ride_service").WatchRideRequest(ride_id=ride.id)
-    call = rider.stream(f"{RIDES}.RideService/WatchRide", request, timeout=60)
-    first = next(call)
-    assert first.HasField("snapshot")
+    call = rider.stream(f"{RIDES}.RideService/WatchRide", request, timeout=300)
+    row = first_row(call)
+    assert row.HasField("snapshot")
     call.cancel()
     rider.ride_call("CancelRide", ride.id)
-    resumed = Watch(rider, ride.id, first.resume_token)
+    resumed = Watch(rider, ride.id, row.resume_token)
     states = resumed.states()
     assert states[-1] == "CANCELLED_BY_RIDER"
     assert all(not response.HasField("snapshot") for response in resumed.responses)

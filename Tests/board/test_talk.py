@@ -43,12 +43,12 @@ def test_acceptance_11_a_joiner_while_a_hundred_posts_come_has_all_once(board):
     with concurrent.futures.ThreadPoolExecutor(PEOPLE + JOINERS) as pool:
         talks = [pool.submit(talk, person) for person in people]
         for _ in range(PEOPLE):
-            assert under_way.acquire(timeout=60)
+            assert under_way.acquire(timeout=300)
         joiners = []
         for person in people[-JOINERS:]:
             joiners.append(pool.submit(follow, person))
             for _ in range(PEOPLE // 2):
-                assert under_way.acquire(timeout=60)
+                assert under_way.acquire(timeout=300)
         # Is cut and comes back all the time.
         heard, hearts, token = [], [], ""
         while not heard or heard[-1].number < PEOPLE * EACH:

@@ -9,7 +9,7 @@ import threading
 import grpc
 import pytest
 
-from support.people import Person, outcome
+from support.people import Person, first_row, outcome
 from support.postgres import name_of
 from support.promises import SLACK_SECONDS
 from support.rides import RIDES, Rider, check_invariants, rides, staff
@@ -41,13 +41,13 @@ class Load:
     def __enter__(self):
         for thread in self._threads:
             thread.start()
-        assert self.is_running.wait(60), "the server did not answer enough requests"
+        assert self.is_running.wait(300), "the server did not answer enough requests"
         return self
 
     def __exit__(self, *_):
         self._is_over.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(300)
 
 
 def test_a_backup_under_load_is_whole(tmp_path):
@@ -79,8 +79,8 @@ def test_a_backup_under_load_is_whole(tmp_path):
 def next_row(rider, ride_id, token=""):
     """The next thing that a watch says."""
     request = rides("ride_service").WatchRideRequest(ride_id=ride_id, resume_token=token)
-    call = rider.stream(f"{RIDES}.RideService/WatchRide", request, timeout=60)
-    row = next(call)
+    call = rider.stream(f"{RIDES}.RideService/WatchRide", request, timeout=300)
+    row = first_row(call)
     call.cancel()
     return row
 

@@ -1,5 +1,6 @@
 """kill -9 while an account is erased, again and again: the erasure goes on until nothing of the person can be found."""
 
+import os
 import pathlib
 import queue
 import random
@@ -88,7 +89,7 @@ def talk(person, room):
     for number in range(POSTS):
         post = frames.Post(request_id=request_id(), text=f"{SAID} {number}")
         rows.put(chat.ChatRequest(room_id=room, frame=frames.ClientFrame(post=post)))
-    call, missing = person.stream(f"{CHAT}/Chat", iter(rows.get, None), timeout=60), POSTS
+    call, missing = person.stream(f"{CHAT}/Chat", iter(rows.get, None), timeout=300), POSTS
     while missing:
         missing -= next(call).frame.HasField("post_accepted")
     rows.put(None)
@@ -99,15 +100,27 @@ def is_so(installation, sql):
     return installation.query(sql) != ["0"]
 
 
+def files_in(folder):
+    """Also while some go away."""
+    return [pathlib.Path(place, name) for place, _, names in os.walk(folder) for name in names]
+
+
+def content_of(file):
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:  # It has gone meanwhile.
+        return b""
+
+
 def found(installation, folder):
     """Which traces are in the engine's files or among the contents."""
     if installation.postgres is None:
         files = folder.glob("octet.db*")
     else:
         # The log is made of old writes, and is recycled by the server in its own time.
-        files = (pathlib.Path(installation.postgres.folder) / "data/base").rglob("*")
-    files = [*files, *(folder / "blobs").rglob("*"), *(folder / "media-work").rglob("*")]
-    content = b"\0".join(file.read_bytes() for file in files if file.is_file())
+        files = files_in(pathlib.Path(installation.postgres.folder) / "data/base")
+    files = [*files, *files_in(folder / "blobs"), *files_in(folder / "media-work")]
+    content = b"\0".join(map(content_of, files))
     return [trace for trace in TRACES if trace in content]
 
 

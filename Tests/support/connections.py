@@ -61,7 +61,7 @@ def open_at_once(address, count):
         sockets.append(connection)
     waiting = count
     while waiting:
-        ready = selector.select(timeout=30)
+        ready = selector.select(timeout=120)
         if not ready:
             raise TimeoutError(f"{waiting} of {count} connections have no answer")
         for key, events in ready:
@@ -87,7 +87,7 @@ def open_encrypted(address, count, authority):
     context.set_alpn_protocols(["h2"])
     sockets = []
     for _ in range(count):
-        connection = context.wrap_socket(socket.create_connection(address, timeout=30), server_hostname="localhost")
+        connection = context.wrap_socket(socket.create_connection(address, timeout=120), server_hostname="localhost")
         connection.sendall(PREFACE + frame(SETTINGS, 0, 0))
         connection.recv(65536)
         sockets.append(connection)
@@ -103,7 +103,7 @@ def begin_calls(connection, path, count, message):
         stream = 2 * number + 1
         frames += frame(HEADERS, 4, stream, block) + frame(DATA, 1, stream, body)
     connection.setblocking(True)
-    connection.settimeout(30)
+    connection.settimeout(120)
     connection.sendall(frames)
     buffer, answered = b"", 0
     while answered < count:

@@ -6,7 +6,7 @@ import struct
 import subprocess
 import tempfile
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 120
 
 
 @dataclasses.dataclass

@@ -9,7 +9,7 @@ LINE = re.compile(r"^(?P<time>[\d.]+) (?P<name>\w+)\((?P<arguments>.*)\) += (?P<
 DESCRIPTOR = re.compile(r"^-?\w+<([^>]*)>")
 PATHS = re.compile(r'"((?:[^"\\]|\\.)*)"')
 ENDED = re.compile(r"\+\+\+ (?:exited|killed) .*\s*\Z")
-END_SECONDS = 20
+END_SECONDS = 120
 
 
 class FileCalls:

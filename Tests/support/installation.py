@@ -54,7 +54,7 @@ class Installation:
         if self.postgres is not None:
             self.postgres.run(";".join(statements), database="test1")
         elif statements:
-            database = sqlite3.connect(self.folder / "octet.db", timeout=30)
+            database = sqlite3.connect(self.folder / "octet.db", timeout=300)
             with database:
                 for sql in statements:
                     database.execute(sql)
@@ -64,7 +64,7 @@ class Installation:
         """The rows of a statement, each as a line, by way around the server."""
         if self.postgres is not None:
             return self.postgres.run(sql, database="test1").split()
-        with sqlite3.connect(f"file:{self.folder}/octet.db?mode=ro", uri=True, timeout=30) as database:
+        with sqlite3.connect(f"file:{self.folder}/octet.db?mode=ro", uri=True, timeout=300) as database:
             return ["|".join(map(str, row)) for row in database.execute(sql)]
 
     def discard(self):

@@ -13,7 +13,7 @@ Answer = collections.namedtuple("Answer", "status headers body")
 def get(address, path, *flags):
     """One request by curl, over HTTP/1.1 unless the flags say otherwise."""
     result = subprocess.run(
-        ["curl", "-sS", "-i", "--max-time", "10", *flags, f"http://{address}{path}"],
+        ["curl", "-sS", "-i", "--max-time", "120", *flags, f"http://{address}{path}"],
         capture_output=True,
         text=True,
         check=True,
@@ -39,7 +39,7 @@ def value(found, name, **labels):
 
 def check_health(server, metadata=()):
     stub = health_pb2_grpc.HealthStub(server.channel())
-    return stub.Check(health_pb2.HealthCheckRequest(), timeout=10, metadata=metadata)
+    return stub.Check(health_pb2.HealthCheckRequest(), timeout=120, metadata=metadata)
 
 
 def log_lines(server, event):

@@ -3,10 +3,10 @@
 import time
 
 # By how much one that is kept busy may be late.
-SLACK_SECONDS = 20
+SLACK_SECONDS = 120
 PAUSE_SECONDS = 0.02
 # Changes that are tried until one shows in time.
-TRIES = 8
+TRIES = 16
 
 
 def within(seconds, is_so, complaint):

@@ -10,7 +10,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 120
 # Between two pieces of a body that trickles.
 TRICKLE_SECONDS = 0.02
 REQUEST_HEADERS = [("content-type", "application/grpc"), ("te", "trailers")]

@@ -6,7 +6,7 @@ from . import stubs
 from .people import method_descriptor, request_id
 
 CHAT = "octet.chat.v1.ChatService/Chat"
-STREAM_SECONDS = 60
+STREAM_SECONDS = 600
 
 
 class RoomStream:

@@ -11,7 +11,7 @@ from .machines import CREDENTIALS
 from .notices import inbox
 from .people import PASSWORD, Stranger, outcome, reason_of, request_id
 from .stage import ACCOUNTS, AUDIT, CHAT, PROFILES, REPORTS_A_DAY, ROLES, SEARCH, SESSIONS, SOCIAL, Actor
-from .world import BROKEN, Acknowledged, Refused
+from .world import BROKEN, CALL_SECONDS, Acknowledged, Refused
 
 
 class Member(Actor):
@@ -122,7 +122,7 @@ class Guest(Actor):
         """Without the token that says who calls."""
         request = stubs.message_class(f"octet.identity.v1.{path}Request")(request_id=request_id(), **fields)
         stranger = Stranger(self.stage.channel)
-        reply = self.stage.insist(stranger, lambda: stranger.call(f"{SESSIONS}/{path}", request))
+        reply = self.stage.insist(stranger, lambda: stranger.call(f"{SESSIONS}/{path}", request, timeout=CALL_SECONDS))
         self.stage.note(Acknowledged(stranger, f"{SESSIONS}/{path}", request, reply))
         return reply
 
@@ -193,7 +193,7 @@ class Prover(Actor):
             request_id=request_id(), login_name=name, password=PASSWORD)  # fmt: skip
         while True:
             stranger = Stranger(self.stage.channel)
-            code, reason, reply = outcome(lambda: stranger.call(f"{SESSIONS}/Login", request))
+            code, reason, reply = outcome(lambda: stranger.call(f"{SESSIONS}/Login", request, timeout=CALL_SECONDS))
             if code not in BROKEN:
                 return reason or reply.user.id
             time.sleep(0.02)
@@ -278,7 +278,7 @@ class Leaver(Actor):
         while True:
             leaver.channel = self.stage.channel
             try:
-                return leaver.call(f"{ACCOUNTS}/CloseAccount", close)
+                return leaver.call(f"{ACCOUNTS}/CloseAccount", close, timeout=CALL_SECONDS)
             except grpc.RpcError as error:
                 if reason_of(error) == "SESSION_ENDED":
                     return None

@@ -2,9 +2,8 @@
 
 from . import stubs
 from .board import BOARD, GIVEAWAYS
-from .people import DEADLINE_SECONDS
 from .stage import CHAT, REPORTS_A_DAY, SOCIAL, Actor
-from .world import Unsaid
+from .world import CALL_SECONDS, Unsaid
 
 COMMENTS, REACTIONS = f"{SOCIAL}.CommentService", f"{SOCIAL}.ReactionService"
 REVIEWS, MODERATION = f"{SOCIAL}.ReviewService", f"{SOCIAL}.ModerationService"
@@ -109,7 +108,7 @@ class Pinner(Actor):
         request = stubs.message_class("octet.pinboard.v1.JoinGiveawayRequest")(advert_id=advert)
 
         def once():
-            for row in self.guest.stream(f"{GIVEAWAYS}/JoinGiveaway", request, timeout=DEADLINE_SECONDS):
+            for row in self.guest.stream(f"{GIVEAWAYS}/JoinGiveaway", request, timeout=CALL_SECONDS):
                 if row.WhichOneof("event") == "ticket":
                     return row.ticket.text
             return None

@@ -86,7 +86,8 @@ class World:
         sessions = stubs.module("octet.identity.v1.session_service_pb2")
         request = sessions.LoginRequest(request_id=request_id(), login_name=person.handle, password=person.password)
         person.token = None
-        reply = self.insist(person, lambda: person.call("octet.identity.v1.SessionService/Login", request))
+        path = "octet.identity.v1.SessionService/Login"
+        reply = self.insist(person, lambda: person.call(path, request, timeout=CALL_SECONDS))
         person.token = reply.tokens.access_token
         person.logins = getattr(person, "logins", 1) + 1
 
@@ -158,8 +159,12 @@ class World:
         return number
 
 
+def replay(entry):
+    return entry.person.call(entry.path, entry.request, timeout=CALL_SECONDS)
+
+
 def check_replays(world, entries):
     """Each call that was acknowledged is sent again, and must get the reply that was given."""
     for entry in entries:
-        again = world.insist(entry.person, lambda entry=entry: entry.person.call(entry.path, entry.request))
+        again = world.insist(entry.person, lambda entry=entry: replay(entry))
         assert again == entry.reply, f"a replay of {entry.path} must give the same reply"
