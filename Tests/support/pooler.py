@@ -7,6 +7,8 @@ import subprocess
 import threading
 import urllib.parse
 
+from .postgres import CONNECT_SECONDS
+
 PORT = 6432
 
 
@@ -33,7 +35,8 @@ def pooler(postgres, mode, sessions):
             assert process.poll() is None, "pgbouncer did not start"
         # What it logs must not fill the pipe.
         threading.Thread(target=process.stderr.read, daemon=True).start()
-        yield lambda name: f"postgres://octet@/{name}?host={urllib.parse.quote(str(place), safe='')}&port={PORT}"
+        parameters = f"host={urllib.parse.quote(str(place), safe='')}&port={PORT}&connect_timeout={CONNECT_SECONDS}"
+        yield lambda name: f"postgres://octet@/{name}?{parameters}"
     finally:
         process.kill()
         process.communicate()

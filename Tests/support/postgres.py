@@ -16,6 +16,10 @@ def name_of(url):
 
 
 ENGINES = ("SQLite", "PostgreSQL")
+# A server of the tests has its processors to share with many others, which must not make a statement fail. How long a
+# session may idle in a transaction stays as it is: a node that stands still has to lose its locks.
+PATIENCE = "-c statement_timeout=300s -c lock_timeout=120s"
+CONNECT_SECONDS = 300
 
 
 def database_flags(request):
@@ -43,7 +47,8 @@ class PostgreSQL(Guarded):
         self.run(f"CREATE DATABASE {name}")
         if port is not None:
             return f"postgres://octet@127.0.0.1:{port}/{name}"
-        return f"postgres://octet@/{name}?host={urllib.parse.quote(self.folder, safe='')}&port={self.port}"
+        parameters = {"host": self.folder, "port": self.port, "connect_timeout": CONNECT_SECONDS, "options": PATIENCE}
+        return f"postgres://octet@/{name}?{urllib.parse.urlencode(parameters, quote_via=urllib.parse.quote, safe='')}"
 
     def kill(self):
         """kill -9 of the server and of all its processes; it is started again as soon as that is seen."""

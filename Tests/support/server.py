@@ -84,12 +84,12 @@ class Server:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def stop(self, timeout=30):
+    def stop(self, timeout=START_SECONDS):
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout)
+        return self.wait(timeout)
 
     def wait(self, timeout):
-        """Waits until it has ended by itself. Returns its exit code; what it said is in the log."""
+        """Waits until it has ended. Returns its exit code; what it said is in the log."""
         code = self.process.wait(timeout)
         self._log_reader.join(timeout)
         return code
