@@ -18,7 +18,6 @@ from support.whole_ride import (
     check_receipt,
     check_whole,
     finish,
-    next_offer,
     north,
     on,
     play,
@@ -27,6 +26,8 @@ from support.whole_ride import (
 
 # Of what is published, how much a bad way to the bus loses.
 LOST_SHARE = 0.5
+# A node that does not come to run for ten seconds loses the city: then all begins anew.
+TRIES = 3
 
 
 @pytest.fixture(params=["NATS", "no bus", "NATS that loses messages"])
@@ -107,17 +108,26 @@ def test_a_newer_session_on_another_node_ends_the_older_one(tmp_path, postgres, 
 def test_nodes_are_killed_in_mid_ride(tmp_path, postgres, bus_flags, names):
     """The node that matches the city dies while it looks for a driver, and the driver's during the ride. Of two nodes the
     first one is the rider's, too: the ride goes on with the other one alone, and later with the first one, come back."""
-    with nodes(tmp_path, postgres, bus_flags, names) as servers, contextlib.ExitStack() as stack:
-        matcher, drivers, *others = servers
-        near, far = (stack.enter_context(server.channel()) for server in (matcher, drivers))
-        safe = stack.enter_context(others[0].channel()) if others else near
-        operator = staff(safe)
-        rider = Rider(safe, "rider")
-        driver = Driver(far, "driver", operator, demo_city(operator))
-        session = driver.session()
-        session.go_online()
-        session.report(STATION)
-        assert [matches(server) for server in servers] == [True] + [False] * (len(servers) - 1)
+    with contextlib.ExitStack() as stack:
+        for number in range(TRIES):
+            folder = tmp_path / f"try{number}"
+            folder.mkdir()
+            attempt = stack.enter_context(contextlib.ExitStack())
+            servers = attempt.enter_context(nodes(folder, postgres, bus_flags, names))
+            matcher, drivers, *others = servers
+            near, far = (attempt.enter_context(server.channel()) for server in (matcher, drivers))
+            safe = attempt.enter_context(others[0].channel()) if others else near
+            operator = staff(safe)
+            rider = Rider(safe, "rider")
+            driver = Driver(far, "driver", operator, demo_city(operator))
+            session = driver.session()
+            session.go_online()
+            session.report(STATION)
+            if not any(map(matches, servers[1:])):
+                break
+            attempt.close()
+        else:
+            raise AssertionError("the city does not stay with the first node")
 
         ride = rider.request_ride()
         watches = [Watch(on(rider, near), ride.id)]
@@ -128,11 +138,7 @@ def test_nodes_are_killed_in_mid_ride(tmp_path, postgres, bus_flags, names):
         watches.append(watches[-1].resumed_by(rider))
 
         # If the matcher had made an offer, it stands, or runs out and another node makes the next one.
-        for _ in range(2):
-            accepted = session.accept(next_offer(session))
-            if accepted.WhichOneof("event") == "ack":
-                break
-        assert accepted.ack.ride.id == ride.id, accepted
+        assert session.take_offer(ride.id).ride.id == ride.id
         await_that(lambda: any(map(matches, servers[1:])), "nobody took the city over")
         track = Track(rider, ride.id)
         session.report(north(20))
@@ -167,8 +173,8 @@ def test_nodes_are_killed_in_mid_ride(tmp_path, postgres, bus_flags, names):
 
         # One node is left: it has the city, and knows that the driver is free.
         again = rider.request_ride()
-        assert next_offer(session).ride_id == again.id
-        assert matches(last)
+        assert session.next_offer().ride_id == again.id
+        await_that(lambda: matches(last), "the last node has not said that it took the city")
         rider.ride_call("CancelRide", again.id)
         assert check_invariants(operator) == []
 
@@ -189,7 +195,7 @@ def test_the_bus_restarts_in_mid_ride(tmp_path, postgres):
         session.report(STATION)
         ride = rider.request_ride()
         watch, track = Watch(rider, ride.id), Track(rider, ride.id)
-        assert session.accept(next_offer(session)).WhichOneof("event") == "ack"
+        session.take_offer(ride.id)
         bus.close()
         session.report(north(20))
         track.await_place(north(20))

@@ -42,10 +42,10 @@ def fail_over(cluster, load, harm, mend=None):
 
     It is mended as soon as there is another primary, and must become a standby.
     """
+    load.await_writes(50)
     old = cluster.primary()
     copies = cluster.copies(old)
     standby = cluster.await_node("synchronous")
-    load.await_writes(50)
     began = time.monotonic()
     harm(old)
     new = cluster.await_node("primary", among=[node for node in cluster.nodes if node != old])

@@ -222,7 +222,7 @@ def test_a_whole_ride(octet, server):
 
         quotes = octet("rides", "estimate-fare", "--stops", text(STATION), "--stops", text(OPERA)).json()["quotes"]
         ride = octet("rides", "request", quotes[0]["id"], "--method", "cash").json()["id"]
-        session.accept(session.next_offer())
+        session.take_offer(ride)
 
         tracking = Running(octet, "rides", "track", ride)
         tracking.line_with("ASSIGNED")

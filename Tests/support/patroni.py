@@ -12,7 +12,7 @@ import urllib.request
 
 from .guarded import Guarded
 
-WAIT_SECONDS = 90
+WAIT_SECONDS = 300
 
 
 class PatroniCluster(Guarded):

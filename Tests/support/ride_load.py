@@ -11,7 +11,10 @@ from .people import request_id
 from .rides import RIDES, Rider, check_invariants, estimate, rides, staff
 
 RIDE_SERVICE = f"{RIDES}.RideService"
-RETRY_SECONDS = 120
+RETRY_SECONDS = 300
+CALL_SECONDS = 120
+# A token is good for twice as long.
+TOKEN_SECONDS = 300
 # A call whose deadline has passed has an unknown outcome, as UNAVAILABLE has.
 RETRYABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 REGISTERING_AT_ONCE = 4
@@ -42,6 +45,7 @@ class Load:
         self.retried = 0
         with concurrent.futures.ThreadPoolExecutor(REGISTERING_AT_ONCE) as pool:
             self.riders = list(pool.map(lambda number: Rider(channel, f"{name}_{number}"), range(riders)))
+        self._logged_in = dict.fromkeys(self.riders, time.monotonic())
         # By rider: the rides that were acknowledged.
         self.made = [[] for _ in self.riders]
         # Requests and their replies: of each rider the last for each method, and all that were made more than once.
@@ -65,7 +69,7 @@ class Load:
     def __exit__(self, kind, *_):
         self._stop.set()
         for thread in self._threads:
-            thread.join(RETRY_SECONDS + 30)
+            thread.join(RETRY_SECONDS + CALL_SECONDS)
             assert not thread.is_alive(), "a rider's call never ended"
         if kind is None:
             assert self.failures == []
@@ -78,6 +82,7 @@ class Load:
             self.failures.append(error)
 
     def _ride(self, rider, made, watches):
+        self._log_in(rider)
         quote = self.write(rider, f"{RIDES}.PricingService/EstimateFare", estimate()).quotes[0]
         request = rider.request_for(quote)
         ride = self.write(rider, f"{RIDE_SERVICE}/RequestRide", request)
@@ -112,16 +117,26 @@ class Load:
                 self.retried += 1
                 time.sleep(0.05)
 
+    def _log_in(self, rider):
+        """Anew, before the rider's token is over."""
+        if time.monotonic() - self._logged_in[rider] > TOKEN_SECONDS:
+            self._insist("Login", rider.log_in)
+            self._logged_in[rider] = time.monotonic()
+
     def write(self, rider, path, request):
+        reply, attempts = self._insist(path, lambda: rider.call(path, request, timeout=CALL_SECONDS))
+        self.acknowledged.append(time.monotonic())
+        self.last[rider.handle, path] = (rider, path, request, reply)
+        if attempts > 1:
+            self.repeated.append((rider, path, request, reply))
+        return reply
+
+    def _insist(self, path, call):
+        """The reply, and how often the call was made."""
         deadline = time.monotonic() + RETRY_SECONDS
         for attempt in itertools.count(1):
             try:
-                reply = rider.call(path, request, timeout=30)
-                self.acknowledged.append(time.monotonic())
-                self.last[rider.handle, path] = (rider, path, request, reply)
-                if attempt > 1:
-                    self.repeated.append((rider, path, request, reply))
-                return reply
+                return call(), attempt
             except grpc.RpcError as error:
                 may_retry = self.retries and error.code() in RETRYABLE and time.monotonic() < deadline
                 if not may_retry:
@@ -129,7 +144,7 @@ class Load:
                 self.retried += 1
                 time.sleep(0.05)
 
-    def await_writes(self, count, seconds=60):
+    def await_writes(self, count, seconds=300):
         """Waits until so many more writes are acknowledged."""
         wanted = len(self.acknowledged) + count
         deadline = time.monotonic() + seconds
@@ -147,6 +162,7 @@ class Load:
         """After the block: a request that is made again gets the reply that it got, and does nothing."""
         assert {path.rpartition("/")[2] for _, path in self.last} == {"EstimateFare", "RequestRide", "CancelRide"}
         for rider, path, request, reply in [*self.last.values(), *self.repeated]:
+            self._log_in(rider)
             assert rider.call(path, request) == reply, f"{path}: a replay must give the same reply"
 
     def check(self, channel, run_sql):
@@ -157,6 +173,7 @@ class Load:
             rider.channel = channel
             if not made:
                 continue
+            self._log_in(rider)
             found, token = [], ""
             while True:
                 listing = service.ListRidesRequest(side=service.RIDE_SIDE_RIDER, page_size=500, page_token=token)

@@ -1,8 +1,10 @@
 """Riders and drivers of a server with demo data, as foreign clients see them."""
 
+import collections
 import datetime
 import queue
 import threading
+import time
 
 from . import stubs
 from .people import DEMO_PASSWORD, Person, request_id
@@ -11,7 +13,10 @@ RIDES = "octet.rides.v1"
 # In the demo city: the railway station of Helsinki and Töölö bay's opera, a kilometre north of it.
 STATION = (60.1719, 24.9414)
 OPERA = (60.1817, 24.9297)
-WAIT_SECONDS = 20
+# Who is not heard of for a minute is offered nothing.
+REPORT_SECONDS = 5
+# Longer than a city's lease, and what follows it.
+OFFER_SECONDS = 180
 
 
 def rides(name):
@@ -107,6 +112,8 @@ class Driver(Rider):
 class Conversation:
     """A bidirectional call: frames are sent at will, responses are read in another thread."""
 
+    wait_seconds = 120
+
     def __init__(self, person, path, timeout=300):
         self._outgoing = queue.Queue()
         self.received = queue.Queue()
@@ -128,7 +135,7 @@ class Conversation:
     def next(self, wanted=lambda response: True):
         """The next response that `wanted` accepts; others before it are dropped."""
         while True:
-            response = self.received.get(timeout=WAIT_SECONDS)
+            response = self.received.get(timeout=self.wait_seconds)
             if response is None:
                 raise EOFError(f"the stream ended: {self.error}")
             if wanted(response):
@@ -145,8 +152,18 @@ class DriverSession(Conversation):
     """A driver at work."""
 
     def __init__(self, driver):
+        self.driver, self.place, self.offers = driver, None, collections.deque()
         super().__init__(driver, f"{RIDES}.DriverService/DriverSession")
-        self.driver = driver
+
+    def next(self, wanted=lambda row: True):
+        """Keeps the offers that come while something else is waited for."""
+
+        def keeps(row):
+            if row.WhichOneof("event") == "offer":
+                self.offers.append(row.offer)
+            return wanted(row)
+
+        return super().next(keeps)
 
     def command(self, **frame):
         """Sends a frame and returns the ack or refusal that answers it."""
@@ -159,6 +176,7 @@ class DriverSession(Conversation):
 
     def report(self, point):
         session = rides("driver_session")
+        self.place = point
         self.driver.sequence += 1
         position = session.DriverPosition(
             sequence=self.driver.sequence, latitude=point[0], longitude=point[1], accuracy_m=5
@@ -166,10 +184,36 @@ class DriverSession(Conversation):
         return self.command(positions=session.ReportPositions(positions=[position]))
 
     def next_offer(self):
-        return self.next(lambda response: response.WhichOneof("event") == "offer").offer
+        """Also one that is made only after another node has taken the city over: the driver is heard of until then."""
+        deadline = time.monotonic() + OFFER_SECONDS
+        while not self.offers:
+            try:
+                row = self.received.get(timeout=REPORT_SECONDS)
+            except queue.Empty:
+                assert time.monotonic() < deadline, "no offer is made"
+                if self.place is not None:
+                    self.report(self.place)
+                continue
+            if row is None:
+                raise EOFError(f"the stream ended: {self.error}")
+            if row.WhichOneof("event") == "offer":
+                self.offers.append(row.offer)
+        return self.offers.popleft()
 
     def accept(self, offer):
         return self.command(accept=rides("driver_session").AcceptOffer(offer_id=offer.id))
+
+    def take_offer(self, ride_id):
+        """Takes the offer of a ride. One is good for some seconds: if they are over, the next. Returns the ack."""
+        while True:
+            offer = self.next_offer()
+            if offer.ride_id != ride_id:
+                continue
+            assert offer.earnings.minor_units > 0
+            answer = self.accept(offer)
+            if answer.WhichOneof("event") == "ack":
+                return answer.ack
+            assert answer.refusal.reason in ("OFFER_EXPIRED", "OFFER_WITHDRAWN"), answer
 
 
 def check_invariants(operator):
