@@ -19,13 +19,18 @@ from support.server import Server, make_certificate
 
 ATTACKERS = 3
 ATTACK_SECONDS = 0.5
-# How much longer an attacker goes on that the server is to hang up on.
-PATIENCE_SECONDS = 20
-PAUSE_SECONDS = 0.02
-# Every good call is answered within this, whatever others do.
+# Good calls are answered within this, whatever others do. Where a machine stands still they are not: then it is tried
+# anew, as an attack that starves them does so each time.
 ANSWER_SECONDS = 2
-# How soon what the attackers held must be free again.
-RECOVERY_SECONDS = 10
+TRIES = 5
+# For a good call that waits for its turn on such a machine, and how much longer an attacker goes on that the server is
+# to hang up on.
+CALL_SECONDS = PATIENCE_SECONDS = 120
+PAUSE_SECONDS = 0.02
+# How soon what the attackers held must be free again, counted in the turns that the server has had: in good calls, each
+# after a pause, and in looks at its use of the processor.
+RECOVERY_CALLS = 500
+RECOVERY_LOOKS = 50
 # Beyond what the server had before the first attack. Under attack: buffers of the sockets, answers that wait, requests
 # that are not whole. Afterwards: what malloc keeps.
 PEAK_BYTES = 256 << 20
@@ -44,6 +49,8 @@ OPEN_FILES = 2 * (ATTACKERS + 4) + 8
 pytestmark = pytest.mark.alone
 # Of the server whose slow bodies are tried.
 MESSAGE_PERIOD_SECONDS = 1
+# Usually a body has a minute.
+ENDED_SECONDS = 40
 SLOW_BODIES = 20
 IDLE_CONNECTIONS = 10_000
 IDLE_CONNECTION_BYTES = 14 << 10
@@ -99,7 +106,7 @@ class Watched:
 
     @staticmethod
     def _expect_answer(method):
-        assert len(method(REQUEST, timeout=ANSWER_SECONDS)) > ANSWER_BYTES
+        assert len(method(REQUEST, timeout=CALL_SECONDS)) > ANSWER_BYTES
 
     def _processor_seconds(self):
         """What the process has used so far, in itself and in the kernel."""
@@ -114,20 +121,17 @@ class Watched:
 
     def check_idle(self):
         """Soon the server has nothing left to do."""
-        deadline = time.monotonic() + RECOVERY_SECONDS
-        while (share := self.used_share(WATCH_SECONDS)) > IDLE_SHARE:
-            assert time.monotonic() < deadline, f"nobody asks anything, and the server uses {share:.0%}"
+        for _ in range(RECOVERY_LOOKS):
+            if (share := self.used_share(WATCH_SECONDS)) <= IDLE_SHARE:
+                return
+        raise AssertionError(f"nobody asks anything, and the server uses {share:.0%}")
 
     def check_recovery(self, kept=LEFT_BYTES):
         """The connections of the attackers are gone, and with them all that they held."""
-        deadline = time.monotonic() + RECOVERY_SECONDS
-        while True:
+        for _ in range(RECOVERY_CALLS):
             self.call()
             rss, threads, files = self.held()
-            has_recovered = (
-                rss <= self.rss + kept and files <= self.files and threads <= self.threads + POOL_THREADS
-            )
-            if has_recovered or time.monotonic() > deadline:
+            if rss <= self.rss + kept and files <= self.files and threads <= self.threads + POOL_THREADS:
                 break
             # A thing to wait for that costs nothing: the server's next answer after a while.
             select.select([], [], [], PAUSE_SECONDS)
@@ -163,14 +167,21 @@ class Attacker(threading.Thread):
 
     def run(self):
         while not self.is_over():
+            try:
+                connection = socket.create_connection(self.address, timeout=ANSWER_SECONDS)
+            except OSError:
+                continue
             self.connections += 1
-            with socket.create_connection(self.address, timeout=ANSWER_SECONDS) as connection:
+            with connection:
                 try:
                     self.use(connection)
                 except TimeoutError:
                     continue
                 except OSError:
                     self.hang_ups += 1
+
+    def end(self):
+        self.until = 0
 
     def use(self, connection):
         connection.sendall(self.greeting)
@@ -205,6 +216,11 @@ def begin(watched, attack, is_ended=False, greeting=GREETING, seconds=ATTACK_SEC
 
 def run(watched, attack, is_ended=False, greeting=GREETING):
     """Attacks, and calls meanwhile. If the attack `is_ended`, the server hangs up on each attacker at least once."""
+    assert any(are_answered(watched, attack, is_ended, greeting) for _ in range(TRIES)), "good calls wait"
+
+
+def are_answered(watched, attack, is_ended, greeting):
+    """Whether good calls are answered in time during one attack. What it costs, and how it ends, is checked."""
     watched.slowest, calls = 0, 0
     peak, threads, files = watched.held()
     attackers = begin(watched, attack, is_ended, greeting)
@@ -217,14 +233,15 @@ def run(watched, attack, is_ended=False, greeting=GREETING):
         attacker.join()
     print(f"{calls} calls, the slowest {watched.slowest:.3f} s; at the peak {peak - watched.rss >> 10} KiB, "
           f"{threads - watched.threads} threads and {files - watched.files} files more")  # fmt: skip
-    assert calls > 0 and watched.slowest <= ANSWER_SECONDS
-    assert all(attacker.connections for attacker in attackers)
+    have_begun = calls > 0 and all(attacker.connections for attacker in attackers)
     assert peak <= watched.rss + PEAK_BYTES
     assert threads <= watched.threads + POOL_THREADS
-    assert files <= watched.files + OPEN_FILES
+    slowest = watched.slowest
     watched.check_recovery()
-    if is_ended:
+    if is_ended and have_begun:
         assert all(attacker.hang_ups for attacker in attackers), "each attacker should have lost a connection"
+    # Those that a server which stood still finds waiting are more, and many of them over.
+    return have_begun and slowest <= ANSWER_SECONDS and files <= watched.files + OPEN_FILES
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -245,14 +262,20 @@ def test_good_calls_are_answered_under_a_slow_preface(watched):
 @pytest.mark.parametrize("name", [*SLOW, "slow preface"])
 def test_peers_that_do_little_cost_little(watched, name):
     attack, greeting = (SLOW[name], GREETING) if name in SLOW else (slow_preface, b"")
-    watched.check_idle()
-    attackers = begin(watched, attack, greeting=greeting)
-    share = watched.used_share(ATTACK_SECONDS)
-    for attacker in attackers:
-        attacker.join()
-    print(f"{share:.1%} of a processor")
-    assert share <= SLOW_SHARE
-    watched.check_recovery()
+    for _ in range(TRIES):
+        watched.check_idle()
+        start, used = time.monotonic(), time.process_time()
+        attackers = begin(watched, attack, greeting=greeting)
+        share = watched.used_share(ATTACK_SECONDS)
+        own_share = (time.process_time() - used) / (time.monotonic() - start)
+        for attacker in attackers:
+            attacker.join()
+        print(f"{share:.1%} of a processor, beside {own_share:.1%} of the peers")
+        watched.check_recovery()
+        # Where a processor is slow, it is for the peers as well.
+        if all(attacker.connections for attacker in attackers) and share <= max(SLOW_SHARE, own_share):
+            return
+    raise AssertionError("what little the peers do costs much")
 
 
 def test_nested_messages_and_bad_base64_are_read_and_refused(watched):
@@ -267,20 +290,34 @@ def test_nested_messages_and_bad_base64_are_read_and_refused(watched):
 
 def test_answers_that_nobody_takes_have_a_bound(tmp_path):
     """A hundred peers ask for more and more, and take none of it."""
-    with Server(tmp_path, "--loops", "1", "--held-bytes", HELD_BYTES, program="octet-interop") as server:
+    assert any(slowest_beside_stalled(tmp_path) <= ANSWER_SECONDS for _ in range(TRIES)), "good calls wait"
+
+
+def slowest_beside_stalled(folder):
+    with Server(folder, "--loops", "1", "--held-bytes", HELD_BYTES, program="octet-interop") as server:
         with grpc.insecure_channel(server.address) as channel:
             watched = Watched(server, channel)
-            peak, calls = 0, 0
-            attackers = begin(watched, stalled_answers, seconds=STALLED_SECONDS, count=STALLED_CONNECTIONS)
-            while any(attacker.is_alive() for attacker in attackers):
+            watched.slowest, peak, calls = 0, 0, 0
+            start = time.monotonic()
+            attackers = begin(watched, stalled_answers, seconds=PATIENCE_SECONDS, count=STALLED_CONNECTIONS)
+            # For a while, and until the server holds much.
+            seconds = PATIENCE_SECONDS
+            while time.monotonic() - start < seconds:
+                if peak - watched.rss > HELD_BYTES / 2:
+                    seconds = STALLED_SECONDS
                 watched.call()
                 watched.call_anew()
                 peak = max(peak, watched.held()[0])
                 calls += 1
-            print(f"{calls} calls, the slowest {watched.slowest:.3f} s; {peak - watched.rss >> 10} KiB more at the peak")
-            assert watched.slowest <= ANSWER_SECONDS
+            for attacker in attackers:
+                attacker.end()
+            for attacker in attackers:
+                attacker.join()
+            slowest = watched.slowest
+            print(f"{calls} calls, the slowest {slowest:.3f} s; {peak - watched.rss >> 10} KiB more at the peak")
             assert HELD_BYTES / 2 < peak - watched.rss <= HELD_BYTES + STALLED_BYTES
             watched.check_recovery()
+            return slowest
 
 
 def trickle(address, path, begun, ends):
@@ -291,7 +328,7 @@ def trickle(address, path, begun, ends):
 
 def trickle_http1(address, ends):
     """The same over HTTP/1, in JSON."""
-    with socket.create_connection(address_of(address), timeout=RECOVERY_SECONDS) as connection:
+    with socket.create_connection(address_of(address), timeout=PATIENCE_SECONDS) as connection:
         head = f"POST {UNARY} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
         connection.sendall(head.encode())
         while not select.select([connection], [], [], PAUSE_SECONDS)[0]:
@@ -318,7 +355,7 @@ def test_slow_bodies_are_ended_and_streams_that_rest_are_not(tmp_path):
                 attacker.start()
             while any(attacker.is_alive() for attacker in attackers):
                 watched.call()
-                assert time.monotonic() - start < RECOVERY_SECONDS, "the server should have ended all of them"
+                assert time.monotonic() - start < ENDED_SECONDS, "the server should have ended all of them"
             assert ends == [grpc.StatusCode.DEADLINE_EXCEEDED.value[0]] * SLOW_BODIES
             assert ends_http1 == [504] * SLOW_BODIES
             # The one that rests has rested for longer than anybody was given.
@@ -328,19 +365,23 @@ def test_slow_bodies_are_ended_and_streams_that_rest_are_not(tmp_path):
             watched.check_recovery()
 
 
+def slowest_of_many(watched):
+    watched.slowest = 0
+    for _ in range(100):
+        watched.call()
+    watched.call_anew()
+    return watched.slowest
+
+
 def test_good_calls_are_answered_beside_idle_connections(watched):
     count = IDLE_CONNECTIONS
     raise_open_files(count)
     before = watched.held()[0]
     sockets, _ = open_at_once(address_of(watched.server.address), count)
     try:
-        watched.slowest = 0
-        for _ in range(100):
-            watched.call()
-        watched.call_anew()
+        assert any(slowest_of_many(watched) <= ANSWER_SECONDS for _ in range(TRIES)), "good calls wait"
         rss, threads, files = watched.held()
         watched.check_idle()
-        assert watched.slowest <= ANSWER_SECONDS
         assert files >= watched.files + count and threads <= watched.threads + POOL_THREADS
         assert rss - before <= count * IDLE_CONNECTION_BYTES
     finally:
