@@ -12,11 +12,13 @@ import pytest
 from support.board import GIVEAWAYS, PROGRAM, ask, listen, offer, pin, take_ticket
 from support.installation import Installation
 from support.notices import FLAGS, await_that
-from support.people import Person
+from support.people import Person, first_row
 from support.queues import drawn
 from support.world import PATIENCE_SECONDS, World
 
 PEOPLE, THREADS = int(os.environ.get("OCTET_QUEUERS", "40")), 8
+# As many as may be listen at once: a place counts as left when nobody has for a minute.
+LISTENERS = max(THREADS, min(PEOPLE, 64))
 # Enough to be still at it when the node is killed, and done before the minute is over after which a place counts as left.
 PER_SECOND = PEOPLE // 10
 # By the servers' clocks, which this test sets: people come long before, and the second server starts just before. Their tokens
@@ -47,7 +49,7 @@ def test_acceptance_11_the_order_of_the_lobby_outlives_the_node_that_opens_it(tm
         return world.insist(owner, lambda: ask(owner, f"{GIVEAWAYS}/GetGiveaway", advert_id=advert))
 
     def come(person):
-        row = next(listen(person, f"{GIVEAWAYS}/JoinGiveaway", advert_id=advert))
+        row = first_row(listen(person, f"{GIVEAWAYS}/JoinGiveaway", advert_id=advert))
         assert row.WhichOneof("event") == "lobby"
 
     def wait(person):
@@ -55,6 +57,7 @@ def test_acceptance_11_the_order_of_the_lobby_outlives_the_node_that_opens_it(tm
 
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         owner, *people = pool.map(lambda number: Person(world.channel, f"queuer_{number}"), range(PEOPLE + 1))
+    with concurrent.futures.ThreadPoolExecutor(LISTENERS) as pool:
         advert = pin(owner, "A boat").id
         opening = int(BEGIN + time.monotonic() - begun) + LOBBY_SECONDS
         before = offer(owner, advert, PEOPLE, open_time={"seconds": opening}, per_second=PER_SECOND)

@@ -15,6 +15,8 @@ FOLLOWS, MODERATION = f"{SOCIAL}.FollowService", f"{SOCIAL}.ModerationService"
 NOT_FOUND, PRECONDITION = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION
 EXISTS = grpc.StatusCode.ALREADY_EXISTS
 HOUR_SECONDS = 3600
+# On a busy machine a ticket's second may be over before it is shown.
+TRIES = 20
 
 
 @pytest.fixture
@@ -148,6 +150,13 @@ def test_a_ticket_is_good_until_its_time_is_over(channel):
     rows = listen(guest, f"{GIVEAWAYS}/JoinGiveaway", advert_id=advert)
     ticket = next(row.ticket for row in rows if row.WhichOneof("event") == "ticket")
     await_that(lambda: time.time() > ticket.expire_time.seconds + 1, "time stands still")
-    late = refusal(guest, f"{GIVEAWAYS}/ClaimPiece", advert_id=advert, ticket=ticket.text)
-    assert late == (PRECONDITION, "ADMISSION_EXPIRED")
-    assert claim(guest, advert).advert_id == advert
+    late = (PRECONDITION, "ADMISSION_EXPIRED")
+    assert refusal(guest, f"{GIVEAWAYS}/ClaimPiece", advert_id=advert, ticket=ticket.text) == late
+    for _ in range(TRIES):
+        code, reason, piece = outcome(lambda: claim(guest, advert))
+        if code == grpc.StatusCode.OK:
+            break
+        assert (code, reason) == late
+    else:
+        raise AssertionError("no ticket is good")
+    assert piece.advert_id == advert
