@@ -85,10 +85,10 @@ class Stub:
         """A call of each kind whose (first) request has a payload of `body_size` bytes, by name."""
         output = self.output_request(1, body_size=body_size)
         return {
-            "unary": lambda: self.unary(self.request(1, body_size), timeout=20),
-            "server streaming": lambda: list(self.output(output, timeout=20)),
-            "client streaming": lambda: self.input(iter([self.input_request(body_size)]), timeout=20),
-            "bidirectional": lambda: list(self.duplex(iter([output]), timeout=20)),
+            "unary": lambda: self.unary(self.request(1, body_size), timeout=300),
+            "server streaming": lambda: list(self.output(output, timeout=300)),
+            "client streaming": lambda: self.input(iter([self.input_request(body_size)]), timeout=300),
+            "bidirectional": lambda: list(self.duplex(iter([output]), timeout=300)),
         }
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 from support.server import BUILD
 
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 1800
 HERE = pathlib.Path(__file__).parent
 
 

@@ -17,13 +17,13 @@ def address(tmp_path_factory):
 
 @pytest.fixture
 def connection(address):
-    connection = http.client.HTTPConnection(address, timeout=20)
+    connection = http.client.HTTPConnection(address, timeout=120)
     yield connection
     connection.close()
 
 
 def curl(*arguments):
-    command = ["curl", "-sS", "-i", "--max-time", "20", *arguments]
+    command = ["curl", "-sS", "-i", "--max-time", "120", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

@@ -12,32 +12,32 @@ def stub(interop, messages):
 
 
 def test_empty_unary(stub):
-    assert stub.method("EmptyCall", "unary_unary", None)(b"", timeout=10) == b""
+    assert stub.method("EmptyCall", "unary_unary", None)(b"", timeout=120) == b""
 
 
 def test_large_unary(stub):
-    assert len(stub.unary(stub.request(314159, 271828), timeout=10).payload.body) == 314159
+    assert len(stub.unary(stub.request(314159, 271828), timeout=120).payload.body) == 314159
 
 
 def test_client_streaming(stub):
     sizes = (27182, 8, 1828, 45904)
-    response = stub.input((stub.input_request(size) for size in sizes), timeout=10)
+    response = stub.input((stub.input_request(size) for size in sizes), timeout=120)
     assert response.aggregated_payload_size == 74922
 
 
 def test_server_streaming(stub):
     sizes = [31415, 9, 2653, 58979]
-    assert [len(item.payload.body) for item in stub.output(stub.output_request(*sizes), timeout=10)] == sizes
+    assert [len(item.payload.body) for item in stub.output(stub.output_request(*sizes), timeout=120)] == sizes
 
 
 def test_server_streaming_with_intervals(stub):
     request = stub.output_request(1, 2, 3, interval_us=5000)
-    assert [len(item.payload.body) for item in stub.output(request, timeout=10)] == [1, 2, 3]
+    assert [len(item.payload.body) for item in stub.output(request, timeout=120)] == [1, 2, 3]
 
 
 def test_ping_pong(stub):
     requests = Requests()
-    call = stub.duplex(requests, timeout=10)
+    call = stub.duplex(requests, timeout=120)
     for sent, wanted in ((27182, 31415), (8, 9), (1828, 2653), (45904, 58979)):
         requests.send(stub.output_request(wanted, body_size=sent))
         assert len(next(call).payload.body) == wanted
@@ -47,11 +47,11 @@ def test_ping_pong(stub):
 
 def test_half_duplex(stub):
     requests = iter([stub.output_request(size) for size in (1, 2, 3)])
-    assert [len(item.payload.body) for item in stub.half_duplex(requests, timeout=10)] == [1, 2, 3]
+    assert [len(item.payload.body) for item in stub.half_duplex(requests, timeout=120)] == [1, 2, 3]
 
 
 def test_empty_stream(stub):
-    assert list(stub.duplex(iter([]), timeout=10)) == []
+    assert list(stub.duplex(iter([]), timeout=120)) == []
 
 
 def test_cancel_after_begin(stub):
@@ -111,9 +111,9 @@ def test_unimplemented_service(stub):
 
 
 def test_custom_metadata(stub):
-    _, call = stub.unary.with_call(stub.request(314159, 271828), metadata=METADATA, timeout=10)
+    _, call = stub.unary.with_call(stub.request(314159, 271828), metadata=METADATA, timeout=120)
     check_metadata(call)
-    call = stub.duplex(iter([stub.output_request(314159, body_size=271828)]), metadata=METADATA, timeout=10)
+    call = stub.duplex(iter([stub.output_request(314159, body_size=271828)]), metadata=METADATA, timeout=120)
     assert len(list(call)) == 1
     check_metadata(call)
 
@@ -139,16 +139,16 @@ def test_client_compressed_unary(stub, compression):
     compressed = compression is not None
     request = stub.request(314159, 271828)
     request.expect_compressed.value = compressed
-    assert len(stub.unary(request, compression=compression, timeout=10).payload.body) == 314159
+    assert len(stub.unary(request, compression=compression, timeout=120).payload.body) == 314159
     request.expect_compressed.value = not compressed
-    fails_with(grpc.StatusCode.INVALID_ARGUMENT, lambda: stub.unary(request, compression=compression, timeout=10))
+    fails_with(grpc.StatusCode.INVALID_ARGUMENT, lambda: stub.unary(request, compression=compression, timeout=120))
 
 
 def test_client_compressed_streaming(stub):
     expected = stub.messages.BoolValue(value=True)
     requests = [stub.input_request(27182, expect_compressed=expected), stub.input_request(45904)]
-    fails_with(grpc.StatusCode.INVALID_ARGUMENT, lambda: stub.input(iter(requests), timeout=10))
-    response = stub.input(iter(requests), compression=grpc.Compression.Gzip, timeout=10)
+    fails_with(grpc.StatusCode.INVALID_ARGUMENT, lambda: stub.input(iter(requests), timeout=120))
+    response = stub.input(iter(requests), compression=grpc.Compression.Gzip, timeout=120)
     assert response.aggregated_payload_size == 73086
 
 
@@ -157,7 +157,7 @@ def test_deflate_is_refused(stub):
     request = stub.request(1, 271828)
     fails_with(
         grpc.StatusCode.UNIMPLEMENTED,
-        lambda: stub.unary(request, compression=grpc.Compression.Deflate, timeout=10),
+        lambda: stub.unary(request, compression=grpc.Compression.Deflate, timeout=120),
     )
 
 
@@ -166,14 +166,14 @@ def test_server_compressed_unary(stub):
     for compressed in (True, False):
         request = stub.request(314159, 271828)
         request.response_compressed.value = compressed
-        assert len(stub.unary(request, timeout=10).payload.body) == 314159
+        assert len(stub.unary(request, timeout=120).payload.body) == 314159
 
 
 def test_server_compressed_streaming(stub):
     request = stub.output_request(31415, 92653)
     request.response_parameters[0].compressed.value = True
     request.response_parameters[1].compressed.value = False
-    assert [len(item.payload.body) for item in stub.output(request, timeout=10)] == [31415, 92653]
+    assert [len(item.payload.body) for item in stub.output(request, timeout=120)] == [31415, 92653]
 
 
 def test_pick_first_unary(tmp_path, messages):
@@ -183,18 +183,18 @@ def test_pick_first_unary(tmp_path, messages):
         with grpc.insecure_channel(target, options=[("grpc.lb_policy_name", "pick_first")]) as channel:
             stub = Stub(channel, messages)
             request = stub.request(1, 1, fill_server_id=True)
-            ids = {stub.unary(request, timeout=10).server_id for _ in range(20)}
+            ids = {stub.unary(request, timeout=120).server_id for _ in range(20)}
         assert len(ids) == 1 and "" not in ids
         with grpc.insecure_channel(target, options=[("grpc.lb_policy_name", "round_robin")]) as channel:
             stub = Stub(channel, messages)
             # The second connection may come after some calls.
             while len(ids) < 2:
-                ids.add(stub.unary(request, timeout=10).server_id)
+                ids.add(stub.unary(request, timeout=120).server_id)
 
 
 def test_rpc_soak(stub):
     for _ in range(200):
-        assert len(stub.unary(stub.request(314159, 271828), timeout=10).payload.body) == 314159
+        assert len(stub.unary(stub.request(314159, 271828), timeout=120).payload.body) == 314159
 
 
 def test_channel_soak(server_address, messages):
@@ -202,7 +202,7 @@ def test_channel_soak(server_address, messages):
         # Without a pool of its own, a channel would share its connection with the last one.
         with grpc.insecure_channel(server_address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
             stub = Stub(channel, messages)
-            assert len(stub.unary(stub.request(314159, 271828), timeout=10).payload.body) == 314159
+            assert len(stub.unary(stub.request(314159, 271828), timeout=120).payload.body) == 314159
 
 
 @pytest.mark.parametrize("kind", ["unary", "server streaming", "client streaming", "bidirectional"])
@@ -225,22 +225,22 @@ def test_a_bomb_is_refused_with_a_status(server_address, messages, kind):
 def test_every_code_and_its_message(stub, code):
     for text in ("", "plain", "100 % – 😈\r\n\0"):
         status = stub.messages.EchoStatus(code=code.value[0], message=text)
-        error = fails_with(code, lambda: stub.unary(stub.messages.SimpleRequest(response_status=status), timeout=10))
+        error = fails_with(code, lambda: stub.unary(stub.messages.SimpleRequest(response_status=status), timeout=120))
         assert error.details() == text
-        call = stub.duplex(iter([stub.messages.StreamingOutputCallRequest(response_status=status)]), timeout=10)
+        call = stub.duplex(iter([stub.messages.StreamingOutputCallRequest(response_status=status)]), timeout=120)
         assert fails_with(code, lambda: next(call)).details() == text
 
 
 def test_binary_metadata_of_every_length(stub):
     values = [bytes(range(length)) for length in range(40)]
     sent = tuple((ECHO_TRAILING, value) for value in values)
-    _, call = stub.unary.with_call(stub.request(1, 1), metadata=sent, timeout=10)
+    _, call = stub.unary.with_call(stub.request(1, 1), metadata=sent, timeout=120)
     assert [value for key, value in call.trailing_metadata() if key == ECHO_TRAILING] == values
 
 
 def test_metadata_beyond_the_limits_is_refused_with_a_status(stub):
     def call(metadata):
-        return stub.unary(stub.request(1, 1), metadata=metadata, timeout=10)
+        return stub.unary(stub.request(1, 1), metadata=metadata, timeout=120)
 
     call(tuple((f"x-{index}", "v") for index in range(180)))
     fails_with(

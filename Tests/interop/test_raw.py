@@ -141,7 +141,7 @@ def test_the_server_ends_a_call_whose_handler_waits_for_input(client, path, time
     assert answer.status == DEADLINE_EXCEEDED and answer.is_trailers_only
 
 
-@pytest.mark.parametrize("timeout", ["1S", "1M", "1H", "99999999H", "00000001H"])
+@pytest.mark.parametrize("timeout", ["60S", "1M", "1H", "99999999H", "00000001H"])
 def test_every_unit_is_known(client, messages, timeout):
     assert client.call(UNARY, frame(unary_request(messages)), [("grpc-timeout", timeout)]).status == OK
 
