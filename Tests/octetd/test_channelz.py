@@ -7,11 +7,12 @@ import grpc
 import pytest
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 
-from support.people import Person, request_id
+from support.people import Person, outcome, request_id
+from support.promises import TRIES
 from support.rides import DEMO_PASSWORD
 from support.server import Server
 
-TIMEOUT = 20
+TIMEOUT = 120
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +63,13 @@ def test_from_the_servers_to_a_socket_under_tls(server, admin):
     assert again.data.calls_started > found.data.calls_started
 
     request = channelz_pb2.GetServerSocketsRequest(server_id=found.ref.server_id)
-    sockets = [
-        ask(admin, "GetSocket", channelz_pb2.GetSocketRequest(socket_id=name.socket_id)).socket
+    found = [
+        outcome(lambda name=name: ask(admin, "GetSocket", channelz_pb2.GetSocketRequest(socket_id=name.socket_id)))
         for name in ask(admin, "GetServerSockets", request).socket_ref
     ]
+    # Others may have gone meanwhile.
+    assert {code for code, _, _ in found} <= {grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND}
+    sockets = [answer.socket for code, _, answer in found if code == grpc.StatusCode.OK]
     # The one that asks is among them.
     (own,) = [socket for socket in sockets if socket.HasField("security")]
     assert own.security.tls.standard_name.startswith("TLS_")
@@ -106,26 +110,31 @@ def subchannels(person, channel):
 
 
 def test_a_channel_and_how_it_came_to_its_state(tmp_path, tls):
+    assert any(comes_to_its_state(tmp_path / str(number), tls) for number in range(TRIES)), "another way each time"
+
+
+def comes_to_its_state(folder, tls):
+    """False for a connection that was given up and made again before the collector spoke: none waits for ever."""
     State, Severity = channelz_pb2.ChannelConnectivityState, channelz_pb2.ChannelTraceEvent
     collector = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
     port = collector.add_insecure_port("127.0.0.1:0")
     flags = ("--seed-demo", "--channelz", "--otlp-endpoint", f"http://127.0.0.1:{port}")
-    with Server(tmp_path, *flags, tls=tls) as server, server.secure_channel() as connection:
+    with Server(folder, *flags, tls=tls) as server, server.secure_channel() as connection:
         admin = Person(connection, "demo_admin", password=DEMO_PASSWORD, register=False)
         # Bound and not served: the connection is made, and nobody speaks HTTP/2.
         channel = channel_to_the_collector(admin, State.CONNECTING)
         assert channel.data.target == f"127.0.0.1:{port}"
-        assert [found.data.state.state for found in subchannels(admin, channel)] == [State.CONNECTING]
+        before = [found.data.state.state for found in subchannels(admin, channel)]
 
         collector.start()
         channel = channel_to_the_collector(admin, State.READY)
         (subchannel,) = subchannels(admin, channel)
         assert subchannel.data.state.state == State.READY and len(subchannel.socket_ref) == 1
-        assert [event.description for event in subchannel.data.trace.events] == [
-            "State change to IDLE", "State change to CONNECTING", "State change to READY",
-        ]  # fmt: skip
-
+        states = [event.description.removeprefix("State change to ") for event in subchannel.data.trace.events]
         collector.stop(grace=None).wait()
+        if before != [State.CONNECTING] or states != ["IDLE", "CONNECTING", "READY"]:
+            return False
+
         channel = channel_to_the_collector(admin, State.TRANSIENT_FAILURE)
         trace = channel.data.trace
         assert trace.num_events_logged >= len(trace.events) > 4 and trace.HasField("creation_timestamp")
@@ -135,3 +144,4 @@ def test_a_channel_and_how_it_came_to_its_state(tmp_path, tls):
         assert failures and all(event.severity == Severity.CT_WARNING for event in failures)
         times = [event.timestamp.ToNanoseconds() for event in trace.events]
         assert times == sorted(times)
+    return True

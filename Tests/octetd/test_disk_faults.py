@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from support import stubs
+from support.notices import await_that
 from support.people import PASSWORD, Person, outcome, request_id
 from support.server import Server
 from support.small_disk import SmallDisk
@@ -23,7 +24,7 @@ PAGE = 4096
 
 
 def readiness(server):
-    with closing(http.client.HTTPConnection(server.ready["admin"], timeout=10)) as connection:
+    with closing(http.client.HTTPConnection(server.ready["admin"], timeout=120)) as connection:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
@@ -44,10 +45,14 @@ def reads(person):
     return True
 
 
-def faults(server):
-    """What the log says about the disk: the status that a client got, and the words."""
-    events = [json.loads(line) for line in server.log]
-    return [(event["status"], event["error"]) for event in events if event["event"] == "fault"]
+def await_fault(server, status, word):
+    """Until the log says of the disk what a client got, and why."""
+
+    def is_told():
+        faults = [event for event in map(json.loads, server.log) if event["event"] == "fault"]
+        return any(event["status"] == status and word in event["error"] for event in faults)
+
+    await_that(is_told, "the log does not say what happened")
 
 
 @pytest.mark.skipif(not SmallDisk.can_be(), reason="no file system can be mounted here")
@@ -65,7 +70,7 @@ def test_a_full_disk_fails_what_needs_room_until_there_is_some(tmp_path):
             # What needs no room goes on, so the server is ready.
             assert reads(person)
             assert readiness(server) == READY
-            assert any(status == "UNAVAILABLE" and "diskFull" in error for status, error in faults(server))
+            await_fault(server, "UNAVAILABLE", "diskFull")
             disk.make_room()
             assert register(person, request)[0] == grpc.StatusCode.OK
             Person(channel, "while_full", register=False)
@@ -86,7 +91,7 @@ def test_a_disk_that_fails_gets_no_more_writes_until_the_server_is_started_again
         assert register(person, request)[:2] == (grpc.StatusCode.UNAVAILABLE, "STORAGE_FAILED")
         assert readiness(server) == NOT_READY
         assert reads(person)
-        assert any(status == "UNAVAILABLE" and "ioFailure" in error for status, error in faults(server))
+        await_fault(server, "UNAVAILABLE", "ioFailure")
     with Server(tmp_path, *ADMIN) as server, server.channel() as channel:
         assert readiness(server) == READY
         person = Person(channel, "before_failure", register=False)
@@ -117,7 +122,7 @@ def test_damage_that_a_call_meets_is_data_loss_and_ends_all_writes(tmp_path):
         assert outcome(lambda: Person(channel, "before_damage", register=False))[:2] == lost
         assert readiness(server) == NOT_READY
         assert outcome(lambda: Person(channel, "after_damage"))[:2] == lost
-        assert any(status == "DATA_LOSS" and "corrupt" in error for status, error in faults(server))
+        await_fault(server, "DATA_LOSS", "corrupt")
 
 
 @pytest.mark.parametrize("is_backed_up", [False, True], ids=["at once", "after a backup"])
