@@ -45,7 +45,7 @@ GROWTH_KINDS = {
     "transfers, kept for ever": ("transfers", ("--requests", "v7", "--keeping", "forever")),
     "transfers, kept for ever, random request ids": ("transfers", ("--requests", "v4", "--keeping", "forever")),
 }
-START_SECONDS = 120
+START_SECONDS = 300
 LEAST_OF_GROWTH = 0.5
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.alone
 
 def lines(script, *flags):
     done = subprocess.run(
-        [sys.executable, HERE / script, "--quick", *flags], capture_output=True, text=True, timeout=600
+        [sys.executable, HERE / script, "--quick", *flags], capture_output=True, text=True, timeout=1800
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()

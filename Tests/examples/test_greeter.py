@@ -14,7 +14,7 @@ from grpc_tools import protoc
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GREETER = ROOT / "Examples" / "Greeter"
 PROGRAMS = ROOT / ".build" / "examples" / "debug"
-WAIT_SECONDS = 20
+WAIT_SECONDS = 120
 # The promise of the guide, for a server and a client of one unary method.
 MOST_LINES = 20
 
