@@ -152,7 +152,7 @@ class DriverSession(Conversation):
     """A driver at work."""
 
     def __init__(self, driver):
-        self.driver, self.place, self.offers = driver, None, collections.deque()
+        self.driver, self.reported, self.offers = driver, None, collections.deque()
         super().__init__(driver, f"{RIDES}.DriverService/DriverSession")
 
     def next(self, wanted=lambda row: True):
@@ -176,23 +176,24 @@ class DriverSession(Conversation):
 
     def report(self, point):
         session = rides("driver_session")
-        self.place = point
         self.driver.sequence += 1
         position = session.DriverPosition(
             sequence=self.driver.sequence, latitude=point[0], longitude=point[1], accuracy_m=5
         )
-        return self.command(positions=session.ReportPositions(positions=[position]))
+        self.reported = session.ReportPositions(positions=[position])
+        return self.command(positions=self.reported)
 
     def next_offer(self):
         """Also one that is made only after another node has taken the city over: the driver is heard of until then."""
         deadline = time.monotonic() + OFFER_SECONDS
         while not self.offers:
+            assert time.monotonic() < deadline, "no offer is made"
             try:
                 row = self.received.get(timeout=REPORT_SECONDS)
             except queue.Empty:
-                assert time.monotonic() < deadline, "no offer is made"
-                if self.place is not None:
-                    self.report(self.place)
+                # Said before, so it moves nobody, and is a sign of life.
+                if self.reported is not None:
+                    self.command(positions=self.reported)
                 continue
             if row is None:
                 raise EOFError(f"the stream ended: {self.error}")
