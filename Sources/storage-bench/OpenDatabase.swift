@@ -8,7 +8,8 @@ func openDatabase(at place: String, migrations: [Migration]) async throws -> any
   let clock = SystemClock()
   if place.hasPrefix("postgres://") {
     var options = PostgreSQLOptions()
-    // Nothing here is about them: neither a slow statement nor a machine that stands still for a while is given up.
+    // Nothing that is measured or killed here is about limits of time: neither a slow statement (GIN holds up one insert in
+    // many for long) nor a machine that stands still for a while is given up.
     options.statementTimeout = .seconds(600)
     (options.connectionTimeout, options.patience) = (.seconds(60), .seconds(60))
     return try await PostgreSQLDatabase.open(url: place, migrations: migrations, clock: clock, options: options)

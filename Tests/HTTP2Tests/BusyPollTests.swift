@@ -36,7 +36,10 @@ import Testing
       _ = loop.schedule(after: .milliseconds(5)) { done.resume() }
     }
     // Not while it finds work or a timer that is due whenever it is about to wait.
-    while await loop.value({ loop.busyPoll.looks }) == 0 { await Task.yield() }
+    while await loop.value({ loop.busyPoll.looks }) == 0 {
+      try Task.checkCancellation()
+      await Task.yield()
+    }
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       loop.execute { done.resume() }
     }

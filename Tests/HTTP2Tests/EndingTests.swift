@@ -145,7 +145,7 @@ import Testing
     try await Fixture.run(observer.acceptor) { fixture in
       let exchange = Exchange.start(fixture.transport)
       let handler = try await observer.nextStream()
-      async let drained: Void = fixture.server.drain(within: .seconds(3600))
+      async let drained: Void = fixture.server.drain(within: .seconds(600))
       // The listener goes first, so this tells that the drain has begun.
       let port = try #require(fixture.server.boundAddresses[0].address.port)
       while (try? RawPeer(port: port)) != nil { await Task.yield() }

@@ -42,8 +42,9 @@ import Testing
     try await Fixture.run(acceptor) { fixture in
       let script = """
         head -c 20000000 /dev/zero > upload && \
-        curl -sS --http1.1 --max-time 3600 -T upload -o chunked -H 'Transfer-Encoding: chunked' http://\(fixture.address)/ && \
-        curl -sS --http1.1 --max-time 3600 -T upload -o whole http://\(fixture.address)/ && \
+        curl -sS --http1.1 --max-time 600 -T upload -o chunked -H 'Transfer-Encoding: chunked' \
+          http://\(fixture.address)/ && \
+        curl -sS --http1.1 --max-time 600 -T upload -o whole http://\(fixture.address)/ && \
         cmp upload chunked && cmp upload whole
         """
       let directory = try #require(ChildProcess.run("mktemp", ["-d"]).output.split(separator: "\n").first)

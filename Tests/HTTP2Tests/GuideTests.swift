@@ -7,7 +7,7 @@ import Testing
 
 /// What docs/guides/client-channel.md shows.
 @Suite struct GuideTests {
-  @Test func `the example of the client channel`() async throws {
+  @Test(.timeLimit(.minutes(60))) func `the example of the client channel`() async throws {
     let method = MethodDescriptor(service: "shop.v1.Orders", name: "GetOrder", kind: .unary)
     var registry = ServiceRegistry()
     registry.unary(method) { (request: RawMessage, _) in request }

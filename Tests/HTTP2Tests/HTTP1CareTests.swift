@@ -286,7 +286,7 @@ import Testing
       let peer = try RawPeer(fixture)
       try peer.send(Self.post + "Content-Length: 5\r\n\r\nhel")
       let handler = try await waiting.nextHandler()
-      let drain = Task { await fixture.server.drain(within: .seconds(3600)) }
+      let drain = Task { await fixture.server.drain(within: .seconds(600)) }
       let port = try #require(fixture.server.boundAddresses[0].address.port)
       while (try? RawPeer(port: port)) != nil { await Task.yield() }
       // The connection has heard of the drain when its loop gets to this.

@@ -46,7 +46,7 @@ import Testing
     try await Fixture.run(ScriptedAcceptor { _, stream in EchoHandler(stream) }, engine: wires.engine) { fixture in
       let exchange = Exchange.start(fixture.transport, body: [[1]], finish: false)
       _ = await exchange.wait { $0.body == [1] }
-      async let drained: Void = fixture.server.drain(within: .seconds(3600))
+      async let drained: Void = fixture.server.drain(within: .seconds(600))
       // The client has heard of it when it looks for another connection, which nobody takes any more.
       _ = await fixture.transport.states().first { $0 != .ready }
       exchange.write([2])

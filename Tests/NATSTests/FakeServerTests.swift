@@ -80,7 +80,10 @@ struct FakeServerTests {
       let before = bus.figures.connects
       let connection = try await server.accept(greeting)
       connections.append(connection)
-      while bus.figures.connects == before, !isGone(connection) { await Task.yield() }
+      while bus.figures.connects == before, !isGone(connection) {
+        try Task.checkCancellation()
+        await Task.yield()
+      }
     }
     return connections
   }

@@ -25,7 +25,7 @@ final class MigratedDatabases: Sendable {
       try await server.run("CREATE DATABASE \(name)")
       try await migrate(server.url(name))
       // Its sessions end some time after they were closed, and nobody can copy it before.
-      await server.wait(until: "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '\(name)')")
+      try await server.wait(until: "NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '\(name)')")
       return name
     }
   }

@@ -120,8 +120,17 @@ public final class PostgreSQLServer: Sendable {
   }
 
   /// Waits until the server takes sessions and a new one finds that `condition` holds.
-  public func wait(until condition: String) async {
-    while (try? await run("DO $$ BEGIN ASSERT \(condition); END $$")) == nil { await Task.yield() }
+  /// - Throws: what the server said last, after ten minutes.
+  public func wait(until condition: String) async throws {
+    let end = ContinuousClock.now + .seconds(600)
+    while true {
+      do {
+        return try await run("DO $$ BEGIN ASSERT \(condition); END $$")
+      } catch {
+        if ContinuousClock.now > end { throw error }
+        await Task.yield()
+      }
+    }
   }
 
   /// kill -9 of the server and all its sessions; it comes back by itself.

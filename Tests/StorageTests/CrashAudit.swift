@@ -104,8 +104,7 @@ struct CrashAudit {
     }
     try await timers.runDue()
     let rest = Locked<[String]>([])
-    let outbox = Outbox(
-      database: database, clock: clock, random: SystemRandomSource(), longestDelivery: .seconds(600))
+    let outbox = Outbox.patient(database, clock, SystemRandomSource())
     outbox.deliver("crash") { entry in
       rest.withLock { $0.append("out \(entry.id) \(String(decoding: entry.payload, as: UTF8.self))") }
     }

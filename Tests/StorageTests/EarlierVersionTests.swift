@@ -66,7 +66,7 @@ import Testing
     #expect(ran.withLock { $0 } == [[9], [7]])
     #expect(try await database.read { try timers.due("note", key: "b", in: $0) } != nil)
 
-    let outbox = Outbox(database: database, clock: clock, random: SeededRandomSource(seed: 1))
+    let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
     let sent = Locked<[UInt8]>([])
     outbox.deliver("mail") { entry in sent.withLock { $0 += entry.payload } }
     #expect(try await outbox.deliverWaiting() == 2)

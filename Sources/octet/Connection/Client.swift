@@ -16,8 +16,9 @@ final class Client {
   var profile: Profile?
   let clock = SystemClock()
 
-  /// Time for the questions that come before a call, when the call itself has no deadline.
-  private static let reflectionDeadline = Duration.seconds(60)
+  /// Time for the questions that come before a call, when the call itself has no deadline: long enough for a server that
+  /// has much to do.
+  private static let reflectionDeadline = Duration.seconds(30)
 
   init(_ global: GlobalOptions, environment: Environment) async throws {
     self.global = global

@@ -129,7 +129,7 @@ import Testing
       }
       async let made = world.match()
       while database.waiting.writes < limits.offersAtOnce { await Task.yield() }
-      // If there were more, they would come now.
+      // If there were more, they would come now; behind all other tests each of these takes long, so a second is enough.
       let end = ContinuousClock.now + .seconds(1)
       for _ in 0..<2000 where ContinuousClock.now < end { await Task.yield() }
       #expect(database.waiting.writes == limits.offersAtOnce)

@@ -147,8 +147,7 @@ struct BackgroundFailureConformance {
   ) async throws {
     try await withDatabase(engine) { database, clock in
       let (words, fails, hasLeft) = (Words(), Locked(true), ParkingSpot())
-      let outbox = Outbox(
-        database: database, clock: clock, random: SeededRandomSource(seed: 1), longestDelivery: .seconds(600))
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       outbox.deliver("bus") { _ in
         if fails.withLock({ $0 }) { throw Failure() }
         hasLeft.unpark()

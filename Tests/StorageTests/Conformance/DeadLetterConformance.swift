@@ -48,7 +48,7 @@ import Testing
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
       let timers = Timers(database: database, clock: clock, random: SeededRandomSource(seed: 7))
-      let outbox = Outbox(database: database, clock: clock, random: SeededRandomSource(seed: 7))
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 7))
       var policy = RetryPolicy()
       policy.attempts = 1
       timers.handle("bad", policy: policy) { _, _ in throw Refusal() }

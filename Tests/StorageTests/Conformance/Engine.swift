@@ -77,11 +77,15 @@ enum Fixture {
 }
 
 /// Repeats `body` until no reason that may pass by itself is in its way.
-func insist<Result>(_ body: () async throws -> Result) async throws -> Result {
+/// - Parameter mayRepeat: whether what failed may be done again.
+func insist<Result>(
+  while mayRepeat: () -> Bool = { true }, _ body: () async throws -> Result
+) async throws -> Result {
   while true {
     do {
       return try await body()
-    } catch let error as StorageError where error.isTransient {
+    } catch let error as StorageError where error.isTransient && mayRepeat() {
+      try Task.checkCancellation()
       await Task.yield()
     }
   }

@@ -121,6 +121,7 @@ import Testing
     /// How many transactions had been told of their commits when each was run.
     let toldBefore = Locked<[Int]>([])
     let told = Locked(0)
+    let end = ContinuousClock.now + .seconds(600)
     try await whileBusy(.writes, of: database) { release in
       try await withThrowingTaskGroup(of: Void.self) { group in
         for number in 0..<count {
@@ -130,7 +131,6 @@ import Testing
               // Those of the commits before may be told beside the writer: the first of a commit waits for them.
               let run = toldBefore.withLock { $0.count }
               let before = run / engine.transactionsPerCommit * engine.transactionsPerCommit
-              let end = ContinuousClock.now + .seconds(600)
               while told.withLock({ $0 }) < before, ContinuousClock.now < end { sched_yield() }
               toldBefore.withLock { $0.append(told.withLock { $0 }) }
               writer.afterCommit { told.withLock { $0 += 1 } }

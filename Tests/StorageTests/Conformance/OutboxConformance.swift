@@ -12,7 +12,7 @@ struct OutboxConformance {
   ) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       let sent = Locked<[String: [UInt8]]>([:])
       for channel in ["mail", "bus"] {
         outbox.deliver(channel) { entry in sent.withLock { $0[channel, default: []] += entry.payload } }
@@ -32,7 +32,7 @@ struct OutboxConformance {
   ) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       outbox.deliver("mail") { _ in }
       await #expect(throws: Unreachable.self) {
         try await database.write { writer in
@@ -50,7 +50,7 @@ struct OutboxConformance {
   ) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       let isUp = Locked(false)
       let sent = Locked<[UInt8]>([])
       outbox.deliver("down") { entry in
@@ -75,7 +75,7 @@ struct OutboxConformance {
   @Test(arguments: Engine.all) func `ids never come back`(engine: Engine) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       let ids = Locked<[Int64]>([])
       outbox.deliver("mail") { entry in ids.withLock { $0.append(entry.id) } }
       for _ in 0..<5 {
@@ -92,7 +92,7 @@ struct OutboxConformance {
   ) async throws {
     let clock = SystemClock()
     try await engine.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       let left = ParkingSpot()
       outbox.deliver("mail") { _ in left.unpark() }
       outbox.start { _ in }
@@ -109,7 +109,7 @@ struct OutboxConformance {
   ) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       let sent = Locked<[UInt8]>([])
       let attempts = Locked<[Int]>([])
       let accepts = Locked(false)
@@ -149,7 +149,7 @@ struct OutboxConformance {
   ) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       let (sent, attempts) = (Locked<[UInt8]>([]), Locked<[Int]>([]))
       outbox.deliver("mail") { entry in
         if entry.payload == [9] {
@@ -182,7 +182,7 @@ struct OutboxConformance {
   ) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       let (committed, sent) = (Locked<[[UInt8]]>([]), Locked<[[UInt8]]>([]))
       outbox.deliver("bus") { entry in sent.withLock { $0.append(entry.payload) } }
       let isDone = Locked(false)
@@ -223,7 +223,7 @@ struct OutboxConformance {
     let several = try #require(Engine.all.first { $0.testDescription == "PostgreSQL" })
     let (committed, sent) = (Locked<[UInt8]>([]), Locked<[UInt8]>([]))
     try await several.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       outbox.deliver("bus") { entry in sent.withLock { $0 += entry.payload } }
       let mayEnd = BlockingQueue<Void>(limit: 1)
       let (holds, holder) = (ParkingSpot(), Locked<Int64?>(nil))
@@ -278,7 +278,7 @@ struct OutboxConformance {
   @Test(arguments: Engine.all) func `a receiver that is down costs no message`(engine: Engine) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
-      let outbox = patient(1, database, clock)
+      let outbox = Outbox.patient(database, clock, SeededRandomSource(seed: 1))
       let isUp = Locked(false)
       let sent = Locked<[UInt8]>([])
       outbox.deliver("bus") { entry in
@@ -303,7 +303,7 @@ struct OutboxConformance {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
       let sent = Locked<[UInt8]>([])
-      let nodes = (1...4).map { patient($0, database, clock) }
+      let nodes = (1...4).map { Outbox.patient(database, clock, SeededRandomSource(seed: $0)) }
       for node in nodes {
         node.deliver("mail") { entry in
           await Task.yield()
@@ -319,18 +319,15 @@ struct OutboxConformance {
     }
   }
 
-  /// One that gives up no delivery, which takes long on a busy machine.
-  private func patient(_ seed: UInt64, _ database: any Database, _ clock: any WallClock) -> Outbox {
-    Outbox(
-      database: database, clock: clock, random: SeededRandomSource(seed: seed), longestDelivery: .seconds(600))
-  }
-
   @Test(arguments: Engine.all) func `a node that was held up beyond its lease removes nothing`(
     engine: Engine
   ) async throws {
     let clock = ManualClock()
     try await engine.withDatabase(clock: clock) { database in
-      let (late, other) = (patient(1, database, clock), patient(2, database, clock))
+      let (late, other) = (
+        Outbox.patient(database, clock, SeededRandomSource(seed: 1)),
+        Outbox.patient(database, clock, SeededRandomSource(seed: 2))
+      )
       let fences = Locked<[Int64]>([])
       other.deliver("mail") { entry in
         fences.withLock { $0.append(entry.fence) }

@@ -188,7 +188,7 @@ import Testing
   }
 
   private func deliver(_ database: NotingDatabase) async throws {
-    let outbox = Outbox(database: database, clock: clock, random: random, longestDelivery: .seconds(600))
+    let outbox = Outbox.patient(database, clock, random)
     outbox.deliver("mine") { _ in }
     try await database.write { try outbox.append("mine", [1], in: $0) }
     #expect(try await outbox.deliverWaiting() == 1)

@@ -6,7 +6,7 @@ import Testing
 
 /// The way to the server breaks at random points; the server is killed with SIGKILL. OCTET_CONNECTION_FAULT_ROUNDS and
 /// OCTET_SERVER_CRASH_ROUNDS set how often (`make storm`).
-@Suite(.timeLimit(.minutes(60))) struct ConnectionFaultTests {
+@Suite(.timeLimit(.minutes(240))) struct ConnectionFaultTests {
   private static let callers = 16
   private static let kills = Rounds.count("OCTET_SERVER_CRASH_ROUNDS", otherwise: 3)
   private static let writes = 40

@@ -25,6 +25,8 @@ struct HotRowTests {
     let server = try await PostgreSQLServer(settings: ["deadlock_timeout=600000"])
     let url = try await server.makeDatabase()
     var options = PostgreSQLOptions.ofTests
+    // What ends a deadlock here; long enough for a machine that stands still.
+    options.lockTimeout = .seconds(60)
     (options.writers, options.readers) = (Self.callers / nodes, 1)
     var databases: [PostgreSQLDatabase] = []
     do {

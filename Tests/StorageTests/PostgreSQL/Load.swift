@@ -38,7 +38,7 @@ struct Load {
     hub = TopicHub(database: database, clock: clock, key: SecretKey([UInt8](repeating: 1, count: 32)))
     let random = SeededRandomSource(seed: seed)
     timers = Timers(database: database, clock: clock, random: random)
-    outbox = Outbox(database: database, clock: clock, random: random, longestDelivery: .seconds(600))
+    outbox = Outbox.patient(database, clock, random)
     timers.handle(Self.timer, policy: Self.soon) { writer, timer in try Self.leaveEffect(of: timer, in: writer) }
     timers.work(Self.job, policy: Self.soon, lease: Self.lease) { job in
       try await job.finish { writer in try Self.leaveEffect(of: job.timer, in: writer) }

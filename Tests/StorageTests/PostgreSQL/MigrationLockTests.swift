@@ -67,12 +67,8 @@ struct MigrationLockTests {
   /// A node that does not even come to look for the lock begins again.
   private func beginSlowStep(_ node: CountingDatabase) -> Task<Void, any Error> {
     Task {
-      while true {
-        do {
-          return try await Migrator([Self.slow], clock: ManualClock()).migrate(node)
-        } catch let error as StorageError where error.isTransient && node.writes == 0 {
-          await Task.yield()
-        }
+      try await insist(while: { node.writes == 0 }) {
+        try await Migrator([Self.slow], clock: ManualClock()).migrate(node)
       }
     }
   }

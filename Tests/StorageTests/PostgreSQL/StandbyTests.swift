@@ -52,7 +52,7 @@ import Testing
   private func demandStandby(of server: PostgreSQLServer) async throws {
     try await server.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     try await server.run("SELECT pg_reload_conf()")
-    await server.wait(until: "current_setting('synchronous_standby_names') = 'nobody'")
+    try await server.wait(until: "current_setting('synchronous_standby_names') = 'nobody'")
     // The checkpointer tells the others that commits wait. It has had the signal before a session knew the setting, and
     // heeds it before a checkpoint that is asked for.
     try await server.run("CHECKPOINT")

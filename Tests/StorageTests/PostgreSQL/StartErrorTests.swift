@@ -33,13 +33,16 @@ import Testing
 
   /// Waits until the server refuses for this reason.
   private func waitForRefusal(_ url: String, _ sqlState: String) async throws {
-    while true {
-      let error = await optionalStorageError {
+    let end = ContinuousClock.now + .seconds(600)
+    var error: StorageError?
+    repeat {
+      error = await optionalStorageError {
         let database = try await open(url)
         await database.close()
       }
       if error?.message.contains("SQLSTATE \(sqlState)") == true { return }
-    }
+    } while ContinuousClock.now < end
+    Issue.record("\(String(describing: error)), not \(sqlState)")
   }
 
   @Test func `a database that is not there, or takes nobody`() async throws {
@@ -87,7 +90,7 @@ import Testing
     let server = try await PostgreSQLServer()
     try #require(FileManager.default.createFile(atPath: server.directory + "/data/standby.signal", contents: nil))
     try server.kill()
-    await server.wait(until: "pg_is_in_recovery()")
+    try await server.wait(until: "pg_is_in_recovery()")
     let url = server.url("postgres")
     let refusal = try #require(
       await storageError {
@@ -96,7 +99,7 @@ import Testing
       })
     #expect(refusal.code == .unavailable && refusal.message.contains("session is read-only"), "\(refusal)")
     try await server.run("SELECT pg_promote()")
-    await server.wait(until: "NOT pg_is_in_recovery()")
+    try await server.wait(until: "NOT pg_is_in_recovery()")
     let explained = try await OSThread.run(name: "diagnosis") {
       PostgreSQLDiagnosis.explained(refusal, url, .ofTests)
     }

@@ -36,7 +36,7 @@ struct FaultLoad: Sendable {
     hub = TopicHub(
       database: database, clock: Self.clock, key: SecretKey([UInt8](repeating: 1, count: SecretKey.standardLength)))
     timers = Timers(database: database, clock: Self.clock, random: Self.random)
-    outbox = Outbox(database: database, clock: Self.clock, random: Self.random)
+    outbox = Outbox.patient(database, Self.clock, Self.random)
   }
 
   /// Serves request `number`; again with the same effects, once.
