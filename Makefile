@@ -59,8 +59,8 @@ unit-test: generate ## the Swift tests (debug build); those of topics and domain
 # Most of these tests wait more than they work, so some files of them run at the same time; those that measure times
 # run after them. Files come in the order of their names, by which the long ones do not come last.
 client-test: build examples ## the tests that drive the built programs from outside, with foreign clients
-	$(PYTHON) -m pytest -q -rs -n 3 --dist loadfile --no-loadscope-reorder -m 'not alone' Tests
-	$(PYTHON) -m pytest -q -rs -m alone Tests
+	$(PYTHON) -m pytest -q -rs --durations=20 -n 3 --dist loadfile --no-loadscope-reorder -m 'not alone' Tests
+	$(PYTHON) -m pytest -q -rs --durations=20 -m alone Tests
 
 storm: build ## kill -9 of the server and of its database under load, broken connections, a fault of the disk at every single operation
 	OCTET_CRASH_ROUNDS=100 OCTET_SERVER_CRASH_ROUNDS=30 OCTET_CONNECTION_FAULT_ROUNDS=30 OCTET_FAULT_STRIDE=1 \

@@ -23,6 +23,13 @@ public final class SQLiteDatabase: Database {
   private let removesFiles: Bool
   /// One at a time: SQLite refuses a second checkpoint at once, whatever the busy timeout.
   private let scrubbing = Locked(())
+  /// How long a scrub tries to empty the log while others use it, before it reports `.busy`; how often at least, as the
+  /// machine may stand still all the while; and how long it leaves the log to the checkpointing thread in between.
+  private static let scrubPatience = Duration.seconds(15)
+  private static let scrubAttempts = 50
+  private static let scrubPauseMicroseconds: UInt32 = 20_000
+  /// How long one try to empty the log waits for each lock. No commit begins meanwhile.
+  private static let scrubBusyMilliseconds = 5
 
   /// Opens or creates a database and brings its schema up to date.
   /// - Parameters:
@@ -185,19 +192,19 @@ public final class SQLiteDatabase: Database {
   private func emptyLog() throws {
     let connection = try SQLiteConnection(
       path: path,
-      settings: options.checkpointSettings + ["PRAGMA busy_timeout = \(SQLiteLimits.scrubBusyMilliseconds)"],
+      settings: options.checkpointSettings + ["PRAGMA busy_timeout = \(Self.scrubBusyMilliseconds)"],
       system: options.system)
     connection.keepLogOnClose()
     connection.syncCopies()
     defer { gate.close(after: connection) }
-    let deadline = ContinuousClock.now + SQLiteLimits.scrubPatience
+    let deadline = ContinuousClock.now + Self.scrubPatience
     var attempts = 0
     while try !empty(connection) {
       attempts += 1
-      guard attempts < SQLiteLimits.scrubAttempts || ContinuousClock.now < deadline else {
+      guard attempts < Self.scrubAttempts || ContinuousClock.now < deadline else {
         throw StorageError(.busy, operation: "scrub", message: "others went on using the log")
       }
-      usleep(SQLiteLimits.scrubPauseMicroseconds)
+      usleep(Self.scrubPauseMicroseconds)
     }
   }
 

@@ -49,18 +49,6 @@ enum SQLiteLimits {
   /// Fewer pages than these the writer may be asked to copy and sync between two commits.
   static let checkpointRemainder = 500
 
-  /// How long a scrub tries to empty the log while others use it, before it reports `.busy`.
-  static let scrubPatience = Duration.seconds(15)
-
-  /// How often a scrub tries at least, as the machine may stand still all the while.
-  static let scrubAttempts = 50
-
-  /// How long a scrub leaves the log to the checkpointing thread between two attempts.
-  static let scrubPauseMicroseconds: UInt32 = 20_000
-
-  /// How long one attempt of a scrub to empty the log waits for each lock. No commit begins meanwhile.
-  static let scrubBusyMilliseconds = 5
-
   /// Bytes of the log that are given to the system at once: thirty pages. SQLite's way to the system takes less than
   /// 128 KiB in one write.
   static let logBuffer = 120 << 10

@@ -1,7 +1,6 @@
 """octetd as a process: how it starts, what it says, how it ends."""
 
 import json
-import pathlib
 import signal
 import socket
 import ssl
