@@ -8,6 +8,7 @@ import collections
 import concurrent.futures
 import time
 
+import grpc
 from support.board import GIVEAWAYS, PROGRAM, ask, listen, offer, pin
 from support.installation import Installation
 from support.notices import FLAGS, await_that
@@ -40,6 +41,16 @@ def desert(person, advert):
     stream.cancel()
 
 
+def ticket_of(stream):
+    """None if there is none."""
+    try:
+        return next((row.ticket for row in stream if row.WhichOneof("event") == "ticket"), None)
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise
+        return None
+
+
 def test_acceptance_12_a_head_gone_for_a_minute_is_passed_over_and_the_next_is_admitted_at_once(tmp_path, request):
     def run(engine):
         for number in range(TRIES):
@@ -56,7 +67,7 @@ def test_acceptance_12_a_head_gone_for_a_minute_is_passed_over_and_the_next_is_a
 
 def pass_over(folder, engine, request):
     """Whether those are passed over who are to be. That is false, too, if the server did not come to run for long: then
-    who stays is not heard of either."""
+    who stays is not heard of either, or all who left have their minute anew. Nothing else excuses that it is false."""
     installation = Installation(folder, engine, *FLAGS, program=PROGRAM)
     request.addfinalizer(installation.discard)
 
@@ -105,7 +116,11 @@ def pass_over(folder, engine, request):
         else:
             raise AssertionError("it takes minutes to leave")
 
-    tickets = [next(row.ticket for row in stream if row.WhichOneof("event") == "ticket") for stream in streams]
+    tickets = [ticket_of(stream) for stream in streams]
+    if None in tickets:
+        print(f"{engine}: whoever stays is not admitted")
+        assert installation.stop() == 0
+        return False
     stays.log_in()
     places, leads = entries(adverts), 0
     for number, (advert, ticket) in enumerate(zip(adverts, tickets, strict=True)):
@@ -116,8 +131,12 @@ def pass_over(folder, engine, request):
             place: ABANDONED if place in left and called - left[place] >= LIMIT else ADMITTED for place in states
         }
         assert len(states) == GONE + 1
-        if states != wanted:
-            print(f"{engine}, {advert}: {states}, not {wanted}")
+        wrong = {place for place in states if states[place] != wanted[place]}
+        told = f"{engine}, {advert}: {states}, not {wanted}"
+        are_spared = all(states[place] == ADMITTED for place in states.keys() & left.keys())
+        assert are_spared or not wrong & left.keys(), told
+        if wrong:
+            print(told)
             assert installation.stop() == 0
             return False
         admitted = list(states.values()).count(ADMITTED)

@@ -17,7 +17,7 @@ from support.queues import drawn
 from support.world import PATIENCE_SECONDS, World
 
 PEOPLE, THREADS = int(os.environ.get("OCTET_QUEUERS", "40")), 8
-# As many as may be listen at once: a place counts as left when nobody has for a minute.
+# So many listen at once at most: a place counts as left when nobody has for a minute.
 LISTENERS = max(THREADS, min(PEOPLE, 64))
 # Enough to be still at it when the node is killed, and done before the minute is over after which a place counts as left.
 PER_SECOND = PEOPLE // 10

@@ -1,6 +1,7 @@
 """Attacks from several connections at once, while well-behaved clients call, over a connection that they have and over
 new ones: they are answered, and the server is left with the memory, descriptors and threads that it had, and idle."""
 
+import contextlib
 import os
 import pathlib
 import select
@@ -76,6 +77,7 @@ class Watched:
         self.proc = pathlib.Path("/proc") / str(server.process.pid)
         self.method = channel.unary_unary(UNARY)
         self.slowest = 0
+        self.is_lost = False
         self.call()
         # Before new connections, which may take a while to be gone.
         _, _, self.files = self.held()
@@ -104,9 +106,13 @@ class Watched:
                 self._expect_answer(channel.unary_unary(UNARY))
                 self.slowest = max(self.slowest, time.monotonic() - start)
 
-    @staticmethod
-    def _expect_answer(method):
-        assert len(method(REQUEST, timeout=CALL_SECONDS)) > ANSWER_BYTES
+    def _expect_answer(self, method):
+        try:
+            answer = method(REQUEST, timeout=CALL_SECONDS)
+        except grpc.RpcError:
+            self.is_lost = True
+            raise
+        assert len(answer) > ANSWER_BYTES
 
     def _processor_seconds(self):
         """What the process has used so far, in itself and in the kernel."""
@@ -142,7 +148,7 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory):
+def lasting_watched(tmp_path_factory):
     tls = make_certificate(tmp_path_factory.mktemp("tls"))
     certificate = ("--tls-listen", "127.0.0.1:0", "--tls-cert", tls / "cert.pem", "--tls-key", tls / "key.pem")
     flags = ("--loops", "1", "--nesting", *certificate)
@@ -151,11 +157,18 @@ def watched(tmp_path_factory):
             yield Watched(server, channel, tls / "ca.pem")
 
 
+@pytest.fixture
+def watched(lasting_watched):
+    """The same for all tests, of which none waits again for a server that does not answer any more."""
+    assert not lasting_watched.is_lost, "a good call had no answer in an earlier test"
+    return lasting_watched
+
+
 class Attacker(threading.Thread):
     """Attacks over one connection after the other until the time is over, and it has lost one if it is to lose any."""
 
     def __init__(self, address, attack, until, is_ended, greeting=GREETING):
-        super().__init__()
+        super().__init__(daemon=True)
         self.address, self.attack, self.until, self.greeting = address, attack, until, greeting
         self.is_ended = is_ended
         self.connections = 0
@@ -170,6 +183,7 @@ class Attacker(threading.Thread):
             try:
                 connection = socket.create_connection(self.address, timeout=ANSWER_SECONDS)
             except OSError:
+                time.sleep(PAUSE_SECONDS)
                 continue
             self.connections += 1
             with connection:
@@ -181,7 +195,7 @@ class Attacker(threading.Thread):
                     self.hang_ups += 1
 
     def end(self):
-        self.until = 0
+        self.until, self.is_ended = 0, False
 
     def use(self, connection):
         connection.sendall(self.greeting)
@@ -204,14 +218,21 @@ class Attacker(threading.Thread):
                 return
 
 
-def begin(watched, attack, is_ended=False, greeting=GREETING, seconds=ATTACK_SECONDS, count=ATTACKERS):
-    """The attackers, at work."""
+@contextlib.contextmanager
+def under_attack(watched, attack, is_ended=False, greeting=GREETING, seconds=ATTACK_SECONDS, count=ATTACKERS):
+    """The attackers, at work for so long, and not beyond the block."""
     until = time.monotonic() + seconds
     address = address_of(watched.server.address)
     attackers = [Attacker(address, attack, until, is_ended, greeting) for _ in range(count)]
     for attacker in attackers:
         attacker.start()
-    return attackers
+    try:
+        yield attackers
+    finally:
+        for attacker in attackers:
+            attacker.end()
+        for attacker in attackers:
+            attacker.join()
 
 
 def run(watched, attack, is_ended=False, greeting=GREETING):
@@ -223,14 +244,12 @@ def are_answered(watched, attack, is_ended, greeting):
     """Whether good calls are answered in time during one attack. What it costs, and how it ends, is checked."""
     watched.slowest, calls = 0, 0
     peak, threads, files = watched.held()
-    attackers = begin(watched, attack, is_ended, greeting)
-    while any(attacker.is_alive() for attacker in attackers):
-        watched.call()
-        watched.call_anew()
-        calls += 1
-        peak, threads, files = map(max, (peak, threads, files), watched.held())
-    for attacker in attackers:
-        attacker.join()
+    with under_attack(watched, attack, is_ended, greeting) as attackers:
+        while any(attacker.is_alive() for attacker in attackers):
+            watched.call()
+            watched.call_anew()
+            calls += 1
+            peak, threads, files = map(max, (peak, threads, files), watched.held())
     print(f"{calls} calls, the slowest {watched.slowest:.3f} s; at the peak {peak - watched.rss >> 10} KiB, "
           f"{threads - watched.threads} threads and {files - watched.files} files more")  # fmt: skip
     have_begun = calls > 0 and all(attacker.connections for attacker in attackers)
@@ -265,15 +284,14 @@ def test_peers_that_do_little_cost_little(watched, name):
     for _ in range(TRIES):
         watched.check_idle()
         start, used = time.monotonic(), time.process_time()
-        attackers = begin(watched, attack, greeting=greeting)
-        share = watched.used_share(ATTACK_SECONDS)
-        own_share = (time.process_time() - used) / (time.monotonic() - start)
-        for attacker in attackers:
-            attacker.join()
+        with under_attack(watched, attack, greeting=greeting) as attackers:
+            share = watched.used_share(ATTACK_SECONDS)
+            own_share = (time.process_time() - used) / (time.monotonic() - start)
         print(f"{share:.1%} of a processor, beside {own_share:.1%} of the peers")
         watched.check_recovery()
         # Where a processor is slow, it is for the peers as well.
-        if all(attacker.connections for attacker in attackers) and share <= max(SLOW_SHARE, own_share):
+        most = min(max(SLOW_SHARE, own_share), 2 * SLOW_SHARE)
+        if all(attacker.connections for attacker in attackers) and share <= most:
             return
     raise AssertionError("what little the peers do costs much")
 
@@ -299,20 +317,16 @@ def slowest_beside_stalled(folder):
             watched = Watched(server, channel)
             watched.slowest, peak, calls = 0, 0, 0
             start = time.monotonic()
-            attackers = begin(watched, stalled_answers, seconds=PATIENCE_SECONDS, count=STALLED_CONNECTIONS)
-            # For a while, and until the server holds much.
-            seconds = PATIENCE_SECONDS
-            while time.monotonic() - start < seconds:
-                if peak - watched.rss > HELD_BYTES / 2:
-                    seconds = STALLED_SECONDS
-                watched.call()
-                watched.call_anew()
-                peak = max(peak, watched.held()[0])
-                calls += 1
-            for attacker in attackers:
-                attacker.end()
-            for attacker in attackers:
-                attacker.join()
+            with under_attack(watched, stalled_answers, seconds=PATIENCE_SECONDS, count=STALLED_CONNECTIONS):
+                # For a while, and until the server holds much.
+                seconds = PATIENCE_SECONDS
+                while time.monotonic() - start < seconds:
+                    if peak - watched.rss > HELD_BYTES / 2:
+                        seconds = STALLED_SECONDS
+                    watched.call()
+                    watched.call_anew()
+                    peak = max(peak, watched.held()[0])
+                    calls += 1
             slowest = watched.slowest
             print(f"{calls} calls, the slowest {slowest:.3f} s; {peak - watched.rss >> 10} KiB more at the peak")
             assert HELD_BYTES / 2 < peak - watched.rss <= HELD_BYTES + STALLED_BYTES
@@ -348,9 +362,14 @@ def test_slow_bodies_are_ended_and_streams_that_rest_are_not(tmp_path):
             # Of a message of 1 MiB, the only one or the second, there is the prefix.
             bodies = [(UNARY, b"\0\0\x10\0\0"), (INPUT, frame(b"") + b"\0\0\x10\0\0")]
             attackers = [
-                threading.Thread(target=trickle, args=(server.address, *bodies[index % len(bodies)], ends))
+                threading.Thread(
+                    target=trickle, args=(server.address, *bodies[index % len(bodies)], ends), daemon=True
+                )
                 for index in range(SLOW_BODIES)
-            ] + [threading.Thread(target=trickle_http1, args=(server.address, ends_http1)) for _ in range(SLOW_BODIES)]
+            ] + [
+                threading.Thread(target=trickle_http1, args=(server.address, ends_http1), daemon=True)
+                for _ in range(SLOW_BODIES)
+            ]
             for attacker in attackers:
                 attacker.start()
             while any(attacker.is_alive() for attacker in attackers):

@@ -132,6 +132,7 @@ def comes_to_its_state(folder, tls):
         assert subchannel.data.state.state == State.READY and len(subchannel.socket_ref) == 1
         states = [event.description.removeprefix("State change to ") for event in subchannel.data.trace.events]
         collector.stop(grace=None).wait()
+        assert states[0] == "IDLE" and states[-2:] == ["CONNECTING", "READY"], states
         if before != [State.CONNECTING] or states != ["IDLE", "CONNECTING", "READY"]:
             return False
 

@@ -11,8 +11,8 @@ import grpc
 import pytest
 
 from support import stubs
-from support.notices import await_that
 from support.people import PASSWORD, Person, outcome, request_id
+from support.promises import within
 from support.server import Server
 from support.small_disk import SmallDisk
 from support.subcommands import last_message, octetd
@@ -52,7 +52,7 @@ def await_fault(server, status, word):
         faults = [event for event in map(json.loads, server.log) if event["event"] == "fault"]
         return any(event["status"] == status and word in event["error"] for event in faults)
 
-    await_that(is_told, "the log does not say what happened")
+    within(10, is_told, "the log does not say what happened")
 
 
 @pytest.mark.skipif(not SmallDisk.can_be(), reason="no file system can be mounted here")

@@ -12,10 +12,12 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from support.notices import await_that
-from support.promises import TRIES
+from support.promises import TRIES, within
 from support.raw import RawClient, frame
 from support.server import BUILD, Server, make_certificate
+
+# With a second of it for the drain. One in many is as fast also where a machine is busy.
+EXIT_SECONDS = 8
 
 
 def run(*arguments, env=None):
@@ -228,12 +230,9 @@ def test_a_second_server_on_the_same_data_is_refused(tmp_path):
     assert "in use" in last_event(result.stderr)["message"]
 
 
-# With a second of it for the drain. One in many is as fast also where a machine is busy.
-EXIT_SECONDS = 8
-
-
 def test_sigterm_ends_watches_and_exits_in_time(tmp_path):
-    assert any(seconds_to_exit(tmp_path) < EXIT_SECONDS for _ in range(TRIES))
+    taken = []
+    assert any(taken.append(seconds_to_exit(tmp_path)) or taken[-1] < EXIT_SECONDS for _ in range(TRIES)), taken
 
 
 def seconds_to_exit(folder):
@@ -279,7 +278,7 @@ def test_sighup_reloads_the_certificate(tmp_path):
         make_certificate(tls)
         server.process.send_signal(signal.SIGHUP)
         # The log line says when the new certificate is in force, so the test waits for it and not for a time.
-        await_that(lambda: any("certificate_reloaded" in line for line in server.log), "it was not reloaded")
+        within(10, lambda: any("certificate_reloaded" in line for line in server.log), "it was not reloaded")
         assert peer_certificate(server) != before
 
 
@@ -289,7 +288,7 @@ def test_a_broken_certificate_keeps_the_old_one_on_sighup(tmp_path):
         before = peer_certificate(server)
         (tls / "cert.pem").write_text("not a certificate")
         server.process.send_signal(signal.SIGHUP)
-        await_that(lambda: any("certificate_not_reloaded" in line for line in server.log), "nothing was said")
+        within(10, lambda: any("certificate_not_reloaded" in line for line in server.log), "nothing was said")
         assert peer_certificate(server) == before
 
 
