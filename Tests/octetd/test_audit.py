@@ -8,7 +8,7 @@ from support.authorization.answers import all_methods, ask, make_request, policy
 from support.installation import Installation
 from support.media import Uploader
 from support.notices import FLAGS
-from support.people import DEMO_PASSWORD, Person, info_of, method_descriptor, outcome, request_id
+from support.people import DEMO_PASSWORD, Person, info_of, method_descriptor, newcomers, outcome, request_id
 from support.promises import TRIES, kept_by_one, within
 from support.server import Server
 from support.staff import ROLES, with_all_roles
@@ -70,7 +70,7 @@ def test_a_record_is_sealed_within_a_second(server):
     with server.channel() as channel:
         admin = Person(channel, "demo_admin", DEMO_PASSWORD, register=False)
         ops = Person(channel, "demo_ops", DEMO_PASSWORD, register=False)
-        people = [Person(channel, f"user_{request_id()[:8]}").user_id for _ in range(TRIES)]
+        people = [person.user_id for person in newcomers(channel, TRIES)]
         is_sealed = lambda user_id: records(ops, object_id=user_id)[0].number > 0  # noqa: E731
         make = lambda user_id: grant(admin, user_id, "moderator")  # noqa: E731
         kept_by_one(SEALED_SECONDS, people, make, is_sealed, "no record is sealed")

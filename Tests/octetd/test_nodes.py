@@ -13,7 +13,7 @@ import pytest
 
 from support import stubs
 from support.nats import nats
-from support.people import DEMO_PASSWORD, Person, outcome, request_id
+from support.people import DEMO_PASSWORD, Person, newcomers, outcome, request_id
 from support.promises import TRIES, kept_by_one, within
 from support.server import Server, second_node
 from test_process import last_event, run
@@ -45,7 +45,7 @@ def test_a_session_that_ends_on_one_node_ends_on_the_others(tmp_path, postgres):
         first.channel() as here,
         second.channel() as there,
     ):
-        people = [Person(here, f"user_{request_id()[:8]}") for _ in range(TRIES)]
+        people = newcomers(here, TRIES)
 
         def listing(person):
             person.channel = there
@@ -77,7 +77,7 @@ def test_a_stream_on_one_node_ends_with_the_role_that_is_lost_on_another(tmp_pat
     ):
         admin = Person(here, "demo_admin", DEMO_PASSWORD, register=False)
         ops = Person(here, "demo_ops", DEMO_PASSWORD, register=False)
-        people = [Person(here, f"user_{request_id()[:8]}") for _ in range(TRIES)]
+        people = newcomers(here, TRIES)
         flags = service.WatchFlagsRequest()
         etag = ""
 

@@ -1,6 +1,8 @@
 """Accounts on a server: registering, logging in, and calling with the access token."""
 
+import concurrent.futures
 import functools
+import time
 import uuid
 
 import grpc
@@ -11,6 +13,8 @@ PASSWORD = "correct horse battery staple"
 # Of the people that --seed-demo makes.
 DEMO_PASSWORD = "octet-demo-2026"
 DEADLINE_SECONDS = 300
+# A token is good for twice as long.
+TOKEN_SECONDS = 300
 
 
 def request_id():
@@ -96,9 +100,21 @@ class Person(Stranger):
 
     def log_in(self):
         """Begins a session. Its token is good for ten minutes."""
-        self.token = None
+        self.token, began = None, time.monotonic()
         self.login = log_in(self, self.handle, self.password, self.key)
-        self.token = self.login.tokens.access_token
+        self.token, self.logged_in_at = self.login.tokens.access_token, began
+
+    def renew(self):
+        """Logs in again before the token is over."""
+        if time.monotonic() - self.logged_in_at > TOKEN_SECONDS:
+            self.log_in()
+
+
+def newcomers(channel, count):
+    """So many who have just registered."""
+    # Most of the time goes into their passwords.
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda _: Person(channel, f"user_{request_id()[:8]}"), range(count)))
 
 
 def first_row(stream):

@@ -13,8 +13,6 @@ from .rides import RIDES, Rider, check_invariants, estimate, rides, staff
 RIDE_SERVICE = f"{RIDES}.RideService"
 RETRY_SECONDS = 300
 CALL_SECONDS = 120
-# A token is good for twice as long.
-TOKEN_SECONDS = 300
 # A call whose deadline has passed has an unknown outcome, as UNAVAILABLE has.
 RETRYABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 REGISTERING_AT_ONCE = 4
@@ -45,7 +43,6 @@ class Load:
         self.retried = 0
         with concurrent.futures.ThreadPoolExecutor(REGISTERING_AT_ONCE) as pool:
             self.riders = list(pool.map(lambda number: Rider(channel, f"{name}_{number}"), range(riders)))
-        self._logged_in = dict.fromkeys(self.riders, time.monotonic())
         # By rider: the rides that were acknowledged.
         self.made = [[] for _ in self.riders]
         # Requests and their replies: of each rider the last for each method, and all that were made more than once.
@@ -82,7 +79,7 @@ class Load:
             self.failures.append(error)
 
     def _ride(self, rider, made, watches):
-        self._log_in(rider)
+        self._renew(rider)
         quote = self.write(rider, f"{RIDES}.PricingService/EstimateFare", estimate()).quotes[0]
         request = rider.request_for(quote)
         ride = self.write(rider, f"{RIDE_SERVICE}/RequestRide", request)
@@ -117,11 +114,8 @@ class Load:
                 self.retried += 1
                 time.sleep(0.05)
 
-    def _log_in(self, rider):
-        """Anew, before the rider's token is over."""
-        if time.monotonic() - self._logged_in[rider] > TOKEN_SECONDS:
-            self._insist("Login", rider.log_in)
-            self._logged_in[rider] = time.monotonic()
+    def _renew(self, rider):
+        self._insist("Login", rider.renew)
 
     def write(self, rider, path, request):
         reply, attempts = self._insist(path, lambda: rider.call(path, request, timeout=CALL_SECONDS))
@@ -162,7 +156,7 @@ class Load:
         """After the block: a request that is made again gets the reply that it got, and does nothing."""
         assert {path.rpartition("/")[2] for _, path in self.last} == {"EstimateFare", "RequestRide", "CancelRide"}
         for rider, path, request, reply in [*self.last.values(), *self.repeated]:
-            self._log_in(rider)
+            self._renew(rider)
             assert rider.call(path, request) == reply, f"{path}: a replay must give the same reply"
 
     def check(self, channel, run_sql):
@@ -173,7 +167,7 @@ class Load:
             rider.channel = channel
             if not made:
                 continue
-            self._log_in(rider)
+            self._renew(rider)
             found, token = [], ""
             while True:
                 listing = service.ListRidesRequest(side=service.RIDE_SIDE_RIDER, page_size=500, page_token=token)

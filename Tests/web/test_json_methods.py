@@ -7,7 +7,7 @@ import time
 import pytest
 from support import stubs
 from support.curl import curl
-from support.people import PASSWORD, request_id
+from support.people import PASSWORD, TOKEN_SECONDS, request_id
 from support.server import BUILD, Server
 
 
@@ -22,7 +22,6 @@ def unary_methods():
 
 METHODS = sorted(unary_methods())
 assert METHODS, "the descriptors name no method, so nothing would be tested"
-RENEWAL_SECONDS = 300
 
 
 def post(server, path, body, *headers):
@@ -48,8 +47,7 @@ class Account:
         self._token = answer.json["tokens"]["accessToken"]
 
     def token(self):
-        # A login is good for ten minutes.
-        if time.monotonic() - self._logged_in_at > RENEWAL_SECONDS:
+        if time.monotonic() - self._logged_in_at > TOKEN_SECONDS:
             self._log_in()
         return self._token
 

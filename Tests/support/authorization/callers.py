@@ -14,7 +14,7 @@ from ..board import BOARD
 from ..machines import CREDENTIALS, Machine, credentials, make_credential
 from ..media import Uploader
 from ..notices import await_that
-from ..people import PASSWORD, Person, Stranger, log_in, outcome, request_id
+from ..people import PASSWORD, TOKEN_SECONDS, Person, Stranger, outcome, request_id
 from ..rides import DEMO_PASSWORD, Driver, Rider, demo_city, staff
 from .answers import ask, make_request
 
@@ -29,8 +29,6 @@ DOMAIN_ROLES = ("rides.support", "social.moderator", *MACHINE_ROLES)
 SECTION_ROLES = ("pinboard.owner", "pinboard.editor")
 VERIFIED = "user.verified"
 PATIENCE_SECONDS = 300
-# A login is good for ten minutes, and what is tried with it takes its time as well.
-RENEWAL_SECONDS = 240
 
 roles = stubs.module("octet.identity.v1.role_service_pb2")
 timestamps = stubs.module("google.protobuf.timestamp_pb2")
@@ -107,7 +105,7 @@ class Callers:
 
     def renew(self):
         """Logs everybody in again whose credentials are worth something, if the last time is a while ago."""
-        if time.monotonic() - self._logged_in_at < RENEWAL_SECONDS:
+        if time.monotonic() - self._logged_in_at < TOKEN_SECONDS:
             return
         self._logged_in_at = time.monotonic()
         names = [name for name in self.people if name not in self.are_out | self.are_gone and name != "nobody"]
@@ -117,8 +115,7 @@ class Callers:
     def _renew(self, name):
         person = self.people[name]
         if isinstance(person, Person):
-            person.login = log_in(self.people["nobody"], person.handle, person.password)
-            person.token = person.login.tokens.access_token
+            person.log_in()
         else:
             # It is to sign in with its key alone.
             person.token = None
