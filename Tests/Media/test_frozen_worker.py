@@ -8,10 +8,12 @@ import signal
 import urllib.parse
 
 from support.media import SERVICE, Uploader, blobs, media
-from support.notices import PATIENCE_SECONDS, await_that
+from support.notices import await_that
 from support.pictures import generated
 from support.server import Server
 
+# Two nodes share the processors with what they render.
+RENDERING_SECONDS = 600
 # Longer than its rendering takes on any machine, and short enough to make.
 FILM = ("-i", "testsrc2=size=1280x720:rate=30:duration=30", "-c:v", "libx264", "-preset", "ultrafast")
 
@@ -72,11 +74,11 @@ def test_acceptance_13_a_worker_frozen_past_its_lease_stops_and_leaves_one_effec
                         break
             return frozen
 
-        await_that(rendering_is_frozen, "nobody renders")
+        await_that(rendering_is_frozen, "nobody renders", RENDERING_SECONDS)
         ((late, processes),) = frozen
         (other,) = (node for node in nodes if node is not late)
         person.channel = other.channel()
-        assert person.watch(blob_id, PATIENCE_SECONDS).state == blobs.BLOB_STATE_READY
+        assert person.watch(blob_id, RENDERING_SECONDS).state == blobs.BLOB_STATE_READY
         # The wait may have been longer than a login is good for.
         person = Uploader(other.channel(), person.handle, register=False)
         made = what_was_made(person, blob_id)

@@ -40,7 +40,7 @@ def test_a_browser_plays_it(server, uploaded, tmp_path, http):
     query = urllib.parse.urlencode({key: base + uploader.sign(blob.id, name) for key, name in names.items()})
     with contextlib.closing(Site(PAGE)) as site:
         with browser(f"http://127.0.0.1:{site.port}/{PAGE.name}?{query}", tmp_path):
-            outcomes = site.reports.get(timeout=4 * DEADLINE_SECONDS)
+            outcomes = site.reports.get(timeout=2 * DEADLINE_SECONDS)
     protocol = "http/1.1" if http == "1.1" else "h2"
     assert outcomes == {"mp4": "640x360", "hls": "426x240", "poster": "640x360", "protocol": protocol}
 

@@ -128,7 +128,7 @@ def test_cacheable_unary(stub):
     method = stub.method("CacheableUnaryCall", "unary_unary", stub.messages.SimpleResponse)
     for _ in range(2):
         answer, call = method.with_call(
-            stub.request(314159, 271828), metadata=(("x-user-ip", "1.2.3.4"),), timeout=10
+            stub.request(314159, 271828), metadata=(("x-user-ip", "1.2.3.4"),), timeout=120
         )
         assert len(answer.payload.body) == 314159
         assert "max-age=" in dict(call.initial_metadata())["cache-control"]
@@ -254,13 +254,13 @@ def test_metadata_beyond_the_limits_is_refused_with_a_status(stub):
 def test_half_close_reaches_the_handler_in_every_kind(stub):
     """A handler that reads to the end answers when the client has ended, and not before."""
     requests = Requests()
-    call = stub.half_duplex(requests, timeout=20)
+    call = stub.half_duplex(requests, timeout=120)
     requests.send(stub.output_request(7))
     assert not call.done()
     requests.finish()
     assert [len(item.payload.body) for item in call] == [7]
     requests = Requests()
-    future = stub.input.future(requests, timeout=20)
+    future = stub.input.future(requests, timeout=120)
     requests.send(stub.input_request(9))
     assert not future.done()
     requests.finish()

@@ -73,6 +73,7 @@ class Watching:
         os.close(theirs)
         self.text = ""
         self.watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
+        self.watchdog.daemon = True
         self.watchdog.start()
 
     def until(self, pattern):

@@ -160,8 +160,8 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path):
 
 
 def bench(octet, *arguments):
-    """For three seconds; for thirty, if the machine stood still for that long."""
-    for seconds in ("3", "30"):
+    """For a second; for longer, if the machine stood still for that long."""
+    for seconds in ("1", "5", "30"):
         result = octet("bench", *arguments, "--seconds", seconds, "--warmup", "0")
         if result.code != 0 or "p99 " in result.out:
             break

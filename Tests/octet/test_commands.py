@@ -147,8 +147,8 @@ def test_help_comes_from_the_comments(octet):
 
 
 def complete(octet, *words):
-    # The address comes from the environment; the flags must stand before the words that are completed. Nobody would wait that
-    # long for a Tab, and without the deadline a server that is slow completes nothing.
+    # The address comes from the environment; the flags must stand before the words that are completed. The client's own
+    # patience, a second, is that of a person who pressed Tab; a slow server completes nothing in it.
     result = octet("__complete", "--plaintext", "--deadline", "60s", *words)
     assert result.code == 0
     return result.out.split()

@@ -191,6 +191,7 @@ class Running:
             cwd=octet.folder,
         )
         self.watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
+        self.watchdog.daemon = True
         self.watchdog.start()
 
     def line_with(self, wanted):

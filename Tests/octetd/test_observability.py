@@ -169,7 +169,7 @@ def test_many_requests_pass_on_one_connection(observed):
 
 
 def test_a_draining_server_is_alive_but_not_ready(tmp_path):
-    with Server(tmp_path, "--admin-listen", "127.0.0.1:0", "--drain-timeout", "600") as server:
+    with Server(tmp_path, "--admin-listen", "127.0.0.1:0", "--drain-timeout", "100") as server:
         stub = health_pb2_grpc.HealthStub(server.channel())
         watch = stub.Watch(health_pb2.HealthCheckRequest(service=""), timeout=300)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING

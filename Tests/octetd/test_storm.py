@@ -31,7 +31,7 @@ MOST_WRITES = 150
 ROUND_SECONDS = 15
 SAMPLE = 30
 # So much is there in vain, if something never is: in seconds, and in writes for a machine that is slow to do any.
-FILL_SECONDS, FILL_WRITES = 1800, 20_000
+FILL_SECONDS, FILL_WRITES = 300, 20_000
 RIDERS, DRIVERS = 2, 1
 
 

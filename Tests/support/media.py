@@ -12,6 +12,8 @@ from .people import Person, reason_of, request_id
 
 SERVICE = "octet.media.v1.MediaService"
 CHUNK_BYTES = 1 << 20
+# For how long the server may be too busy to open a stream.
+BUSY_SECONDS = 60
 
 media = stubs.module("octet.media.v1.media_service_pb2")
 uploads = stubs.module("octet.media.v1.upload_pb2")
@@ -43,19 +45,19 @@ class Stream:
     """An open stream of one upload."""
 
     def __init__(self, person, upload_id, timeout=600):
-        deadline = time.monotonic() + timeout
-        while (first := self._open(person, upload_id, deadline)) is None:
+        deadline = time.monotonic() + BUSY_SECONDS
+        while (first := self._open(person, upload_id, timeout, deadline)) is None:
             time.sleep(0.1)
         self.complete = first.complete if first.HasField("complete") else None
         self.opened = first.opened
         self.offset = first.opened.offset
 
-    def _open(self, person, upload_id, deadline):
+    def _open(self, person, upload_id, timeout, deadline):
         """The first answer; None while the server is too busy, as when the stream before still holds the upload."""
         self._frames = queue.SimpleQueue()
         self.frame(open=media.UploadOpen(upload_id=upload_id))
-        frames, seconds = iter(self._frames.get, None), deadline - time.monotonic()
-        self._responses = person.stream(f"{SERVICE}/UploadChunks", frames, timeout=seconds)
+        frames = iter(self._frames.get, None)
+        self._responses = person.stream(f"{SERVICE}/UploadChunks", frames, timeout=timeout)
         try:
             return next(self._responses)
         except grpc.RpcError as error:

@@ -9,7 +9,7 @@ from .people import DEMO_PASSWORD, Person, request_id
 SERVICE = "octet.notify.v1.NotificationService"
 FLAGS = ("--seed-demo", "--rate-limits", "standard=100000/100000,expensive=100000/100000,telemetry=100000/100000")
 # A job that a killed server held is free again when its lease of a minute has ended; and a machine may stand still.
-PATIENCE_SECONDS = 600
+PATIENCE_SECONDS = 300
 
 notify = stubs.module("octet.notify.v1.notification_service_pb2")
 notice = stubs.module("octet.notify.v1.notice_pb2")
