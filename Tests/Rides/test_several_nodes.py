@@ -141,7 +141,7 @@ def test_nodes_are_killed_in_mid_ride(tmp_path, postgres, bus_flags, names):
         assert session.take_offer(ride.id).ride.id == ride.id
         await_that(lambda: any(map(matches, servers[1:])), "nobody took the city over")
         track = Track(rider, ride.id)
-        session.report(north(20))
+        session.drive_to(north(20))
         track.await_place(north(20))
         assert state_name(driver.ride_call("MarkArrived", ride.id).state) == "ARRIVED"
         driver.ride_call("StartRide", ride.id, pin=ride.pin)
@@ -197,7 +197,7 @@ def test_the_bus_restarts_in_mid_ride(tmp_path, postgres):
         watch, track = Watch(rider, ride.id), Track(rider, ride.id)
         session.take_offer(ride.id)
         bus.close()
-        session.report(north(20))
+        session.drive_to(north(20))
         track.await_place(north(20))
         driver.ride_call("MarkArrived", ride.id)
         bus.enter_context(nats(tmp_path, port))

@@ -183,6 +183,11 @@ class DriverSession(Conversation):
         self.reported = session.ReportPositions(positions=[position])
         return self.command(positions=self.reported)
 
+    def drive_to(self, point):
+        """Some metres on. The tests may be quicker than any car: what is not believed then is so when it is said again."""
+        self.report(point)
+        return self.report(point)
+
     def next_offer(self):
         """Also one that is made only after another node has taken the city over: the driver is heard of until then."""
         deadline = time.monotonic() + OFFER_SECONDS

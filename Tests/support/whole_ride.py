@@ -167,7 +167,7 @@ def play(rider, driver, operator, elsewhere=None):
     assert accepted.ride.pin == "", "a driver must not see the PIN"
     say_hello(rider, driver, ride)
 
-    session.report(north(20))
+    session.drive_to(north(20))
     track.await_place(north(20))
     moved = on(driver, elsewhere or driver.channel)
     assert state_name(moved.ride_call("MarkArrived", ride.id).state) == "ARRIVED"
