@@ -191,8 +191,7 @@ public final class SQLiteDatabase: Database {
 
   private func emptyLog() throws {
     let connection = try SQLiteConnection(
-      path: path,
-      settings: options.checkpointSettings + ["PRAGMA busy_timeout = \(Self.scrubBusyMilliseconds)"],
+      path: path, settings: options.checkpointSettings + ["PRAGMA busy_timeout = \(Self.scrubBusyMilliseconds)"],
       system: options.system)
     connection.keepLogOnClose()
     connection.syncCopies()

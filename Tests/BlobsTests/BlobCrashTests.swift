@@ -198,7 +198,7 @@ import Testing
     let referred: [BlobID] = try await database.read { reader in
       try reader.rows("SELECT DISTINCT content FROM octet_blob_references") { $0[0] }
     }
-    for blob in referred where try await library.read(blob).makeAsyncIterator().next() == nil {
+    for blob in referred where try await library.read(blob).bytes(limit: .max).isEmpty {
       failures.append("no \(blob.text)")
     }
     let unknown = try await library.audit().0.deleted

@@ -56,7 +56,7 @@ class Meter:
                 sides = list(enumerate((known(), unknown())))
                 # The other way round each time, so that both come after calls of the same kind, as what one leaves the server to
                 # do falls to the next.
-                for side, address in sides[:: 1 - number % 2 * 2]:
+                for side, address in reversed(sides) if number % 2 else sides:
                     prepare()
                     taken, result = self._cost(lambda address=address: outcome(lambda: call(address))[:2])
                     assert result == wanted

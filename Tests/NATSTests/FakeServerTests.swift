@@ -50,9 +50,7 @@ struct FakeServerTests {
   private let greeting = Array("INFO {}\r\nPONG\r\n".utf8)
 
   private func bus(_ server: FakeServer, _ change: (inout NATSLimits) -> Void = { _ in }) throws -> NATSBus {
-    var limits = NATSLimits.ofTests
-    limits.firstReconnectDelay = .milliseconds(1)
-    limits.longestReconnectDelay = .milliseconds(4)
+    var limits = NATSLimits.hasty
     change(&limits)
     return try NATSBus(url: server.url, name: "test", random: SeededRandomSource(seed: 3), limits: limits)
   }

@@ -8,17 +8,9 @@ import Testing
 struct NATSBusTests {
   let random = SeededRandomSource(seed: 1)
 
-  /// Waits a little for a server that comes back.
-  var hasty: NATSLimits {
-    var limits = NATSLimits.ofTests
-    limits.firstReconnectDelay = .milliseconds(1)
-    limits.longestReconnectDelay = .milliseconds(4)
-    return limits
-  }
-
   /// A bus that is connected, and an inbox for what comes in on `subject`.
   private func listen(_ url: String, _ subject: String) async throws -> (NATSBus, Inbox, BusSubscription) {
-    let bus = try NATSBus(url: url, name: "test", random: random, limits: hasty)
+    let bus = try NATSBus(url: url, name: "test", random: random, limits: .hasty)
     try await bus.connected()
     let confirmed = ParkingSpot()
     let inbox = Inbox()
@@ -116,7 +108,7 @@ struct NATSBusTests {
   @Test func `takes another server of the list when one is gone`() async throws {
     let first = try await NATSServer()
     let second = try await NATSServer()
-    let bus = try NATSBus(url: first.url + "," + second.url, name: "test", random: random, limits: hasty)
+    let bus = try NATSBus(url: first.url + "," + second.url, name: "test", random: random, limits: .hasty)
     try await bus.connected()
     try await first.kill()
     try await bus.connected(1)

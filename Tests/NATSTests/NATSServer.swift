@@ -84,6 +84,14 @@ extension NATSLimits {
     (limits.connectTimeout, limits.pingInterval, limits.pingTimeout) = (.seconds(600), .seconds(600), .seconds(600))
     return limits
   }
+
+  /// The same of a bus that waits a little for a server that comes back.
+  static var hasty: Self {
+    var limits = ofTests
+    limits.firstReconnectDelay = .milliseconds(1)
+    limits.longestReconnectDelay = .milliseconds(4)
+    return limits
+  }
 }
 
 extension NATSBus {

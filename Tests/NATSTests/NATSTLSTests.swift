@@ -8,13 +8,6 @@ import Testing
 /// TLS to a real server, with certificates that the test makes.
 @Suite(.timeLimit(.minutes(60)))
 struct NATSTLSTests {
-  private var hasty: NATSLimits {
-    var limits = NATSLimits.ofTests
-    limits.firstReconnectDelay = .milliseconds(1)
-    limits.longestReconnectDelay = .milliseconds(4)
-    return limits
-  }
-
   /// A folder for certificates that is gone after the test.
   private func withFolder(_ body: (URL) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "octet-nats-\(UUID().uuidString)")
@@ -64,7 +57,7 @@ struct NATSTLSTests {
       let buses = try ["localhost", "127.0.0.1"].map { host in
         try NATSBus(
           url: "tls://\(host):\(server.port)", name: "test", authorityFile: tls + "/ca.pem", random: random,
-          limits: hasty)
+          limits: .hasty)
       }
       for bus in buses { try await bus.connected() }
       let (confirmed, inbox) = (ParkingSpot(), Inbox())

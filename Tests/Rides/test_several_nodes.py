@@ -87,9 +87,7 @@ def test_a_newer_session_on_another_node_ends_the_older_one(tmp_path, postgres, 
     ):
         operator = staff(near)
         driver = Driver(near, "moving_driver", operator, demo_city(operator))
-        sessions = [driver.session()]
-        sessions[0].go_online()
-        sessions[0].report(STATION)
+        sessions = [driver.session_at(STATION)]
         # There and back again.
         for channel in (far, near):
             driver.channel = channel
@@ -120,9 +118,7 @@ def test_nodes_are_killed_in_mid_ride(tmp_path, postgres, bus_flags, names):
             operator = staff(safe)
             rider = Rider(safe, "rider")
             driver = Driver(far, "driver", operator, demo_city(operator))
-            session = driver.session()
-            session.go_online()
-            session.report(STATION)
+            session = driver.session_at(STATION)
             if not any(map(matches, servers[1:])):
                 break
             attempt.close()
@@ -190,9 +186,7 @@ def test_the_bus_restarts_in_mid_ride(tmp_path, postgres):
         operator = staff(near)
         rider = Rider(near, "rider")
         driver = Driver(far, "driver", operator, demo_city(operator))
-        session = driver.session()
-        session.go_online()
-        session.report(STATION)
+        session = driver.session_at(STATION)
         ride = rider.request_ride()
         watch, track = Watch(rider, ride.id), Track(rider, ride.id)
         session.take_offer(ride.id)

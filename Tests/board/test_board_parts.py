@@ -1,7 +1,6 @@
 """What the shared domains do for the board: through a real octetd-board."""
 
 import grpc
-import pytest
 from support import stubs
 from support.board import BOARD, GIVEAWAYS, ask, hide, offer, pin, take_ticket
 from support.curl import curl

@@ -1,9 +1,6 @@
 """Attacks from several connections at once, while well-behaved clients call, over a connection that they have and over
 new ones: they are answered, and the server is left with the memory, descriptors and threads that it had, and idle."""
 
-import contextlib
-import os
-import pathlib
 import select
 import socket
 import threading
@@ -11,39 +8,23 @@ import time
 
 import grpc
 import pytest
+from attacker import ATTACK_SECONDS, ATTACKERS, PATIENCE_SECONDS, under_attack
 from attacks import (
     ATTACKS, ENDING, GREETING, INPUT, LEVELS, NESTING, READ_METADATA, SLOW, UNARY, nested_lists, stalled_answers,
 )
 from support.connections import PREFACE, address_of, open_at_once, raise_open_files
 from support.raw import RawClient, frame
 from support.server import Server, make_certificate
+from watched import PAUSE_SECONDS, POOL_THREADS, Watched
 
-ATTACKERS = 3
-ATTACK_SECONDS = 0.5
 # Good calls are answered within this, whatever others do. Where a machine stands still they are not: then it is tried
 # anew, as an attack that starves them does so each time.
 ANSWER_SECONDS = 2
 TRIES = 5
-# For a good call that waits for its turn on such a machine, and how much longer an attacker goes on that the server is
-# to hang up on.
-CALL_SECONDS = PATIENCE_SECONDS = 120
-PAUSE_SECONDS = 0.02
-# How soon what the attackers held must be free again, counted in the turns that the server has had: in good calls, each
-# after a pause, and in looks at its use of the processor.
-RECOVERY_CALLS = 500
-RECOVERY_LOOKS = 50
-# Beyond what the server had before the first attack. Under attack: buffers of the sockets, answers that wait, requests
-# that are not whole. Afterwards: what malloc keeps.
+# Beyond what the server had before the first attack: buffers of the sockets, answers that wait, requests that are not whole.
 PEAK_BYTES = 256 << 20
-LEFT_BYTES = 64 << 20
-# How long the server is watched for its use of the processor, and what it may use of that time: when nobody asks anything of
-# it, and while peers do little.
-WATCH_SECONDS = 0.2
-IDLE_SHARE = 0.1
+# What the server may use of a processor while peers do little.
 SLOW_SHARE = 0.25
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-# Swift's pool has up to one for each processor, and lets them go when there is nothing to do.
-POOL_THREADS = os.cpu_count()
 # What attackers and good clients have open at a time, and as much again that the server has not closed yet.
 OPEN_FILES = 2 * (ATTACKERS + 4) + 8
 # Answers have a time limit.
@@ -55,96 +36,12 @@ ENDED_SECONDS = 40
 SLOW_BODIES = 20
 IDLE_CONNECTIONS = 10_000
 IDLE_CONNECTION_BYTES = 14 << 10
-ANSWER_BYTES = 1024
-# SimpleRequest.response_size = 1024
-REQUEST = b"\x10\x80\x08"
 # Of the server whose peers take nothing: what it may hold for them, and what else they cost (their streams, what malloc
 # keeps). Without a bound they could make it hold 80 KiB for each of 1024 streams of each connection: 8 GiB.
 STALLED_CONNECTIONS = 100
 STALLED_SECONDS = 3
 HELD_BYTES = 64 << 20
 STALLED_BYTES = 256 << 20
-# So that a channel's first call makes a connection.
-OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
-
-
-class Watched:
-    """A server with good clients, and what it holds."""
-
-    def __init__(self, server, channel, authority=None):
-        self.server = server
-        self.authority = authority
-        self.proc = pathlib.Path("/proc") / str(server.process.pid)
-        self.method = channel.unary_unary(UNARY)
-        self.slowest = 0
-        self.is_lost = False
-        self.call()
-        # Before new connections, which may take a while to be gone.
-        _, _, self.files = self.held()
-        self.call_anew()
-        self.rss, self.threads, _ = self.held()
-
-    def held(self):
-        status = dict(line.split(":", 1) for line in (self.proc / "status").read_text().splitlines())
-        files = len(list((self.proc / "fd").iterdir()))
-        return int(status["VmRSS"].split()[0]) << 10, int(status["Threads"]), files
-
-    def call(self):
-        start = time.monotonic()
-        self._expect_answer(self.method)
-        self.slowest = max(self.slowest, time.monotonic() - start)
-
-    def call_anew(self):
-        """The same over new connections, one in the clear and one under TLS."""
-        makers = [lambda: grpc.insecure_channel(self.server.address, OWN_CONNECTION)]
-        if self.authority is not None:
-            credentials = grpc.ssl_channel_credentials(self.authority.read_bytes())
-            makers.append(lambda: grpc.secure_channel(self.server.tls_address, credentials, OWN_CONNECTION))
-        for make in makers:
-            start = time.monotonic()
-            with make() as channel:
-                self._expect_answer(channel.unary_unary(UNARY))
-                self.slowest = max(self.slowest, time.monotonic() - start)
-
-    def _expect_answer(self, method):
-        try:
-            answer = method(REQUEST, timeout=CALL_SECONDS)
-        except grpc.RpcError:
-            self.is_lost = True
-            raise
-        assert len(answer) > ANSWER_BYTES
-
-    def _processor_seconds(self):
-        """What the process has used so far, in itself and in the kernel."""
-        fields = (self.proc / "stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
-
-    def used_share(self, seconds):
-        """What the server uses of a processor for a while in which this client asks nothing of it."""
-        start, used = time.monotonic(), self._processor_seconds()
-        select.select([], [], [], seconds)
-        return (self._processor_seconds() - used) / (time.monotonic() - start)
-
-    def check_idle(self):
-        """Soon the server has nothing left to do."""
-        for _ in range(RECOVERY_LOOKS):
-            if (share := self.used_share(WATCH_SECONDS)) <= IDLE_SHARE:
-                return
-        raise AssertionError(f"nobody asks anything, and the server uses {share:.0%}")
-
-    def check_recovery(self, kept=LEFT_BYTES):
-        """The connections of the attackers are gone, and with them all that they held."""
-        for _ in range(RECOVERY_CALLS):
-            self.call()
-            rss, threads, files = self.held()
-            if rss <= self.rss + kept and files <= self.files and threads <= self.threads + POOL_THREADS:
-                break
-            # A thing to wait for that costs nothing: the server's next answer after a while.
-            select.select([], [], [], PAUSE_SECONDS)
-        assert files <= self.files
-        assert threads <= self.threads + POOL_THREADS
-        assert rss <= self.rss + kept
-        self.check_idle()
 
 
 @pytest.fixture(scope="module")
@@ -162,77 +59,6 @@ def watched(lasting_watched):
     """The same for all tests, of which none waits again for a server that does not answer any more."""
     assert not lasting_watched.is_lost, "a good call had no answer in an earlier test"
     return lasting_watched
-
-
-class Attacker(threading.Thread):
-    """Attacks over one connection after the other until the time is over, and it has lost one if it is to lose any."""
-
-    def __init__(self, address, attack, until, is_ended, greeting=GREETING):
-        super().__init__(daemon=True)
-        self.address, self.attack, self.until, self.greeting = address, attack, until, greeting
-        self.is_ended = is_ended
-        self.connections = 0
-        self.hang_ups = 0
-
-    def is_over(self):
-        patience = PATIENCE_SECONDS if self.is_ended and self.hang_ups == 0 else 0
-        return time.monotonic() > self.until + patience
-
-    def run(self):
-        while not self.is_over():
-            try:
-                connection = socket.create_connection(self.address, timeout=ANSWER_SECONDS)
-            except OSError:
-                time.sleep(PAUSE_SECONDS)
-                continue
-            self.connections += 1
-            with connection:
-                try:
-                    self.use(connection)
-                except TimeoutError:
-                    continue
-                except OSError:
-                    self.hang_ups += 1
-
-    def end(self):
-        self.until, self.is_ended = 0, False
-
-    def use(self, connection):
-        connection.sendall(self.greeting)
-        for chunk in self.attack():
-            if self.is_over():
-                return
-            if chunk is not None:
-                connection.sendall(chunk)
-            # Answers are read when they are there, as long as there are any.
-            while select.select([connection], [], [], PAUSE_SECONDS if chunk is None else 0)[0]:
-                if not connection.recv(1 << 16):
-                    self.hang_ups += 1
-                    return
-                if self.is_over():
-                    return
-        # All is said: until the server ends it.
-        while not self.is_over():
-            if select.select([connection], [], [], PAUSE_SECONDS)[0] and not connection.recv(1 << 16):
-                self.hang_ups += 1
-                return
-
-
-@contextlib.contextmanager
-def under_attack(watched, attack, is_ended=False, greeting=GREETING, seconds=ATTACK_SECONDS, count=ATTACKERS):
-    """The attackers, at work for so long, and not beyond the block."""
-    until = time.monotonic() + seconds
-    address = address_of(watched.server.address)
-    attackers = [Attacker(address, attack, until, is_ended, greeting) for _ in range(count)]
-    for attacker in attackers:
-        attacker.start()
-    try:
-        yield attackers
-    finally:
-        for attacker in attackers:
-            attacker.end()
-        for attacker in attackers:
-            attacker.join()
 
 
 def run(watched, attack, is_ended=False, greeting=GREETING):

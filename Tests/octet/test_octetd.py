@@ -217,9 +217,7 @@ def test_a_whole_ride(octet, server):
     with server.secure_channel() as channel:
         operator = staff(channel)
         driver = Driver(channel, "cli_driver", operator, demo_city(operator))
-        session = driver.session()
-        session.go_online()
-        session.report(STATION)
+        session = driver.session_at(STATION)
 
         quotes = octet("rides", "estimate-fare", "--stops", text(STATION), "--stops", text(OPERA)).json()["quotes"]
         ride = octet("rides", "request", quotes[0]["id"], "--method", "cash").json()["id"]

@@ -15,6 +15,7 @@ from google.protobuf import duration_pb2
 from grpc_reflection.v1alpha import reflection
 from grpc_tools import protoc
 from support import stubs
+from support.foreign import listen
 from support.paths import ROOT
 
 TEST_PROTOS = ROOT / "Tests" / "Protos"
@@ -242,11 +243,7 @@ class Zoo:
             reflection.SERVICE_NAME,
         ]
         reflection.enable_server_reflection(names, self.server)
-        if tls is None:
-            self.port = self.server.add_insecure_port("127.0.0.1:0")
-        else:
-            pair = ((tls / "key.pem").read_bytes(), (tls / "cert.pem").read_bytes())
-            self.port = self.server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+        self.port = listen(self.server, tls)
         self.address = f"127.0.0.1:{self.port}"
 
     def __enter__(self):

@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from support import stubs
 from support.connections import PREFACE, SETTINGS, address_of, frame
+from support.health import check_health
 from support.people import outcome
 from support.promises import TRIES, within
 from support.server import BUILD, Server
@@ -56,10 +57,6 @@ class Frames:
 
     def __exit__(self, *_):
         self.socket.close()
-
-
-def check_health(channel):
-    return health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE_SECONDS).status
 
 
 def test_asks_silent_clients_for_a_sign_of_life_and_closes_those_that_give_none(tmp_path):

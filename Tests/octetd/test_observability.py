@@ -11,16 +11,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
+from support.health import check_health
 from support.nats import nats
-from support.observing import check_health, get, log_lines, metrics, samples, value
+from support.observing import PARENT_ID, TRACE_ID, get, log_lines, metrics, samples, value
 from support.people import Person
 from support.postgres import name_of
 from support.promises import within
 from support.server import BUILD, Server
 
 HEALTH_CHECK = {"grpc_service": "grpc.health.v1.Health", "grpc_method": "Check", "grpc_type": "unary"}
-TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-PARENT_ID = "b7ad6b7169203331"
 # How often a node looks for timers that others have set.
 LOOKED_SECONDS = 1
 # Tables without which something fails in the background, as what it is counted, and how it is logged.
@@ -47,7 +46,7 @@ def test_a_port_alone_is_on_the_loopback(observed):
 def test_both_forms_of_metrics_are_what_prometheus_reads(observed):
     before = metrics(observed)
     for _ in range(20):
-        check_health(observed)
+        check_health(observed.channel())
     text = get(observed.ready["admin"], "/metrics")
     assert text.status == 200
     assert text.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -192,7 +191,7 @@ def test_the_access_log_has_a_line_for_every_call(tmp_path):
             ("x-request-id", "request-1"),
             ("authorization", f"Bearer {person.token}"),
         )
-        check_health(server, metadata)
+        check_health(server.channel(), metadata=metadata)
         with pytest.raises(grpc.RpcError):
             server.channel().unary_unary("/no.such.Service/Method")(b"", timeout=120)
         token = person.token

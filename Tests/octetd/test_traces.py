@@ -8,12 +8,11 @@ import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from support.observing import check_health, metrics, value
+from support.foreign import listen
+from support.health import check_health
+from support.observing import PARENT_ID, TRACE_ID, metrics, value
 from support.promises import TRIES
 from support.server import Server
-
-TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-PARENT_ID = "b7ad6b7169203331"
 
 
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
@@ -26,11 +25,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
         self.arrived = threading.Condition()
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
-        if tls is None:
-            self.port = self.server.add_insecure_port("127.0.0.1:0")
-        else:
-            pair = ((tls / "key.pem").read_bytes(), (tls / "cert.pem").read_bytes())
-            self.port = self.server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+        self.port = listen(self.server, tls)
         self.server.start()
 
     def Export(self, request, context):
@@ -66,9 +61,9 @@ def test_traces_reach_a_collector(tmp_path):
         endpoint = f"http://127.0.0.1:{collector.port}"
         with Server(tmp_path, "--otlp-endpoint", endpoint, "--admin-listen", "0") as server:
             began = time.monotonic_ns()
-            check_health(server, (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"), ("tracestate", "vendor=1")))
-            check_health(server)
-            check_health(server, (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-00"),))
+            check_health(server.channel(), metadata=(("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"), ("tracestate", "vendor=1")))
+            check_health(server.channel())
+            check_health(server.channel(), metadata=(("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-00"),))
             spans = collector.wait_for(2)
             took = time.monotonic_ns() - began
             found = metrics(server)
@@ -99,7 +94,7 @@ def test_spans_that_wait_are_brought_before_the_end(tmp_path):
         with Collector() as collector:
             with Server(tmp_path, "--otlp-endpoint", f"http://127.0.0.1:{collector.port}") as server:
                 for _ in range(30):
-                    check_health(server)
+                    check_health(server.channel())
             return len(collector.spans)
 
     counts = []
@@ -114,7 +109,7 @@ def test_a_collector_under_tls_is_one_whom_the_systems_authorities_know(tmp_path
             environment = {"SSL_CERT_FILE": str(trusted), "SSL_CERT_DIR": "/nonexistent"}
             with Server(tmp_path / str(number), "--otlp-endpoint", endpoint, env=environment) as server:
                 for _ in range(5):
-                    check_health(server)
+                    check_health(server.channel())
                 collector.wait_for(expected)
             assert len(collector.spans) == expected
 
@@ -122,7 +117,7 @@ def test_a_collector_under_tls_is_one_whom_the_systems_authorities_know(tmp_path
 def test_a_collector_that_is_not_there_holds_nothing_up(tmp_path):
     with Server(tmp_path, "--otlp-endpoint", "http://127.0.0.1:1") as server:
         for _ in range(5):
-            check_health(server)
+            check_health(server.channel())
 
 
 def test_no_trace_is_kept_that_is_not_sampled(tmp_path):
@@ -130,7 +125,7 @@ def test_no_trace_is_kept_that_is_not_sampled(tmp_path):
         flags = ("--otlp-endpoint", f"http://127.0.0.1:{collector.port}", "--trace-sample-ratio", "0")
         with Server(tmp_path, *flags) as server:
             for _ in range(20):
-                check_health(server)
-            check_health(server, (("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"),))
+                check_health(server.channel())
+            check_health(server.channel(), metadata=(("traceparent", f"00-{TRACE_ID}-{PARENT_ID}-01"),))
             collector.wait_for(1)
         assert [span.trace_id.hex() for span in collector.spans] == [TRACE_ID]

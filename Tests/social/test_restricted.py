@@ -41,9 +41,7 @@ def say(person, path, **where):
 
 def ride_with_driver(rider, driver):
     """The id of a ride on its way, in which both can talk."""
-    session = driver.session()
-    session.go_online()
-    session.report(STATION)
+    session = driver.session_at(STATION)
     ride = rider.request_ride()
     session.take_offer(ride.id)
     return ride.id

@@ -108,6 +108,13 @@ class Driver(Rider):
     def session(self):
         return DriverSession(self)
 
+    def session_at(self, point):
+        """A session at work: ready for rides that begin near a place."""
+        session = self.session()
+        session.go_online()
+        session.report(point)
+        return session
+
 
 class Conversation:
     """A bidirectional call: frames are sent at will, responses are read in another thread."""

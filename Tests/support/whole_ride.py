@@ -154,9 +154,7 @@ def say_hello(rider, driver, ride):
 
 def play(rider, driver, operator, elsewhere=None):
     """The first ride of the rider. The driver's calls go by the channel `elsewhere`, away from the session, if given."""
-    session = driver.session()
-    session.go_online()
-    session.report(STATION)
+    session = driver.session_at(STATION)
 
     ride = rider.request_ride()
     assert state_name(ride.state) == "REQUESTED" and len(ride.pin) == 4

@@ -3,6 +3,7 @@ was acknowledged is kept, to be asked for again.
 """
 
 import collections
+import functools
 import queue
 import random
 import threading
@@ -159,12 +160,9 @@ class World:
         return number
 
 
-def replay(entry):
-    return entry.person.call(entry.path, entry.request, timeout=CALL_SECONDS)
-
-
 def check_replays(world, entries):
     """Each call that was acknowledged is sent again, and must get the reply that was given."""
     for entry in entries:
-        again = world.insist(entry.person, lambda entry=entry: replay(entry))
+        replay = functools.partial(entry.person.call, entry.path, entry.request, timeout=CALL_SECONDS)
+        again = world.insist(entry.person, replay)
         assert again == entry.reply, f"a replay of {entry.path} must give the same reply"
