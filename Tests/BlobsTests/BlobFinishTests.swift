@@ -1,5 +1,6 @@
 import Base
 import Blobs
+import PostgreSQLServer
 import Storage
 import StorageSQLite
 import Testing
@@ -47,6 +48,28 @@ import Testing
       #expect(try await fixture.library.collect().deleted == 1)
       #expect(try await fixture.store.entries() == [.placed(kept.upload, blob: kept.blob, size: 3)])
       #expect(try await fixture.rows() == [0, 1, 1, 0])
+    }
+  }
+
+  @Test(arguments: BlobEngine.all.filter { !$0.testDescription.hasSuffix("twice") })
+  func `whoever finishes with another content waits for an adoption under way`(_ engine: BlobEngine) async throws {
+    try await BlobFixture.with(engine) { fixture in
+      // As if the node had died between its two steps, and what it had sent had got its place after all.
+      let taken = try await fixture.library.put([1])
+      try await fixture.store.delete(BlobKey(blob: taken.blob, upload: taken.upload))
+      let other = try await resume(taken.upload, fixture.library)
+      try await other.append([2])
+      let (isIn, isOver) = (ParkingSpot(), Locked(false))
+      async let adoption: Void = fixture.database.write { writer in
+        try fixture.library.references.adopt(taken, by: owner, in: writer)
+        isIn.unpark()
+        try writer.waitUntilWaitedFor { isOver.withLock { $0 } }
+      }
+      try await isIn.park()
+      let error = await blobError { try await other.finish() }
+      isOver.withLock { $0 = true }
+      try await adoption
+      #expect(error == .unknownUpload)
     }
   }
 

@@ -59,6 +59,18 @@ private let bystander = Identifier(rawValue: 4)
     await lounge.close()
   }
 
+  @Test func `nobody is banned whose erasure has begun, as nothing of it may be kept`() async throws {
+    let (lounge, room, _) = try await lounge()
+    lounge.doors.put(viewer, on: [7])
+    lounge.doors.leave(viewer)
+    await #expect(throws: KitError.notFound(IDKind.user)) {
+      try await lounge.write { try lounge.rooms.ban(viewer, from: room, until: nil, in: $0) }
+    }
+    #expect(try await lounge.database.read { try !$0.exists("SELECT 1 FROM chat_bans") })
+    #expect(try await lounge.database.read { try !$0.exists("SELECT 1 FROM chat_banned_devices") })
+    await lounge.close()
+  }
+
   @Test func `a device on which somebody banned tries to post is barred with the account, and is free with it`()
     async throws
   {

@@ -10,6 +10,7 @@ final class Doors: Authority, People, Contacts {
     var ended: Set<Identifier> = []
     var roles: [Identifier: [String]] = [:]
     var devices: [Identifier: DeviceHash] = [:]
+    var leaving: Set<Identifier> = []
   }
 
   private let state = Locked(State())
@@ -21,6 +22,13 @@ final class Doors: Authority, People, Contacts {
   func take(_ role: String, from user: Identifier) { state.withLock { $0.roles[user]?.removeAll { $0 == role } } }
 
   func put(_ user: Identifier, on device: DeviceHash) { state.withLock { $0.devices[user] = device } }
+
+  /// A user's erasure begins.
+  func leave(_ user: Identifier) { _ = state.withLock { $0.leaving.insert(user) } }
+
+  func isLeaving(_ user: Identifier, in reader: any Reader) throws -> Bool {
+    state.withLock { $0.leaving.contains(user) }
+  }
 
   func hasEnded(_ session: Identifier) -> Bool { state.withLock { $0.ended.contains(session) } }
 
