@@ -1,3 +1,4 @@
+import Glibc
 import RPC
 import Testing
 
@@ -56,6 +57,75 @@ extension ClientChannelTests {
         _ = try peer.next(Frames.data)
       }
       await #expect { try await answer.value } throws: { ($0 as? RPCError)?.code == .unavailable }
+    }
+  }
+
+  /// Has a call begin on the transport's only connection just when the peer hangs up, so that the first that the client
+  /// learns of it is that it cannot send. The peer's last words lie in the client's socket by then.
+  private func call(
+    _ channel: RPCChannel, of transport: HTTP2ClientTransport, to peer: RawPeer, hangingUpAfter words: [UInt8] = []
+  ) async throws -> Task<Int, any Error> {
+    // Unsafe as the compiler cannot see that the caller waits until the loop has done with it.
+    nonisolated(unsafe) let peer = peer
+    let client = transport.channels[0]
+    return try await Task(executorPreference: client.loop) {
+      guard case .ready(let connection)? = client.ready.first?.state else {
+        throw RawPeer.Failure(call: "ready", code: 0)
+      }
+      try peer.send(words)
+      peer.abort()
+      var socket = pollfd(fd: connection.channel.descriptor.number, events: 0, revents: 0)
+      guard poll(&socket, 1, 600_000) == 1 else { throw RawPeer.Failure(call: "poll", code: errno) }
+      return Task.immediate(executorPreference: client.loop) { try await call(channel) }
+    }.value
+  }
+
+  private static let retrying = ServiceConfig(methods: [
+    ServiceConfig.MethodConfig(
+      names: [ServiceConfig.MethodName()],
+      attempts: .retry(
+        RetryPolicy(
+          maxAttempts: 2, initialBackoff: .seconds(1), maxBackoff: .seconds(1), backoffMultiplier: 1,
+          retryableStatusCodes: [.aborted])))
+  ])
+
+  @Test(arguments: [ServiceConfig(), retrying])
+  func `what a server has said before it hung up counts`(_ config: ServiceConfig) async throws {
+    let listener = try RawListener()
+    try await withTransport(try #require(ClientTarget("127.0.0.1:\(listener.port)")), config) {
+      transport, channel, group in
+      let answered = begin(channel, group)
+      let first = try listener.accept()
+      let request = try #require(try first.next(Frames.data))
+      let words =
+        Self.answer(request.stream, 4) + RawPeer.frame(Frames.goAway, 0, 0, [0, 0, 0, UInt8(request.stream), 0, 0, 0, 0])
+      let refused = try await call(channel, of: transport, to: first, hangingUpAfter: words)
+      expect(try await answered.value, 4)
+      let second = try listener.accept()
+      try second.send(Self.answer(try #require(try second.next(Frames.data)).stream, 5))
+      expect(try await refused.value, 5)
+    }
+  }
+
+  @Test(arguments: [ServiceConfig(), retrying])
+  func `a request of which nothing could be sent is sent over another connection, and counts for none`(
+    _ config: ServiceConfig
+  ) async throws {
+    let listener = try RawListener()
+    try await withTransport(try #require(ClientTarget("127.0.0.1:\(listener.port)")), config) {
+      transport, channel, group in
+      let before = begin(channel, group)
+      var peer = try listener.accept()
+      try peer.send(Self.answer(try #require(try peer.next(Frames.data)).stream, 1))
+      expect(try await before.value, 1)
+      let unsent = try await call(channel, of: transport, to: peer)
+      // A server that refuses it, as each may once, is its first.
+      peer = try listener.accept()
+      let first = try #require(try peer.next(Frames.data))
+      try peer.send(RawPeer.frame(Frames.reset, 0, first.stream, [0, 0, 0, 7]))
+      let second = try #require(try peer.next(Frames.data))
+      try peer.send(Self.answer(second.stream, 6))
+      expect(try await unsent.value, 6)
     }
   }
 

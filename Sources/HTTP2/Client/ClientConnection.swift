@@ -70,6 +70,12 @@ final class ClientConnection: Connection, @unchecked Sendable {
   /// The end of the response is the end of the exchange, whatever became of the request.
   override func isComplete(_ stream: HTTP2Stream) -> Bool { stream.receivedEnd }
 
+  override func closure(of stream: HTTP2Stream, lostWith reason: StreamClosure) -> StreamClosure {
+    // The ids are odd, one after the other (RFC 9113 §5.1.1).
+    guard case .connectionLost(let why) = reason, Int(stream.id) > 2 * streamsSent else { return reason }
+    return .unsent(why)
+  }
+
   override func receivedSettings() {
     super.receivedSettings()
     if !isReady { sharedLimits.census.add(self) }

@@ -6,7 +6,7 @@ internal import RPC
 final class Subchannel: @unchecked Sendable {
   // Unchecked because the compiler cannot see the confinement.
 
-  private enum State {
+  enum State {
     case idle
     case connecting(ClientConnection)
     case ready(ClientConnection)
@@ -20,7 +20,7 @@ final class Subchannel: @unchecked Sendable {
   // A cycle until the channel lets go of the subchannel.
   private let channel: ClientChannel
   private var backoff: ConnectionBackoff
-  private var state = State.idle
+  private(set) var state = State.idle
   /// Before this time there is no further attempt, in nanoseconds of the loop's clock.
   private var nextAttempt: Int64 = 0
   private var health: HealthWatch?

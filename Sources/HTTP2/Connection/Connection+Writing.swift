@@ -57,10 +57,11 @@ extension Connection {
     var rest = bytes
     do {
       while !rest.isEmpty, case .moved(let count) = try channel.write(rest) {
+        streamsSent = traffic.streamsStarted
         rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       }
     } catch {
-      close(.connectionLost("\(error)"))
+      writingFailed(error)
       return false
     }
     if !rest.isEmpty { keep(PendingOutput(rest)) }
@@ -78,6 +79,7 @@ extension Connection {
       while written < output.total {
         guard case .moved(var count) = try channel.write(&vectors, from: first) else { break }
         written += count
+        streamsSent = traffic.streamsStarted
         while first < vectors.count, count >= vectors[first].iov_len {
           count -= vectors[first].iov_len
           first += 1
@@ -88,7 +90,7 @@ extension Connection {
         }
       }
     } catch {
-      close(.connectionLost("\(error)"))
+      writingFailed(error)
       return false
     }
     if written < output.total { keep(PendingOutput(output, after: written)) }
@@ -105,16 +107,25 @@ extension Connection {
   /// Returns false if there is still something, or the connection is closed.
   private func writePending() -> Bool {
     guard !pending.isEmpty else { return true }
+    let before = pending.taken
+    // Streams that have begun since count as sent: what waits does not tell whose it is.
+    defer { if pending.taken > before { streamsSent = traffic.streamsStarted } }
     do {
       try pending.write(to: channel)
     } catch {
-      close(.connectionLost("\(error)"))
+      writingFailed(error)
       return false
     }
     guard pending.isEmpty else { return false }
     sendDeadline?.cancel()
     sendDeadline = nil
     return true
+  }
+
+  /// The peer has hung up; a server's, which says no more than that it wants no answers, is not heard.
+  private func writingFailed(_ error: ChannelError) {
+    if role == .client { hearOut() }
+    close(.connectionLost("\(error)"))
   }
 
   /// Gives the peer a period to take what waits, or to take it at the least rate.

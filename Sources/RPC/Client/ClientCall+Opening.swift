@@ -133,11 +133,10 @@ extension ClientCall {
     timer = executor.schedule(after: max(deadline - channel.clock.now(), .zero)) { self.deadlineExceeded() }
   }
 
-  /// Sends a request once more that the server has certainly not seen, if it is still at hand. Once: a server that
-  /// refuses twice is to be believed.
+  /// Sends a request once more if it ended so that no server has seen it, and is still at hand.
   /// - Returns: whether it will be sent.
-  func retryUnseen() -> Bool {
-    guard outcome == nil, let sent = replay.take() else { return false }
+  func retryUnseen(_ reason: StreamClosure) -> Bool {
+    guard outcome == nil, unseen.maySendAgain(after: reason), let sent = replay.take() else { return false }
     stream = nil
     // Later: the transport is in the middle of closing.
     executor.execute {

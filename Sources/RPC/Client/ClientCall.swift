@@ -20,6 +20,7 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
   var pending: [(bytes: [UInt8], compress: Bool)] = []
   /// The request so far, as long as it can be sent once more without a policy's buffer.
   var replay = Replay()
+  var unseen = TransparentRetries()
   /// The metadata to send, and whether to wait for a connection.
   var request: (metadata: HeaderList, waitsForReady: Bool) = (HeaderList(), false)
   private(set) var hasFinished = false
@@ -147,7 +148,7 @@ final class ClientCall: CallStream, ClientStreamHandler, @unchecked Sendable {
 
   @usableFromInline
   func closed(_ reason: StreamClosure?) {
-    if reason == .refused, retryUnseen() { return }
+    if let reason, retryUnseen(reason) { return }
     let error = reason.map { RPCError($0) } ?? RPCError(.internal, "the stream ended without a status")
     over(trailers: HeaderList(), error)
     stream = nil

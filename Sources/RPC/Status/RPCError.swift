@@ -47,7 +47,7 @@ extension RPCError {
   init(_ closure: StreamClosure) {
     switch closure {
     case .reset(let code): self = RPCError(StatusCode(reset: code), Self.message(of: code))
-    case .connectionLost(let why): self = RPCError(.unavailable, "the connection was lost: \(why)")
+    case .connectionLost(let why), .unsent(let why): self = RPCError(.unavailable, "the connection was lost: \(why)")
     case .refused: self = RPCError(.unavailable, "the peer did not take the request")
     case .unreachable(let why): self = RPCError(.unavailable, "no connection: \(why)")
     case .shutdown: self = RPCError(.unavailable, "this side is shutting down")

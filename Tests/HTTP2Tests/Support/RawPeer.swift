@@ -158,6 +158,13 @@ final class RawPeer {
     shutdown(socket, Int32(SHUT_WR))
   }
 
+  /// Resets the connection, as the kernel does for a process that is killed with octets unread.
+  func abort() {
+    var nowhere = sockaddr()
+    nowhere.sa_family = sa_family_t(AF_UNSPEC)
+    connect(socket, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
+  }
+
   func send(_ octets: [UInt8]) throws {
     var sent = 0
     while sent < octets.count {

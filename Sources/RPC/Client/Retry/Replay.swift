@@ -1,12 +1,12 @@
-/// A request as far as it has been sent, for sending it once more when a server refused it unseen. The messages are shared
-/// with the stream, not copied.
+/// A request as far as it has been given to a stream, for sending it once more when no server has seen it. The messages
+/// are shared with the stream, not copied.
 struct Replay {
   private enum State {
     case nothing
     /// Of most calls, which have no other; it takes nothing from the budget.
     case message([UInt8])
     case messages(RetryBuffer)
-    /// It was too much, there is an answer, or it was repeated.
+    /// It was too much, or there is an answer.
     case gone
   }
 
@@ -40,15 +40,19 @@ struct Replay {
     return true
   }
 
-  /// What was sent, for the last time.
+  /// What was sent; it is kept anew as it is sent once more.
   /// - Returns: nil if that is not at hand; nothing inside if it was the head alone.
   mutating func take() -> [[UInt8]]? {
-    defer { forget() }
     switch state {
-    case .nothing: return []
-    case .message(let bytes): return [bytes]
-    case .messages(let buffer): return buffer.messages
     case .gone: return nil
+    case .nothing: return []
+    case .message(let bytes):
+      state = .nothing
+      return [bytes]
+    case .messages(var buffer):
+      state = .nothing
+      defer { buffer.release() }
+      return buffer.messages
     }
   }
 
@@ -59,5 +63,23 @@ struct Replay {
       buffer.release()
     }
     state = .gone
+  }
+}
+
+/// Which calls are sent once more, though no policy says so, as no server has seen them (gRPC's A6, "Transparent
+/// Retries").
+struct TransparentRetries {
+  private var wasRefused = false
+
+  /// As often as nothing of the request was sent, but once if it was refused: a server that does so twice is to be
+  /// believed.
+  mutating func maySendAgain(after reason: StreamClosure) -> Bool {
+    switch reason {
+    case .unsent: return true
+    case .refused where !wasRefused:
+      wasRefused = true
+      return true
+    default: return false
+    }
   }
 }

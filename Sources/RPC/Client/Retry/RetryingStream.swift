@@ -1,7 +1,7 @@
 internal import Base
 
-/// The stream of a call that may take several attempts: by its retry or hedging policy (gRPC's A6), and once without
-/// a policy's doing when a server has certainly not seen the request.
+/// The stream of a call that may take several attempts: by its retry or hedging policy (gRPC's A6), and without a
+/// policy's doing when no server has seen the request.
 ///
 /// It keeps what is sent until one attempt is committed: when the head of its answer arrives, when its failure is
 /// final, or when the buffers are full. From then on it only passes on. Confined to the call's executor.
@@ -29,7 +29,7 @@ final class RetryingStream: ClientStream, @unchecked Sendable {
   private var commitsToNext = false
   /// A server has said that it wants no further attempts.
   private var isPushedBack = false
-  private var hasRetriedTransparently = false
+  private var unseen = TransparentRetries()
 
   init(_ call: ClientCall, _ policy: AttemptPolicy, _ table: MethodConfigTable, random: any RandomSource) {
     self.call = call
@@ -177,8 +177,7 @@ final class RetryingStream: ClientStream, @unchecked Sendable {
   func closed(_ attempt: Attempt, _ reason: StreamClosure?) {
     guard let call else { return }
     if committed == nil {
-      if reason == .refused, !hasRetriedTransparently {
-        hasRetriedTransparently = true
+      if let reason, unseen.maySendAgain(after: reason) {
         attempts.removeAll { $0 === attempt }
         let number = attempt.number
         // Later: the transport is in the middle of closing.
