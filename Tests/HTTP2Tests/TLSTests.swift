@@ -69,8 +69,14 @@ import Testing
         #expect(bad.status != 0 && bad.errors.contains("handshake failure"), "\(suite): \(bad.errors)")
       }
       let address = "\(fixture.server.boundAddresses[0].address)"
-      let anew = try ChildProcess.run("sh", ["-c", "echo R | openssl s_client -connect \(address) -alpn h2 -tls1_2"])
-      #expect(anew.status != 0 && anew.errors.contains("no renegotiation"), "\(anew.errors)")
+      // The program stumbles over the server's SETTINGS if they come in between: once of several times they do not.
+      var errors = ""
+      for _ in 0..<20 where !errors.contains("no renegotiation") {
+        let anew = try ChildProcess.run("sh", ["-c", "echo R | openssl s_client -connect \(address) -alpn h2 -tls1_2"])
+        #expect(anew.status != 0)
+        errors = anew.errors
+      }
+      #expect(errors.contains("no renegotiation"), "\(errors)")
       for version in ["-tls1", "-tls1_1"] {
         let old = try ChildProcess.run(
           "openssl", ["s_client", "-connect", address, version, "-cipher", "ALL:@SECLEVEL=0"])

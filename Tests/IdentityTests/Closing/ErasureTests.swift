@@ -67,7 +67,7 @@ import Testing
     try await audit.sealer.sealAll()
     var left = Self.traces
     // The server keeps what a transaction that happens to be open beside could still look at.
-    for _ in 0..<(EngineUnderTest.isPostgreSQL ? 10 : 1) where !left.isEmpty {
+    for _ in 0..<(EngineUnderTest.isPostgreSQL ? 1000 : 1) where !left.isEmpty {
       try await EngineUnderTest.rewrite(Self.tables, of: house.database)
       left = try await found(in: house.database)
     }
