@@ -172,6 +172,26 @@ import Testing
     }
   }
 
+  @Test func `after the limit of a drain clients are told which requests were seen, and have what is ready`() async throws {
+    let observer = Observer()
+    try await Fixture.run(observer.acceptor) { fixture in
+      let port = try #require(fixture.server.boundAddresses[0].address.port)
+      let peer = try RawPeer.greeted(port: port)
+      try peer.send(RawPeer.headers(1, endStream: true) + RawPeer.headers(3, endStream: true))
+      _ = try await observer.nextStream()
+      let second = try await observer.nextStream()
+      // Answered in the very tick in which the limit is over.
+      second.stream.executor.execute { [server = fixture.server] in
+        Task.immediate { await server.drain(within: .zero) }
+        second.stream.respond(status: 200, headers: ["grpc-status": "0"], endStream: true)
+      }
+      let frames = RawPeer.frames(try peer.readAll())
+      let ends = frames.filter { $0.type == RawPeer.FrameType.goAway }.map { Array($0.payload[..<4]) }
+      #expect(ends == [[0x7f, 0xff, 0xff, 0xff], [0, 0, 0, 3]])
+      #expect(frames.contains { $0.type == RawPeer.FrameType.headers && $0.stream == 3 })
+    }
+  }
+
   @Test func `a transport that is shut down waits for its requests and takes no more`() async throws {
     let observer = Observer()
     try await Fixture.run(observer.acceptor) { fixture in

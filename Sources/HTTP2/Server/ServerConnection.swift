@@ -111,6 +111,13 @@ final class ServerConnection: Connection, @unchecked Sendable {
     endIfDrained()
   }
 
+  /// The time for draining is over: the connection ends at once, after what is ready to be sent.
+  func cutDrain() {
+    finalGoAway()
+    flush()
+    close(.shutdown)
+  }
+
   override func streamRemoved() {
     if drain == .final { endIfDrained() }
   }
