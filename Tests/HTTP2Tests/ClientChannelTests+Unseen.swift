@@ -97,8 +97,8 @@ extension ClientChannelTests {
       let answered = begin(channel, group)
       let first = try listener.accept()
       let request = try #require(try first.next(Frames.data))
-      let words =
-        Self.answer(request.stream, 4) + RawPeer.frame(Frames.goAway, 0, 0, [0, 0, 0, UInt8(request.stream), 0, 0, 0, 0])
+      let last = RawPeer.frame(Frames.goAway, 0, 0, [0, 0, 0, UInt8(request.stream), 0, 0, 0, 0])
+      let words = Self.answer(request.stream, 4) + last
       let refused = try await call(channel, of: transport, to: first, hangingUpAfter: words)
       expect(try await answered.value, 4)
       let second = try listener.accept()

@@ -172,7 +172,7 @@ import Testing
     }
   }
 
-  @Test func `after the limit of a drain clients are told which requests were seen, and have what is ready`() async throws {
+  @Test func `after the limit of a drain clients have what is ready, and know what was seen`() async throws {
     let observer = Observer()
     try await Fixture.run(observer.acceptor) { fixture in
       let port = try #require(fixture.server.boundAddresses[0].address.port)
