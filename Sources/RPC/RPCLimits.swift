@@ -154,6 +154,9 @@ public struct RPCLimits: Sendable {
   /// The same for all calls of a channel, but for those of one message that have no policy: 64 full ones. Beyond, calls
   /// have one attempt.
   static let retryBufferBytesPerChannel = 16 << 20
+  /// How often a call is sent again of which nothing was sent before its connection broke. Each time has a new connection:
+  /// more than break so by chance, and few enough for a server that breaks each one.
+  static let unsentRetries = 8
 }
 
 /// What peers can make plain requests hold.

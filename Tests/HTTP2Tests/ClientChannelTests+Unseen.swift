@@ -129,6 +129,40 @@ extension ClientChannelTests {
     }
   }
 
+  @Test(arguments: [false, true])
+  func `an answer that came before the connection broke counts, also under TLS`(_ isEncrypted: Bool) async throws {
+    let (handlers, begin) = AsyncStream<HoldingHandler>.makeStream()
+    let acceptor = ScriptedAcceptor { _, stream in
+      let handler = HoldingHandler(stream)
+      begin.yield(handler)
+      return handler
+    }
+    try await Fixture.run(acceptor, certificate: isEncrypted ? TestCertificate() : nil) { fixture in
+      let answered = Exchange.start(fixture.transport)
+      let held = try #require(await handlers.first { _ in true })
+      let (client, server) = (fixture.transport.channels[0], fixture.server)
+      let late = try await Task(executorPreference: client.loop) {
+        guard case .ready(let connection)? = client.ready.first?.state else {
+          throw RawPeer.Failure(call: "ready", code: 0)
+        }
+        held.stream.executor.execute {
+          held.stream.respond(status: 200, headers: ["grpc-status": "0"], endStream: true)
+          Task.immediate { await server.drain(within: .zero) }
+        }
+        while server.connectionCount > 0 { sched_yield() }
+        // To what comes for a socket that is closed the kernel answers with a reset.
+        var socket = pollfd(fd: connection.channel.descriptor.number, events: 0, revents: 0)
+        _ = send(socket.fd, [0], 1, Int32(MSG_NOSIGNAL))
+        guard poll(&socket, 1, 600_000) == 1 else { throw RawPeer.Failure(call: "poll", code: errno) }
+        let channel = RPCChannel(transport: fixture.transport, authority: "house")
+        return Task.immediate(executorPreference: client.loop) { try await call(channel) }
+      }.value
+      let response = await answered.response()
+      #expect(response.status == 200 && response.closure == nil)
+      await #expect { try await late.value } throws: { ($0 as? RPCError)?.code == .unavailable }
+    }
+  }
+
   @Test func `a connection that is used up is replaced, with requests under way`() async throws {
     let acceptor = ScriptedAcceptor { head, stream in
       if head.path == "/hold" { return HoldingHandler(stream) }

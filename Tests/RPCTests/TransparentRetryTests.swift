@@ -1,7 +1,8 @@
 import Base
 import ProtobufRuntime
-import RPC
 import Testing
+
+@testable import RPC
 
 /// Requests that a server has certainly not seen are sent once more, whatever the policy.
 struct TransparentRetryTests {
@@ -21,6 +22,14 @@ struct TransparentRetryTests {
     let fixture = ScriptedFixture(nil) { _, request in request.stream.reset(.refusedStream) }
     #expect(await fixture.unary().code == .unavailable)
     #expect(fixture.server.seen.count == 2)
+  }
+
+  @Test func `what was not sent is sent again up to unsentRetries times, whatever was refused`() {
+    var retries = TransparentRetries()
+    let first: [StreamClosure] = [.refused] + Array(repeating: .unsent("lost"), count: RPCLimits.unsentRetries)
+    #expect(first.allSatisfy { retries.maySendAgain(after: $0) })
+    let later: [StreamClosure] = [.unsent("lost"), .refused, .connectionLost("lost"), .unreachable("no"), .shutdown]
+    #expect(!later.contains { retries.maySendAgain(after: $0) })
   }
 
   @Test func theSecondRefusalIsThePolicysMatter() async {

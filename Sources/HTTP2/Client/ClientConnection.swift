@@ -70,10 +70,14 @@ final class ClientConnection: Connection, @unchecked Sendable {
   /// The end of the response is the end of the exchange, whatever became of the request.
   override func isComplete(_ stream: HTTP2Stream) -> Bool { stream.receivedEnd }
 
-  override func closure(of stream: HTTP2Stream, lostWith reason: StreamClosure) -> StreamClosure {
+  override func closure(of stream: HTTP2Stream, endedBy reason: StreamClosure) -> StreamClosure {
     // The ids are odd, one after the other (RFC 9113 §5.1.1).
-    guard case .connectionLost(let why) = reason, Int(stream.id) > 2 * streamsSent else { return reason }
-    return .unsent(why)
+    guard Int(stream.id) > 2 * streamsSent else { return reason }
+    return switch reason {
+    case .connectionLost(let why): .unsent(why)
+    case .refused: .unsent("the peer takes no more requests")
+    default: reason
+    }
   }
 
   override func receivedSettings() {

@@ -108,11 +108,10 @@ extension Connection {
   private func writePending() -> Bool {
     guard !pending.isEmpty else { return true }
     let before = pending.taken
-    // Streams that have begun since count as sent: what waits does not tell whose it is.
-    defer { if pending.taken > before { streamsSent = traffic.streamsStarted } }
-    do {
-      try pending.write(to: channel)
-    } catch {
+    let outcome = Result { () throws(ChannelError) in try pending.write(to: channel) }
+    // Also of what an error cut short, and of streams that have begun since: what waits does not tell whose it is.
+    if pending.taken > before { streamsSent = traffic.streamsStarted }
+    if case .failure(let error) = outcome {
       writingFailed(error)
       return false
     }
@@ -122,7 +121,7 @@ extension Connection {
     return true
   }
 
-  /// The peer has hung up; a server's, which says no more than that it wants no answers, is not heard.
+  /// A server that hung up may have answered before. What a client had said wants answers, which it does not take any more.
   private func writingFailed(_ error: ChannelError) {
     if role == .client { hearOut() }
     close(.connectionLost("\(error)"))

@@ -34,7 +34,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   /// Output that the socket did not take, and how much of it is sent since.
   final var pending = PendingOutput()
-  /// How many streams had begun when octets were last sent: of later ones, none were.
+  /// How many streams had begun when octets were last sent: of later ones, nothing has left that the peer could use.
   @exclusivity(unchecked) final var streamsSent = 0
   /// Octets of bodies that streams have queued since the last flush began.
   @exclusivity(unchecked) final var queuedSinceFlush = 0
@@ -223,14 +223,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     }
   }
 
-  /// Hears a peer that has hung up out: which requests it has not taken, and answers. That ends, as it sends no more.
-  final func hearOut() {
-    while state == .open, failure == nil, case .moved(let count)? = try? channel.read(into: loop.readBuffer) {
-      take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
-    }
-  }
-
-  private func take(_ bytes: UnsafeRawBufferPointer) {
+  final func take(_ bytes: UnsafeRawBufferPointer) {
     do {
       guard try received(bytes) else { return }
       try session.receive(bytes)
@@ -294,13 +287,8 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     }
   }
 
-  final func reset(_ stream: HTTP2Stream, _ code: ResetCode) {
-    session.reset(stream, code)
-    needsFlush()
-  }
-
-  /// What to tell a stream's handler that the connection takes along.
-  func closure(of stream: HTTP2Stream, lostWith reason: StreamClosure) -> StreamClosure { reason }
+  /// What to tell the handler of a stream that ends for this reason, for which it may have a better word.
+  func closure(of stream: HTTP2Stream, endedBy reason: StreamClosure) -> StreamClosure { reason }
 
   /// Nothing is left to do for a stream; subclasses look whether the connection should end.
   func streamRemoved() {}
@@ -366,7 +354,7 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
     streamsAtEnd += orphans.count
     streams = []
     for stream in orphans {
-      let reason = closure(of: stream, lostWith: reason)
+      let reason = closure(of: stream, endedBy: reason)
       traffic.ended(stream, reason)
       stream.close(reason)
     }

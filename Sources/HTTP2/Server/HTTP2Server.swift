@@ -156,8 +156,8 @@ public final class HTTP2Server: Sendable {
 
   /// Ends the service: no new connections, and those that are open end when their requests have ended, also the requests
   /// that were on their way: each gets two GOAWAYs, the second when the client has shown that it knows of the first, or
-  /// after `HTTP2Limits.drainNoticeTimeout`. What is left after `limit` is closed: its handlers hear `.shutdown`, and the
-  /// clients which of their requests were never seen.
+  /// after `HTTP2Limits.drainNoticeTimeout`. What is left after `limit` is closed: its handlers hear `.shutdown`, and
+  /// clients that read which of their requests were never seen.
   /// Returns when all connections are closed. May be called again, say with a shorter limit.
   public func drain(within limit: Duration) async {
     // First: whoever finds that nobody listens any more can rely on what the connections know.

@@ -111,10 +111,13 @@ final class ServerConnection: Connection, @unchecked Sendable {
     endIfDrained()
   }
 
-  /// The time for draining is over: the connection ends at once, after what is ready to be sent.
+  /// The time for draining is over: the connection ends at once, after what the socket takes of what is ready.
   func cutDrain() {
-    finalGoAway()
-    flush()
+    if state == .open {
+      finalGoAway()
+      fail(.shutdown)
+      flush()
+    }
     close(.shutdown)
   }
 

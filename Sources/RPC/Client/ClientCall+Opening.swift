@@ -140,6 +140,7 @@ extension ClientCall {
     stream = nil
     // Later: the transport is in the middle of closing.
     executor.execute {
+      guard self.outcome == nil else { return }
       // What was written meanwhile comes after it.
       self.pending.insert(contentsOf: sent.map { ($0, false) }, at: 0)
       self.counts.messagesSent -= sent.count

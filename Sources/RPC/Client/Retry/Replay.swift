@@ -70,12 +70,15 @@ struct Replay {
 /// Retries").
 struct TransparentRetries {
   private var wasRefused = false
+  private var unsent = 0
 
-  /// As often as nothing of the request was sent, but once if it was refused: a server that does so twice is to be
-  /// believed.
+  /// `RPCLimits.unsentRetries` times if nothing of the request was sent, but once if it was refused: a server that does so
+  /// twice is to be believed.
   mutating func maySendAgain(after reason: StreamClosure) -> Bool {
     switch reason {
-    case .unsent: return true
+    case .unsent where unsent < RPCLimits.unsentRetries:
+      unsent += 1
+      return true
     case .refused where !wasRefused:
       wasRefused = true
       return true

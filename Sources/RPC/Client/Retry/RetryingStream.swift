@@ -30,6 +30,8 @@ final class RetryingStream: ClientStream, @unchecked Sendable {
   /// A server has said that it wants no further attempts.
   private var isPushedBack = false
   private var unseen = TransparentRetries()
+  /// Attempts that no server has seen, and that are about to be made again.
+  private var resent = 0
 
   init(_ call: ClientCall, _ policy: AttemptPolicy, _ table: MethodConfigTable, random: any RandomSource) {
     self.call = call
@@ -181,7 +183,9 @@ final class RetryingStream: ClientStream, @unchecked Sendable {
         attempts.removeAll { $0 === attempt }
         let number = attempt.number
         // Later: the transport is in the middle of closing.
+        resent += 1
         executor.execute {
+          self.resent -= 1
           if self.committed == nil { self.begin(number) }
         }
         return
@@ -220,7 +224,7 @@ final class RetryingStream: ClientStream, @unchecked Sendable {
     if pushback == .stop { isPushedBack = true }
     guard isExpected else { return false }
     attempts.removeAll { $0 === attempt }
-    guard mayBegin else { return !attempts.isEmpty }
+    guard mayBegin else { return !attempts.isEmpty || resent > 0 }
     begin(after: pushback.delay ?? wait())
     if pushback.delay != nil { nextRetry = 1 }
     return true
