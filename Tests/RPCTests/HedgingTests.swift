@@ -37,6 +37,20 @@ struct HedgingTests {
     #expect(fixture.executor.pendingDelays.isEmpty)
   }
 
+  @Test func `an attempt that no server has seen is under way until it is made again`() async {
+    let fixture = ScriptedFixture(Self.config(attempts: 2)) { number, request in
+      if number == 2 { request.succeed([7]) }
+    }
+    async let result = fixture.unary()
+    await fixture.fire(.milliseconds(50))
+    let hedged = await fixture.requests(2)
+    hedged[0].later { first in
+      first.stream.reset(.refusedStream)
+      hedged[1].fail(.unavailable)
+    }
+    #expect(await result == .success([7]))
+  }
+
   @Test func noDelaySendsAllAtOnce() async {
     let fixture = ScriptedFixture(Self.config(delay: .zero)) { _, _ in }
     async let result = fixture.unary()

@@ -75,7 +75,7 @@ final class ClientConnection: Connection, @unchecked Sendable {
     guard Int(stream.id) > 2 * streamsSent else { return reason }
     return switch reason {
     case .connectionLost(let why): .unsent(why)
-    case .refused: .unsent("the peer takes no more requests")
+    case .refused: .unsent("its peer takes no more requests")
     default: reason
     }
   }

@@ -32,7 +32,7 @@ extension Connection {
       case .retire:
         retire()
       case .end:
-        return close(.shutdown)
+        return cut()
       case .judgeStreams:
         endStalledStreams()
       case .judgeMessages:

@@ -142,6 +142,10 @@ extension Connection {
     }
   }
 
+  func streamDrained(_ stream: HTTP2Stream) {
+    drained.append(stream)
+  }
+
   private func callDrained() {
     guard !drained.isEmpty else { return }
     let batch = drained

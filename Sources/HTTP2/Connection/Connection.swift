@@ -296,6 +296,9 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
   /// The connection has idled or lived long enough, or its session is used up; a server's drains.
   func retire() {}
 
+  /// The time that its streams had to end is over: the connection ends at once, after what the socket takes of what is ready.
+  func cut() { close(.shutdown) }
+
   // MARK: The end
 
   /// Ends the connection because of an error, after the session's last words. Nothing is read any more, and a peer
@@ -393,8 +396,4 @@ class Connection: ReadinessHandler, TickFlushable, SessionDelegate, @unchecked S
 
   /// Whether the response was whole, from this side's view.
   func isComplete(_ stream: HTTP2Stream) -> Bool { stream.receivedEnd && stream.sentEnd }
-
-  final func streamDrained(_ stream: HTTP2Stream) {
-    drained.append(stream)
-  }
 }

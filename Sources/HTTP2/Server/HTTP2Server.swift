@@ -157,7 +157,7 @@ public final class HTTP2Server: Sendable {
   /// Ends the service: no new connections, and those that are open end when their requests have ended, also the requests
   /// that were on their way: each gets two GOAWAYs, the second when the client has shown that it knows of the first, or
   /// after `HTTP2Limits.drainNoticeTimeout`. What is left after `limit` is closed: its handlers hear `.shutdown`, and
-  /// clients that read which of their requests were never seen.
+  /// clients of HTTP/2 which of their requests were never seen.
   /// Returns when all connections are closed. May be called again, say with a shorter limit.
   public func drain(within limit: Duration) async {
     // First: whoever finds that nobody listens any more can rely on what the connections know.
@@ -177,7 +177,7 @@ public final class HTTP2Server: Sendable {
     // Also catches a connection whose client lingers beyond the limit.
     let timer = group.loops[0].schedule(after: limit) { [state] in
       let rest = state.withLock { Array($0.connections.values) }
-      for connection in rest { connection.loop.execute { connection.cutDrain() } }
+      for connection in rest { connection.loop.execute { connection.cut() } }
     }
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       let isEmpty = state.withLock { state in

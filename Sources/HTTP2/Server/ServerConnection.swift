@@ -111,9 +111,9 @@ final class ServerConnection: Connection, @unchecked Sendable {
     endIfDrained()
   }
 
-  /// The time for draining is over: the connection ends at once, after what the socket takes of what is ready.
-  func cutDrain() {
-    if state == .open {
+  override func cut() {
+    // An HTTP/1 answer that has no length must not look whole.
+    if state == .open, !isHTTP1 {
       finalGoAway()
       fail(.shutdown)
       flush()

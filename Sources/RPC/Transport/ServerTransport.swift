@@ -235,7 +235,8 @@ public enum StreamClosure: Error, Sendable, Equatable {
   case connectionLost(String)
   /// The peer certainly did not process the request (GOAWAY below its id, REFUSED_STREAM): safe to retry.
   case refused
-  /// The connection went away, for the reason given, before anything of the request was sent: safe to retry.
+  /// The connection took no more requests or went away, for the reason given, before anything of this one was sent: safe
+  /// to retry.
   case unsent(String)
   /// No connection could be made, for the reason given: the peer has seen nothing.
   case unreachable(String)
