@@ -60,8 +60,22 @@ extension ClientChannelTests {
     }
   }
 
-  /// Has a call begin on the transport's only connection just when the peer hangs up, so that the first that the client
-  /// learns of it is that it cannot send. The peer's last words lie in the client's socket by then.
+  /// Has a call begin just when the reset of the client's only connection has come, so that the first that the client
+  /// learns of it is that it cannot send. Its socket has what the peer said before. On the loop, which it holds.
+  /// - Parameter reset: causes the reset, given the number of the client's socket.
+  private func call(
+    _ channel: RPCChannel, over client: ClientChannel, after reset: (_ socket: Int32) throws -> Void
+  ) throws -> Task<Int, any Error> {
+    guard case .ready(let connection)? = client.ready.first?.state else {
+      throw RawPeer.Failure(call: "ready", code: 0)
+    }
+    var socket = pollfd(fd: connection.channel.descriptor.number, events: 0, revents: 0)
+    try reset(socket.fd)
+    guard poll(&socket, 1, 600_000) == 1 else { throw RawPeer.Failure(call: "poll", code: errno) }
+    return Task.immediate(executorPreference: client.loop) { try await call(channel) }
+  }
+
+  /// The same, of a peer that hangs up after its last words.
   private func call(
     _ channel: RPCChannel, of transport: HTTP2ClientTransport, to peer: RawPeer, hangingUpAfter words: [UInt8] = []
   ) async throws -> Task<Int, any Error> {
@@ -69,14 +83,10 @@ extension ClientChannelTests {
     nonisolated(unsafe) let peer = peer
     let client = transport.channels[0]
     return try await Task(executorPreference: client.loop) {
-      guard case .ready(let connection)? = client.ready.first?.state else {
-        throw RawPeer.Failure(call: "ready", code: 0)
+      try call(channel, over: client) { _ in
+        try peer.send(words)
+        peer.abort()
       }
-      try peer.send(words)
-      peer.abort()
-      var socket = pollfd(fd: connection.channel.descriptor.number, events: 0, revents: 0)
-      guard poll(&socket, 1, 600_000) == 1 else { throw RawPeer.Failure(call: "poll", code: errno) }
-      return Task.immediate(executorPreference: client.loop) { try await call(channel) }
     }.value
   }
 
@@ -99,13 +109,13 @@ extension ClientChannelTests {
       let request = try #require(try first.next(Frames.data))
       let last = RawPeer.frame(Frames.goAway, 0, 0, [0, 0, 0, UInt8(request.stream), 0, 0, 0, 0])
       let words = Self.answer(request.stream, 4) + last
-      let left = try await call(channel, of: transport, to: first, hangingUpAfter: words)
+      let leftOut = try await call(channel, of: transport, to: first, hangingUpAfter: words)
       expect(try await answered.value, 4)
       let second = try listener.accept()
       // Nothing of it was sent, so that a server may refuse it once.
       try second.send(RawPeer.frame(Frames.reset, 0, try #require(try second.next(Frames.data)).stream, [0, 0, 0, 7]))
       try second.send(Self.answer(try #require(try second.next(Frames.data)).stream, 5))
-      expect(try await left.value, 5)
+      expect(try await leftOut.value, 5)
     }
   }
 
@@ -143,22 +153,18 @@ extension ClientChannelTests {
       let answered = Exchange.start(fixture.transport)
       let held = try #require(await handlers.first { _ in true })
       let (client, server) = (fixture.transport.channels[0], fixture.server)
+      let channel = RPCChannel(transport: fixture.transport, authority: "house")
       let late = try await Task(executorPreference: client.loop) {
-        guard case .ready(let connection)? = client.ready.first?.state else {
-          throw RawPeer.Failure(call: "ready", code: 0)
+        try call(channel, over: client) { socket in
+          held.stream.executor.execute {
+            held.stream.respond(status: 200, headers: ["grpc-status": "0"], endStream: true)
+            Task.immediate { await server.drain(within: .zero) }
+          }
+          let end = ContinuousClock.now + .seconds(600)
+          while server.connectionCount > 0, ContinuousClock.now < end { sched_yield() }
+          // To what comes for a socket that is closed the kernel answers with a reset.
+          _ = send(socket, [0], 1, Int32(MSG_NOSIGNAL))
         }
-        held.stream.executor.execute {
-          held.stream.respond(status: 200, headers: ["grpc-status": "0"], endStream: true)
-          Task.immediate { await server.drain(within: .zero) }
-        }
-        let end = ContinuousClock.now + .seconds(600)
-        while server.connectionCount > 0, ContinuousClock.now < end { sched_yield() }
-        // To what comes for a socket that is closed the kernel answers with a reset.
-        var socket = pollfd(fd: connection.channel.descriptor.number, events: 0, revents: 0)
-        _ = send(socket.fd, [0], 1, Int32(MSG_NOSIGNAL))
-        guard poll(&socket, 1, 600_000) == 1 else { throw RawPeer.Failure(call: "poll", code: errno) }
-        let channel = RPCChannel(transport: fixture.transport, authority: "house")
-        return Task.immediate(executorPreference: client.loop) { try await call(channel) }
       }.value
       let response = await answered.response()
       #expect(response.status == 200 && response.closure == nil)
