@@ -1,5 +1,6 @@
 """Fixtures of the tests that drive the built programs from outside."""
 
+import os
 import pathlib
 import sys
 
@@ -9,6 +10,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from support.postgres import ENGINES, PostgreSQL, database_flags  # noqa: E402
 from support.server import Server, make_certificate  # noqa: E402
+
+
+# The cheapest passwords that octetd takes: at its default they are half of all that these tests do.
+os.environ.setdefault("OCTET_PASSWORD_COST", "7/5")
 
 
 def pytest_configure(config):

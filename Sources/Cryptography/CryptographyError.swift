@@ -4,8 +4,6 @@ public enum CryptographyError: Error, Sendable, Equatable {
   case wrongLength
   /// A ciphertext was not made with this key, or was changed.
   case notAuthentic
-  /// A stored password hash is not in the form that `PasswordHash` makes.
-  case malformedHash
   /// The system had not the memory that the operation takes.
   case outOfMemory
 }

@@ -1,4 +1,5 @@
 import Base
+import Cryptography
 import HTTP2
 import RPC
 import WebProtocols
@@ -33,6 +34,8 @@ struct Configuration: Sendable {
   var queueDelay: Duration?
   var rateLimits: RateLimits
   var limits: LimitSettings
+  /// Of the hashes of new passwords.
+  var passwordCost: PasswordCost
   /// Whether admins can see connections.
   var servesChannelz: Bool
   var logLevel: LogLevel
@@ -75,6 +78,7 @@ struct Configuration: Sendable {
     queueDelay = try values.duration(.queueDelay).flatMap { $0 > .zero ? $0 : nil }
     rateLimits = try Self.rateLimits(values.list(.rateLimits))
     limits = try LimitSettings(values.list(.limits))
+    passwordCost = try Self.passwordCost(values)
     servesChannelz = try values.isOn(.channelz)
     guard let level = LogLevel(rawValue: values[.logLevel] ?? "info") else {
       throw UsageError("log-level: \(values[.logLevel] ?? "") is not debug, info, warning or error")
@@ -117,6 +121,19 @@ struct Configuration: Sendable {
       limits[keyPath: path] = Rate(perSecond: numbers[0], burst: numbers[1])
     }
     return limits
+  }
+
+  private static func passwordCost(_ values: SettingValues) throws(UsageError) -> PasswordCost {
+    guard let text = values[.passwordCost] else { return .standard }
+    let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    guard numbers.count == 2, (1...4096).contains(numbers[0]), (1...100).contains(numbers[1]) else {
+      throw UsageError("password-cost: \(text) is not MIB/PASSES, up to 4096/100, such as 64/3")
+    }
+    let cost = PasswordCost(memoryMiB: numbers[0], passes: numbers[1])
+    guard cost.isEnough else {
+      throw UsageError("password-cost: \(text) is less than 46/1, 19/2, 12/3, 9/4 or 7/5, so hashes could be guessed from")
+    }
+    return cost
   }
 
   /// How often an address may register or log in without a challenge: a fifth of what it may do at all.

@@ -21,7 +21,7 @@ import Streaming
 
 /// Everything that lies below the RPC core: the database, what runs on it, and the domains.
 struct House: Sendable {
-  /// Hashing passwords takes 64 MiB each, so more at once would not be faster, only larger.
+  /// Hashing passwords takes much memory each (`--password-cost`), so more at once would not be faster, only larger.
   private static let passwordThreads = 2
   private static let waitingPasswords = 256
 
@@ -103,7 +103,8 @@ struct House: Sendable {
       let media = MediaDomain(
         kit: kit, timers: timers, workFolder: data + "/media-work", limits: configuration.limits.media)
       identity = try await IdentityDomain(
-        kit: kit, timers: timers, authority: authority, passwords: PasswordHasher(pool: passwordPool),
+        kit: kit, timers: timers, authority: authority,
+        passwords: PasswordHasher(pool: passwordPool, cost: configuration.passwordCost),
         files: media.files, challengeRate: configuration.challengeRate,
         limits: configuration.limits.identity)
       let notify = NotifyDomain(

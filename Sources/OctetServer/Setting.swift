@@ -83,6 +83,10 @@ extension Setting {
   static let limits = Setting(
     name: "limits", placeholder: "NAME=N,…", fallback: nil,
     help: "How much people may have and do, such as sessions=20,notice-days=90. The guide on settings names them all.")
+  static let passwordCost = Setting(
+    name: "password-cost", placeholder: "MIB/PASSES", fallback: "64/3",
+    help: "How much work a new password's Argon2id hash is: memory and passes, at least 46/1, 19/2, 12/3, 9/4 or 7/5."
+      + " Those that are there stay as they are.")
   static let channelz = Setting(
     name: "channelz", placeholder: nil, fallback: nil,
     help: "Serve grpc.channelz.v1, which shows connections and addresses, to callers with the role admin.")
@@ -124,7 +128,7 @@ extension Setting {
       blobs,
     ] + BlobSettings.all + OutboundSettings.all + [
       services, web, corsOrigin, corsHeader, corsMaxAge, loops, busyPoll, drainTimeout, defaultDeadline, queueDelay,
-      rateLimits, limits,
+      rateLimits, limits, passwordCost,
       channelz, logLevel, adminListen, accessLog, slowCall, otlpEndpoint, traceSampleRatio,
     ] + connections + [seedDemo, config]
 }

@@ -28,9 +28,16 @@ import Testing
   @Test func `the hash says how it was made, 64 MiB and 3 passes unless told otherwise`() async throws {
     let hash = try await PasswordHasher(pool: pool).hash("x")
     #expect(hash.hasPrefix("$argon2id$v=19$m=65536,t=3,p=1$"))
-    #expect(try !PasswordHasher(pool: pool).needsRehash(hash))
-    #expect(try hasher.needsRehash(hash))
-    #expect(throws: CryptographyError.malformedHash) { try hasher.needsRehash("no hash") }
+  }
+
+  @Test(arguments: [(46, 1), (19, 2), (12, 3), (9, 4), (7, 5), (7, 50), (64, 3)])
+  func `less memory takes more passes to be enough`(memoryMiB: Int, passes: Int) {
+    #expect(PasswordCost(memoryMiB: memoryMiB, passes: passes).isEnough)
+  }
+
+  @Test(arguments: [(45, 1), (18, 2), (11, 3), (8, 4), (6, 5), (6, 50)])
+  func `less is not enough`(memoryMiB: Int, passes: Int) {
+    #expect(!PasswordCost(memoryMiB: memoryMiB, passes: passes).isEnough)
   }
 
   @Test func `nothing fits what is no hash`() async throws {
