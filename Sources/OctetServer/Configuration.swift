@@ -131,7 +131,8 @@ struct Configuration: Sendable {
     }
     let cost = PasswordCost(memoryMiB: numbers[0], passes: numbers[1])
     guard cost.isEnough else {
-      throw UsageError("password-cost: \(text) is less than 46/1, 19/2, 12/3, 9/4 or 7/5, so hashes could be guessed from")
+      throw UsageError(
+        "password-cost: \(text) is less than 46/1, 19/2, 12/3, 9/4 or 7/5: passwords could be guessed from hashes")
     }
     return cost
   }

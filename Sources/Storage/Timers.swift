@@ -123,6 +123,7 @@ public final class Timers: Sendable {
   public func set(
     _ kind: String, key: String, due: Instant, payload: [UInt8] = [], in writer: any Writer
   ) throws {
+    let (moment, replaced) = (clock.now(), job(kind, key))
     // The fence follows the clock, so that it rises even when a timer is removed and set again.
     try writer.send(
       """
@@ -131,9 +132,9 @@ public final class Timers: Sendable {
       ON CONFLICT (kind, key) DO UPDATE SET due = excluded.due, scheduled_for = excluded.scheduled_for, attempts = 0,
         payload = excluded.payload, is_leased = 0, progress = NULL, error = NULL,
         fence = CASE WHEN octet_timers.fence < excluded.fence THEN excluded.fence ELSE octet_timers.fence + 1 END
-      """, kind, key, due, clock.now(), payload)
+      """, kind, key, due, moment, payload)
     writer.afterCommit { [self] in
-      interrupt(kind, key)
+      interrupt(kind, key, if: replaced, orBefore: moment)
       wake(for: due)
       changeBoard.note(kind)
     }
@@ -164,10 +165,11 @@ public final class Timers: Sendable {
   /// - Returns: whether there was one.
   @discardableResult
   public func cancel(_ kind: String, key: String, in writer: any Writer) throws -> Bool {
+    let (moment, removed) = (clock.now(), job(kind, key))
     let isRemoved = try writer.execute("DELETE FROM octet_timers WHERE kind = $1 AND key = $2", kind, key) > 0
     if isRemoved {
       writer.afterCommit { [self] in
-        interrupt(kind, key)
+        interrupt(kind, key, if: removed, orBefore: moment)
         changeBoard.note(kind)
       }
     }
@@ -232,8 +234,17 @@ public final class Timers: Sendable {
     state.withLock { $0.isStopping = false }
   }
 
-  private func interrupt(_ kind: String, _ key: String) {
-    state.withLock { $0.jobs[kind]?[key] }?.interrupt(.lost)
+  /// The one with this kind and key that runs on this node.
+  private func job(_ kind: String, _ key: String) -> Job? { state.withLock { $0.jobs[kind]?[key] } }
+
+  /// Interrupts a job that a change has ended. Such a change may be told of late, when what it set has been leased and
+  /// runs already: that has a later fence.
+  /// - Parameters:
+  ///   - old: the one that ran when the change was made.
+  ///   - moment: of the change.
+  private func interrupt(_ kind: String, _ key: String, if old: Job?, orBefore moment: Instant) {
+    guard let job = job(kind, key), job === old || job.timer.fence <= moment.nanoseconds else { return }
+    job.interrupt(.lost)
   }
 
   private func wake(for due: Instant) {

@@ -79,32 +79,48 @@ private struct Diary: SubjectKind {
     #expect(door.commits == ["change", "end"])
   }
 
-  @Test func `invariant 2: a change that was let in commits before the end of its session or role, or not at all`()
+  /// A moderator who has another role beside, and two others.
+  private func moderated(_ house: House) async throws -> (moe: LoginResponse, ada: String, eve: String) {
+    let (_, moe) = try await house.signIn("moe_")
+    let (_, ada) = try await house.signIn("ada")
+    let (_, eve) = try await house.signIn("eve")
+    let id = try Identifier.parse(moe.user?.id ?? "", kind: "user")
+    let people = house.identity.people
+    try await house.database.write { try people.grant("shop.courier", to: id, on: nil, in: $0) }
+    try await house.identity.grantRole(handle: "moe_", role: "moderator")
+    return (moe, ada.user?.id ?? "", eve.user?.id ?? "")
+  }
+
+  @Test func `invariant 2: a change that was let in commits before the end of its session, or not at all`()
     async throws
   {
     let door = Doorstep()
     let house = try await House.open(audit: { _ in door })
-    let people = house.identity.people
-    let (moe, login) = try await house.signIn("moe_")
-    let moeID = try Identifier.parse(login.user?.id ?? "", kind: "user")
-    let (_, first) = try await house.signIn("ada")
-    let (_, second) = try await house.signIn("eve")
-    try await house.database.write { try people.grant("shop.courier", to: moeID, on: nil, in: $0) }
-    try await house.identity.grantRole(handle: "moe_", role: "moderator")
-
+    let (login, ada, eve) = try await moderated(house)
+    let moe = house.client(login.accessToken)
     let elsewhere = house.client(try await house.client().login("moe_").accessToken)
     try await race(door, Self.suspend) {
-      try await moe.suspend(first.user?.id ?? "")
+      try await moe.suspend(ada)
     } _: {
       _ = try await elsewhere.end(login.session?.id ?? "")
     }
-    await expectRefusal(.unauthenticated, "SESSION_ENDED") { try await moe.suspend(second.user?.id ?? "") }
+    await expectRefusal(.unauthenticated, "SESSION_ENDED") { try await moe.suspend(eve) }
+    await house.close()
+  }
+
+  @Test func `invariant 2: a change that was let in commits before the end of its role, or not at all`() async throws {
+    let door = Doorstep()
+    let house = try await House.open(audit: { _ in door })
+    let (login, _, eve) = try await moderated(house)
+    let people = house.identity.people
+    let id = try Identifier.parse(login.user?.id ?? "", kind: "user")
+    let moe = house.client(try await house.client().login("moe_").accessToken)
     try await race(door, Self.suspend) {
-      try await elsewhere.suspend(second.user?.id ?? "")
+      try await moe.suspend(eve)
     } _: {
-      try await house.database.write { try people.revoke("moderator", from: moeID, on: nil, in: $0) }
+      try await house.database.write { try people.revoke("moderator", from: id, on: nil, in: $0) }
     }
-    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await elsewhere.restore(second.user?.id ?? "") }
+    await expectRefusal(.permissionDenied, "PERMISSION_DENIED") { try await moe.restore(eve) }
     await house.close()
   }
 

@@ -18,7 +18,7 @@ import Testing
     from sender: Identifier, in language: String = "en"
   ) async throws {
     let notices = world.notify.notices
-    let notice = DomainKit.Notice(kind, key: key, about: nil, ["who": .name("Eve", of: sender)])
+    let notice = DomainKit.Notice(kind, key: key, about: nil, ["who": .name("Eve Miller", of: sender)])
     try await world.database.write { writer in
       try notices.notify(address, OutsideNotice(notice, from: sender, in: language), in: writer)
     }
@@ -74,7 +74,8 @@ import Testing
         String(decoding: $0[0] as [UInt8], as: UTF8.self) + ($0[1] as String)
       }
     }
-    #expect(stored?.contains("outside") == false && stored?.contains("Eve") == false)
+    // Three letters would be in the base 64 of what is sealed once in some thousand runs.
+    #expect(stored?.contains("outside") == false && stored?.contains("Miller") == false)
     let unsent = try await world.notify.checkInvariants()
     #expect(unsent.last?.rowsChecked == 2 && unsent.allSatisfy(\.holds))
     let broken = try await world.database.takenBack { writer in
@@ -86,7 +87,7 @@ import Testing
     let letters = try world.letters().values.sorted { $0.way < $1.way }
     #expect(
       letters.map { "\($0.way) \($0.address) \($0.title)" } == [
-        "mail outside@example.net Eve lädt dich ein", "sms +431234567 Eve needs you",
+        "mail outside@example.net Eve Miller lädt dich ein", "sms +431234567 Eve Miller needs you",
       ])
     #expect(try await count(world, "LENGTH(sealed) > 0 OR title <> '' OR settled_at IS NULL") == 0)
     #expect(try await count(world, "state = \(DeliveryState.sent.rawValue)") == 2)
@@ -129,7 +130,7 @@ import Testing
     try await world.choose(ada, NotifyWorld.invited, [])
     for _ in 0..<2 { try await write(world, key: "1", from: eve) }
     try await world.timers.runDue()
-    #expect(try await world.inbox(ada).notices.map(\.title) == ["Eve invites you"])
+    #expect(try await world.inbox(ada).notices.map(\.title) == ["Eve Miller invites you"])
     #expect(try await count(world, "1 = 1") == 0)
     await world.close()
   }

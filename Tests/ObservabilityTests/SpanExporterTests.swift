@@ -141,7 +141,8 @@ import Testing
 
   @Test func `a span does not wait for others longer than the interval`() async {
     let collector = Collector()
-    let exporter = SpanExporter(channel: collector.channel, service: "test", instance: "1", every: .nanoseconds(1))
+    let exporter = SpanExporter(
+      channel: collector.channel, service: "test", instance: "1", every: .nanoseconds(1), timeout: .seconds(3600))
     exporter.add(span(1))
     while collector.spans.isEmpty { await Task.yield() }
     #expect(collector.spans.count == 1)
@@ -165,7 +166,8 @@ import Testing
       exporter.metrics().value("octet_spans_dropped_total", ["reason": "queue_full"])
     }
     let (batch, most) = (ObservabilityLimits.spansPerExport, ObservabilityLimits.waitingSpans)
-    for number in 1...UInt64(batch) { exporter.add(span(number)) }
+    // One alone keeps the exporter busy: of several it might take a part, whenever its task begins.
+    exporter.add(span(1))
     while collector.requests.withLock({ $0.isEmpty }) { await Task.yield() }
     for number in 1...UInt64(most) { exporter.add(span(number)) }
     #expect(dropped() == .integer(0))
@@ -174,9 +176,9 @@ import Testing
     #expect(exporter.metrics().value("octet_spans_waiting") == .integer(most))
     releases.finish()
     await exporter.close(within: .seconds(3600))
-    #expect(exporter.metrics().value("octet_spans_exported_total") == .integer(most + batch))
+    #expect(exporter.metrics().value("octet_spans_exported_total") == .integer(most + 1))
     let sizes = collector.requests.withLock { $0.map { $0.resourceSpans[0].scopeSpans[0].spans.count } }
-    #expect(sizes == Array(repeating: batch, count: most / batch + 1))
+    #expect(sizes == [1] + Array(repeating: batch, count: most / batch))
   }
 
   @Test func `spans that come after the end are dropped and counted`() async {

@@ -5,7 +5,8 @@ struct NobodyWaited: Error {}
 
 extension Writer {
   /// Waits until another transaction waits for this one, or what was to come is over without. Where there is one writer at
-  /// a time, the other one cannot even begin, and nothing is waited for.
+  /// a time, the other one cannot even begin, and nothing is waited for. Once for a database: after a wait for a lock its
+  /// writers take turns for a while, and who has the turn keeps the other one from waiting.
   /// - Throws: `NobodyWaited` after ten minutes.
   public func waitUntilWaitedFor(unless isOver: () -> Bool = { false }) throws {
     guard dialect == .postgreSQL else { return }

@@ -164,10 +164,10 @@ struct DeadlineTests {
   }
 
   @Test func theClientGivesUpByItself() async {
-    let cancelled = Signal()
-    let go = Signal()
+    let (began, cancelled, go) = (Signal(), Signal(), Signal())
     let fixture = Fixture {
       $0.unary(TestMethods.unary) { (request: RawMessage, _) in
+        began.fire()
         await withTaskCancellationHandler {
           await go.wait()
         } onCancel: {
@@ -180,7 +180,8 @@ struct DeadlineTests {
       try await fixture.channel().unary(
         TestMethods.unary, RawMessage(), as: RawMessage.self, options: CallOptions(timeout: .seconds(7)))
     }
-    while fixture.executor.pendingDelays.count < 2 { await Task.yield() }
+    // Both timers are set before there is a handler, which is to be cancelled.
+    await began.wait()
     #expect(fixture.executor.pendingDelays == [.seconds(7), .seconds(7)])
     fixture.executor.fireTimers(of: .seconds(7))
     #expect(await error?.code == .deadlineExceeded)

@@ -219,6 +219,20 @@ import Testing
     }
   }
 
+  @Test func `what somebody was called goes with the person, also out of an index that waits to be removed`() async throws {
+    try await withLibrary { library in
+      let person = try await library.put("Bartholomew Quux", isPersonal: true)
+      _ = try await reindex(library)
+      try await library.work()
+      #expect(try await library.count("search_rows WHERE title LIKE 'Bart%'") == 2)
+      try await library.remove(person)
+      #expect(try await library.count("search_generations") == 2)
+      #expect(try await library.count("search_rows WHERE title LIKE 'Bart%'") == 0)
+      try await library.sweep()
+      #expect(try await library.count("search_generations") == 1)
+    }
+  }
+
   @Test func `a new index is not searched before its segments are merged`() async throws {
     try await withLibrary { library in
       try await library.put("Lamp")

@@ -1,5 +1,6 @@
 """A file system of a few pages, to be filled."""
 
+import errno
 import os
 import pathlib
 import subprocess
@@ -41,10 +42,16 @@ class SmallDisk:
     def fill(self, leaving=0):
         """Takes all room but these bytes."""
         self.make_room()
-        room = os.statvfs(self.path)
-        size = room.f_bavail * room.f_frsize - leaving
         with open(self._filling, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+            while True:
+                room = os.statvfs(self.path)
+                try:
+                    os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - leaving)
+                    return
+                except OSError as error:
+                    # Somebody has written meanwhile, and there is less.
+                    if error.errno != errno.ENOSPC:
+                        raise
 
     def make_room(self):
         self._filling.unlink(missing_ok=True)

@@ -48,8 +48,14 @@ extension SearchCore: Findables {
   func update(_ subject: SubjectID, in writer: any Writer) throws {
     guard let kind = kind(subject.kind) else { return }
     try writer.lock(Generation.lock, .shared)
-    for generation in try Generation.all(in: writer) where generation.state != .dropped {
-      try put([subject.id], of: kind, in: generation.number, writer)
+    for generation in try Generation.all(in: writer) {
+      if generation.state == .dropped {
+        // What it said goes with this commit, not when the upkeep comes to it: the thing may have been erased.
+        try writer.execute(
+          "DELETE FROM search_rows WHERE document = $1 AND generation = $2", subject.id, generation.number)
+      } else {
+        try put([subject.id], of: kind, in: generation.number, writer)
+      }
     }
   }
 
