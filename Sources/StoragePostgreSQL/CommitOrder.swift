@@ -9,14 +9,15 @@ internal import Base
 ///
 /// An answer that stays out would hold back all that comes after it. So a commit that another has overtaken, which was
 /// sent later and is durable, is not waited for much longer: its outcome counts as unknown, and its place is left out.
+/// Only time counts in which somebody looked for the answer: while this process stood still, the answer may have come.
 final class CommitOrder: Sendable {
   private struct State {
     var next: UInt64 = 0
     /// The oldest commit that was not told of.
     var oldest: UInt64 = 0
     var ended: [UInt64: @Sendable () -> Void] = [:]
-    /// Those that were sent and have not ended, with when they were first overtaken.
-    var open: [UInt64: ContinuousClock.Instant?] = [:]
+    /// Those that were sent and have not ended, with how long they were waited for since they were overtaken.
+    var open: [UInt64: Duration?] = [:]
     var isTelling = false
   }
 
@@ -36,19 +37,21 @@ final class CommitOrder: Sendable {
   }
 
   /// Whether to wait no longer for the answer to a commit.
-  func isOvertaken(_ number: UInt64, at now: ContinuousClock.Instant) -> Bool {
+  /// - Parameter pause: for how long it was waited for since the last time that this was asked.
+  func isOvertaken(_ number: UInt64, after pause: Duration) -> Bool {
     state.withLock { state in
-      guard let overtaken = state.open[number].flatMap({ $0 }) else { return false }
-      return now - overtaken >= overtakenCommit
+      guard let waited = state.open[number].flatMap({ $0 }) else { return false }
+      state.open[number] = waited + pause
+      return waited + pause >= overtakenCommit
     }
   }
 
   /// The commit is durable.
   /// - Parameter tell: is called once, on this thread or another's, when all earlier commits have been told of.
-  func end(_ number: UInt64, at now: ContinuousClock.Instant, _ tell: @escaping @Sendable () -> Void) {
+  func end(_ number: UInt64, _ tell: @escaping @Sendable () -> Void) {
     state.withLock { state in
-      for (earlier, overtaken) in state.open where earlier < number && overtaken == nil {
-        state.open[earlier] = .some(now)
+      for (earlier, waited) in state.open where earlier < number && waited == nil {
+        state.open[earlier] = .some(.zero)
       }
     }
     close(number, tell)

@@ -84,8 +84,8 @@ final class PostgreSQLConnection {
   /// A COMMIT that waits for a standby must not run into the statements' time limit: the server would stop waiting,
   /// call the transaction committed though no standby has it, and say so by a mere warning. So it has no limit, and
   /// after a warning nobody knows the outcome.
-  /// - Parameter givesUp: asked now and then whether to wait no longer for an answer.
-  func commit(givesUp: (() -> Bool)? = nil) throws(PostgreSQLFailure) {
+  /// - Parameter givesUp: asked now and then whether to wait no longer for an answer, with the time since the last question.
+  func commit(givesUp: ((Duration) -> Bool)? = nil) throws(PostgreSQLFailure) {
     guard isInTransaction else { return }
     // Nothing was sent, so there is nothing to be made durable.
     guard hasBegun else {

@@ -30,7 +30,8 @@ final class PostgreSQLPipeline {
     var whenSkipped: (() -> Void)?
   }
 
-  /// Milliseconds between two questions whether to give up.
+  /// Milliseconds after which a silent server is looked at again. More do not count as silence at once: while this
+  /// process stood still, the answer may have come.
   private static let askingPause = PostgreSQLLimits.overtakenCommit.inMilliseconds / 20
 
   private let handle: OpaquePointer
@@ -120,11 +121,12 @@ final class PostgreSQLPipeline {
   /// - Parameters:
   ///   - operation: what is waited for, for errors.
   ///   - hasDeadline: whether the server may not keep silent for ever.
-  ///   - givesUp: asked now and then whether to wait no longer.
+  ///   - givesUp: asked now and then whether to wait no longer, with the time for which it was waited since the last
+  ///     question.
   /// - Returns: the answer to the last command, for the caller to clear.
   /// - Throws: the first failure of a command that was sent after the last synchronisation point that forgets.
   func settle(
-    _ operation: String, _ sql: String? = nil, hasDeadline: Bool = true, givesUp: (() -> Bool)? = nil
+    _ operation: String, _ sql: String? = nil, hasDeadline: Bool = true, givesUp: ((Duration) -> Bool)? = nil
   ) throws(PostgreSQLFailure) -> OpaquePointer {
     synchronise()
     defer {
@@ -222,25 +224,22 @@ final class PostgreSQLPipeline {
 
   /// Sends what is left to be sent, and waits until a result or the end of the connection is there.
   /// - Returns: false when time is up: whoever is at the other end keeps silent.
-  private func awaitResult(hasDeadline: Bool, _ givesUp: (() -> Bool)?) -> Bool {
-    var deadline: ContinuousClock.Instant?
+  private func awaitResult(hasDeadline: Bool, _ givesUp: ((Duration) -> Bool)?) -> Bool {
+    var silence: Int64 = 0
     while true {
       let unsent = PQflush(handle)
       // A failure to send or to receive shows in the result.
       guard unsent >= 0, PQisBusy(handle) == 1 else { return true }
-      // Looked at only now, as most answers are there already.
-      if hasDeadline, deadline == nil { deadline = ContinuousClock.now + answerTimeout }
+      guard !hasDeadline || silence < answerTimeout.inMilliseconds else { return false }
       // Poll takes -1 as no limit.
-      var left = deadline.map { max(0, ContinuousClock.now.duration(to: $0).inMilliseconds) } ?? -1
-      guard left != 0 else { return false }
-      if givesUp != nil {
-        left = left < 0 ? Self.askingPause : min(left, Self.askingPause)
-      }
+      let pause = hasDeadline || givesUp != nil ? Self.askingPause : -1
       var socket = pollfd(fd: PQsocket(handle), events: Int16(POLLIN | (unsent > 0 ? POLLOUT : 0)), revents: 0)
-      let ready = poll(&socket, 1, Int32(clamping: left))
+      let ready = poll(&socket, 1, Int32(clamping: pause))
       let hasInput = ready > 0 && Int32(socket.revents) & (POLLIN | POLLHUP | POLLERR) != 0
       if hasInput, PQconsumeInput(handle) == 0 { return true }
-      if ready == 0, let givesUp, givesUp() { return false }
+      guard ready == 0 else { continue }
+      silence += pause
+      if let givesUp, givesUp(.milliseconds(pause)) { return false }
     }
   }
 }

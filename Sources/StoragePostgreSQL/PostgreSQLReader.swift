@@ -25,7 +25,7 @@ final class PostgreSQLReader: @unchecked Sendable {
   }
 
   private func serve(_ job: Job) {
-    let began = ContinuousClock.now
+    var outageBegan: ContinuousClock.Instant?
     var attempt = 0
     while true {
       attempt += 1
@@ -39,7 +39,7 @@ final class PostgreSQLReader: @unchecked Sendable {
         } catch {
           guard let failure = transaction.failure else { return job.finish(error) }
           connection.rollBack()
-          guard mayRunAgain(failure, attempt, since: began) else { return job.finish(error) }
+          guard mayRunAgain(failure, attempt, since: &outageBegan) else { return job.finish(error) }
         }
       } catch {
         return job.finish(error)
@@ -49,12 +49,12 @@ final class PostgreSQLReader: @unchecked Sendable {
   }
 
   private func mayRunAgain(
-    _ failure: PostgreSQLFailure, _ attempt: Int, since began: ContinuousClock.Instant
+    _ failure: PostgreSQLFailure, _ attempt: Int, since outageBegan: inout ContinuousClock.Instant?
   ) -> Bool {
     switch failure.kind {
     case .connection:
       session.disconnect()
-      return ContinuousClock.now - began < session.options.patience
+      return session.isPatient(since: &outageBegan)
     case .foreignSession:
       session.forgetStatements()
       return attempt < PostgreSQLLimits.attempts

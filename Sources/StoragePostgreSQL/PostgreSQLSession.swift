@@ -50,6 +50,16 @@ final class PostgreSQLSession {
     return session
   }
 
+  /// Whether to run a transaction again whose connection was lost.
+  /// - Parameter outageBegan: when it lost its first one, which is noted here. Not when it began: the time in which all
+  ///   went well, or this process stood still, is no outage.
+  func isPatient(since outageBegan: inout ContinuousClock.Instant?) -> Bool {
+    let now = ContinuousClock.now
+    let began = outageBegan ?? now
+    outageBegan = began
+    return now - began < options.patience
+  }
+
   /// The connection; one is made if there is none. Blocks: while the server cannot be reached, it tries again for as long
   /// as the options say. Once that time is over, each further call gets one attempt, if one is due, until one succeeds.
   /// - Throws: `StorageError` with code `.unavailable`, or what no waiting will mend.

@@ -169,12 +169,12 @@ final class PostgreSQLWriter: @unchecked Sendable {
     try connection.settle()
     let number = order.begin()
     do {
-      try connection.commit { [order] in order.isOvertaken(number, at: .now) }
+      try connection.commit { [order] pause in order.isOvertaken(number, after: pause) }
     } catch {
       order.fail(number)
       throw error
     }
-    order.end(number, at: .now, tell)
+    order.end(number, tell)
   }
 
   /// Runs one body in a transaction of its own, again as long as it loses races or connections.
@@ -182,7 +182,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
   ///   then, and nobody has been told; nor is it of one that is found to be slow.
   @discardableResult
   private func commitAlone(_ job: Job, _ lockWait: LockWait) -> Bool {
-    let began = ContinuousClock.now
+    var outageBegan: ContinuousClock.Instant?
     var attempt = 0
     var waits = false
     while true {
@@ -196,7 +196,7 @@ final class PostgreSQLWriter: @unchecked Sendable {
         let mayRunAgain =
           switch failure.kind {
           case .lostRace, .foreignSession: attempt < PostgreSQLLimits.attempts
-          case .connection: failure.isLate || ContinuousClock.now - began < options.patience
+          case .connection: failure.isLate || session.isPatient(since: &outageBegan)
           case .final: failure.isLate
           case .lock, .sharing: false
           }

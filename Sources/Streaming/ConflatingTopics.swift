@@ -123,6 +123,19 @@ public final class ConflatingTopics<Value: Sendable>: Sendable {
     announce(topic, nil)
   }
 
+  /// Does so if a value is the newest one, and no other has come meanwhile.
+  /// - Returns: whether it was.
+  public func end(_ topic: Topic, ifNewest isMeant: (Value) -> Bool) -> Bool {
+    let entry: Entry? = state.withLock { state in
+      guard let newest = state.topics[topic]?.newest, isMeant(newest) else { return nil }
+      return state.topics.removeValue(forKey: topic)
+    }
+    guard let entry else { return false }
+    for subscriber in entry.subscribers { subscriber.end() }
+    announce(topic, nil)
+    return true
+  }
+
   /// Ends a topic here of which it was found elsewhere that it is over; other nodes are not told.
   public func takeEnd(_ topic: Topic) {
     let entry = state.withLock { $0.topics.removeValue(forKey: topic) }

@@ -174,9 +174,9 @@ struct RetryTests {
     let calls = (0..<80).map { _ in
       Task { await fixture.unary(Array(repeating: 1, count: 240_000)).code }
     }
-    var seen = await fixture.requests(80)
-    while !seen.allSatisfy({ $0.body.count == 240_005 }) { seen = await fixture.requests(80) }
-    for request in seen { request.later { $0.fail(.unavailable) } }
+    _ = await fixture.requests(80)
+    while await fixture.received() != Array(repeating: 240_005, count: 80) {}
+    for request in fixture.server.seen { request.later { $0.fail(.unavailable) } }
     while fixture.executor.pendingDelays.isEmpty { await fixture.executor.settle() }
     await fixture.executor.settle()
     // 69 of them fit into the budget and are tried again.
@@ -188,7 +188,7 @@ struct RetryTests {
     // All is given back.
     let again = Task { await fixture.unary(Array(repeating: 1, count: 240_000)).code }
     let last = await fixture.requests(81)[80]
-    while last.body.count < 240_005 { await fixture.executor.settle() }
+    while await fixture.received().last != 240_005 {}
     last.later { $0.fail(.unavailable) }
     while fixture.executor.pendingDelays.isEmpty { await fixture.executor.settle() }
     again.cancel()

@@ -88,6 +88,19 @@ import Testing
     #expect(topics.newest(topic) == nil)
   }
 
+  @Test func `whoever meant an older value ends nothing`() async throws {
+    let subscription = topics.subscribe(topic)
+    #expect(!topics.end(topic) { _ in true }, "there was no value")
+    topics.publish(topic, 1)
+    topics.publish(topic, 2)
+    #expect(!topics.end(topic) { $0 == 1 })
+    #expect(topics.newest(topic) == 2)
+    #expect(topics.end(topic) { $0 == 2 })
+    #expect(try await subscription.next() == 2)
+    #expect(try await subscription.next() == nil)
+    #expect(topics.newest(topic) == nil)
+  }
+
   @Test func `a waiting reader wakes up for a value, for the end and when it is cancelled`() async throws {
     let subscription = topics.subscribe(topic)
     async let value = subscription.next()

@@ -68,27 +68,26 @@ import Testing
     await database.close()
   }
 
-  @Test func `only a commit that another has overtaken for long enough is not waited for`() {
+  @Test func `only a commit that another has overtaken, and that was waited for long enough, is given up`() {
     let order = CommitOrder()
-    let start = ContinuousClock.now
-    let later = start + PostgreSQLLimits.overtakenCommit
+    let enough = PostgreSQLLimits.overtakenCommit
     let told = Locked<[Int]>([])
     let (first, second, third) = (order.begin(), order.begin(), order.begin())
     // However long it takes by itself.
-    #expect(!order.isOvertaken(first, at: later + .seconds(60)))
-    order.end(second, at: start) { told.withLock { $0.append(2) } }
-    #expect(!order.isOvertaken(first, at: later - .nanoseconds(1)))
-    #expect(order.isOvertaken(first, at: later))
-    #expect(!order.isOvertaken(third, at: later), "nothing that came after it is done")
+    #expect(!order.isOvertaken(first, after: enough + .seconds(60)))
+    order.end(second) { told.withLock { $0.append(2) } }
+    #expect(!order.isOvertaken(first, after: enough - .nanoseconds(2)))
+    #expect(!order.isOvertaken(third, after: enough), "nothing that came after it is done")
     #expect(told.withLock { $0 }.isEmpty)
     // A second one does not begin the time anew.
-    order.end(third, at: later) { told.withLock { $0.append(3) } }
-    #expect(order.isOvertaken(first, at: later))
+    order.end(third) { told.withLock { $0.append(3) } }
+    #expect(!order.isOvertaken(first, after: .nanoseconds(1)))
+    #expect(order.isOvertaken(first, after: .nanoseconds(1)))
     order.fail(first)
     #expect(told.withLock { $0 } == [2, 3])
     // A commit that fails says nothing of those before it.
     let (fourth, fifth) = (order.begin(), order.begin())
     order.fail(fifth)
-    #expect(!order.isOvertaken(fourth, at: later + .seconds(60)))
+    #expect(!order.isOvertaken(fourth, after: enough + .seconds(60)))
   }
 }

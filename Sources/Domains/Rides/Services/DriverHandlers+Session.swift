@@ -120,9 +120,8 @@ private struct WorkingSession: Sendable {
   /// The last session of a driver takes the topics with it, so that they do not gather in memory. One that has begun in
   /// this moment finds its subscriptions ended, and subscribes again.
   private func forgetTopics(_ topic: Topic) {
-    guard core.sessions.newest(topic) == id else { return }
-    core.sessions.end(topic)
-    core.durables.end(topic)
+    // In one step: the topic of one that begins now is its own.
+    if core.sessions.end(topic, ifNewest: { $0 == id }) { core.durables.end(topic) }
   }
 
   private func say(_ event: DriverSessionResponse.Event) async throws {
