@@ -18,11 +18,19 @@ final class FileLock: Sendable {
   init(_ path: String, _ kind: Kind, subject: String) throws(StorageError) {
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, SQLiteFiles.fileMode)
     guard descriptor >= 0 else { throw SQLiteFiles.error(.cannotOpen, "open", path) }
-    guard flock(descriptor, (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 else {
+    guard flock(descriptor, (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0, Self.isNamed(path, descriptor)
+    else {
       close(descriptor)
       throw StorageError(.inUse, operation: "lock", message: "\(subject) is in use by another process")
     }
     self.descriptor = Locked(descriptor)
+  }
+
+  /// Whether a file that is open has this name. Whoever held its lock just before may have given it another one, or none.
+  private static func isNamed(_ path: String, _ descriptor: Int32) -> Bool {
+    var (held, named) = (stat(), stat())
+    return fstat(descriptor, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino
+      && held.st_dev == named.st_dev
   }
 
   deinit {

@@ -7,6 +7,9 @@ import Testing
 struct JobConformance {
   private struct Failure: Error {}
 
+  /// Of a job whose heart, which beats in real time, is not to beat within a test.
+  private static let longLease = Duration.seconds(3600)
+
   struct House: Sendable {
     let database: any Database
     let clock: ManualClock
@@ -80,13 +83,13 @@ struct JobConformance {
   @Test(arguments: Engine.all) func `a late worker cannot write, whatever it tries`(engine: Engine) async throws {
     try await Self.withHouse(engine) { house in
       let other = house.node(8)
-      other.work("film") { job in
+      other.work("film", lease: Self.longLease) { job in
         try await job.finish(Self.note("second, fence \(job.timer.fence > 0), attempt \(job.timer.attempt)"))
       }
-      house.timers.work("film") { job in
+      house.timers.work("film", lease: Self.longLease) { job in
         try await job.write(Self.note("first"))
         // This worker is held up beyond its lease, and another node takes the job over.
-        house.clock.advance(by: .seconds(61))
+        house.clock.advance(by: Self.longLease + .seconds(1))
         #expect(try await other.runDue() == 1)
         for attempt in 0..<4 {
           await #expect(throws: JobLost.self) {
@@ -111,9 +114,9 @@ struct JobConformance {
     engine: Engine
   ) async throws {
     try await Self.withHouse(engine) { house in
-      house.timers.work("film") { job in
+      house.timers.work("film", lease: Self.longLease) { job in
         guard job.timer.attempt == 1 else { return try await job.finish(Self.note("second")) }
-        house.clock.advance(by: .seconds(60) - .nanoseconds(1))
+        house.clock.advance(by: Self.longLease - .nanoseconds(1))
         try await job.write(Self.note("first"))
         house.clock.advance(by: .nanoseconds(1))
         await #expect(throws: JobLost.self) { try await job.extend() }

@@ -64,10 +64,14 @@ import Testing
     load.start()
     for round in 0..<Self.kills {
       let first = round * Self.writes
-      async let writing: Void = load.run(callers: Self.callers, numbers: first..<first + Self.writes)
+      let isOver = Locked(false)
+      async let writing: Void = {
+        defer { isOver.withLock { $0 = true } }
+        try await load.run(callers: Self.callers, numbers: first..<first + Self.writes)
+      }()
       // Somewhere in the middle of the round.
       let mark = Self.callers * first + Int(random.below(UInt64(Self.callers * Self.writes * 3 / 4))) + 1
-      while try await count(database) < mark { await Task.yield() }
+      while try await count(database) < mark, !isOver.withLock({ $0 }) { await Task.yield() }
       try server.kill()
       try await writing
     }

@@ -38,8 +38,11 @@ import Testing
     #expect(told.withLock { $0 } == Array(1...20))
     let error = await storageError { try await lost.value }
     #expect(error?.code == .outcomeUnknown)
-    // It is durable, as it happens.
-    let count: Int? = try await database.read { try $0.first("SELECT count(*) FROM accounts") { $0[0] } }
+    // It is durable, as it happens, once the server has come to it.
+    var count: Int? = 0
+    repeat {
+      count = try await database.read { try $0.first("SELECT count(*) FROM accounts") { $0[0] } }
+    } while (count ?? 0) < 21
     #expect(count == 21)
     await database.close()
   }
