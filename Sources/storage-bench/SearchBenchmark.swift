@@ -137,6 +137,7 @@ struct SearchBenchmark {
       try await group.waitForAll()
     }
     let sorted = times.withLock { $0.sorted() }
+    guard !sorted.isEmpty else { return print("search: single documents: none in time") }
     print(
       "search: single documents, \(Self.callers) callers: \(sorted.count / seconds)/s,",
       "p50 \(sorted[sorted.count / 2]) us, p99 \(sorted[sorted.count * 99 / 100]) us")

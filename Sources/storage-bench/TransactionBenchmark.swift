@@ -74,7 +74,7 @@ struct TransactionBenchmark {
   private func open() async throws -> any Database {
     if isPostgreSQL {
       return try await PostgreSQLDatabase.open(
-        url: path, migrations: Self.migrations, clock: SystemClock(), options: postgreSQL)
+        url: path, migrations: Self.migrations, clock: SystemClock(), options: postgreSQL.patient)
     }
     var options = SQLiteOptions()
     options.writerCacheMiB = cacheMiB

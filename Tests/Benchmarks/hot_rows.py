@@ -55,7 +55,7 @@ def name(nodes):
 def judge(way, rates):
     is_fast = rates[way] >= rates["libpq, READ COMMITTED"]
     print(f"{way}: at least as fast as libpq: {'met' if is_fast else 'MISSED'}")
-    kept = rates[way] / rates[way + MANY_ROWS]
+    kept = rates[way] / max(1, rates[way + MANY_ROWS])
     print(f"{way}: keeps {kept:.2f} of its rate over many rows, at least {FLOOR}: {'met' if kept >= FLOOR else 'MISSED'}")
     return is_fast and kept >= FLOOR
 

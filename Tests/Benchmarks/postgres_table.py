@@ -133,7 +133,7 @@ def growth(bench, postgres, seconds, sizes, kinds):
         for rows in sizes:
             rates.append(grown(bench, postgres, shape, seconds, rows, more))
             print(f"{kind}, {rows} there: {rates[-1]:.0f}/s", flush=True)
-        ratio = rates[2] / rates[1]
+        ratio = rates[2] / max(1, rates[1])
         is_met = is_met and ratio >= LEAST_OF_GROWTH
         print(f"{kind}: {ratio:.2f} of the rate with {sizes[1]}; at least {LEAST_OF_GROWTH}")
     return is_met

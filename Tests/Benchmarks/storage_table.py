@@ -180,7 +180,7 @@ def growth(targets, bench, folder, seconds, sizes, cache):
             figures = grown(bench, folder, kind.split(",")[0], seconds, rows, {"cache": cache, **options})
             rates.append(figures["rate"])
             print(f"{kind}, {rows} there: {rates[-1]:.0f}/s, {figures['batch']:.0f} in a commit", flush=True)
-        ratio = rates[2] / rates[1]
+        ratio = rates[2] / max(1, rates[1])
         is_met = targets.mark(f"growth of {kind}", ratio >= LEAST_GROWTH)
         print(f"{kind}: {ratio:.2f} of the rate with {sizes[1]}; at least {LEAST_GROWTH}: {is_met}")
 

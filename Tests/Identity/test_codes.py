@@ -85,7 +85,8 @@ def test_a_reset_code_sets_a_password_and_ends_all_sessions(tmp_path):
         assert listing[:2] == (UA, "SESSION_ENDED")
         assert outcome(lambda: log_in(stranger, "bob_c"))[:2] == (UA, "WRONG_CREDENTIALS")
         assert log_in(stranger, "bob_c", NEW_PASSWORD).user.id == bob.user_id
-        assert {one["address"] for one in letters(spool).values()} == {email}
+        # Not those that are just being written.
+        assert {one["address"] for one in letters(spool).values() if one} == {email}
 
 
 def test_a_challenge_is_answered(tmp_path):

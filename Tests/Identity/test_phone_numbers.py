@@ -30,6 +30,7 @@ def examples():
 
 
 def put(person, phone, address_id=""):
+    person.renew()
     address = profile.PostalAddress(recipient="Ada", lines=["Street 1"], locality="Town", region_code="FI", phone=phone)
     request = service.PutAddressRequest(request_id=request_id(), address=address, address_id=address_id)
     return person.call(f"{PROFILES}/PutAddress", request)

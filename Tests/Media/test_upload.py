@@ -2,11 +2,12 @@
 
 import hashlib
 import random
+import time
 
 import grpc
 import pytest
 
-from support.media import Stream, Uploader, crc32c, media
+from support.media import BUSY_SECONDS, Stream, Uploader, crc32c, media
 from support.people import outcome
 from support.raw import RawClient, frame
 from support.server import Server
@@ -91,11 +92,17 @@ def test_a_cut_at_each_border_of_chunks_loses_nothing(tmp_path, engine_flags, ki
 
 def begin_raw(raw, uploader, upload_id):
     """Opens a stream by hand and returns its number and what it was told."""
-    stream = raw.begin("/octet.media.v1.MediaService/UploadChunks", uploader.metadata)
     opening = media.UploadChunksRequest(open=media.UploadOpen(upload_id=upload_id))
-    raw.send(stream, frame(opening.SerializeToString()))
-    answer = raw.read(stream, until=lambda answer: answer.messages)
-    return stream, media.UploadChunksResponse.FromString(answer.messages[0][1]).opened
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        stream = raw.begin("/octet.media.v1.MediaService/UploadChunks", uploader.metadata)
+        raw.send(stream, frame(opening.SerializeToString()))
+        answer = raw.read(stream, until=lambda answer: answer.messages)
+        if answer.messages:
+            return stream, media.UploadChunksResponse.FromString(answer.messages[0][1]).opened
+        # The stream before may still hold the upload.
+        assert answer.status == grpc.StatusCode.UNAVAILABLE.value[0] and time.monotonic() < deadline, answer.trailers
+        time.sleep(0.1)
 
 
 def chunk_frame(whole, opened, size=PIECE):

@@ -20,6 +20,7 @@ from support.whole_ride import (
     finish,
     north,
     on,
+    pin_of,
     play,
     state_name,
 )
@@ -140,7 +141,7 @@ def test_nodes_are_killed_in_mid_ride(tmp_path, postgres, bus_flags, names):
         session.drive_to(north(20))
         track.await_place(north(20))
         assert state_name(driver.ride_call("MarkArrived", ride.id).state) == "ARRIVED"
-        driver.ride_call("StartRide", ride.id, pin=ride.pin)
+        driver.ride_call("StartRide", ride.id, pin=pin_of(rider, ride))
         session.report(north(20.01))
         track.await_place(north(20.01))
         last = others[0] if others else stack.enter_context(Server(matcher.data, *matcher.flags))
@@ -195,7 +196,7 @@ def test_the_bus_restarts_in_mid_ride(tmp_path, postgres):
         track.await_place(north(20))
         driver.ride_call("MarkArrived", ride.id)
         bus.enter_context(nats(tmp_path, port))
-        driver.ride_call("StartRide", ride.id, pin=ride.pin)
+        driver.ride_call("StartRide", ride.id, pin=pin_of(rider, ride))
         session.report(north(20.01))
         track.await_place(north(20.01))
         bus.close()

@@ -219,7 +219,9 @@ import Testing
     }
   }
 
-  @Test func `what somebody was called goes with the person, also out of an index that waits to be removed`() async throws {
+  @Test func `what somebody was called goes with the person, also out of an index that waits to be removed`()
+    async throws
+  {
     try await withLibrary { library in
       try await library.sweep()
       let person = try await library.put("Bartholomew Quux", isPersonal: true)

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.alone
 # Of the server whose slow bodies are tried.
 MESSAGE_PERIOD_SECONDS = 1
 # Usually a body has a minute.
-ENDED_SECONDS = 40
+ENDED_SECONDS = 55
 SLOW_BODIES = 20
 IDLE_CONNECTIONS = 10_000
 IDLE_CONNECTION_BYTES = 14 << 10

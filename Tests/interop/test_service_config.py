@@ -9,7 +9,7 @@ from dnslib import QTYPE, RCODE, RR, TXT
 from dnslib.server import DNSServer
 from support.server import BUILD
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 300
 # All that large_unary sends is longer.
 SMALL_REQUESTS = {"methodConfig": [{"name": [{"service": "grpc.testing.TestService"}], "maxRequestMessageBytes": 1000}]}
 

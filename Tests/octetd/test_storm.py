@@ -60,6 +60,8 @@ def check_end(stage, company, folder):
     """What goes on after a call comes to its end: letters are sent once, closed accounts erased."""
     leaver = company.leaver
     stage.await_that(lambda: all(map(leaver.is_erased, leaver.closed)), "somebody is not erased")
+    # What was announced is told in the background, and only then are there letters to be sent.
+    company.herald.verify()
     stage.await_that(lambda: not unsettled(stage), "not all is sent")
     wanted = set(company.herald.letters())
     stage.await_that(lambda: not any(name.startswith(".") for name in letters(folder / "spool")), "half a letter")

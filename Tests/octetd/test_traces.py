@@ -19,7 +19,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
     """A stand-in for an OpenTelemetry collector, on the messages that OpenTelemetry publishes."""
 
     def __init__(self, failures=0, tls=None):
-        self.spans = []
+        self.spans, self.known = [], set()
         self.resources = []
         self.failures = failures
         self.arrived = threading.Condition()
@@ -36,7 +36,10 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
             for group in request.resource_spans:
                 self.resources.append({item.key: item.value.string_value for item in group.resource.attributes})
                 for scope in group.scope_spans:
-                    self.spans.extend(scope.spans)
+                    # What was not acknowledged in time is brought again.
+                    fresh = [span for span in scope.spans if span.span_id not in self.known]
+                    self.known.update(span.span_id for span in fresh)
+                    self.spans.extend(fresh)
             self.arrived.notify_all()
         return trace_service_pb2.ExportTraceServiceResponse()
 

@@ -192,6 +192,7 @@ def test_acceptance_5_counters_are_their_rows_after_each_kill(tmp_path, engine_f
         channel = server.channel()
         for person in [star, *(fan.person for fan in fans)]:
             person.channel = channel
+            person.renew()
         # What was in doubt is settled first: repeats get the answer of what was done.
         deadline = time.monotonic() + PATIENCE_SECONDS
         with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:

@@ -45,9 +45,8 @@ class PostgreSQL(Guarded):
         """A new database's URL, by way of the server's Unix socket, or of a port that leads to the server."""
         name = f"test{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name}")
-        if port is not None:
-            return f"postgres://octet@127.0.0.1:{port}/{name}"
-        parameters = {"host": self.folder, "port": self.port, "connect_timeout": CONNECT_SECONDS, "options": PATIENCE}
+        where = {"host": self.folder, "port": self.port} if port is None else {"host": "127.0.0.1", "port": port}
+        parameters = {**where, "connect_timeout": CONNECT_SECONDS, "options": PATIENCE}
         return f"postgres://octet@/{name}?{urllib.parse.urlencode(parameters, quote_via=urllib.parse.quote, safe='')}"
 
     def kill(self):

@@ -88,17 +88,15 @@ class RawClient:
         self._flush()
         return stream
 
-    def send(self, stream, data, end=False):
-        """Sends body bytes as the windows allow; stops if the server ends the stream first."""
-        answer = Answer()
-        while data:
+    def send(self, stream, data, end=False, answer=None):
+        """Sends body bytes as the windows allow; stops if the server ends the stream first. Returns what came meanwhile."""
+        answer = answer or Answer()
+        while data and not answer.is_over:
             room = min(
                 self.connection.local_flow_control_window(stream), self.connection.max_outbound_frame_size, len(data)
             )
             if room == 0:
                 self.receive(stream, answer)
-                if answer.is_over:
-                    break
                 continue
             self.connection.send_data(stream, data[:room], end_stream=end and room == len(data))
             data = data[room:]
@@ -120,9 +118,9 @@ class RawClient:
     def trickle(self, path, begun, piece):
         """A call whose body comes piece by piece, for as long as the server lets it."""
         stream, answer = self.begin(path), Answer()
-        self.send(stream, begun)
+        self.send(stream, begun, answer=answer)
         while not answer.is_over:
-            self.send(stream, piece)
+            self.send(stream, piece, answer=answer)
             while not answer.is_over and select.select([self.socket], [], [], TRICKLE_SECONDS)[0]:
                 self.receive(stream, answer)
         return answer

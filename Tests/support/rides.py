@@ -226,6 +226,11 @@ class DriverSession(Conversation):
             answer = self.accept(offer)
             if answer.WhichOneof("event") == "ack":
                 return answer.ack
+            if answer.refusal.reason == "OVERLOADED":
+                # The database was away: taken or not, it may be taken once more.
+                self.offers.appendleft(offer)
+                time.sleep(0.1)
+                continue
             assert answer.refusal.reason in ("OFFER_EXPIRED", "OFFER_WITHDRAWN"), answer
 
 

@@ -189,9 +189,13 @@ class DrivingDriver:
             self.drive(state.ride)
         if state.HasField("offer"):
             self.session.offers.append(state.offer)
-        if not self.world.is_over.is_set():
-            self.session.go_online()
         while not self.world.is_over.is_set():
+            if self.session.go_online().refusal.code != grpc.StatusCode.UNAVAILABLE.value[0]:
+                break
+            # The database is not quite back.
+            time.sleep(0.05)
+        # An offer that may be taken already is asked for until that is known.
+        while not self.world.is_over.is_set() or self.session.offers:
             self.session.report(STATION)
             offer = self.session.offers.popleft() if self.session.offers else self.look_for_offer()
             if offer is not None:

@@ -15,10 +15,12 @@ from support.notices import FLAGS
 from support.people import method_descriptor
 from support.server import Server
 
-# What an index is rebuilt with is there while it is rebuilt, and how many records wait for the chain until it has taken
-# them: both may end between two calls.
+# What an index is rebuilt with is there while it is rebuilt, how many records wait for the chain until it has taken them,
+# until when a ride may be cancelled for nothing until then, jobs until they are done: all may end between two calls.
 MOVES_BY_ITSELF = {
     "octet.audit.v1.AuditService/VerifyChain",
+    "octet.jobs.v1.JobService/ListJobs",
+    "octet.rides.v1.RideService/QuoteCancelFee",
     "octet.search.v1.SearchService/GetIndexState",
 }
 

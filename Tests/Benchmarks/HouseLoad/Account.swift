@@ -5,7 +5,8 @@ import RPC
 /// An account that a load has made for itself.
 struct Account: Sendable {
   private static let password = "correct horse battery staple"
-  private static let timeout = Duration.seconds(30)
+  /// For calls of many at once, on a machine that may be slow.
+  static let timeout = Duration.seconds(300)
 
   let handle: String
   let sessions: SessionServiceClient
@@ -20,7 +21,7 @@ struct Account: Sendable {
     registration.requestID = RequestID.make()
     registration.handle = handle
     registration.password = Self.password
-    _ = try await AccountServiceClient(channel).register(registration)
+    _ = try await AccountServiceClient(channel).register(registration, options: CallOptions(timeout: Self.timeout))
     self.handle = handle
     sessions = SessionServiceClient(channel)
     tokens = try await Self.login(handle, sessions)

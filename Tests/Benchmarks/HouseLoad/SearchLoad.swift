@@ -29,6 +29,6 @@ final class SearchLoad: Load {
       defer { next = (next + 1) % Self.queries.count }
       return Self.queries[next]
     }
-    _ = try await tally.time { try await client.search(query) }
+    _ = try await tally.time { try await client.search(query, options: CallOptions(timeout: Account.timeout)) }
   }
 }
