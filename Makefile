@@ -59,7 +59,7 @@ unit-test: generate ## the Swift tests (debug build); those of topics and domain
 # Most of these tests wait more than they work, so some files of them run at the same time; those that measure times
 # run after them. Files come in the order of their names, by which the long ones do not come last.
 client-test: build examples ## the tests that drive the built programs from outside, with foreign clients
-	$(PYTHON) -m pytest -q -rs --durations=20 -n 4 --dist loadfile --no-loadscope-reorder -m 'not alone' Tests
+	$(PYTHON) -m pytest -q -rs --durations=20 -n 5 --dist loadfile --no-loadscope-reorder -m 'not alone' Tests
 	$(PYTHON) -m pytest -q -rs --durations=20 -m alone Tests
 
 storm: build ## kill -9 of the server and of its database under load, broken connections, a fault of the disk at every single operation
