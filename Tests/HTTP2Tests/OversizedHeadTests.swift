@@ -78,6 +78,8 @@ import Testing
     // A busy machine takes so long for them that the rate would admit all.
     var limits = HTTP2Limits()
     limits.resetsPerSecond = 1
+    // The last words wait for a peer that says all before it reads, however long that takes.
+    limits.lingerTimeout = .seconds(3600)
     try await run(limits: limits) { peer in
       peer.sendUntilRefused((0..<3000).flatMap { RawPeer.headers(UInt32(2 * $0 + 1), block, endStream: true) })
       let goAway = try peer.next(Frames.goAway)

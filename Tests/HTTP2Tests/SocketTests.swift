@@ -8,7 +8,7 @@ import Testing
     let listener = try Socket.listen(at: #require(SocketAddress("127.0.0.1:0")), backlog: 1)
     let client = try Socket.connect(to: Socket.boundAddress(of: listener))
     var waiting = pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0)
-    #expect(poll(&waiting, 1, 10_000) == 1)
+    #expect(poll(&waiting, 1, 600_000) == 1)
     guard let accepted = try Socket.accept(listener) else {
       Issue.record("nothing to accept")
       return
