@@ -6,9 +6,9 @@ OCTET_CONNECTION_FAULT_ROUNDS sets how long, OCTET_CONNECTION_FAULT_SEED the see
 
 import os
 import random
-import urllib.parse
 
 from support.breaking_way import BreakingWay
+from support.postgres import name_of
 from support.ride_load import Load
 from support.server import Server
 
@@ -27,7 +27,6 @@ def test_connections_that_break_lose_no_acknowledged_write_and_double_none(tmp_p
     print(f"seed {seed}")
     with BreakingWay(postgres.port, seed) as way:
         url = postgres.make_database(way.port)
-        name = urllib.parse.urlsplit(url).path.removeprefix("/")
         with Server(tmp_path, *FLAGS, "--database", url) as server, server.channel() as channel:
             with Load(channel, RIDERS, "broken") as load:
                 for number in range(ROUNDS):
@@ -36,5 +35,5 @@ def test_connections_that_break_lose_no_acknowledged_write_and_double_none(tmp_p
                             load.await_writes(20)
                     # In peace again.
                     load.await_writes(50)
-            found = load.check(channel, lambda sql: postgres.run(sql, database=name))
+            found = load.check(channel, lambda sql: postgres.run(sql, database=name_of(url)))
         print(f"{way.done} connections harmed: {found} rides, {load.retried} calls sent again")
